@@ -1,0 +1,37 @@
+package dev.longnet.lm.config;
+
+import dev.longnet.attention.Branch;
+import java.util.List;
+
+/// Which attention a model uses; everything else in the model is the same for all of them.
+public sealed interface AttentionConfig {
+
+  /// LongNet's dilated attention.
+  ///
+  /// @param blockedOffsets head j keeps offset floor(j / ceil(H / r)) as torchscale does, instead of the paper's j mod r
+  record Dilated(List<Branch> branches, boolean blockedOffsets) implements AttentionConfig {
+    public Dilated {
+      branches = List.copyOf(branches);
+      if (branches.isEmpty()) {
+        throw new IllegalArgumentException("attention needs at least one branch: segment_lengths=[]");
+      }
+    }
+  }
+
+  /// Every token attends to every (earlier) token: the vanilla Transformer.
+  record Dense() implements AttentionConfig {}
+
+  /// The paper's sparse baseline: blocks of `blockLength` tokens attend within themselves and to `columns` strided
+  /// columns of every earlier block, heads on distinct columns.
+  record Sparse(long blockLength, long columns) implements AttentionConfig {
+    public Sparse {
+      if (blockLength < 1) {
+        throw new IllegalArgumentException("block_length must be positive: block_length=" + blockLength);
+      }
+      if (columns < 1 || columns > blockLength) {
+        throw new IllegalArgumentException(
+            "columns must be between 1 and block_length=" + blockLength + ": columns=" + columns);
+      }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+package dev.longnet.lm.config;
+
+import java.util.Objects;
+
+/// The shape of a model: what `config.json` of a checkpoint holds and what its parameters' shapes follow from.
+///
+/// @param vocabulary number of token ids
+/// @param layers L
+/// @param hidden embedding width, a multiple of `heads`
+/// @param heads H
+/// @param feedForward inner width of the feed-forward
+/// @param positions position encoding of queries and keys
+/// @param tiedOutput the output projection is the token embedding's transpose
+/// @param causal decoder (true) or encoder (false)
+public record ModelConfig(
+    int vocabulary,
+    int layers,
+    int hidden,
+    int heads,
+    int feedForward,
+    PositionEncoding positions,
+    boolean tiedOutput,
+    boolean causal,
+    AttentionConfig attention) {
+
+  public ModelConfig {
+    positive("vocabulary", vocabulary);
+    positive("layers", layers);
+    positive("hidden", hidden);
+    positive("heads", heads);
+    positive("feed_forward", feedForward);
+    Objects.requireNonNull(positions, "positions");
+    Objects.requireNonNull(attention, "attention");
+    if (hidden % heads != 0) {
+      throw new IllegalArgumentException("hidden must be a multiple of heads=" + heads + ": hidden=" + hidden);
+    }
+    if (positions != PositionEncoding.NONE && hidden / heads % 2 != 0) {
+      throw new IllegalArgumentException(
+          "positions=" + positions + " needs an even head size: hidden/heads=" + hidden / heads);
+    }
+  }
+
+  /// D
+  public int headSize() {
+    return hidden / heads;
+  }
+
+  private static void positive(String name, int value) {
+    if (value < 1) {
+      throw new IllegalArgumentException(name + " must be positive: " + name + "=" + value);
+    }
+  }
+}

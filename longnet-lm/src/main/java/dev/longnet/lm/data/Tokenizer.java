@@ -1,0 +1,23 @@
+package dev.longnet.lm.data;
+
+/// Text to token ids and back. Implementations are immutable and may be used by many threads at once.
+/// Text that looks like a special token is ordinary text.
+public interface Tokenizer {
+  /// The name recipes and manifests use: `bytes`, `cl100k_base`, …
+  String name();
+
+  /// Ids are in [0, vocabularySize).
+  int vocabularySize();
+
+  /// The id that ends a document in a token stream.
+  int endOfText();
+
+  /// @param utf8 the text's bytes; any bytes are allowed and survive a round trip where [#lossless()] says so
+  int[] encode(byte[] utf8);
+
+  /// The bytes the ids stand for; [#endOfText()] stands for none.
+  byte[] decode(int[] ids);
+
+  /// Whether decode(encode(bytes)) gives the same bytes for every input, also for invalid UTF-8.
+  boolean lossless();
+}

@@ -1,0 +1,2 @@
+/// Evaluation, sampling, streaming.
+package dev.longnet.lm.inference;

@@ -1,0 +1,30 @@
+package dev.longnet.lm.model;
+
+import org.bytedeco.pytorch.Tensor;
+
+/// Attention as the model sees it: values and exact gradients outside autograd, so that the pure-Java kernel, the
+/// libtorch kernel and a distributed one are interchangeable. The model cuts its graph here (ARCHITECTURE.md).
+///
+/// Implementations may be called by one thread at a time per instance unless they say otherwise; results belong to the
+/// caller's current `PointerScope`.
+public interface AttentionOperator {
+
+  /// @param out [B, N, H, D], as q
+  /// @param lse [B, H, N] float32: natural log of the joint softmax denominator, -inf where a query attends to nothing
+  record Output(Tensor out, Tensor lse) {}
+
+  /// Each [B, N, H, D], of the input's type.
+  record Gradients(Tensor gradQ, Tensor gradK, Tensor gradV) {}
+
+  /// @param q [B, N, H, D], any strides with a contiguous last dimension; scores are q·k / sqrt(D)
+  /// @param k as q
+  /// @param v as q
+  Output forward(Tensor q, Tensor k, Tensor v);
+
+  /// @param output what [#forward] returned for the same q, k, v
+  /// @param gradOut [B, N, H, D]
+  Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut);
+
+  /// One line for logs: which kernel, vector width, threads.
+  String describe();
+}

@@ -1,0 +1,4 @@
+/// The decoder and encoder (MAGNETO: Sub-LN), their attention a constructor argument.
+///
+/// Legend: B batch, N tokens, H heads, D head size, C hidden width, V vocabulary.
+package dev.longnet.lm.model;

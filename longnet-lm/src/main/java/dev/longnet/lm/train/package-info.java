@@ -1,0 +1,2 @@
+/// Training: optimizer, schedule, checkpoints, metrics, the loop.
+package dev.longnet.lm.train;
