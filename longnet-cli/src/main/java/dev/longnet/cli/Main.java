@@ -9,22 +9,60 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /// `longnet`: parses, runs a command, turns what it throws into one line and an exit code:
 /// 0 done, 1 the environment lacks something (or a bug: with its stack trace), 2 the user's mistake.
 @Command(
     name = "longnet",
     mixinStandardHelpOptions = true,
-    version = "longnet 0.1.0-SNAPSHOT",
+    versionProvider = Version.class,
     description = "LongNet: train, evaluate and sample Transformers with dilated attention.",
-    subcommands = {})
-public final class Main {
+    synopsisSubcommandLabel = "COMMAND",
+    subcommands = {
+      DoctorCommand.class,
+      CompletionCommand.class,
+    },
+    footer = {
+      "",
+      "First steps:",
+      "  longnet doctor                  is this machine ready?",
+      "  longnet train                   the quickstart: a model of Java code in about 5 minutes",
+      "  longnet eval RUN                its perplexity at several lengths, against gzip",
+      "  longnet generate RUN --prompt 'public class '",
+      "",
+      "longnet COMMAND --help shows a command's options and examples."
+    })
+public final class Main implements Runnable {
+  @Spec CommandSpec spec;
+
   private Main() {}
 
   public static void main(String[] args) {
-    System.exit(commandLine().execute(args));
+    StandardError.takeOver();
+    System.exit(run(commandLine(), args));
+  }
+
+  /// As [CommandLine#execute], for errors too (picocli lets those pass).
+  static int run(CommandLine line, String... args) {
+    try {
+      return line.execute(args);
+    } catch (Error e) {
+      int code = report(e, line.getErr());
+      line.getErr().flush();
+      return code;
+    }
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "a command is missing");
   }
 
   static CommandLine commandLine() {
@@ -40,12 +78,28 @@ public final class Main {
         (e, rawArgs) -> {
           CommandLine cmd = e.getCommandLine();
           PrintWriter err = cmd.getErr();
-          err.println("longnet: " + oneLine(e.getMessage()) + " (see " + cmd.getCommandSpec().qualifiedName() + " --help)");
+          err.println("longnet: " + oneLine(mistake(e)) + " (see " + cmd.getCommandSpec().qualifiedName() + " --help)");
           err.flush();
           return 2;
         });
     line.setCaseInsensitiveEnumValuesAllowed(true);
+    line.setUsageHelpAutoWidth(true);
+    line.setUsageHelpWidth(100);
+    line.setUsageHelpLongOptionsMaxWidth(36);
     return line;
+  }
+
+  private static String mistake(ParameterException e) {
+    if (e instanceof UnmatchedArgumentException unmatched) {
+      String word = unmatched.getUnmatched().getFirst();
+      boolean command = !word.startsWith("-") && !e.getCommandLine().getSubcommands().isEmpty();
+      List<String> near = unmatched.getSuggestions();
+      return "unknown %s '%s'%s".formatted(
+          command ? "command" : word.startsWith("-") ? "option" : "argument",
+          word,
+          near.isEmpty() ? "" : ", did you mean " + String.join(" or ", near) + "?");
+    }
+    return e.getMessage();
   }
 
   static int report(Throwable e, PrintWriter err) {
@@ -59,6 +113,8 @@ public final class Main {
       case AccessDeniedException denied -> print(err, 2, "permission denied: " + denied.getFile());
       case FileSystemException disk when disk.getReason() != null -> print(err, 1, disk.getReason() + ": " + disk.getFile());
       case IOException io -> print(err, 1, io.getMessage());
+      case OutOfMemoryError memory ->
+          print(err, 1, "out of memory (" + memory.getMessage() + "): try a smaller input or LONGNET_JAVA_OPTS=-Xmx8g");
       default -> {
         err.println("longnet: internal error, please report it: " + cause);
         cause.printStackTrace(err);

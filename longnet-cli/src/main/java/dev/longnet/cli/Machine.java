@@ -1,0 +1,144 @@
+package dev.longnet.cli;
+
+import static dev.longnet.cli.Check.fail;
+import static dev.longnet.cli.Check.ok;
+import static dev.longnet.cli.Check.warn;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.FileStore;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.zip.ZipFile;
+
+/// The checks of `longnet doctor` that need no libtorch. Each takes what it judges as a parameter.
+final class Machine {
+  private static final long GIB = 1L << 30;
+
+  private Machine() {}
+
+  static Check jdk(Runtime.Version version, String vendor, Path home) {
+    String finding = "%s (%s) at %s".formatted(version, vendor, home);
+    return version.feature() == 25
+        ? ok("JDK", finding)
+        : fail("JDK", finding, "install a JDK 25 (https://adoptium.net) and start through ./longnet, which finds it");
+  }
+
+  static Check vectorApi(boolean present) {
+    return present
+        ? ok("Vector API", "module jdk.incubator.vector is there")
+        : warn(
+            "Vector API",
+            "module jdk.incubator.vector is missing: attention runs on the slow scalar kernel",
+            "start through ./longnet, or pass --add-modules jdk.incubator.vector to java");
+  }
+
+  static Check cores(int cores) {
+    return cores >= 2
+        ? ok("cores", cores + " available to this process")
+        : warn("cores", "1 available to this process", "give the container or cgroup at least 2; all works, slowly");
+  }
+
+  /// @param available what a new process could use without swapping, in bytes
+  static Check memory(long total, long available) {
+    String finding = "%s of %s available".formatted(gib(available), gib(total));
+    if (available < GIB) {
+      return fail("memory", finding, "close other programs: even the quickstart needs about 2 GiB");
+    }
+    return available < 4 * GIB
+        ? warn("memory", finding, "enough for the quickstart; `longnet train` says before it starts what a recipe needs")
+        : ok("memory", finding);
+  }
+
+  static Check disk(String what, Path path, long needed) {
+    Path existing = path.toAbsolutePath();
+    while (!Files.exists(existing)) {
+      existing = existing.getParent();
+    }
+    try {
+      FileStore store = Files.getFileStore(existing);
+      long usable = store.getUsableSpace();
+      String finding = "%s free at %s (%s)".formatted(gib(usable), path, what);
+      if (!Files.isWritable(existing)) {
+        return fail("disk", "cannot write to " + path + " (" + what + ")", "run where you may write, or change its owner");
+      }
+      return usable < needed
+          ? fail("disk", finding, "free at least " + gib(needed))
+          : ok("disk", finding);
+    } catch (IOException e) {
+      return warn("disk", "unknown at " + path + ": " + e.getMessage(), "check that the folder can be read");
+    }
+  }
+
+  /// Native pools whose idle threads spin steal cores from the Java kernels; pools smaller than the machine waste it.
+  static Check threadPools(Map<String, String> environment, int cores) {
+    StringBuilder finding = new StringBuilder();
+    for (String name : new String[] {"OPENBLAS_THREAD_TIMEOUT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}) {
+      if (environment.containsKey(name)) {
+        finding.append(finding.isEmpty() ? "" : ", ").append(name).append('=').append(environment.get(name));
+      }
+    }
+    boolean spins = !"4".equals(environment.get("OPENBLAS_THREAD_TIMEOUT"))
+        || !"PASSIVE".equalsIgnoreCase(environment.get("OMP_WAIT_POLICY"));
+    if (spins) {
+      return warn(
+          "thread pools",
+          (finding.isEmpty() ? "nothing set" : finding) + ": idle native threads spin beside the Java kernels",
+          "start through ./longnet, or export OPENBLAS_THREAD_TIMEOUT=4 OMP_WAIT_POLICY=PASSIVE");
+    }
+    for (String name : new String[] {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}) {
+      String value = environment.get(name);
+      if (value != null && !value.equals(Integer.toString(cores))) {
+        return warn("thread pools", finding + " on " + cores + " cores", "unset " + name + " to use every core");
+      }
+    }
+    return ok("thread pools", finding.toString());
+  }
+
+  /// The quickstart's corpus: the source of the JDK that runs this.
+  static Check corpus(Path javaHome) {
+    Path source = javaHome.resolve("lib").resolve("src.zip");
+    String remedy = "install a JDK that ships lib/src.zip (Temurin does; Debian and Fedora: openjdk-25-source, "
+        + "java-25-openjdk-src), or name another corpus: longnet train --corpus PATH";
+    if (!Files.isReadable(source)) {
+      return warn("corpus", "no " + source, remedy);
+    }
+    try (ZipFile zip = new ZipFile(source.toFile())) {
+      long files = zip.stream().filter(e -> e.getName().endsWith(".java")).count();
+      long bytes = zip.stream().filter(e -> e.getName().endsWith(".java")).mapToLong(e -> e.getSize()).sum();
+      return ok("corpus", String.format(Locale.ROOT, "%s: %,d Java files, %,d MB", source, files, bytes / 1_000_000));
+    } catch (IOException e) {
+      return warn("corpus", source + " can't be read: " + e.getMessage(), remedy);
+    }
+  }
+
+  static Check memory() {
+    OperatingSystemMXBean os = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    return memory(os.getTotalMemorySize(), Math.max(os.getFreeMemorySize(), availableByKernel()));
+  }
+
+  /// MemAvailable counts what the page cache would give back; MXBean's free memory does not. 0 where unknown.
+  private static long availableByKernel() {
+    Path info = Path.of("/proc/meminfo");
+    if (!Files.isReadable(info)) {
+      return 0;
+    }
+    try {
+      for (String line : Files.readAllLines(info)) {
+        if (line.startsWith("MemAvailable:")) {
+          return Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024;
+        }
+      }
+    } catch (IOException | NumberFormatException e) {
+      return 0;
+    }
+    return 0;
+  }
+
+  private static String gib(long bytes) {
+    return String.format(Locale.ROOT, "%.1f GiB", (double) bytes / GIB);
+  }
+}

@@ -1,0 +1,86 @@
+package dev.longnet.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DoctorTest {
+  private static final long GIB = 1L << 30;
+
+  @Test
+  void jdkMustBe25() {
+    Path home = Path.of("/jdk");
+    assertThat(Machine.jdk(Runtime.Version.parse("25.0.3+9"), "v", home).status()).isEqualTo(Check.Status.OK);
+    Check old = Machine.jdk(Runtime.Version.parse("17.0.1"), "v", home);
+    assertThat(old.status()).isEqualTo(Check.Status.FAIL);
+    assertThat(old.remedy()).contains("JDK 25");
+  }
+
+  @Test
+  void vectorApiAndCoresWarn() {
+    assertThat(Machine.vectorApi(true).status()).isEqualTo(Check.Status.OK);
+    assertThat(Machine.vectorApi(false).remedy()).contains("--add-modules jdk.incubator.vector");
+    assertThat(Machine.cores(1).status()).isEqualTo(Check.Status.WARN);
+    assertThat(Machine.cores(2).status()).isEqualTo(Check.Status.OK);
+  }
+
+  @Test
+  void memoryIsJudgedByWhatIsAvailable() {
+    assertThat(Machine.memory(32 * GIB, GIB - 1).status()).isEqualTo(Check.Status.FAIL);
+    assertThat(Machine.memory(32 * GIB, 3 * GIB).status()).isEqualTo(Check.Status.WARN);
+    assertThat(Machine.memory(32 * GIB, 4 * GIB)).isEqualTo(Check.ok("memory", "4.0 GiB of 32.0 GiB available"));
+  }
+
+  @Test
+  void diskIsLookedUpAtTheNearestExistingFolder(@TempDir Path folder) {
+    Path deep = folder.resolve("not/there/yet");
+    assertThat(Machine.disk("runs", deep, 1).status()).isEqualTo(Check.Status.OK);
+    assertThat(Machine.disk("runs", deep, Long.MAX_VALUE).status()).isEqualTo(Check.Status.FAIL);
+  }
+
+  @Test
+  void threadPoolsThatSpinOrAreSmallWarn() {
+    Map<String, String> quiet = Map.of("OPENBLAS_THREAD_TIMEOUT", "4", "OMP_WAIT_POLICY", "passive");
+    assertThat(Machine.threadPools(quiet, 2).status()).isEqualTo(Check.Status.OK);
+    assertThat(Machine.threadPools(Map.of(), 2).remedy()).contains("OPENBLAS_THREAD_TIMEOUT=4");
+    Check small =
+        Machine.threadPools(
+            Map.of("OPENBLAS_THREAD_TIMEOUT", "4", "OMP_WAIT_POLICY", "PASSIVE", "OMP_NUM_THREADS", "1"), 8);
+    assertThat(small.status()).isEqualTo(Check.Status.WARN);
+    assertThat(small.remedy()).contains("unset OMP_NUM_THREADS");
+  }
+
+  @Test
+  void corpusIsTheJdksSource(@TempDir Path home) throws IOException {
+    assertThat(Machine.corpus(home).status()).isEqualTo(Check.Status.WARN);
+    Path zip = Files.createDirectories(home.resolve("lib")).resolve("src.zip");
+    Files.writeString(zip, "not a zip");
+    assertThat(Machine.corpus(home).finding()).contains("can't be read");
+    try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(zip))) {
+      out.putNextEntry(new ZipEntry("java.base/java/lang/A.java"));
+      out.write(new byte[10]);
+      out.putNextEntry(new ZipEntry("README"));
+      out.write(new byte[10]);
+    }
+    assertThat(Machine.corpus(home)).isEqualTo(Check.ok("corpus", zip + ": 1 Java files, 0 MB"));
+  }
+
+  @Test
+  void printsFindingsAndRemediesAndFailsWhenACheckFailed() {
+    StringWriter out = new StringWriter();
+    assertThat(DoctorCommand.print(List.of(Check.ok("a", "fine"), Check.warn("b", "slow", "speed up")), new PrintWriter(out)))
+        .isZero();
+    assertThat(out.toString()).contains("OK    a").contains("-> speed up").endsWith("ready, with 1 warning\n");
+    assertThat(DoctorCommand.print(List.of(Check.fail("a", "gone", "bring it")), new PrintWriter(out))).isEqualTo(1);
+  }
+}

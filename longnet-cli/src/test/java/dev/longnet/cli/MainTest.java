@@ -1,0 +1,102 @@
+package dev.longnet.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.longnet.lm.io.EnvironmentException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import picocli.CommandLine;
+
+class MainTest {
+
+  @Test
+  void versionNamesTheBuildAndTheJvm() {
+    Cli run = Cli.run("--version");
+    assertThat(run.exitCode()).isZero();
+    assertThat(run.out()).matches("(?s)longnet \\d+\\.\\d+\\.\\d+.*Java 25.*").doesNotContain("${");
+  }
+
+  static Stream<CommandLine> commands() {
+    return everyCommand(Main.commandLine());
+  }
+
+  private static Stream<CommandLine> everyCommand(CommandLine line) {
+    return Stream.concat(
+        Stream.of(line), line.getSubcommands().values().stream().distinct().flatMap(MainTest::everyCommand));
+  }
+
+  @ParameterizedTest
+  @MethodSource("commands")
+  void everyCommandHasHelpWithAnExample(CommandLine command) {
+    String[] path = command.getCommandSpec().qualifiedName().split(" ");
+    Object[] words = new Object[path.length];
+    System.arraycopy(path, 1, words, 0, path.length - 1);
+    words[path.length - 1] = "--help";
+    Cli run = Cli.run(words);
+    assertThat(run.exitCode()).isZero();
+    assertThat(run.out()).contains("Usage: " + command.getCommandSpec().qualifiedName());
+    assertThat(String.join("\n", command.getCommandSpec().usageMessage().footer()))
+        .as("examples of %s", command.getCommandSpec().qualifiedName())
+        .contains("  longnet ");
+    assertThat(command.getCommandSpec().usageMessage().description()).isNotEmpty();
+    command
+        .getCommandSpec()
+        .args()
+        .forEach(a -> assertThat(a.description()).as(a.paramLabel() + " of " + String.join(" ", path)).isNotEmpty());
+  }
+
+  @ParameterizedTest
+  @MethodSource("commands")
+  void everyCommandRefusesAnUnknownOptionInOneLine(CommandLine command) {
+    String[] path = command.getCommandSpec().qualifiedName().split(" ");
+    Object[] words = new Object[path.length];
+    System.arraycopy(path, 1, words, 0, path.length - 1);
+    words[path.length - 1] = "--no-such-option";
+    Cli run = Cli.run(words);
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err().lines()).hasSize(1);
+    assertThat(run.err()).startsWith("longnet: ").contains("--help");
+    assertThat(run.out()).isEmpty();
+  }
+
+  @Test
+  void noCommandAndAnUnknownOneAreMistakes() {
+    assertThat(Cli.run().exitCode()).isEqualTo(2);
+    Cli unknown = Cli.run("docter");
+    assertThat(unknown.exitCode()).isEqualTo(2);
+    assertThat(unknown.err()).isEqualTo("longnet: unknown command 'docter', did you mean doctor? (see longnet --help)\n");
+  }
+
+  @Test
+  void errorsBecomeOneLineAndAnExitCode() {
+    assertThat(report(new IllegalArgumentException("steps must be positive: steps=0")))
+        .isEqualTo(new Cli(2, "", "longnet: steps must be positive: steps=0\n"));
+    assertThat(report(new EnvironmentException("no space\n left"))).isEqualTo(new Cli(1, "", "longnet: no space left\n"));
+    assertThat(report(new NoSuchFileException("/x")).exitCode()).isEqualTo(2);
+    assertThat(report(new UncheckedIOException(new NoSuchFileException("/x"))))
+        .isEqualTo(new Cli(2, "", "longnet: no such file or directory: /x\n"));
+    assertThat(report(new FileSystemException("/x", null, "No space left on device")))
+        .isEqualTo(new Cli(1, "", "longnet: No space left on device: /x\n"));
+    assertThat(report(new IOException("No space left on device")))
+        .isEqualTo(new Cli(1, "", "longnet: No space left on device\n"));
+    assertThat(report(new OutOfMemoryError("Java heap space")).err())
+        .isEqualTo("longnet: out of memory (Java heap space): try a smaller input or LONGNET_JAVA_OPTS=-Xmx8g\n");
+    Cli bug = report(new IllegalStateException("impossible"));
+    assertThat(bug.exitCode()).isEqualTo(1);
+    assertThat(bug.err()).contains("internal error").contains("at dev.longnet.cli.MainTest");
+  }
+
+  private static Cli report(Throwable e) {
+    StringWriter err = new StringWriter();
+    int code = Main.report(e, new PrintWriter(err));
+    return new Cli(code, "", err.toString());
+  }
+}
