@@ -1,0 +1,57 @@
+package dev.longnet.attention;
+
+/// Who attends to whom, in integers only: no tensors, no memory, no arithmetic on values.
+///
+/// A pattern is a set of branches; a branch is a sequence of segments; a segment is one [Fold] per head. All folds of a
+/// head share one softmax: a key that several folds offer to a query counts several times (paper, eq. 9-10). Query rows of
+/// different segments of one branch are disjoint and their positions grow with the segment's number.
+public interface AttentionPattern {
+  /// Whether a query sees only keys at its own position or before.
+  boolean causal();
+
+  /// The number of branches.
+  int branches();
+
+  /// The first segment of the branch that may read or update a row at position `from` or later.
+  long firstSegment(int branch, long from);
+
+  /// One past the last segment of the branch that may read or update a row before position `to`.
+  ///
+  /// @param to exclusive, in `[0, tokens]`
+  long endSegment(int branch, long to, long tokens);
+
+  /// The rows of one head in one segment of one branch, of a sequence of `tokens` positions. Either side may be empty.
+  Fold fold(int branch, long segment, int head, int heads, long tokens);
+
+  /// The number of query-key pairs that one head of a sequence computes: the work, in units of 4 D floating-point operations forward.
+  default double pairs(int head, int heads, long tokens) {
+    double pairs = 0;
+    for (int branch = 0; branch < branches(); branch++) {
+      long end = endSegment(branch, tokens, tokens);
+      for (long segment = 0; segment < end; segment++) {
+        Fold fold = fold(branch, segment, head, heads, tokens);
+        pairs += pairs(fold);
+      }
+    }
+    return pairs;
+  }
+
+  private double pairs(Fold fold) {
+    Rows queries = fold.queries();
+    Rows keys = fold.keys();
+    if (queries.isEmpty() || keys.isEmpty()) {
+      return 0;
+    }
+    if (!causal() || keys.last() <= queries.first()) {
+      return (double) queries.count() * keys.count();
+    }
+    if (queries.equals(keys)) {
+      return 0.5 * queries.count() * (queries.count() + 1);
+    }
+    double pairs = 0;
+    for (long i = 0; i < queries.count(); i++) {
+      pairs += keys.countUpTo(queries.position(i));
+    }
+    return pairs;
+  }
+}

@@ -1,0 +1,159 @@
+package dev.longnet.attention;
+
+import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.FoldGradients;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/// One backward call: cut into blocks of positions of one head. One task computes all gradients of its block's rows, through all
+/// branches, so no two threads meet and every gradient is rounded once. A fold inside a block gives its three gradients in
+/// one pass; of a fold that reaches beyond, the part outside is visited twice: for dQ here, for dK and dV where the keys live.
+final class BackwardPass {
+  private final AttentionPattern pattern;
+  private final AttentionKernel kernel;
+  private final int threads;
+  private final AttentionTensor q;
+  private final AttentionTensor k;
+  private final AttentionTensor v;
+  private final AttentionTensor out;
+  private final MemorySegment lse;
+  private final AttentionTensor gradOut;
+  private final AttentionTensor gradQ;
+  private final AttentionTensor gradK;
+  private final AttentionTensor gradV;
+  private final GradientMode mode;
+  private final Blocks blocks;
+
+  BackwardPass(
+      AttentionPattern pattern,
+      AttentionKernel kernel,
+      int threads,
+      AttentionTensor q,
+      AttentionTensor k,
+      AttentionTensor v,
+      AttentionTensor out,
+      MemorySegment lse,
+      AttentionTensor gradOut,
+      AttentionTensor gradQ,
+      AttentionTensor gradK,
+      AttentionTensor gradV,
+      GradientMode mode) {
+    this.pattern = pattern;
+    this.kernel = kernel;
+    this.threads = Blocks.usefulThreads(pattern, q, threads);
+    this.q = q;
+    this.k = k;
+    this.v = v;
+    this.out = out;
+    this.lse = lse;
+    this.gradOut = gradOut;
+    this.gradQ = gradQ;
+    this.gradK = gradK;
+    this.gradV = gradV;
+    this.mode = mode;
+    this.blocks = Blocks.backward(q);
+  }
+
+  void run() {
+    long values = q.batch() * q.heads() * q.tokens();
+    if (values == 0) {
+      return;
+    }
+    int deltas = switch (mode) {
+      case EXACT -> 1;
+      case DETACHED_WEIGHTS -> pattern.branches();
+    };
+    try (Arena arena = threads == 1 ? Arena.ofConfined() : Arena.ofShared()) {
+      MemorySegment[] delta = new MemorySegment[deltas];
+      for (int i = 0; i < deltas; i++) {
+        delta[i] = arena.allocate(Math.multiplyExact(values, 4L), 64);
+      }
+      switch (mode) {
+        case EXACT -> Workers.run(threads, blocks.count(), task -> jointDelta(blocks.block(task), delta[0]));
+        case DETACHED_WEIGHTS -> Workers.run(threads, blocks.count() * deltas, task -> branchDelta(
+            (int) (task % deltas), blocks.block(task / deltas), delta[(int) (task % deltas)]));
+      }
+      Workers.run(threads, blocks.count(), task -> block(blocks.block(task), delta));
+    }
+  }
+
+  private void jointDelta(Blocks.Block block, MemorySegment delta) {
+    Rows rows = block.rows();
+    kernel.delta(block.rows(gradOut, rows), block.rows(out, rows), block.scalars(delta, rows));
+  }
+
+  /// delta_i = sum_d dO o_i with the branch's own output o_i: what is left of the exact delta when alpha_i is held constant.
+  private void branchDelta(int branch, Blocks.Block block, MemorySegment delta) {
+    int headSize = q.headSize();
+    long end = pattern.endSegment(branch, block.to(), q.tokens());
+    for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
+      Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
+      Rows rows = fold.queries().within(block.from(), block.to());
+      for (long from = 0; from < rows.count(); from += 1024) {
+        Rows queries = rows.slice(from, Math.min(rows.count(), from + 1024));
+        Rows keys = visible(fold.keys(), queries);
+        try (Arena arena = Arena.ofConfined()) {
+          HeadRows own = HeadRows.contiguous(arena.allocate(queries.count() * 4 * headSize, 64), headSize, queries);
+          RowScalars norms = RowScalars.contiguous(arena.allocate(queries.count() * 4, 64), queries.count());
+          for (long i = 0; i < queries.count(); i++) {
+            norms.set(i, Float.NEGATIVE_INFINITY);
+          }
+          kernel.fold(block.rows(q, queries), block.rows(k, keys), block.rows(v, keys), pattern.causal(), own, norms);
+          kernel.delta(block.rows(gradOut, queries), own, block.scalars(delta, queries));
+        }
+      }
+    }
+  }
+
+  private void block(Blocks.Block block, MemorySegment[] delta) {
+    try (RowBuffer dq = RowBuffer.accumulatorOf(gradQ, block);
+        RowBuffer dk = RowBuffer.accumulatorOf(gradK, block);
+        RowBuffer dv = RowBuffer.accumulatorOf(gradV, block)) {
+      dq.clear(block.rows());
+      dk.clear(block.rows());
+      dv.clear(block.rows());
+      for (int branch = 0; branch < pattern.branches(); branch++) {
+        MemorySegment branchDelta = delta[Math.min(branch, delta.length - 1)];
+        long end = pattern.endSegment(branch, block.to(), q.tokens());
+        for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
+          Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
+          fold(fold, block, branchDelta, dq, dk, dv);
+        }
+      }
+      dq.store(kernel);
+      dk.store(kernel);
+      dv.store(kernel);
+    }
+  }
+
+  private void fold(Fold fold, Blocks.Block block, MemorySegment delta, RowBuffer dq, RowBuffer dk, RowBuffer dv) {
+    Rows queries = fold.queries().within(block.from(), block.to());
+    Rows keys = fold.keys().within(block.from(), block.to());
+    if (!queries.isEmpty()) {
+      Rows before = fold.keys().within(0, block.from());
+      Rows after = fold.keys().within(block.to(), Long.MAX_VALUE);
+      add(block, queries, before, delta, new FoldGradients(dq.rows(queries), null, null));
+      if (!keys.isEmpty()) {
+        add(block, queries, keys, delta, new FoldGradients(dq.rows(queries), dk.rows(keys), dv.rows(keys)));
+      }
+      add(block, queries, after, delta, new FoldGradients(dq.rows(queries), null, null));
+    }
+    if (!keys.isEmpty()) {
+      FoldGradients gradients = new FoldGradients(null, dk.rows(keys), dv.rows(keys));
+      add(block, fold.queries().within(0, block.from()), keys, delta, gradients);
+      add(block, fold.queries().within(block.to(), Long.MAX_VALUE), keys, delta, gradients);
+    }
+  }
+
+  private void add(Blocks.Block block, Rows queries, Rows keys, MemorySegment delta, FoldGradients gradients) {
+    if (queries.isEmpty() || keys.isEmpty() || pattern.causal() && queries.last() < keys.first()) {
+      return;
+    }
+    kernel.foldBackward(block.rows(q, queries), block.rows(k, keys), block.rows(v, keys), pattern.causal(),
+        block.rows(gradOut, queries), block.scalars(lse, queries), block.scalars(delta, queries), gradients);
+  }
+
+  private Rows visible(Rows keys, Rows queries) {
+    return pattern.causal() ? keys.slice(0, keys.countUpTo(queries.last())) : keys;
+  }
+}

@@ -1,0 +1,76 @@
+package dev.longnet.attention;
+
+import java.lang.foreign.MemorySegment;
+
+/// How a call is cut into tasks: blocks of consecutive positions of one head of one sequence, the later blocks first
+/// (under a causal pattern they are the longest).
+///
+/// @param length positions in a block
+record Blocks(long batch, int heads, long tokens, long length) {
+  /// Accumulators that are not the output itself hold a block: at D = 64, 2 MiB of float32.
+  private static final long LONGEST_CONVERTED = 8192;
+  private static final long LONGEST = 32768;
+  private static final long SHORTEST = 2048;
+  /// Below this much work a helper thread costs more than it brings: a tenth of a millisecond of one core.
+  private static final double WORTH_A_THREAD = 8e6;
+
+  /// The forward pass gives the same bits for any length, so it may follow the number of threads.
+  static Blocks forward(AttentionTensor q, int threads) {
+    return cut(q, LONGEST_CONVERTED, SHORTEST, threads == 1 ? 1 : 8L * threads);
+  }
+
+  /// The backward pass adds in an order that depends on the length, so this depends on the shape alone.
+  static Blocks backward(AttentionTensor q) {
+    return cut(q, LONGEST, 2 * SHORTEST, 16);
+  }
+
+  private static Blocks cut(AttentionTensor q, long longest, long shortest, long wanted) {
+    long length = longest;
+    while (length > shortest && q.batch() * q.heads() * Math.ceilDiv(q.tokens(), length) < wanted) {
+      length /= 2;
+    }
+    return new Blocks(q.batch(), q.heads(), q.tokens(), length);
+  }
+
+  /// How many threads a call is worth.
+  static int usefulThreads(AttentionPattern pattern, AttentionTensor q, int threads) {
+    if (threads == 1 || q.tokens() == 0 || q.batch() == 0) {
+      return 1;
+    }
+    // Long sequences are always worth it; counting their pairs would take time of its own.
+    if (q.tokens() > 16384) {
+      return threads;
+    }
+    double work = 4 * pattern.pairs(0, q.heads(), q.tokens()) * q.headSize() * q.heads() * q.batch();
+    return (int) Math.clamp((long) (work / WORTH_A_THREAD), 1L, threads);
+  }
+
+  long count() {
+    return batch * heads * Math.ceilDiv(tokens, length);
+  }
+
+  Block block(long task) {
+    long perPosition = batch * heads;
+    long index = Math.ceilDiv(tokens, length) - 1 - task / perPosition;
+    long sequenceAndHead = task % perPosition;
+    return new Block(this, sequenceAndHead / heads, (int) (sequenceAndHead % heads), index * length,
+        Math.min(tokens, (index + 1) * length));
+  }
+
+  /// Positions `[from, to)` of one head of one sequence.
+  record Block(Blocks blocks, long sequence, int head, long from, long to) {
+    Rows rows() {
+      return new Rows(from, 1, to - from);
+    }
+
+    HeadRows rows(AttentionTensor tensor, Rows rows) {
+      return tensor.rows(sequence, head, rows);
+    }
+
+    /// Values of this head and sequence in a [B, H, N] array.
+    RowScalars scalars(MemorySegment floats, Rows rows) {
+      long offset = (sequence * blocks.heads + head) * blocks.tokens + rows.first();
+      return new RowScalars(floats, offset, rows.stride(), rows.count());
+    }
+  }
+}

@@ -1,0 +1,45 @@
+package dev.longnet.attention;
+
+import java.lang.foreign.MemorySegment;
+
+/// The façade's argument checks, made once per call.
+final class Checks {
+  private Checks() {}
+
+  /// @param namesAndTensors name, tensor, name, tensor, …
+  static void sameShape(AttentionTensor q, Object... namesAndTensors) {
+    for (int i = 0; i < namesAndTensors.length; i += 2) {
+      AttentionTensor tensor = (AttentionTensor) namesAndTensors[i + 1];
+      if (!q.sameShape(tensor)) {
+        throw new IllegalArgumentException(
+            namesAndTensors[i] + " must have the shape of q, " + q.shape() + ": " + tensor.shape());
+      }
+    }
+  }
+
+  static void writable(String name, AttentionTensor tensor) {
+    if (!tensor.isWritable()) {
+      throw new IllegalArgumentException(name + " must be writable memory whose elements do not overlap: strides "
+          + tensor.batchStride() + ", " + tensor.tokenStride() + ", " + tensor.headStride());
+    }
+  }
+
+  static void floats(String name, MemorySegment segment, long count) {
+    if (segment.byteSize() / 4 < count) {
+      throw new IllegalArgumentException(
+          name + " must hold B H N = " + count + " floats: it holds " + segment.byteSize() / 4);
+    }
+  }
+
+  /// The kernels read raw addresses: memory that is gone must be refused here.
+  static void accessible(MemorySegment... segments) {
+    for (MemorySegment segment : segments) {
+      if (!segment.scope().isAlive()) {
+        throw new IllegalStateException("memory was already released: " + segment);
+      }
+      if (!segment.isAccessibleBy(Thread.currentThread())) {
+        throw new WrongThreadException("memory belongs to another thread's arena: " + segment);
+      }
+    }
+  }
+}

@@ -1,0 +1,80 @@
+package dev.longnet.attention;
+
+import dev.longnet.attention.kernel.AttentionKernel;
+import java.lang.foreign.MemorySegment;
+
+/// One forward call: cut into blocks of query positions of one head, each of which one thread carries through all branches. A
+/// row of the output belongs to one task, so no two threads meet, and its value does not depend on where the blocks begin.
+final class ForwardPass {
+  private final AttentionPattern pattern;
+  private final AttentionKernel kernel;
+  private final int threads;
+  private final AttentionTensor q;
+  private final AttentionTensor k;
+  private final AttentionTensor v;
+  private final AttentionTensor out;
+  private final MemorySegment lse;
+  private final Blocks blocks;
+
+  ForwardPass(
+      AttentionPattern pattern,
+      AttentionKernel kernel,
+      int threads,
+      AttentionTensor q,
+      AttentionTensor k,
+      AttentionTensor v,
+      AttentionTensor out,
+      MemorySegment lse) {
+    this.pattern = pattern;
+    this.kernel = kernel;
+    this.threads = Blocks.usefulThreads(pattern, q, threads);
+    this.q = q;
+    this.k = k;
+    this.v = v;
+    this.out = out;
+    this.lse = lse;
+    this.blocks = Blocks.forward(q, this.threads);
+  }
+
+  void run() {
+    Workers.run(threads, blocks.count(), task -> block(blocks.block(task)));
+  }
+
+  private void block(Blocks.Block block) {
+    Rows all = block.rows();
+    try (RowBuffer accumulator = RowBuffer.accumulatorOf(out, block)) {
+      RowScalars norms = block.scalars(lse, all);
+      for (long i = 0; i < all.count(); i++) {
+        norms.set(i, Float.NEGATIVE_INFINITY);
+      }
+      for (int branch = 0; branch < pattern.branches(); branch++) {
+        branch(branch, block, accumulator);
+      }
+      for (long i = 0; i < all.count(); i++) {
+        if (norms.get(i) == Float.NEGATIVE_INFINITY) {
+          accumulator.clear(all.slice(i, i + 1));
+        }
+      }
+      accumulator.store(kernel);
+    }
+  }
+
+  private void branch(int branch, Blocks.Block block, RowBuffer accumulator) {
+    long end = pattern.endSegment(branch, block.to(), q.tokens());
+    for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
+      Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
+      Rows queries = fold.queries().within(block.from(), block.to());
+      if (queries.isEmpty()) {
+        continue;
+      }
+      Rows keys = fold.keys();
+      if (pattern.causal()) {
+        keys = keys.slice(0, keys.countUpTo(queries.last()));
+      }
+      if (!keys.isEmpty()) {
+        kernel.fold(block.rows(q, queries), block.rows(k, keys), block.rows(v, keys), pattern.causal(),
+            accumulator.rows(queries), block.scalars(lse, queries));
+      }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+package dev.longnet.attention.kernel;
+
+import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.HeadRows;
+import dev.longnet.attention.RowScalars;
+
+/// The one primitive of the project: fold the attention of some query rows to some key rows into accumulators (O, LSE).
+///
+/// Queries and keys are rows of one head, each with memory and positions of their own, so the same call serves the branches
+/// of a sequence, keys gathered from other ranks and keys cached by a stream, in any order. The causal test compares positions:
+/// a query sees a key iff `key position <= query position`. Scores are q·k / sqrt(D).
+///
+/// The accumulators are those of online softmax: LSE is the natural log of the sum of exp(score) over all keys folded so far,
+/// O the softmax average of their values. LSE starts at -inf; O need not be initialised, as it is not read where LSE is -inf.
+/// A row that sees no key keeps (O, LSE) as they were.
+///
+/// Implementations are stateless to their callers: any number of threads may call one instance on disjoint accumulators. The
+/// caller keeps all memory alive during a call. A call on an interrupted thread stops with [java.util.concurrent.CancellationException],
+/// the interrupt status still set, the accumulators unspecified. Results do not depend on the thread that computes them.
+public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
+
+  /// Folds keys into (O, LSE): with s = q·k / sqrt(D), LSE' = log(exp(LSE) + sum exp(s)), O' = exp(LSE - LSE') O + sum exp(s - LSE') v.
+  ///
+  /// @param q query rows
+  /// @param k key rows
+  /// @param v value rows, as many as keys, at the keys' positions
+  /// @param out float32, one row per query, updated
+  /// @param lse one per query, updated
+  void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse);
+
+  /// Adds the gradients of one fold: with the joint P = exp(s - LSE) and dS = P (dO·v - delta),
+  /// gradQ += dS k / sqrt(D), gradK += dS^T q / sqrt(D), gradV += P^T dO. Rows whose LSE is -inf take no part.
+  ///
+  /// @param gradOut dO, one row per query
+  /// @param lse the joint log-sum-exp after all folds, one per query
+  /// @param delta sum_d dO O with the joint O, one per query
+  /// @param gradients where to add; absent ones are not computed
+  void foldBackward(
+      HeadRows q,
+      HeadRows k,
+      HeadRows v,
+      boolean causal,
+      HeadRows gradOut,
+      RowScalars lse,
+      RowScalars delta,
+      FoldGradients gradients);
+
+  /// delta = sum_d dO O for every row.
+  ///
+  /// @param gradOut dO
+  /// @param out O, as many rows
+  /// @param delta overwritten, one per row
+  default void delta(HeadRows gradOut, HeadRows out, RowScalars delta) {
+    for (long i = 0; i < out.count(); i++) {
+      float sum = 0;
+      for (int d = 0; d < out.headSize(); d++) {
+        sum += gradOut.get(i, d) * out.get(i, d);
+      }
+      delta.set(i, sum);
+    }
+  }
+
+  /// Copies rows, converting between element types.
+  default void copy(HeadRows from, HeadRows to) {
+    float[] row = new float[from.headSize()];
+    for (long i = 0; i < from.count(); i++) {
+      from.read(i, row, 0);
+      to.write(i, row, 0);
+    }
+  }
+
+  /// Kernel and vector width, for logs and benchmarks: `scalar`, `simd 512-bit`.
+  String description();
+
+  /// The kernel these options ask for. A forced choice that cannot run throws, with the remedy in the message.
+  static AttentionKernel of(AttentionOptions options) {
+    return KernelSelection.select(options);
+  }
+}

@@ -1,0 +1,70 @@
+package dev.longnet.attention.kernel;
+
+import dev.longnet.attention.ElementType;
+import dev.longnet.attention.HeadRows;
+import dev.longnet.attention.RowScalars;
+import java.util.concurrent.CancellationException;
+
+/// The kernels' argument checks: once per call, so that the loops may trust their addresses.
+final class FoldChecks {
+  private FoldChecks() {}
+
+  static void forward(HeadRows q, HeadRows k, HeadRows v, HeadRows out, RowScalars lse) {
+    inputs(q, k, v);
+    rows("out", out, q.count(), q.headSize());
+    accumulator("out", out);
+    scalars("lse", lse, q.count());
+  }
+
+  static void backward(HeadRows q, HeadRows k, HeadRows v, HeadRows gradOut, RowScalars lse, RowScalars delta,
+      FoldGradients gradients) {
+    inputs(q, k, v);
+    rows("gradOut", gradOut, q.count(), q.headSize());
+    scalars("lse", lse, q.count());
+    scalars("delta", delta, q.count());
+    if (gradients.queries() != null) {
+      rows("gradQ", gradients.queries(), q.count(), q.headSize());
+      accumulator("gradQ", gradients.queries());
+    }
+    if (gradients.keys() != null) {
+      rows("gradK", gradients.keys(), k.count(), k.headSize());
+      accumulator("gradK", gradients.keys());
+      rows("gradV", gradients.values(), k.count(), k.headSize());
+      accumulator("gradV", gradients.values());
+    }
+  }
+
+  /// Long folds stop soon after an interrupt.
+  static void stopIfInterrupted() {
+    if (Thread.currentThread().isInterrupted()) {
+      throw new CancellationException("attention interrupted");
+    }
+  }
+
+  private static void inputs(HeadRows q, HeadRows k, HeadRows v) {
+    rows("k", k, k.count(), q.headSize());
+    rows("v", v, k.count(), q.headSize());
+  }
+
+  private static void rows(String name, HeadRows rows, long count, int headSize) {
+    if (rows.count() != count || rows.headSize() != headSize) {
+      throw new IllegalArgumentException(name + " must have " + count + " rows of " + headSize + " elements: "
+          + rows.count() + " rows of " + rows.headSize());
+    }
+  }
+
+  private static void accumulator(String name, HeadRows rows) {
+    if (rows.type() != ElementType.FLOAT32) {
+      throw new IllegalArgumentException(name + " accumulates in float32: " + rows.type());
+    }
+    if (rows.data().isReadOnly()) {
+      throw new IllegalArgumentException(name + " is read-only memory");
+    }
+  }
+
+  private static void scalars(String name, RowScalars scalars, long count) {
+    if (scalars.count() != count) {
+      throw new IllegalArgumentException(name + " must hold one value per query: " + scalars.count() + " for " + count);
+    }
+  }
+}
