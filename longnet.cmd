@@ -14,7 +14,7 @@ if not exist "%HOME_DIR%longnet-cli\target\classpath.txt" (
   call mvnw.cmd -B -ntp -q -Dmaven.test.skip=true -pl longnet-cli -am package || (popd & exit /b 1)
   popd
 )
-set /p LIBRARIES=<"%HOME_DIR%longnet-cli\target\classpath.txt"
+for /f "usebackq delims=" %%L in ("%HOME_DIR%longnet-cli\target\classpath.txt") do set "LIBRARIES=%%L"
 if not defined OPENBLAS_THREAD_TIMEOUT set OPENBLAS_THREAD_TIMEOUT=4
 if not defined OMP_WAIT_POLICY set OMP_WAIT_POLICY=PASSIVE
 "%JAVA%" -Xmx2g --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED ^
