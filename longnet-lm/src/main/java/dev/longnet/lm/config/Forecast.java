@@ -1,0 +1,161 @@
+package dev.longnet.lm.config;
+
+import dev.longnet.lm.io.EnvironmentException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/// What a run will need, computed before it starts.
+///
+/// @param parameters of the model
+/// @param weightBytes weights in float32, and their bfloat16 copies
+/// @param gradientBytes gradients in float32
+/// @param optimizerBytes both moments in float32
+/// @param activationBytes what the forward pass keeps for the backward pass, and the largest temporaries
+/// @param logitBytes the chunk of logits and its gradient
+/// @param checkpointBytes one checkpoint on disk
+/// @param flopsPerToken forward and backward
+/// @param totalTokens of the whole run
+public record Forecast(
+    long parameters,
+    long weightBytes,
+    long gradientBytes,
+    long optimizerBytes,
+    long activationBytes,
+    long logitBytes,
+    long checkpointBytes,
+    double flopsPerToken,
+    double totalTokens) {
+
+  /// The program itself: code, libtorch, Java heap, buffers of the matrix products.
+  private static final long PROGRAM_BYTES = 900L << 20;
+
+  public static Forecast of(ModelConfig model, TrainingConfig training, RuntimeConfig runtime) {
+    ModelCost cost = new ModelCost(model);
+    long parameters = cost.parameters();
+    boolean half = runtime.precision() == RuntimeConfig.Precision.BF16;
+    long tokens = (long) training.window() * training.sequences();
+    long logitRows = Math.min(tokens, runtime.lossChunk());
+    return new Forecast(
+        parameters,
+        parameters * (half ? 6 : 4),
+        parameters * 4,
+        parameters * 8,
+        activations(model, runtime, tokens, half ? 2 : 4),
+        logitRows * model.vocabulary() * 4 * 3,
+        parameters * 12,
+        cost.trainingFlops(training.window()) / training.window(),
+        (double) training.steps() * training.batchTokens());
+  }
+
+  /// Per token and layer: nine rows of C (residual stream twice, two normalised, q, k, v, attention's output and its
+  /// normalised form) and three of F (before and after GELU, normalised). A layer being computed again or run backward needs about
+  /// as much once more.
+  private static long activations(ModelConfig model, RuntimeConfig runtime, long tokens, int bytes) {
+    long chunk = runtime.feedForwardChunk() == 0 ? tokens : Math.min(tokens, runtime.feedForwardChunk());
+    long layer = tokens * 9L * model.hidden() * bytes + chunk * 3L * model.feedForward() * bytes;
+    long kept =
+        runtime.activationCheckpointing()
+            ? model.layers() * tokens * model.hidden() * 4L
+            : model.layers() * (tokens * 9L * model.hidden() * bytes + tokens * 3L * model.feedForward() * bytes);
+    return kept + layer;
+  }
+
+  public long memoryBytes() {
+    return weightBytes + gradientBytes + optimizerBytes + activationBytes + logitBytes + PROGRAM_BYTES;
+  }
+
+  /// @param matrixFlops measured rate of a matrix product, FLOP/s
+  /// @param efficiency share of it that training reaches
+  public double seconds(double matrixFlops, double efficiency) {
+    return totalTokens * flopsPerToken / (matrixFlops * efficiency);
+  }
+
+  /// A few lines for a person, before training starts.
+  public List<String> lines() {
+    List<String> lines = new ArrayList<>();
+    lines.add("parameters   " + si(parameters));
+    lines.add(
+        "memory       %s: weights %s, gradients %s, optimizer %s, activations %s, logits %s, program %s"
+            .formatted(
+                bytes(memoryBytes()),
+                bytes(weightBytes),
+                bytes(gradientBytes),
+                bytes(optimizerBytes),
+                bytes(activationBytes),
+                bytes(logitBytes),
+                bytes(PROGRAM_BYTES)));
+    lines.add("operations   " + si(flopsPerToken) + "FLOP a token, " + si(totalTokens) + " tokens");
+    return lines;
+  }
+
+  /// @param available bytes of memory this process can still get
+  public void requireMemory(long available, ModelConfig model, TrainingConfig training, RuntimeConfig runtime) {
+    if (memoryBytes() <= available) {
+      return;
+    }
+    List<String> advice = new ArrayList<>();
+    if (!runtime.activationCheckpointing()) {
+      RuntimeConfig checkpointed =
+          new RuntimeConfig(
+              runtime.device(),
+              runtime.precision(),
+              runtime.threads(),
+              runtime.attentionKernel(),
+              true,
+              runtime.feedForwardChunk(),
+              runtime.lossChunk());
+      advice.add(
+          "--set runtime.activation_checkpointing=true (%s)"
+              .formatted(bytes(Forecast.of(model, training, checkpointed).memoryBytes())));
+    }
+    if (training.sequences() > 1) {
+      advice.add("--set training.sequences=1");
+    }
+    if (runtime.feedForwardChunk() == 0 && runtime.activationCheckpointing()) {
+      advice.add("--set runtime.feed_forward_chunk=4096");
+    }
+    if (logitBytes > memoryBytes() / 10) {
+      advice.add("--set runtime.loss_chunk=" + Math.max(64, runtime.lossChunk() / 4));
+    }
+    advice.add("a smaller training.window=" + training.window() + " or model");
+    throw new EnvironmentException(
+        "this run needs about %s of memory, %s are available; try %s"
+            .formatted(bytes(memoryBytes()), bytes(available), String.join(", or ", advice)));
+  }
+
+  /// @param usable bytes left on the run's disk
+  /// @param keep checkpoints kept; one more exists while it is written
+  public void requireDisk(long usable, int keep) {
+    long need = checkpointBytes * (keep + 1L);
+    if (need > usable) {
+      throw new EnvironmentException(
+          "the checkpoints need %s of disk (%d x %s), %s are left; free some, choose another --out, or --set checkpoint.keep=1"
+              .formatted(bytes(need), keep + 1, bytes(checkpointBytes), bytes(usable)));
+    }
+  }
+
+  /// 1.5 GiB
+  public static String bytes(double bytes) {
+    String[] units = {"B", "KiB", "MiB", "GiB", "TiB"};
+    int unit = 0;
+    double value = bytes;
+    while (value >= 1024 && unit < units.length - 1) {
+      value /= 1024;
+      unit++;
+    }
+    return String.format(Locale.ROOT, value >= 100 || unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+  }
+
+  /// 1.25 M
+  public static String si(double number) {
+    String[] units = {"", "k", "M", "G", "T", "P", "E"};
+    int unit = 0;
+    double value = number;
+    while (value >= 1000 && unit < units.length - 1) {
+      value /= 1000;
+      unit++;
+    }
+    return String.format(Locale.ROOT, unit == 0 && value == Math.rint(value) ? "%.0f%s" : "%.3g%s", value, unit == 0 ? "" : " " + units[unit]).strip();
+  }
+}

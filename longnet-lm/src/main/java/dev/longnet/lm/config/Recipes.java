@@ -1,0 +1,165 @@
+package dev.longnet.lm.config;
+
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+
+/// Recipes: complete run configurations in YAML, found by name among those that come with the program, or as a file.
+public final class Recipes {
+  private static final String SUFFIX = ".yaml";
+
+  private static final ObjectMapper YAML =
+      YAMLMapper.builder(
+              YAMLFactory.builder()
+                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                  .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
+                  .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
+                  .build())
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build();
+
+  private Recipes() {}
+
+  /// Reads a recipe and lays overrides over it.
+  ///
+  /// @param nameOrFile a known name, or a path
+  /// @param overrides `path=value` each, the value in YAML; later ones win. Changing an `attention.type` empties the rest of
+  ///     its section: the keys of one type mean nothing to another.
+  public static RunConfig load(String nameOrFile, List<String> overrides) throws IOException {
+    boolean file = nameOrFile.endsWith(SUFFIX) || nameOrFile.endsWith(".yml") || nameOrFile.contains("/");
+    String text = file ? Files.readString(Path.of(nameOrFile)) : builtIn(nameOrFile);
+    String source = file ? nameOrFile : "recipe " + nameOrFile;
+    ObjectNode tree = parse(text, source);
+    Set<String> overridden = new HashSet<>();
+    for (String override : overrides) {
+      overridden.add(set(tree, override));
+    }
+    return RunConfig.read(
+        Section.root(tree, path -> overridden.stream().anyMatch(o -> covers(o, path)) ? "--set" : source));
+  }
+
+  /// The names [#load(String, List)] knows.
+  public static Set<String> names() {
+    try {
+      URL known = Recipes.class.getResource("/recipes/quickstart" + SUFFIX);
+      if (known == null) {
+        return Set.of();
+      }
+      URI uri = known.toURI();
+      if (uri.getScheme().equals("jar")) {
+        try (FileSystem jar = FileSystems.newFileSystem(uri, Map.of())) {
+          return list(jar.getPath("/recipes"));
+        }
+      }
+      return list(Path.of(uri).getParent());
+    } catch (IOException | URISyntaxException e) {
+      throw new IllegalStateException("the recipes inside the program can't be listed", e);
+    }
+  }
+
+  static String toYaml(ObjectNode tree) {
+    try {
+      return YAML.writeValueAsString(tree);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  static ObjectNode parse(String text, String source) {
+    try {
+      if (YAML.readTree(text) instanceof ObjectNode object) {
+        return object;
+      }
+      throw new IllegalArgumentException("not a recipe: the file must hold sections of keys: " + source);
+    } catch (JsonProcessingException e) {
+      JsonLocation at = e.getLocation();
+      String where = at == null ? "" : " line " + at.getLineNr();
+      String first = e.getOriginalMessage().lines().findFirst().orElse("not valid YAML");
+      throw new IllegalArgumentException(source + where + ": " + first, e);
+    }
+  }
+
+  /// Sets one `path=value`; returns the path.
+  static String set(ObjectNode tree, String override) {
+    int equals = override.indexOf('=');
+    if (equals < 1) {
+      throw new IllegalArgumentException("--set must be path=value: --set " + override);
+    }
+    String path = override.substring(0, equals).strip();
+    String[] keys = path.split("\\.", -1);
+    ObjectNode node = tree;
+    for (int i = 0; i < keys.length - 1; i++) {
+      JsonNode next = node.get(keys[i]);
+      if (next == null || next.isNull()) {
+        next = node.putObject(keys[i]);
+      }
+      if (!(next instanceof ObjectNode object)) {
+        throw new IllegalArgumentException(
+            "--set " + path + ": " + String.join(".", List.of(keys).subList(0, i + 1)) + " is a value, not a section");
+      }
+      node = object;
+    }
+    String key = keys[keys.length - 1];
+    JsonNode value = value(override.substring(equals + 1), path);
+    if (path.equals("model.attention.type") && !value.equals(node.get(key))) {
+      node.removeAll();
+    }
+    node.set(key, value);
+    return path;
+  }
+
+  private static JsonNode value(String text, String path) {
+    try {
+      return YAML.readTree(text.isBlank() ? "''" : text);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException("--set " + path + ": the value is not valid YAML: " + text, e);
+    }
+  }
+
+  private static String builtIn(String name) throws IOException {
+    try (InputStream in = Recipes.class.getResourceAsStream("/recipes/" + name + SUFFIX)) {
+      if (in == null) {
+        throw new IllegalArgumentException(
+            "no recipe named " + name + Nearest.suggestion(name, names(), s -> s) + " (a file's name ends with .yaml)");
+      }
+      return new String(in.readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+    }
+  }
+
+  private static Set<String> list(Path directory) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      Set<String> names = new TreeSet<>();
+      files
+          .map(p -> p.getFileName().toString())
+          .filter(n -> n.endsWith(SUFFIX))
+          .forEach(n -> names.add(n.substring(0, n.length() - SUFFIX.length())));
+      return names;
+    }
+  }
+
+  private static boolean covers(String overridden, String path) {
+    return path.equals(overridden) || path.startsWith(overridden + ".");
+  }
+}

@@ -1,0 +1,56 @@
+package dev.longnet.lm.config;
+
+/// How much is trained, in which portions.
+///
+/// @param window N: tokens of one training sequence
+/// @param sequences sequences that go through the model at once (B)
+/// @param batchTokens tokens of one optimizer step; gradients of `batchTokens / (window * sequences)` passes are summed
+/// @param steps optimizer steps of the whole run
+/// @param maxMinutes a run stops, with a checkpoint, when it has trained this long; 0: no bound
+/// @param gradientClip largest norm of all gradients together; 0: no clipping
+/// @param skipLimit consecutive steps with a non-finite loss or gradient norm after which the run stops
+/// @param seed initial weights and order of the windows follow from it
+public record TrainingConfig(
+    int window,
+    int sequences,
+    long batchTokens,
+    long steps,
+    double maxMinutes,
+    double gradientClip,
+    int skipLimit,
+    long seed) {
+
+  public TrainingConfig {
+    long pass = (long) window * sequences;
+    if (batchTokens % pass != 0) {
+      throw new IllegalArgumentException(
+          "training.batch_tokens must be a multiple of training.window x training.sequences = "
+              + pass
+              + ": training.batch_tokens="
+              + batchTokens);
+    }
+  }
+
+  static TrainingConfig read(Section s) {
+    int window = s.requiredInteger("window", 2);
+    int sequences = s.integer("sequences", 1, 1);
+    s.require("steps");
+    TrainingConfig result =
+        new TrainingConfig(
+            window,
+            sequences,
+            s.wholeNumber("batch_tokens", Math.multiplyExact((long) window, sequences), 1),
+            s.wholeNumber("steps", 1, 1),
+            s.number("max_minutes", 0, 0, 1e9),
+            s.number("gradient_clip", 2.0, 0, Double.MAX_VALUE),
+            s.integer("skip_limit", 5, 1),
+            s.wholeNumber("seed", 1, 0));
+    s.done();
+    return result;
+  }
+
+  /// Passes through the model a step: gradients of all of them are summed before the optimizer moves.
+  public int accumulation() {
+    return Math.toIntExact(batchTokens / ((long) window * sequences));
+  }
+}

@@ -1,0 +1,64 @@
+package dev.longnet.lm.train;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/// What one optimizer step measured.
+///
+/// @param step 1-based: steps done including this one
+/// @param loss mean negative log-likelihood of a token, in nats; NaN or infinite on a skipped step
+/// @param gradientNorm of all gradients together, before clipping
+/// @param learningRate used by this step
+/// @param tokens trained on so far, skipped steps included
+/// @param seconds this step took
+/// @param tokensPerSecond of this step
+/// @param matrixShare the model's operations a second as a share of the machine's matrix-product rate
+/// @param skipped the step was not applied
+/// @param skippedSteps so far
+public record StepMetrics(
+    long step,
+    double loss,
+    double gradientNorm,
+    double learningRate,
+    long tokens,
+    double seconds,
+    double tokensPerSecond,
+    double matrixShare,
+    boolean skipped,
+    long skippedSteps) {
+
+  ObjectNode toJson() {
+    ObjectNode line = MetricsLog.line("train", step);
+    put(line, "loss", loss);
+    put(line, "gradient_norm", gradientNorm);
+    line.put("learning_rate", learningRate);
+    line.put("tokens", tokens);
+    line.put("seconds", seconds);
+    line.put("tokens_per_second", tokensPerSecond);
+    line.put("matrix_share", matrixShare);
+    line.put("skipped", skipped);
+    return line.put("skipped_steps", skippedSteps);
+  }
+
+  Map<String, Double> scalars() {
+    Map<String, Double> scalars = new LinkedHashMap<>();
+    scalars.put("train/loss", loss);
+    scalars.put("train/gradient_norm", gradientNorm);
+    scalars.put("train/learning_rate", learningRate);
+    scalars.put("train/tokens", (double) tokens);
+    scalars.put("train/skipped_steps", (double) skippedSteps);
+    scalars.put("speed/tokens_per_second", tokensPerSecond);
+    scalars.put("speed/matrix_share", matrixShare);
+    return scalars;
+  }
+
+  /// JSON has no NaN: what is not finite becomes null.
+  private static void put(ObjectNode line, String key, double value) {
+    if (Double.isFinite(value)) {
+      line.put(key, value);
+    } else {
+      line.putNull(key);
+    }
+  }
+}

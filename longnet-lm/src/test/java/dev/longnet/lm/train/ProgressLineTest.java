@@ -1,0 +1,44 @@
+package dev.longnet.lm.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import org.junit.jupiter.api.Test;
+
+class ProgressLineTest {
+  private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+
+  @Test
+  void plainLinesAreRareAndCarryNoControlCharacters() {
+    ProgressLine line = new ProgressLine(new PrintStream(bytes), false, 3);
+    line.step(metrics(1));
+    line.step(metrics(2));
+    line.step(metrics(3));
+    assertThat(bytes.toString().lines())
+        .containsExactly(
+            "step 1/3  loss 2.000  16.4 ktok/s  75% of matmul rate  ETA 0:04",
+            "step 3/3  loss 2.000  16.4 ktok/s  75% of matmul rate  ETA 0:00");
+  }
+
+  @Test
+  void aTerminalLineRewritesItself() {
+    ProgressLine line = new ProgressLine(new PrintStream(bytes), true, 2);
+    line.step(metrics(1));
+    line.step(metrics(2));
+    line.endLine();
+    assertThat(bytes.toString()).startsWith("\r[##########..........] step 1/2").contains("\r[####################] step 2/2");
+    assertThat(bytes.toString().lines().count()).isEqualTo(3);
+  }
+
+  @Test
+  void durations() {
+    assertThat(ProgressLine.duration(3909)).isEqualTo("1:05:09");
+    assertThat(ProgressLine.duration(0.4)).isEqualTo("0:00");
+    assertThat(ProgressLine.duration(Double.NaN)).isEqualTo("?");
+  }
+
+  private static StepMetrics metrics(long step) {
+    return new StepMetrics(step, 2.0, 1, 1e-3, 1000, 2, 16_384, 0.75, false, 0);
+  }
+}
