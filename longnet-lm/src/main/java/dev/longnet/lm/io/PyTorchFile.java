@@ -91,7 +91,7 @@ public final class PyTorchFile implements AutoCloseable {
     long[] shape = tensor.shape();
     long count = LongStream.of(shape).anyMatch(s -> s == 0) ? 0 : LongStream.of(shape).reduce(1, (a, b) -> a * b);
     if (count == 0) {
-      return new TensorEntry(name, storage.type(), shape.clone(), MemorySegment.NULL);
+      return new TensorEntry(name, storage.type(), shape.clone(), MemorySegment.ofArray(new byte[0]));
     }
     if (isContiguous(shape, tensor.strides())) {
       return new TensorEntry(name, storage.type(), shape.clone(), all.asSlice(tensor.offset() * width, count * width));
