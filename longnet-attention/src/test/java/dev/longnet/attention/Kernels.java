@@ -8,6 +8,7 @@ final class Kernels {
 
   static List<AttentionOptions> all() {
     AttentionOptions simd = AttentionOptions.defaults().withKernel(KernelChoice.SIMD).withThreads(2);
-    return List.of(simd.withKernel(KernelChoice.SCALAR));
+    return List.of(simd.withKernel(KernelChoice.SCALAR), simd.withVectorBits(128), simd.withVectorBits(256),
+        simd.withVectorBits(512));
   }
 }

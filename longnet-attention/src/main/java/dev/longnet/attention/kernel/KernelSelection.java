@@ -1,15 +1,63 @@
 package dev.longnet.attention.kernel;
 
 import dev.longnet.attention.AttentionOptions;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
-/// Chooses the kernel once.
+/// Chooses kernels, keeps one instance of each, and says once which one runs. This class must load without the Vector API:
+/// only [VectorShapes] touches it.
 final class KernelSelection {
+  private static final Logger LOGGER = System.getLogger(AttentionKernel.class.getName());
+  private static final Map<Integer, AttentionKernel> SIMD = new ConcurrentHashMap<>();
+  private static final AttentionKernel SCALAR = new ScalarKernel();
+  private static final Map<String, Boolean> SAID = new ConcurrentHashMap<>();
+
   private KernelSelection() {}
 
   static AttentionKernel select(AttentionOptions options) {
     return switch (options.kernel()) {
-      case SCALAR, AUTO -> new ScalarKernel();
-      case SIMD -> throw new IllegalStateException("not yet");
+      case SCALAR -> say(SCALAR, options, "");
+      case SIMD -> {
+        String missing = missing();
+        if (missing != null) {
+          throw new IllegalStateException("the simd kernel was asked for, but " + missing);
+        }
+        yield say(simd(options), options, "");
+      }
+      case AUTO -> {
+        String missing = missing();
+        yield missing == null ? say(simd(options), options, "")
+            : say(SCALAR, options, " (several times slower than simd: " + missing + ")");
+      }
     };
+  }
+
+  private static AttentionKernel simd(AttentionOptions options) {
+    int bits = options.vectorBits() == 0 ? VectorShapes.preferredBits() : options.vectorBits();
+    return SIMD.computeIfAbsent(bits, b -> new SimdKernel(VectorShapes.loops(b)));
+  }
+
+  /// What keeps the vector kernel from running, and its remedy; null when nothing does.
+  private static String missing() {
+    if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
+      return "the JVM was started without the Vector API: add --add-modules jdk.incubator.vector";
+    }
+    try {
+      VectorShapes.preferredBits();
+      return null;
+    } catch (IllegalCallerException | LinkageError e) {
+      return "the JVM denies access to native memory: add --enable-native-access=ALL-UNNAMED (" + e.getMessage() + ")";
+    }
+  }
+
+  private static AttentionKernel say(AttentionKernel kernel, AttentionOptions options, String reason) {
+    String line = "attention kernel: " + kernel.description() + ", " + options.threads()
+        + (options.threads() == 1 ? " thread" : " threads") + reason;
+    if (SAID.putIfAbsent(line, true) == null) {
+      LOGGER.log(reason.isEmpty() ? Level.INFO : Level.WARNING, line);
+    }
+    return kernel;
   }
 }

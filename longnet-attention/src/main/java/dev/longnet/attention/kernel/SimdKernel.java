@@ -1,23 +1,90 @@
 package dev.longnet.attention.kernel;
 
+import dev.longnet.attention.ElementType;
 import dev.longnet.attention.HeadRows;
 import dev.longnet.attention.RowScalars;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.function.Function;
 
-/// The Vector API kernel.
+/// The Vector API kernel for one register width. Keeps the working memory of past folds for the next ones.
 final class SimdKernel implements AttentionKernel {
+  private final VectorLoops loops;
+  private final ConcurrentLinkedDeque<SimdForward> forwards = new ConcurrentLinkedDeque<>();
+  private final ConcurrentLinkedDeque<SimdBackward> backwards = new ConcurrentLinkedDeque<>();
+
+  SimdKernel(VectorLoops loops) {
+    this.loops = loops;
+  }
+
+  @Override
+  public String description() {
+    return "simd " + loops.lanes * 32 + "-bit";
+  }
+
   @Override
   public void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse) {
-    throw new UnsupportedOperationException();
+    FoldChecks.forward(q, k, v, out, lse);
+    if (q.count() == 0 || k.count() == 0) {
+      return;
+    }
+    SimdForward scratch = take(forwards, q.headSize(), size -> new SimdForward(loops, size));
+    scratch.fold(q, k, v, causal, out, lse);
+    give(forwards, scratch);
   }
 
   @Override
   public void foldBackward(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows gradOut, RowScalars lse,
       RowScalars delta, FoldGradients gradients) {
-    throw new UnsupportedOperationException();
+    FoldChecks.backward(q, k, v, gradOut, lse, delta, gradients);
+    if (q.count() == 0 || k.count() == 0) {
+      return;
+    }
+    SimdBackward scratch = take(backwards, q.headSize(), size -> new SimdBackward(loops, size));
+    scratch.fold(q, k, v, causal, gradOut, lse, delta, gradients);
+    give(backwards, scratch);
   }
 
   @Override
-  public String description() {
-    return "simd";
+  public void delta(HeadRows gradOut, HeadRows out, RowScalars delta) {
+    if (!floatsOffHeap(gradOut) || !floatsOffHeap(out)) {
+      AttentionKernel.super.delta(gradOut, out, delta);
+      return;
+    }
+    for (long i = 0; i < out.count(); i++) {
+      Scratch.set(delta, i, loops.dot(address(gradOut, i), address(out, i), out.headSize()));
+    }
+  }
+
+  @Override
+  public void copy(HeadRows from, HeadRows to) {
+    if (!floatsOffHeap(from) || !to.data().isNative() || to.type() != ElementType.BFLOAT16) {
+      AttentionKernel.super.copy(from, to);
+      return;
+    }
+    for (long i = 0; i < from.count(); i++) {
+      loops.roundToBfloats(address(from, i), from.headSize(), address(to, i));
+    }
+  }
+
+  private static boolean floatsOffHeap(HeadRows rows) {
+    return rows.type() == ElementType.FLOAT32 && rows.data().isNative();
+  }
+
+  private static long address(HeadRows rows, long index) {
+    return rows.data().address() + rows.byteOffset(index);
+  }
+
+  private static <T extends Scratch> T take(ConcurrentLinkedDeque<T> pool, int headSize, Function<Integer, T> create) {
+    // A scratch of another head size is dropped: a program uses one or two sizes.
+    for (T scratch = pool.pollFirst(); scratch != null; scratch = pool.pollFirst()) {
+      if (scratch.headSize == headSize) {
+        return scratch;
+      }
+    }
+    return create.apply(headSize);
+  }
+
+  private static <T extends Scratch> void give(ConcurrentLinkedDeque<T> pool, T scratch) {
+    pool.addFirst(scratch);
   }
 }

@@ -1,0 +1,106 @@
+package dev.longnet.attention.kernel;
+
+import dev.longnet.attention.HeadRows;
+import dev.longnet.attention.RowScalars;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/// Off-heap working memory of one fold: a few MiB for D = 64, whatever the sequence's length. Pooled by [SimdKernel], one per thread
+/// at work; freed by the garbage collector when the pool lets go.
+abstract class Scratch {
+  final VectorLoops loops;
+  final int headSize;
+  /// Bytes of a packed row: D rounded up to whole registers.
+  final int rowBytes;
+  final int paddedSize;
+  private final Arena arena = Arena.ofAuto();
+
+  Scratch(VectorLoops loops, int headSize) {
+    this.loops = loops;
+    this.headSize = headSize;
+    this.paddedSize = Math.ceilDiv(headSize, loops.lanes) * loops.lanes;
+    this.rowBytes = paddedSize * 4;
+  }
+
+  /// Zeroed floats, aligned to a cache line.
+  final MemorySegment allocate(long floats) {
+    return arena.allocate(floats * 4, 64);
+  }
+
+  final long panelBytes() {
+    return (long) loops.panelKeys * rowBytes;
+  }
+
+  /// Rows by address: in place when they are off heap, else copied here once, as they are.
+  final class Source {
+    private final HeadRows rows;
+    private final MemorySegment copy;
+    private final long base;
+    private final long stride;
+
+    /// @param copy room for `most` rows, used for rows on the heap
+    Source(HeadRows rows, MemorySegment copy) {
+      this.rows = rows;
+      this.copy = copy;
+      boolean inPlace = rows.data().isNative();
+      this.base = inPlace ? rows.data().address() : 0;
+      this.stride = inPlace ? rows.stride() * rows.type().bytes() : (long) headSize * rows.type().bytes();
+    }
+
+    /// Packs rows `from` … `from + count` to `to`, scaled, as float32.
+    void pack(long from, int count, float scale, long to) {
+      long address = address(from, count);
+      switch (rows.type()) {
+        case FLOAT32 -> loops.packFloats(address, stride, count, headSize, scale, to, rowBytes);
+        case BFLOAT16 -> loops.packBfloats(address, stride, count, headSize, scale, to, rowBytes);
+      }
+    }
+
+    long address(long from, int count) {
+      if (rows.data().isNative()) {
+        return base + rows.byteOffset(from);
+      }
+      for (int i = 0; i < count; i++) {
+        MemorySegment.copy(rows.data(), rows.byteOffset(from + i), copy, i * stride, stride);
+      }
+      return copy.address();
+    }
+
+    long stride() {
+      return stride;
+    }
+
+    /// Writes rows back that were copied to be updated.
+    void writeBack(long from, int count) {
+      if (!rows.data().isNative()) {
+        for (int i = 0; i < count; i++) {
+          MemorySegment.copy(copy, i * stride, rows.data(), rows.byteOffset(from + i), stride);
+        }
+      }
+    }
+  }
+
+  /// Values of rows, read by address where that is possible: the segment's own access is slow once it has met several kinds of memory.
+  static float get(RowScalars scalars, long index) {
+    return scalars.data().isNative()
+        ? OffHeap.ALL.get(OffHeap.FLOAT, scalars.data().address() + (scalars.offset() + index * scalars.stride()) * 4)
+        : scalars.get(index);
+  }
+
+  static void set(RowScalars scalars, long index, float value) {
+    if (scalars.data().isNative()) {
+      OffHeap.ALL.set(OffHeap.FLOAT, scalars.data().address() + (scalars.offset() + index * scalars.stride()) * 4, value);
+    } else {
+      scalars.set(index, value);
+    }
+  }
+
+  static void setFloat(MemorySegment floats, int index, float value) {
+    floats.set(ValueLayout.JAVA_FLOAT, index * 4L, value);
+  }
+
+  static float getFloat(MemorySegment floats, int index) {
+    return floats.get(ValueLayout.JAVA_FLOAT, index * 4L);
+  }
+}

@@ -1,0 +1,192 @@
+package dev.longnet.attention.kernel;
+
+import dev.longnet.attention.HeadRows;
+import dev.longnet.attention.RowScalars;
+import dev.longnet.attention.Rows;
+import java.lang.foreign.MemorySegment;
+
+/// The backward fold: keys are packed [#KEYS] at a time with their gradients; [#QUERIES] queries at a time rebuild P and dS block by
+/// block ([VectorLoops#BACKWARD_KEYS] keys) from the joint LSE and delta, and add to dQ by rows and to dK, dV by columns of
+/// them, so nothing is transposed.
+final class SimdBackward extends Scratch {
+  static final int KEYS = 4 * VectorLoops.BACKWARD_KEYS;
+  static final int QUERIES = 96;
+  private static final int TILE = VectorLoops.TILE_ROWS;
+  private static final double LOG2E = 1.4426950408889634;
+  private static final double LN2 = 0.6931471805599453;
+  private static final int SCORE_BYTES = VectorLoops.BACKWARD_KEYS * 4;
+
+  private final MemorySegment keyRows = allocate((long) KEYS * paddedSize);
+  private final MemorySegment keyPanels = allocate((long) KEYS * paddedSize);
+  private final MemorySegment valuePanels = allocate((long) KEYS * paddedSize);
+  private final MemorySegment gradKeys = allocate((long) KEYS * paddedSize);
+  private final MemorySegment gradValues = allocate((long) KEYS * paddedSize);
+  private final MemorySegment valueRows = allocate((long) loops.panelKeys * paddedSize);
+  private final MemorySegment queries = allocate((long) QUERIES * paddedSize);
+  private final MemorySegment gradOuts = allocate((long) QUERIES * paddedSize);
+  private final MemorySegment gradQueries = allocate((long) QUERIES * paddedSize);
+  private final MemorySegment weights = allocate((long) QUERIES * VectorLoops.BACKWARD_KEYS);
+  private final MemorySegment gradScores = allocate((long) QUERIES * VectorLoops.BACKWARD_KEYS);
+  private final MemorySegment tile = allocate((long) TILE * paddedSize);
+  private final MemorySegment shifts = allocate(QUERIES);
+  private final MemorySegment deltas = allocate(QUERIES);
+  private final MemorySegment copy = allocate((long) QUERIES * headSize);
+  private final int[] limits = new int[QUERIES];
+
+  SimdBackward(VectorLoops loops, int headSize) {
+    super(loops, headSize);
+  }
+
+  void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows gradOut, RowScalars lse, RowScalars delta,
+      FoldGradients gradients) {
+    Source query = new Source(q, copy);
+    Source key = new Source(k, copy);
+    Source value = new Source(v, copy);
+    Source gradient = new Source(gradOut, copy);
+    boolean wantQ = gradients.queries() != null;
+    boolean wantK = gradients.keys() != null;
+    for (long from = 0; from < k.count(); from += KEYS) {
+      int count = (int) Math.min(KEYS, k.count() - from);
+      Rows positions = k.positions().slice(from, from + count);
+      long firstQuery = causal ? q.positions().countBefore(positions.first()) : 0;
+      if (firstQuery == q.count()) {
+        return;
+      }
+      packKeys(key, value, from, count);
+      if (wantK) {
+        loops.fill(gradKeys.address(), (long) count * rowBytes, 0);
+        loops.fill(gradValues.address(), (long) count * rowBytes, 0);
+      }
+      for (long block = firstQuery; block < q.count(); block += QUERIES) {
+        FoldChecks.stopIfInterrupted();
+        int rows = (int) Math.min(QUERIES, q.count() - block);
+        limits(q.positions(), block, rows, positions, causal);
+        packQueries(query, gradient, lse, delta, block, rows);
+        loops.fill(gradQueries.address(), (long) QUERIES * rowBytes, 0);
+        for (int at = 0; at < limits[rows - 1]; at += VectorLoops.BACKWARD_KEYS) {
+          weights(rows, at, wantQ);
+          if (wantK) {
+            columns(rows, at, Math.min(VectorLoops.BACKWARD_KEYS, count - at));
+          }
+        }
+        if (wantQ) {
+          addTo(gradients.queries(), block, rows, gradQueries.address(), (float) (1 / Math.sqrt(headSize)));
+        }
+      }
+      if (wantK) {
+        // The packed queries carry log2 e; ln 2 takes it out again.
+        addTo(gradients.keys(), from, count, gradKeys.address(), (float) LN2);
+        addTo(gradients.values(), from, count, gradValues.address(), 1f);
+      }
+    }
+  }
+
+  private void packKeys(Source key, Source value, long from, int count) {
+    int panel = loops.panelKeys;
+    for (int at = 0; at < count; at += panel) {
+      int n = Math.min(panel, count - at);
+      long rows = keyRows.address() + (long) at * rowBytes;
+      key.pack(from + at, n, 1f, rows);
+      value.pack(from + at, n, 1f, valueRows.address());
+      loops.transpose(rows, rowBytes, n, headSize, keyPanels.address() + at / panel * panelBytes());
+      loops.transpose(valueRows.address(), rowBytes, n, headSize, valuePanels.address() + at / panel * panelBytes());
+    }
+  }
+
+  private void packQueries(Source query, Source gradient, RowScalars lse, RowScalars delta, long block, int rows) {
+    query.pack(block, rows, (float) (LOG2E / Math.sqrt(headSize)), queries.address());
+    gradient.pack(block, rows, 1f, gradOuts.address());
+    for (int i = 0; i < QUERIES; i++) {
+      float norm = i < rows ? get(lse, block + i) : Float.NEGATIVE_INFINITY;
+      // A row without keys has no weights: 2^(s - a huge shift) = 0.
+      setFloat(shifts, i, norm == Float.NEGATIVE_INFINITY ? -VectorLoops.LOWEST : (float) (norm * LOG2E));
+      setFloat(deltas, i, i < rows ? get(delta, block + i) : 0);
+    }
+  }
+
+  /// How many of the packed keys each row sees. Rows that fill the last tile do as the last one.
+  private void limits(Rows queryPositions, long block, int rows, Rows keyPositions, boolean causal) {
+    int last = 0;
+    for (int i = 0; i < QUERIES; i++) {
+      if (i < rows) {
+        last = (int) (causal ? keyPositions.countUpTo(queryPositions.position(block + i)) : keyPositions.count());
+      }
+      limits[i] = last;
+    }
+  }
+
+  /// P and dS of all rows and the keys from `at`; dQ += dS K.
+  private void weights(int rows, int at, boolean wantQ) {
+    for (int row = 0; row < rows; row += TILE) {
+      int count = Math.min(VectorLoops.BACKWARD_KEYS, limits[row + TILE - 1] - at);
+      if (count <= 0) {
+        continue;
+      }
+      int registers = Math.ceilDiv(count, loops.lanes);
+      long p = weights.address() + (long) row * SCORE_BYTES;
+      long ds = gradScores.address() + (long) row * SCORE_BYTES;
+      long panel = (long) at * rowBytes;
+      loops.products(queries.address() + (long) row * rowBytes, rowBytes, keyPanels.address() + panel, panelBytes(), p,
+          registers, headSize);
+      loops.products(gradOuts.address() + (long) row * rowBytes, rowBytes, valuePanels.address() + panel, panelBytes(), ds,
+          registers, headSize);
+      if (limits[row] - at < registers * loops.lanes) {
+        loops.maskProducts(p, registers, limits, row, at);
+      }
+      loops.gradients(p, ds, registers, shifts.address() + row * 4L, deltas.address() + row * 4L);
+      clearAfter(registers, p, ds);
+      if (wantQ) {
+        loops.mixRows(ds, keyRows.address() + panel, rowBytes, tile.address(), count, paddedSize);
+        loops.add(tile.address(), gradQueries.address() + (long) row * rowBytes, (long) TILE * rowBytes);
+      }
+    }
+  }
+
+  /// [#columns] reads whole tiles of columns: up to five beyond those just written.
+  private void clearAfter(int registers, long p, long ds) {
+    int end = Math.min(VectorLoops.BACKWARD_KEYS, registers * loops.lanes + Math.max(TILE, loops.lanes));
+    int from = registers * loops.lanes;
+    if (from >= end) {
+      return;
+    }
+    long bytes = (end - from) / loops.lanes * loops.lanes * 4L;
+    for (int i = 0; i < TILE; i++) {
+      loops.fill(p + (long) i * SCORE_BYTES + from * 4L, bytes, 0);
+      loops.fill(ds + (long) i * SCORE_BYTES + from * 4L, bytes, 0);
+    }
+  }
+
+  /// dV += P^T dO and dK += dS^T Q for the `keys` keys from `at`.
+  private void columns(int rows, int at, int keys) {
+    int padded = Math.ceilDiv(rows, TILE) * TILE;
+    int first = 0;
+    for (int key = 0; key < keys; key += TILE) {
+      // Rows see ever more keys; those that see none of these six take no part.
+      while (first < padded && limits[first + TILE - 1] - at <= key) {
+        first += TILE;
+      }
+      if (first == padded) {
+        return;
+      }
+      long offset = (long) first * SCORE_BYTES + key * 4L;
+      long target = (long) (at + key) * rowBytes;
+      long row = (long) first * rowBytes;
+      loops.mixColumns(weights.address() + offset, gradOuts.address() + row, rowBytes, tile.address(), padded - first, paddedSize);
+      loops.add(tile.address(), gradValues.address() + target, (long) TILE * rowBytes);
+      loops.mixColumns(gradScores.address() + offset, queries.address() + row, rowBytes, tile.address(), padded - first, paddedSize);
+      loops.add(tile.address(), gradKeys.address() + target, (long) TILE * rowBytes);
+    }
+  }
+
+  private void addTo(HeadRows accumulator, long from, int count, long sums, float factor) {
+    Source target = new Source(accumulator, copy);
+    for (int done = 0; done < count; done += QUERIES) {
+      int n = Math.min(QUERIES, count - done);
+      long to = target.address(from + done, n);
+      for (int i = 0; i < n; i++) {
+        loops.addScaled(sums + (long) (done + i) * rowBytes, to + i * target.stride(), headSize, factor);
+      }
+      target.writeBack(from + done, n);
+    }
+  }
+}

@@ -1,0 +1,140 @@
+package dev.longnet.attention.kernel;
+
+import dev.longnet.attention.HeadRows;
+import dev.longnet.attention.RowScalars;
+import dev.longnet.attention.Rows;
+import java.lang.foreign.MemorySegment;
+
+/// The forward fold: keys are packed [#KEYS] at a time; [#QUERIES] queries at a time run an online softmax over them, tile by tile,
+/// in base 2 (log2 e is part of the queries' scale); then their (O, LSE) is merged into the accumulators.
+///
+/// What a row computes depends on its own keys alone, in key order: not on the tile or block it shares.
+final class SimdForward extends Scratch {
+  static final int KEYS = 2048;
+  static final int QUERIES = 96;
+  private static final double LOG2E = 1.4426950408889634;
+  private static final double LN2 = 0.6931471805599453;
+
+  private final MemorySegment panels = allocate((long) KEYS * paddedSize);
+  private final MemorySegment values = allocate((long) KEYS * paddedSize);
+  private final MemorySegment keyRows = allocate((long) loops.panelKeys * paddedSize);
+  private final MemorySegment queries = allocate((long) QUERIES * paddedSize);
+  private final MemorySegment outputs = allocate((long) QUERIES * paddedSize);
+  private final MemorySegment tile = allocate((long) VectorLoops.TILE_ROWS * paddedSize);
+  private final MemorySegment scores = allocate((long) VectorLoops.TILE_ROWS * VectorLoops.FORWARD_KEYS);
+  private final MemorySegment max = allocate((long) VectorLoops.TILE_ROWS * loops.lanes);
+  private final MemorySegment sums = allocate((long) QUERIES * loops.lanes);
+  private final MemorySegment shifts = allocate(QUERIES);
+  private final MemorySegment factors = allocate(VectorLoops.TILE_ROWS);
+  private final MemorySegment copy = allocate((long) QUERIES * headSize);
+  private final int[] limits = new int[QUERIES];
+
+  SimdForward(VectorLoops loops, int headSize) {
+    super(loops, headSize);
+  }
+
+  void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse) {
+    Source query = new Source(q, copy);
+    Source key = new Source(k, copy);
+    Source value = new Source(v, copy);
+    Source output = new Source(out, copy);
+    for (long from = 0; from < k.count(); from += KEYS) {
+      int count = (int) Math.min(KEYS, k.count() - from);
+      Rows positions = k.positions().slice(from, from + count);
+      long firstQuery = causal ? q.positions().countBefore(positions.first()) : 0;
+      if (firstQuery == q.count()) {
+        return;
+      }
+      packKeys(key, value, from, count);
+      for (long block = firstQuery; block < q.count(); block += QUERIES) {
+        FoldChecks.stopIfInterrupted();
+        int rows = (int) Math.min(QUERIES, q.count() - block);
+        limits(q.positions(), block, rows, positions, causal);
+        query.pack(block, rows, (float) (LOG2E / Math.sqrt(headSize)), queries.address());
+        attend(rows);
+        merge(output, lse, block, rows);
+      }
+    }
+  }
+
+  private void packKeys(Source key, Source value, long from, int count) {
+    int panel = loops.panelKeys;
+    for (int at = 0; at < count; at += panel) {
+      int n = Math.min(panel, count - at);
+      for (int done = 0; done < n; done += QUERIES) {
+        int some = Math.min(QUERIES, n - done);
+        key.pack(from + at + done, some, 1f, keyRows.address() + (long) done * rowBytes);
+        value.pack(from + at + done, some, 1f, values.address() + (long) (at + done) * rowBytes);
+      }
+      loops.transpose(keyRows.address(), rowBytes, n, headSize, panels.address() + at / panel * panelBytes());
+    }
+  }
+
+  /// How many of the packed keys each row sees. Rows that fill the last tile do as the last one.
+  private void limits(Rows queryPositions, long block, int rows, Rows keyPositions, boolean causal) {
+    int last = 0;
+    for (int i = 0; i < QUERIES; i++) {
+      if (i < rows) {
+        last = (int) (causal ? keyPositions.countUpTo(queryPositions.position(block + i)) : keyPositions.count());
+      }
+      limits[i] = last;
+    }
+  }
+
+  private void attend(int rows) {
+    int tileRows = VectorLoops.TILE_ROWS;
+    int padded = Math.ceilDiv(rows, tileRows) * tileRows;
+    loops.fill(outputs.address(), (long) padded * rowBytes, 0);
+    loops.fill(sums.address(), (long) padded * loops.lanes * 4, 0);
+    for (int i = 0; i < padded; i++) {
+      setFloat(shifts, i, VectorLoops.LOWEST);
+    }
+    for (int from = 0; from < limits[rows - 1]; from += VectorLoops.FORWARD_KEYS) {
+      for (int row = 0; row < rows; row += tileRows) {
+        int count = Math.min(VectorLoops.FORWARD_KEYS, limits[row + tileRows - 1] - from);
+        if (count > 0) {
+          attend(row, from, count);
+        }
+      }
+    }
+  }
+
+  private void attend(int row, int from, int count) {
+    int registers = Math.ceilDiv(count, loops.lanes);
+    loops.fill(max.address(), (long) VectorLoops.TILE_ROWS * loops.lanes * 4, VectorLoops.LOWEST);
+    loops.scores(queries.address() + (long) row * rowBytes, rowBytes, panels.address() + (long) from * rowBytes,
+        panelBytes(), scores.address(), registers, headSize, max.address());
+    if (limits[row] - from < registers * loops.lanes) {
+      loops.maskScores(scores.address(), registers, limits, row, from, max.address());
+    }
+    loops.softmax(scores.address(), registers, max.address(), shifts.address() + row * 4L, factors.address(),
+        sums.address() + (long) row * loops.lanes * 4);
+    loops.mix(scores.address(), values.address() + (long) from * rowBytes, rowBytes, tile.address(), count, paddedSize);
+    loops.combine(tile.address(), outputs.address() + (long) row * rowBytes, factors.address(), rowBytes);
+  }
+
+  private void merge(Source output, RowScalars lse, long block, int rows) {
+    long to = output.address(block, rows);
+    for (int i = 0; i < rows; i++, to += output.stride()) {
+      if (limits[i] == 0) {
+        continue;
+      }
+      float sum = loops.sum(sums.address() + (long) i * loops.lanes * 4);
+      double own = getFloat(shifts, i) * LN2 + Math.log(sum);
+      double past = get(lse, block + i);
+      long from = outputs.address() + (long) i * rowBytes;
+      if (past == Double.NEGATIVE_INFINITY) {
+        loops.store(from, to, headSize, 1 / sum);
+        set(lse, block + i, (float) own);
+      } else {
+        double top = Math.max(past, own);
+        double pastWeight = Math.exp(past - top);
+        double ownWeight = Math.exp(own - top);
+        double all = pastWeight + ownWeight;
+        loops.blend(from, to, headSize, (float) (pastWeight / all), (float) (ownWeight / all / sum));
+        set(lse, block + i, (float) (top + Math.log(all)));
+      }
+    }
+    output.writeBack(block, rows);
+  }
+}
