@@ -10,6 +10,7 @@ import java.util.Objects;
 /// @param heads H
 /// @param feedForward inner width of the feed-forward
 /// @param positions position encoding of queries and keys
+/// @param xposScaleBase b of xPos' decay zeta^(p / b), in tokens; 512 in the paper and in torchscale
 /// @param tiedOutput the output projection is the token embedding's transpose
 /// @param causal decoder (true) or encoder (false)
 public record ModelConfig(
@@ -19,9 +20,27 @@ public record ModelConfig(
     int heads,
     int feedForward,
     PositionEncoding positions,
+    int xposScaleBase,
     boolean tiedOutput,
     boolean causal,
     AttentionConfig attention) {
+
+  /// The paper's decay base.
+  public static final int XPOS_SCALE_BASE = 512;
+
+  /// With the paper's decay base.
+  public ModelConfig(
+      int vocabulary,
+      int layers,
+      int hidden,
+      int heads,
+      int feedForward,
+      PositionEncoding positions,
+      boolean tiedOutput,
+      boolean causal,
+      AttentionConfig attention) {
+    this(vocabulary, layers, hidden, heads, feedForward, positions, XPOS_SCALE_BASE, tiedOutput, causal, attention);
+  }
 
   public ModelConfig {
     positive("vocabulary", vocabulary);
@@ -29,6 +48,7 @@ public record ModelConfig(
     positive("hidden", hidden);
     positive("heads", heads);
     positive("feed_forward", feedForward);
+    positive("xpos_scale_base", xposScaleBase);
     Objects.requireNonNull(positions, "positions");
     Objects.requireNonNull(attention, "attention");
     if (hidden % heads != 0) {

@@ -1,0 +1,290 @@
+package dev.longnet.lm.model;
+
+import dev.longnet.lm.config.ModelConfig;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SequencedMap;
+import java.util.stream.IntStream;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// The paper's Transformer (MAGNETO: Sub-LN, xPos, no absolute positions): decoder, or encoder where the configuration
+/// is not causal. Attention comes from outside; everything else is the same for all kinds of it.
+///
+/// No graph is recorded: layers, head and loss know their backward passes, so a pass keeps exactly what it needs, and
+/// attention is called as values and gradients. Tensors returned belong to the caller's `PointerScope`; parameters and
+/// gradients belong to the model. For one thread at a time.
+///
+/// Legend: B batch, N tokens, T = B N, C hidden, H heads, D head size, V vocabulary.
+public final class Decoder implements AutoCloseable {
+  private final ModelConfig config;
+  private final ModelOptions options;
+  private final AttentionOperator attention;
+  private final Parameters parameters;
+  private final List<Layer> layers;
+  private final OutputHead head;
+  private Positions positions;
+  private long positionsFor = -1;
+
+  private Decoder(ModelConfig config, ModelOptions options, AttentionOperator attention, long seed) {
+    this.config = config;
+    this.options = options;
+    this.attention = attention;
+    this.parameters = Parameters.allocate(config, options.device());
+    Initialization.fill(parameters, config, seed);
+    this.layers =
+        IntStream.range(0, config.layers()).mapToObj(i -> new Layer(parameters, config, options, i)).toList();
+    this.head = new OutputHead(parameters, config, options);
+  }
+
+  /// A model with random weights, a function of `seed` alone.
+  ///
+  /// @param attention stays the caller's to close
+  public static Decoder create(ModelConfig config, ModelOptions options, AttentionOperator attention, long seed) {
+    try (PointerScope _ = new PointerScope()) {
+      return new Decoder(config, options, attention, seed);
+    }
+  }
+
+  public ModelConfig config() {
+    return config;
+  }
+
+  public ModelOptions options() {
+    return options;
+  }
+
+  public AttentionOperator attention() {
+    return attention;
+  }
+
+  /// float32, under torchscale's names, in the order of its state dict. Contents may be written, then [#prepare()].
+  public SequencedMap<String, Tensor> parameters() {
+    return parameters.values();
+  }
+
+  /// float32, the names and order of [#parameters()]; accumulated by [#lossAndGradients] until [#zeroGradients()].
+  public SequencedMap<String, Tensor> gradients() {
+    return parameters.gradients();
+  }
+
+  public void zeroGradients() {
+    try (PointerScope _ = new PointerScope()) {
+      parameters.gradients().values().forEach(Tensor::zero_);
+    }
+  }
+
+  /// Takes over parameters that were written. Whole passes ([#logits], [#losses], [#lossAndGradients], [#forward]) do
+  /// it themselves; only users of the single steps below have to.
+  public void prepare() {
+    try (PointerScope _ = new PointerScope()) {
+      layers.forEach(Layer::prepare);
+      head.prepare();
+    }
+  }
+
+  /// @param tokens [B, N] int64
+  /// @return [B, N, V] float32
+  public Tensor logits(Tensor tokens) {
+    requireTokens(tokens, "tokens", 1);
+    prepare();
+    Tensor out;
+    try (PointerScope _ = new PointerScope()) {
+      Shape shape = Shape.of(tokens.size(0), tokens.size(1), options.tokenChunk());
+      out = head.logits(run(embed(tokens), shape)).view(tokens.size(0), tokens.size(1), config.vocabulary());
+      out.retainReference();
+    }
+    return adopt(out);
+  }
+
+  /// The stack from embeddings on, with the final norm, for encoders and probes.
+  ///
+  /// @param embeddings [B, N, C] float32
+  /// @return [B, N, C] float32
+  public Tensor forward(Tensor embeddings) {
+    prepare();
+    Tensor out;
+    try (PointerScope _ = new PointerScope()) {
+      Shape shape = Shape.of(embeddings.size(0), embeddings.size(1), options.tokenChunk());
+      Tensor x = embeddings.reshape(-1, config.hidden()).clone();
+      out = head.normed(run(x, shape)).view(embeddings.size(0), embeddings.size(1), config.hidden());
+      out.retainReference();
+    }
+    return adopt(out);
+  }
+
+  /// Negative log-likelihood of every next token, without gradients; [B, N, V] never exists.
+  ///
+  /// @param windows [B, N+1] int64: inputs and, one later, their targets
+  /// @return [B, N] float32, nats
+  public Tensor losses(Tensor windows) {
+    requireTokens(windows, "windows", 2);
+    prepare();
+    Tensor out;
+    try (PointerScope _ = new PointerScope()) {
+      long n = windows.size(1) - 1;
+      Shape shape = Shape.of(windows.size(0), n, options.tokenChunk());
+      Tensor x = run(embed(windows.narrow(1, 0, n)), shape);
+      out = head.losses(x, windows.narrow(1, 1, n).reshape(-1)).view(windows.size(0), n);
+      out.retainReference();
+    }
+    return adopt(out);
+  }
+
+  /// Adds scale times the gradient of the mean loss to [#gradients()].
+  ///
+  /// @param windows [B, N+1] int64: inputs and, one later, their targets
+  /// @param scale e.g. 1 / (micro-batches of a step)
+  /// @return the mean loss of the B N targets, nats, not scaled; not finite where the forward pass was not
+  public double lossAndGradients(Tensor windows, double scale) {
+    requireTokens(windows, "windows", 2);
+    prepare();
+    try (PointerScope _ = new PointerScope()) {
+      long n = windows.size(1) - 1;
+      Shape shape = Shape.of(windows.size(0), n, options.tokenChunk());
+      Tensor inputs = windows.narrow(1, 0, n).reshape(-1);
+      Tensor targets = windows.narrow(1, 1, n).reshape(-1);
+      Positions at = positions(n);
+      List<Tensor> xs = new ArrayList<>();
+      List<Layer.Saved> saved = new ArrayList<>();
+      xs.add(embed(inputs));
+      for (Layer layer : layers) {
+        Tensor x = xs.getLast();
+        Tensor y = torch.empty_like(x);
+        if (options.activationCheckpointing()) {
+          try (PointerScope _ = new PointerScope()) {
+            layer.forward(x, shape, at, attention, y, false);
+          }
+        } else {
+          saved.add(layer.forward(x, shape, at, attention, y, true));
+        }
+        xs.add(y);
+      }
+      Tensor gradient = torch.empty_like(xs.getLast());
+      Tensor losses = head.lossesAndGradients(xs.removeLast(), targets, scale / (inputs.numel()), gradient);
+      for (int i = layers.size() - 1; i >= 0; i--) {
+        Layer layer = layers.get(i);
+        Tensor x = xs.removeLast();
+        try (PointerScope _ = new PointerScope()) {
+          Layer.Saved kept =
+              options.activationCheckpointing()
+                  ? layer.forward(x, shape, at, attention, null, false)
+                  : saved.removeLast();
+          layer.backward(x, kept, shape, at, attention, gradient);
+        }
+      }
+      parameters.gradient("embed_tokens.weight").index_add_(0, inputs, gradient);
+      return losses.mean(new org.bytedeco.pytorch.ScalarTypeOptional(ScalarType.Double)).item_double();
+    }
+  }
+
+  /// Forward without anything kept; x is overwritten.
+  private Tensor run(Tensor x, Shape shape) {
+    Positions at = positions(shape.tokens());
+    for (Layer layer : layers) {
+      try (PointerScope _ = new PointerScope()) {
+        layer.forward(x, shape, at, attention, x, false);
+      }
+    }
+    return x;
+  }
+
+  // ---- Single steps, for streaming: embed, then per layer project, attention (the caller's), complete, then head.
+
+  /// @param tokens int64, any shape of T ids
+  /// @return [T, C] float32
+  public Tensor embed(Tensor tokens) {
+    return parameters.value("embed_tokens.weight").index_select(0, tokens.reshape(-1));
+  }
+
+  /// Positions of a stream; the caller closes it.
+  ///
+  /// @param longest tokens the stream may have; Long.MAX_VALUE where every segment length divides the largest
+  /// @throws IllegalArgumentException where xPos would overflow; the message names the remedy
+  public Positions positionsOfStream(long longest) {
+    return new Positions(config, longest, options.device());
+  }
+
+  /// Queries and keys rotated, values; [1, n, H, D] each.
+  public record Projected(Tensor queries, Tensor keys, Tensor values) {}
+
+  /// @param x the layer's input [n, C] float32: consecutive tokens of one sequence
+  /// @param first position of the first of them in its sequence
+  public Projected project(int layer, Tensor x, Positions positions, long first) {
+    ScalarType type = Types.product(options.precision());
+    long[] shape = {1, x.size(0), config.heads(), config.headSize()};
+    Projected out =
+        new Projected(parameters.empty(type, shape), parameters.empty(type, shape), parameters.empty(type, shape));
+    layers.get(layer).project(x, positions, first, out.queries, out.keys, out.values);
+    return out;
+  }
+
+  /// The rest of the layer.
+  ///
+  /// @param x the layer's input [n, C] float32
+  /// @param attended attention's output [1, n, H, D] or [n, C]
+  /// @return [n, C] float32
+  public Tensor complete(int layer, Tensor x, Tensor attended) {
+    Tensor out = torch.empty_like(x);
+    try (PointerScope _ = new PointerScope()) {
+      layers.get(layer).join(x, attended.reshape(-1, config.hidden()), out);
+      Tensor expanded = parameters.empty(Types.product(options.precision()), x.size(0), config.feedForward());
+      layers.get(layer).feedForward(out, expanded, out);
+    }
+    return out;
+  }
+
+  /// @param x the last layer's output [n, C] float32
+  /// @return logits [n, V] float32
+  public Tensor head(Tensor x) {
+    return head.logits(x);
+  }
+
+  /// @param x the last layer's output [n, C] float32
+  /// @param targets [n] int64
+  /// @return negative log-likelihoods [n] float32, in chunks
+  public Tensor headLosses(Tensor x, Tensor targets) {
+    return head.losses(x, targets);
+  }
+
+  private Positions positions(long tokens) {
+    if (positionsFor != tokens) {
+      Positions next = new Positions(config, tokens, options.device());
+      if (positions != null) {
+        positions.close();
+      }
+      positions = next;
+      positionsFor = tokens;
+    }
+    return positions;
+  }
+
+  private static void requireTokens(Tensor tokens, String name, long least) {
+    if (tokens.dim() != 2 || tokens.scalar_type() != ScalarType.Long || tokens.size(1) < least || tokens.size(0) < 1) {
+      throw new IllegalArgumentException(
+          "%s must be [B >= 1, N >= %d] int64: %s %s".formatted(name, least, tokens.scalar_type(), tokens.sizes()));
+    }
+  }
+
+  /// From the closed inner scope to the caller's.
+  private static Tensor adopt(Tensor retained) {
+    PointerScope scope = PointerScope.getInnerScope();
+    if (scope != null) {
+      scope.attach(retained);
+      retained.releaseReference();
+    }
+    return retained;
+  }
+
+  @Override
+  public void close() {
+    layers.forEach(Layer::close);
+    head.close();
+    if (positions != null) {
+      positions.close();
+    }
+    parameters.close();
+  }
+}

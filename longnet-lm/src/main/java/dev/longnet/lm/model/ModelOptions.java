@@ -1,0 +1,45 @@
+package dev.longnet.lm.model;
+
+import dev.longnet.lm.config.DeviceKind;
+import dev.longnet.lm.config.Precision;
+
+/// How a model runs, as opposed to what it computes: results agree to rounding for all chunk sizes and for
+/// `activationCheckpointing` on and off.
+///
+/// @param activationCheckpointing keep only each layer's input for the backward pass and compute the rest again
+/// @param tokenChunk tokens that go through the token-wise part of a layer at a time; bounds its memory
+/// @param lossChunk tokens whose logits exist at a time; [lossChunk, V] is the largest buffer of the loss
+public record ModelOptions(
+    DeviceKind device, Precision precision, boolean activationCheckpointing, int tokenChunk, int lossChunk) {
+
+  /// Measured on 2 cores in docs/log.md: large enough for full-speed matrix products.
+  public static final int TOKEN_CHUNK = 2048;
+
+  public static final int LOSS_CHUNK = 1024;
+
+  public ModelOptions {
+    if (tokenChunk < 1) {
+      throw new IllegalArgumentException("token_chunk must be positive: token_chunk=" + tokenChunk);
+    }
+    if (lossChunk < 1) {
+      throw new IllegalArgumentException("loss_chunk must be positive: loss_chunk=" + lossChunk);
+    }
+  }
+
+  /// float32 on the CPU, everything kept for the backward pass.
+  public static ModelOptions cpu() {
+    return new ModelOptions(DeviceKind.CPU, Precision.FP32, false, TOKEN_CHUNK, LOSS_CHUNK);
+  }
+
+  public ModelOptions withPrecision(Precision precision) {
+    return new ModelOptions(device, precision, activationCheckpointing, tokenChunk, lossChunk);
+  }
+
+  public ModelOptions withActivationCheckpointing(boolean on) {
+    return new ModelOptions(device, precision, on, tokenChunk, lossChunk);
+  }
+
+  public ModelOptions withChunks(int tokens, int loss) {
+    return new ModelOptions(device, precision, activationCheckpointing, tokens, loss);
+  }
+}

@@ -1,0 +1,123 @@
+package dev.longnet.lm.model;
+
+import dev.longnet.lm.config.ModelConfig;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// Final norm, output projection, and the cross-entropy of its logits, `lossChunk` tokens at a time: [T, V] logits never
+/// exist. In float32:
+///
+///     loss_t = lse_t - logit_t[target],   lse_t = log sum_v exp(logit_t[v])
+///     d loss_t / d logit_t = softmax(logit_t) - onehot(target)
+final class OutputHead implements AutoCloseable {
+  private final Parameters parameters;
+  private final ScalarType product;
+  private final int vocabulary;
+  private final int hidden;
+  private final int lossChunk;
+  private final Norm norm;
+  private final Linear projection;
+
+  OutputHead(Parameters parameters, ModelConfig config, ModelOptions options) {
+    this.parameters = parameters;
+    this.product = Types.product(options.precision());
+    this.vocabulary = config.vocabulary();
+    this.hidden = config.hidden();
+    this.lossChunk = options.lossChunk();
+    this.norm = new Norm(parameters, "layer_norm");
+    this.projection =
+        new Linear(parameters, config.tiedOutput() ? "embed_tokens" : "output_projection", false, options.precision());
+  }
+
+  /// @param x [T, C] float32
+  /// @return LN(x) [T, C] float32, the caller's
+  Tensor normed(Tensor x) {
+    return norm.forward(x).out();
+  }
+
+  /// @param x [T, C] float32
+  /// @return [T, V] float32, the caller's
+  Tensor logits(Tensor x) {
+    Tensor out = parameters.empty(ScalarType.Float, x.size(0), vocabulary);
+    for (long at = 0; at < x.size(0); at += lossChunk) {
+      try (PointerScope _ = new PointerScope()) {
+        long rows = Math.min(lossChunk, x.size(0) - at);
+        Tensor n = Types.cast(norm.forward(x.narrow(0, at, rows)).out(), product);
+        Tensor slice = out.narrow(0, at, rows);
+        if (product == ScalarType.Float) {
+          projection.forward(n, slice);
+        } else {
+          Tensor narrow = parameters.empty(product, rows, vocabulary);
+          projection.forward(n, narrow);
+          slice.copy_(narrow);
+        }
+      }
+    }
+    return out;
+  }
+
+  /// Negative log-likelihoods [T] float32, the caller's.
+  ///
+  /// @param x [T, C] float32
+  /// @param targets [T] int64
+  Tensor losses(Tensor x, Tensor targets) {
+    Tensor losses = parameters.empty(ScalarType.Float, x.size(0));
+    for (long at = 0; at < x.size(0); at += lossChunk) {
+      try (PointerScope _ = new PointerScope()) {
+        long rows = Math.min(lossChunk, x.size(0) - at);
+        Tensor n = Types.cast(norm.forward(x.narrow(0, at, rows)).out(), product);
+        Tensor logits = parameters.empty(product, rows, vocabulary);
+        projection.forward(n, logits);
+        softmax(logits, targets.narrow(0, at, rows), losses.narrow(0, at, rows));
+      }
+    }
+    return losses;
+  }
+
+  /// As [#losses], and adds the parameters' gradients of `weight` times the sum of the losses.
+  ///
+  /// @param gradient [T, C] float32, overwritten with the gradient with respect to x
+  Tensor lossesAndGradients(Tensor x, Tensor targets, double weight, Tensor gradient) {
+    Tensor losses = parameters.empty(ScalarType.Float, x.size(0));
+    for (long at = 0; at < x.size(0); at += lossChunk) {
+      try (PointerScope _ = new PointerScope()) {
+        long rows = Math.min(lossChunk, x.size(0) - at);
+        Tensor input = x.narrow(0, at, rows);
+        Tensor target = targets.narrow(0, at, rows);
+        Norm.Result normed = norm.forward(input);
+        Tensor n = Types.cast(normed.out(), product);
+        Tensor logits = parameters.empty(product, rows, vocabulary);
+        projection.forward(n, logits);
+        Tensor probabilities = softmax(logits, target, losses.narrow(0, at, rows));
+        Tensor column = target.unsqueeze(1);
+        probabilities.scatter_add_(1, column, torch.ones_like(column).to(probabilities.scalar_type()).neg());
+        projection.backwardParameters(n, probabilities.mul_(new Scalar(weight)));
+        Tensor gradNormed = parameters.empty(product, rows, hidden);
+        projection.backwardInput(probabilities, gradNormed);
+        gradient.narrow(0, at, rows)
+            .copy_(norm.backward(Types.cast(gradNormed, ScalarType.Float), input, normed));
+      }
+    }
+    return losses;
+  }
+
+  private Tensor softmax(Tensor logits, Tensor targets, Tensor losses) {
+    Tensor wide = Types.cast(logits, ScalarType.Float);
+    Tensor logProbabilities = torch.log_softmax(wide, 1);
+    losses.copy_(logProbabilities.gather(1, targets.unsqueeze(1)).squeeze(1).neg());
+    return Types.cast(logProbabilities.exp_(), product);
+  }
+
+  void prepare() {
+    projection.prepare();
+  }
+
+  @Override
+  public void close() {
+    projection.close();
+    norm.close();
+  }
+}

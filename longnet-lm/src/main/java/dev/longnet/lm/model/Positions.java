@@ -1,0 +1,215 @@
+package dev.longnet.lm.model;
+
+import dev.longnet.attention.Branch;
+import dev.longnet.lm.config.AttentionConfig;
+import dev.longnet.lm.config.DeviceKind;
+import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.config.PositionEncoding;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.OptionalLong;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.DeviceOptional;
+import org.bytedeco.pytorch.MemoryFormatOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// xPos and RoPE as complex factors. Read the pair (x_2i, x_2i+1) of a head as the complex number x_2i + i x_2i+1; then
+/// a position p multiplies a query by e^(i p theta_i) zeta_i^(p'/b) and a key by e^(i p theta_i) zeta_i^(-p'/b), with
+///
+///     theta_i = 10000^(-2i / D),   zeta_i = (2i + 0.4 D) / (1.4 D),   p' = p - centre,   b the scale base
+///
+/// (longnet.md, section 2; zeta = 1 for RoPE). Only differences of positions matter, which buys exactness at any length:
+/// where every segment length divides the largest one nothing attends across the largest segment's boundaries, so p is
+/// taken modulo it; p' is centred; angles are computed in float64. What would still overflow is refused.
+///
+/// Factors are cached, as every layer asks for the same ones. Not thread-safe. Closing frees the cache.
+public final class Positions implements AutoCloseable {
+  /// |p'/b log zeta| beyond which a factor times an activation may leave float32's range (e^88) or its precision.
+  private static final double LARGEST_EXPONENT = 64;
+
+  private static final long CACHED_ROWS_TIMES_PAIRS = 32L << 20;
+
+  private record Key(long first, int count) {}
+
+  private record Factors(Tensor queries, Tensor keys) {}
+
+  private final PositionEncoding encoding;
+  private final int pairs;
+  private final double base;
+  private final long period;
+  private final long centre;
+  private final DeviceKind device;
+  private final Map<Key, Factors> cache = new LinkedHashMap<>(16, 0.75f, true);
+
+  /// @param longest number of tokens from the first position to the last one that will be asked for; a stream's may be
+  ///     Long.MAX_VALUE where positions repeat with the largest segment
+  /// @throws IllegalArgumentException where xPos would overflow; names the scale base that would not
+  Positions(ModelConfig config, long longest, DeviceKind device) {
+    this.encoding = config.positions();
+    this.pairs = config.headSize() / 2;
+    this.base = config.xposScaleBase();
+    this.device = device;
+    this.period = period(config.attention()).orElse(Long.MAX_VALUE);
+    long span = Math.min(longest, period);
+    this.centre = span / 2;
+    if (encoding == PositionEncoding.XPOS) {
+      // A decoder's score carries zeta^((p - k)/b) <= 1; an encoder's also its inverse, up to the whole span.
+      double reach = config.causal() ? (span + 1) / 2 : span;
+      double needed = Math.ceil(-Math.log(0.4 / 1.4) * reach / LARGEST_EXPONENT);
+      if (needed > base) {
+        throw new IllegalArgumentException(
+            "xpos_scale_base=%d overflows float32 at %d positions: use xpos_scale_base=%.0f or larger, or positions=rope"
+                .formatted(config.xposScaleBase(), span, needed));
+      }
+    }
+  }
+
+  /// The largest segment, where every segment length divides it.
+  static OptionalLong period(AttentionConfig attention) {
+    return switch (attention) {
+      case AttentionConfig.Dilated dilated -> {
+        long largest = dilated.branches().stream().mapToLong(Branch::segmentLength).max().orElseThrow();
+        boolean nested = dilated.branches().stream().allMatch(b -> largest % b.segmentLength() == 0);
+        yield nested ? OptionalLong.of(largest) : OptionalLong.empty();
+      }
+      case AttentionConfig.Dense _, AttentionConfig.Sparse _ -> OptionalLong.empty();
+    };
+  }
+
+  /// Rotates in place.
+  ///
+  /// @param queries [b, n, H, D], float32 or bfloat16, last dimension contiguous
+  /// @param first position of the first of the n tokens
+  void rotateQueries(Tensor queries, long first) {
+    if (encoding != PositionEncoding.NONE) {
+      rotate(queries, factors(first, queries).queries, false);
+    }
+  }
+
+  /// As [#rotateQueries] for keys.
+  void rotateKeys(Tensor keys, long first) {
+    if (encoding != PositionEncoding.NONE) {
+      rotate(keys, factors(first, keys).keys, false);
+    }
+  }
+
+  /// The transpose of [#rotateQueries]: from the gradient of rotated queries to that of the queries, in place.
+  void rotateQueriesBackward(Tensor gradient, long first) {
+    if (encoding != PositionEncoding.NONE) {
+      rotate(gradient, factors(first, gradient).queries, true);
+    }
+  }
+
+  /// The transpose of [#rotateKeys], in place.
+  void rotateKeysBackward(Tensor gradient, long first) {
+    if (encoding != PositionEncoding.NONE) {
+      rotate(gradient, factors(first, gradient).keys, true);
+    }
+  }
+
+  private static void rotate(Tensor x, Tensor factors, boolean conjugate) {
+    try (PointerScope _ = new PointerScope()) {
+      Tensor by = conjugate ? factors.conj() : factors;
+      if (x.scalar_type() == ScalarType.Float) {
+        pairs(x).mul_(by);
+      } else {
+        Tensor wide = x.to(ScalarType.Float);
+        pairs(wide).mul_(by);
+        x.copy_(wide);
+      }
+    }
+  }
+
+  private static Tensor pairs(Tensor x) {
+    return torch.view_as_complex(x.view(x.size(0), x.size(1), x.size(2), x.size(3) / 2, 2));
+  }
+
+  private Factors factors(long first, Tensor x) {
+    int count = Math.toIntExact(x.size(1));
+    Key key = new Key(first % period, count);
+    Factors found = cache.get(key);
+    if (found == null) {
+      found = compute(key);
+      cache.put(key, found);
+      evict();
+    }
+    return found;
+  }
+
+  /// [count, 1, D/2] complex64 each; RoPE's two are one tensor.
+  private Factors compute(Key key) {
+    boolean decays = encoding == PositionEncoding.XPOS;
+    float[] queries = new float[key.count * pairs * 2];
+    float[] keys = decays ? new float[queries.length] : queries;
+    double[] theta = new double[pairs];
+    double[] logZeta = new double[pairs];
+    for (int i = 0; i < pairs; i++) {
+      theta[i] = Math.pow(10000, -(double) i / pairs);
+      logZeta[i] = Math.log((2 * i + 0.4 * 2 * pairs) / (1.4 * 2 * pairs)) / base;
+    }
+    int at = 0;
+    for (int row = 0; row < key.count; row++) {
+      long position = (key.first + row) % period;
+      for (int i = 0; i < pairs; i++, at += 2) {
+        double angle = position * theta[i];
+        double cos = Math.cos(angle);
+        double sin = Math.sin(angle);
+        if (decays) {
+          double decay = Math.exp((position - centre) * logZeta[i]);
+          keys[at] = (float) (cos / decay);
+          keys[at + 1] = (float) (sin / decay);
+          cos *= decay;
+          sin *= decay;
+        }
+        queries[at] = (float) cos;
+        queries[at + 1] = (float) sin;
+      }
+    }
+    Tensor q = tensor(queries, key.count);
+    return new Factors(q, decays ? tensor(keys, key.count) : q);
+  }
+
+  private Tensor tensor(float[] values, int count) {
+    try (PointerScope _ = new PointerScope()) {
+      Tensor host = torch.empty(values.length);
+      host.data_ptr_float().put(values, 0, values.length);
+      Tensor moved =
+          device == DeviceKind.CPU
+              ? host
+              : host.to(
+                  new TensorOptions(ScalarType.Float).device(new DeviceOptional(new Device("cuda"))),
+                  false,
+                  false,
+                  new MemoryFormatOptional());
+      return torch.view_as_complex(moved.view(count, 1, pairs, 2)).retainReference();
+    }
+  }
+
+  private void evict() {
+    long held = cache.keySet().stream().mapToLong(k -> (long) k.count * pairs).sum();
+    var eldest = cache.entrySet().iterator();
+    while (held > CACHED_ROWS_TIMES_PAIRS && cache.size() > 1) {
+      Map.Entry<Key, Factors> entry = eldest.next();
+      held -= (long) entry.getKey().count * pairs;
+      free(entry.getValue());
+      eldest.remove();
+    }
+  }
+
+  private static void free(Factors factors) {
+    factors.queries.deallocate();
+    if (factors.keys != factors.queries) {
+      factors.keys.deallocate();
+    }
+  }
+
+  @Override
+  public void close() {
+    cache.values().forEach(Positions::free);
+    cache.clear();
+  }
+}
