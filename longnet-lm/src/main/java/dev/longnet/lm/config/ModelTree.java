@@ -31,6 +31,7 @@ public final class ModelTree {
     int heads = model.requiredInteger("heads", 1);
     int feedForward = model.integer("feed_forward", Math.multiplyExact(4, hidden), 1);
     PositionEncoding positions = model.choice("positions", PositionEncoding.XPOS, PositionEncoding.class);
+    int scaleBase = model.integer("xpos_scale_base", ModelConfig.XPOS_SCALE_BASE, 1);
     boolean tied = model.flag("tied_output", true);
     boolean causal = model.flag("causal", true);
     if (hidden % heads != 0) {
@@ -40,7 +41,7 @@ public final class ModelTree {
     AttentionConfig attention = attention(attentionSection);
     attentionSection.done();
     model.done();
-    return new ModelConfig(words, layers, hidden, heads, feedForward, positions, tied, causal, attention);
+    return new ModelConfig(words, layers, hidden, heads, feedForward, positions, scaleBase, tied, causal, attention);
   }
 
   private static AttentionConfig attention(Section s) {
@@ -99,6 +100,7 @@ public final class ModelTree {
     tree.put("heads", model.heads());
     tree.put("feed_forward", model.feedForward());
     tree.put("positions", model.positions().name().toLowerCase(Locale.ROOT));
+    tree.put("xpos_scale_base", model.xposScaleBase());
     tree.put("tied_output", model.tiedOutput());
     tree.put("causal", model.causal());
     ObjectNode attention = tree.putObject("attention");

@@ -5,10 +5,8 @@ import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Initial weights, distributed as torchscale's: normal(0, C^-1/2) for embedding and output projection; Xavier uniform
 /// for q, k, v (gain 2^-1/2) and out_proj; uniform(+-fan_in^-1/2) for fc1, fc2 and for biases, out_proj's zero; then

@@ -1,16 +1,17 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.lm.config.DeviceKind;
-import dev.longnet.lm.config.Precision;
+import dev.longnet.lm.config.RuntimeConfig.Precision;
 
 /// How a model runs, as opposed to what it computes: results agree to rounding for all chunk sizes and for
 /// `activationCheckpointing` on and off.
 ///
+/// @param device where every tensor lives: `cpu`, `cuda`, `cuda:1`
+/// @param precision of matrix products
 /// @param activationCheckpointing keep only each layer's input for the backward pass and compute the rest again
 /// @param tokenChunk tokens that go through the token-wise part of a layer at a time; bounds its memory
 /// @param lossChunk tokens whose logits exist at a time; [lossChunk, V] is the largest buffer of the loss
 public record ModelOptions(
-    DeviceKind device, Precision precision, boolean activationCheckpointing, int tokenChunk, int lossChunk) {
+    String device, Precision precision, boolean activationCheckpointing, int tokenChunk, int lossChunk) {
 
   /// Measured on 2 cores in docs/log.md: large enough for full-speed matrix products.
   public static final int TOKEN_CHUNK = 2048;
@@ -28,7 +29,7 @@ public record ModelOptions(
 
   /// float32 on the CPU, everything kept for the backward pass.
   public static ModelOptions cpu() {
-    return new ModelOptions(DeviceKind.CPU, Precision.FP32, false, TOKEN_CHUNK, LOSS_CHUNK);
+    return new ModelOptions("cpu", Precision.FP32, false, TOKEN_CHUNK, LOSS_CHUNK);
   }
 
   public ModelOptions withPrecision(Precision precision) {

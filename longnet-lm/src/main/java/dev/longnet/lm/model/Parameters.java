@@ -1,6 +1,5 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.lm.config.DeviceKind;
 import dev.longnet.lm.config.ModelConfig;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -16,16 +15,16 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// Every parameter of a model, float32, under torchscale's names, and its gradient. Gradients are allocated when first
 /// asked for: inference has none. Owns both; they outlive any `PointerScope` and are freed by [#close()].
 public final class Parameters implements AutoCloseable {
-  private final DeviceKind device;
+  private final String device;
   private final SequencedMap<String, Tensor> values = new LinkedHashMap<>();
   private final SequencedMap<String, Tensor> gradients = new LinkedHashMap<>();
 
-  private Parameters(DeviceKind device) {
+  private Parameters(String device) {
     this.device = device;
   }
 
   /// Uninitialised memory for every parameter, in the order of torchscale's state dict.
-  static Parameters allocate(ModelConfig config, DeviceKind device) {
+  static Parameters allocate(ModelConfig config, String device) {
     Parameters all = new Parameters(device);
     shapes(config).forEach((name, shape) -> all.values.put(name, all.empty(ScalarType.Float, shape).retainReference()));
     return all;
@@ -95,7 +94,7 @@ public final class Parameters implements AutoCloseable {
   }
 
   Device torchDevice() {
-    return new Device(device == DeviceKind.CPU ? "cpu" : "cuda");
+    return new Device(device);
   }
 
   @Override

@@ -2,7 +2,6 @@ package dev.longnet.lm.model;
 
 import dev.longnet.attention.Branch;
 import dev.longnet.lm.config.AttentionConfig;
-import dev.longnet.lm.config.DeviceKind;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.PositionEncoding;
 import java.util.LinkedHashMap;
@@ -42,13 +41,13 @@ public final class Positions implements AutoCloseable {
   private final double base;
   private final long period;
   private final long centre;
-  private final DeviceKind device;
+  private final String device;
   private final Map<Key, Factors> cache = new LinkedHashMap<>(16, 0.75f, true);
 
   /// @param longest number of tokens from the first position to the last one that will be asked for; a stream's may be
   ///     Long.MAX_VALUE where positions repeat with the largest segment
   /// @throws IllegalArgumentException where xPos would overflow; names the scale base that would not
-  Positions(ModelConfig config, long longest, DeviceKind device) {
+  Positions(ModelConfig config, long longest, String device) {
     this.encoding = config.positions();
     this.pairs = config.headSize() / 2;
     this.base = config.xposScaleBase();
@@ -178,10 +177,10 @@ public final class Positions implements AutoCloseable {
       Tensor host = torch.empty(values.length);
       host.data_ptr_float().put(values, 0, values.length);
       Tensor moved =
-          device == DeviceKind.CPU
+          device.equals("cpu")
               ? host
               : host.to(
-                  new TensorOptions(ScalarType.Float).device(new DeviceOptional(new Device("cuda"))),
+                  new TensorOptions(ScalarType.Float).device(new DeviceOptional(new Device(device))),
                   false,
                   false,
                   new MemoryFormatOptional());
