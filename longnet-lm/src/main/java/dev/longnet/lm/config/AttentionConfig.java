@@ -1,10 +1,25 @@
 package dev.longnet.lm.config;
 
+import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.Branch;
+import dev.longnet.attention.DilatedAttentionSpec;
+import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.SparseAttentionSpec;
 import java.util.List;
 
 /// Which attention a model uses; everything else in the model is the same for all of them.
 public sealed interface AttentionConfig {
+
+  /// Who attends to whom.
+  default AttentionPattern pattern(boolean causal) {
+    return switch (this) {
+      case Dense _ -> DilatedAttentionSpec.dense(causal);
+      case Sparse sparse -> new SparseAttentionSpec(sparse.blockLength(), sparse.columns(), causal);
+      case Dilated dilated ->
+          new DilatedAttentionSpec(
+              dilated.branches(), causal, dilated.blockedOffsets() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED);
+    };
+  }
 
   /// LongNet's dilated attention.
   ///

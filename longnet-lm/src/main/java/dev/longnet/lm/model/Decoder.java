@@ -2,6 +2,7 @@ package dev.longnet.lm.model;
 
 import dev.longnet.lm.config.ModelConfig;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SequencedMap;
 import java.util.stream.IntStream;
@@ -262,9 +263,9 @@ public final class Decoder implements AutoCloseable {
   }
 
   private static void requireTokens(Tensor tokens, String name, long least) {
-    if (tokens.dim() != 2 || tokens.scalar_type() != ScalarType.Long || tokens.size(1) < least || tokens.size(0) < 1) {
+    if (tokens.dim() != 2 || !Types.is(tokens, ScalarType.Long) || tokens.size(1) < least || tokens.size(0) < 1) {
       throw new IllegalArgumentException(
-          "%s must be [B >= 1, N >= %d] int64: %s %s".formatted(name, least, tokens.scalar_type(), tokens.sizes()));
+          "%s must be [B >= 1, N >= %d] int64: %s %s".formatted(name, least, tokens.scalar_type(), Arrays.toString(tokens.shape())));
     }
   }
 

@@ -113,7 +113,7 @@ public final class Positions implements AutoCloseable {
   private static void rotate(Tensor x, Tensor factors, boolean conjugate) {
     try (PointerScope _ = new PointerScope()) {
       Tensor by = conjugate ? factors.conj() : factors;
-      if (x.scalar_type() == ScalarType.Float) {
+      if (Types.is(x, ScalarType.Float)) {
         pairs(x).mul_(by);
       } else {
         Tensor wide = x.to(ScalarType.Float);

@@ -19,8 +19,12 @@ final class Types {
     };
   }
 
+  static boolean is(Tensor x, ScalarType type) {
+    return x.scalar_type().intern() == type;
+  }
+
   /// The tensor itself where it has the type already.
   static Tensor cast(Tensor x, ScalarType type) {
-    return x.scalar_type() == type ? x : x.to(type);
+    return is(x, type) ? x : x.to(type);
   }
 }

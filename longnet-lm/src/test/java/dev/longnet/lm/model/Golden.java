@@ -1,0 +1,79 @@
+package dev.longnet.lm.model;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.longnet.attention.Branch;
+import dev.longnet.lm.config.AttentionConfig;
+import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.config.PositionEncoding;
+import dev.longnet.lm.io.DType;
+import dev.longnet.lm.io.SafetensorsFile;
+import dev.longnet.lm.io.TensorEntry;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.net.URISyntaxException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// One of torchscale's own models: its tensors copied out of the file, and its configuration.
+record Golden(ModelConfig config, Map<String, Tensor> tensors) {
+
+  static Golden read(String name) {
+    try (SafetensorsFile file =
+        SafetensorsFile.open(Path.of(Golden.class.getResource("/golden/torchscale/" + name + ".safetensors").toURI()))) {
+      Map<String, Tensor> tensors = new LinkedHashMap<>();
+      for (String key : file.names()) {
+        tensors.put(key, copy(file.tensor(key)));
+      }
+      return new Golden(config(new ObjectMapper().readTree(file.metadata().get("config"))), tensors);
+    } catch (IOException | URISyntaxException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static Tensor copy(TensorEntry entry) {
+    boolean ids = entry.type() == DType.I64;
+    Tensor tensor = torch.zeros(entry.shape()).to(ids ? ScalarType.Long : ScalarType.Float);
+    if (ids) {
+      tensor.data_ptr_long().put(entry.data().toArray(ValueLayout.JAVA_LONG_UNALIGNED), 0, (int) tensor.numel());
+    } else {
+      tensor.data_ptr_float().put(entry.data().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED), 0, (int) tensor.numel());
+    }
+    return tensor;
+  }
+
+  private static ModelConfig config(JsonNode json) throws IOException {
+    String side = json.has("decoder_layers") ? "decoder" : "encoder";
+    JsonNode lengths = new ObjectMapper().readTree(json.get("segment_length").asText());
+    JsonNode dilations = new ObjectMapper().readTree(json.get("dilated_ratio").asText());
+    List<Branch> branches = new ArrayList<>();
+    for (int i = 0; i < lengths.size(); i++) {
+      branches.add(new Branch(lengths.get(i).asLong(), dilations.get(i).asLong()));
+    }
+    return new ModelConfig(
+        json.get("vocab_size").asInt(),
+        json.get(side + "_layers").asInt(),
+        json.get(side + "_embed_dim").asInt(),
+        json.get(side + "_attention_heads").asInt(),
+        json.get(side + "_ffn_embed_dim").asInt(),
+        json.get("xpos_rel_pos").asBoolean() ? PositionEncoding.XPOS : PositionEncoding.NONE,
+        json.get("xpos_scale_base").asInt(),
+        json.path("share_decoder_input_output_embed").asBoolean(),
+        side.equals("decoder"),
+        new AttentionConfig.Dilated(branches, true));
+  }
+
+  /// A model with these weights.
+  Decoder decoder(ModelOptions options) {
+    Decoder decoder =
+        Decoder.create(config, options, new MaskedAttention(config.attention().pattern(config.causal()), true), 1);
+    decoder.parameters().forEach((name, tensor) -> tensor.copy_(tensors.get("model." + name)));
+    return decoder;
+  }
+}
