@@ -1,0 +1,97 @@
+package dev.longnet.lm.torch;
+
+import dev.longnet.lm.io.EnvironmentException;
+import java.io.File;
+import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Map;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.openblas.presets.openblas_nolapack;
+import org.bytedeco.pytorch.global.torch;
+
+/// Starts libtorch in this process. Every program calls [#load()] before it touches a class of `org.bytedeco.pytorch`.
+public final class Torch {
+  private static final Logger LOG = System.getLogger(Torch.class.getName());
+  private static boolean loaded;
+
+  private Torch() {}
+
+  /// Loads libtorch's natives, once; later calls return at once. First use on a machine unpacks 445 MB: JVMs that do so at the same time
+  /// map half-written libraries and die by SIGBUS, so a lock beside the cache lets one at a time through.
+  ///
+  /// @throws EnvironmentException when the natives are missing or do not fit this machine
+  public static synchronized void load() {
+    if (loaded) {
+      return;
+    }
+    try {
+      File cache = Loader.getCacheDir();
+      Path lockFile = cache.toPath().resolve("longnet.lock");
+      try (FileChannel channel = FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+          FileLock lock = channel.lock()) {
+        assert lock.isValid();
+        Loader.load(torch.class);
+        Loader.load(org.bytedeco.openblas.global.openblas_nolapack.class);
+      }
+    } catch (IOException e) {
+      throw new EnvironmentException("libtorch cannot be unpacked (" + e.getMessage()
+          + "): make the cache writable with 1 GB free, or name another with -Dorg.bytedeco.javacpp.cachedir=DIR", e);
+    } catch (LinkageError e) {
+      throw new EnvironmentException(missing(e), e);
+    }
+    loaded = true;
+    String advice = spinAdvice(System.getenv());
+    if (!advice.isEmpty()) {
+      LOG.log(Level.WARNING, advice);
+    }
+  }
+
+  private static String missing(LinkageError e) {
+    String first = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+    return "libtorch's native libraries for " + Loader.getPlatform() + " are missing or do not load (" + first
+        + "): build on this machine (the build fetches its platform's natives) or with -Djavacpp.platform="
+        + Loader.getPlatform();
+  }
+
+  /// What to set in the environment so that libtorch's idle threads sleep; empty when all is well. The libraries read it
+  /// when they load: too late to change from inside.
+  static String spinAdvice(Map<String, String> environment) {
+    boolean blas = environment.containsKey("OPENBLAS_THREAD_TIMEOUT");
+    boolean omp = environment.containsKey("OMP_WAIT_POLICY");
+    if (blas && omp) {
+      return "";
+    }
+    return "libtorch's idle threads will spin beside the Java kernels and take up to a quarter of their speed: start with"
+        + (blas ? "" : " OPENBLAS_THREAD_TIMEOUT=4") + (omp ? "" : " OMP_WAIT_POLICY=PASSIVE") + " in the environment";
+  }
+
+  /// How many threads one libtorch operation uses, matrix products included.
+  ///
+  /// @param threads positive; 0 for one per processor
+  public static void setThreads(int threads) {
+    if (threads < 0) {
+      throw new IllegalArgumentException("threads must not be negative: threads=" + threads);
+    }
+    load();
+    int count = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+    torch.set_num_threads(count);
+    openblas_nolapack.blas_set_num_threads(count);
+  }
+
+  /// Threads of one libtorch operation.
+  public static int threads() {
+    load();
+    return torch.get_num_threads();
+  }
+
+  /// Whether this libtorch has CUDA and sees a GPU.
+  public static boolean hasCuda() {
+    load();
+    return torch.hasCUDA() && torch.cuda_is_available();
+  }
+}

@@ -1,0 +1,54 @@
+package dev.longnet.lm.torch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Map;
+import org.bytedeco.openblas.presets.openblas_nolapack;
+import org.junit.jupiter.api.Test;
+
+class TorchTest {
+  @Test
+  void threadsReachBothPools() {
+    int before = Torch.threads();
+    int blas = openblas_nolapack.blas_get_num_threads();
+    try {
+      Torch.setThreads(1);
+      assertThat(Torch.threads()).isEqualTo(1);
+      assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(1);
+      Torch.setThreads(0);
+      assertThat(Torch.threads()).isEqualTo(Runtime.getRuntime().availableProcessors());
+    } finally {
+      Torch.setThreads(before);
+      openblas_nolapack.blas_set_num_threads(blas);
+    }
+    assertThatThrownBy(() -> Torch.setThreads(-1)).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void overlappingHoldsEndWithTheLast() {
+    Torch.load();
+    int before = openblas_nolapack.blas_get_num_threads();
+    OneBlasThread first = OneBlasThread.hold();
+    OneBlasThread second = OneBlasThread.hold();
+    first.close();
+    first.close();
+    assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(1);
+    second.close();
+    assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(before);
+  }
+
+  @Test
+  void adviceNamesWhatIsMissing() {
+    assertThat(Torch.spinAdvice(Map.of("OPENBLAS_THREAD_TIMEOUT", "4", "OMP_WAIT_POLICY", "PASSIVE"))).isEmpty();
+    assertThat(Torch.spinAdvice(Map.of("OMP_WAIT_POLICY", "PASSIVE"))).contains("OPENBLAS_THREAD_TIMEOUT=4")
+        .doesNotContain("OMP_WAIT_POLICY");
+    assertThat(Torch.spinAdvice(Map.of())).contains("OPENBLAS_THREAD_TIMEOUT=4 OMP_WAIT_POLICY=PASSIVE");
+  }
+
+  @Test
+  void unknownOperatorIsNamed() {
+    assertThatThrownBy(() -> Operator.named("aten::no_such_thing")).isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("aten::no_such_thing");
+  }
+}
