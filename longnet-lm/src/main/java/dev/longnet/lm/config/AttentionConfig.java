@@ -24,7 +24,14 @@ public sealed interface AttentionConfig {
   /// LongNet's dilated attention.
   ///
   /// @param blockedOffsets head j keeps offset floor(j / ceil(H / r)) as torchscale does, instead of the paper's j mod r
-  record Dilated(List<Branch> branches, boolean blockedOffsets) implements AttentionConfig {
+  /// @param zeroPaddedKeys compatibility with encoders trained by torchscale, whose short segments are padded by zero
+  ///     keys that take part in the softmax; never right for other models
+  record Dilated(List<Branch> branches, boolean blockedOffsets, boolean zeroPaddedKeys) implements AttentionConfig {
+    /// Nothing is padded.
+    public Dilated(List<Branch> branches, boolean blockedOffsets) {
+      this(branches, blockedOffsets, false);
+    }
+
     public Dilated {
       branches = List.copyOf(branches);
       if (branches.isEmpty()) {

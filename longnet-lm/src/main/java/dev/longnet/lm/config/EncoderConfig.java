@@ -93,7 +93,7 @@ public record EncoderConfig(
     for (int i = 0; i < lengths.size(); i++) {
       branches.add(new Branch(lengths.get(i), dilations.get(i)));
     }
-    return new AttentionConfig.Dilated(branches, blockedOffsets);
+    return new AttentionConfig.Dilated(branches, blockedOffsets, zeroPaddedKeys);
   }
 
   public EncoderConfig withSegments(SegmentLengths lengths, List<Long> dilations) {

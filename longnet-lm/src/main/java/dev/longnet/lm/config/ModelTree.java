@@ -10,6 +10,8 @@ import java.util.Locale;
 
 /// A model's configuration as the keys of a recipe's `model` section and of a checkpoint's `config.json`.
 public final class ModelTree {
+  private static final String ZERO_PADDED_KEYS = "torchscale_zero_padded_keys";
+
   private ModelTree() {}
 
   private enum AttentionType {
@@ -39,6 +41,9 @@ public final class ModelTree {
     }
     Section attentionSection = model.section("attention");
     AttentionConfig attention = attention(attentionSection);
+    if (causal && attention instanceof AttentionConfig.Dilated dilated && dilated.zeroPaddedKeys()) {
+      throw attentionSection.wrong(ZERO_PADDED_KEYS, "is for encoders: model.causal must be false");
+    }
     attentionSection.done();
     model.done();
     return new ModelConfig(words, layers, hidden, heads, feedForward, positions, scaleBase, tied, causal, attention);
@@ -47,7 +52,7 @@ public final class ModelTree {
   private static AttentionConfig attention(Section s) {
     s.require("type");
     AttentionType type = s.choice("type", AttentionType.DILATED, AttentionType.class);
-    boolean branches = s.has("segment_lengths") | s.has("dilations") | s.has("head_offsets");
+    boolean branches = s.has("segment_lengths") | s.has("dilations") | s.has("head_offsets") | s.has(ZERO_PADDED_KEYS);
     boolean blocks = s.has("block_length") | s.has("columns");
     return switch (type) {
       case DENSE -> {
@@ -86,7 +91,9 @@ public final class ModelTree {
           all.add(new Branch(lengths.get(i), dilations.get(i)));
         }
         yield new AttentionConfig.Dilated(
-            all, s.choice("head_offsets", Offsets.INTERLEAVED, Offsets.class) == Offsets.BLOCKED);
+            all,
+            s.choice("head_offsets", Offsets.INTERLEAVED, Offsets.class) == Offsets.BLOCKED,
+            s.flag(ZERO_PADDED_KEYS, false));
       }
     };
   }
@@ -120,6 +127,9 @@ public final class ModelTree {
           dilations.add(branch.dilation());
         }
         attention.put("head_offsets", dilated.blockedOffsets() ? "blocked" : "interleaved");
+        if (dilated.zeroPaddedKeys()) {
+          attention.put(ZERO_PADDED_KEYS, true);
+        }
       }
     }
     return tree;

@@ -337,7 +337,7 @@ public final class TorchscaleConfig {
           numbers.add(n.asLong());
         }
       } else {
-        if (!value.isTextual() || !value.asText().matches("\\s*[\\[(]\\s*([0-9]{1,18}\\s*,?\\s*)+[\\])]\\s*")) {
+        if (!value.isTextual() || !value.asText().matches("\\s*[\\[(]\\s*[0-9]{1,18}(\\s*,\\s*[0-9]{1,18})*\\s*,?\\s*[\\])]\\s*")) {
           throw wrong(key, "must be a list of positive whole numbers, as \"[1, 2, 4]\"");
         }
         for (String part : value.asText().replaceAll("[\\[\\]()]", "").split(",")) {

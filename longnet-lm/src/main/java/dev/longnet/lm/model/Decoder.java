@@ -32,7 +32,7 @@ public final class Decoder implements AutoCloseable {
   private Decoder(ModelConfig config, ModelOptions options, AttentionOperator attention, long seed) {
     this.config = config;
     this.options = options;
-    this.attention = attention;
+    this.attention = ZeroPaddedKeys.where(config.attention(), config.causal(), attention);
     this.parameters = Parameters.allocate(config, options.device());
     Initialization.fill(parameters, config, seed);
     this.layers =

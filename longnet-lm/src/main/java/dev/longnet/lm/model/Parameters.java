@@ -25,8 +25,12 @@ public final class Parameters implements AutoCloseable {
 
   /// Uninitialised memory for every parameter, in the order of torchscale's state dict.
   static Parameters allocate(ModelConfig config, String device) {
+    return allocate(shapes(config), device);
+  }
+
+  static Parameters allocate(SequencedMap<String, long[]> shapes, String device) {
     Parameters all = new Parameters(device);
-    shapes(config).forEach((name, shape) -> all.values.put(name, all.empty(ScalarType.Float, shape).retainReference()));
+    shapes.forEach((name, shape) -> all.values.put(name, all.empty(ScalarType.Float, shape).retainReference()));
     return all;
   }
 
@@ -36,7 +40,17 @@ public final class Parameters implements AutoCloseable {
     long c = config.hidden();
     long f = config.feedForward();
     shapes.put("embed_tokens.weight", new long[] {config.vocabulary(), c});
-    for (int layer = 0; layer < config.layers(); layer++) {
+    layers(shapes, config.layers(), c, f);
+    norm(shapes, "layer_norm", c);
+    if (!config.tiedOutput()) {
+      shapes.put("output_projection.weight", new long[] {config.vocabulary(), c});
+    }
+    return shapes;
+  }
+
+  /// Those of the layers.
+  static void layers(SequencedMap<String, long[]> shapes, int layers, long c, long f) {
+    for (int layer = 0; layer < layers; layer++) {
       String prefix = "layers." + layer + ".";
       for (String projection : new String[] {"k_proj", "v_proj", "q_proj", "out_proj"}) {
         linear(shapes, prefix + "self_attn." + projection, c, c);
@@ -48,19 +62,14 @@ public final class Parameters implements AutoCloseable {
       norm(shapes, prefix + "ffn.ffn_layernorm", f);
       norm(shapes, prefix + "final_layer_norm", c);
     }
-    norm(shapes, "layer_norm", c);
-    if (!config.tiedOutput()) {
-      shapes.put("output_projection.weight", new long[] {config.vocabulary(), c});
-    }
-    return shapes;
   }
 
-  private static void linear(SequencedMap<String, long[]> shapes, String name, long out, long in) {
+  static void linear(SequencedMap<String, long[]> shapes, String name, long out, long in) {
     shapes.put(name + ".weight", new long[] {out, in});
     shapes.put(name + ".bias", new long[] {out});
   }
 
-  private static void norm(SequencedMap<String, long[]> shapes, String name, long width) {
+  static void norm(SequencedMap<String, long[]> shapes, String name, long width) {
     shapes.put(name + ".weight", new long[] {width});
     shapes.put(name + ".bias", new long[] {width});
   }

@@ -1,0 +1,87 @@
+package dev.longnet.lm.model;
+
+import dev.longnet.attention.Branch;
+import dev.longnet.attention.HeadOffsets;
+import dev.longnet.lm.config.AttentionConfig;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/// Reproduces how torchscale pads a bidirectional sequence: a segment shorter than w, and one whose length r does not
+/// divide, is filled up with keys and values of zeros, and these take part in the softmax. Such a key has score 0, so z
+/// of them only add z to the denominator:
+///
+///     LSE' = log(exp(LSE) + z),   O' = O exp(LSE - LSE')
+///
+/// with z summed over the branches that keep the query. As LSE' and O' are the joint ones, the wrapped operator's exact
+/// backward pass is exact here too (one whose mixing weights are detached is not).
+///
+/// For weights trained that way only.
+final class ZeroPaddedKeys implements AttentionOperator {
+  private final AttentionConfig.Dilated config;
+  private final AttentionOperator inner;
+
+  private ZeroPaddedKeys(AttentionConfig.Dilated config, AttentionOperator inner) {
+    this.config = config;
+    this.inner = inner;
+  }
+
+  /// The operator itself unless the configuration asks for zero keys. Behind a causal test nobody sees them.
+  static AttentionOperator where(AttentionConfig config, boolean causal, AttentionOperator operator) {
+    return !causal && config instanceof AttentionConfig.Dilated dilated && dilated.zeroPaddedKeys()
+        ? new ZeroPaddedKeys(dilated, operator)
+        : operator;
+  }
+
+  @Override
+  public Output forward(Tensor q, Tensor k, Tensor v) {
+    Output output = inner.forward(q, k, v);
+    try (PointerScope _ = new PointerScope()) {
+      float[] logs = logs(q.size(1), (int) q.size(2));
+      Tensor host = torch.empty(logs.length);
+      host.data_ptr_float().put(logs, 0, logs.length);
+      Tensor zeros = host.view(q.size(2), q.size(1)).to(output.lse().device(), output.lse().scalar_type());
+      Tensor joint = torch.logaddexp(output.lse(), zeros);
+      // A query that no branch keeps has -inf in both, and an output of 0.
+      Tensor factor = torch.nan_to_num_(output.lse().sub_(joint).exp_());
+      output.out().mul_(factor.transpose(1, 2).unsqueeze(3));
+      output.lse().copy_(joint);
+    }
+    return output;
+  }
+
+  /// log z [H, N].
+  private float[] logs(long tokens, int heads) {
+    int n = Math.toIntExact(tokens);
+    float[] counts = new float[Math.multiplyExact(heads, n)];
+    HeadOffsets offsets = config.blockedOffsets() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED;
+    for (Branch branch : config.branches()) {
+      long length = Math.min(branch.segmentLength(), tokens);
+      long rows = Math.ceilDiv(length, branch.dilation());
+      for (int head = 0; head < heads; head++) {
+        long offset = offsets.offset(head, heads, branch.dilation());
+        for (long start = 0; start < tokens; start += length) {
+          long end = Math.min(start + length, tokens);
+          long real = Math.max(0, Math.ceilDiv(end - start - offset, branch.dilation()));
+          for (long p = start + offset; p < end && real < rows; p += branch.dilation()) {
+            counts[head * n + (int) p] += rows - real;
+          }
+        }
+      }
+    }
+    for (int i = 0; i < counts.length; i++) {
+      counts[i] = (float) Math.log(counts[i]);
+    }
+    return counts;
+  }
+
+  @Override
+  public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
+    return inner.backward(q, k, v, output, gradOut);
+  }
+
+  @Override
+  public String describe() {
+    return inner.describe() + ", torchscale_zero_padded_keys";
+  }
+}
