@@ -20,4 +20,7 @@ public interface Tokenizer {
 
   /// Whether decode(encode(bytes)) gives the same bytes for every input, also for invalid UTF-8.
   boolean lossless();
+
+  /// Changes when ids come to mean something else: a hash of the vocabulary. Token shards remember it.
+  String fingerprint();
 }

@@ -1,0 +1,48 @@
+package dev.longnet.lm.data.source;
+
+import dev.longnet.lm.data.Digests;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+
+/// What a source looked like from outside, without reading it: enough to notice that it changed.
+///
+/// @param hash of every file's path, size and time of change
+public record SourceState(String hash, long files, long bytes) {
+
+  static SourceState ofFile(Path file) throws IOException {
+    Builder state = new Builder();
+    state.file(file.toString(), Files.readAttributes(file, BasicFileAttributes.class));
+    return state.build();
+  }
+
+  /// Adds files one by one, in a stable order.
+  static final class Builder {
+    private final MessageDigest sha = Digests.sha256();
+    private long files;
+    private long bytes;
+
+    void file(String path, BasicFileAttributes attributes) {
+      long size = attributes.isRegularFile() ? attributes.size() : 0;
+      line(path + '\0' + size + '\0' + attributes.lastModifiedTime().toMillis() + '\n');
+      files++;
+      bytes += size;
+    }
+
+    void missing(String path) {
+      line(path + "\0missing\n");
+    }
+
+    private void line(String text) {
+      sha.update(text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    SourceState build() {
+      return new SourceState(HexFormat.of().formatHex(sha.digest(), 0, 16), files, bytes);
+    }
+  }
+}
