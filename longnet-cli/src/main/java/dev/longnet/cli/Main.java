@@ -28,6 +28,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     subcommands = {
       DoctorCommand.class,
       ReportCommand.class,
+      TokenizeCommand.class,
       CompletionCommand.class,
     },
     footer = {

@@ -1,0 +1,140 @@
+package dev.longnet.cli;
+
+import dev.longnet.lm.config.CorpusConfig;
+import dev.longnet.lm.config.CorpusSource;
+import dev.longnet.lm.config.DocumentFilter;
+import dev.longnet.lm.config.Duplicates;
+import dev.longnet.lm.config.InputPolicy;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalDouble;
+import picocli.CommandLine.Option;
+
+/// The options that say what a corpus is, for commands without a recipe.
+final class CorpusOptions {
+  @Option(
+      names = "--corpus",
+      paramLabel = "PATH",
+      description = {
+        "A directory, .zip, .jar, text file, …, or jdk: the running JDK's sources (default: jdk). Repeat for several; "
+            + "PATH=WEIGHT mixes them by weight."
+      })
+  List<String> corpus = List.of(CorpusSource.JDK);
+
+  @Option(
+      names = "--text-field",
+      paramLabel = "NAME",
+      description = "Field or column that holds the text of .jsonl and .parquet rows (default: ${DEFAULT-VALUE}).")
+  String textField = CorpusSource.DEFAULT_TEXT_FIELD;
+
+  @Option(names = "--name-field", paramLabel = "NAME", description = "Field or column that names a row's document.")
+  String nameField = "";
+
+  @Option(names = "--include", paramLabel = "GLOB", description = "Only documents whose name matches; repeatable.")
+  List<String> include = List.of();
+
+  @Option(names = "--exclude", paramLabel = "GLOB", description = "No documents whose name matches; repeatable.")
+  List<String> exclude = List.of();
+
+  @Option(
+      names = "--language",
+      paramLabel = "NAME",
+      split = ",",
+      description = "Only files of these languages, told by extension: java, python, …")
+  List<String> languages = List.of();
+
+  @Option(names = "--min-bytes", paramLabel = "N", description = "Leave out smaller documents (default: ${DEFAULT-VALUE}).")
+  long minBytes = 1;
+
+  @Option(names = "--max-bytes", paramLabel = "N", description = "Leave out larger documents (default: no limit).")
+  long maxBytes = Long.MAX_VALUE;
+
+  @Option(
+      names = "--duplicates",
+      paramLabel = "KIND",
+      description = "Which copies to drop: exact, near (MinHash) or keep all of them: none (default: ${DEFAULT-VALUE}).")
+  String duplicates = "exact";
+
+  @Option(
+      names = "--similarity",
+      paramLabel = "S",
+      description = "Similarity from which documents are near duplicates, 0.5 to 1 (default: ${DEFAULT-VALUE}).")
+  double similarity = Duplicates.NEAR.similarity();
+
+  @Option(
+      names = "--validation",
+      paramLabel = "SHARE",
+      description = "Share of the documents that is held out (default: ${DEFAULT-VALUE}).")
+  double validation = CorpusConfig.DEFAULT_VALIDATION;
+
+  @Option(
+      names = "--broken",
+      paramLabel = "ACTION",
+      description = "What to do about broken or hostile input: skip or refuse (default: ${DEFAULT-VALUE}).")
+  InputPolicy.Action broken = InputPolicy.DEFAULT.broken();
+
+  @Option(
+      names = "--binary",
+      paramLabel = "ACTION",
+      description = "About documents with NUL bytes: keep, skip or refuse (default: ${DEFAULT-VALUE}).")
+  InputPolicy.Action binary = InputPolicy.DEFAULT.binary();
+
+  @Option(
+      names = "--invalid-utf8",
+      paramLabel = "ACTION",
+      description = "About documents that are not UTF-8: keep, skip or refuse (default: ${DEFAULT-VALUE}).")
+  InputPolicy.Action invalidUtf8 = InputPolicy.DEFAULT.invalidUtf8();
+
+  @Option(
+      names = "--max-ratio",
+      paramLabel = "N",
+      description = "Archives that expand further are bombs (default: ${DEFAULT-VALUE}).")
+  int maxRatio = InputPolicy.DEFAULT.maxRatio();
+
+  @Option(
+      names = "--max-archive-bytes",
+      paramLabel = "N",
+      description = "Archives that expand to more are bombs (default: ${DEFAULT-VALUE}).")
+  long maxArchiveBytes = InputPolicy.DEFAULT.maxArchiveBytes();
+
+  @Option(
+      names = "--max-row-bytes",
+      paramLabel = "N",
+      description = "Longer rows of .jsonl and .parquet are broken (default: ${DEFAULT-VALUE}).")
+  int maxRowBytes = InputPolicy.DEFAULT.maxRowBytes();
+
+  CorpusConfig config(String tokenizer) {
+    List<CorpusSource> sources = new ArrayList<>();
+    for (String path : corpus) {
+      sources.add(source(path));
+    }
+    Duplicates kind =
+        switch (duplicates) {
+          case "none" -> Duplicates.NONE;
+          case "exact" -> Duplicates.EXACT;
+          case "near" -> new Duplicates(Duplicates.Kind.NEAR, similarity);
+          default ->
+              throw new IllegalArgumentException("--duplicates must be none, exact or near: --duplicates " + duplicates);
+        };
+    return new CorpusConfig(
+        sources,
+        tokenizer,
+        validation,
+        new DocumentFilter(include, exclude, languages, minBytes, maxBytes),
+        kind,
+        new InputPolicy(broken, binary, invalidUtf8, maxRatio, maxArchiveBytes, maxRowBytes));
+  }
+
+  private CorpusSource source(String path) {
+    int equals = path.lastIndexOf('=');
+    if (equals > 0) {
+      try {
+        double weight = Double.parseDouble(path.substring(equals + 1));
+        return new CorpusSource(path.substring(0, equals), OptionalDouble.of(weight), textField, nameField);
+      } catch (NumberFormatException e) {
+        // A path with an equals sign in it.
+      }
+    }
+    return new CorpusSource(path, OptionalDouble.empty(), textField, nameField);
+  }
+}

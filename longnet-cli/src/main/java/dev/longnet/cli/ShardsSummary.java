@@ -1,0 +1,71 @@
+package dev.longnet.cli;
+
+import dev.longnet.lm.data.Manifest;
+import dev.longnet.lm.data.ShardInfo;
+import dev.longnet.lm.data.SourceSummary;
+import dev.longnet.lm.data.Split;
+import dev.longnet.lm.data.TokenShards;
+import dev.longnet.lm.data.source.Reason;
+import java.io.PrintWriter;
+import java.util.Locale;
+
+/// What token shards hold and what was left out of them, in words.
+final class ShardsSummary {
+  private ShardsSummary() {}
+
+  static void print(TokenShards shards, PrintWriter out) {
+    Manifest manifest = shards.manifest();
+    out.println(shards.directory());
+    out.printf(
+        Locale.ROOT,
+        "  tokenizer %s, %,d ids, %d bits each; %d shards%n",
+        manifest.tokenizer(),
+        manifest.vocabulary(),
+        manifest.bits(),
+        manifest.shards().size());
+    for (Split split : Split.values()) {
+      long documents = 0;
+      long tokens = 0;
+      for (ShardInfo shard : manifest.shards()) {
+        documents += shard.split() == split ? shard.documents() : 0;
+        tokens += shard.split() == split ? shard.tokens() : 0;
+      }
+      out.printf(Locale.ROOT, "  %-10s %,12d documents  %,16d tokens%n", split.label(), documents, tokens);
+    }
+    for (SourceSummary source : manifest.sources()) {
+      out.printf(
+          Locale.ROOT,
+          "  %s: %,d documents, %,d bytes, %,d tokens%n",
+          source.path(),
+          source.documents(),
+          source.bytes(),
+          source.tokens());
+      for (Reason reason : Reason.values()) {
+        String label = reason.name().toLowerCase(Locale.ROOT);
+        Long count = source.rejected().get(label);
+        if (count != null) {
+          out.printf(Locale.ROOT, "    left out: %,d %s%n", count, reason.words());
+          source.examples().stream()
+              .filter(e -> e.startsWith(label + ": "))
+              .limit(3)
+              .forEach(e -> out.println("      " + printable(e.substring(label.length() + 2))));
+        }
+      }
+    }
+    out.flush();
+  }
+
+  /// Names come from untrusted archives: no control characters reach the terminal.
+  static String printable(String text) {
+    StringBuilder result = new StringBuilder();
+    text.codePoints()
+        .limit(200)
+        .forEach(
+            c -> {
+              int type = Character.getType(c);
+              boolean shown = c != 0xFFFD && type != Character.CONTROL && type != Character.FORMAT && type != Character.SURROGATE;
+              result.appendCodePoint(shown ? c : '?');
+            });
+    return result.toString();
+  }
+}

@@ -1,0 +1,399 @@
+package dev.longnet.lm.data.pipeline;
+
+import dev.longnet.lm.config.CorpusConfig;
+import dev.longnet.lm.config.CorpusSource;
+import dev.longnet.lm.config.Duplicates;
+import dev.longnet.lm.data.DocumentRecord;
+import dev.longnet.lm.data.Manifest;
+import dev.longnet.lm.data.ShardInfo;
+import dev.longnet.lm.data.SourceSummary;
+import dev.longnet.lm.data.Split;
+import dev.longnet.lm.data.TokenShards;
+import dev.longnet.lm.data.Tokenizer;
+import dev.longnet.lm.data.source.Admission;
+import dev.longnet.lm.data.source.DocumentReader;
+import dev.longnet.lm.data.source.Entry;
+import dev.longnet.lm.data.source.Reason;
+import dev.longnet.lm.data.source.SourceState;
+import dev.longnet.lm.data.source.Sources;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// One build of token shards: reads sources in order, lets workers encode, writes results in order, and commits a shard
+/// each [#SHARD_BYTES] of text, after which a killed build goes on from there.
+final class Build implements AutoCloseable {
+  /// Text in a shard: a few seconds of work, which is what a kill can cost.
+  static final long SHARD_BYTES = 64L << 20;
+
+  /// Documents that travel together: many enough to make hand-overs cheap.
+  private static final long BATCH_BYTES = 256 << 10;
+
+  private static final int BATCH_DOCUMENTS = 256;
+  private static final long IN_FLIGHT_BYTES = 24L << 20;
+  private static final long REPORT_NANOS = 250_000_000;
+
+  private final CorpusConfig config;
+  private final Tokenizer tokenizer;
+  private final TokenizationListener listener;
+  private final String corpusKey;
+  private final List<SourceState> states;
+  private final Path directory;
+  private final Admission admission;
+  private final SeenHashes seen = new SeenHashes();
+  private final Encoder encoder;
+  private final Workers<List<Encoder.Result>> workers;
+
+  private final List<SourceSummary> summaries = new ArrayList<>();
+  private final List<ShardInfo> shards = new ArrayList<>();
+
+  // The source under way.
+  private int source;
+  private Tally tally;
+  private DocumentReader reader;
+  private long entriesDone;
+  private ShardWriter train;
+  private ShardWriter validation;
+  private long uncommittedBytes;
+
+  private final long start = System.nanoTime();
+  private long lastReport = start;
+  private long bytesThisRun;
+  private double fractionAtStart;
+
+  Build(
+      CorpusConfig config,
+      Tokenizer tokenizer,
+      int threads,
+      TokenizationListener listener,
+      String corpusKey,
+      List<SourceState> states,
+      Path directory) {
+    this.config = config;
+    this.tokenizer = tokenizer;
+    this.listener = listener;
+    this.corpusKey = corpusKey;
+    this.states = states;
+    this.directory = directory;
+    this.admission = new Admission(config.filter(), config.input());
+    this.encoder = new Encoder(tokenizer, admission, config.duplicates(), config.validation(), seen);
+    this.workers = new Workers<>(threads, IN_FLIGHT_BYTES);
+  }
+
+  Manifest run() throws IOException {
+    Optional<Journal> journal = Journal.read(directory).filter(this::stillTrue);
+    long skip = 0;
+    Optional<Journal.OpenDocument> open = Optional.empty();
+    if (journal.isPresent()) {
+      Journal j = journal.get();
+      shards.addAll(j.shards());
+      rememberHashes();
+      summaries.addAll(j.sources());
+      if (!j.sourceDone() && !summaries.isEmpty()) {
+        tally = Tally.of(summaries.removeLast());
+        skip = j.entries();
+        open = j.open();
+      }
+      long documents = j.sources().stream().mapToLong(SourceSummary::documents).sum();
+      listener.message("going on with the token shards of an interrupted run: " + documents + " documents are done");
+    } else {
+      deleteLeftovers();
+    }
+    for (source = summaries.size(); source < config.sources().size(); source++) {
+      readSource(skip, open);
+      skip = 0;
+      open = Optional.empty();
+    }
+    report(true);
+    return new Manifest(
+        Manifest.VERSION,
+        tokenizer.name(),
+        tokenizer.fingerprint(),
+        tokenizer.vocabularySize(),
+        tokenizer.endOfText(),
+        Encoder.bits(tokenizer),
+        corpusKey,
+        config.validation(),
+        summaries,
+        shards);
+  }
+
+  private void readSource(long skip, Optional<Journal.OpenDocument> open) throws IOException {
+    CorpusSource from = config.sources().get(source);
+    if (tally == null) {
+      tally = new Tally(from.path(), states.get(source).hash());
+    }
+    train = writer(Split.TRAIN);
+    validation = writer(Split.VALIDATION);
+    entriesDone = 0;
+    try (ShardWriter t = train;
+        ShardWriter v = validation) {
+      try (DocumentReader r = Sources.open(from, states.get(source), admission)) {
+        reader = r;
+        while (entriesDone < skip && reader.next() != null) {
+          entriesDone++;
+        }
+        fractionAtStart = Math.max(fractionAtStart, skip > 0 ? fraction() : 0);
+        readEntries(open);
+      }
+      summaries.add(tally.summary());
+      commit(true, Optional.empty());
+    }
+    tally = null;
+  }
+
+  private ShardWriter writer(Split split) {
+    int s = source;
+    return new ShardWriter(
+        directory, s, split, shards.stream().filter(i -> i.source() == s && i.split() == split).toList());
+  }
+
+  private void readEntries(Optional<Journal.OpenDocument> open) throws IOException {
+    List<Entry> batch = new ArrayList<>();
+    long batchBytes = 0;
+    for (Entry entry = reader.next(); entry != null; entry = reader.next()) {
+      if (entry instanceof Entry.Streamed large) {
+        submit(batch, batchBytes);
+        batch = new ArrayList<>();
+        batchBytes = 0;
+        drain();
+        new LargeDocument(this, large).write(open);
+        open = Optional.empty();
+        entryDone();
+        continue;
+      }
+      batch.add(entry);
+      batchBytes += entry instanceof Entry.Text text ? text.size() : 64;
+      if (batchBytes >= BATCH_BYTES || batch.size() >= BATCH_DOCUMENTS) {
+        submit(batch, batchBytes);
+        batch = new ArrayList<>();
+        batchBytes = 0;
+      }
+    }
+    submit(batch, batchBytes);
+    drain();
+  }
+
+  private void submit(List<Entry> batch, long bytes) throws IOException {
+    if (batch.isEmpty()) {
+      return;
+    }
+    while (workers.isFull()) {
+      writeOldest();
+    }
+    workers.submit(
+        () -> {
+          List<Encoder.Result> results = new ArrayList<>(batch.size());
+          for (Entry entry : batch) {
+            results.add(
+                switch (entry) {
+                  case Entry.Text text -> encoder.encode(text);
+                  case Entry.Rejected rejected -> new Encoder.Result.Refused(rejected);
+                  case Entry.Streamed large -> throw new AssertionError(large.name());
+                });
+          }
+          return results;
+        },
+        bytes);
+  }
+
+  private void drain() throws IOException {
+    while (!workers.isEmpty()) {
+      writeOldest();
+    }
+  }
+
+  private void writeOldest() throws IOException {
+    for (Encoder.Result result : workers.take()) {
+      switch (result) {
+        case Encoder.Result.Refused refused -> reject(refused.entry());
+        case Encoder.Result.Document document -> write(document);
+      }
+      entryDone();
+    }
+  }
+
+  private void write(Encoder.Result.Document d) throws IOException {
+    if (isDuplicate(d.name(), d.hash())) {
+      return;
+    }
+    ShardWriter writer = writer(d.split(), d.ids(), d.tokens(), d.text());
+    writer.end(d.name(), d.bytes(), d.hash());
+    wrote(d.bytes(), d.tokens());
+    tally.documents++;
+  }
+
+  private ShardWriter writer(Split split, byte[] ids, int tokens, byte[] text) throws IOException {
+    ShardWriter writer = shardWriter(split);
+    writer.append(ids, ids.length, tokens, text);
+    return writer;
+  }
+
+  ShardWriter shardWriter(Split split) {
+    return split == Split.TRAIN ? train : validation;
+  }
+
+  boolean isDuplicate(String name, ContentHash hash) {
+    if (config.duplicates().kind() == Duplicates.Kind.NONE || seen.add(hash)) {
+      return false;
+    }
+    reject(new Entry.Rejected(name, Reason.DUPLICATE, ""));
+    return true;
+  }
+
+  void reject(Entry.Rejected entry) {
+    admission.skipOrRefuse(tally.summary().path(), entry);
+    tally.reject(entry);
+  }
+
+  /// Counts text that became tokens.
+  void wrote(long bytes, long tokens) {
+    tally.bytes += bytes;
+    tally.tokens += tokens;
+    bytesThisRun += bytes;
+    uncommittedBytes += bytes;
+  }
+
+  void documentDone() {
+    tally.documents++;
+  }
+
+  private void entryDone() throws IOException {
+    entriesDone++;
+    if (uncommittedBytes >= SHARD_BYTES) {
+      commit(false, Optional.empty());
+    }
+    report(false);
+  }
+
+  /// Commits in the middle of a large document where a shard is full.
+  void pieceDone(Journal.OpenDocument open) throws IOException {
+    if (uncommittedBytes >= SHARD_BYTES) {
+      commit(false, Optional.of(open));
+    }
+    report(false);
+  }
+
+  private void commit(boolean sourceDone, Optional<Journal.OpenDocument> open) throws IOException {
+    train.commit().ifPresent(shards::add);
+    validation.commit().ifPresent(shards::add);
+    uncommittedBytes = 0;
+    List<SourceSummary> all = new ArrayList<>(summaries);
+    if (!sourceDone) {
+      all.add(tally.summary());
+    }
+    new Journal(corpusKey, tokenizer.fingerprint(), all, entriesDone, sourceDone, open, shards).write(directory);
+  }
+
+  private void report(boolean last) {
+    long now = System.nanoTime();
+    if (!last && now - lastReport < REPORT_NANOS) {
+      return;
+    }
+    lastReport = now;
+    long documents = tally == null ? 0 : tally.documents;
+    long bytes = tally == null ? 0 : tally.bytes;
+    long tokens = tally == null ? 0 : tally.tokens;
+    for (SourceSummary s : summaries) {
+      documents += s.documents();
+      bytes += s.bytes();
+      tokens += s.tokens();
+    }
+    listener.progress(
+        new TokenizationProgress(
+            last ? 1 : fraction(), documents, bytes, tokens, bytesThisRun, fractionAtStart, (now - start) / 1e9));
+  }
+
+  private double fraction() {
+    long total = 0;
+    double done = 0;
+    for (int i = 0; i < states.size(); i++) {
+      long bytes = Math.max(1, states.get(i).bytes());
+      total += bytes;
+      done += i < source ? bytes : i == source ? bytes * reader.progress() : 0;
+    }
+    return done / total;
+  }
+
+  /// Whether an earlier build's journal and shards are this corpus' and whole.
+  private boolean stillTrue(Journal journal) {
+    if (!journal.corpus().equals(corpusKey) || !journal.tokenizerFingerprint().equals(tokenizer.fingerprint())) {
+      listener.message("the corpus or the tokenizer changed since an interrupted run: starting anew");
+      return false;
+    }
+    for (int i = 0; i < journal.sources().size(); i++) {
+      if (!journal.sources().get(i).state().equals(states.get(i).hash())) {
+        listener.message("the source " + journal.sources().get(i).path() + " changed since an interrupted run: starting anew");
+        return false;
+      }
+    }
+    try {
+      for (ShardInfo shard : journal.shards()) {
+        if (!isWhole(shard)) {
+          listener.message("the shards of an interrupted run are damaged: starting anew");
+          return false;
+        }
+      }
+      return true;
+    } catch (IOException e) {
+      listener.message("the shards of an interrupted run can't be read: starting anew");
+      return false;
+    }
+  }
+
+  private boolean isWhole(ShardInfo s) throws IOException {
+    return TokenShards.crc(directory.resolve(s.baseName() + ".tokens")) == s.tokensCrc()
+        && TokenShards.crc(directory.resolve(s.baseName() + ".docs")) == s.docsCrc()
+        && TokenShards.crc(directory.resolve(s.baseName() + ".names")) == s.namesCrc()
+        && (s.split() == Split.TRAIN
+            || TokenShards.crc(directory.resolve(s.baseName() + ".text")) == s.textCrc());
+  }
+
+  private void rememberHashes() throws IOException {
+    if (config.duplicates().kind() == Duplicates.Kind.NONE) {
+      return;
+    }
+    for (ShardInfo shard : shards) {
+      ByteBuffer docs =
+          ByteBuffer.wrap(Files.readAllBytes(directory.resolve(shard.baseName() + ".docs"))).order(ByteOrder.LITTLE_ENDIAN);
+      for (int at = 0; at < docs.capacity(); at += DocumentRecord.BYTES) {
+        seen.add(new ContentHash(docs.getLong(at + 24), docs.getLong(at + 32)));
+      }
+    }
+  }
+
+  private void deleteLeftovers() throws IOException {
+    try (var files = Files.list(directory)) {
+      for (Path file : (Iterable<Path>) files::iterator) {
+        Files.delete(file);
+      }
+    }
+  }
+
+  CorpusConfig config() {
+    return config;
+  }
+
+  Admission admission() {
+    return admission;
+  }
+
+  Encoder encoder() {
+    return encoder;
+  }
+
+  Workers<List<Encoder.Result>> workers() {
+    return workers;
+  }
+
+  @Override
+  public void close() {
+    workers.close();
+    seen.close();
+  }
+}
