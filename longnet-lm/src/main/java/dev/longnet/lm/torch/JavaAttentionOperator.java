@@ -1,0 +1,83 @@
+package dev.longnet.lm.torch;
+
+import dev.longnet.attention.AttentionTensor;
+import dev.longnet.attention.DilatedAttention;
+import dev.longnet.attention.ElementType;
+import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.model.AttentionOperator;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// The pure-Java kernels on libtorch's tensors: they read and write the tensors' own memory, whatever its strides; nothing is
+/// copied or gathered. CPU, float32 or bfloat16. Any number of threads may call one instance at once.
+///
+/// libtorch's idle threads spin for a while after a matrix product and take cores from these kernels unless the environment
+/// tells them not to: see [Torch#load()].
+public final class JavaAttentionOperator implements AttentionOperator {
+  private final DilatedAttention attention;
+  private final GradientMode gradients;
+
+  public JavaAttentionOperator(DilatedAttention attention, GradientMode gradients) {
+    Torch.load();
+    this.attention = attention;
+    this.gradients = gradients;
+  }
+
+  @Override
+  public Output forward(Tensor q, Tensor k, Tensor v) {
+    AttentionInputs.check(q, "k", k, "v", v);
+    Tensor[] results = Scopes.tensors(() -> {
+      Tensor out = dense(q);
+      Tensor lse = Tensors.empty(ScalarType.Float, q, q.size(0), q.size(2), q.size(1));
+      attention.forward(view("q", q), view("k", k), view("v", v), view("out", out), TensorMemory.of(lse));
+      return new Tensor[] {out, lse};
+    });
+    Reference.reachabilityFence(q);
+    Reference.reachabilityFence(k);
+    Reference.reachabilityFence(v);
+    return new Output(results[0], results[1]);
+  }
+
+  @Override
+  public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
+    Tensor[] results = Scopes.tensors(() -> {
+      Tensor dO = AttentionInputs.rows(gradOut);
+      AttentionInputs.check(q, "k", k, "v", v, "out", output.out(), "gradOut", dO);
+      Tensor lse = output.lse().contiguous();
+      MemorySegment norms = TensorMemory.of(lse);
+      Tensor[] gradients = {dense(q), dense(q), dense(q)};
+      attention.backward(view("q", q), view("k", k), view("v", v), view("out", output.out()), norms, view("gradOut", dO),
+          view("gradQ", gradients[0]), view("gradK", gradients[1]), view("gradV", gradients[2]), this.gradients);
+      return gradients;
+    });
+    Reference.reachabilityFence(q);
+    Reference.reachabilityFence(k);
+    Reference.reachabilityFence(v);
+    Reference.reachabilityFence(output);
+    Reference.reachabilityFence(gradOut);
+    return new Gradients(results[0], results[1], results[2]);
+  }
+
+  @Override
+  public String describe() {
+    return "java: " + attention.describe();
+  }
+
+  private static Tensor dense(Tensor like) {
+    return Tensors.empty(AttentionInputs.type(like), like, AttentionInputs.shape(like));
+  }
+
+  /// The tensor's memory as the kernels see it.
+  private static AttentionTensor view(String name, Tensor tensor) {
+    ElementType type = switch (AttentionInputs.type(tensor)) {
+      case Float -> ElementType.FLOAT32;
+      case BFloat16 -> ElementType.BFLOAT16;
+      default -> throw new IllegalArgumentException(
+          name + " must be float32 or bfloat16 for the Java kernels: " + AttentionInputs.type(tensor));
+    };
+    return new AttentionTensor(TensorMemory.of(tensor), type, tensor.size(0), tensor.size(1),
+        Math.toIntExact(tensor.size(2)), Math.toIntExact(tensor.size(3)), tensor.stride(0), tensor.stride(1), tensor.stride(2));
+  }
+}
