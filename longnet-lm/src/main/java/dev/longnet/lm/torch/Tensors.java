@@ -9,17 +9,17 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// New tensors in a few words.
-final class Tensors {
+public final class Tensors {
   private Tensors() {}
 
   /// Contiguous, uninitialised, on the device of `like`.
-  static Tensor empty(ScalarType type, Tensor like, long... shape) {
+  public static Tensor empty(ScalarType type, Tensor like, long... shape) {
     TensorOptions options = like.options().dtype(new ScalarTypeOptional(type));
     return torch.empty(shape, options, new MemoryFormatOptional());
   }
 
   /// Contiguous, every element `value`, on the device of `like`.
-  static Tensor full(ScalarType type, Tensor like, double value, long... shape) {
+  public static Tensor full(ScalarType type, Tensor like, double value, long... shape) {
     return empty(type, like, shape).fill_(new Scalar(value));
   }
 }

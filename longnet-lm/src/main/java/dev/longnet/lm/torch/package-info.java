@@ -1,2 +1,2 @@
-/// libtorch from Java: loading, memory, operators of the dispatcher, the bridge between attention kernels and autograd.
+/// libtorch from Java: loading, memory, operators of the dispatcher. Knows no model.
 package dev.longnet.lm.torch;

@@ -1,4 +1,4 @@
-package dev.longnet.lm.torch;
+package dev.longnet.lm.attention;
 
 import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.Fold;

@@ -1,4 +1,4 @@
-package dev.longnet.lm.torch;
+package dev.longnet.lm.attention;
 
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;

@@ -1,10 +1,14 @@
-package dev.longnet.lm.torch;
+package dev.longnet.lm.attention;
 
 import dev.longnet.attention.AttentionTensor;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.torch.Scopes;
+import dev.longnet.lm.torch.TensorMemory;
+import dev.longnet.lm.torch.Tensors;
+import dev.longnet.lm.torch.Torch;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import org.bytedeco.pytorch.Tensor;

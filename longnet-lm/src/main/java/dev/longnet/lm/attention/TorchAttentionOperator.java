@@ -1,8 +1,11 @@
-package dev.longnet.lm.torch;
+package dev.longnet.lm.attention;
 
 import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.torch.Scopes;
+import dev.longnet.lm.torch.Tensors;
+import dev.longnet.lm.torch.Torch;
 import java.util.List;
 import java.util.function.Function;
 import org.bytedeco.pytorch.LongOptional;

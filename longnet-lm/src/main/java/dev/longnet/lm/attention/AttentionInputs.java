@@ -1,4 +1,4 @@
-package dev.longnet.lm.torch;
+package dev.longnet.lm.attention;
 
 import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;

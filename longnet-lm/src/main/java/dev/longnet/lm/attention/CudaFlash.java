@@ -1,5 +1,6 @@
-package dev.longnet.lm.torch;
+package dev.longnet.lm.attention;
 
+import dev.longnet.lm.torch.Operator;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;

@@ -1,4 +1,4 @@
-package dev.longnet.lm.torch;
+package dev.longnet.lm.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -19,6 +19,8 @@ import dev.longnet.attention.ReferenceAttention;
 import dev.longnet.attention.SparseAttentionSpec;
 import dev.longnet.lm.io.SafetensorsFile;
 import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.torch.TensorMemory;
+import dev.longnet.lm.torch.Torch;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,0 +1,37 @@
+package dev.longnet.lm.attention;
+
+import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.AttentionPattern;
+import dev.longnet.attention.DilatedAttention;
+import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.config.RuntimeConfig;
+import dev.longnet.lm.model.AttentionOperator;
+
+/// Chooses an operator for a run.
+public final class AttentionOperators {
+  private AttentionOperators() {}
+
+  /// @param pattern who attends to whom
+  /// @param runtime device, threads and kernel; a forced kernel never falls back
+  /// @throws IllegalArgumentException when the Java kernels are forced on a GPU
+  public static AttentionOperator of(AttentionPattern pattern, GradientMode gradients, RuntimeConfig runtime) {
+    boolean gpu = !runtime.device().equals("cpu");
+    boolean java = switch (runtime.attentionKernel()) {
+      case AUTO -> !gpu;
+      case JAVA -> {
+        if (gpu) {
+          throw new IllegalArgumentException(
+              "attention_kernel java computes on the CPU only: device=" + runtime.device() + " needs auto or libtorch");
+        }
+        yield true;
+      }
+      case LIBTORCH -> false;
+    };
+    if (!java) {
+      return new TorchAttentionOperator(pattern, gradients);
+    }
+    AttentionOptions options = AttentionOptions.defaults();
+    return new JavaAttentionOperator(
+        DilatedAttention.of(pattern, runtime.threads() == 0 ? options : options.withThreads(runtime.threads())), gradients);
+  }
+}

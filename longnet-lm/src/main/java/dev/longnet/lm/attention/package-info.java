@@ -1,0 +1,2 @@
+/// Attention operators for the model: the pure-Java kernels on libtorch's tensors, and libtorch's own flash kernels.
+package dev.longnet.lm.attention;
