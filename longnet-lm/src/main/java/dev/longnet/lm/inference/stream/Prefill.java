@@ -78,7 +78,7 @@ final class Prefill implements AutoCloseable {
   void chunk(StreamState state, int[] tokens, int from, int n, float[] losses, int at, MemorySegment logits) {
     model.moveReference(state);
     if (losses != null) {
-      losses[at] = state.position == 0 ? Float.NaN : loss(state.hidden.address(), tokens[from], scratch[0]);
+      losses[at] = state.position == 0 ? Float.NaN : loss(state.hidden, tokens[from]);
     }
     int blocks = Math.ceilDiv(n, blockRows);
     long position = state.position;
@@ -208,14 +208,11 @@ final class Prefill implements AutoCloseable {
     }
   }
 
-  /// Scores one token from a normalised hidden row.
-  private float loss(long hidden, int token, Scratch s) {
-    long row = residual.address();
-    MemorySegment.copy(
-        MemorySegment.ofAddress(hidden).reinterpret(4L * c), 0, residual.segment(), 0, 4L * c);
-    assert row != 0;
+  /// Scores one token from a normalised hidden row; the residual is free between chunks.
+  private float loss(NativeFloats hidden, int token) {
+    MemorySegment.copy(hidden.segment(), 0, residual.segment(), 0, 4L * c);
     float[] loss = new float[2];
-    losses(new int[] {0, token}, 0, 0, 1, loss, 0, s);
+    losses(new int[] {0, token}, 0, 0, 1, loss, 0, scratch[0]);
     return loss[1];
   }
 
