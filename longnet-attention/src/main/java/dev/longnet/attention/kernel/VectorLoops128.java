@@ -1563,7 +1563,7 @@ final class VectorLoops128 extends VectorLoops {
     for (; d < whole; d += 4) {
       s = FloatVector.fromMemorySegment(F, ALL, a + d * 4L, NATIVE).fma(FloatVector.fromMemorySegment(F, ALL, b + d * 4L, NATIVE), s);
     }
-    float sum = s.reduceLanes(VectorOperators.ADD);
+    float sum = ((s.lane(0) + s.lane(1)) + (s.lane(2) + s.lane(3)));
     for (; d < size; d++) {
       sum = Math.fma(ALL.get(FLOAT, a + d * 4L), ALL.get(FLOAT, b + d * 4L), sum);
     }
@@ -1572,6 +1572,6 @@ final class VectorLoops128 extends VectorLoops {
 
   @Override
   float sum(long lanes) {
-    return FloatVector.fromMemorySegment(F, ALL, lanes, NATIVE).reduceLanes(VectorOperators.ADD);
+    return ((ALL.get(FLOAT, lanes + 0L) + ALL.get(FLOAT, lanes + 4L)) + (ALL.get(FLOAT, lanes + 8L) + ALL.get(FLOAT, lanes + 12L)));
   }
 }

@@ -1563,7 +1563,7 @@ final class VectorLoops512 extends VectorLoops {
     for (; d < whole; d += 16) {
       s = FloatVector.fromMemorySegment(F, ALL, a + d * 4L, NATIVE).fma(FloatVector.fromMemorySegment(F, ALL, b + d * 4L, NATIVE), s);
     }
-    float sum = s.reduceLanes(VectorOperators.ADD);
+    float sum = ((((s.lane(0) + s.lane(1)) + (s.lane(2) + s.lane(3))) + ((s.lane(4) + s.lane(5)) + (s.lane(6) + s.lane(7)))) + (((s.lane(8) + s.lane(9)) + (s.lane(10) + s.lane(11))) + ((s.lane(12) + s.lane(13)) + (s.lane(14) + s.lane(15)))));
     for (; d < size; d++) {
       sum = Math.fma(ALL.get(FLOAT, a + d * 4L), ALL.get(FLOAT, b + d * 4L), sum);
     }
@@ -1572,6 +1572,6 @@ final class VectorLoops512 extends VectorLoops {
 
   @Override
   float sum(long lanes) {
-    return FloatVector.fromMemorySegment(F, ALL, lanes, NATIVE).reduceLanes(VectorOperators.ADD);
+    return ((((ALL.get(FLOAT, lanes + 0L) + ALL.get(FLOAT, lanes + 4L)) + (ALL.get(FLOAT, lanes + 8L) + ALL.get(FLOAT, lanes + 12L))) + ((ALL.get(FLOAT, lanes + 16L) + ALL.get(FLOAT, lanes + 20L)) + (ALL.get(FLOAT, lanes + 24L) + ALL.get(FLOAT, lanes + 28L)))) + (((ALL.get(FLOAT, lanes + 32L) + ALL.get(FLOAT, lanes + 36L)) + (ALL.get(FLOAT, lanes + 40L) + ALL.get(FLOAT, lanes + 44L))) + ((ALL.get(FLOAT, lanes + 48L) + ALL.get(FLOAT, lanes + 52L)) + (ALL.get(FLOAT, lanes + 56L) + ALL.get(FLOAT, lanes + 60L)))));
   }
 }

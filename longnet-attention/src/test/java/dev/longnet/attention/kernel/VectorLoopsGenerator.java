@@ -411,7 +411,7 @@ public final class VectorLoopsGenerator {
     open("for (; d < whole; d += " + lanes + ")");
     line("s = " + load("a + d * 4L", 0) + ".fma(" + load("b + d * 4L", 0) + ", s);");
     close();
-    line("float sum = s.reduceLanes(VectorOperators.ADD);");
+    line("float sum = " + tree(0, lanes, k -> "s.lane(" + k + ")") + ";");
     open("for (; d < size; d++)");
     line("sum = Math.fma(ALL.get(FLOAT, a + d * 4L), ALL.get(FLOAT, b + d * 4L), sum);");
     close();
@@ -419,8 +419,15 @@ public final class VectorLoopsGenerator {
     close();
 
     open("@Override", "float sum(long lanes)");
-    line("return " + load("lanes", 0) + ".reduceLanes(VectorOperators.ADD);");
+    line("return " + tree(0, lanes, k -> "ALL.get(FLOAT, lanes + " + k * 4 + "L)") + ";");
     close();
+  }
+
+  /// A sum in an order that is written down: what `reduceLanes` adds in is up to the JIT, so that the same call gives other
+  /// bits once it is compiled.
+  private static String tree(int from, int to, IntFunction<String> term) {
+    int middle = (from + to) / 2;
+    return to - from == 1 ? term.apply(from) : "(" + tree(from, middle, term) + " + " + tree(middle, to, term) + ")";
   }
 
   /// One row of x into one row of y.

@@ -48,17 +48,23 @@ public record Forecast(
         (double) training.steps() * training.batchTokens());
   }
 
-  /// Per token and layer: nine rows of C (residual stream twice, two normalised, q, k, v, attention's output and its
-  /// normalised form) and three of F (before and after GELU, normalised). A layer being computed again or run backward needs about
-  /// as much once more.
+  /// Per token and layer the decoder keeps its input and the stream after attention (float32, C each), queries, keys, values
+  /// and attention's output (C each) and fc1's output (F) in the product's type, and one float a head; with activation
+  /// checkpointing the input alone, and the rest for one layer at a time, without fc1's output. The backward pass adds the gradient
+  /// of the stream and of one layer's queries, keys, values and output.
   private static long activations(ModelConfig model, RuntimeConfig runtime, long tokens, int bytes) {
-    long chunk = runtime.feedForwardChunk() == 0 ? tokens : Math.min(tokens, runtime.feedForwardChunk());
-    long layer = tokens * 9L * model.hidden() * bytes + chunk * 3L * model.feedForward() * bytes;
+    long c = model.hidden();
+    long f = model.feedForward();
+    long input = tokens * 4 * c;
+    long attention = tokens * (4 * c + bytes * 4 * c + 4L * model.heads());
+    long expanded = tokens * bytes * f;
     long kept =
         runtime.activationCheckpointing()
-            ? model.layers() * tokens * model.hidden() * 4L
-            : model.layers() * (tokens * 9L * model.hidden() * bytes + tokens * 3L * model.feedForward() * bytes);
-    return kept + layer;
+            ? model.layers() * input + attention
+            : model.layers() * (input + attention + expanded);
+    long backward = input + tokens * bytes * 4 * c;
+    long chunk = Math.min(tokens, runtime.tokenChunk()) * 4 * (4 * c + 4 * f);
+    return kept + backward + chunk;
   }
 
   public long memoryBytes() {
@@ -96,24 +102,11 @@ public record Forecast(
     }
     List<String> advice = new ArrayList<>();
     if (!runtime.activationCheckpointing()) {
-      RuntimeConfig checkpointed =
-          new RuntimeConfig(
-              runtime.device(),
-              runtime.precision(),
-              runtime.threads(),
-              runtime.attentionKernel(),
-              true,
-              runtime.feedForwardChunk(),
-              runtime.lossChunk());
-      advice.add(
-          "--set runtime.activation_checkpointing=true (%s)"
-              .formatted(bytes(Forecast.of(model, training, checkpointed).memoryBytes())));
+      long less = Forecast.of(model, training, runtime.withActivationCheckpointing()).memoryBytes();
+      advice.add("--set runtime.activation_checkpointing=true (%s)".formatted(bytes(less)));
     }
     if (training.sequences() > 1) {
       advice.add("--set training.sequences=1");
-    }
-    if (runtime.feedForwardChunk() == 0 && runtime.activationCheckpointing()) {
-      advice.add("--set runtime.feed_forward_chunk=4096");
     }
     if (logitBytes > memoryBytes() / 10) {
       advice.add("--set runtime.loss_chunk=" + Math.max(64, runtime.lossChunk() / 4));

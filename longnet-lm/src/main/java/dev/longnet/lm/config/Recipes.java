@@ -1,9 +1,9 @@
 package dev.longnet.lm.config;
 
 import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -12,9 +12,11 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.net.URL;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
@@ -24,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.ToIntFunction;
 import java.util.stream.Stream;
 
 /// Recipes: complete run configurations in YAML, found by name among those that come with the program, or as a file.
@@ -37,7 +40,6 @@ public final class Recipes {
                   .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
                   .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
                   .build())
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
 
   private Recipes() {}
@@ -47,7 +49,9 @@ public final class Recipes {
   /// @param nameOrFile a known name, or a path
   /// @param overrides `path=value` each, the value in YAML; later ones win. Changing an `attention.type` empties the rest of
   ///     its section: the keys of one type mean nothing to another.
-  public static RunConfig load(String nameOrFile, List<String> overrides) throws IOException {
+  /// @param vocabularyOf a tokenizer's number of ids, by its name
+  public static RunConfig load(String nameOrFile, List<String> overrides, ToIntFunction<String> vocabularyOf)
+      throws IOException {
     boolean file = nameOrFile.endsWith(SUFFIX) || nameOrFile.endsWith(".yml") || nameOrFile.contains("/");
     String text = file ? Files.readString(Path.of(nameOrFile)) : builtIn(nameOrFile);
     String source = file ? nameOrFile : "recipe " + nameOrFile;
@@ -56,11 +60,11 @@ public final class Recipes {
     for (String override : overrides) {
       overridden.add(set(tree, override));
     }
-    return RunConfig.read(
-        Section.root(tree, path -> overridden.stream().anyMatch(o -> covers(o, path)) ? "--set" : source));
+    Section root = Section.root(tree, path -> overridden.stream().anyMatch(o -> covers(o, path)) ? "--set" : source);
+    return RunConfig.read(root, vocabularyOf);
   }
 
-  /// The names [#load(String, List)] knows.
+  /// The names [#load(String, List, ToIntFunction)] knows.
   public static Set<String> names() {
     try {
       URL known = Recipes.class.getResource("/recipes/quickstart" + SUFFIX);
@@ -88,16 +92,22 @@ public final class Recipes {
   }
 
   static ObjectNode parse(String text, String source) {
-    try {
-      if (YAML.readTree(text) instanceof ObjectNode object) {
+    try (JsonParser parser = YAML.createParser(text)) {
+      JsonNode tree = YAML.readTree(parser);
+      if (parser.nextToken() != null) {
+        throw new IllegalArgumentException("a recipe must be one YAML document: " + source);
+      }
+      if (tree instanceof ObjectNode object) {
         return object;
       }
-      throw new IllegalArgumentException("not a recipe: the file must hold sections of keys: " + source);
+      throw new IllegalArgumentException("a recipe must hold sections of keys: " + source);
     } catch (JsonProcessingException e) {
       JsonLocation at = e.getLocation();
       String where = at == null ? "" : " line " + at.getLineNr();
       String first = e.getOriginalMessage().lines().findFirst().orElse("not valid YAML");
       throw new IllegalArgumentException(source + where + ": " + first, e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
@@ -138,13 +148,21 @@ public final class Recipes {
     }
   }
 
+  /// The launcher's checkout is asked first, so that an edited recipe counts without a build.
   private static String builtIn(String name) throws IOException {
+    String home = System.getProperty("longnet.home");
+    if (home != null) {
+      Path file = Path.of(home, "recipes", name + SUFFIX);
+      if (Files.isRegularFile(file)) {
+        return Files.readString(file);
+      }
+    }
     try (InputStream in = Recipes.class.getResourceAsStream("/recipes/" + name + SUFFIX)) {
       if (in == null) {
         throw new IllegalArgumentException(
             "no recipe named " + name + Nearest.suggestion(name, names(), s -> s) + " (a file's name ends with .yaml)");
       }
-      return new String(in.readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     }
   }
 

@@ -1,5 +1,7 @@
 package dev.longnet.lm.config;
 
+import java.util.function.ToIntFunction;
+
 /// A whole run as one typed value: what a recipe says after overrides and defaults.
 ///
 /// @param name of the recipe; the default run directory carries it
@@ -7,6 +9,7 @@ package dev.longnet.lm.config;
 public record RunConfig(
     String name,
     String about,
+    CorpusConfig corpus,
     ModelConfig model,
     TrainingConfig training,
     OptimizerConfig optimizer,
@@ -16,15 +19,25 @@ public record RunConfig(
     EvaluationConfig evaluation,
     SampleConfig sample) {
 
-  static RunConfig read(Section s) {
+  /// @param vocabularyOf a tokenizer's number of ids, by its name
+  static RunConfig read(Section s, ToIntFunction<String> vocabularyOf) {
     String name = s.text("name", "run");
     if (!name.matches("[A-Za-z0-9][A-Za-z0-9._-]*")) {
       throw s.wrong("name", "must be letters, digits, '.', '_' and '-': it names a directory");
     }
     String about = s.text("about", "");
+    s.require("corpus");
     s.require("model");
     s.require("training");
-    ModelConfig model = ModelTree.read(s.section("model"), 257);
+    CorpusConfig corpus = CorpusTree.read(s.section("corpus"));
+    int words = vocabularyOf.applyAsInt(corpus.tokenizer());
+    ModelConfig model = ModelTree.read(s.section("model"), words);
+    if (model.vocabulary() < words) {
+      throw s.section("model").wrong("vocabulary", "must be at least the %d of tokenizer %s".formatted(words, corpus.tokenizer()));
+    }
+    if (!model.causal()) {
+      throw s.section("model").wrong("causal", "must be true to train on next tokens");
+    }
     TrainingConfig training = TrainingConfig.read(s.section("training"));
     OptimizerConfig optimizer = OptimizerConfig.read(s.section("optimizer"));
     ScheduleConfig schedule = ScheduleConfig.read(s.section("schedule"));
@@ -37,6 +50,11 @@ public record RunConfig(
     SampleConfig sample = SampleConfig.read(s.section("sample"));
     s.done();
     return new RunConfig(
-        name, about, model, training, optimizer, schedule, runtime, checkpoint, evaluation, sample);
+        name, about, corpus, model, training, optimizer, schedule, runtime, checkpoint, evaluation, sample);
+  }
+
+  /// The whole configuration, defaults included, as a recipe.
+  public String toYaml() {
+    return Recipes.toYaml(RunConfigTree.write(this));
   }
 }

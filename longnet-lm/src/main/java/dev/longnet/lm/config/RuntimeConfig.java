@@ -5,17 +5,17 @@ package dev.longnet.lm.config;
 /// @param device where every tensor lives: `cpu`, `cuda`, `cuda:1`
 /// @param precision of matrix products; master weights, normalisation, softmax and loss stay in float32
 /// @param threads of the CPU; 0: all cores
-/// @param attentionKernel `auto`, or one that is forced
+/// @param attentionKernel the implementation of the attention operator
 /// @param activationCheckpointing a layer's activations are computed again in the backward pass instead of kept
-/// @param feedForwardChunk tokens the feed-forward takes at once; 0: all of them
-/// @param lossChunk tokens whose logits exist at once
+/// @param tokenChunk tokens that go through the token-wise part of a layer at a time
+/// @param lossChunk tokens whose logits exist at a time
 public record RuntimeConfig(
     String device,
     Precision precision,
     int threads,
     AttentionChoice attentionKernel,
     boolean activationCheckpointing,
-    int feedForwardChunk,
+    int tokenChunk,
     int lossChunk) {
 
   /// Type of the matrix products.
@@ -24,7 +24,12 @@ public record RuntimeConfig(
     BF16
   }
 
-  /// Which implementation of the attention operator.
+  /// Measured on 2 cores: large enough for full-speed matrix products.
+  static final int TOKEN_CHUNK = 2048;
+
+  static final int LOSS_CHUNK = 1024;
+
+  /// Which implementation of the attention operator; a forced one never falls back to another.
   public enum AttentionChoice {
     AUTO,
     JAVA,
@@ -43,9 +48,13 @@ public record RuntimeConfig(
             s.integer("threads", 0, 0),
             s.choice("attention_kernel", AttentionChoice.AUTO, AttentionChoice.class),
             s.flag("activation_checkpointing", false),
-            s.integer("feed_forward_chunk", 0, 0),
-            s.integer("loss_chunk", 2048, 1));
+            s.integer("token_chunk", TOKEN_CHUNK, 1),
+            s.integer("loss_chunk", LOSS_CHUNK, 1));
     s.done();
     return result;
+  }
+
+  RuntimeConfig withActivationCheckpointing() {
+    return new RuntimeConfig(device, precision, threads, attentionKernel, true, tokenChunk, lossChunk);
   }
 }

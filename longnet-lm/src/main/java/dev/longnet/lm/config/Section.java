@@ -57,11 +57,15 @@ public final class Section {
   }
 
   /// A nested list of mappings; empty when the key is absent.
-  public List<Section> sections(String key) {
+  ///
+  /// @param textKey a text in the list stands for a mapping of this key alone
+  public List<Section> sections(String key, String textKey) {
     List<Section> result = new ArrayList<>();
     for (JsonNode element : array(key)) {
-      if (!(element instanceof ObjectNode object)) {
-        throw wrong(key, "must be a list of sections");
+      JsonNode mapping =
+          element.isTextual() ? JsonNodeFactory.instance.objectNode().set(textKey, element) : element;
+      if (!(mapping instanceof ObjectNode object)) {
+        throw wrong(key, "must be a list of texts or sections");
       }
       result.add(new Section(object, at(key) + "[" + result.size() + "]", origin));
     }

@@ -6,7 +6,8 @@ package dev.longnet.lm.config;
 /// @param sequences sequences that go through the model at once (B)
 /// @param batchTokens tokens of one optimizer step; gradients of `batchTokens / (window * sequences)` passes are summed
 /// @param steps optimizer steps of the whole run
-/// @param maxMinutes a run stops, with a checkpoint, when it has trained this long; 0: no bound
+/// @param maxSteps a run stops, with a checkpoint, after this step, though its schedule goes on; 0: no bound
+/// @param maxMinutes a run stops, with a checkpoint, this long after it started or resumed; 0: no bound
 /// @param gradientClip largest norm of all gradients together; 0: no clipping
 /// @param skipLimit consecutive steps with a non-finite loss or gradient norm after which the run stops
 /// @param seed initial weights and order of the windows follow from it
@@ -15,6 +16,7 @@ public record TrainingConfig(
     int sequences,
     long batchTokens,
     long steps,
+    long maxSteps,
     double maxMinutes,
     double gradientClip,
     int skipLimit,
@@ -41,12 +43,18 @@ public record TrainingConfig(
             sequences,
             s.wholeNumber("batch_tokens", Math.multiplyExact((long) window, sequences), 1),
             s.wholeNumber("steps", 1, 1),
+            s.wholeNumber("max_steps", 0, 0),
             s.number("max_minutes", 0, 0, 1e9),
             s.number("gradient_clip", 2.0, 0, Double.MAX_VALUE),
             s.integer("skip_limit", 5, 1),
             s.wholeNumber("seed", 1, 0));
     s.done();
     return result;
+  }
+
+  /// The step after which this run ends.
+  public long lastStep() {
+    return maxSteps == 0 ? steps : Math.min(steps, maxSteps);
   }
 
   /// Passes through the model a step: gradients of all of them are summed before the optimizer moves.

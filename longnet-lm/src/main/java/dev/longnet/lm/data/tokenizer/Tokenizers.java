@@ -27,4 +27,9 @@ public final class Tokenizers {
           throw new IllegalArgumentException("tokenizer must be one of bytes, cl100k_base, o200k_base: tokenizer=" + name);
     };
   }
+
+  /// @param name as [#of]
+  public static int vocabularySize(String name) {
+    return of(name).vocabularySize();
+  }
 }

@@ -1,0 +1,58 @@
+package dev.longnet.lm.train;
+
+import dev.longnet.lm.io.SafetensorsFile;
+import dev.longnet.lm.io.TensorEntry;
+import dev.longnet.lm.model.Decoder;
+import dev.longnet.lm.torch.TensorMemory;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+
+/// A checkpoint's tensors into a model and an optimizer.
+public final class CheckpointTensors {
+  private CheckpointTensors() {}
+
+  /// Overwrites a model's parameters with a checkpoint's weights.
+  ///
+  /// @throws IllegalArgumentException when names or shapes are not the model's
+  public static void load(Checkpoint checkpoint, Decoder model) throws IOException {
+    fill(checkpoint.weights(), model.parameters());
+    model.prepare();
+  }
+
+  static void load(Checkpoint checkpoint, Optimizer optimizer) throws IOException {
+    fill(checkpoint.optimizer(), optimizer.state());
+  }
+
+  private static void fill(Path path, Map<String, Tensor> tensors) throws IOException {
+    try (SafetensorsFile file = SafetensorsFile.open(path)) {
+      for (String name : file.names()) {
+        if (!tensors.containsKey(name)) {
+          throw new IllegalArgumentException(path + ": the model has no tensor " + name);
+        }
+      }
+      for (Map.Entry<String, Tensor> tensor : tensors.entrySet()) {
+        if (!file.names().contains(tensor.getKey())) {
+          throw new IllegalArgumentException(path + ": tensor " + tensor.getKey() + " is missing");
+        }
+        copy(path, file.tensor(tensor.getKey()), tensor.getValue());
+      }
+    }
+  }
+
+  private static void copy(Path path, TensorEntry entry, Tensor target) {
+    long[] shape = new long[(int) target.dim()];
+    Arrays.setAll(shape, target::size);
+    if (!Arrays.equals(shape, entry.shape())) {
+      throw new IllegalArgumentException(
+          "%s: tensor %s must have shape %s, its own is %s"
+              .formatted(path, entry.name(), Arrays.toString(shape), Arrays.toString(entry.shape())));
+    }
+    try (PointerScope scope = new PointerScope()) {
+      target.copy_(TensorMemory.view(entry));
+    }
+  }
+}

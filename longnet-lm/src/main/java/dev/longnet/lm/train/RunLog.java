@@ -1,0 +1,55 @@
+package dev.longnet.lm.train;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.Map;
+
+/// Writes what a run does to `metrics.jsonl` and to TensorBoard's event files.
+final class RunLog implements TrainingListener, Closeable {
+  private final MetricsLog metrics;
+  private final TensorBoardWriter tensorBoard;
+
+  private RunLog(MetricsLog metrics, TensorBoardWriter tensorBoard) {
+    this.metrics = metrics;
+    this.tensorBoard = tensorBoard;
+  }
+
+  /// @param step the run stands at: what an interrupted process wrote beyond it is forgotten
+  static RunLog open(RunDirectory run, long step, String recipe) throws IOException {
+    MetricsLog metrics = MetricsLog.open(run.metrics(), step);
+    try {
+      TensorBoardWriter tensorBoard = TensorBoardWriter.open(run.tensorBoard(), step, Clock.systemUTC());
+      tensorBoard.text(step, "recipe", "```yaml\n" + recipe + "\n```");
+      return new RunLog(metrics, tensorBoard);
+    } catch (IOException | RuntimeException e) {
+      metrics.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public void step(StepMetrics step) throws IOException {
+    metrics.write(step.toJson());
+    tensorBoard.scalars(step.step(), step.scalars());
+  }
+
+  @Override
+  public void validation(long step, double loss) throws IOException {
+    metrics.write(MetricsLog.line("validation", step).put("loss", loss));
+    tensorBoard.scalars(step, Map.of("validation/loss", loss));
+  }
+
+  @Override
+  public void checkpoint(long step, Path directory) throws IOException {
+    metrics.write(MetricsLog.line("checkpoint", step).put("directory", directory.getFileName().toString()));
+  }
+
+  @Override
+  public void close() throws IOException {
+    try (tensorBoard) {
+      metrics.close();
+    }
+  }
+}

@@ -1,0 +1,212 @@
+package dev.longnet.lm.train;
+
+import dev.longnet.lm.config.ModelCost;
+import dev.longnet.lm.config.RunConfig;
+import dev.longnet.lm.config.TrainingConfig;
+import dev.longnet.lm.model.Decoder;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.bytedeco.javacpp.PointerScope;
+
+/// The training loop: windows to gradients, gradients to one optimizer step, again. A step whose loss or gradient norm
+/// is not finite changes nothing and is counted.
+///
+/// Everything a step computes follows from the state before it, so a run that resumes from a checkpoint repeats the
+/// losses it would have had, bit for bit, on the same machine and number of threads.
+public final class Trainer implements AutoCloseable {
+  private final RunConfig config;
+  private final Decoder model;
+  private final Windows windows;
+  private final Saver saver;
+  private final Validation validation;
+  private final List<TrainingListener> listeners;
+  private final double matrixFlops;
+  private final Optimizer optimizer;
+  private final TokenBuffer tokens;
+  private final AtomicBoolean stop = new AtomicBoolean();
+  private TrainerState state;
+  private long began;
+
+  /// Why a run ended.
+  public enum End {
+    /// All steps are done.
+    FINISHED,
+    /// `max_minutes` are over, or the stop was asked for.
+    STOPPED,
+    /// Too many steps in a row were not finite.
+    NOT_FINITE
+  }
+
+  /// Writes a checkpoint of the model and the optimizer.
+  interface Saver {
+    Path save(TrainerState state, Optimizer optimizer) throws IOException;
+  }
+
+  /// Measures the loss on held-out windows.
+  interface Validation {
+    double loss() throws IOException;
+  }
+
+  /// @param model stays the caller's to close
+  /// @param matrixFlops the machine's matrix-product rate, FLOP/s
+  Trainer(
+      RunConfig config,
+      Decoder model,
+      Windows windows,
+      Validation validation,
+      Saver saver,
+      List<TrainingListener> listeners,
+      double matrixFlops,
+      TrainerState state) {
+    this.config = config;
+    this.model = model;
+    this.windows = windows;
+    this.validation = validation;
+    this.saver = saver;
+    this.listeners = List.copyOf(listeners);
+    this.matrixFlops = matrixFlops;
+    this.state = state;
+    TrainingConfig training = config.training();
+    this.optimizer = new Optimizer(config.optimizer(), model.parameters(), model.gradients());
+    this.optimizer.restoreApplied(state.appliedSteps());
+    this.tokens = new TokenBuffer(training.sequences(), training.window() + 1, model.options().device());
+  }
+
+  /// The optimizer's tensors, for a checkpoint to restore before [#run()].
+  Optimizer optimizer() {
+    return optimizer;
+  }
+
+  /// Asks the run to end soon and save itself; from any thread. A step under way is given up after its current pass.
+  public void requestStop() {
+    stop.set(true);
+  }
+
+  public TrainerState state() {
+    return state;
+  }
+
+  /// Trains until the end; saves a checkpoint before it returns, except where the weights may be bad.
+  public End run() throws IOException {
+    TrainingConfig training = config.training();
+    began = System.nanoTime();
+    long savedAtStep = state.step();
+    double savedAtSeconds = state.seconds();
+    while (state.step() < training.lastStep()) {
+      if (!step()) {
+        save();
+        return End.STOPPED;
+      }
+      if (state.skippedInRow() >= training.skipLimit()) {
+        return End.NOT_FINITE;
+      }
+      if (due(config.evaluation().everySteps())) {
+        double loss = validation.loss();
+        for (TrainingListener listener : listeners) {
+          listener.validation(state.step(), loss);
+        }
+      }
+      boolean timeToSave =
+          config.checkpoint().everyMinutes() > 0
+              && state.seconds() - savedAtSeconds >= 60 * config.checkpoint().everyMinutes();
+      if (state.skippedInRow() == 0 && (due(config.checkpoint().everySteps()) || timeToSave)) {
+        save();
+        savedAtStep = state.step();
+        savedAtSeconds = state.seconds();
+      }
+    }
+    if (savedAtStep < state.step() && state.skippedInRow() == 0) {
+      save();
+    }
+    return End.FINISHED;
+  }
+
+  private boolean due(long every) {
+    return every > 0 && state.step() % every == 0;
+  }
+
+  private void save() throws IOException {
+    Path directory = saver.save(state, optimizer);
+    for (TrainingListener listener : listeners) {
+      listener.checkpoint(state.step(), directory);
+    }
+  }
+
+  /// One optimizer step; false where it was given up because the run shall stop.
+  private boolean step() throws IOException {
+    TrainingConfig training = config.training();
+    long stepBegan = System.nanoTime();
+    int passes = training.accumulation();
+    model.zeroGradients();
+    double loss = 0;
+    for (int pass = 0; pass < passes; pass++) {
+      if (stop.get() || timeIsUp()) {
+        return false;
+      }
+      for (int row = 0; row < training.sequences(); row++) {
+        windows.window(state.nextWindow() + (long) pass * training.sequences() + row, tokens.row(row));
+      }
+      try (PointerScope scope = new PointerScope()) {
+        loss += model.lossAndGradients(tokens.tensor(), 1.0 / passes) / passes;
+      }
+      for (TrainingListener listener : listeners) {
+        listener.pass(state.step() + 1, pass + 1, passes);
+      }
+    }
+    double norm = optimizer.gradientNorm();
+    double rate = config.optimizer().learningRate() * config.schedule().factor(state.step(), training.steps());
+    boolean finite = Double.isFinite(loss) && Double.isFinite(norm);
+    if (finite) {
+      double clip = training.gradientClip();
+      optimizer.step(rate, clip > 0 && norm > clip ? clip / norm : 1);
+    }
+    double seconds = (System.nanoTime() - stepBegan) / 1e9;
+    state =
+        new TrainerState(
+            state.step() + 1,
+            optimizer.applied(),
+            state.nextWindow() + (long) passes * training.sequences(),
+            state.tokens() + training.batchTokens(),
+            state.skippedSteps() + (finite ? 0 : 1),
+            finite ? 0 : state.skippedInRow() + 1,
+            state.seed(),
+            state.seconds() + seconds,
+            state.corpus());
+    report(loss, norm, rate, seconds, !finite);
+    return true;
+  }
+
+  private boolean timeIsUp() {
+    double limit = config.training().maxMinutes();
+    return limit > 0 && (System.nanoTime() - began) / 1e9 >= 60 * limit;
+  }
+
+  private void report(double loss, double norm, double rate, double seconds, boolean skipped) throws IOException {
+    TrainingConfig training = config.training();
+    double flops =
+        new ModelCost(model.config()).trainingFlops(training.window()) / training.window() * training.batchTokens();
+    StepMetrics metrics =
+        new StepMetrics(
+            state.step(),
+            loss,
+            norm,
+            rate,
+            state.tokens(),
+            seconds,
+            training.batchTokens() / seconds,
+            flops / seconds / matrixFlops,
+            skipped,
+            state.skippedSteps());
+    for (TrainingListener listener : listeners) {
+      listener.step(metrics);
+    }
+  }
+
+  @Override
+  public void close() {
+    optimizer.close();
+    tokens.close();
+  }
+}

@@ -1,0 +1,201 @@
+package dev.longnet.lm.train;
+
+import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.AttentionPattern;
+import dev.longnet.attention.DilatedAttention;
+import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.config.CorpusSource;
+import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.config.RunConfig;
+import dev.longnet.lm.config.RuntimeConfig;
+import dev.longnet.lm.data.Batches;
+import dev.longnet.lm.data.TokenShards;
+import dev.longnet.lm.io.AtomicFiles;
+import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.model.Decoder;
+import dev.longnet.lm.model.ModelOptions;
+import dev.longnet.lm.attention.JavaAttentionOperator;
+import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.attention.TorchAttentionOperator;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.zip.CRC32C;
+
+/// Puts a run together: model, corpus, logs and checkpoints in a run's directory, from the beginning or from its newest
+/// checkpoint.
+public final class TrainingRun implements Closeable {
+  private final Decoder model;
+  private final HeldOut heldOut;
+  private final RunLog log;
+  private final Trainer trainer;
+
+  private TrainingRun(Decoder model, HeldOut heldOut, RunLog log, Trainer trainer) {
+    this.model = model;
+    this.heldOut = heldOut;
+    this.log = log;
+    this.trainer = trainer;
+  }
+
+  /// @param directory stays the caller's to close, as do the shards
+  /// @param from the checkpoint to go on from; empty: a new model
+  /// @param listener hears the run besides its own logs
+  /// @param matrixFlops the machine's matrix-product rate, FLOP/s
+  /// @throws IllegalArgumentException when the checkpoint does not fit the configuration or the corpus
+  public static TrainingRun open(
+      RunConfig config,
+      RunDirectory directory,
+      Optional<Checkpoint> from,
+      TokenShards shards,
+      TrainingListener listener,
+      double matrixFlops)
+      throws IOException {
+    String corpus = fingerprint(shards);
+    TrainerState state = TrainerState.initial(config.training().seed(), corpus);
+    if (from.isPresent()) {
+      state = continued(config, from.get(), corpus);
+    }
+    double[] weights =
+        config.corpus().sources().stream()
+            .map(CorpusSource::weight)
+            .filter(OptionalDouble::isPresent)
+            .mapToDouble(OptionalDouble::getAsDouble)
+            .toArray();
+    Batches batches = Batches.of(shards, weights, config.training().window(), config.training().seed());
+    AtomicFiles.writeString(directory.recipe(), config.toYaml());
+    Decoder model = Decoder.create(config.model(), options(config.runtime()), attention(config), config.training().seed());
+    List<AutoCloseable> opened = new ArrayList<>(List.of(model));
+    try {
+      if (from.isPresent()) {
+        CheckpointTensors.load(from.get(), model);
+      }
+      HeldOut heldOut =
+          new HeldOut(model, shards.validation(), config.training().window(), config.evaluation().everyTokens());
+      opened.add(heldOut);
+      RunLog log = RunLog.open(directory, state.step(), config.toYaml());
+      opened.add(log);
+      Trainer trainer =
+          new Trainer(
+              config,
+              model,
+              batches::window,
+              heldOut,
+              new ModelSaver(directory.path(), config, model),
+              List.of(log, listener),
+              matrixFlops,
+              state);
+      opened.add(trainer);
+      if (from.isPresent()) {
+        CheckpointTensors.load(from.get(), trainer.optimizer());
+      }
+      return new TrainingRun(model, heldOut, log, trainer);
+    } catch (IOException | RuntimeException | Error e) {
+      for (AutoCloseable resource : opened.reversed()) {
+        close(resource, e);
+      }
+      throw e;
+    }
+  }
+
+  private static TrainerState continued(RunConfig config, Checkpoint checkpoint, String corpus) {
+    ModelConfig saved = checkpoint.model();
+    if (!saved.equals(config.model())) {
+      throw new IllegalArgumentException(
+          "--resume needs the model of " + checkpoint.directory() + "; start a new run to change it: " + config.model() + " is not " + saved);
+    }
+    TrainerState state =
+        checkpoint.state()
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "no training to resume in " + checkpoint.directory() + ": it holds weights alone"));
+    if (!state.corpus().equals(corpus)) {
+      throw new IllegalArgumentException(
+          "the corpus is not the one this run was trained on (its tokens changed): resume with the same corpus, or start a new run");
+    }
+    if (state.seed() != config.training().seed()) {
+      throw new IllegalArgumentException(
+          "--resume needs the seed of the run, %d: training.seed=%d".formatted(state.seed(), config.training().seed()));
+    }
+    return state;
+  }
+
+  /// Changes when the corpus' tokens do.
+  private static String fingerprint(TokenShards shards) {
+    StringBuilder text = new StringBuilder(shards.manifest().tokenizer()).append(' ');
+    CRC32C crc = new CRC32C();
+    shards.manifest().shards().forEach(s -> crc.update((s.baseName() + s.tokens() + ' ' + s.tokensCrc()).getBytes(StandardCharsets.UTF_8)));
+    return text.append(String.format("%08x", crc.getValue())).toString();
+  }
+
+  private static ModelOptions options(RuntimeConfig runtime) {
+    return new ModelOptions(
+        runtime.device(),
+        runtime.precision(),
+        runtime.activationCheckpointing(),
+        runtime.tokenChunk(),
+        runtime.lossChunk());
+  }
+
+  /// The operator a run trains with; sets libtorch's threads too.
+  private static AttentionOperator attention(RunConfig config) {
+    RuntimeConfig runtime = config.runtime();
+    Torch.setThreads(runtime.threads());
+    AttentionPattern pattern = config.model().attention().pattern(true);
+    boolean cuda = !runtime.device().equals("cpu");
+    RuntimeConfig.AttentionChoice auto =
+        cuda ? RuntimeConfig.AttentionChoice.LIBTORCH : RuntimeConfig.AttentionChoice.JAVA;
+    return switch (runtime.attentionKernel() == RuntimeConfig.AttentionChoice.AUTO ? auto : runtime.attentionKernel()) {
+      case AUTO -> throw new AssertionError();
+      case LIBTORCH -> new TorchAttentionOperator(pattern, GradientMode.EXACT);
+      case JAVA -> {
+        if (cuda) {
+          throw new IllegalArgumentException(
+              "runtime.attention_kernel=java computes on the CPU: runtime.device=" + runtime.device());
+        }
+        AttentionOptions options = AttentionOptions.defaults();
+        yield new JavaAttentionOperator(
+            DilatedAttention.of(pattern, runtime.threads() == 0 ? options : options.withThreads(runtime.threads())),
+            GradientMode.EXACT);
+      }
+    };
+  }
+
+  public Decoder model() {
+    return model;
+  }
+
+  /// Trains until the run's end.
+  public Trainer.End run() throws IOException {
+    return trainer.run();
+  }
+
+  /// See [Trainer#requestStop()].
+  public void requestStop() {
+    trainer.requestStop();
+  }
+
+  public TrainerState state() {
+    return trainer.state();
+  }
+
+  @Override
+  public void close() throws IOException {
+    trainer.close();
+    heldOut.close();
+    model.close();
+    log.close();
+  }
+
+  private static void close(AutoCloseable resource, Throwable cause) {
+    try {
+      resource.close();
+    } catch (Exception e) {
+      cause.addSuppressed(e);
+    }
+  }
+}

@@ -1,0 +1,164 @@
+package dev.longnet.lm.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.torch.TensorMemory;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.IntPredicate;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TrainerTest {
+  @TempDir Path directory;
+
+  @Test
+  void theLossFalls() throws Exception {
+    try (TinyRun run = TinyRun.start(directory, "training.steps=60")) {
+      assertThat(run.trainer.run()).isEqualTo(Trainer.End.FINISHED);
+      assertThat(run.losses().getFirst()).isCloseTo(Math.log(257), within(0.7));
+      assertThat(run.losses().getLast()).isLessThan(3.1);
+      assertThat(run.steps.getLast().tokens()).isEqualTo(60 * 256);
+      assertThat(run.steps.getFirst().learningRate()).isEqualTo(1e-3);
+    }
+  }
+
+  @Test
+  void aSeedRepeatsItsLossesAndAnotherDoesNot() throws Exception {
+    List<Double> first = train("a");
+    assertThat(train("b")).isEqualTo(first);
+    assertThat(train("c", "training.seed=4")).isNotEqualTo(first);
+  }
+
+  @Test
+  void resumingGivesTheLossesOfARunThatWasNeverInterrupted() throws Exception {
+    List<Double> straight = train("straight");
+    Path interrupted = directory.resolve("interrupted");
+    try (TinyRun run = TinyRun.start(interrupted, "training.max_steps=5")) {
+      run.trainer.run();
+      assertThat(run.losses()).isEqualTo(straight.subList(0, 5));
+    }
+    try (TinyRun run = TinyRun.resume(interrupted)) {
+      run.trainer.run();
+      assertThat(run.losses()).isEqualTo(straight.subList(5, 12));
+      assertThat(run.trainer.state().step()).isEqualTo(12);
+    }
+  }
+
+  @Test
+  void accumulatedGradientsAreThoseOfTheWholeBatch() throws Exception {
+    List<Double> four = train("four", "training.sequences=1");
+    List<Double> one = train("one", "training.sequences=4");
+    for (int i = 0; i < one.size(); i++) {
+      assertThat(four.get(i)).isCloseTo(one.get(i), within(2e-4));
+    }
+  }
+
+  @Test
+  void aStepThatIsNotFiniteChangesNothingAndIsCounted() throws Exception {
+    // Two layers forward per pass, two passes per step: step 3 is calls 8 to 11.
+    try (TinyRun run = poisoned(call -> call == 9, "training.steps=5")) {
+      assertThat(run.trainer.run()).isEqualTo(Trainer.End.FINISHED);
+      assertThat(run.steps.stream().map(StepMetrics::skipped)).containsExactly(false, false, true, false, false);
+      assertThat(run.steps.get(2).loss()).isNaN();
+      assertThat(run.steps.get(4).loss()).isFinite();
+      assertThat(run.trainer.state().skippedSteps()).isEqualTo(1);
+      assertThat(run.trainer.state().appliedSteps()).isEqualTo(4);
+    }
+  }
+
+  @Test
+  void severalInARowStopTheRunAndKeepItsLastGoodCheckpoint() throws Exception {
+    try (TinyRun run = poisoned(call -> call >= 12, "checkpoint.every_steps=1", "training.skip_limit=3")) {
+      assertThat(run.trainer.run()).isEqualTo(Trainer.End.NOT_FINITE);
+      assertThat(run.trainer.state().step()).isEqualTo(6);
+      assertThat(Checkpoint.resolve(directory).state().orElseThrow().step()).isEqualTo(3);
+      assertThat(firstWeight(run)).isFinite();
+    }
+  }
+
+  @Test
+  void aStopGivesUpTheStepUnderWayAndSavesTheOneBefore() throws Exception {
+    List<Double> straight = train("straight");
+    Path stopped = directory.resolve("stopped");
+    TinyRun[] self = new TinyRun[1];
+    AttentionOperator real = TinyRun.attention(TinyRun.config(stopped));
+    AttentionOperator stopping = new Poison(real, call -> call == 13, () -> self[0].trainer.requestStop());
+    try (TinyRun run = TinyRun.with(stopped, stopping)) {
+      self[0] = run;
+      assertThat(run.trainer.run()).isEqualTo(Trainer.End.STOPPED);
+      assertThat(run.trainer.state().step()).isEqualTo(3);
+    }
+    try (TinyRun run = TinyRun.resume(stopped)) {
+      run.trainer.run();
+      assertThat(run.losses()).isEqualTo(straight.subList(3, 12));
+    }
+  }
+
+  @Test
+  void stepsLeaveNoNativeMemoryBehind() throws Exception {
+    try (TinyRun run = TinyRun.start(directory, "training.steps=40", "evaluation.every_steps=2")) {
+      run.trainer.run();
+      assertThat(run.pointers.get(39)).isEqualTo(run.pointers.get(9));
+    }
+  }
+
+  private List<Double> train(String name, String... overrides) throws Exception {
+    try (TinyRun run = TinyRun.start(directory.resolve(name), overrides)) {
+      run.trainer.run();
+      return run.losses();
+    }
+  }
+
+  private TinyRun poisoned(IntPredicate calls, String... overrides) throws Exception {
+    Path path = directory.resolve("poisoned");
+    AttentionOperator real = TinyRun.attention(TinyRun.config(path));
+    return TinyRun.with(directory, new Poison(real, calls, null), overrides);
+  }
+
+  private static float firstWeight(TinyRun run) {
+    return TensorMemory.of(run.model.parameters().firstEntry().getValue()).get(ValueLayout.JAVA_FLOAT, 0);
+  }
+
+  /// Attention whose n-th forward call runs something, or returns NaN.
+  private static final class Poison implements AttentionOperator {
+    private final AttentionOperator real;
+    private final IntPredicate calls;
+    private final Runnable action;
+    private int call;
+
+    Poison(AttentionOperator real, IntPredicate calls, Runnable action) {
+      this.real = real;
+      this.calls = calls;
+      this.action = action;
+    }
+
+    @Override
+    public Output forward(Tensor q, Tensor k, Tensor v) {
+      Output output = real.forward(q, k, v);
+      if (calls.test(call++)) {
+        if (action != null) {
+          action.run();
+        } else {
+          output.out().fill_(new Scalar(Double.NaN));
+        }
+      }
+      return output;
+    }
+
+    @Override
+    public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
+      return real.backward(q, k, v, output, gradOut);
+    }
+
+    @Override
+    public String describe() {
+      return "poisoned " + real.describe();
+    }
+  }
+}
