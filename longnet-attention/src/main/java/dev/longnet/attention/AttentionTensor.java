@@ -73,6 +73,9 @@ public record AttentionTensor(
 
   /// Whether no two elements share memory, so that the tensor can be written.
   boolean isWritable() {
+    if (batch == 0 || tokens == 0) {
+      return true;
+    }
     long[][] dims = {{batch, batchStride}, {tokens, tokenStride}, {heads, headStride}};
     Arrays.sort(dims, Comparator.comparingLong(dim -> dim[1]));
     long extent = headSize;

@@ -29,6 +29,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       DoctorCommand.class,
       ReportCommand.class,
       TokenizeCommand.class,
+      AttendCommand.class,
       CompletionCommand.class,
     },
     footer = {

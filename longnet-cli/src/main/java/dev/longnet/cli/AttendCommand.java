@@ -1,0 +1,134 @@
+package dev.longnet.cli;
+
+import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.DilatedAttentionSpec;
+import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.KernelChoice;
+import dev.longnet.lm.io.SafetensorsFile;
+import dev.longnet.lm.io.SafetensorsWriter;
+import dev.longnet.lm.io.TensorEntry;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `longnet attend`: the operator on a file's tensors.
+@Command(
+    name = "attend",
+    description = "Computes dilated attention of the tensors in a file, and its gradients.",
+    mixinStandardHelpOptions = true,
+    footer = {
+      "",
+      "IN holds q, k, v (and grad_out), each [batch, tokens, heads, head size] in F32, BF16, F16 or F64. Its metadata holds",
+      "segment_lengths and dilation_ratios (JSON lists), causal and head_offsets; options override them. OUT gets out and",
+      "lse [batch, heads, tokens], and grad_q, grad_k, grad_v, in F32.",
+      "",
+      "Examples:",
+      "  longnet attend in.safetensors --out out.safetensors",
+      "  longnet attend in.safetensors --out out.safetensors --gradients --kernel scalar",
+      "  longnet attend in.safetensors --out out.safetensors --segment-lengths 2048,8192 --dilation-ratios 1,4 --causal true"
+    })
+final class AttendCommand implements Callable<Integer> {
+  /// Which implementation; a forced one never falls back.
+  enum Kernel {
+    AUTO,
+    SCALAR,
+    SIMD,
+    TORCH
+  }
+
+  @Spec CommandSpec spec;
+
+  @Parameters(paramLabel = "IN", description = "A safetensors file with q, k and v.")
+  Path in;
+
+  @Option(names = "--out", required = true, paramLabel = "OUT", description = "The safetensors file to write.")
+  Path out;
+
+  @Option(names = "--gradients", description = "Also the gradients of q, k and v, from the file's grad_out.")
+  boolean gradients;
+
+  @Option(
+      names = "--detached-weights",
+      description = "Gradients with the branches' mixing weights held constant, as torchscale has them. Implies --gradients.")
+  boolean detachedWeights;
+
+  @Option(
+      names = "--kernel",
+      paramLabel = "KERNEL",
+      description = "auto, scalar, simd or torch (default: auto, the fastest of Java's own that runs here).")
+  Kernel kernel = Kernel.AUTO;
+
+  @Option(names = "--threads", paramLabel = "N", description = "Threads to use (default: one a core).")
+  int threads = Runtime.getRuntime().availableProcessors();
+
+  @Option(names = "--segment-lengths", split = ",", paramLabel = "W", description = "Segment length of each branch, in tokens.")
+  long[] segmentLengths;
+
+  @Option(names = "--dilation-ratios", split = ",", paramLabel = "R", description = "Dilation of each branch.")
+  long[] dilationRatios;
+
+  @Option(
+      names = "--causal",
+      arity = "0..1",
+      fallbackValue = "true",
+      paramLabel = "true|false",
+      description = "Whether a query sees only keys up to its own position.")
+  Boolean causal;
+
+  @Option(names = "--head-offsets", paramLabel = "RULE", description = "interleaved (the paper) or blocked (torchscale).")
+  HeadOffsets headOffsets;
+
+  @Override
+  public Integer call() throws IOException {
+    if (threads < 1) {
+      throw new IllegalArgumentException("--threads must be positive: threads=" + threads);
+    }
+    try (SafetensorsFile file = SafetensorsFile.open(in);
+        Arena arena = Arena.ofShared()) {
+      DilatedAttentionSpec pattern;
+      AttentionInput input;
+      try {
+        AttentionSettings flags = new AttentionSettings(segmentLengths, dilationRatios, causal, headOffsets);
+        pattern = flags.orElse(AttentionSettings.read(file.metadata())).spec();
+        input = AttentionInput.read(file, gradients || detachedWeights);
+      } catch (IllegalArgumentException e) {
+        String message = e.getMessage();
+        throw new IllegalArgumentException(message.startsWith(in + ": ") ? message : in + ": " + message, e);
+      }
+      GradientMode mode = detachedWeights ? GradientMode.DETACHED_WEIGHTS : GradientMode.EXACT;
+      long start = System.nanoTime();
+      AttentionRun run = run(pattern, mode);
+      List<TensorEntry> results = run.compute(input, arena);
+      double seconds = (System.nanoTime() - start) / 1e9;
+      Map<String, String> metadata = AttentionSettings.metadata(pattern);
+      metadata.put("kernel", run.kernel());
+      SafetensorsWriter.write(out, metadata, results);
+      spec.commandLine().getOut().printf(Locale.ROOT, "%s of %s in %.3f s (%s) -> %s%n",
+          String.join(", ", results.stream().map(TensorEntry::name).toList()), Arrays.toString(input.q().shape()), seconds,
+          run.kernel(), out);
+      spec.commandLine().getOut().flush();
+    }
+    return 0;
+  }
+
+  private AttentionRun run(DilatedAttentionSpec pattern, GradientMode mode) {
+    AttentionOptions options = AttentionOptions.defaults().withThreads(threads);
+    return switch (kernel) {
+      case AUTO -> AttentionRun.java(pattern, options, mode);
+      case SCALAR -> AttentionRun.java(pattern, options.withKernel(KernelChoice.SCALAR), mode);
+      case SIMD -> AttentionRun.java(pattern, options.withKernel(KernelChoice.SIMD), mode);
+      case TORCH -> AttentionRun.torch(pattern, threads, mode);
+    };
+  }
+}

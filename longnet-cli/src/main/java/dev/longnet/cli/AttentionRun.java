@@ -1,0 +1,129 @@
+package dev.longnet.cli;
+
+import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.AttentionTensor;
+import dev.longnet.attention.DilatedAttention;
+import dev.longnet.attention.DilatedAttentionSpec;
+import dev.longnet.attention.ElementType;
+import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.attention.TorchAttentionOperator;
+import dev.longnet.lm.io.DType;
+import dev.longnet.lm.io.EnvironmentException;
+import dev.longnet.lm.io.Floats;
+import dev.longnet.lm.io.TensorEntry;
+import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.torch.TensorMemory;
+import dev.longnet.lm.torch.Torch;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+
+/// One implementation of the operator on tensors of a file. Results are float32: `out`, `lse`, and, where the input has
+/// gradOut, `grad_q`, `grad_k`, `grad_v`.
+interface AttentionRun {
+  /// Which kernel, in one line.
+  String kernel();
+
+  /// @param arena owns the results
+  List<TensorEntry> compute(AttentionInput input, Arena arena);
+
+  /// Java's kernels: they read the file's memory in place; libtorch is not loaded.
+  ///
+  /// @throws EnvironmentException when a forced kernel cannot run here
+  static AttentionRun java(DilatedAttentionSpec pattern, AttentionOptions options, GradientMode mode) {
+    DilatedAttention attention;
+    try {
+      attention = DilatedAttention.of(pattern, options);
+    } catch (IllegalStateException e) {
+      throw new EnvironmentException(e.getMessage(), e);
+    }
+    return new AttentionRun() {
+      @Override
+      public String kernel() {
+        return attention.describe();
+      }
+
+      @Override
+      public List<TensorEntry> compute(AttentionInput input, Arena arena) {
+        long[] shape = input.q().shape();
+        AttentionTensor q = tensor(input.q(), arena);
+        AttentionTensor k = tensor(input.k(), arena);
+        AttentionTensor v = tensor(input.v(), arena);
+        List<TensorEntry> results = new ArrayList<>();
+        TensorEntry out = result("out", arena, results, shape);
+        MemorySegment lse = result("lse", arena, results, shape[0], shape[2], shape[1]).data();
+        attention.forward(q, k, v, tensor(out, arena), lse);
+        if (input.gradOut() != null) {
+          AttentionTensor gradQ = tensor(result("grad_q", arena, results, shape), arena);
+          AttentionTensor gradK = tensor(result("grad_k", arena, results, shape), arena);
+          AttentionTensor gradV = tensor(result("grad_v", arena, results, shape), arena);
+          AttentionTensor gradOut = tensor(input.gradOut(), arena);
+          attention.backward(q, k, v, tensor(out, arena), lse, gradOut, gradQ, gradK, gradV, mode);
+        }
+        return results;
+      }
+    };
+  }
+
+  /// libtorch's flash kernels on the CPU.
+  static AttentionRun torch(DilatedAttentionSpec pattern, int threads, GradientMode mode) {
+    Torch.setThreads(threads);
+    AttentionOperator operator = new TorchAttentionOperator(pattern, mode);
+    return new AttentionRun() {
+      @Override
+      public String kernel() {
+        return operator.describe();
+      }
+
+      @Override
+      public List<TensorEntry> compute(AttentionInput input, Arena arena) {
+        long[] shape = input.q().shape();
+        List<TensorEntry> results = new ArrayList<>();
+        try (PointerScope scope = new PointerScope()) {
+          Tensor q = view(input.q(), arena);
+          Tensor k = view(input.k(), arena);
+          Tensor v = view(input.v(), arena);
+          AttentionOperator.Output output = operator.forward(q, k, v);
+          copy(output.out(), result("out", arena, results, shape));
+          copy(output.lse(), result("lse", arena, results, shape[0], shape[2], shape[1]));
+          if (input.gradOut() != null) {
+            AttentionOperator.Gradients gradients = operator.backward(q, k, v, output, view(input.gradOut(), arena));
+            copy(gradients.gradQ(), result("grad_q", arena, results, shape));
+            copy(gradients.gradK(), result("grad_k", arena, results, shape));
+            copy(gradients.gradV(), result("grad_v", arena, results, shape));
+          }
+        }
+        return results;
+      }
+    };
+  }
+
+  private static TensorEntry result(String name, Arena arena, List<TensorEntry> results, long... shape) {
+    long bytes = 4;
+    for (long size : shape) {
+      bytes = Math.multiplyExact(bytes, size);
+    }
+    TensorEntry entry = new TensorEntry(name, DType.F32, shape, arena.allocate(bytes, 64));
+    results.add(entry);
+    return entry;
+  }
+
+  /// float32 and bfloat16 as they are, the others as float32.
+  private static AttentionTensor tensor(TensorEntry entry, Arena arena) {
+    TensorEntry readable = entry.type() == DType.BF16 ? entry : Floats.toFloat32(entry, arena);
+    ElementType type = readable.type() == DType.BF16 ? ElementType.BFLOAT16 : ElementType.FLOAT32;
+    long[] shape = entry.shape();
+    return AttentionTensor.contiguous(readable.data(), type, shape[0], shape[1], (int) shape[2], (int) shape[3]);
+  }
+
+  private static Tensor view(TensorEntry entry, Arena arena) {
+    return TensorMemory.view(Floats.toFloat32(entry, arena));
+  }
+
+  private static void copy(Tensor from, TensorEntry to) {
+    to.data().copyFrom(TensorMemory.of(from.contiguous()));
+  }
+}
