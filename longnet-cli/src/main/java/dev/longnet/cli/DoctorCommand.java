@@ -34,6 +34,7 @@ final class DoctorCommand implements Callable<Integer> {
     checks.add(Machine.memory());
     checks.add(Machine.disk("runs go here", Path.of("").toAbsolutePath(), 2 * GIB));
     checks.add(Machine.disk("libtorch unpacks here once", natives, GIB));
+    checks.addAll(TorchChecks.all());
     checks.add(Machine.threadPools(System.getenv(), cores));
     checks.add(Machine.corpus(javaHome));
     return print(checks, spec.commandLine().getOut());

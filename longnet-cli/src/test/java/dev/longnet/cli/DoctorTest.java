@@ -76,6 +76,20 @@ class DoctorTest {
   }
 
   @Test
+  void aGpuThatCantBeUsedWarns() {
+    assertThat(TorchChecks.gpu(true, true).status()).isEqualTo(Check.Status.OK);
+    assertThat(TorchChecks.gpu(false, true).status()).isEqualTo(Check.Status.WARN);
+    assertThat(TorchChecks.gpu(false, false).status()).isEqualTo(Check.Status.OK);
+  }
+
+  @Test
+  void runsOnThisMachine() {
+    Cli run = Cli.run("doctor");
+    assertThat(run.exitCode()).as(run.out()).isZero();
+    assertThat(run.out()).contains("OK    libtorch", "GFLOP/s", "OK    JDK");
+  }
+
+  @Test
   void printsFindingsAndRemediesAndFailsWhenACheckFailed() {
     StringWriter out = new StringWriter();
     assertThat(DoctorCommand.print(List.of(Check.ok("a", "fine"), Check.warn("b", "slow", "speed up")), new PrintWriter(out)))
