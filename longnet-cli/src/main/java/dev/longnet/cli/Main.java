@@ -55,7 +55,10 @@ public final class Main implements Runnable {
   /// As [CommandLine#execute], for errors too (picocli lets those pass).
   static int run(CommandLine line, String... args) {
     try {
-      return line.execute(args);
+      int code = line.execute(args);
+      return code == 0 && line.getOut().checkError()
+          ? print(line.getErr(), 1, StandardOutput.LOST)
+          : code;
     } catch (Error e) {
       int code = report(e, line.getErr());
       line.getErr().flush();

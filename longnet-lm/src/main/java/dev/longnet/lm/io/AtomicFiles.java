@@ -4,10 +4,13 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
@@ -27,31 +30,66 @@ public final class AtomicFiles {
     void writeTo(Path temporary) throws IOException;
   }
 
+  /// A device or pipe (`/dev/stdout`) can't be replaced: it is written as it goes.
   public static void write(Path target, Body body) throws IOException {
-    writeFile(
-        target,
-        temporary -> {
-          try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(temporary), 1 << 16)) {
-            body.writeTo(out);
-          }
-        });
+    if (isSpecial(target)) {
+      stream(target, body);
+    } else {
+      writeFile(target, temporary -> stream(temporary, body));
+    }
   }
 
+  /// As [#write], for text.
   public static void writeString(Path target, String text) throws IOException {
-    writeFile(target, temporary -> Files.writeString(temporary, text));
+    write(target, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
   }
 
+  /// A target that is a symbolic link stays one: what it points at is replaced.
+  ///
+  /// @throws IllegalArgumentException when the target exists and is no regular file
   public static void writeFile(Path target, PathBody body) throws IOException {
-    Path temporary = temporaryBeside(target);
+    if (isSpecial(target) || Files.isDirectory(target)) {
+      throw new IllegalArgumentException("can't write to what is no regular file: " + target);
+    }
+    Path real = Files.isSymbolicLink(target) && Files.exists(target) ? target.toRealPath() : target;
+    Path temporary = temporaryBeside(real);
     try {
       body.writeTo(temporary);
       force(temporary);
-      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      force(target.toAbsolutePath().getParent());
-    } catch (IOException | RuntimeException | Error e) {
+      Files.move(temporary, real, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      force(real.toAbsolutePath().getParent());
+    } catch (IOException e) {
+      deleteRecursively(temporary, e);
+      throw named(target, e);
+    } catch (RuntimeException | Error e) {
       deleteRecursively(temporary, e);
       throw e;
     }
+  }
+
+  private static void stream(Path path, Body body) throws IOException {
+    try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(path), 1 << 16)) {
+      body.writeTo(out);
+    } catch (IOException e) {
+      throw named(path, e);
+    }
+  }
+
+  /// Whether a path is a device, a pipe or a descriptor of this process.
+  private static boolean isSpecial(Path target) throws IOException {
+    Path absolute = target.toAbsolutePath().normalize();
+    return absolute.startsWith("/dev/fd")
+        || absolute.startsWith("/proc")
+        || absolute.equals(Path.of("/dev/stdout"))
+        || absolute.equals(Path.of("/dev/stderr"))
+        || Files.exists(target) && Files.readAttributes(target, BasicFileAttributes.class).isOther();
+  }
+
+  /// A full disk's message ("No space left on device") does not say which file: it will.
+  private static IOException named(Path target, IOException e) {
+    return e.getClass() == IOException.class
+        ? (IOException) new FileSystemException(target.toString(), null, e.getMessage()).initCause(e)
+        : e;
   }
 
   /// The target must not exist: a directory can't be replaced in one step.
@@ -67,7 +105,10 @@ public final class AtomicFiles {
       }
       Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
       force(target.toAbsolutePath().getParent());
-    } catch (IOException | RuntimeException | Error e) {
+    } catch (IOException e) {
+      deleteRecursively(temporary, e);
+      throw named(target, e);
+    } catch (RuntimeException | Error e) {
       deleteRecursively(temporary, e);
       throw e;
     }

@@ -100,6 +100,24 @@ public final class Decoder implements AutoCloseable {
     return adopt(out);
   }
 
+  /// The logits of each sequence's last position alone: what generation needs of a long prompt.
+  ///
+  /// @param tokens [B, N] int64
+  /// @return [B, V] float32
+  public Tensor nextLogits(Tensor tokens) {
+    requireTokens(tokens, "tokens", 1);
+    prepare();
+    Tensor out;
+    try (PointerScope _ = new PointerScope()) {
+      long batch = tokens.size(0);
+      Shape shape = Shape.of(batch, tokens.size(1), options.tokenChunk());
+      Tensor x = run(embed(tokens), shape).view(batch, tokens.size(1), config.hidden());
+      out = head.logits(x.narrow(1, tokens.size(1) - 1, 1).reshape(batch, config.hidden()));
+      out.retainReference();
+    }
+    return adopt(out);
+  }
+
   /// The stack from embeddings on, with the final norm, for encoders and probes.
   ///
   /// @param embeddings [B, N, C] float32

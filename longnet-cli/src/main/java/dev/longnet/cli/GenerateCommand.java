@@ -1,0 +1,132 @@
+package dev.longnet.cli;
+
+import dev.longnet.lm.data.Tokenizer;
+import dev.longnet.lm.inference.Generator;
+import dev.longnet.lm.inference.LoadedModel;
+import dev.longnet.lm.inference.NextToken;
+import dev.longnet.lm.inference.Sampler;
+import dev.longnet.lm.inference.TextStream;
+import dev.longnet.lm.train.Checkpoint;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ThreadLocalRandom;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `longnet generate`: continues a prompt, printed as it comes.
+@Command(
+    name = "generate",
+    description = "Continues a prompt; the text appears as it is generated.",
+    mixinStandardHelpOptions = true,
+    footer = {
+      "",
+      "Without a prompt the model begins a document of its own. The text goes to standard output, all else to standard error.",
+      "",
+      "Examples:",
+      "  longnet generate runs/quickstart --prompt 'public class ' --max-tokens 400",
+      "  longnet generate runs/quickstart --prompt-file Main.java --temperature 0",
+      "  longnet generate runs/quickstart --top-k 40 --top-p 0.95 --seed 7"
+    })
+final class GenerateCommand implements Callable<Integer> {
+  @Spec CommandSpec spec;
+
+  @Parameters(paramLabel = "RUN", description = "A run or a checkpoint.")
+  Path run;
+
+  @ArgGroup Prompt prompt;
+
+  @Option(names = "--max-tokens", paramLabel = "N", description = "Stop after this many (default: ${DEFAULT-VALUE}).")
+  long maxTokens = 256;
+
+  @Option(
+      names = "--temperature",
+      paramLabel = "T",
+      description = "Below 1 safer, above 1 wilder; 0: always the likeliest token (default: ${DEFAULT-VALUE}).")
+  double temperature = 0.8;
+
+  @Option(names = "--top-k", paramLabel = "K", description = "Draw from the K likeliest tokens; 0: from all (default: ${DEFAULT-VALUE}).")
+  int topK;
+
+  @Option(
+      names = "--top-p",
+      paramLabel = "P",
+      description = "Draw from the fewest tokens whose probability reaches P (default: ${DEFAULT-VALUE}).")
+  double topP = 0.95;
+
+  @Option(names = "--seed", paramLabel = "S", description = "The same seed gives the same text (default: another each time).")
+  Long seed;
+
+  @Mixin ComputeOptions compute;
+
+  /// At most one of the two.
+  static final class Prompt {
+    @Option(names = "--prompt", paramLabel = "TEXT", description = "The text to continue.")
+    String text;
+
+    @Option(names = "--prompt-file", paramLabel = "FILE", description = "A file to continue, - for standard input; not printed again.")
+    Path file;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    long usedSeed = seed == null ? ThreadLocalRandom.current().nextLong(1, 1_000_000) : seed;
+    Sampler sampler = Sampler.of(temperature, topK, topP, usedSeed);
+    if (maxTokens < 1) {
+      throw new IllegalArgumentException("--max-tokens must be positive: --max-tokens=" + maxTokens);
+    }
+    byte[] text = prompt();
+    Checkpoint checkpoint = Checkpoint.resolve(run);
+    PrintWriter out = spec.commandLine().getOut();
+    try (LoadedModel model = LoadedModel.open(checkpoint, compute.apply());
+        NextToken stream = model.nextToken()) {
+      Tokenizer tokenizer = model.tokenizer();
+      if (prompt != null && prompt.text != null) {
+        out.print(prompt.text);
+        out.flush();
+      }
+      TextStream characters = new TextStream();
+      Generator.Summary summary =
+          Generator.generate(stream, sampler, beginning(tokenizer, text), maxTokens, tokenizer.endOfText(), token -> {
+            out.print(characters.add(tokenizer.decode(new int[] {token})));
+            StandardOutput.flush(out);
+          });
+      out.println(characters.end());
+      out.flush();
+      spec.commandLine().getErr().printf(Locale.ROOT,
+          "%,d tokens (%s) in %.1f s: %.1f tokens/s; prompt of %,d tokens in %.2f s; seed %d%n",
+          summary.tokens(), summary.ended() ? "the text ended" : "--max-tokens", summary.generateSeconds(),
+          summary.tokensPerSecond(), summary.promptTokens(), summary.promptSeconds(), usedSeed);
+      spec.commandLine().getErr().flush();
+    }
+    return 0;
+  }
+
+  private byte[] prompt() throws IOException {
+    if (prompt == null) {
+      return new byte[0];
+    }
+    if (prompt.text != null) {
+      return prompt.text.getBytes(StandardCharsets.UTF_8);
+    }
+    return prompt.file.toString().equals("-") ? System.in.readAllBytes() : Files.readAllBytes(prompt.file);
+  }
+
+  /// A document begins after an end-of-text token, as in training.
+  private static int[] beginning(Tokenizer tokenizer, byte[] text) {
+    int[] encoded = text.length == 0 ? new int[0] : tokenizer.encode(text);
+    int[] ids = new int[encoded.length + 1];
+    ids[0] = tokenizer.endOfText();
+    System.arraycopy(encoded, 0, ids, 1, encoded.length);
+    return ids;
+  }
+}

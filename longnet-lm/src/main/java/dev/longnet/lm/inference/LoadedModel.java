@@ -1,0 +1,108 @@
+package dev.longnet.lm.inference;
+
+import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.AttentionPattern;
+import dev.longnet.attention.BlockwiseCausalPattern;
+import dev.longnet.attention.DilatedAttention;
+import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.config.AttentionConfig;
+import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.data.Tokenizer;
+import dev.longnet.lm.data.tokenizer.Tokenizers;
+import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.model.Decoder;
+import dev.longnet.lm.model.ModelOptions;
+import dev.longnet.lm.torch.JavaAttentionOperator;
+import dev.longnet.lm.train.Checkpoint;
+import dev.longnet.lm.train.CheckpointTensors;
+import java.io.IOException;
+
+/// A checkpoint's model, ready to be used. Whoever opened it closes it.
+///
+/// ```java
+/// try (LoadedModel model = LoadedModel.open(Checkpoint.resolve(run), ModelOptions.cpu())) {
+///   Evaluator evaluator = new Evaluator(model.scorer(), model.tokenizer());
+/// }
+/// ```
+public final class LoadedModel implements AutoCloseable {
+  private final Checkpoint checkpoint;
+  private final Tokenizer tokenizer;
+  private final Decoder decoder;
+
+  private LoadedModel(Checkpoint checkpoint, Tokenizer tokenizer, Decoder decoder) {
+    this.checkpoint = checkpoint;
+    this.tokenizer = tokenizer;
+    this.decoder = decoder;
+  }
+
+  /// @throws IllegalArgumentException when the checkpoint is damaged or its tensors do not fit its configuration
+  public static LoadedModel open(Checkpoint checkpoint, ModelOptions options) throws IOException {
+    ModelConfig config = checkpoint.model();
+    return open(checkpoint, config, options, config.attention().pattern(config.causal()));
+  }
+
+  /// As [#open], but no query looks further back than one of a training sequence could: blockwise causal attention
+  /// with blocks of half the trained length, for inputs beyond it.
+  public static LoadedModel openBlockwise(Checkpoint checkpoint, ModelOptions options) throws IOException {
+    ModelConfig trained = checkpoint.model();
+    if (checkpoint.trainedLength() % 2 != 0) {
+      throw new IllegalArgumentException(
+          "blockwise attention needs an even trained length: trained_length=" + checkpoint.trainedLength());
+    }
+    AttentionPattern pattern =
+        new BlockwiseCausalPattern(trained.attention().pattern(trained.causal()), checkpoint.trainedLength() / 2);
+    // Windows cross the largest segment's boundaries, so positions must not begin anew there: those of dense attention.
+    ModelConfig config =
+        new ModelConfig(trained.vocabulary(), trained.layers(), trained.hidden(), trained.heads(), trained.feedForward(),
+            trained.positions(), trained.xposScaleBase(), trained.tiedOutput(), trained.causal(), new AttentionConfig.Dense());
+    return open(checkpoint, config, options, pattern);
+  }
+
+  private static LoadedModel open(
+      Checkpoint checkpoint, ModelConfig config, ModelOptions options, AttentionPattern pattern) throws IOException {
+    Tokenizer tokenizer = Tokenizers.of(checkpoint.tokenizer());
+    if (tokenizer.vocabularySize() > config.vocabulary()) {
+      throw new IllegalArgumentException(
+          "the model's vocabulary must hold the %d tokens of tokenizer %s: vocabulary=%d"
+              .formatted(tokenizer.vocabularySize(), tokenizer.name(), config.vocabulary()));
+    }
+    AttentionOperator attention =
+        new JavaAttentionOperator(DilatedAttention.of(pattern, AttentionOptions.defaults()), GradientMode.EXACT);
+    Decoder decoder = Decoder.create(config, options, attention, 0);
+    try {
+      CheckpointTensors.load(checkpoint, decoder);
+    } catch (IOException | RuntimeException | Error e) {
+      decoder.close();
+      throw e;
+    }
+    return new LoadedModel(checkpoint, tokenizer, decoder);
+  }
+
+  public Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
+  public Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /// Stays this object's to close.
+  public Decoder decoder() {
+    return decoder;
+  }
+
+  /// Valid as long as this is open.
+  public Scorer scorer() {
+    return new DecoderScorer(decoder);
+  }
+
+  /// A stream of its own; the caller closes it before this.
+  public NextToken nextToken() {
+    return new DecoderNextToken(decoder);
+  }
+
+  @Override
+  public void close() {
+    decoder.close();
+  }
+}
