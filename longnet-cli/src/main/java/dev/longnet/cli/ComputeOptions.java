@@ -1,5 +1,7 @@
 package dev.longnet.cli;
 
+import dev.longnet.lm.config.RuntimeConfig;
+import dev.longnet.lm.config.RuntimeConfig.AttentionChoice;
 import dev.longnet.lm.config.RuntimeConfig.Precision;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;
@@ -19,18 +21,23 @@ final class ComputeOptions {
   @Option(names = "--threads", paramLabel = "N", description = "Threads of the CPU (default: one a core).")
   int threads;
 
-  /// Starts libtorch with these settings.
-  ModelOptions apply() {
+  @Option(
+      names = "--attention",
+      paramLabel = "KERNEL",
+      description = "auto, java or libtorch; a forced one never falls back (default: ${DEFAULT-VALUE}).")
+  AttentionChoice attention = AttentionChoice.AUTO;
+
+  /// @throws IllegalArgumentException when this machine can't compute so
+  RuntimeConfig runtime() {
     if (!device.matches("cpu|cuda(:[0-9]+)?")) {
       throw new IllegalArgumentException("--device must be cpu, cuda or cuda:INDEX: --device=" + device);
     }
     if (threads < 0) {
       throw new IllegalArgumentException("--threads must be positive: --threads=" + threads);
     }
-    Torch.setThreads(threads);
     if (!device.equals("cpu") && !Torch.hasCuda()) {
       throw new IllegalArgumentException("--device must be cpu here, no usable GPU was found (see longnet doctor): --device=" + device);
     }
-    return new ModelOptions(device, precision, false, ModelOptions.TOKEN_CHUNK, ModelOptions.LOSS_CHUNK);
+    return new RuntimeConfig(device, precision, threads, attention, false, ModelOptions.TOKEN_CHUNK, ModelOptions.LOSS_CHUNK);
   }
 }

@@ -87,7 +87,7 @@ final class GenerateCommand implements Callable<Integer> {
     byte[] text = prompt();
     Checkpoint checkpoint = Checkpoint.resolve(run);
     PrintWriter out = spec.commandLine().getOut();
-    try (LoadedModel model = LoadedModel.open(checkpoint, compute.apply());
+    try (LoadedModel model = LoadedModel.open(checkpoint, compute.runtime());
         NextToken stream = model.nextToken()) {
       Tokenizer tokenizer = model.tokenizer();
       if (prompt != null && prompt.text != null) {

@@ -1,12 +1,12 @@
 package dev.longnet.cli;
 
+import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.inference.LoadedModel;
 import dev.longnet.lm.io.DType;
 import dev.longnet.lm.io.EnvironmentException;
 import dev.longnet.lm.io.SafetensorsFile;
 import dev.longnet.lm.io.SafetensorsWriter;
 import dev.longnet.lm.io.TensorEntry;
-import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.train.Checkpoint;
 import java.io.IOException;
@@ -64,12 +64,12 @@ final class LogitsCommand implements Callable<Integer> {
       long batch = tokens.shape()[0];
       long length = tokens.shape()[1];
       MemorySegment logits = allocate(arena, batch, length, vocabulary);
-      ModelOptions options = compute.apply();
-      try (LoadedModel model = LoadedModel.open(checkpoint, options)) {
+      RuntimeConfig runtime = compute.runtime();
+      try (LoadedModel model = LoadedModel.open(checkpoint, runtime)) {
         for (long row = 0; row < batch; row++) {
           MemorySegment ids = arena.allocate(8 * length, 8).copyFrom(tokens.data().asSlice(8 * row * length, 8 * length));
           try (PointerScope _ = new PointerScope()) {
-            Tensor input = TensorMemory.view(ids, ScalarType.Long, 1, length).to(new Device(options.device()), ScalarType.Long);
+            Tensor input = TensorMemory.view(ids, ScalarType.Long, 1, length).to(new Device(runtime.device()), ScalarType.Long);
             Tensor output = model.decoder().logits(input).cpu().contiguous();
             long bytes = 4 * length * vocabulary;
             logits.asSlice(row * bytes, bytes).copyFrom(TensorMemory.of(output).asSlice(0, bytes));

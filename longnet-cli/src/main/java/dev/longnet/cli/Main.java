@@ -28,6 +28,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
     subcommands = {
       DoctorCommand.class,
       ReportCommand.class,
+      EvalCommand.class,
+      GenerateCommand.class,
+      LogitsCommand.class,
       TokenizeCommand.class,
       AttendCommand.class,
       CompletionCommand.class,

@@ -1,18 +1,18 @@
 package dev.longnet.lm.inference;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.BlockwiseCausalPattern;
-import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.data.Tokenizer;
 import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
-import dev.longnet.lm.torch.JavaAttentionOperator;
+import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.train.Checkpoint;
 import dev.longnet.lm.train.CheckpointTensors;
 import java.io.IOException;
@@ -20,7 +20,7 @@ import java.io.IOException;
 /// A checkpoint's model, ready to be used. Whoever opened it closes it.
 ///
 /// ```java
-/// try (LoadedModel model = LoadedModel.open(Checkpoint.resolve(run), ModelOptions.cpu())) {
+/// try (LoadedModel model = LoadedModel.open(Checkpoint.resolve(run), runtime)) {
 ///   Evaluator evaluator = new Evaluator(model.scorer(), model.tokenizer());
 /// }
 /// ```
@@ -36,14 +36,14 @@ public final class LoadedModel implements AutoCloseable {
   }
 
   /// @throws IllegalArgumentException when the checkpoint is damaged or its tensors do not fit its configuration
-  public static LoadedModel open(Checkpoint checkpoint, ModelOptions options) throws IOException {
+  public static LoadedModel open(Checkpoint checkpoint, RuntimeConfig runtime) throws IOException {
     ModelConfig config = checkpoint.model();
-    return open(checkpoint, config, options, config.attention().pattern(config.causal()));
+    return open(checkpoint, config, runtime, config.attention().pattern(config.causal()));
   }
 
   /// As [#open], but no query looks further back than one of a training sequence could: blockwise causal attention
   /// with blocks of half the trained length, for inputs beyond it.
-  public static LoadedModel openBlockwise(Checkpoint checkpoint, ModelOptions options) throws IOException {
+  public static LoadedModel openBlockwise(Checkpoint checkpoint, RuntimeConfig runtime) throws IOException {
     ModelConfig trained = checkpoint.model();
     if (checkpoint.trainedLength() % 2 != 0) {
       throw new IllegalArgumentException(
@@ -55,19 +55,22 @@ public final class LoadedModel implements AutoCloseable {
     ModelConfig config =
         new ModelConfig(trained.vocabulary(), trained.layers(), trained.hidden(), trained.heads(), trained.feedForward(),
             trained.positions(), trained.xposScaleBase(), trained.tiedOutput(), trained.causal(), new AttentionConfig.Dense());
-    return open(checkpoint, config, options, pattern);
+    return open(checkpoint, config, runtime, pattern);
   }
 
   private static LoadedModel open(
-      Checkpoint checkpoint, ModelConfig config, ModelOptions options, AttentionPattern pattern) throws IOException {
+      Checkpoint checkpoint, ModelConfig config, RuntimeConfig runtime, AttentionPattern pattern) throws IOException {
     Tokenizer tokenizer = Tokenizers.of(checkpoint.tokenizer());
     if (tokenizer.vocabularySize() > config.vocabulary()) {
       throw new IllegalArgumentException(
           "the model's vocabulary must hold the %d tokens of tokenizer %s: vocabulary=%d"
               .formatted(tokenizer.vocabularySize(), tokenizer.name(), config.vocabulary()));
     }
-    AttentionOperator attention =
-        new JavaAttentionOperator(DilatedAttention.of(pattern, AttentionOptions.defaults()), GradientMode.EXACT);
+    Torch.setThreads(runtime.threads());
+    AttentionOperator attention = AttentionOperators.of(pattern, GradientMode.EXACT, runtime);
+    ModelOptions options =
+        new ModelOptions(
+            runtime.device(), runtime.precision(), false, ModelOptions.TOKEN_CHUNK, ModelOptions.LOSS_CHUNK);
     Decoder decoder = Decoder.create(config, options, attention, 0);
     try {
       CheckpointTensors.load(checkpoint, decoder);

@@ -33,7 +33,11 @@ public final class AtomicFiles {
   /// A device or pipe (`/dev/stdout`) can't be replaced: it is written as it goes.
   public static void write(Path target, Body body) throws IOException {
     if (isSpecial(target)) {
-      stream(target, body);
+      try {
+        stream(target, body);
+      } catch (IOException e) {
+        throw named(target, e);
+      }
     } else {
       writeFile(target, temporary -> stream(temporary, body));
     }
@@ -70,8 +74,6 @@ public final class AtomicFiles {
   private static void stream(Path path, Body body) throws IOException {
     try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(path), 1 << 16)) {
       body.writeTo(out);
-    } catch (IOException e) {
-      throw named(path, e);
     }
   }
 

@@ -1,0 +1,185 @@
+package dev.longnet.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.lm.config.CorpusConfig;
+import dev.longnet.lm.config.Recipes;
+import dev.longnet.lm.config.RunConfig;
+import dev.longnet.lm.config.RuntimeConfig;
+import dev.longnet.lm.data.TokenShards;
+import dev.longnet.lm.data.TokenSplit;
+import dev.longnet.lm.data.pipeline.Tokenization;
+import dev.longnet.lm.inference.Evaluation;
+import dev.longnet.lm.inference.Evaluator;
+import dev.longnet.lm.inference.LoadedModel;
+import dev.longnet.lm.io.AtomicFiles;
+import dev.longnet.lm.train.Checkpoint;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `longnet eval`: perplexity and bits per byte of held-out documents at several lengths, and against gzip.
+@Command(
+    name = "eval",
+    description = "Measures a model on held-out documents: perplexity and bits per byte at several lengths, and against gzip -9.",
+    mixinStandardHelpOptions = true,
+    footer = {
+      "",
+      "The same tokens are scored at every length: the held-out text is cut into windows of that length, and each token is "
+          + "predicted from what precedes it in its window. For gzip every document is compressed, and predicted, on its own.",
+      "Held out is what the corpus' split holds out (by content, so training never saw it).",
+      "",
+      "Examples:",
+      "  longnet eval runs/quickstart",
+      "  longnet eval runs/quickstart --lengths 2048,8192,32768 --blockwise",
+      "  longnet eval runs/quickstart --corpus src --validation 0.5 --json eval.json"
+    })
+final class EvalCommand implements Callable<Integer> {
+  private static final double DOCUMENT_SHARE = 0.5;
+
+  @Spec CommandSpec spec;
+
+  @Parameters(paramLabel = "RUN", description = "A run or a checkpoint.")
+  Path run;
+
+  @Option(names = "--corpus", paramLabel = "PATH", description = "Documents to measure on (default: the run's own corpus); repeatable.")
+  List<String> corpus = List.of();
+
+  @Option(
+      names = "--validation",
+      paramLabel = "SHARE",
+      description = "Share of the documents of --corpus that is held out (default: ${DEFAULT-VALUE}).")
+  double validation = CorpusConfig.DEFAULT_VALIDATION;
+
+  @Option(
+      names = "--lengths",
+      paramLabel = "N,...",
+      split = ",",
+      description = "Context lengths in tokens (default: the recipe's).")
+  List<Long> lengths = List.of();
+
+  @Option(
+      names = "--blockwise",
+      description = "Blockwise causal attention: no query looks further back than in training, for lengths beyond the trained one.")
+  boolean blockwise;
+
+  @Option(
+      names = "--max-tokens",
+      paramLabel = "N",
+      description = "Score about this many tokens at each length, and half as many of single documents (default: ${DEFAULT-VALUE}).")
+  long maxTokens = 262_144;
+
+  @Option(names = "--json", paramLabel = "FILE", description = "Also write the results there.")
+  Path json;
+
+  @Mixin ComputeOptions compute;
+
+  @Override
+  public Integer call() throws IOException {
+    if (maxTokens < 1) {
+      throw new IllegalArgumentException("--max-tokens must be positive: --max-tokens=" + maxTokens);
+    }
+    Checkpoint checkpoint = Checkpoint.resolve(run);
+    Optional<RunConfig> recipe = recipe(checkpoint);
+    CorpusConfig config = corpus(checkpoint, recipe);
+    List<Long> wanted = lengths(checkpoint, recipe);
+    PrintWriter out = spec.commandLine().getOut();
+    TokenizationDisplay display =
+        new TokenizationDisplay(spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
+    try (TokenShards shards = Tokenization.prepare(config, display)) {
+      display.done();
+      TokenSplit held = shards.validation();
+      if (held.documents() == 0) {
+        throw new IllegalArgumentException(
+            "none of the corpus' %d documents is held out: --validation=%s (up to 0.5)"
+                .formatted(shards.train().documents(), config.validation()));
+      }
+      long tokens = Evaluator.scoredTokens(held, wanted, maxTokens);
+      RuntimeConfig runtime = compute.runtime();
+      try (LoadedModel model =
+          blockwise ? LoadedModel.openBlockwise(checkpoint, runtime) : LoadedModel.open(checkpoint, runtime)) {
+        Evaluation evaluation = evaluate(new Evaluator(model.scorer(), model.tokenizer()), held, wanted, tokens, checkpoint, out);
+        if (json != null) {
+          AtomicFiles.writeString(json, json(evaluation, checkpoint).toPrettyString() + "\n");
+        }
+      }
+    }
+    return 0;
+  }
+
+  private Evaluation evaluate(
+      Evaluator evaluator, TokenSplit held, List<Long> wanted, long tokens, Checkpoint checkpoint, PrintWriter out) {
+    long bytes = evaluator.textBytes(held, tokens);
+    out.printf(Locale.ROOT, "%,d tokens (%,d bytes) of %,d held-out documents, the same at every length%s%n%n",
+        tokens, bytes, held.documents(), blockwise ? ", blockwise attention" : "");
+    out.printf("%10s  %12s  %12s  %12s%n", "length", "perplexity", "bits/byte", "tokens/s");
+    List<Evaluation.AtLength> rows = new ArrayList<>();
+    for (long length : wanted) {
+      Evaluation.AtLength at = evaluator.atLength(held, length, tokens);
+      rows.add(at);
+      out.printf(Locale.ROOT, "%,10d  %12.4f  %12.4f  %,12.0f%s%n", length, at.perplexity(), at.bitsPerByte(), at.tokensPerSecond(),
+          length > checkpoint.trainedLength() ? "  (trained on " + checkpoint.trainedLength() + ")" : "");
+      StandardOutput.flush(out);
+    }
+    long length = Math.min(checkpoint.trainedLength(), wanted.stream().mapToLong(Long::longValue).max().orElseThrow());
+    Evaluation.Documents documents = evaluator.documents(held, length, Math.max(1, (long) (maxTokens * DOCUMENT_SHARE)));
+    out.printf(Locale.ROOT, "%n%,d documents (%,d bytes), each on its own: %.4f bits/byte, gzip -9 %.4f%n",
+        documents.documents(), documents.bytes(), documents.bitsPerByte(), documents.gzipBitsPerByte());
+    StandardOutput.flush(out);
+    return new Evaluation(tokens, bytes, rows, Optional.of(documents));
+  }
+
+  /// The recipe of the run that a checkpoint lies in, if it lies in one.
+  private Optional<RunConfig> recipe(Checkpoint checkpoint) throws IOException {
+    Path directory = checkpoint.directory().toAbsolutePath();
+    Path found = Stream.of(directory, directory.resolve("../..").normalize())
+        .map(d -> d.resolve("recipe.yaml")).filter(Files::isRegularFile).findFirst().orElse(null);
+    return found == null ? Optional.empty() : Optional.of(Recipes.load(found.toString(), List.of()));
+  }
+
+  private CorpusConfig corpus(Checkpoint checkpoint, Optional<RunConfig> recipe) {
+    if (corpus.isEmpty()) {
+      return recipe
+          .map(RunConfig::corpus)
+          .orElseThrow(() -> new IllegalArgumentException(run + " has no recipe.yaml that names its corpus: give --corpus PATH"));
+    }
+    CorpusConfig plain = CorpusConfig.of(corpus, checkpoint.tokenizer());
+    return new CorpusConfig(plain.sources(), plain.tokenizer(), validation, plain.filter(), plain.duplicates(), plain.input());
+  }
+
+  private List<Long> lengths(Checkpoint checkpoint, Optional<RunConfig> recipe) {
+    if (!lengths.isEmpty()) {
+      return lengths.stream().sorted().distinct().toList();
+    }
+    return recipe
+        .map(r -> r.evaluation().lengths())
+        .filter(l -> !l.isEmpty())
+        .orElseGet(() -> {
+          long trained = checkpoint.trainedLength();
+          return Stream.of(trained / 16, trained / 4, trained).filter(l -> l > 0).distinct().toList();
+        });
+  }
+
+  private ObjectNode json(Evaluation evaluation, Checkpoint checkpoint) {
+    ObjectNode json = evaluation.toJson();
+    json.put("checkpoint", checkpoint.directory().toString());
+    checkpoint.state().ifPresent(s -> json.put("step", s.step()));
+    json.put("tokenizer", checkpoint.tokenizer());
+    json.put("trained_length", checkpoint.trainedLength());
+    json.put("blockwise", blockwise);
+    json.put("precision", compute.precision.name().toLowerCase(Locale.ROOT));
+    return json;
+  }
+}

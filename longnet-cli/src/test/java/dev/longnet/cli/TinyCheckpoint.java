@@ -1,0 +1,44 @@
+package dev.longnet.cli;
+
+import dev.longnet.attention.Branch;
+import dev.longnet.lm.attention.AttentionOperators;
+import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.config.AttentionConfig;
+import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.config.PositionEncoding;
+import dev.longnet.lm.config.RuntimeConfig;
+import dev.longnet.lm.model.Decoder;
+import dev.longnet.lm.model.ModelOptions;
+import dev.longnet.lm.torch.TensorFiles;
+import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.train.Checkpoint;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/// A small model with random weights on bytes, trained length 64, as a checkpoint's directory.
+final class TinyCheckpoint {
+  static final ModelConfig MODEL =
+      new ModelConfig(257, 2, 32, 2, 64, PositionEncoding.XPOS, true, true,
+          new AttentionConfig.Dilated(List.of(new Branch(16, 1), new Branch(64, 4)), false, false));
+  static final RuntimeConfig RUNTIME =
+      new RuntimeConfig("cpu", RuntimeConfig.Precision.FP32, 1, RuntimeConfig.AttentionChoice.AUTO, false, 2048, 1024);
+
+  private TinyCheckpoint() {}
+
+  static Path write(Path directory) throws IOException {
+    try (Decoder decoder = decoder()) {
+      Checkpoint.writeModelOnly(directory, MODEL, "bytes", 64,
+          file -> TensorFiles.write(file, Map.of("format", "pt"), decoder.parameters()));
+    }
+    return directory;
+  }
+
+  /// The same weights; the caller closes it.
+  static Decoder decoder() {
+    Torch.load();
+    return Decoder.create(MODEL, ModelOptions.cpu(),
+        AttentionOperators.of(MODEL.attention().pattern(true), GradientMode.EXACT, RUNTIME), 5);
+  }
+}
