@@ -8,6 +8,7 @@ import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.data.TokenShards;
 import dev.longnet.lm.data.TokenSplit;
 import dev.longnet.lm.data.pipeline.Tokenization;
+import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.inference.Evaluation;
 import dev.longnet.lm.inference.Evaluator;
 import dev.longnet.lm.inference.LoadedModel;
@@ -146,7 +147,7 @@ final class EvalCommand implements Callable<Integer> {
     Path directory = checkpoint.directory().toAbsolutePath();
     Path found = Stream.of(directory, directory.resolve("../..").normalize())
         .map(d -> d.resolve("recipe.yaml")).filter(Files::isRegularFile).findFirst().orElse(null);
-    return found == null ? Optional.empty() : Optional.of(Recipes.load(found.toString(), List.of()));
+    return found == null ? Optional.empty() : Optional.of(Recipes.load(found.toString(), List.of(), Tokenizers::vocabularySize));
   }
 
   private CorpusConfig corpus(Checkpoint checkpoint, Optional<RunConfig> recipe) {

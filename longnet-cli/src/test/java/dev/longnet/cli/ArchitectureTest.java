@@ -49,7 +49,7 @@ class ArchitectureTest {
 
   @Test
   void onlyKernelsUseTheVectorApi() {
-    noClasses().that().resideOutsideOfPackage("dev.longnet.attention.kernel..")
+    noClasses().that().resideOutsideOfPackages("dev.longnet.attention.kernel..", "dev.longnet.lm.inference.kernel..")
         .should().dependOnClassesThat().resideInAPackage("jdk.incubator.vector..")
         .check(all);
   }
