@@ -26,6 +26,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     description = "LongNet: train, evaluate and sample Transformers with dilated attention.",
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
+      TrainCommand.class,
       DoctorCommand.class,
       ReportCommand.class,
       EvalCommand.class,

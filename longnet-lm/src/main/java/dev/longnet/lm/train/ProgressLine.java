@@ -1,7 +1,7 @@
 package dev.longnet.lm.train;
 
 import dev.longnet.lm.config.Forecast;
-import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.Locale;
 
@@ -13,7 +13,7 @@ public final class ProgressLine {
   /// Weight of the newest step in the smoothed loss and speed.
   private static final double SMOOTHING = 0.1;
 
-  private final PrintStream out;
+  private final PrintWriter out;
   private final boolean terminal;
   private final long steps;
   private long lastShown;
@@ -25,14 +25,14 @@ public final class ProgressLine {
 
   /// @param terminal whether `out` is one
   /// @param steps of the whole run
-  public ProgressLine(PrintStream out, boolean terminal, long steps) {
+  public ProgressLine(PrintWriter out, boolean terminal, long steps) {
     this.out = out;
     this.terminal = terminal;
     this.steps = steps;
     this.lastShown = System.nanoTime() - PLAIN_INTERVAL.toNanos();
   }
 
-  public void step(StepMetrics m) {
+  public synchronized void step(StepMetrics m) {
     if (!m.skipped()) {
       loss = smooth(loss, m.loss());
     }
@@ -47,28 +47,42 @@ public final class ProgressLine {
     lastShown = now;
     String line = line(m);
     if (terminal) {
-      String padding = " ".repeat(Math.max(0, width - line.length()));
-      width = line.length();
-      out.print("\r" + line + padding);
+      show(line);
     } else {
       out.println(line);
     }
     out.flush();
   }
 
+  /// Shows how far a step of several passes is; on a terminal only.
+  public synchronized void pass(long step, int passes, int of) {
+    long now = System.nanoTime();
+    if (!terminal || of == 1 || passes == of || now - lastShown < TERMINAL_INTERVAL.toNanos()) {
+      return;
+    }
+    lastShown = now;
+    show("%s step %d/%d  pass %d of %d".formatted(bar((step - 1 + (double) passes / of) / steps), step, steps, passes, of));
+  }
+
   /// Prints a line of its own, above the bar.
-  public void note(String text) {
+  public synchronized void note(String text) {
     endLine();
     out.println(text);
     out.flush();
   }
 
   /// Leaves the bar where it stands, for output that follows.
-  public void endLine() {
+  public synchronized void endLine() {
     if (terminal && width > 0) {
       out.println();
       width = 0;
     }
+  }
+
+  private void show(String line) {
+    out.print("\r" + line + " ".repeat(Math.max(0, width - line.length())));
+    out.flush();
+    width = line.length();
   }
 
   String line(StepMetrics m) {

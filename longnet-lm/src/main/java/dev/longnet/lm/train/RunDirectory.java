@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -132,6 +133,15 @@ public final class RunDirectory implements Closeable {
 
   @Override
   public void close() throws IOException {
+    if (!Files.exists(recipe())) {
+      // The run never began: no empty directory stays behind.
+      Files.deleteIfExists(path.resolve(".lock"));
+      try {
+        Files.delete(path);
+      } catch (DirectoryNotEmptyException somethingElseIsThere) {
+        // Not ours to delete.
+      }
+    }
     lock.release();
     channel.close();
   }

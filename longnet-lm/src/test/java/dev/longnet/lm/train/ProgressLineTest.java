@@ -2,16 +2,16 @@ package dev.longnet.lm.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import org.junit.jupiter.api.Test;
 
 class ProgressLineTest {
-  private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+  private final StringWriter bytes = new StringWriter();
 
   @Test
   void plainLinesAreRareAndCarryNoControlCharacters() {
-    ProgressLine line = new ProgressLine(new PrintStream(bytes), false, 3);
+    ProgressLine line = new ProgressLine(new PrintWriter(bytes), false, 3);
     line.step(metrics(1));
     line.step(metrics(2));
     line.step(metrics(3));
@@ -23,7 +23,7 @@ class ProgressLineTest {
 
   @Test
   void aTerminalLineRewritesItself() {
-    ProgressLine line = new ProgressLine(new PrintStream(bytes), true, 2);
+    ProgressLine line = new ProgressLine(new PrintWriter(bytes), true, 2);
     line.step(metrics(1));
     line.step(metrics(2));
     line.endLine();

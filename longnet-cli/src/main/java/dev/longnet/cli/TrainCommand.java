@@ -1,0 +1,252 @@
+package dev.longnet.cli;
+
+import dev.longnet.lm.config.Forecast;
+import dev.longnet.lm.config.Recipes;
+import dev.longnet.lm.config.RunConfig;
+import dev.longnet.lm.config.RuntimeConfig;
+import dev.longnet.lm.data.TokenShards;
+import dev.longnet.lm.data.pipeline.Tokenization;
+import dev.longnet.lm.data.tokenizer.Tokenizers;
+import dev.longnet.lm.io.EnvironmentException;
+import dev.longnet.lm.train.AvailableMemory;
+import dev.longnet.lm.train.Checkpoint;
+import dev.longnet.lm.train.MatrixRate;
+import dev.longnet.lm.train.ProgressLine;
+import dev.longnet.lm.train.RunDirectory;
+import dev.longnet.lm.train.RunEnvironment;
+import dev.longnet.lm.train.StepMetrics;
+import dev.longnet.lm.train.Trainer;
+import dev.longnet.lm.train.TrainingListener;
+import dev.longnet.lm.train.TrainingRun;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// `longnet train`: from a recipe to a run's directory.
+@Command(
+    name = "train",
+    description = "Trains a language model as a recipe says; without options: the quickstart, a model of the JDK's source code.",
+    mixinStandardHelpOptions = true,
+    footer = {
+      "",
+      "A run's directory holds its recipe, metrics.jsonl, TensorBoard's event files, checkpoints and report.html.",
+      "Ctrl-C saves a checkpoint and ends the run; --resume goes on from there as if nothing had happened.",
+      "",
+      "Examples:",
+      "  longnet train",
+      "  longnet train --corpus ~/src/myproject --out runs/mine",
+      "  longnet train --recipe base-125m --dry-run",
+      "  longnet train --set model.layers=6 --set optimizer.learning_rate=1e-3 --max-minutes 10",
+      "  longnet train --resume --out runs/mine"
+    })
+final class TrainCommand implements Callable<Integer> {
+  private static final String QUICKSTART = "quickstart";
+  private static final Path RUNS = Path.of("runs");
+  /// The exit code shells give a process that Ctrl-C ended.
+  private static final int INTERRUPTED = 130;
+  /// Share of the matrix-product rate that training reaches, for the forecast of the time; the progress line knows better.
+  private static final double EFFICIENCY = 0.6;
+
+  @Spec CommandSpec spec;
+
+  @Option(
+      names = "--recipe",
+      paramLabel = "NAME|FILE",
+      description = "A recipe that comes with longnet, or a .yaml file (default: quickstart).")
+  String recipe;
+
+  @Option(names = "--set", paramLabel = "PATH=VALUE", description = "Changes one key of the recipe, such as training.window=4096; repeatable.")
+  List<String> overrides = List.of();
+
+  @Option(
+      names = "--corpus",
+      paramLabel = "PATH",
+      description = "A directory, .zip, .jar, … instead of the recipe's corpus; jdk: the running JDK's sources; repeatable.")
+  List<String> corpus = List.of();
+
+  @Option(names = "--out", paramLabel = "RUN", description = "The run's directory (default: runs/NAME of the recipe, or the next free runs/NAME-2, …).")
+  Path out;
+
+  @Option(names = "--resume", description = "Go on with the run in --out, or with the recipe's latest run.")
+  boolean resume;
+
+  @Option(names = "--max-steps", paramLabel = "N", description = "Stop after step N; the schedule stays the recipe's.")
+  Long maxSteps;
+
+  @Option(names = "--max-minutes", paramLabel = "M", description = "Stop after M minutes of training, with a checkpoint.")
+  Double maxMinutes;
+
+  @Option(names = "--dry-run", description = "Say what the run would need, and stop.")
+  boolean dryRun;
+
+  @Override
+  public Integer call() throws IOException {
+    PrintWriter text = spec.commandLine().getOut();
+    Path path = resume ? existing() : null;
+    RunConfig config = config(path);
+    if (path == null) {
+      path = out != null ? out : RunDirectory.next(RUNS, config.name());
+    }
+    double rate = forecast(config, path, text);
+    if (dryRun) {
+      return 0;
+    }
+    boolean terminal = System.console() != null && System.console().isTerminal();
+    TokenizationDisplay display = new TokenizationDisplay(spec.commandLine().getErr(), terminal);
+    try (TokenShards shards = Tokenization.prepare(config.corpus(), display)) {
+      display.done();
+      text.printf(
+          Locale.ROOT,
+          "corpus       %s tokens to train on in %,d documents, %s held out%n",
+          Forecast.si(shards.train().size()),
+          shards.train().documents(),
+          Forecast.si(shards.validation().size()));
+      try (RunDirectory directory = resume ? RunDirectory.existing(path) : RunDirectory.create(path)) {
+        return train(config, directory, shards, rate, terminal, text);
+      }
+    }
+  }
+
+  private int train(
+      RunConfig config, RunDirectory directory, TokenShards shards, double rate, boolean terminal, PrintWriter text)
+      throws IOException {
+    Path path = directory.path();
+    Optional<Checkpoint> from =
+        Checkpoint.list(path).isEmpty() ? Optional.empty() : Optional.of(Checkpoint.resolve(path));
+    ProgressLine progress = new ProgressLine(text, terminal, config.training().lastStep());
+    try (TrainingRun run =
+        TrainingRun.open(config, directory, from, shards, display(progress), rate)) {
+      RunEnvironment.write(path, run.model().attention().describe(), rate, Version.text());
+      progress.note("run          " + path + (from.isEmpty() ? "" : ", resumed after step " + run.state().step()));
+      Trainer.End end;
+      try (StopOnInterrupt interrupt = StopOnInterrupt.install(run, progress)) {
+        end = run.run();
+        progress.endLine();
+        if (interrupt.requested()) {
+          progress.note("stopped after step %d and saved; go on with: longnet train --resume --out %s".formatted(run.state().step(), path));
+          return INTERRUPTED;
+        }
+      }
+      if (end == Trainer.End.NOT_FINITE) {
+        throw new IllegalArgumentException(
+            "%d steps in a row had a loss or gradient that is not finite: stopped at step %d, %s; try a smaller optimizer.learning_rate=%s or more schedule.warmup_steps=%d"
+                .formatted(
+                    config.training().skipLimit(),
+                    run.state().step(),
+                    Checkpoint.list(path).isEmpty() ? "before the first checkpoint" : "the last good checkpoint is kept",
+                    config.optimizer().learningRate(),
+                    config.schedule().warmupSteps()));
+      }
+    }
+    return 0;
+  }
+
+  private Path existing() {
+    if (out != null) {
+      return out;
+    }
+    boolean named = recipe != null && !recipe.endsWith(".yaml") && !recipe.endsWith(".yml") && !recipe.contains("/");
+    if (recipe != null && !named) {
+      throw new IllegalArgumentException("--resume reads the run's own recipe: name the run with --out instead of --recipe " + recipe);
+    }
+    return RunDirectory.latest(RUNS, recipe == null ? QUICKSTART : recipe);
+  }
+
+  private RunConfig config(Path resumed) throws IOException {
+    List<String> all = new ArrayList<>(overrides);
+    if (!corpus.isEmpty()) {
+      if (overrides.stream().noneMatch(o -> o.startsWith("corpus.include="))) {
+        // The recipe's globs are about the recipe's corpus.
+        all.addFirst("corpus.include=[]");
+      }
+      all.add("corpus.sources=[" + String.join(", ", corpus.stream().map(TrainCommand::quoted).toList()) + "]");
+    }
+    if (maxSteps != null) {
+      if (maxSteps < 1) {
+        throw new IllegalArgumentException("--max-steps must be positive: --max-steps=" + maxSteps);
+      }
+      all.add("training.max_steps=" + maxSteps);
+    }
+    if (maxMinutes != null) {
+      if (!(maxMinutes > 0)) {
+        throw new IllegalArgumentException("--max-minutes must be positive: --max-minutes=" + maxMinutes);
+      }
+      all.add("training.max_minutes=" + maxMinutes);
+    }
+    if (resumed == null) {
+      return Recipes.load(recipe == null ? QUICKSTART : recipe, all, Tokenizers::vocabularySize);
+    }
+    if (!Files.isRegularFile(resumed.resolve("recipe.yaml"))) {
+      throw new IllegalArgumentException("no run to resume in " + resumed + ": it has no recipe.yaml");
+    }
+    // The bounds of the run before do not bind this one.
+    all.addFirst("training.max_steps=0");
+    all.addFirst("training.max_minutes=0");
+    return Recipes.load(resumed.resolve("recipe.yaml").toString(), all, Tokenizers::vocabularySize);
+  }
+
+  /// Says what the run needs, refuses what cannot fit; returns the matrix-product rate.
+  private double forecast(RunConfig config, Path run, PrintWriter text) throws IOException {
+    Forecast forecast = Forecast.of(config.model(), config.training(), config.runtime());
+    text.println("recipe       " + config.name() + (config.about().isBlank() ? "" : ": " + config.about().strip()));
+    forecast.lines().forEach(text::println);
+    boolean cpu = config.runtime().device().equals("cpu");
+    if (cpu) {
+      forecast.requireMemory(AvailableMemory.bytes(), config.model(), config.training(), config.runtime());
+    }
+    Path existing = run.toAbsolutePath();
+    while (existing != null && !Files.exists(existing)) {
+      existing = existing.getParent();
+    }
+    if (existing == null) {
+      throw new EnvironmentException("the disk of --out is not there: " + run);
+    }
+    forecast.requireDisk(Files.getFileStore(existing).getUsableSpace(), config.checkpoint().keep());
+    double rate = MatrixRate.measure(config.runtime().precision());
+    String time = ProgressLine.duration(forecast.seconds(rate, EFFICIENCY));
+    text.printf(
+        Locale.ROOT,
+        "time         about %s for %,d steps of %,d tokens (matrix products run at %s here)%n",
+        cpu ? time : "?",
+        config.training().lastStep(),
+        config.training().batchTokens(),
+        Forecast.si(rate) + "FLOP/s" + (config.runtime().precision() == RuntimeConfig.Precision.BF16 ? " in bf16" : ""));
+    text.flush();
+    return rate;
+  }
+
+  private static TrainingListener display(ProgressLine progress) {
+    return new TrainingListener() {
+      @Override
+      public void pass(long step, int passes, int of) {
+        progress.pass(step, passes, of);
+      }
+
+      @Override
+      public void step(StepMetrics metrics) {
+        progress.step(metrics);
+      }
+
+      @Override
+      public void validation(long step, double loss) {
+        progress.note(String.format(Locale.ROOT, "step %d: validation loss %.4f", step, loss));
+      }
+    };
+  }
+
+  /// A path as a YAML text.
+  private static String quoted(String path) {
+    return "'" + path.replace("'", "''") + "'";
+  }
+
+}
