@@ -9,8 +9,8 @@ import dev.longnet.lm.torch.Scopes;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Tensors;
 import dev.longnet.lm.torch.Torch;
-import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -35,33 +35,49 @@ public final class JavaAttentionOperator implements AttentionOperator {
     Tensor[] results = Scopes.tensors(() -> {
       Tensor out = dense(q);
       Tensor lse = Tensors.empty(ScalarType.Float, q, q.size(0), q.size(2), q.size(1));
-      attention.forward(view("q", q), view("k", k), view("v", v), view("out", out), TensorMemory.of(lse));
+      forward(q, k, v, new Output(out, lse));
       return new Tensor[] {out, lse};
     });
+    return new Output(results[0], results[1]);
+  }
+
+  @Override
+  public void forward(Tensor q, Tensor k, Tensor v, Output into) {
+    AttentionInputs.check(q, "k", k, "v", v, "out", into.out());
+    attention.forward(view("q", q), view("k", k), view("v", v), view("out", into.out()), TensorMemory.of(into.lse()));
     Reference.reachabilityFence(q);
     Reference.reachabilityFence(k);
     Reference.reachabilityFence(v);
-    return new Output(results[0], results[1]);
+    Reference.reachabilityFence(into);
   }
 
   @Override
   public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
     Tensor[] results = Scopes.tensors(() -> {
-      Tensor dO = AttentionInputs.rows(gradOut);
-      AttentionInputs.check(q, "k", k, "v", v, "out", output.out(), "gradOut", dO);
-      Tensor lse = output.lse().contiguous();
-      MemorySegment norms = TensorMemory.of(lse);
       Tensor[] gradients = {dense(q), dense(q), dense(q)};
-      attention.backward(view("q", q), view("k", k), view("v", v), view("out", output.out()), norms, view("gradOut", dO),
-          view("gradQ", gradients[0]), view("gradK", gradients[1]), view("gradV", gradients[2]), this.gradients);
+      backward(q, k, v, output, gradOut, new Gradients(gradients[0], gradients[1], gradients[2]));
       return gradients;
     });
+    return new Gradients(results[0], results[1], results[2]);
+  }
+
+  @Override
+  public void backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
+    try (PointerScope scope = new PointerScope()) {
+      Tensor dO = AttentionInputs.rows(gradOut);
+      AttentionInputs.check(q, "k", k, "v", v, "out", output.out(), "gradOut", dO, "gradQ", into.gradQ(), "gradK",
+          into.gradK(), "gradV", into.gradV());
+      Tensor lse = output.lse().contiguous();
+      attention.backward(view("q", q), view("k", k), view("v", v), view("out", output.out()), TensorMemory.of(lse),
+          view("gradOut", dO), view("gradQ", into.gradQ()), view("gradK", into.gradK()), view("gradV", into.gradV()),
+          gradients);
+    }
     Reference.reachabilityFence(q);
     Reference.reachabilityFence(k);
     Reference.reachabilityFence(v);
     Reference.reachabilityFence(output);
     Reference.reachabilityFence(gradOut);
-    return new Gradients(results[0], results[1], results[2]);
+    Reference.reachabilityFence(into);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.longnet.lm.model;
 
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
 /// Attention as the model sees it: values and exact gradients outside autograd, so that the pure-Java kernel, the
@@ -24,6 +25,29 @@ public interface AttentionOperator {
   /// @param output what [#forward] returned for the same q, k, v
   /// @param gradOut [B, N, H, D]
   Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut);
+
+  /// As [#forward(Tensor, Tensor, Tensor)], into memory of the caller's, so that a training step allocates nothing.
+  ///
+  /// @param into contiguous; overwritten
+  default void forward(Tensor q, Tensor k, Tensor v, Output into) {
+    try (PointerScope _ = new PointerScope()) {
+      Output output = forward(q, k, v);
+      into.out.copy_(output.out);
+      into.lse.copy_(output.lse);
+    }
+  }
+
+  /// As [#backward(Tensor, Tensor, Tensor, Output, Tensor)], into memory of the caller's.
+  ///
+  /// @param into contiguous; overwritten
+  default void backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
+    try (PointerScope _ = new PointerScope()) {
+      Gradients gradients = backward(q, k, v, output, gradOut);
+      into.gradQ.copy_(gradients.gradQ);
+      into.gradK.copy_(gradients.gradK);
+      into.gradV.copy_(gradients.gradV);
+    }
+  }
 
   /// One line for logs: which kernel, vector width, threads.
   String describe();

@@ -1,12 +1,14 @@
 package dev.longnet.lm.model;
 
 import dev.longnet.lm.config.ModelConfig;
-import java.util.ArrayList;
+import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
 import java.util.SequencedMap;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -20,10 +22,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 ///
 /// Legend: B batch, N tokens, T = B N, C hidden, H heads, D head size, V vocabulary.
 public final class Decoder implements AutoCloseable {
+  private static final ScalarTypeOptional MEAN_TYPE = new ScalarTypeOptional(ScalarType.Double).retainReference();
+
   private final ModelConfig config;
   private final ModelOptions options;
   private final AttentionOperator attention;
   private final Parameters parameters;
+  private final Workspace workspace;
   private final List<Layer> layers;
   private final OutputHead head;
   private Positions positions;
@@ -35,9 +40,12 @@ public final class Decoder implements AutoCloseable {
     this.attention = ZeroPaddedKeys.where(config.attention(), config.causal(), attention);
     this.parameters = Parameters.allocate(config, options.device());
     Initialization.fill(parameters, config, seed);
+    this.workspace = new Workspace(parameters);
     this.layers =
-        IntStream.range(0, config.layers()).mapToObj(i -> new Layer(parameters, config, options, i)).toList();
-    this.head = new OutputHead(parameters, config, options);
+        IntStream.range(0, config.layers())
+            .mapToObj(i -> new Layer(parameters, workspace, config, options, i))
+            .toList();
+    this.head = new OutputHead(parameters, workspace, config, options);
   }
 
   /// A model with random weights, a function of `seed` alone.
@@ -92,9 +100,9 @@ public final class Decoder implements AutoCloseable {
     requireTokens(tokens, "tokens", 1);
     prepare();
     Tensor out;
-    try (PointerScope _ = new PointerScope()) {
+    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
       Shape shape = Shape.of(tokens.size(0), tokens.size(1), options.tokenChunk());
-      out = head.logits(run(embed(tokens), shape)).view(tokens.size(0), tokens.size(1), config.vocabulary());
+      out = head.logits(run(embedInto(tokens), shape)).view(tokens.size(0), tokens.size(1), config.vocabulary());
       out.retainReference();
     }
     return adopt(out);
@@ -125,7 +133,7 @@ public final class Decoder implements AutoCloseable {
   public Tensor forward(Tensor embeddings) {
     prepare();
     Tensor out;
-    try (PointerScope _ = new PointerScope()) {
+    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
       Shape shape = Shape.of(embeddings.size(0), embeddings.size(1), options.tokenChunk());
       Tensor x = embeddings.reshape(-1, config.hidden()).clone();
       out = head.normed(run(x, shape)).view(embeddings.size(0), embeddings.size(1), config.hidden());
@@ -142,10 +150,10 @@ public final class Decoder implements AutoCloseable {
     requireTokens(windows, "windows", 2);
     prepare();
     Tensor out;
-    try (PointerScope _ = new PointerScope()) {
+    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
       long n = windows.size(1) - 1;
       Shape shape = Shape.of(windows.size(0), n, options.tokenChunk());
-      Tensor x = run(embed(windows.narrow(1, 0, n)), shape);
+      Tensor x = run(embedInto(windows.narrow(1, 0, n)), shape);
       out = head.losses(x, windows.narrow(1, 1, n).reshape(-1)).view(windows.size(0), n);
       out.retainReference();
     }
@@ -160,42 +168,49 @@ public final class Decoder implements AutoCloseable {
   public double lossAndGradients(Tensor windows, double scale) {
     requireTokens(windows, "windows", 2);
     prepare();
-    try (PointerScope _ = new PointerScope()) {
+    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
       long n = windows.size(1) - 1;
       Shape shape = Shape.of(windows.size(0), n, options.tokenChunk());
       Tensor inputs = windows.narrow(1, 0, n).reshape(-1);
       Tensor targets = windows.narrow(1, 1, n).reshape(-1);
-      Positions at = positions(n);
-      List<Tensor> xs = new ArrayList<>();
-      List<Layer.Saved> saved = new ArrayList<>();
-      xs.add(embed(inputs));
+      Tensor gradient = workspace.take(ScalarType.Float, inputs.numel(), config.hidden());
+      Deque<Step> steps = new ArrayDeque<>();
+      Tensor x = embedInto(inputs);
       for (Layer layer : layers) {
-        Tensor x = xs.getLast();
-        Tensor y = torch.empty_like(x);
-        if (options.activationCheckpointing()) {
-          try (PointerScope _ = new PointerScope()) {
-            layer.forward(x, shape, at, attention, y, false);
-          }
-        } else {
-          saved.add(layer.forward(x, shape, at, attention, y, true));
-        }
-        xs.add(y);
+        Tensor y = workspace.take(ScalarType.Float, inputs.numel(), config.hidden());
+        steps.push(forward(layer, x, y, shape));
+        x = y;
       }
-      Tensor gradient = torch.empty_like(xs.getLast());
-      Tensor losses = head.lossesAndGradients(xs.removeLast(), targets, scale / (inputs.numel()), gradient);
-      for (int i = layers.size() - 1; i >= 0; i--) {
-        Layer layer = layers.get(i);
-        Tensor x = xs.removeLast();
-        try (PointerScope _ = new PointerScope()) {
-          Layer.Saved kept =
-              options.activationCheckpointing()
-                  ? layer.forward(x, shape, at, attention, null, false)
-                  : saved.removeLast();
-          layer.backward(x, kept, shape, at, attention, gradient);
-        }
+      Tensor losses = head.lossesAndGradients(x, targets, scale / inputs.numel(), gradient);
+      for (Layer layer : layers.reversed()) {
+        backward(layer, steps.pop(), shape, gradient);
       }
       parameters.gradient("embed_tokens.weight").index_add_(0, inputs, gradient);
-      return losses.mean(new org.bytedeco.pytorch.ScalarTypeOptional(ScalarType.Double)).item_double();
+      return losses.mean(MEAN_TYPE).item_double();
+    }
+  }
+
+  /// A layer's input, and what its forward pass kept in a frame of its own; both null with activation checkpointing.
+  private record Step(Tensor x, Layer.Saved saved, Workspace.Frame frame) {}
+
+  private Step forward(Layer layer, Tensor x, Tensor y, Shape shape) {
+    Workspace.Frame frame = workspace.frame();
+    if (!options.activationCheckpointing()) {
+      return new Step(x, layer.forward(x, shape, positions(shape.tokens()), attention, y, true), frame);
+    }
+    try (PointerScope _ = new PointerScope(); frame) {
+      layer.forward(x, shape, positions(shape.tokens()), attention, y, false);
+    }
+    return new Step(x, null, null);
+  }
+
+  private void backward(Layer layer, Step step, Shape shape, Tensor gradient) {
+    Positions at = positions(shape.tokens());
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = step.frame == null ? workspace.frame() : step.frame) {
+      Layer.Saved saved =
+          step.saved == null ? layer.forward(step.x, shape, at, attention, null, false) : step.saved;
+      layer.backward(step.x, saved, shape, at, attention, gradient);
     }
   }
 
@@ -203,11 +218,26 @@ public final class Decoder implements AutoCloseable {
   private Tensor run(Tensor x, Shape shape) {
     Positions at = positions(shape.tokens());
     for (Layer layer : layers) {
-      try (PointerScope _ = new PointerScope()) {
+      try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
         layer.forward(x, shape, at, attention, x, false);
       }
     }
     return x;
+  }
+
+  private Tensor embedInto(Tensor tokens) {
+    Tensor x = workspace.take(ScalarType.Float, tokens.numel(), config.hidden());
+    return torch.index_select_out(x, parameters.value("embed_tokens.weight"), 0, tokens.reshape(-1));
+  }
+
+  /// Memory of temporaries that is kept from pass to pass.
+  public long workspaceBytes() {
+    return workspace.bytes();
+  }
+
+  /// Gives temporaries' memory back; the next pass takes it again.
+  public void releaseWorkspace() {
+    workspace.close();
   }
 
   // ---- Single steps, for streaming: embed, then per layer project, attention (the caller's), complete, then head.
@@ -301,6 +331,7 @@ public final class Decoder implements AutoCloseable {
   public void close() {
     layers.forEach(Layer::close);
     head.close();
+    workspace.close();
     if (positions != null) {
       positions.close();
     }

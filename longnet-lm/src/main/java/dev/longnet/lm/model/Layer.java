@@ -17,7 +17,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// element-wise is computed again, token-wise parts run in chunks, and the only buffers as long as the sequence are
 /// those of width C (and fc1's output, where it is kept).
 final class Layer implements AutoCloseable {
-  private final Parameters parameters;
+  private final Workspace workspace;
   private final int heads;
   private final int hidden;
   private final int feedForward;
@@ -33,8 +33,8 @@ final class Layer implements AutoCloseable {
   private final Norm expandedNorm;
   private final Linear contract;
 
-  Layer(Parameters parameters, ModelConfig config, ModelOptions options, int index) {
-    this.parameters = parameters;
+  Layer(Parameters parameters, Workspace workspace, ModelConfig config, ModelOptions options, int index) {
+    this.workspace = workspace;
     this.heads = config.heads();
     this.hidden = config.hidden();
     this.feedForward = config.feedForward();
@@ -63,7 +63,7 @@ final class Layer implements AutoCloseable {
   ///
   /// @param x [b n, C] float32
   void project(Tensor x, Positions positions, long first, Tensor queries, Tensor keys, Tensor values) {
-    try (PointerScope _ = new PointerScope()) {
+    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
       Tensor n = Types.cast(attentionNorm.forward(x).out(), product);
       queryProjection.forward(n, queries.view(-1, hidden));
       keyProjection.forward(n, keys.view(-1, hidden));
@@ -79,9 +79,9 @@ final class Layer implements AutoCloseable {
   /// @param attended attention's output [n, C]
   /// @param middle [n, C] float32, overwritten
   void join(Tensor x, Tensor attended, Tensor middle) {
-    try (PointerScope _ = new PointerScope()) {
+    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
       Tensor n = innerNorm.forward(attended).out();
-      Tensor projected = parameters.empty(product, n.size(0), hidden);
+      Tensor projected = workspace.take(product, n.size(0), hidden);
       outProjection.forward(n, projected);
       torch.add_out(middle, x, projected);
     }
@@ -93,10 +93,10 @@ final class Layer implements AutoCloseable {
   /// @param expanded [n, F], overwritten with fc1's output
   /// @param out [n, C] float32, overwritten; may be `middle`
   void feedForward(Tensor middle, Tensor expanded, Tensor out) {
-    try (PointerScope _ = new PointerScope()) {
+    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
       expand.forward(Types.cast(feedForwardNorm.forward(middle).out(), product), expanded);
-      Tensor n = expandedNorm.forward(torch.gelu(expanded)).out();
-      Tensor contracted = parameters.empty(product, n.size(0), hidden);
+      Tensor n = expandedNorm.forward(gelu(expanded)).out();
+      Tensor contracted = workspace.take(product, n.size(0), hidden);
       contract.forward(n, contracted);
       torch.add_out(out, middle, contracted);
     }
@@ -107,14 +107,14 @@ final class Layer implements AutoCloseable {
   /// @param x [T, C] float32
   /// @param out y [T, C] float32, overwritten; null: only what the backward pass needs is computed
   /// @param keepExpanded whether the result holds fc1's output
-  /// @return belongs to the caller's scope
+  /// @return buffers of the workspace's innermost frame
   Saved forward(
       Tensor x, Shape shape, Positions positions, AttentionOperator attention, Tensor out, boolean keepExpanded) {
-    Tensor queries = shape.headed(parameters, product, heads, hidden);
-    Tensor keys = shape.headed(parameters, product, heads, hidden);
-    Tensor values = shape.headed(parameters, product, heads, hidden);
+    Tensor queries = shape.headed(workspace, product, heads, hidden);
+    Tensor keys = shape.headed(workspace, product, heads, hidden);
+    Tensor values = shape.headed(workspace, product, heads, hidden);
     for (Chunk chunk : shape.chunks()) {
-      try (PointerScope _ = new PointerScope()) {
+      try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
         project(
             chunk.of(x),
             positions,
@@ -124,16 +124,20 @@ final class Layer implements AutoCloseable {
             headed(chunk, values));
       }
     }
-    AttentionOperator.Output attended = attention.forward(queries, keys, values);
-    Tensor middle = parameters.empty(ScalarType.Float, x.size(0), hidden);
-    Tensor expanded = keepExpanded ? parameters.empty(product, x.size(0), feedForward) : null;
+    AttentionOperator.Output attended =
+        new AttentionOperator.Output(
+            shape.headed(workspace, product, heads, hidden),
+            workspace.take(ScalarType.Float, shape.batch(), heads, shape.tokens()));
+    attention.forward(queries, keys, values, attended);
+    Tensor middle = workspace.take(ScalarType.Float, x.size(0), hidden);
+    Tensor expanded = keepExpanded ? workspace.take(product, x.size(0), feedForward) : null;
     for (Chunk chunk : shape.chunks()) {
-      try (PointerScope _ = new PointerScope()) {
+      try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
         join(chunk.of(x), chunk.of(attended.out().view(-1, hidden)), chunk.of(middle));
         if (out != null) {
           feedForward(
               chunk.of(middle),
-              keepExpanded ? chunk.of(expanded) : parameters.empty(product, chunk.rows(), feedForward),
+              keepExpanded ? chunk.of(expanded) : workspace.take(product, chunk.rows(), feedForward),
               chunk.of(out));
         }
       }
@@ -147,10 +151,10 @@ final class Layer implements AutoCloseable {
   /// @param gradient [T, C] float32: in, of the loss with respect to the output; out, with respect to the input
   void backward(
       Tensor x, Saved saved, Shape shape, Positions positions, AttentionOperator attention, Tensor gradient) {
-    try (PointerScope _ = new PointerScope()) {
-      Tensor gradAttended = shape.headed(parameters, product, heads, hidden);
+    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+      Tensor gradAttended = shape.headed(workspace, product, heads, hidden);
       for (Chunk chunk : shape.chunks()) {
-        try (PointerScope _ = new PointerScope()) {
+        try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
           feedForwardBackward(
               chunk.of(saved.middle), saved.expanded == null ? null : chunk.of(saved.expanded), chunk.of(gradient));
           joinBackward(
@@ -160,9 +164,13 @@ final class Layer implements AutoCloseable {
         }
       }
       AttentionOperator.Gradients gradients =
-          attention.backward(saved.queries, saved.keys, saved.values, saved.attended, gradAttended);
+          new AttentionOperator.Gradients(
+              shape.headed(workspace, product, heads, hidden),
+              shape.headed(workspace, product, heads, hidden),
+              shape.headed(workspace, product, heads, hidden));
+      attention.backward(saved.queries, saved.keys, saved.values, saved.attended, gradAttended, gradients);
       for (Chunk chunk : shape.chunks()) {
-        try (PointerScope _ = new PointerScope()) {
+        try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
           Tensor gradQueries = headed(chunk, gradients.gradQ());
           Tensor gradKeys = headed(chunk, gradients.gradK());
           positions.rotateQueriesBackward(gradQueries, chunk.first());
@@ -178,18 +186,19 @@ final class Layer implements AutoCloseable {
     Tensor n = Types.cast(normed.out(), product);
     Tensor expanded = kept;
     if (expanded == null) {
-      expanded = parameters.empty(product, n.size(0), feedForward);
+      expanded = workspace.take(product, n.size(0), feedForward);
       expand.forward(n, expanded);
     }
-    Tensor activated = torch.gelu(expanded);
+    Tensor activated = gelu(expanded);
     Norm.Result inner = expandedNorm.forward(activated);
     Tensor gradOut = Types.cast(gradient, product);
     contract.backwardParameters(inner.out(), gradOut);
-    Tensor gradInner = parameters.empty(product, n.size(0), feedForward);
+    Tensor gradInner = workspace.take(product, n.size(0), feedForward);
     contract.backwardInput(gradOut, gradInner);
-    Tensor gradExpanded = torch.gelu_backward(expandedNorm.backward(gradInner, activated, inner), expanded);
+    Tensor gradExpanded = gradInner;
+    torch.gelu_backward_out(gradExpanded, expandedNorm.backward(gradInner, activated, inner), expanded);
     expand.backwardParameters(n, gradExpanded);
-    Tensor gradNormed = parameters.empty(product, n.size(0), hidden);
+    Tensor gradNormed = workspace.take(product, n.size(0), hidden);
     expand.backwardInput(gradExpanded, gradNormed);
     gradient.add_(feedForwardNorm.backward(Types.cast(gradNormed, ScalarType.Float), middle, normed));
   }
@@ -198,7 +207,7 @@ final class Layer implements AutoCloseable {
     Norm.Result inner = innerNorm.forward(attended);
     Tensor gradOut = Types.cast(gradient, product);
     outProjection.backwardParameters(inner.out(), gradOut);
-    Tensor gradInner = parameters.empty(product, attended.size(0), hidden);
+    Tensor gradInner = workspace.take(product, attended.size(0), hidden);
     outProjection.backwardInput(gradOut, gradInner);
     gradAttended.copy_(innerNorm.backward(gradInner, attended, inner));
   }
@@ -206,17 +215,22 @@ final class Layer implements AutoCloseable {
   private void projectBackward(Tensor x, Tensor gradQueries, Tensor gradKeys, Tensor gradValues, Tensor gradient) {
     Norm.Result normed = attentionNorm.forward(x);
     Tensor n = Types.cast(normed.out(), product);
-    Tensor queries = gradQueries.reshape(-1, hidden);
-    Tensor keys = gradKeys.reshape(-1, hidden);
-    Tensor values = gradValues.reshape(-1, hidden);
+    Tensor queries = gradQueries.view(-1, hidden);
+    Tensor keys = gradKeys.view(-1, hidden);
+    Tensor values = gradValues.view(-1, hidden);
     queryProjection.backwardParameters(n, queries);
     keyProjection.backwardParameters(n, keys);
     valueProjection.backwardParameters(n, values);
-    Tensor gradNormed = parameters.empty(product, n.size(0), hidden);
+    Tensor gradNormed = workspace.take(product, n.size(0), hidden);
     queryProjection.backwardInput(queries, gradNormed);
     keyProjection.backwardInputAdd(keys, gradNormed);
     valueProjection.backwardInputAdd(values, gradNormed);
     gradient.add_(attentionNorm.backward(Types.cast(gradNormed, ScalarType.Float), x, normed));
+  }
+
+  private Tensor gelu(Tensor x) {
+    Tensor out = workspace.take(product, x.size(0), x.size(1));
+    return torch.gelu_out(out, x);
   }
 
   /// The chunk's rows of a [B, N, H, D] tensor, as [b, n, H, D].

@@ -14,6 +14,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 ///     d loss_t / d logit_t = softmax(logit_t) - onehot(target)
 final class OutputHead implements AutoCloseable {
   private final Parameters parameters;
+  private final Workspace workspace;
   private final ScalarType product;
   private final int vocabulary;
   private final int hidden;
@@ -21,8 +22,9 @@ final class OutputHead implements AutoCloseable {
   private final Norm norm;
   private final Linear projection;
 
-  OutputHead(Parameters parameters, ModelConfig config, ModelOptions options) {
+  OutputHead(Parameters parameters, Workspace workspace, ModelConfig config, ModelOptions options) {
     this.parameters = parameters;
+    this.workspace = workspace;
     this.product = Types.product(options.precision());
     this.vocabulary = config.vocabulary();
     this.hidden = config.hidden();
@@ -43,14 +45,14 @@ final class OutputHead implements AutoCloseable {
   Tensor logits(Tensor x) {
     Tensor out = parameters.empty(ScalarType.Float, x.size(0), vocabulary);
     for (long at = 0; at < x.size(0); at += lossChunk) {
-      try (PointerScope _ = new PointerScope()) {
+      try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
         long rows = Math.min(lossChunk, x.size(0) - at);
         Tensor n = Types.cast(norm.forward(x.narrow(0, at, rows)).out(), product);
         Tensor slice = out.narrow(0, at, rows);
         if (product == ScalarType.Float) {
           projection.forward(n, slice);
         } else {
-          Tensor narrow = parameters.empty(product, rows, vocabulary);
+          Tensor narrow = workspace.take(product, rows, vocabulary);
           projection.forward(n, narrow);
           slice.copy_(narrow);
         }
@@ -66,10 +68,10 @@ final class OutputHead implements AutoCloseable {
   Tensor losses(Tensor x, Tensor targets) {
     Tensor losses = parameters.empty(ScalarType.Float, x.size(0));
     for (long at = 0; at < x.size(0); at += lossChunk) {
-      try (PointerScope _ = new PointerScope()) {
+      try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
         long rows = Math.min(lossChunk, x.size(0) - at);
         Tensor n = Types.cast(norm.forward(x.narrow(0, at, rows)).out(), product);
-        Tensor logits = parameters.empty(product, rows, vocabulary);
+        Tensor logits = workspace.take(product, rows, vocabulary);
         projection.forward(n, logits);
         softmax(logits, targets.narrow(0, at, rows), losses.narrow(0, at, rows));
       }
@@ -83,19 +85,19 @@ final class OutputHead implements AutoCloseable {
   Tensor lossesAndGradients(Tensor x, Tensor targets, double weight, Tensor gradient) {
     Tensor losses = parameters.empty(ScalarType.Float, x.size(0));
     for (long at = 0; at < x.size(0); at += lossChunk) {
-      try (PointerScope _ = new PointerScope()) {
+      try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
         long rows = Math.min(lossChunk, x.size(0) - at);
         Tensor input = x.narrow(0, at, rows);
         Tensor target = targets.narrow(0, at, rows);
         Norm.Result normed = norm.forward(input);
         Tensor n = Types.cast(normed.out(), product);
-        Tensor logits = parameters.empty(product, rows, vocabulary);
+        Tensor logits = workspace.take(product, rows, vocabulary);
         projection.forward(n, logits);
         Tensor probabilities = softmax(logits, target, losses.narrow(0, at, rows));
         Tensor column = target.unsqueeze(1);
-        probabilities.scatter_add_(1, column, torch.ones_like(column).to(probabilities.scalar_type()).neg());
+        probabilities.scatter_(1, column, probabilities.gather(1, column).sub_(new Scalar(1)));
         projection.backwardParameters(n, probabilities.mul_(new Scalar(weight)));
-        Tensor gradNormed = parameters.empty(product, rows, hidden);
+        Tensor gradNormed = workspace.take(product, rows, hidden);
         projection.backwardInput(probabilities, gradNormed);
         gradient.narrow(0, at, rows)
             .copy_(norm.backward(Types.cast(gradNormed, ScalarType.Float), input, normed));
@@ -104,11 +106,20 @@ final class OutputHead implements AutoCloseable {
     return losses;
   }
 
+  /// @return softmax(logits) in the products' type: `logits` itself, overwritten, or a buffer
   private Tensor softmax(Tensor logits, Tensor targets, Tensor losses) {
-    Tensor wide = Types.cast(logits, ScalarType.Float);
-    Tensor logProbabilities = torch.log_softmax(wide, 1);
-    losses.copy_(logProbabilities.gather(1, targets.unsqueeze(1)).squeeze(1).neg());
-    return Types.cast(logProbabilities.exp_(), product);
+    Tensor wide = logits;
+    if (product != ScalarType.Float) {
+      wide = workspace.take(ScalarType.Float, logits.size(0), vocabulary);
+      wide.copy_(logits);
+    }
+    Tensor target = wide.gather(1, targets.unsqueeze(1)).squeeze(1);
+    Tensor largest = wide.amax(new long[] {1}, false);
+    torch.softmax_out(wide, wide, 1);
+    // p_max = exp(max - lse) is at least 1 / V, so its logarithm gives lse to float32 rounding.
+    Tensor lse = largest.sub(wide.amax(new long[] {1}, false).log_());
+    torch.sub_out(losses, lse, target);
+    return wide == logits ? logits : logits.copy_(wide);
   }
 
   void prepare() {

@@ -11,8 +11,8 @@ record Shape(long batch, long tokens, List<Chunk> chunks) {
     return new Shape(batch, tokens, Chunk.split(batch, tokens, chunk));
   }
 
-  /// Uninitialised [B, N, H, D].
-  Tensor headed(Parameters parameters, ScalarType type, int heads, int hidden) {
-    return parameters.empty(type, batch, tokens, heads, hidden / heads);
+  /// An uninitialised buffer [B, N, H, D].
+  Tensor headed(Workspace workspace, ScalarType type, int heads, int hidden) {
+    return workspace.take(type, batch, tokens, heads, hidden / heads);
   }
 }

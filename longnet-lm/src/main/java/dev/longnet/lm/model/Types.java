@@ -19,6 +19,15 @@ final class Types {
     };
   }
 
+  static int bytes(ScalarType type) {
+    return switch (type) {
+      case Float -> 4;
+      case BFloat16 -> 2;
+      case Byte -> 1;
+      default -> throw new AssertionError(type);
+    };
+  }
+
   static boolean is(Tensor x, ScalarType type) {
     return x.scalar_type().intern() == type;
   }

@@ -1,0 +1,133 @@
+package dev.longnet.lm.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.longnet.attention.Branch;
+import dev.longnet.lm.config.AttentionConfig;
+import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.config.PositionEncoding;
+import dev.longnet.lm.torch.Torch;
+import java.util.List;
+import org.assertj.core.data.Offset;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class PositionsTest {
+  private static final int HEAD_SIZE = 16;
+
+  @BeforeAll
+  static void load() {
+    Torch.load();
+  }
+
+  private static ModelConfig config(PositionEncoding positions, int base, boolean causal, AttentionConfig attention) {
+    return new ModelConfig(10, 1, HEAD_SIZE, 1, 8, positions, base, true, causal, attention);
+  }
+
+  private static AttentionConfig segments(long... lengths) {
+    return new AttentionConfig.Dilated(
+        java.util.Arrays.stream(lengths).mapToObj(w -> new Branch(w, 1)).toList(), false);
+  }
+
+  /// The score of ones at positions p and k, by the formula in float64.
+  private static double score(PositionEncoding positions, double base, long difference) {
+    double sum = 0;
+    for (int i = 0; i < HEAD_SIZE / 2; i++) {
+      double theta = Math.pow(10000, -2.0 * i / HEAD_SIZE);
+      double zeta = (2 * i + 0.4 * HEAD_SIZE) / (1.4 * HEAD_SIZE);
+      double decay = positions == PositionEncoding.XPOS ? Math.pow(zeta, difference / base) : 1;
+      sum += 2 * Math.cos(difference * theta) * decay;
+    }
+    return sum;
+  }
+
+  private static double score(Positions positions, long query, long key) {
+    try (PointerScope _ = new PointerScope()) {
+      Tensor q = torch.ones(1, 1, 1, HEAD_SIZE);
+      Tensor k = torch.ones(1, 1, 1, HEAD_SIZE);
+      positions.rotateQueries(q, query);
+      positions.rotateKeys(k, key);
+      return q.mul(k).sum().item_double();
+    }
+  }
+
+  /// Scores depend on the difference alone, at the start of a stream and a billion tokens later.
+  @ParameterizedTest
+  @CsvSource({"XPOS,0", "XPOS,1048576", "XPOS,1099511627776", "ROPE,0", "ROPE,1099511627776"})
+  void scoresAreTheFormulas(PositionEncoding encoding, long start) {
+    ModelConfig config = config(encoding, 512, true, segments(2048, 4096, 32768));
+    try (Positions positions = new Positions(config, Long.MAX_VALUE, "cpu")) {
+      for (long query : new long[] {0, 1, 2047, 4096, 16384, 32767}) {
+        for (long back : new long[] {0, 1, 100, 2000, 30000}) {
+          if (back <= query) {
+            assertThat(score(positions, start + query, start + query - back))
+                .as("%d - %d", query, back)
+                .isCloseTo(score(encoding, 512, back), Offset.offset(2e-5));
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void anglesAreExactFarOut() {
+    ModelConfig config = config(PositionEncoding.ROPE, 512, true, new AttentionConfig.Dense());
+    try (Positions positions = new Positions(config, Long.MAX_VALUE, "cpu")) {
+      long far = 1_000_000_007L;
+      assertThat(score(positions, far, far - 12345))
+          .isCloseTo(score(PositionEncoding.ROPE, 512, 12345), Offset.offset(2e-5));
+    }
+  }
+
+  @Test
+  void theRotationsTransposeIsItsBackwardPass() {
+    ModelConfig config = config(PositionEncoding.XPOS, 512, true, segments(64));
+    try (PointerScope _ = new PointerScope(); Positions positions = new Positions(config, 64, "cpu")) {
+      Tensor x = torch.randn(2, 9, 3, HEAD_SIZE);
+      Tensor g = torch.randn(2, 9, 3, HEAD_SIZE);
+      Tensor rotated = x.clone();
+      positions.rotateKeys(rotated, 5);
+      Tensor back = g.clone();
+      positions.rotateKeysBackward(back, 5);
+      assertThat(rotated.mul(g).sum().item_double()).isCloseTo(x.mul(back).sum().item_double(), Offset.offset(1e-3));
+    }
+  }
+
+  /// At the largest span that is not refused every factor is finite, and the base the refusal names is enough.
+  @Test
+  void refusesWhatWouldOverflowAndNamesTheRemedy() {
+    AttentionConfig dense = new AttentionConfig.Dense();
+    assertThatThrownBy(() -> new Positions(config(PositionEncoding.XPOS, 512, true, dense), 1 << 20, "cpu"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "xpos_scale_base=512 overflows float32 at 1048576 positions: use xpos_scale_base=10263 or larger, or positions=rope");
+    new Positions(config(PositionEncoding.ROPE, 512, true, dense), 1 << 20, "cpu").close();
+    new Positions(config(PositionEncoding.XPOS, 512, true, segments(32768)), 1L << 40, "cpu").close();
+    ModelConfig remedied = config(PositionEncoding.XPOS, 10263, true, dense);
+    try (Positions positions = new Positions(remedied, 1 << 20, "cpu")) {
+      for (long p : new long[] {0, 1 << 19, (1 << 20) - 1}) {
+        assertThat(score(positions, p, p)).isCloseTo(HEAD_SIZE, Offset.offset(1e-4));
+      }
+    }
+    // In an encoder scores grow with the distance: half the span is too much already.
+    assertThatThrownBy(() -> new Positions(config(PositionEncoding.XPOS, 512, false, dense), 40_000, "cpu"))
+        .hasMessageContaining("use xpos_scale_base=783 or larger");
+  }
+
+  @Test
+  void segmentsThatDoNotNestHaveNoPeriod() {
+    assertThat(Positions.period(segments(16, 64))).hasValue(64);
+    assertThat(Positions.period(segments(16, 40))).isEmpty();
+    assertThat(Positions.period(new AttentionConfig.Sparse(64, 4))).isEmpty();
+    assertThat(List.of(Chunk.split(3, 10, 25), Chunk.split(1, 10, 4)))
+        .containsExactly(
+            List.of(new Chunk(0, 2, 10, 0), new Chunk(20, 1, 10, 0)),
+            List.of(new Chunk(0, 1, 3, 0), new Chunk(3, 1, 3, 3), new Chunk(6, 1, 4, 6)));
+  }
+}
