@@ -148,6 +148,7 @@ final class TrainCommand implements Callable<Integer> {
                     config.schedule().warmupSteps()));
       }
     }
+    new RunFinish(config, path, shards, text).write();
     return 0;
   }
 
