@@ -65,6 +65,12 @@ public record ModelConfig(
     return hidden / heads;
   }
 
+  /// The same model with another attention.
+  public ModelConfig withAttention(AttentionConfig other) {
+    return new ModelConfig(
+        vocabulary, layers, hidden, heads, feedForward, positions, xposScaleBase, tiedOutput, causal, other);
+  }
+
   private static void positive(String name, int value) {
     if (value < 1) {
       throw new IllegalArgumentException(name + " must be positive: " + name + "=" + value);

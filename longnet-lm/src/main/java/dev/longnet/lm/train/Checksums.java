@@ -14,13 +14,13 @@ import java.util.zip.CRC32C;
 
 /// `checksums.json` of a directory: length and CRC-32C of each other file, so that a cut or damaged one is refused
 /// before it is used.
-final class Checksums {
+public final class Checksums {
   private static final String FILE = "checksums.json";
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private Checksums() {}
 
-  static void write(Path directory) throws IOException {
+  public static void write(Path directory) throws IOException {
     ObjectNode tree = JSON.createObjectNode();
     List<Path> files;
     try (Stream<Path> all = Files.list(directory)) {
@@ -33,7 +33,7 @@ final class Checksums {
   }
 
   /// Does nothing where the directory has no checksums: a model put together by hand or by another program.
-  static void verify(Path directory) throws IOException {
+  public static void verify(Path directory) throws IOException {
     Path file = directory.resolve(FILE);
     if (!Files.exists(file)) {
       return;
