@@ -87,6 +87,11 @@ public final class Encoder implements AutoCloseable {
     return config;
   }
 
+  /// Where its tensors live.
+  public String device() {
+    return options.device();
+  }
+
   /// float32. Contents may be written, then [#prepare()].
   public SequencedMap<String, Tensor> parameters() {
     return parameters.values();
