@@ -28,6 +28,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
     subcommands = {
       TrainCommand.class,
       DoctorCommand.class,
+      ImportCommand.class,
+      ExportCommand.class,
+      EncodeCommand.class,
       ReportCommand.class,
       EvalCommand.class,
       GenerateCommand.class,

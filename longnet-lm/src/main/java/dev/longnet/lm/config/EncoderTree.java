@@ -58,7 +58,7 @@ public final class EncoderTree {
     }
     if (s.has("segment_lengths_by_tokens")) {
       NavigableMap<Long, List<Long>> table = new TreeMap<>();
-      for (Section entry : s.sections("segment_lengths_by_tokens")) {
+      for (Section entry : s.sections("segment_lengths_by_tokens", "up_to")) {
         table.put(entry.wholeNumber("up_to", 1, 1), entry.wholeNumbers("segment_lengths", List.of(), 1));
         entry.done();
       }

@@ -1,41 +1,34 @@
 package dev.longnet.lm.inference;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.config.EncoderConfig;
+import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.io.SafetensorsFile;
-import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.model.ModelOptions;
-import dev.longnet.lm.torch.JavaAttentionOperator;
 import dev.longnet.lm.torch.TensorMemory;
-import dev.longnet.lm.torch.TorchAttentionOperator;
+import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.train.Checkpoint;
 import dev.longnet.lm.weights.EncoderCheckpoint;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Map;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
-/// An imported encoder, ready to be used; the caller closes it.
+/// Encoders from disk, ready to be used; the caller closes them.
 public final class LoadedEncoder {
   private LoadedEncoder() {}
 
   /// @param config the checkpoint's, or it with other segments
-  public static Encoder open(EncoderCheckpoint checkpoint, EncoderConfig config, ModelOptions options)
+  public static Encoder open(EncoderCheckpoint checkpoint, EncoderConfig config, RuntimeConfig runtime)
       throws IOException {
-    Encoder encoder = random(config, options, 0);
-    try (SafetensorsFile file = SafetensorsFile.open(checkpoint.weights());
-        PointerScope _ = new PointerScope()) {
-      for (Map.Entry<String, Tensor> e : encoder.parameters().entrySet()) {
-        Tensor stored = TensorMemory.view(file.tensor(e.getKey()));
-        if (stored.numel() != e.getValue().numel()) {
-          throw new IllegalArgumentException(
-              "%s: tensor %s must have %d elements: %d"
-                  .formatted(checkpoint.weights(), e.getKey(), e.getValue().numel(), stored.numel()));
-        }
-        e.getValue().copy_(stored.reshape(e.getValue().sizes()));
-      }
+    Encoder encoder = random(config, runtime, 0);
+    try {
+      fill(checkpoint.weights(), encoder.parameters());
       encoder.prepare();
       return encoder;
     } catch (IOException | RuntimeException | Error e) {
@@ -45,19 +38,53 @@ public final class LoadedEncoder {
   }
 
   /// With random weights.
-  public static Encoder random(EncoderConfig config, ModelOptions options, long seed) {
-    boolean cpu = options.device().equals("cpu");
+  public static Encoder random(EncoderConfig config, RuntimeConfig runtime, long seed) {
+    Torch.setThreads(runtime.threads());
     return Encoder.create(
         config,
-        options,
-        attention -> {
-          AttentionPattern pattern = attention.pattern(false);
-          AttentionOperator operator =
-              cpu
-                  ? new JavaAttentionOperator(DilatedAttention.of(pattern), GradientMode.EXACT)
-                  : new TorchAttentionOperator(pattern, GradientMode.EXACT);
-          return operator;
-        },
+        options(runtime),
+        attention -> AttentionOperators.of(attention.pattern(false), GradientMode.EXACT, runtime),
         seed);
+  }
+
+  /// An encoder of tokens.
+  public static Decoder open(Checkpoint checkpoint, RuntimeConfig runtime) throws IOException {
+    Torch.setThreads(runtime.threads());
+    ModelConfig config = checkpoint.model();
+    Decoder model =
+        Decoder.create(
+            config,
+            options(runtime),
+            AttentionOperators.of(config.attention().pattern(config.causal()), GradientMode.EXACT, runtime),
+            0);
+    try {
+      fill(checkpoint.weights(), model.parameters());
+      model.prepare();
+      return model;
+    } catch (IOException | RuntimeException | Error e) {
+      model.close();
+      throw e;
+    }
+  }
+
+  private static ModelOptions options(RuntimeConfig runtime) {
+    return new ModelOptions(
+        runtime.device(), runtime.precision(), false, ModelOptions.TOKEN_CHUNK, ModelOptions.LOSS_CHUNK);
+  }
+
+  /// A patch kernel [C, c, p, p] fills the matrix [C, c p p] it is.
+  private static void fill(Path weights, Map<String, Tensor> parameters) throws IOException {
+    try (SafetensorsFile file = SafetensorsFile.open(weights);
+        PointerScope _ = new PointerScope()) {
+      for (Map.Entry<String, Tensor> e : parameters.entrySet()) {
+        Tensor stored = TensorMemory.view(file.tensor(e.getKey()));
+        if (stored.numel() != e.getValue().numel()) {
+          throw new IllegalArgumentException(
+              "%s: tensor %s must have %d elements: %d"
+                  .formatted(weights, e.getKey(), e.getValue().numel(), stored.numel()));
+        }
+        e.getValue().copy_(stored.reshape(e.getValue().sizes()));
+      }
+    }
   }
 }

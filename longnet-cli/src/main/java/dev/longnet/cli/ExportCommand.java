@@ -1,0 +1,81 @@
+package dev.longnet.cli;
+
+import dev.longnet.lm.io.DType;
+import dev.longnet.lm.weights.WeightsExport;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `longnet export`: a run's weights for other frameworks.
+@Command(
+    name = "export",
+    description = "Writes a model's weights for other frameworks.",
+    mixinStandardHelpOptions = true,
+    footer = {
+      "",
+      "torchscale: its state dict under model. with its keyword arguments as metadata; safetensors: the parameters alone.",
+      "",
+      "Examples:",
+      "  longnet export runs/quickstart --to torchscale --out model.safetensors",
+      "  longnet export runs/big --to safetensors --dtype bf16 --shard-size 5GB --out big-hf"
+    })
+final class ExportCommand implements Callable<Integer> {
+  /// Types a floating tensor can have in a file.
+  enum Type {
+    F32,
+    F16,
+    BF16
+  }
+
+  @Spec CommandSpec spec;
+
+  @Parameters(paramLabel = "RUN", description = "A run or a checkpoint.")
+  Path run;
+
+  @Option(names = "--to", paramLabel = "FORMAT", required = true, description = "torchscale or safetensors.")
+  WeightsExport.Target target;
+
+  @Option(
+      names = "--out",
+      paramLabel = "PATH",
+      required = true,
+      description = "A file *.safetensors; with --shard-size a directory. Must not exist.")
+  Path out;
+
+  @Option(names = "--dtype", paramLabel = "TYPE", description = "f32, f16 or bf16 (default: as the run has them).")
+  Type type;
+
+  @Option(
+      names = "--shard-size",
+      paramLabel = "SIZE",
+      converter = Bytes.class,
+      description = "Largest file, as 5GB: writes model-00001-of-0000N.safetensors and an index.")
+  Long shardSize;
+
+  @Override
+  public Integer call() throws IOException {
+    if (shardSize != null && shardSize < 1) {
+      throw new IllegalArgumentException("--shard-size must be positive: --shard-size=" + shardSize);
+    }
+    if (shardSize == null && !out.toString().endsWith(".safetensors")) {
+      throw new IllegalArgumentException("--out must end with .safetensors where there is no --shard-size: --out=" + out);
+    }
+    int tensors =
+        WeightsExport.run(
+            run,
+            out,
+            new WeightsExport.Options(
+                target,
+                Optional.ofNullable(type).map(t -> DType.valueOf(t.name())),
+                shardSize == null ? OptionalLong.empty() : OptionalLong.of(shardSize)));
+    spec.commandLine().getOut().printf("%s: %d tensors%n", out, tensors);
+    return 0;
+  }
+}
