@@ -75,7 +75,7 @@ public final class Npy {
     String header = new String(bytes(channel, from, (int) length), StandardCharsets.UTF_8);
     Matcher match = HEADER.matcher(header);
     if (!match.matches()) {
-      String shown = header.strip();
+      String shown = header.strip().replaceAll("\\p{Cntrl}", "?");
       throw new IllegalArgumentException(
           "header is not {'descr': TYPE, 'fortran_order': BOOL, 'shape': TUPLE}: "
               + (shown.length() > 80 ? shown.substring(0, 80) + "…" : shown));
@@ -85,7 +85,8 @@ public final class Npy {
       throw new IllegalArgumentException(
           "descr must be one of " + TYPES.keySet().stream().sorted().toList() + ": descr=" + match.group(1));
     }
-    long[] shape = shape(match.group(3));
+    String tuple = match.group(3).strip().replaceAll("\\s+", " ");
+    long[] shape = shape(tuple);
     if (match.group(2).equals("True") && java.util.stream.LongStream.of(shape).filter(s -> s != 1).count() > 1) {
       throw new IllegalArgumentException("fortran_order must be False: save numpy.ascontiguousarray(x)");
     }
@@ -96,12 +97,12 @@ public final class Npy {
         expected = Math.multiplyExact(expected, s);
       }
     } catch (ArithmeticException e) {
-      throw new IllegalArgumentException("shape overflows: (" + match.group(3) + ")", e);
+      throw new IllegalArgumentException("shape overflows: (" + tuple + ")", e);
     }
     long data = from + length;
     if (size - data != expected) {
       throw new IllegalArgumentException(
-          "shape (%s) of %s takes %d bytes, the file holds %d".formatted(match.group(3), type, expected, size - data));
+          "shape (%s) of %s takes %d bytes, the file holds %d".formatted(tuple, type, expected, size - data));
     }
     MemorySegment segment =
         expected == 0 ? MemorySegment.NULL : channel.map(MapMode.READ_ONLY, data, expected, arena);
