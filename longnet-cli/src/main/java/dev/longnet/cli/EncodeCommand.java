@@ -8,10 +8,10 @@ import dev.longnet.lm.inference.Encoding;
 import dev.longnet.lm.inference.Encoding.Output;
 import dev.longnet.lm.inference.Encoding.Pooling;
 import dev.longnet.lm.inference.LoadedEncoder;
+import dev.longnet.lm.inference.LoadedModel;
 import dev.longnet.lm.io.Npy;
 import dev.longnet.lm.io.SafetensorsWriter;
 import dev.longnet.lm.io.TensorEntry;
-import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.train.Checkpoint;
@@ -143,8 +143,8 @@ final class EncodeCommand implements Callable<Integer> {
     if (pooling == Pooling.CLASS) {
       throw new IllegalArgumentException("--pool=class needs an encoder with a class token (cls_token)");
     }
-    try (Decoder model = LoadedEncoder.open(checkpoint, runtime)) {
-      return Encoding.run(model, input, wanted(false), progress(input.batch() * checkpoint.model().layers()));
+    try (LoadedModel model = LoadedModel.open(checkpoint, runtime)) {
+      return Encoding.run(model.decoder(), input, wanted(false), progress(input.batch() * checkpoint.model().layers()));
     }
   }
 

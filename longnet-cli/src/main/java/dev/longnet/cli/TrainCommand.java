@@ -10,6 +10,7 @@ import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.io.EnvironmentException;
 import dev.longnet.lm.train.AvailableMemory;
 import dev.longnet.lm.train.Checkpoint;
+import dev.longnet.lm.train.InitialWeights;
 import dev.longnet.lm.train.MatrixRate;
 import dev.longnet.lm.train.ProgressLine;
 import dev.longnet.lm.train.RunDirectory;
@@ -47,7 +48,8 @@ import picocli.CommandLine.Spec;
       "  longnet train --corpus ~/src/myproject --out runs/mine",
       "  longnet train --recipe base-125m --dry-run",
       "  longnet train --set model.layers=6 --set optimizer.learning_rate=1e-3 --max-minutes 10",
-      "  longnet train --resume --out runs/mine"
+      "  longnet train --resume --out runs/mine",
+      "  longnet train --init runs/dense --set model.attention='{type: dilated, segment_lengths: [256, 1024], dilations: [1, 4]}'"
     })
 final class TrainCommand implements Callable<Integer> {
   private static final String QUICKSTART = "quickstart";
@@ -80,6 +82,12 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--resume", description = "Go on with the run in --out, or with the recipe's latest run.")
   boolean resume;
 
+  @Option(
+      names = "--init",
+      paramLabel = "RUN",
+      description = "Start from the weights and the shape of this run or checkpoint, with the recipe's attention.")
+  Path init;
+
   @Option(names = "--max-steps", paramLabel = "N", description = "Stop after step N; the schedule stays the recipe's.")
   Long maxSteps;
 
@@ -94,6 +102,12 @@ final class TrainCommand implements Callable<Integer> {
     PrintWriter text = spec.commandLine().getOut();
     Path path = resume ? existing() : null;
     RunConfig config = config(path);
+    if (init != null) {
+      if (resume) {
+        throw new IllegalArgumentException("--init starts a new run, --resume goes on with one: give one of them");
+      }
+      config = InitialWeights.apply(config, Checkpoint.resolve(init), overrides);
+    }
     if (path == null) {
       path = out != null ? out : RunDirectory.next(RUNS, config.name());
     }
@@ -125,7 +139,7 @@ final class TrainCommand implements Callable<Integer> {
         Checkpoint.list(path).isEmpty() ? Optional.empty() : Optional.of(Checkpoint.resolve(path));
     ProgressLine progress = new ProgressLine(text, terminal, config.training().lastStep());
     try (TrainingRun run =
-        TrainingRun.open(config, directory, from, shards, display(progress), rate)) {
+        TrainingRun.open(config, directory, from, initial(), shards, display(progress), rate)) {
       RunEnvironment.write(path, run.model().attention().describe(), rate, Version.text());
       progress.note("run          " + path + (from.isEmpty() ? "" : ", resumed after step " + run.state().step()));
       Trainer.End end;
@@ -150,6 +164,10 @@ final class TrainCommand implements Callable<Integer> {
     }
     new RunFinish(config, path, shards, text).write();
     return 0;
+  }
+
+  private Optional<Checkpoint> initial() throws IOException {
+    return init == null ? Optional.empty() : Optional.of(Checkpoint.resolve(init));
   }
 
   private Path existing() {

@@ -53,6 +53,12 @@ public record RunConfig(
         name, about, corpus, model, training, optimizer, schedule, runtime, checkpoint, evaluation, sample);
   }
 
+  /// The same run of another model.
+  public RunConfig withModel(ModelConfig other) {
+    return new RunConfig(
+        name, about, corpus, other, training, optimizer, schedule, runtime, checkpoint, evaluation, sample);
+  }
+
   /// The whole configuration, defaults included, as a recipe.
   public String toYaml() {
     return Recipes.toYaml(RunConfigTree.write(this));

@@ -3,15 +3,12 @@ package dev.longnet.lm.inference;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.config.EncoderConfig;
-import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.io.SafetensorsFile;
-import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
-import dev.longnet.lm.train.Checkpoint;
 import dev.longnet.lm.weights.EncoderCheckpoint;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -45,26 +42,6 @@ public final class LoadedEncoder {
         options(runtime),
         attention -> AttentionOperators.of(attention.pattern(false), GradientMode.EXACT, runtime),
         seed);
-  }
-
-  /// An encoder of tokens.
-  public static Decoder open(Checkpoint checkpoint, RuntimeConfig runtime) throws IOException {
-    Torch.setThreads(runtime.threads());
-    ModelConfig config = checkpoint.model();
-    Decoder model =
-        Decoder.create(
-            config,
-            options(runtime),
-            AttentionOperators.of(config.attention().pattern(config.causal()), GradientMode.EXACT, runtime),
-            0);
-    try {
-      fill(checkpoint.weights(), model.parameters());
-      model.prepare();
-      return model;
-    } catch (IOException | RuntimeException | Error e) {
-      model.close();
-      throw e;
-    }
   }
 
   private static ModelOptions options(RuntimeConfig runtime) {

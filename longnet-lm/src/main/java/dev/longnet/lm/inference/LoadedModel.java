@@ -60,8 +60,8 @@ public final class LoadedModel implements AutoCloseable {
 
   private static LoadedModel open(
       Checkpoint checkpoint, ModelConfig config, RuntimeConfig runtime, AttentionPattern pattern) throws IOException {
-    Tokenizer tokenizer = Tokenizers.of(checkpoint.tokenizer());
-    if (tokenizer.vocabularySize() > config.vocabulary()) {
+    Tokenizer tokenizer = checkpoint.hasTokenizer() ? Tokenizers.of(checkpoint.tokenizer()) : null;
+    if (tokenizer != null && tokenizer.vocabularySize() > config.vocabulary()) {
       throw new IllegalArgumentException(
           "the model's vocabulary must hold the %d tokens of tokenizer %s: vocabulary=%d"
               .formatted(tokenizer.vocabularySize(), tokenizer.name(), config.vocabulary()));
@@ -85,7 +85,12 @@ public final class LoadedModel implements AutoCloseable {
     return checkpoint;
   }
 
+  /// @throws IllegalArgumentException when the weights were imported without a word about their tokenizer
   public Tokenizer tokenizer() {
+    if (tokenizer == null) {
+      throw new IllegalArgumentException(
+          "this model has no tokenizer: import it again with --tokenizer NAME: " + checkpoint.directory());
+    }
     return tokenizer;
   }
 

@@ -28,6 +28,7 @@ public final class Encoder implements AutoCloseable {
   private final ModelOptions options;
   private final Function<AttentionConfig, AttentionOperator> operators;
   private final Parameters parameters;
+  private final Workspace workspace;
   private final List<Layer> layers;
   private final Positions positions;
   private final Map<AttentionConfig, AttentionOperator> cached = new LinkedHashMap<>();
@@ -48,7 +49,11 @@ public final class Encoder implements AutoCloseable {
         parameters.value("norm." + part).fill_(new org.bytedeco.pytorch.Scalar(part.equals("weight") ? 1.0 : 0.0));
       }
     }
-    this.layers = IntStream.range(0, config.layers()).mapToObj(i -> new Layer(parameters, stack, options, i)).toList();
+    this.workspace = new Workspace(parameters);
+    this.layers =
+        IntStream.range(0, config.layers())
+            .mapToObj(i -> new Layer(parameters, workspace, stack, options, i))
+            .toList();
     this.positions = new Positions(stack, 1, options.device());
   }
 
@@ -166,25 +171,28 @@ public final class Encoder implements AutoCloseable {
     List<Chunk> chunks = Chunk.split(1, n, options.tokenChunk());
     ScalarType product = Types.product(options.precision());
     after.accept(0);
-    try (PointerScope _ = new PointerScope()) {
+    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
       long[] headed = {1, n, config.heads(), config.headSize()};
-      Tensor queries = parameters.empty(product, headed);
-      Tensor keys = parameters.empty(product, headed);
-      Tensor values = parameters.empty(product, headed);
-      Tensor expanded = parameters.empty(product, chunks.getFirst().rows() + 1, config.feedForward());
+      Tensor queries = workspace.take(product, headed);
+      Tensor keys = workspace.take(product, headed);
+      Tensor values = workspace.take(product, headed);
+      AttentionOperator.Output attended =
+          new AttentionOperator.Output(
+              workspace.take(product, headed), workspace.take(ScalarType.Float, 1, config.heads(), n));
+      Tensor joined = attended.out().view(n, config.hidden());
       for (int i = 0; i < layers.size(); i++) {
         Layer layer = layers.get(i);
-        try (PointerScope _ = new PointerScope()) {
-          for (Chunk c : chunks) {
+        for (Chunk c : chunks) {
+          try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
             layer.project(c.of(x), positions, c.first(), part(queries, c), part(keys, c), part(values, c));
           }
-          Tensor attended = attention.forward(queries, keys, values).out().view(n, config.hidden());
-          for (Chunk c : chunks) {
-            try (PointerScope _ = new PointerScope()) {
-              Tensor rows = c.of(x);
-              layer.join(rows, c.of(attended), rows);
-              layer.feedForward(rows, expanded.narrow(0, 0, c.rows()), rows);
-            }
+        }
+        attention.forward(queries, keys, values, attended);
+        for (Chunk c : chunks) {
+          try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+            Tensor rows = c.of(x);
+            layer.join(rows, c.of(joined), rows);
+            layer.feedForward(rows, workspace.take(product, c.rows(), config.feedForward()), rows);
           }
         }
         after.accept(i + 1);
@@ -259,6 +267,7 @@ public final class Encoder implements AutoCloseable {
   @Override
   public void close() {
     layers.forEach(Layer::close);
+    workspace.close();
     positions.close();
     parameters.close();
   }

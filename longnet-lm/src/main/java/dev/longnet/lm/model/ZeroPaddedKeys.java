@@ -36,6 +36,17 @@ final class ZeroPaddedKeys implements AttentionOperator {
   @Override
   public Output forward(Tensor q, Tensor k, Tensor v) {
     Output output = inner.forward(q, k, v);
+    correct(q, output);
+    return output;
+  }
+
+  @Override
+  public void forward(Tensor q, Tensor k, Tensor v, Output into) {
+    inner.forward(q, k, v, into);
+    correct(q, into);
+  }
+
+  private void correct(Tensor q, Output output) {
     try (PointerScope _ = new PointerScope()) {
       float[] logs = logs(q.size(1), (int) q.size(2));
       Tensor host = torch.empty(logs.length);
@@ -47,7 +58,6 @@ final class ZeroPaddedKeys implements AttentionOperator {
       output.out().mul_(factor.transpose(1, 2).unsqueeze(3));
       output.lse().copy_(joint);
     }
-    return output;
   }
 
   /// log z [H, N].
@@ -78,6 +88,11 @@ final class ZeroPaddedKeys implements AttentionOperator {
   @Override
   public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
     return inner.backward(q, k, v, output, gradOut);
+  }
+
+  @Override
+  public void backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
+    inner.backward(q, k, v, output, gradOut, into);
   }
 
   @Override

@@ -29,11 +29,14 @@ import java.util.stream.Stream;
 ///
 /// A run keeps its checkpoints under `checkpoints/step-00000123`.
 ///
-/// @param tokenizer name of the tokenizer whose ids the model knows
+/// @param tokenizer name of the tokenizer whose ids the model knows; [#NO_TOKENIZER] where an import did not say
 /// @param trainedLength tokens of a training sequence
 /// @param state where training stood, if the checkpoint can be trained on
 public record Checkpoint(
     Path directory, ModelConfig model, String tokenizer, int trainedLength, Optional<TrainerState> state) {
+  /// Of imported weights whose tokenizer nobody named.
+  public static final String NO_TOKENIZER = "none";
+
   private static final String FORMAT = "longnet-checkpoint";
   private static final int VERSION = 1;
   private static final String CONFIG = "config.json";
@@ -106,6 +109,10 @@ public record Checkpoint(
       state = Optional.of(TrainerState.read(readObject(file), file.toString()));
     }
     return new Checkpoint(directory, model, tokenizer, trainedLength, state);
+  }
+
+  public boolean hasTokenizer() {
+    return !tokenizer.equals(NO_TOKENIZER);
   }
 
   public Path weights() {

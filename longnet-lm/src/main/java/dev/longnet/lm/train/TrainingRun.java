@@ -43,6 +43,7 @@ public final class TrainingRun implements Closeable {
 
   /// @param directory stays the caller's to close, as do the shards
   /// @param from the checkpoint to go on from; empty: a new model
+  /// @param init whose weights a new model starts with, see [InitialWeights]; empty: random ones
   /// @param listener hears the run besides its own logs
   /// @param matrixFlops the machine's matrix-product rate, FLOP/s
   /// @throws IllegalArgumentException when the checkpoint does not fit the configuration or the corpus
@@ -50,6 +51,7 @@ public final class TrainingRun implements Closeable {
       RunConfig config,
       RunDirectory directory,
       Optional<Checkpoint> from,
+      Optional<Checkpoint> init,
       TokenShards shards,
       TrainingListener listener,
       double matrixFlops)
@@ -72,6 +74,8 @@ public final class TrainingRun implements Closeable {
     try {
       if (from.isPresent()) {
         CheckpointTensors.load(from.get(), model);
+      } else if (init.isPresent()) {
+        CheckpointTensors.load(init.get(), model);
       }
       HeldOut heldOut =
           new HeldOut(model, shards.validation(), config.training().window(), config.evaluation().everyTokens());

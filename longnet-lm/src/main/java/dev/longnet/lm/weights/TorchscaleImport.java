@@ -112,7 +112,7 @@ public final class TorchscaleImport {
     new Origin(arguments, dict.prefix(), plan.names()).write(metadata);
     int length = options.trainedLength().orElseGet(() -> longestSegment(config.attention()));
     Checkpoint.writeModelOnly(
-        out, config, options.tokenizer().orElse("none"), length, path -> plan.write(path, metadata));
+        out, config, options.tokenizer().orElse(Checkpoint.NO_TOKENIZER), length, path -> plan.write(path, metadata));
     return plan.result(config.causal() ? "decoder" : "encoder of tokens");
   }
 

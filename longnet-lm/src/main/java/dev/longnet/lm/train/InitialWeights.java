@@ -1,0 +1,43 @@
+package dev.longnet.lm.train;
+
+import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.config.RunConfig;
+import java.util.List;
+
+/// A new run that starts from another model's weights: a dense checkpoint that goes on as LongNet. Shape, positions and
+/// vocabulary are the checkpoint's, attention, training and everything else the recipe's. As no parameter belongs to the
+/// attention, every weight is kept.
+public final class InitialWeights {
+  private InitialWeights() {}
+
+  /// @param recipe what the run's recipe says
+  /// @param overrides the `PATH=VALUE`s given for this run, to be told apart from the recipe's own
+  /// @return the recipe with the checkpoint's model under the recipe's attention
+  /// @throws IllegalArgumentException when the two do not go together
+  public static RunConfig apply(RunConfig recipe, Checkpoint init, List<String> overrides) {
+    for (String override : overrides) {
+      if (override.startsWith("model.") && !override.startsWith("model.attention")
+          || override.startsWith("model=")) {
+        throw new IllegalArgumentException(
+            "--init takes the model from the checkpoint, all but model.attention: --set " + override);
+      }
+    }
+    ModelConfig given = init.model();
+    if (!given.causal()) {
+      throw new IllegalArgumentException("--init needs a decoder: model.causal=false in " + init.directory());
+    }
+    String tokenizer = recipe.corpus().tokenizer();
+    if (!init.tokenizer().equals(tokenizer) && init.hasTokenizer()) {
+      throw new IllegalArgumentException(
+          "--init needs the tokenizer of its checkpoint: give --set corpus.tokenizer=%s: corpus.tokenizer=%s"
+              .formatted(init.tokenizer(), tokenizer));
+    }
+    // A recipe's vocabulary is its tokenizer's, or larger.
+    if (!init.hasTokenizer() && given.vocabulary() < recipe.model().vocabulary()) {
+      throw new IllegalArgumentException(
+          "--init needs a model that holds the %d tokens of corpus.tokenizer=%s: vocabulary=%d in %s"
+              .formatted(recipe.model().vocabulary(), tokenizer, given.vocabulary(), init.directory()));
+    }
+    return recipe.withModel(given.withAttention(recipe.model().attention()));
+  }
+}
