@@ -56,6 +56,8 @@ public final class Main implements Runnable {
 
   public static void main(String[] args) {
     StandardError.takeOver();
+    // Log lines (which kernel, which threads) read like the rest of standard error, without dates and class names.
+    System.setProperty("java.util.logging.SimpleFormatter.format", "longnet: %5$s%6$s%n");
     System.exit(run(commandLine(), args));
   }
 

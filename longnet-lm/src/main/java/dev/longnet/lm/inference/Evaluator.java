@@ -5,6 +5,7 @@ import dev.longnet.lm.data.TokenSplit;
 import dev.longnet.lm.data.TokenStream;
 import dev.longnet.lm.data.Tokenizer;
 import java.lang.foreign.MemorySegment;
+import java.math.BigInteger;
 import java.util.Arrays;
 import java.util.List;
 import java.util.zip.Deflater;
@@ -88,21 +89,23 @@ public final class Evaluator {
     return bytes;
   }
 
-  /// Every document on its own, as a compressor sees it: predicted from its own text alone, the end-of-text
-  /// token before it and the one after it included. Takes every k-th document so that about `mostTokens` are scored.
+  /// Documents, each on its own, as a compressor sees it: predicted from its own text alone, the end-of-text
+  /// token before it and the one after it included. Which ones depends on the split and on `mostTokens` only: documents
+  /// spread over the whole split, until they hold `mostTokens`.
   ///
   /// @param length tokens of a window; what exceeds it continues in the next window without the text before
   public Evaluation.Documents documents(TokenSplit held, long length, long mostTokens) {
-    long every = Math.max(1, Math.ceilDiv(held.size(), Math.max(1, mostTokens)));
     double nats = 0;
     long documents = 0;
     long tokens = 0;
     long bytes = 0;
     long zipped = 0;
-    for (long index = 0; index < held.documents(); index += every) {
+    long stride = spreadingStride(held.documents());
+    for (long n = 0; n < held.documents() && tokens < mostTokens; n++) {
+      long index = n * stride % held.documents();
       TokenDocument document = held.document(index);
       byte[] text = held.text(index);
-      if (text.length == 0) {
+      if (text.length == 0 || documents > 0 && (tokens + document.tokens()) / 2 > mostTokens) {
         continue;
       }
       int count = Math.toIntExact(document.tokens());
@@ -119,6 +122,15 @@ public final class Evaluator {
       zipped += gzipBytes(text);
     }
     return new Evaluation.Documents(documents, tokens, bytes, length, bits(nats) / bytes, 8.0 * zipped / bytes);
+  }
+
+  /// A step that visits every document once and neighbours far apart: near the golden section of their number and coprime to it.
+  private static long spreadingStride(long documents) {
+    long stride = Math.max(1, Math.round(documents * 0.6180339887));
+    while (BigInteger.valueOf(stride).gcd(BigInteger.valueOf(Math.max(1, documents))).longValue() != 1) {
+      stride++;
+    }
+    return stride;
   }
 
   /// Size of `gzip -9` of the bytes: zlib's deflate at level 9 and gzip's 18 bytes of header and trailer.
