@@ -65,7 +65,7 @@ public final class Main implements Runnable {
   static int run(CommandLine line, String... args) {
     try {
       int code = line.execute(args);
-      return code == 0 && line.getOut().checkError()
+      return code == 0 && StandardOutput.lost(line.getOut())
           ? print(line.getErr(), 1, StandardOutput.LOST)
           : code;
     } catch (Error e) {

@@ -11,8 +11,13 @@ final class StandardOutput {
 
   /// @throws EnvironmentException when something printed did not arrive
   static void flush(PrintWriter out) {
-    if (out.checkError()) { // flushes first
+    if (lost(out)) {
       throw new EnvironmentException(LOST);
     }
+  }
+
+  /// Flushes. picocli's writer does not pass on what System.out met with, so that is asked too.
+  static boolean lost(PrintWriter out) {
+    return out.checkError() | System.out.checkError();
   }
 }
