@@ -19,7 +19,8 @@ import picocli.CommandLine.Spec;
     description = "Takes over weights of other frameworks.",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "FRAMEWORK",
-    subcommands = ImportCommand.Torchscale.class)
+    subcommands = ImportCommand.Torchscale.class,
+    footer = {"", "Example:", "  longnet import torchscale model.safetensors --out runs/imported"})
 final class ImportCommand implements Runnable {
   @Spec CommandSpec spec;
 
