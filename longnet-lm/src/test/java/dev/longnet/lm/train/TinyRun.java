@@ -41,6 +41,7 @@ final class TinyRun implements AutoCloseable {
   final Trainer trainer;
   final List<StepMetrics> steps = new ArrayList<>();
   final List<Long> pointers = new ArrayList<>();
+  final List<Long> resident = new ArrayList<>();
   final Path directory;
 
   static TinyRun start(Path directory, String... overrides) throws IOException {
@@ -87,6 +88,7 @@ final class TinyRun implements AutoCloseable {
           public void step(StepMetrics metrics) {
             steps.add(metrics);
             pointers.add(Pointer.totalCount());
+            resident.add(AvailableMemory.resident());
           }
         };
     this.trainer =
