@@ -144,7 +144,7 @@ final class TrainCommand implements Callable<Integer> {
       progress.note("run          " + path + (from.isEmpty() ? "" : ", resumed after step " + run.state().step()));
       Trainer.End end;
       try (StopOnInterrupt interrupt = StopOnInterrupt.install(run, progress)) {
-        end = run.run();
+        end = trained(run, path);
         progress.endLine();
         if (interrupt.requested()) {
           progress.note("stopped after step %d and saved; go on with: longnet train --resume --out %s".formatted(run.state().step(), path));
@@ -168,6 +168,18 @@ final class TrainCommand implements Callable<Integer> {
 
   private Optional<Checkpoint> initial() throws IOException {
     return init == null ? Optional.empty() : Optional.of(Checkpoint.resolve(init));
+  }
+
+  /// Whatever can't be written on the way is the environment's fault, and nothing is half-written: the last checkpoint stands.
+  private static Trainer.End trained(TrainingRun run, Path path) throws IOException {
+    try {
+      return run.run();
+    } catch (IOException e) {
+      throw new EnvironmentException(
+          "step %d could not be recorded (%s): the last checkpoint in %s is whole; make room on its disk, then longnet train --resume --out %s"
+              .formatted(run.state().step(), e.getMessage(), path, path),
+          e);
+    }
   }
 
   private Path existing() {
