@@ -56,8 +56,6 @@ final class TrainCommand implements Callable<Integer> {
   private static final Path RUNS = Path.of("runs");
   /// The exit code shells give a process that Ctrl-C ended.
   private static final int INTERRUPTED = 130;
-  /// Share of the matrix-product rate that training reaches, for the forecast of the time; the progress line knows better.
-  private static final double EFFICIENCY = 0.6;
 
   @Spec CommandSpec spec;
 
@@ -244,11 +242,16 @@ final class TrainCommand implements Callable<Integer> {
     }
     forecast.requireDisk(Files.getFileStore(existing).getUsableSpace(), config.checkpoint().keep());
     double rate = MatrixRate.measure(config.runtime().precision());
-    String time = ProgressLine.duration(forecast.seconds(rate, EFFICIENCY));
+    double seconds =
+        forecast.seconds(
+            rate,
+            Forecast.efficiency(config.model(), config.runtime()),
+            config.training().lastStep(),
+            config.training().steps());
     text.printf(
         Locale.ROOT,
         "time         about %s for %,d steps of %,d tokens (matrix products run at %s here)%n",
-        cpu ? time : "?",
+        cpu ? ProgressLine.duration(seconds) : "?",
         config.training().lastStep(),
         config.training().batchTokens(),
         Forecast.si(rate) + "FLOP/s" + (config.runtime().precision() == RuntimeConfig.Precision.BF16 ? " in bf16" : ""));

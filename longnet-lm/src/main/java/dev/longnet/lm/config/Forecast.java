@@ -71,10 +71,18 @@ public record Forecast(
     return weightBytes + gradientBytes + optimizerBytes + activationBytes + logitBytes + PROGRAM_BYTES;
   }
 
-  /// @param matrixFlops measured rate of a matrix product, FLOP/s
+  /// @param matrixFlops measured rate of a large matrix product, FLOP/s
   /// @param efficiency share of it that training reaches
-  public double seconds(double matrixFlops, double efficiency) {
-    return totalTokens * flopsPerToken / (matrixFlops * efficiency);
+  /// @param steps of the run that will be done, of `ofSteps`
+  public double seconds(double matrixFlops, double efficiency, long steps, long ofSteps) {
+    return totalTokens * steps / ofSteps * flopsPerToken / (matrixFlops * efficiency);
+  }
+
+  /// What share of the matrix-product rate training reaches, roughly, as measured on 2 cores (docs/log.md): small matrices
+  /// leave more time to everything else, and so do faster ones.
+  public static double efficiency(ModelConfig model, RuntimeConfig runtime) {
+    boolean half = runtime.precision() == RuntimeConfig.Precision.BF16;
+    return model.hidden() < 512 ? half ? 0.3 : 0.5 : half ? 0.6 : 0.8;
   }
 
   /// A few lines for a person, before training starts.

@@ -37,7 +37,11 @@ final class RunLog implements TrainingListener, Closeable {
 
   @Override
   public void validation(long step, double loss) throws IOException {
-    metrics.write(MetricsLog.line("validation", step).put("loss", loss));
+    if (Double.isFinite(loss)) {
+      metrics.write(MetricsLog.line("validation", step).put("loss", loss));
+    } else {
+      metrics.write(MetricsLog.line("validation", step).putNull("loss"));
+    }
     tensorBoard.scalars(step, Map.of("validation/loss", loss));
   }
 

@@ -3,6 +3,7 @@ package dev.longnet.lm.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.io.EnvironmentException;
@@ -19,7 +20,9 @@ class ForecastTest {
     assertThat(forecast.weightBytes()).isEqualTo(4 * forecast.parameters());
     assertThat(forecast.optimizerBytes()).isEqualTo(8 * forecast.parameters());
     assertThat(forecast.totalTokens()).isEqualTo(300_000.0 * 524_288);
-    assertThat(forecast.seconds(2e11, 0.5)).isEqualTo(forecast.totalTokens() * forecast.flopsPerToken() / 1e11);
+    double whole = forecast.totalTokens() * forecast.flopsPerToken() / 1e11;
+    assertThat(forecast.seconds(2e11, 0.5, 300_000, 300_000)).isEqualTo(whole);
+    assertThat(forecast.seconds(2e11, 0.5, 3_000, 300_000)).isCloseTo(whole / 100, within(1e-9 * whole));
   }
 
   @Test
