@@ -84,7 +84,8 @@ class TorchscaleImportTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"decoder_heads_not_multiple", "decoder_tied_ragged"})
+  @ValueSource(
+      strings = {"decoder_heads_not_multiple", "decoder_no_xpos", "decoder_tied_ragged", "decoder_xpos_subln_1"})
   void importedModelsGiveTorchscalesLossAndGradientsWithDetachedWeights(String name) throws IOException {
     Path run = directory.resolve("run");
     TorchscaleImport.run(GoldenFiles.path(name), run, GoldenFiles.PLAIN);
