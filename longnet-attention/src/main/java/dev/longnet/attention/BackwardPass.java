@@ -95,9 +95,7 @@ final class BackwardPass {
         try (Arena arena = Arena.ofConfined()) {
           HeadRows own = HeadRows.contiguous(arena.allocate(queries.count() * 4 * headSize, 64), headSize, queries);
           RowScalars norms = RowScalars.contiguous(arena.allocate(queries.count() * 4, 64), queries.count());
-          for (long i = 0; i < queries.count(); i++) {
-            norms.set(i, Float.NEGATIVE_INFINITY);
-          }
+          norms.fill(Double.NEGATIVE_INFINITY);
           kernel.fold(block.rows(q, queries), block.rows(k, keys), block.rows(v, keys), pattern.causal(), own, norms);
           kernel.delta(block.rows(gradOut, queries), own, block.scalars(delta, queries));
         }

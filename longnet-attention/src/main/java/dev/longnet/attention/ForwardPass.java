@@ -1,6 +1,7 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /// One forward call: cut into blocks of query positions of one head, each of which one thread carries through all branches. A
@@ -42,16 +43,17 @@ final class ForwardPass {
 
   private void block(Blocks.Block block) {
     Rows all = block.rows();
-    try (RowBuffer accumulator = RowBuffer.accumulatorOf(out, block)) {
-      RowScalars norms = block.scalars(lse, all);
-      for (long i = 0; i < all.count(); i++) {
-        norms.set(i, Float.NEGATIVE_INFINITY);
-      }
+    try (Arena arena = Arena.ofConfined(); RowBuffer accumulator = RowBuffer.accumulatorOf(out, block)) {
+      RowScalars norms = RowScalars.contiguousDoubles(arena.allocate(all.count() * 8, 64), all.count());
+      norms.fill(Double.NEGATIVE_INFINITY);
       for (int branch = 0; branch < pattern.branches(); branch++) {
-        branch(branch, block, accumulator);
+        branch(branch, block, accumulator, norms);
       }
+      RowScalars rounded = block.scalars(lse, all);
       for (long i = 0; i < all.count(); i++) {
-        if (norms.get(i) == Float.NEGATIVE_INFINITY) {
+        double norm = norms.get(i);
+        rounded.set(i, norm);
+        if (norm == Double.NEGATIVE_INFINITY) {
           accumulator.clear(all.slice(i, i + 1));
         }
       }
@@ -59,7 +61,7 @@ final class ForwardPass {
     }
   }
 
-  private void branch(int branch, Blocks.Block block, RowBuffer accumulator) {
+  private void branch(int branch, Blocks.Block block, RowBuffer accumulator, RowScalars norms) {
     long end = pattern.endSegment(branch, block.to(), q.tokens());
     for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
       Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
@@ -72,8 +74,10 @@ final class ForwardPass {
         keys = keys.slice(0, keys.countUpTo(queries.last()));
       }
       if (!keys.isEmpty()) {
+        RowScalars own = new RowScalars(
+            norms.data(), true, queries.first() - block.from(), queries.stride(), queries.count());
         kernel.fold(block.rows(q, queries), block.rows(k, keys), block.rows(v, keys), pattern.causal(),
-            accumulator.rows(queries), block.scalars(lse, queries));
+            accumulator.rows(queries), own);
       }
     }
   }

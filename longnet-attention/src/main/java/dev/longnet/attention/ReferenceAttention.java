@@ -1,5 +1,8 @@
 package dev.longnet.attention;
 
+import java.util.Arrays;
+import java.util.stream.IntStream;
+
 /// The oracle: attention in float64 by its literal definition, O(N²) for every branch and head, sharing no geometry and no
 /// arithmetic with the operator. For tests and for judging other implementations; use [DilatedAttention] to compute.
 public final class ReferenceAttention {
@@ -22,7 +25,7 @@ public final class ReferenceAttention {
     boolean attends(int branch, int head, int heads, long query, long key);
   }
 
-  /// design: l = p mod w, kept iff l mod r = s_ij.
+  /// Position p, with l = p mod w, is kept iff l mod r = s_ij.
   public static ReferenceAttention of(DilatedAttentionSpec spec) {
     return new ReferenceAttention(new Membership() {
       @Override
@@ -134,42 +137,37 @@ public final class ReferenceAttention {
       return ((b * tokens + p) * heads + h) * size;
     }
 
-    double score(int b, int h, int p, int key) {
-      return dot(q, row(b, p, h), k, row(b, key, h)) / Math.sqrt(size);
+    /// The keys a query attends to in one branch, and their scores.
+    record Seen(int[] keys, double[] scores) {
+      /// log sum exp of the scores.
+      double norm() {
+        double max = Arrays.stream(scores).max().orElse(Double.NEGATIVE_INFINITY);
+        if (max == Double.NEGATIVE_INFINITY) {
+          return max;
+        }
+        double sum = 0;
+        for (double score : scores) {
+          sum += Math.exp(score - max);
+        }
+        return max + Math.log(sum);
+      }
     }
 
-    /// lse of the query over the keys of branches [from, to).
-    double norm(int b, int h, int p, int from, int to) {
-      double max = Double.NEGATIVE_INFINITY;
-      for (int i = from; i < to; i++) {
-        for (int key = 0; key < tokens; key++) {
-          if (membership.attends(i, h, heads, p, key)) {
-            max = Math.max(max, score(b, h, p, key));
-          }
-        }
-      }
-      if (max == Double.NEGATIVE_INFINITY) {
-        return max;
-      }
-      double sum = 0;
-      for (int i = from; i < to; i++) {
-        for (int key = 0; key < tokens; key++) {
-          if (membership.attends(i, h, heads, p, key)) {
-            sum += Math.exp(score(b, h, p, key) - max);
-          }
-        }
-      }
-      return max + Math.log(sum);
+    Seen seen(int b, int h, int p, int branch) {
+      int[] keys = IntStream.range(0, tokens).filter(key -> membership.attends(branch, h, heads, p, key)).toArray();
+      double[] scores = Arrays.stream(keys)
+          .mapToDouble(key -> dot(q, row(b, p, h), k, row(b, key, h)) / Math.sqrt(size)).toArray();
+      return new Seen(keys, scores);
     }
 
     void query(int b, int h, int p) {
-      double norm = norm(b, h, p, 0, membership.branches());
+      Seen[] branches = new Seen[membership.branches()];
+      Arrays.setAll(branches, i -> seen(b, h, p, i));
+      double norm = new Seen(new int[0], Arrays.stream(branches).flatMapToDouble(s -> Arrays.stream(s.scores)).toArray()).norm();
       lse[(b * heads + h) * tokens + p] = norm;
-      for (int i = 0; i < membership.branches(); i++) {
-        for (int key = 0; key < tokens; key++) {
-          if (membership.attends(i, h, heads, p, key)) {
-            add(Math.exp(score(b, h, p, key) - norm), v, row(b, key, h), out, row(b, p, h));
-          }
+      for (Seen seen : branches) {
+        for (int i = 0; i < seen.keys.length; i++) {
+          add(Math.exp(seen.scores[i] - norm), v, row(b, seen.keys[i], h), out, row(b, p, h));
         }
       }
     }
@@ -193,28 +191,25 @@ public final class ReferenceAttention {
     private void backward(int b, int h, int p, int branch, double[] gradOut, GradientMode mode, Backward result) {
       int at = row(b, p, h);
       double joint = lse[(b * heads + h) * tokens + p];
+      Seen seen = seen(b, h, p, branch);
       double delta = switch (mode) {
         case EXACT -> dot(gradOut, at, out, at);
         case DETACHED_WEIGHTS -> {
-          double own = norm(b, h, p, branch, branch + 1);
+          double own = seen.norm();
           double sum = 0;
-          for (int key = 0; key < tokens; key++) {
-            if (membership.attends(branch, h, heads, p, key)) {
-              sum += Math.exp(score(b, h, p, key) - own) * dot(gradOut, at, v, row(b, key, h));
-            }
+          for (int i = 0; i < seen.keys.length; i++) {
+            sum += Math.exp(seen.scores[i] - own) * dot(gradOut, at, v, row(b, seen.keys[i], h));
           }
           yield sum;
         }
       };
-      for (int key = 0; key < tokens; key++) {
-        if (membership.attends(branch, h, heads, p, key)) {
-          int keyAt = row(b, key, h);
-          double weight = Math.exp(score(b, h, p, key) - joint);
-          double ds = weight * (dot(gradOut, at, v, keyAt) - delta) / Math.sqrt(size);
-          add(weight, gradOut, at, result.gradV, keyAt);
-          add(ds, k, keyAt, result.gradQ, at);
-          add(ds, q, at, result.gradK, keyAt);
-        }
+      for (int i = 0; i < seen.keys.length; i++) {
+        int keyAt = row(b, seen.keys[i], h);
+        double weight = Math.exp(seen.scores[i] - joint);
+        double ds = weight * (dot(gradOut, at, v, keyAt) - delta) / Math.sqrt(size);
+        add(weight, gradOut, at, result.gradV, keyAt);
+        add(ds, k, keyAt, result.gradQ, at);
+        add(ds, q, at, result.gradK, keyAt);
       }
     }
 

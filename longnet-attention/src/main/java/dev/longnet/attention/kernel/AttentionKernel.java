@@ -25,7 +25,7 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
   /// @param k key rows
   /// @param v value rows, as many as keys, at the keys' positions
   /// @param out float32, one row per query, updated
-  /// @param lse one per query, updated
+  /// @param lse one per query, updated; float64 when several folds follow one another (see [RowScalars])
   void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse);
 
   /// Adds the gradients of one fold: with the joint P = exp(s - LSE) and dS = P (dO·v - delta),

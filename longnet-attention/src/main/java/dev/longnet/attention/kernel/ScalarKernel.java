@@ -62,7 +62,7 @@ final class ScalarKernel implements AttentionKernel {
         addRows(scores, values, n, output);
         scale(output, (float) (1 / (past + sum)));
         out.write(i, output, 0);
-        lse.set(i, (float) (top + Math.log(past + sum)));
+        lse.set(i, top + Math.log(past + sum));
       }
     }
   }
@@ -102,8 +102,8 @@ final class ScalarKernel implements AttentionKernel {
       Arrays.fill(dValues, 0);
       for (long i = firstQuery; i < q.count(); i++) {
         FoldChecks.stopIfInterrupted();
-        float norm = lse.get(i);
-        if (norm == Float.NEGATIVE_INFINITY) {
+        double norm = lse.get(i);
+        if (norm == Double.NEGATIVE_INFINITY) {
           continue;
         }
         int n = (int) (causal ? positions.countUpTo(q.positions().position(i)) : positions.count());
@@ -111,9 +111,9 @@ final class ScalarKernel implements AttentionKernel {
         gradOut.read(i, dOut, 0);
         columnProducts(query, keys, block, n, p);
         columnProducts(dOut, values, block, n, ds);
-        float rowDelta = delta.get(i);
+        float rowDelta = (float) delta.get(i);
         for (int j = 0; j < n; j++) {
-          p[j] = (float) Math.exp((double) (p[j] * scale) - norm);
+          p[j] = (float) Math.exp(p[j] * scale - norm);
           ds[j] = p[j] * (ds[j] - rowDelta) * scale;
         }
         if (wantQ) {

@@ -82,17 +82,24 @@ abstract class Scratch {
   }
 
   /// Values of rows, read by address where that is possible: the segment's own access is slow once it has met several kinds of memory.
-  static float get(RowScalars scalars, long index) {
-    return scalars.data().isNative()
-        ? OffHeap.ALL.get(OffHeap.FLOAT, scalars.data().address() + (scalars.offset() + index * scalars.stride()) * 4)
-        : scalars.get(index);
+  static double get(RowScalars scalars, long index) {
+    if (!scalars.data().isNative()) {
+      return scalars.get(index);
+    }
+    long address = scalars.data().address() + scalars.byteOffset(index);
+    return scalars.float64() ? OffHeap.ALL.get(OffHeap.DOUBLE, address) : OffHeap.ALL.get(OffHeap.FLOAT, address);
   }
 
-  static void set(RowScalars scalars, long index, float value) {
-    if (scalars.data().isNative()) {
-      OffHeap.ALL.set(OffHeap.FLOAT, scalars.data().address() + (scalars.offset() + index * scalars.stride()) * 4, value);
-    } else {
+  static void set(RowScalars scalars, long index, double value) {
+    if (!scalars.data().isNative()) {
       scalars.set(index, value);
+      return;
+    }
+    long address = scalars.data().address() + scalars.byteOffset(index);
+    if (scalars.float64()) {
+      OffHeap.ALL.set(OffHeap.DOUBLE, address, value);
+    } else {
+      OffHeap.ALL.set(OffHeap.FLOAT, address, (float) value);
     }
   }
 

@@ -12,8 +12,6 @@ final class SimdBackward extends Scratch {
   static final int KEYS = 4 * VectorLoops.BACKWARD_KEYS;
   static final int QUERIES = 96;
   private static final int TILE = VectorLoops.TILE_ROWS;
-  private static final double LOG2E = 1.4426950408889634;
-  private static final double LN2 = 0.6931471805599453;
   private static final int SCORE_BYTES = VectorLoops.BACKWARD_KEYS * 4;
 
   private final MemorySegment keyRows = allocate((long) KEYS * paddedSize);
@@ -74,8 +72,7 @@ final class SimdBackward extends Scratch {
         }
       }
       if (wantK) {
-        // The packed queries carry log2 e; ln 2 takes it out again.
-        addTo(gradients.keys(), from, count, gradKeys.address(), (float) LN2);
+        addTo(gradients.keys(), from, count, gradKeys.address(), 1f);
         addTo(gradients.values(), from, count, gradValues.address(), 1f);
       }
     }
@@ -94,13 +91,13 @@ final class SimdBackward extends Scratch {
   }
 
   private void packQueries(Source query, Source gradient, RowScalars lse, RowScalars delta, long block, int rows) {
-    query.pack(block, rows, (float) (LOG2E / Math.sqrt(headSize)), queries.address());
+    query.pack(block, rows, (float) (1 / Math.sqrt(headSize)), queries.address());
     gradient.pack(block, rows, 1f, gradOuts.address());
     for (int i = 0; i < QUERIES; i++) {
-      float norm = i < rows ? get(lse, block + i) : Float.NEGATIVE_INFINITY;
-      // A row without keys has no weights: 2^(s - a huge shift) = 0.
-      setFloat(shifts, i, norm == Float.NEGATIVE_INFINITY ? -VectorLoops.LOWEST : (float) (norm * LOG2E));
-      setFloat(deltas, i, i < rows ? get(delta, block + i) : 0);
+      float norm = i < rows ? (float) get(lse, block + i) : Float.NEGATIVE_INFINITY;
+      // A row without keys has no weights: exp(s - a huge shift) = 0.
+      setFloat(shifts, i, norm == Float.NEGATIVE_INFINITY ? -VectorLoops.LOWEST : norm);
+      setFloat(deltas, i, i < rows ? (float) get(delta, block + i) : 0);
     }
   }
 

@@ -5,15 +5,13 @@ import dev.longnet.attention.RowScalars;
 import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
 
-/// The forward fold: keys are packed [#KEYS] at a time; [#QUERIES] queries at a time run an online softmax over them, tile by tile,
-/// in base 2 (log2 e is part of the queries' scale); then their (O, LSE) is merged into the accumulators.
+/// The forward fold: keys are packed [#KEYS] at a time; [#QUERIES] queries at a time run an online softmax over them, tile by
+/// tile; then their (O, LSE) is merged into the accumulators.
 ///
 /// What a row computes depends on its own keys alone, in key order: not on the tile or block it shares.
 final class SimdForward extends Scratch {
   static final int KEYS = 2048;
   static final int QUERIES = 96;
-  private static final double LOG2E = 1.4426950408889634;
-  private static final double LN2 = 0.6931471805599453;
 
   private final MemorySegment panels = allocate((long) KEYS * paddedSize);
   private final MemorySegment values = allocate((long) KEYS * paddedSize);
@@ -50,7 +48,7 @@ final class SimdForward extends Scratch {
         FoldChecks.stopIfInterrupted();
         int rows = (int) Math.min(QUERIES, q.count() - block);
         limits(q.positions(), block, rows, positions, causal);
-        query.pack(block, rows, (float) (LOG2E / Math.sqrt(headSize)), queries.address());
+        query.pack(block, rows, (float) (1 / Math.sqrt(headSize)), queries.address());
         attend(rows);
         merge(output, lse, block, rows);
       }
@@ -120,19 +118,19 @@ final class SimdForward extends Scratch {
         continue;
       }
       float sum = loops.sum(sums.address() + (long) i * loops.lanes * 4);
-      double own = getFloat(shifts, i) * LN2 + Math.log(sum);
+      double own = getFloat(shifts, i) + Math.log(sum);
       double past = get(lse, block + i);
       long from = outputs.address() + (long) i * rowBytes;
       if (past == Double.NEGATIVE_INFINITY) {
         loops.store(from, to, headSize, 1 / sum);
-        set(lse, block + i, (float) own);
+        set(lse, block + i, own);
       } else {
         double top = Math.max(past, own);
         double pastWeight = Math.exp(past - top);
         double ownWeight = Math.exp(own - top);
         double all = pastWeight + ownWeight;
         loops.blend(from, to, headSize, (float) (pastWeight / all), (float) (ownWeight / all / sum));
-        set(lse, block + i, (float) (top + Math.log(all)));
+        set(lse, block + i, top + Math.log(all));
       }
     }
     output.writeBack(block, rows);

@@ -13,6 +13,7 @@ abstract class VectorLoops {
   /// Keys scored at a time in the backward pass: the row length of its P and dS buffers.
   static final int BACKWARD_KEYS = 384;
 
+  static final float LOG2E = 1.4426950408889634f;
   /// 2^f on [-1/2, 1/2], degree 5, minimax with p(0) = 1: relative error below 9e-8.
   static final float EXP5 = 1.326472464e-03f;
   static final float EXP4 = 9.671512952e-03f;
@@ -24,8 +25,8 @@ abstract class VectorLoops {
   /// The bits of -127f: as unsigned integers, negative floats grow downwards, so one UMIN clamps at -127 and leaves small
   /// positive values alone. 2^-127 comes out as 0.
   static final int SMALLEST = 0xC2FE0000;
-  /// A shift follows the row maximum only when that has grown by more: sums may reach 2^6 times their keys' number.
-  static final float SLACK = 6f;
+  /// A shift follows the row maximum only when that has grown by more: sums may reach e^4 times their keys' number.
+  static final float SLACK = 4f;
   /// Below every score; finite, so that -inf minus it stays -inf.
   static final float LOWEST = -1e30f;
 
@@ -53,11 +54,11 @@ abstract class VectorLoops {
   /// As [#maskScores] without the maximum; rows of [#BACKWARD_KEYS].
   abstract void maskProducts(long scores, int count, int[] limits, int first, int from);
 
-  /// scores = 2^(scores - shift), row by row; `sums` (one register per row) grows by them. When a row's maximum has outgrown its
+  /// scores = exp(scores - shift), row by row; `sums` (one register per row) grows by them. When a row's maximum has outgrown its
   /// shift, the shift follows, and `factors` says by what the row's past sums shrink.
   abstract void softmax(long scores, int count, long max, long shifts, long factors, long sums);
 
-  /// scores = P = 2^(scores - shift); grads = dS = P (grads - delta). Rows of [#BACKWARD_KEYS].
+  /// scores = P = exp(scores - shift); grads = dS = P (grads - delta). Rows of [#BACKWARD_KEYS].
   abstract void gradients(long scores, long grads, int count, long shifts, long deltas);
 
   /// tile to = weights [tile][count] × rows [count][size]; weights have rows of [#FORWARD_KEYS].

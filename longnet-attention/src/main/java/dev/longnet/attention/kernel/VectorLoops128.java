@@ -1285,7 +1285,7 @@ final class VectorLoops128 extends VectorLoops {
       FloatVector s0 = FloatVector.fromMemorySegment(F, ALL, sums + i * 16L, NATIVE);
       float factor = 1f;
       if (top > shift + SLACK) {
-        factor = shift == LOWEST ? 0f : (float) Math.pow(2, shift - top);
+        factor = shift == LOWEST ? 0f : (float) Math.exp(shift - top);
         shift = top;
         ALL.set(FLOAT, shifts + i * 4L, shift);
         s0 = s0.mul(factor);
@@ -1299,10 +1299,10 @@ final class VectorLoops128 extends VectorLoops {
       int c = 0;
       for (; c + 4 <= count; c += 4) {
         long at = row + c * 16L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 16L, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, at + 32L, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, at + 48L, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 16L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, at + 32L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, at + 48L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector t2 = x2.add(ROUND);
@@ -1330,7 +1330,7 @@ final class VectorLoops128 extends VectorLoops {
       }
       for (; c < count; c++) {
         long at = row + c * 16L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
@@ -1362,10 +1362,10 @@ final class VectorLoops128 extends VectorLoops {
       for (; c + 4 <= count; c += 4) {
         long at = row + c * 16L;
         long g = gradRow + c * 16L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 16L, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, at + 32L, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, at + 48L, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 16L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, at + 32L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, at + 48L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector t2 = x2.add(ROUND);
@@ -1394,7 +1394,7 @@ final class VectorLoops128 extends VectorLoops {
       for (; c + 1 <= count; c += 1) {
         long at = row + c * 16L;
         long g = gradRow + c * 16L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);

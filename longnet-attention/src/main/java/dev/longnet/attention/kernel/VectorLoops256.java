@@ -556,7 +556,7 @@ final class VectorLoops256 extends VectorLoops {
       FloatVector s0 = FloatVector.fromMemorySegment(F, ALL, sums + i * 32L, NATIVE);
       float factor = 1f;
       if (top > shift + SLACK) {
-        factor = shift == LOWEST ? 0f : (float) Math.pow(2, shift - top);
+        factor = shift == LOWEST ? 0f : (float) Math.exp(shift - top);
         shift = top;
         ALL.set(FLOAT, shifts + i * 4L, shift);
         s0 = s0.mul(factor);
@@ -568,8 +568,8 @@ final class VectorLoops256 extends VectorLoops {
       int c = 0;
       for (; c + 2 <= count; c += 2) {
         long at = row + c * 32L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 32L, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 32L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
@@ -585,7 +585,7 @@ final class VectorLoops256 extends VectorLoops {
       }
       for (; c < count; c++) {
         long at = row + c * 32L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
@@ -615,8 +615,8 @@ final class VectorLoops256 extends VectorLoops {
       for (; c + 2 <= count; c += 2) {
         long at = row + c * 32L;
         long g = gradRow + c * 32L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 32L, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 32L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
@@ -633,7 +633,7 @@ final class VectorLoops256 extends VectorLoops {
       for (; c + 1 <= count; c += 1) {
         long at = row + c * 32L;
         long g = gradRow + c * 32L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);

@@ -229,10 +229,11 @@ public final class VectorLoopsGenerator {
     line("FloatVector c0 = FloatVector.broadcast(F, 1f);");
   }
 
-  /// e = 2^(x - shift) for `n` registers at `at`, flushed to 0 below 2^-127.
+  /// e = exp(x - shift) for `n` registers at `at`, 0 below 2^-127. The difference is taken before log2 e comes in:
+  /// it is exact for the keys that matter.
   private void exponentials(int n, String at, String shift) {
     each(n, u -> "FloatVector x" + u + " = " + load(at, u * lanes * 4) + ".sub(" + shift
-        + ").reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();");
+        + ").mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();");
     each(n, u -> "FloatVector t" + u + " = x" + u + ".add(ROUND);");
     each(n, u -> "FloatVector f" + u + " = x" + u + ".sub(t" + u + ".sub(ROUND));");
     each(n, u -> "FloatVector e" + u + " = c5.fma(f" + u + ", c4).fma(f" + u + ", c3).fma(f" + u + ", c2).fma(f" + u
@@ -250,7 +251,7 @@ public final class VectorLoopsGenerator {
     line("FloatVector s0 = " + load("sums + i * " + lanes * 4 + "L", 0) + ";");
     line("float factor = 1f;");
     open("if (top > shift + SLACK)");
-    line("factor = shift == LOWEST ? 0f : (float) Math.pow(2, shift - top);");
+    line("factor = shift == LOWEST ? 0f : (float) Math.exp(shift - top);");
     line("shift = top;");
     line("ALL.set(FLOAT, shifts + i * 4L, shift);");
     line("s0 = s0.mul(factor);");
