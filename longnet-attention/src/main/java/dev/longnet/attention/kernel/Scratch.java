@@ -1,10 +1,13 @@
 package dev.longnet.attention.kernel;
 
+import dev.longnet.attention.ElementType;
 import dev.longnet.attention.HeadRows;
 import dev.longnet.attention.RowScalars;
+import dev.longnet.attention.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /// Off-heap working memory of one fold: a few MiB for D = 64, whatever the sequence's length. Pooled by [SimdKernel], one per thread
 /// at work; freed by the garbage collector when the pool lets go.
@@ -57,6 +60,11 @@ abstract class Scratch {
       }
     }
 
+    /// Whether the rows are float32 off heap, so that loops may read them where they are.
+    boolean isReadable() {
+      return rows.data().isNative() && rows.type() == ElementType.FLOAT32;
+    }
+
     long address(long from, int count) {
       if (rows.data().isNative()) {
         return base + rows.byteOffset(from);
@@ -101,6 +109,36 @@ abstract class Scratch {
     } else {
       OffHeap.ALL.set(OffHeap.FLOAT, address, (float) value);
     }
+  }
+
+  /// How many of the keys each query row sees, from query `first` on. Rows that fill the last tile do as the last one.
+  static void limits(Rows queries, long first, int rows, Rows keys, boolean causal, int[] limits) {
+    if (!causal) {
+      Arrays.fill(limits, (int) keys.count());
+    } else if (queries.stride() == keys.stride()) {
+      // One division for all: the next query sees one key more.
+      long seen = Math.floorDiv(queries.position(first) - keys.first(), keys.stride()) + 1;
+      for (int i = 0; i < rows; i++) {
+        limits[i] = (int) Math.clamp(seen + i, 0L, keys.count());
+      }
+    } else {
+      for (int i = 0; i < rows; i++) {
+        limits[i] = (int) keys.countUpTo(queries.position(first + i));
+      }
+    }
+    Arrays.fill(limits, rows, limits.length, limits[rows - 1]);
+  }
+
+  /// ln x for a positive normal x, to 1e-9: inlined, it overlaps with its neighbours, which `Math.log` does not.
+  static double log(float x) {
+    int bits = Float.floatToRawIntBits(x);
+    // x = 2^exponent m with m in [1/sqrt 2, sqrt 2); ln m = 2 artanh s
+    int exponent = bits - 0x3F3504F3 >> 23;
+    double m = Float.intBitsToFloat(bits - (exponent << 23));
+    double s = (m - 1) / (m + 1);
+    double t = s * s;
+    return exponent * 0.6931471805599453
+        + 2 * s * (1 + t * (1.0 / 3 + t * (1.0 / 5 + t * (1.0 / 7 + t * (1.0 / 9 + t * (1.0 / 11))))));
   }
 
   static void setFloat(MemorySegment floats, int index, float value) {

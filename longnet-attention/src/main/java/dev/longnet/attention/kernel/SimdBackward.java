@@ -58,7 +58,7 @@ final class SimdBackward extends Scratch {
       for (long block = firstQuery; block < q.count(); block += QUERIES) {
         FoldChecks.stopIfInterrupted();
         int rows = (int) Math.min(QUERIES, q.count() - block);
-        limits(q.positions(), block, rows, positions, causal);
+        limits(q.positions(), block, rows, positions, causal, limits);
         packQueries(query, gradient, lse, delta, block, rows);
         loops.fill(gradQueries.address(), (long) QUERIES * rowBytes, 0);
         for (int at = 0; at < limits[rows - 1]; at += VectorLoops.BACKWARD_KEYS) {
@@ -98,17 +98,6 @@ final class SimdBackward extends Scratch {
       // A row without keys has no weights: exp(s - a huge shift) = 0.
       setFloat(shifts, i, norm == Float.NEGATIVE_INFINITY ? -VectorLoops.LOWEST : norm);
       setFloat(deltas, i, i < rows ? (float) get(delta, block + i) : 0);
-    }
-  }
-
-  /// How many of the packed keys each row sees. Rows that fill the last tile do as the last one.
-  private void limits(Rows queryPositions, long block, int rows, Rows keyPositions, boolean causal) {
-    int last = 0;
-    for (int i = 0; i < QUERIES; i++) {
-      if (i < rows) {
-        last = (int) (causal ? keyPositions.countUpTo(queryPositions.position(block + i)) : keyPositions.count());
-      }
-      limits[i] = last;
     }
   }
 

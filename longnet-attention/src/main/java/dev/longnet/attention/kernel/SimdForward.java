@@ -12,20 +12,22 @@ import java.lang.foreign.MemorySegment;
 final class SimdForward extends Scratch {
   static final int KEYS = 2048;
   static final int QUERIES = 96;
+  private static final int TILE = VectorLoops.TILE_ROWS;
 
   private final MemorySegment panels = allocate((long) KEYS * paddedSize);
   private final MemorySegment values = allocate((long) KEYS * paddedSize);
   private final MemorySegment keyRows = allocate((long) loops.panelKeys * paddedSize);
   private final MemorySegment queries = allocate((long) QUERIES * paddedSize);
   private final MemorySegment outputs = allocate((long) QUERIES * paddedSize);
-  private final MemorySegment tile = allocate((long) VectorLoops.TILE_ROWS * paddedSize);
-  private final MemorySegment scores = allocate((long) VectorLoops.TILE_ROWS * VectorLoops.FORWARD_KEYS);
-  private final MemorySegment max = allocate((long) VectorLoops.TILE_ROWS * loops.lanes);
+  private final MemorySegment tile = allocate((long) TILE * paddedSize);
+  private final MemorySegment scores = allocate((long) TILE * VectorLoops.FORWARD_KEYS);
+  private final MemorySegment max = allocate((long) TILE * loops.lanes);
   private final MemorySegment sums = allocate((long) QUERIES * loops.lanes);
   private final MemorySegment shifts = allocate(QUERIES);
-  private final MemorySegment factors = allocate(VectorLoops.TILE_ROWS);
+  private final MemorySegment factors = allocate(TILE);
   private final MemorySegment copy = allocate((long) QUERIES * headSize);
   private final int[] limits = new int[QUERIES];
+  private final float scale = (float) (1 / Math.sqrt(headSize));
 
   SimdForward(VectorLoops loops, int headSize) {
     super(loops, headSize);
@@ -47,8 +49,8 @@ final class SimdForward extends Scratch {
       for (long block = firstQuery; block < q.count(); block += QUERIES) {
         FoldChecks.stopIfInterrupted();
         int rows = (int) Math.min(QUERIES, q.count() - block);
-        limits(q.positions(), block, rows, positions, causal);
-        query.pack(block, rows, (float) (1 / Math.sqrt(headSize)), queries.address());
+        limits(q.positions(), block, rows, positions, causal, limits);
+        query.pack(block, rows, scale, queries.address());
         attend(rows);
         merge(output, lse, block, rows);
       }
@@ -59,37 +61,24 @@ final class SimdForward extends Scratch {
     int panel = loops.panelKeys;
     for (int at = 0; at < count; at += panel) {
       int n = Math.min(panel, count - at);
-      for (int done = 0; done < n; done += QUERIES) {
-        int some = Math.min(QUERIES, n - done);
-        key.pack(from + at + done, some, 1f, keyRows.address() + (long) done * rowBytes);
-        value.pack(from + at + done, some, 1f, values.address() + (long) (at + done) * rowBytes);
+      value.pack(from + at, n, 1f, values.address() + (long) at * rowBytes);
+      long to = panels.address() + at / panel * panelBytes();
+      if (key.isReadable()) {
+        loops.transpose(key.address(from + at, n), key.stride(), n, headSize, to);
+      } else {
+        key.pack(from + at, n, 1f, keyRows.address());
+        loops.transpose(keyRows.address(), rowBytes, n, headSize, to);
       }
-      loops.transpose(keyRows.address(), rowBytes, n, headSize, panels.address() + at / panel * panelBytes());
-    }
-  }
-
-  /// How many of the packed keys each row sees. Rows that fill the last tile do as the last one.
-  private void limits(Rows queryPositions, long block, int rows, Rows keyPositions, boolean causal) {
-    int last = 0;
-    for (int i = 0; i < QUERIES; i++) {
-      if (i < rows) {
-        last = (int) (causal ? keyPositions.countUpTo(queryPositions.position(block + i)) : keyPositions.count());
-      }
-      limits[i] = last;
     }
   }
 
   private void attend(int rows) {
-    int tileRows = VectorLoops.TILE_ROWS;
-    int padded = Math.ceilDiv(rows, tileRows) * tileRows;
-    loops.fill(outputs.address(), (long) padded * rowBytes, 0);
+    int padded = Math.ceilDiv(rows, TILE) * TILE;
     loops.fill(sums.address(), (long) padded * loops.lanes * 4, 0);
-    for (int i = 0; i < padded; i++) {
-      setFloat(shifts, i, VectorLoops.LOWEST);
-    }
+    loops.fill(shifts.address(), Math.ceilDiv(padded, loops.lanes) * loops.lanes * 4L, VectorLoops.LOWEST);
     for (int from = 0; from < limits[rows - 1]; from += VectorLoops.FORWARD_KEYS) {
-      for (int row = 0; row < rows; row += tileRows) {
-        int count = Math.min(VectorLoops.FORWARD_KEYS, limits[row + tileRows - 1] - from);
+      for (int row = 0; row < rows; row += TILE) {
+        int count = Math.min(VectorLoops.FORWARD_KEYS, limits[row + TILE - 1] - from);
         if (count > 0) {
           attend(row, from, count);
         }
@@ -99,7 +88,7 @@ final class SimdForward extends Scratch {
 
   private void attend(int row, int from, int count) {
     int registers = Math.ceilDiv(count, loops.lanes);
-    loops.fill(max.address(), (long) VectorLoops.TILE_ROWS * loops.lanes * 4, VectorLoops.LOWEST);
+    loops.fill(max.address(), (long) TILE * loops.lanes * 4, VectorLoops.LOWEST);
     loops.scores(queries.address() + (long) row * rowBytes, rowBytes, panels.address() + (long) from * rowBytes,
         panelBytes(), scores.address(), registers, headSize, max.address());
     if (limits[row] - from < registers * loops.lanes) {
@@ -107,8 +96,14 @@ final class SimdForward extends Scratch {
     }
     loops.softmax(scores.address(), registers, max.address(), shifts.address() + row * 4L, factors.address(),
         sums.address() + (long) row * loops.lanes * 4);
-    loops.mix(scores.address(), values.address() + (long) from * rowBytes, rowBytes, tile.address(), count, paddedSize);
-    loops.combine(tile.address(), outputs.address() + (long) row * rowBytes, factors.address(), rowBytes);
+    long to = outputs.address() + (long) row * rowBytes;
+    long rows = values.address() + (long) from * rowBytes;
+    if (from == 0) {
+      loops.mix(scores.address(), rows, rowBytes, to, count, paddedSize);
+    } else {
+      loops.mix(scores.address(), rows, rowBytes, tile.address(), count, paddedSize);
+      loops.combine(tile.address(), to, factors.address(), rowBytes);
+    }
   }
 
   private void merge(Source output, RowScalars lse, long block, int rows) {
@@ -118,7 +113,7 @@ final class SimdForward extends Scratch {
         continue;
       }
       float sum = loops.sum(sums.address() + (long) i * loops.lanes * 4);
-      double own = getFloat(shifts, i) + Math.log(sum);
+      double own = getFloat(shifts, i) + log(sum);
       double past = get(lse, block + i);
       long from = outputs.address() + (long) i * rowBytes;
       if (past == Double.NEGATIVE_INFINITY) {

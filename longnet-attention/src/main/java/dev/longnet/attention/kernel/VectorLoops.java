@@ -87,7 +87,7 @@ abstract class VectorLoops {
   /// One row, rounded to nearest even.
   abstract void roundToBfloats(long from, int size, long to);
 
-  /// One panel from `count` rows; the other keys of the panel are left alone.
+  /// One panel from `count` rows; what the panel's other keys hold is unspecified, but finite.
   abstract void transpose(long rows, long rowBytes, int count, int size, long panel);
 
   /// to = factor from, one row.

@@ -11,6 +11,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// The vector kernel's loops for registers of 128 bits: 4 floats, tiles of 6 rows by 4 registers.
@@ -18,6 +19,11 @@ final class VectorLoops128 extends VectorLoops {
   private static final VectorSpecies<Float> F = FloatVector.SPECIES_128;
   private static final VectorSpecies<Integer> I = IntVector.SPECIES_128;
   private static final VectorSpecies<Short> H = ShortVector.SPECIES_64;
+
+  private static final VectorShuffle<Float> SWAP1 = VectorShuffle.fromOp(F, l -> l ^ 1);
+  private static final VectorMask<Float> UPPER1 = VectorMask.fromLong(F, 0xaL);
+  private static final VectorShuffle<Float> SWAP2 = VectorShuffle.fromOp(F, l -> l ^ 2);
+  private static final VectorMask<Float> UPPER2 = VectorMask.fromLong(F, 0xcL);
 
   VectorLoops128() {
     super(4, 4);
@@ -1281,7 +1287,9 @@ final class VectorLoops128 extends VectorLoops {
     FloatVector c0 = FloatVector.broadcast(F, 1f);
     for (int i = 0; i < 6; i++) {
       float shift = ALL.get(FLOAT, shifts + i * 4L);
-      float top = FloatVector.fromMemorySegment(F, ALL, max + i * 16L, NATIVE).reduceLanes(VectorOperators.MAX);
+      IntVector bits = FloatVector.fromMemorySegment(F, ALL, max + i * 16L, NATIVE).reinterpretAsInts();
+      int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF)).reduceLanes(VectorOperators.MAX);
+      float top = Float.intBitsToFloat(order ^ order >> 31 & 0x7FFFFFFF);
       FloatVector s0 = FloatVector.fromMemorySegment(F, ALL, sums + i * 16L, NATIVE);
       float factor = 1f;
       if (top > shift + SLACK) {
@@ -1328,8 +1336,8 @@ final class VectorLoops128 extends VectorLoops {
         s2 = s2.add(e2);
         s3 = s3.add(e3);
       }
-      for (; c < count; c++) {
-        long at = row + c * 16L;
+      if (c + 0 < count) {
+        long at = row + (c + 0) * 16L;
         FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
@@ -1337,6 +1345,26 @@ final class VectorLoops128 extends VectorLoops {
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e0.intoMemorySegment(ALL, at, NATIVE);
         s0 = s0.add(e0);
+      }
+      if (c + 1 < count) {
+        long at = row + (c + 1) * 16L;
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector t0 = x0.add(ROUND);
+        FloatVector f0 = x0.sub(t0.sub(ROUND));
+        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
+        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e0.intoMemorySegment(ALL, at, NATIVE);
+        s1 = s1.add(e0);
+      }
+      if (c + 2 < count) {
+        long at = row + (c + 2) * 16L;
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector t0 = x0.add(ROUND);
+        FloatVector f0 = x0.sub(t0.sub(ROUND));
+        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
+        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e0.intoMemorySegment(ALL, at, NATIVE);
+        s2 = s2.add(e0);
       }
       s0 = s0.add(s1);
       s0 = s0.add(s2);
@@ -1495,17 +1523,6 @@ final class VectorLoops128 extends VectorLoops {
   }
 
   @Override
-  void transpose(long rows, long rowBytes, int count, int size, long panel) {
-    for (int j = 0; j < count; j++) {
-      long source = rows + j * rowBytes;
-      long target = panel + j * 4L;
-      for (int d = 0; d < size; d++) {
-        ALL.set(FLOAT, target + d * 64L, ALL.get(FLOAT, source + d * 4L));
-      }
-    }
-  }
-
-  @Override
   void store(long from, long to, int size, float factor) {
     FloatVector f = FloatVector.broadcast(F, factor);
     int whole = size / 4 * 4;
@@ -1563,7 +1580,9 @@ final class VectorLoops128 extends VectorLoops {
     for (; d < whole; d += 4) {
       s = FloatVector.fromMemorySegment(F, ALL, a + d * 4L, NATIVE).fma(FloatVector.fromMemorySegment(F, ALL, b + d * 4L, NATIVE), s);
     }
-    float sum = ((s.lane(0) + s.lane(1)) + (s.lane(2) + s.lane(3)));
+    s = s.add(s.rearrange(SWAP1));
+    s = s.add(s.rearrange(SWAP2));
+    float sum = s.lane(0);
     for (; d < size; d++) {
       sum = Math.fma(ALL.get(FLOAT, a + d * 4L), ALL.get(FLOAT, b + d * 4L), sum);
     }
@@ -1572,6 +1591,49 @@ final class VectorLoops128 extends VectorLoops {
 
   @Override
   float sum(long lanes) {
-    return ((ALL.get(FLOAT, lanes + 0L) + ALL.get(FLOAT, lanes + 4L)) + (ALL.get(FLOAT, lanes + 8L) + ALL.get(FLOAT, lanes + 12L)));
+    FloatVector s = FloatVector.fromMemorySegment(F, ALL, lanes, NATIVE);
+    s = s.add(s.rearrange(SWAP1));
+    s = s.add(s.rearrange(SWAP2));
+    return s.lane(0);
+  }
+
+  @Override
+  void transpose(long rows, long rowBytes, int count, int size, long panel) {
+    int whole = size / 4 * 4;
+    for (int key = 0; key < count; key += 4) {
+      for (int d = 0; d < whole; d += 4) {
+        transposeSquare(rows + d * 4L, rowBytes, key, count - 1, panel + d * 64L + key * 4L);
+      }
+    }
+    for (int d = whole; d < size; d++) {
+      for (int key = 0; key < count; key++) {
+        ALL.set(FLOAT, panel + d * 64L + key * 4L, ALL.get(FLOAT, rows + key * rowBytes + d * 4L));
+      }
+    }
+  }
+
+
+  private static void transposeSquare(long rows, long rowBytes, int key, int last, long to) {
+    FloatVector v0 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 0, last) * rowBytes, NATIVE);
+    FloatVector v1 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 1, last) * rowBytes, NATIVE);
+    FloatVector v2 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 2, last) * rowBytes, NATIVE);
+    FloatVector v3 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 3, last) * rowBytes, NATIVE);
+    FloatVector x;
+    x = v0.rearrange(SWAP1);
+    v0 = v0.blend(v1.rearrange(SWAP1), UPPER1);
+    v1 = x.blend(v1, UPPER1);
+    x = v2.rearrange(SWAP1);
+    v2 = v2.blend(v3.rearrange(SWAP1), UPPER1);
+    v3 = x.blend(v3, UPPER1);
+    x = v0.rearrange(SWAP2);
+    v0 = v0.blend(v2.rearrange(SWAP2), UPPER2);
+    v2 = x.blend(v2, UPPER2);
+    x = v1.rearrange(SWAP2);
+    v1 = v1.blend(v3.rearrange(SWAP2), UPPER2);
+    v3 = x.blend(v3, UPPER2);
+    v0.intoMemorySegment(ALL, to + 0L, NATIVE);
+    v1.intoMemorySegment(ALL, to + 64L, NATIVE);
+    v2.intoMemorySegment(ALL, to + 128L, NATIVE);
+    v3.intoMemorySegment(ALL, to + 192L, NATIVE);
   }
 }

@@ -11,6 +11,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// The vector kernel's loops for registers of 256 bits: 8 floats, tiles of 6 rows by 2 registers.
@@ -18,6 +19,13 @@ final class VectorLoops256 extends VectorLoops {
   private static final VectorSpecies<Float> F = FloatVector.SPECIES_256;
   private static final VectorSpecies<Integer> I = IntVector.SPECIES_256;
   private static final VectorSpecies<Short> H = ShortVector.SPECIES_128;
+
+  private static final VectorShuffle<Float> SWAP1 = VectorShuffle.fromOp(F, l -> l ^ 1);
+  private static final VectorMask<Float> UPPER1 = VectorMask.fromLong(F, 0xaaL);
+  private static final VectorShuffle<Float> SWAP2 = VectorShuffle.fromOp(F, l -> l ^ 2);
+  private static final VectorMask<Float> UPPER2 = VectorMask.fromLong(F, 0xccL);
+  private static final VectorShuffle<Float> SWAP4 = VectorShuffle.fromOp(F, l -> l ^ 4);
+  private static final VectorMask<Float> UPPER4 = VectorMask.fromLong(F, 0xf0L);
 
   VectorLoops256() {
     super(8, 2);
@@ -552,7 +560,9 @@ final class VectorLoops256 extends VectorLoops {
     FloatVector c0 = FloatVector.broadcast(F, 1f);
     for (int i = 0; i < 6; i++) {
       float shift = ALL.get(FLOAT, shifts + i * 4L);
-      float top = FloatVector.fromMemorySegment(F, ALL, max + i * 32L, NATIVE).reduceLanes(VectorOperators.MAX);
+      IntVector bits = FloatVector.fromMemorySegment(F, ALL, max + i * 32L, NATIVE).reinterpretAsInts();
+      int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF)).reduceLanes(VectorOperators.MAX);
+      float top = Float.intBitsToFloat(order ^ order >> 31 & 0x7FFFFFFF);
       FloatVector s0 = FloatVector.fromMemorySegment(F, ALL, sums + i * 32L, NATIVE);
       float factor = 1f;
       if (top > shift + SLACK) {
@@ -583,8 +593,8 @@ final class VectorLoops256 extends VectorLoops {
         s0 = s0.add(e0);
         s1 = s1.add(e1);
       }
-      for (; c < count; c++) {
-        long at = row + c * 32L;
+      if (c + 0 < count) {
+        long at = row + (c + 0) * 32L;
         FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
@@ -734,17 +744,6 @@ final class VectorLoops256 extends VectorLoops {
   }
 
   @Override
-  void transpose(long rows, long rowBytes, int count, int size, long panel) {
-    for (int j = 0; j < count; j++) {
-      long source = rows + j * rowBytes;
-      long target = panel + j * 4L;
-      for (int d = 0; d < size; d++) {
-        ALL.set(FLOAT, target + d * 64L, ALL.get(FLOAT, source + d * 4L));
-      }
-    }
-  }
-
-  @Override
   void store(long from, long to, int size, float factor) {
     FloatVector f = FloatVector.broadcast(F, factor);
     int whole = size / 8 * 8;
@@ -802,7 +801,10 @@ final class VectorLoops256 extends VectorLoops {
     for (; d < whole; d += 8) {
       s = FloatVector.fromMemorySegment(F, ALL, a + d * 4L, NATIVE).fma(FloatVector.fromMemorySegment(F, ALL, b + d * 4L, NATIVE), s);
     }
-    float sum = (((s.lane(0) + s.lane(1)) + (s.lane(2) + s.lane(3))) + ((s.lane(4) + s.lane(5)) + (s.lane(6) + s.lane(7))));
+    s = s.add(s.rearrange(SWAP1));
+    s = s.add(s.rearrange(SWAP2));
+    s = s.add(s.rearrange(SWAP4));
+    float sum = s.lane(0);
     for (; d < size; d++) {
       sum = Math.fma(ALL.get(FLOAT, a + d * 4L), ALL.get(FLOAT, b + d * 4L), sum);
     }
@@ -811,6 +813,82 @@ final class VectorLoops256 extends VectorLoops {
 
   @Override
   float sum(long lanes) {
-    return (((ALL.get(FLOAT, lanes + 0L) + ALL.get(FLOAT, lanes + 4L)) + (ALL.get(FLOAT, lanes + 8L) + ALL.get(FLOAT, lanes + 12L))) + ((ALL.get(FLOAT, lanes + 16L) + ALL.get(FLOAT, lanes + 20L)) + (ALL.get(FLOAT, lanes + 24L) + ALL.get(FLOAT, lanes + 28L))));
+    FloatVector s = FloatVector.fromMemorySegment(F, ALL, lanes, NATIVE);
+    s = s.add(s.rearrange(SWAP1));
+    s = s.add(s.rearrange(SWAP2));
+    s = s.add(s.rearrange(SWAP4));
+    return s.lane(0);
+  }
+
+  @Override
+  void transpose(long rows, long rowBytes, int count, int size, long panel) {
+    int whole = size / 8 * 8;
+    for (int key = 0; key < count; key += 8) {
+      for (int d = 0; d < whole; d += 8) {
+        transposeSquare(rows + d * 4L, rowBytes, key, count - 1, panel + d * 64L + key * 4L);
+      }
+    }
+    for (int d = whole; d < size; d++) {
+      for (int key = 0; key < count; key++) {
+        ALL.set(FLOAT, panel + d * 64L + key * 4L, ALL.get(FLOAT, rows + key * rowBytes + d * 4L));
+      }
+    }
+  }
+
+
+  private static void transposeSquare(long rows, long rowBytes, int key, int last, long to) {
+    FloatVector v0 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 0, last) * rowBytes, NATIVE);
+    FloatVector v1 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 1, last) * rowBytes, NATIVE);
+    FloatVector v2 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 2, last) * rowBytes, NATIVE);
+    FloatVector v3 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 3, last) * rowBytes, NATIVE);
+    FloatVector v4 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 4, last) * rowBytes, NATIVE);
+    FloatVector v5 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 5, last) * rowBytes, NATIVE);
+    FloatVector v6 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 6, last) * rowBytes, NATIVE);
+    FloatVector v7 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 7, last) * rowBytes, NATIVE);
+    FloatVector x;
+    x = v0.rearrange(SWAP1);
+    v0 = v0.blend(v1.rearrange(SWAP1), UPPER1);
+    v1 = x.blend(v1, UPPER1);
+    x = v2.rearrange(SWAP1);
+    v2 = v2.blend(v3.rearrange(SWAP1), UPPER1);
+    v3 = x.blend(v3, UPPER1);
+    x = v4.rearrange(SWAP1);
+    v4 = v4.blend(v5.rearrange(SWAP1), UPPER1);
+    v5 = x.blend(v5, UPPER1);
+    x = v6.rearrange(SWAP1);
+    v6 = v6.blend(v7.rearrange(SWAP1), UPPER1);
+    v7 = x.blend(v7, UPPER1);
+    x = v0.rearrange(SWAP2);
+    v0 = v0.blend(v2.rearrange(SWAP2), UPPER2);
+    v2 = x.blend(v2, UPPER2);
+    x = v1.rearrange(SWAP2);
+    v1 = v1.blend(v3.rearrange(SWAP2), UPPER2);
+    v3 = x.blend(v3, UPPER2);
+    x = v4.rearrange(SWAP2);
+    v4 = v4.blend(v6.rearrange(SWAP2), UPPER2);
+    v6 = x.blend(v6, UPPER2);
+    x = v5.rearrange(SWAP2);
+    v5 = v5.blend(v7.rearrange(SWAP2), UPPER2);
+    v7 = x.blend(v7, UPPER2);
+    x = v0.rearrange(SWAP4);
+    v0 = v0.blend(v4.rearrange(SWAP4), UPPER4);
+    v4 = x.blend(v4, UPPER4);
+    x = v1.rearrange(SWAP4);
+    v1 = v1.blend(v5.rearrange(SWAP4), UPPER4);
+    v5 = x.blend(v5, UPPER4);
+    x = v2.rearrange(SWAP4);
+    v2 = v2.blend(v6.rearrange(SWAP4), UPPER4);
+    v6 = x.blend(v6, UPPER4);
+    x = v3.rearrange(SWAP4);
+    v3 = v3.blend(v7.rearrange(SWAP4), UPPER4);
+    v7 = x.blend(v7, UPPER4);
+    v0.intoMemorySegment(ALL, to + 0L, NATIVE);
+    v1.intoMemorySegment(ALL, to + 64L, NATIVE);
+    v2.intoMemorySegment(ALL, to + 128L, NATIVE);
+    v3.intoMemorySegment(ALL, to + 192L, NATIVE);
+    v4.intoMemorySegment(ALL, to + 256L, NATIVE);
+    v5.intoMemorySegment(ALL, to + 320L, NATIVE);
+    v6.intoMemorySegment(ALL, to + 384L, NATIVE);
+    v7.intoMemorySegment(ALL, to + 448L, NATIVE);
   }
 }

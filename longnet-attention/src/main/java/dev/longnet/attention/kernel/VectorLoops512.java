@@ -11,6 +11,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// The vector kernel's loops for registers of 512 bits: 16 floats, tiles of 6 rows by 4 registers.
@@ -18,6 +19,15 @@ final class VectorLoops512 extends VectorLoops {
   private static final VectorSpecies<Float> F = FloatVector.SPECIES_512;
   private static final VectorSpecies<Integer> I = IntVector.SPECIES_512;
   private static final VectorSpecies<Short> H = ShortVector.SPECIES_256;
+
+  private static final VectorShuffle<Float> SWAP1 = VectorShuffle.fromOp(F, l -> l ^ 1);
+  private static final VectorMask<Float> UPPER1 = VectorMask.fromLong(F, 0xaaaaL);
+  private static final VectorShuffle<Float> SWAP2 = VectorShuffle.fromOp(F, l -> l ^ 2);
+  private static final VectorMask<Float> UPPER2 = VectorMask.fromLong(F, 0xccccL);
+  private static final VectorShuffle<Float> SWAP4 = VectorShuffle.fromOp(F, l -> l ^ 4);
+  private static final VectorMask<Float> UPPER4 = VectorMask.fromLong(F, 0xf0f0L);
+  private static final VectorShuffle<Float> SWAP8 = VectorShuffle.fromOp(F, l -> l ^ 8);
+  private static final VectorMask<Float> UPPER8 = VectorMask.fromLong(F, 0xff00L);
 
   VectorLoops512() {
     super(16, 4);
@@ -1281,7 +1291,9 @@ final class VectorLoops512 extends VectorLoops {
     FloatVector c0 = FloatVector.broadcast(F, 1f);
     for (int i = 0; i < 6; i++) {
       float shift = ALL.get(FLOAT, shifts + i * 4L);
-      float top = FloatVector.fromMemorySegment(F, ALL, max + i * 64L, NATIVE).reduceLanes(VectorOperators.MAX);
+      IntVector bits = FloatVector.fromMemorySegment(F, ALL, max + i * 64L, NATIVE).reinterpretAsInts();
+      int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF)).reduceLanes(VectorOperators.MAX);
+      float top = Float.intBitsToFloat(order ^ order >> 31 & 0x7FFFFFFF);
       FloatVector s0 = FloatVector.fromMemorySegment(F, ALL, sums + i * 64L, NATIVE);
       float factor = 1f;
       if (top > shift + SLACK) {
@@ -1328,8 +1340,8 @@ final class VectorLoops512 extends VectorLoops {
         s2 = s2.add(e2);
         s3 = s3.add(e3);
       }
-      for (; c < count; c++) {
-        long at = row + c * 64L;
+      if (c + 0 < count) {
+        long at = row + (c + 0) * 64L;
         FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
@@ -1337,6 +1349,26 @@ final class VectorLoops512 extends VectorLoops {
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e0.intoMemorySegment(ALL, at, NATIVE);
         s0 = s0.add(e0);
+      }
+      if (c + 1 < count) {
+        long at = row + (c + 1) * 64L;
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector t0 = x0.add(ROUND);
+        FloatVector f0 = x0.sub(t0.sub(ROUND));
+        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
+        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e0.intoMemorySegment(ALL, at, NATIVE);
+        s1 = s1.add(e0);
+      }
+      if (c + 2 < count) {
+        long at = row + (c + 2) * 64L;
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector t0 = x0.add(ROUND);
+        FloatVector f0 = x0.sub(t0.sub(ROUND));
+        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
+        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e0.intoMemorySegment(ALL, at, NATIVE);
+        s2 = s2.add(e0);
       }
       s0 = s0.add(s1);
       s0 = s0.add(s2);
@@ -1495,17 +1527,6 @@ final class VectorLoops512 extends VectorLoops {
   }
 
   @Override
-  void transpose(long rows, long rowBytes, int count, int size, long panel) {
-    for (int j = 0; j < count; j++) {
-      long source = rows + j * rowBytes;
-      long target = panel + j * 4L;
-      for (int d = 0; d < size; d++) {
-        ALL.set(FLOAT, target + d * 256L, ALL.get(FLOAT, source + d * 4L));
-      }
-    }
-  }
-
-  @Override
   void store(long from, long to, int size, float factor) {
     FloatVector f = FloatVector.broadcast(F, factor);
     int whole = size / 16 * 16;
@@ -1563,7 +1584,11 @@ final class VectorLoops512 extends VectorLoops {
     for (; d < whole; d += 16) {
       s = FloatVector.fromMemorySegment(F, ALL, a + d * 4L, NATIVE).fma(FloatVector.fromMemorySegment(F, ALL, b + d * 4L, NATIVE), s);
     }
-    float sum = ((((s.lane(0) + s.lane(1)) + (s.lane(2) + s.lane(3))) + ((s.lane(4) + s.lane(5)) + (s.lane(6) + s.lane(7)))) + (((s.lane(8) + s.lane(9)) + (s.lane(10) + s.lane(11))) + ((s.lane(12) + s.lane(13)) + (s.lane(14) + s.lane(15)))));
+    s = s.add(s.rearrange(SWAP1));
+    s = s.add(s.rearrange(SWAP2));
+    s = s.add(s.rearrange(SWAP4));
+    s = s.add(s.rearrange(SWAP8));
+    float sum = s.lane(0);
     for (; d < size; d++) {
       sum = Math.fma(ALL.get(FLOAT, a + d * 4L), ALL.get(FLOAT, b + d * 4L), sum);
     }
@@ -1572,6 +1597,159 @@ final class VectorLoops512 extends VectorLoops {
 
   @Override
   float sum(long lanes) {
-    return ((((ALL.get(FLOAT, lanes + 0L) + ALL.get(FLOAT, lanes + 4L)) + (ALL.get(FLOAT, lanes + 8L) + ALL.get(FLOAT, lanes + 12L))) + ((ALL.get(FLOAT, lanes + 16L) + ALL.get(FLOAT, lanes + 20L)) + (ALL.get(FLOAT, lanes + 24L) + ALL.get(FLOAT, lanes + 28L)))) + (((ALL.get(FLOAT, lanes + 32L) + ALL.get(FLOAT, lanes + 36L)) + (ALL.get(FLOAT, lanes + 40L) + ALL.get(FLOAT, lanes + 44L))) + ((ALL.get(FLOAT, lanes + 48L) + ALL.get(FLOAT, lanes + 52L)) + (ALL.get(FLOAT, lanes + 56L) + ALL.get(FLOAT, lanes + 60L)))));
+    FloatVector s = FloatVector.fromMemorySegment(F, ALL, lanes, NATIVE);
+    s = s.add(s.rearrange(SWAP1));
+    s = s.add(s.rearrange(SWAP2));
+    s = s.add(s.rearrange(SWAP4));
+    s = s.add(s.rearrange(SWAP8));
+    return s.lane(0);
+  }
+
+  @Override
+  void transpose(long rows, long rowBytes, int count, int size, long panel) {
+    int whole = size / 16 * 16;
+    for (int key = 0; key < count; key += 16) {
+      for (int d = 0; d < whole; d += 16) {
+        transposeSquare(rows + d * 4L, rowBytes, key, count - 1, panel + d * 256L + key * 4L);
+      }
+    }
+    for (int d = whole; d < size; d++) {
+      for (int key = 0; key < count; key++) {
+        ALL.set(FLOAT, panel + d * 256L + key * 4L, ALL.get(FLOAT, rows + key * rowBytes + d * 4L));
+      }
+    }
+  }
+
+
+  private static void transposeSquare(long rows, long rowBytes, int key, int last, long to) {
+    FloatVector v0 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 0, last) * rowBytes, NATIVE);
+    FloatVector v1 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 1, last) * rowBytes, NATIVE);
+    FloatVector v2 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 2, last) * rowBytes, NATIVE);
+    FloatVector v3 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 3, last) * rowBytes, NATIVE);
+    FloatVector v4 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 4, last) * rowBytes, NATIVE);
+    FloatVector v5 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 5, last) * rowBytes, NATIVE);
+    FloatVector v6 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 6, last) * rowBytes, NATIVE);
+    FloatVector v7 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 7, last) * rowBytes, NATIVE);
+    FloatVector v8 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 8, last) * rowBytes, NATIVE);
+    FloatVector v9 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 9, last) * rowBytes, NATIVE);
+    FloatVector v10 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 10, last) * rowBytes, NATIVE);
+    FloatVector v11 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 11, last) * rowBytes, NATIVE);
+    FloatVector v12 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 12, last) * rowBytes, NATIVE);
+    FloatVector v13 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 13, last) * rowBytes, NATIVE);
+    FloatVector v14 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 14, last) * rowBytes, NATIVE);
+    FloatVector v15 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 15, last) * rowBytes, NATIVE);
+    FloatVector x;
+    x = v0.rearrange(SWAP1);
+    v0 = v0.blend(v1.rearrange(SWAP1), UPPER1);
+    v1 = x.blend(v1, UPPER1);
+    x = v2.rearrange(SWAP1);
+    v2 = v2.blend(v3.rearrange(SWAP1), UPPER1);
+    v3 = x.blend(v3, UPPER1);
+    x = v4.rearrange(SWAP1);
+    v4 = v4.blend(v5.rearrange(SWAP1), UPPER1);
+    v5 = x.blend(v5, UPPER1);
+    x = v6.rearrange(SWAP1);
+    v6 = v6.blend(v7.rearrange(SWAP1), UPPER1);
+    v7 = x.blend(v7, UPPER1);
+    x = v8.rearrange(SWAP1);
+    v8 = v8.blend(v9.rearrange(SWAP1), UPPER1);
+    v9 = x.blend(v9, UPPER1);
+    x = v10.rearrange(SWAP1);
+    v10 = v10.blend(v11.rearrange(SWAP1), UPPER1);
+    v11 = x.blend(v11, UPPER1);
+    x = v12.rearrange(SWAP1);
+    v12 = v12.blend(v13.rearrange(SWAP1), UPPER1);
+    v13 = x.blend(v13, UPPER1);
+    x = v14.rearrange(SWAP1);
+    v14 = v14.blend(v15.rearrange(SWAP1), UPPER1);
+    v15 = x.blend(v15, UPPER1);
+    x = v0.rearrange(SWAP2);
+    v0 = v0.blend(v2.rearrange(SWAP2), UPPER2);
+    v2 = x.blend(v2, UPPER2);
+    x = v1.rearrange(SWAP2);
+    v1 = v1.blend(v3.rearrange(SWAP2), UPPER2);
+    v3 = x.blend(v3, UPPER2);
+    x = v4.rearrange(SWAP2);
+    v4 = v4.blend(v6.rearrange(SWAP2), UPPER2);
+    v6 = x.blend(v6, UPPER2);
+    x = v5.rearrange(SWAP2);
+    v5 = v5.blend(v7.rearrange(SWAP2), UPPER2);
+    v7 = x.blend(v7, UPPER2);
+    x = v8.rearrange(SWAP2);
+    v8 = v8.blend(v10.rearrange(SWAP2), UPPER2);
+    v10 = x.blend(v10, UPPER2);
+    x = v9.rearrange(SWAP2);
+    v9 = v9.blend(v11.rearrange(SWAP2), UPPER2);
+    v11 = x.blend(v11, UPPER2);
+    x = v12.rearrange(SWAP2);
+    v12 = v12.blend(v14.rearrange(SWAP2), UPPER2);
+    v14 = x.blend(v14, UPPER2);
+    x = v13.rearrange(SWAP2);
+    v13 = v13.blend(v15.rearrange(SWAP2), UPPER2);
+    v15 = x.blend(v15, UPPER2);
+    x = v0.rearrange(SWAP4);
+    v0 = v0.blend(v4.rearrange(SWAP4), UPPER4);
+    v4 = x.blend(v4, UPPER4);
+    x = v1.rearrange(SWAP4);
+    v1 = v1.blend(v5.rearrange(SWAP4), UPPER4);
+    v5 = x.blend(v5, UPPER4);
+    x = v2.rearrange(SWAP4);
+    v2 = v2.blend(v6.rearrange(SWAP4), UPPER4);
+    v6 = x.blend(v6, UPPER4);
+    x = v3.rearrange(SWAP4);
+    v3 = v3.blend(v7.rearrange(SWAP4), UPPER4);
+    v7 = x.blend(v7, UPPER4);
+    x = v8.rearrange(SWAP4);
+    v8 = v8.blend(v12.rearrange(SWAP4), UPPER4);
+    v12 = x.blend(v12, UPPER4);
+    x = v9.rearrange(SWAP4);
+    v9 = v9.blend(v13.rearrange(SWAP4), UPPER4);
+    v13 = x.blend(v13, UPPER4);
+    x = v10.rearrange(SWAP4);
+    v10 = v10.blend(v14.rearrange(SWAP4), UPPER4);
+    v14 = x.blend(v14, UPPER4);
+    x = v11.rearrange(SWAP4);
+    v11 = v11.blend(v15.rearrange(SWAP4), UPPER4);
+    v15 = x.blend(v15, UPPER4);
+    x = v0.rearrange(SWAP8);
+    v0 = v0.blend(v8.rearrange(SWAP8), UPPER8);
+    v8 = x.blend(v8, UPPER8);
+    x = v1.rearrange(SWAP8);
+    v1 = v1.blend(v9.rearrange(SWAP8), UPPER8);
+    v9 = x.blend(v9, UPPER8);
+    x = v2.rearrange(SWAP8);
+    v2 = v2.blend(v10.rearrange(SWAP8), UPPER8);
+    v10 = x.blend(v10, UPPER8);
+    x = v3.rearrange(SWAP8);
+    v3 = v3.blend(v11.rearrange(SWAP8), UPPER8);
+    v11 = x.blend(v11, UPPER8);
+    x = v4.rearrange(SWAP8);
+    v4 = v4.blend(v12.rearrange(SWAP8), UPPER8);
+    v12 = x.blend(v12, UPPER8);
+    x = v5.rearrange(SWAP8);
+    v5 = v5.blend(v13.rearrange(SWAP8), UPPER8);
+    v13 = x.blend(v13, UPPER8);
+    x = v6.rearrange(SWAP8);
+    v6 = v6.blend(v14.rearrange(SWAP8), UPPER8);
+    v14 = x.blend(v14, UPPER8);
+    x = v7.rearrange(SWAP8);
+    v7 = v7.blend(v15.rearrange(SWAP8), UPPER8);
+    v15 = x.blend(v15, UPPER8);
+    v0.intoMemorySegment(ALL, to + 0L, NATIVE);
+    v1.intoMemorySegment(ALL, to + 256L, NATIVE);
+    v2.intoMemorySegment(ALL, to + 512L, NATIVE);
+    v3.intoMemorySegment(ALL, to + 768L, NATIVE);
+    v4.intoMemorySegment(ALL, to + 1024L, NATIVE);
+    v5.intoMemorySegment(ALL, to + 1280L, NATIVE);
+    v6.intoMemorySegment(ALL, to + 1536L, NATIVE);
+    v7.intoMemorySegment(ALL, to + 1792L, NATIVE);
+    v8.intoMemorySegment(ALL, to + 2048L, NATIVE);
+    v9.intoMemorySegment(ALL, to + 2304L, NATIVE);
+    v10.intoMemorySegment(ALL, to + 2560L, NATIVE);
+    v11.intoMemorySegment(ALL, to + 2816L, NATIVE);
+    v12.intoMemorySegment(ALL, to + 3072L, NATIVE);
+    v13.intoMemorySegment(ALL, to + 3328L, NATIVE);
+    v14.intoMemorySegment(ALL, to + 3584L, NATIVE);
+    v15.intoMemorySegment(ALL, to + 3840L, NATIVE);
   }
 }

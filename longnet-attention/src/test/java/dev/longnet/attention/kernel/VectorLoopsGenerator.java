@@ -61,6 +61,7 @@ public final class VectorLoopsGenerator {
         import jdk.incubator.vector.ShortVector;
         import jdk.incubator.vector.VectorMask;
         import jdk.incubator.vector.VectorOperators;
+        import jdk.incubator.vector.VectorShuffle;
         import jdk.incubator.vector.VectorSpecies;
 
         /// The vector kernel's loops for registers of %1$d bits: %2$d floats, tiles of %3$d rows by %4$d registers.
@@ -69,10 +70,11 @@ public final class VectorLoopsGenerator {
           private static final VectorSpecies<Integer> I = IntVector.SPECIES_%1$d;
           private static final VectorSpecies<Short> H = ShortVector.SPECIES_%5$d;
 
+        %6$s
           VectorLoops%1$d() {
             super(%2$d, %4$d);
           }
-        """.formatted(bits, lanes, ROWS, vectors, bits / 2));
+        """.formatted(bits, lanes, ROWS, vectors, bits / 2, shuffles()));
     scores();
     mix("mix", "row", VectorLoops.FORWARD_KEYS * 4, 4);
     mix("mixRows", "row", VectorLoops.BACKWARD_KEYS * 4, 4);
@@ -82,8 +84,21 @@ public final class VectorLoopsGenerator {
     gradients();
     mask();
     rows();
+    transpose();
     out.append("}\n");
     return out.toString();
+  }
+
+  /// For [#transpose] and [#sumLanes]: lane l takes lane l ^ half; the lanes with that bit set.
+  private String shuffles() {
+    StringBuilder text = new StringBuilder();
+    for (int half = 1; half < lanes; half *= 2) {
+      int bit = half;
+      long mask = IntStream.range(0, lanes).filter(l -> (l & bit) != 0).mapToLong(l -> 1L << l).sum();
+      text.append("  private static final VectorShuffle<Float> SWAP%1$d = VectorShuffle.fromOp(F, l -> l ^ %1$d);\n".formatted(half));
+      text.append("  private static final VectorMask<Float> UPPER%d = VectorMask.fromLong(F, 0x%xL);\n".formatted(half, mask));
+    }
+    return text.toString();
   }
 
   // ---- tile products
@@ -247,7 +262,11 @@ public final class VectorLoopsGenerator {
     constants();
     open("for (int i = 0; i < " + ROWS + "; i++)");
     line("float shift = ALL.get(FLOAT, shifts + i * 4L);");
-    line("float top = " + load("max + i * " + lanes * 4 + "L", 0) + ".reduceLanes(VectorOperators.MAX);");
+    // As integers: of floats whose sign is a complement, the larger is the larger. The float maximum minds NaN and takes longer.
+    line("IntVector bits = " + load("max + i * " + lanes * 4 + "L", 0) + ".reinterpretAsInts();");
+    line("int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF))"
+        + ".reduceLanes(VectorOperators.MAX);");
+    line("float top = Float.intBitsToFloat(order ^ order >> 31 & 0x7FFFFFFF);");
     line("FloatVector s0 = " + load("sums + i * " + lanes * 4 + "L", 0) + ";");
     line("float factor = 1f;");
     open("if (top > shift + SLACK)");
@@ -269,12 +288,15 @@ public final class VectorLoopsGenerator {
     each(unroll, u -> "e" + u + ".intoMemorySegment(ALL, at + " + u * lanes * 4 + "L, NATIVE);");
     each(unroll, u -> "s" + u + " = s" + u + ".add(e" + u + ");");
     close();
-    open("for (; c < count; c++)");
-    line("long at = row + c * " + lanes * 4 + "L;");
-    exponentials(1, "at", "m");
-    line("e0.intoMemorySegment(ALL, at, NATIVE);");
-    line("s0 = s0.add(e0);");
-    close();
+    // The rest keeps to its column's sum: how many registers a tile scores must not change the order in which a row adds.
+    for (int u = 0; u < unroll - 1; u++) {
+      open("if (c + " + u + " < count)");
+      line("long at = row + (c + " + u + ") * " + lanes * 4 + "L;");
+      exponentials(1, "at", "m");
+      line("e0.intoMemorySegment(ALL, at, NATIVE);");
+      line("s" + u + " = s" + u + ".add(e0);");
+      close();
+    }
     for (int u = 1; u < unroll; u++) {
       line("s0 = s0.add(s" + u + ");");
     }
@@ -390,16 +412,6 @@ public final class VectorLoopsGenerator {
     close();
     close();
 
-    open("@Override", "void transpose(long rows, long rowBytes, int count, int size, long panel)");
-    open("for (int j = 0; j < count; j++)");
-    line("long source = rows + j * rowBytes;");
-    line("long target = panel + j * 4L;");
-    open("for (int d = 0; d < size; d++)");
-    line("ALL.set(FLOAT, target + d * " + panelBytes() + "L, ALL.get(FLOAT, source + d * 4L));");
-    close();
-    close();
-    close();
-
     row("store", "float factor", "", "x.mul(f)", "x * factor");
     row("blend", "float keep, float factor", "FloatVector k = FloatVector.broadcast(F, keep);",
         "k.fma(y, x.mul(f))", "Math.fma(keep, y, x * factor)");
@@ -412,7 +424,8 @@ public final class VectorLoopsGenerator {
     open("for (; d < whole; d += " + lanes + ")");
     line("s = " + load("a + d * 4L", 0) + ".fma(" + load("b + d * 4L", 0) + ", s);");
     close();
-    line("float sum = " + tree(0, lanes, k -> "s.lane(" + k + ")") + ";");
+    sumLanes("s");
+    line("float sum = s.lane(0);");
     open("for (; d < size; d++)");
     line("sum = Math.fma(ALL.get(FLOAT, a + d * 4L), ALL.get(FLOAT, b + d * 4L), sum);");
     close();
@@ -420,15 +433,56 @@ public final class VectorLoopsGenerator {
     close();
 
     open("@Override", "float sum(long lanes)");
-    line("return " + tree(0, lanes, k -> "ALL.get(FLOAT, lanes + " + k * 4 + "L)") + ";");
+    line("FloatVector s = " + load("lanes", 0) + ";");
+    sumLanes("s");
+    line("return s.lane(0);");
     close();
   }
 
-  /// A sum in an order that is written down: what `reduceLanes` adds in is up to the JIT, so that the same call gives other
-  /// bits once it is compiled.
-  private static String tree(int from, int to, IntFunction<String> term) {
-    int middle = (from + to) / 2;
-    return to - from == 1 ? term.apply(from) : "(" + tree(from, middle, term) + " + " + tree(middle, to, term) + ")";
+  /// Every lane becomes the sum of all. `reduceLanes` may add in another order when interpreted than when compiled.
+  private void sumLanes(String x) {
+    for (int half = 1; half < lanes; half *= 2) {
+      line(x + " = " + x + ".add(" + x + ".rearrange(SWAP" + half + "));");
+    }
+  }
+
+  /// A square of registers at a time: log2(lanes) rounds, each swaps the halves of ever larger sub-squares between two registers.
+  private void transpose() {
+    open("@Override", "void transpose(long rows, long rowBytes, int count, int size, long panel)");
+    line("int whole = size / " + lanes + " * " + lanes + ";");
+    open("for (int key = 0; key < count; key += " + lanes + ")");
+    open("for (int d = 0; d < whole; d += " + lanes + ")");
+    line("transposeSquare(rows + d * 4L, rowBytes, key, count - 1, panel + d * " + panelBytes() + "L + key * 4L);");
+    close();
+    close();
+    open("for (int d = whole; d < size; d++)");
+    open("for (int key = 0; key < count; key++)");
+    line("ALL.set(FLOAT, panel + d * " + panelBytes() + "L + key * 4L, ALL.get(FLOAT, rows + key * rowBytes + d * 4L));");
+    close();
+    close();
+    close();
+
+    out.append('\n');
+    open("private static void transposeSquare(long rows, long rowBytes, int key, int last, long to)");
+    for (int i = 0; i < lanes; i++) {
+      line("FloatVector v" + i + " = " + load("rows + Math.min(key + " + i + ", last) * rowBytes", 0) + ";");
+    }
+    line("FloatVector x;");
+    for (int half = 1; half < lanes; half *= 2) {
+      for (int i = 0; i < lanes; i++) {
+        if ((i & half) == 0) {
+          String a = "v" + i;
+          String b = "v" + (i + half);
+          line("x = " + a + ".rearrange(SWAP" + half + ");");
+          line(a + " = " + a + ".blend(" + b + ".rearrange(SWAP" + half + "), UPPER" + half + ");");
+          line(b + " = x.blend(" + b + ", UPPER" + half + ");");
+        }
+      }
+    }
+    for (int i = 0; i < lanes; i++) {
+      line("v" + i + ".intoMemorySegment(ALL, to + " + i * panelBytes() + "L, NATIVE);");
+    }
+    close();
   }
 
   /// One row of x into one row of y.

@@ -1,0 +1,260 @@
+package dev.longnet.attention;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class DilatedAttentionTest {
+  private static final DilatedAttentionSpec SPEC = DilatedAttentionSpec.of(
+      new long[] {512, 1024, 4096}, new long[] {1, 3, 8}, true, HeadOffsets.INTERLEAVED);
+
+  static Stream<AttentionOptions> kernels() {
+    return Kernels.all().stream();
+  }
+
+  /// Everything a call computes.
+  private record Result(double[] out, double[] lse, double[] gradQ, double[] gradK, double[] gradV) {
+    static Result of(DilatedAttention attention, Inputs in) {
+      AttentionTensor out = TestTensors.like(in.q, ElementType.FLOAT32);
+      long queries = in.q.batch() * in.q.heads() * in.q.tokens();
+      MemorySegment lse = TestTensors.floats(queries);
+      attention.forward(in.q, in.k, in.v, out, lse);
+      AttentionTensor gradQ = TestTensors.like(in.q, ElementType.FLOAT32);
+      AttentionTensor gradK = TestTensors.like(in.q, ElementType.FLOAT32);
+      AttentionTensor gradV = TestTensors.like(in.q, ElementType.FLOAT32);
+      attention.backward(in.q, in.k, in.v, out, lse, in.gradOut, gradQ, gradK, gradV, GradientMode.EXACT);
+      return new Result(TestTensors.values(out), TestTensors.values(lse, queries), TestTensors.values(gradQ),
+          TestTensors.values(gradK), TestTensors.values(gradV));
+    }
+
+    void assertSameBits(Result other) {
+      assertThat(Arrays.equals(other.out, out)).as("out").isTrue();
+      assertThat(Arrays.equals(other.lse, lse)).as("lse").isTrue();
+      assertThat(Arrays.equals(other.gradQ, gradQ)).as("gradQ").isTrue();
+      assertThat(Arrays.equals(other.gradK, gradK)).as("gradK").isTrue();
+      assertThat(Arrays.equals(other.gradV, gradV)).as("gradV").isTrue();
+    }
+
+    void assertFinite() {
+      for (double[] values : List.of(out, gradQ, gradK, gradV)) {
+        assertThat(Arrays.stream(values).allMatch(Double::isFinite)).isTrue();
+      }
+      assertThat(Arrays.stream(lse).noneMatch(Double::isNaN)).isTrue();
+    }
+  }
+
+  private record Inputs(AttentionTensor q, AttentionTensor k, AttentionTensor v, AttentionTensor gradOut) {
+    static Inputs random(int seed, float scale, long batch, long tokens, int heads, int size) {
+      Random random = new Random(seed);
+      return new Inputs(TestTensors.random(random, scale, batch, tokens, heads, size),
+          TestTensors.random(random, scale, batch, tokens, heads, size),
+          TestTensors.random(random, 1, batch, tokens, heads, size),
+          TestTensors.random(random, 1, batch, tokens, heads, size));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void theSameBitsForAnyNumberOfThreads(AttentionOptions options) {
+    Inputs inputs = Inputs.random(3, 1, 1, 5000, 2, 8);
+    Result one = Result.of(DilatedAttention.of(SPEC, options.withThreads(1)), inputs);
+    for (int threads : new int[] {2, 16}) {
+      one.assertSameBits(Result.of(DilatedAttention.of(SPEC, options.withThreads(threads)), inputs));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void manyThreadsMayCallAtOnce(AttentionOptions options) throws Exception {
+    DilatedAttention attention = DilatedAttention.of(SPEC, options);
+    List<Inputs> inputs = new ArrayList<>();
+    List<Result> alone = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      inputs.add(Inputs.random(i, 1, 1, 300 + 200 * i, 2, 8 + i));
+      alone.add(Result.of(attention, inputs.get(i)));
+    }
+    try (ExecutorService callers = Executors.newFixedThreadPool(8)) {
+      List<Callable<Result>> calls = new ArrayList<>();
+      for (int i = 0; i < 16; i++) {
+        Inputs in = inputs.get(i % inputs.size());
+        calls.add(() -> Result.of(attention, in));
+      }
+      int i = 0;
+      for (Future<Result> call : callers.invokeAll(calls)) {
+        alone.get(i++ % inputs.size()).assertSameBits(call.get());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void theFutureChangesNoPastOutput(AttentionOptions options) {
+    long[] cuts = {1, 17, 511, 512, 700};
+    DilatedAttention attention = DilatedAttention.of(SPEC, options);
+    Inputs inputs = Inputs.random(5, 1, 1, 800, 2, 20);
+    Result before = Result.of(attention, inputs);
+    for (long cut : cuts) {
+      Inputs edited = Inputs.random(5, 1, 1, 800, 2, 20);
+      Rows future = new Rows(cut, 1, 800 - cut);
+      float[] noise = new float[20];
+      Arrays.fill(noise, 1e4f);
+      for (int h = 0; h < 2; h++) {
+        for (long i = 0; i < future.count(); i++) {
+          edited.q.rows(0, h, future).write(i, noise, 0);
+          edited.k.rows(0, h, future).write(i, noise, 0);
+          edited.v.rows(0, h, future).write(i, noise, 0);
+        }
+      }
+      Result after = Result.of(attention, edited);
+      int past = (int) cut * 2 * 20;
+      assertThat(Arrays.equals(after.out, 0, past, before.out, 0, past)).as("cut %d", cut).isTrue();
+      after.assertFinite();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void hugeEqualAndZeroScoresStayFinite(AttentionOptions options) {
+    for (boolean causal : new boolean[] {true, false}) {
+      DilatedAttentionSpec spec = new DilatedAttentionSpec(SPEC.segments(), causal);
+      DilatedAttention attention = DilatedAttention.of(spec, options);
+      for (float scale : new float[] {0, 1e-20f, 100, 1000}) {
+        // Standard normal values times 100: scores of D = 16 reach ±1e5.
+        Result.of(attention, Inputs.random(1, scale, 1, 300, 2, 16)).assertFinite();
+      }
+      Inputs equal = Inputs.random(2, 1, 1, 600, 2, 16);
+      equal.q.data().copyFrom(equal.k.data());
+      equal.k.data().fill((byte) 0);
+      Result zero = Result.of(attention, equal);
+      zero.assertFinite();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void branchOrderDoesNotMatter(AttentionOptions options) {
+    Inputs inputs = Inputs.random(9, 1, 1, 700, 2, 16);
+    Result forward = Result.of(DilatedAttention.of(SPEC, options), inputs);
+    DilatedAttentionSpec reversed = new DilatedAttentionSpec(SPEC.segments().reversed(), true);
+    Result backward = Result.of(DilatedAttention.of(reversed, options), inputs);
+    assertClose(forward.out, backward.out);
+    assertClose(forward.lse, backward.lse);
+    assertClose(forward.gradQ, backward.gradQ);
+    assertClose(forward.gradK, backward.gradK);
+    assertClose(forward.gradV, backward.gradV);
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void aLongSingleBranchIsDenseAttention(AttentionOptions options) {
+    Inputs inputs = Inputs.random(9, 1, 1, 300, 2, 16);
+    DilatedAttentionSpec one = new DilatedAttentionSpec(List.of(new Branch(300, 1)), true);
+    Result.of(DilatedAttention.of(DilatedAttentionSpec.dense(true), options), inputs)
+        .assertSameBits(Result.of(DilatedAttention.of(one, options), inputs));
+  }
+
+  @Test
+  void anInterruptedCallStopsAndLeavesNoThread() throws Exception {
+    Inputs inputs = Inputs.random(1, 1, 1, 30000, 4, 32);
+    DilatedAttention attention = DilatedAttention.of(
+        DilatedAttentionSpec.dense(true), AttentionOptions.defaults().withThreads(3));
+    List<Throwable> thrown = new ArrayList<>();
+    Thread caller = new Thread(() -> {
+      try {
+        Result.of(attention, inputs);
+      } catch (Throwable e) {
+        thrown.add(e);
+        if (!Thread.currentThread().isInterrupted()) {
+          thrown.add(new AssertionError("interrupt status lost"));
+        }
+      }
+    });
+    caller.start();
+    Thread.sleep(200);
+    caller.interrupt();
+    caller.join(20_000);
+    assertThat(caller.isAlive()).isFalse();
+    assertThat(thrown).hasSize(1).first().isInstanceOf(CancellationException.class);
+    assertNoHelpers();
+  }
+
+  @Test
+  void aFailingTaskStopsTheOthersAndLeavesNoThread() {
+    assertThatThrownBy(() -> Workers.run(4, 1000, task -> {
+      if (task == 7) {
+        throw new IllegalStateException("task 7");
+      }
+    })).isInstanceOf(IllegalStateException.class).hasMessage("task 7");
+    assertThat(Thread.currentThread().isInterrupted()).isFalse();
+    assertNoHelpers();
+  }
+
+  @Test
+  void everyTaskRunsOnce() {
+    for (int threads : new int[] {1, 2, 7}) {
+      int[] runs = new int[500];
+      Workers.run(threads, runs.length, task -> {
+        synchronized (runs) {
+          runs[(int) task]++;
+        }
+      });
+      assertThat(runs).containsOnly(1);
+    }
+  }
+
+  private static void assertNoHelpers() {
+    assertThat(Thread.getAllStackTraces().keySet()).noneMatch(t -> t.getName().startsWith("longnet-attention"));
+  }
+
+  @Test
+  void refusesWhatDoesNotFit() {
+    DilatedAttention attention = DilatedAttention.of(SPEC);
+    AttentionTensor q = TestTensors.empty(ElementType.FLOAT32, 1, 10, 2, 4);
+    AttentionTensor shorter = TestTensors.empty(ElementType.FLOAT32, 1, 9, 2, 4);
+    MemorySegment lse = TestTensors.floats(20);
+    assertThatThrownBy(() -> attention.forward(q, shorter, q, q, lse))
+        .isInstanceOf(IllegalArgumentException.class).hasMessage("k must have the shape of q, [1, 10, 2, 4]: [1, 9, 2, 4]");
+    assertThatThrownBy(() -> attention.forward(q, q, q, q, TestTensors.floats(19)))
+        .isInstanceOf(IllegalArgumentException.class).hasMessage("lse must hold B H N = 20 floats: it holds 19");
+    AttentionTensor overlapping = new AttentionTensor(q.data(), ElementType.FLOAT32, 1, 10, 2, 4, 0, 0, 4);
+    assertThatThrownBy(() -> attention.forward(q, q, q, overlapping, lse))
+        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("out must be writable memory");
+    assertThatThrownBy(() -> new AttentionTensor(q.data(), ElementType.FLOAT32, 1, 11, 2, 4, 80, 8, 4))
+        .isInstanceOf(IllegalArgumentException.class).hasMessage("tensor [1, 11, 2, 4] ends at element 88, its memory holds 80");
+    AttentionTensor closed;
+    try (Arena arena = Arena.ofConfined()) {
+      closed = AttentionTensor.contiguous(arena.allocate(320), ElementType.FLOAT32, 1, 10, 2, 4);
+    }
+    assertThatThrownBy(() -> attention.forward(closed, q, q, q, lse))
+        .isInstanceOf(IllegalStateException.class).hasMessageContaining("already released");
+    assertThatThrownBy(() -> new DilatedAttentionSpec(List.of(), true))
+        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("at least one branch");
+    assertThatThrownBy(() -> DilatedAttentionSpec.of(new long[] {1}, new long[] {1, 2}, true, HeadOffsets.BLOCKED))
+        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("1 segment lengths, 2 dilations");
+    assertThatThrownBy(() -> AttentionOptions.defaults().withVectorBits(64))
+        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("vectorBits=64");
+  }
+
+  private static void assertClose(double[] a, double[] b) {
+    for (int i = 0; i < a.length; i++) {
+      if (a[i] != b[i]) {
+        assertThat(Math.abs(a[i] - b[i])).isLessThan(3e-6 * Math.max(1, Math.abs(a[i])));
+      }
+    }
+  }
+}
