@@ -45,7 +45,7 @@ public record Forecast(
         logitRows * model.vocabulary() * 4 * 3,
         parameters * 12,
         cost.trainingFlops(training.window()) / training.window(),
-        (double) training.steps() * training.batchTokens());
+        (double) training.lastStep() * training.batchTokens());
   }
 
   /// Per token and layer the decoder keeps its input and the stream after attention (float32, C each), queries, keys, values
