@@ -37,6 +37,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       LogitsCommand.class,
       AttendCommand.class,
       DoctorCommand.class,
+      BenchCommand.class,
       CompletionCommand.class,
     },
     footer = {

@@ -1,0 +1,25 @@
+package dev.longnet.cli;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/// `longnet bench`: what is measured stands in the commands below it.
+@Command(
+    name = "bench",
+    description = "Measures this machine: every benchmark checks its results before it times them.",
+    mixinStandardHelpOptions = true,
+    synopsisSubcommandLabel = "BENCHMARK",
+    subcommands = {
+      BenchAttentionCommand.class,
+    },
+    footer = {"", "Example:", "  longnet bench attention --lengths 8192,32768"})
+final class BenchCommand implements Runnable {
+  @Spec CommandSpec spec;
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "a benchmark is missing");
+  }
+}

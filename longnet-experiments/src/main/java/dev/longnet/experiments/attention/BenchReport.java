@@ -1,0 +1,128 @@
+package dev.longnet.experiments.attention;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+
+/// What a benchmark found: as a table for people and as a tree for files.
+///
+/// @param matrixGigaflops the machine's float32 matrix-product rate in the same run, 10^9 operations a second
+public record BenchReport(BenchSettings settings, double matrixGigaflops, int threads, List<BenchResult> results) {
+  static final String OURS = "longnet, java";
+
+  /// Time against ours at the same length; more than 1: ours is faster.
+  double ratio(BenchResult result) {
+    return result.seconds() / at(OURS, result.tokens()).orElseThrow().seconds();
+  }
+
+  private Optional<BenchResult> at(String name, long tokens) {
+    return results.stream().filter(r -> r.name().equals(name) && r.tokens() == tokens).findFirst();
+  }
+
+  /// The slope of log(time) against log(N) over all lengths of an implementation, by least squares; empty below two lengths.
+  public Map<String, Double> exponents() {
+    Map<String, List<double[]>> points = new LinkedHashMap<>();
+    for (BenchResult r : results) {
+      points.computeIfAbsent(r.name(), name -> new ArrayList<>()).add(new double[] {Math.log(r.tokens()), Math.log(r.seconds())});
+    }
+    Map<String, Double> exponents = new LinkedHashMap<>();
+    points.forEach((name, list) -> {
+      if (list.size() > 1) {
+        exponents.put(name, slope(list));
+      }
+    });
+    return exponents;
+  }
+
+  private static double slope(List<double[]> points) {
+    double x = points.stream().mapToDouble(p -> p[0]).average().orElseThrow();
+    double y = points.stream().mapToDouble(p -> p[1]).average().orElseThrow();
+    double xy = points.stream().mapToDouble(p -> (p[0] - x) * (p[1] - y)).sum();
+    double xx = points.stream().mapToDouble(p -> (p[0] - x) * (p[0] - x)).sum();
+    return xy / xx;
+  }
+
+  /// Lines of text, the widest about 120 characters.
+  public String table() {
+    StringBuilder text = new StringBuilder();
+    line(text, "%s pass, B = %d, H = %d, D = %d, %s, %d threads; matrix product %.0f GFLOP/s (float32, [2048, 2048])",
+        settings.backward() ? "backward" : "forward", settings.batch(), settings.heads(), settings.headSize(),
+        settings.causal() ? "causal" : "bidirectional", threads, matrixGigaflops);
+    line(text, "OPENBLAS_THREAD_TIMEOUT=%s OMP_WAIT_POLICY=%s", System.getenv("OPENBLAS_THREAD_TIMEOUT"), System.getenv("OMP_WAIT_POLICY"));
+    for (long tokens : settings.lengths()) {
+      text.append('\n');
+      line(text, "N = %,d, branches %s", tokens, settings.spec(tokens).segments().stream()
+          .map(b -> b.segmentLength() + "/" + b.dilation()).toList());
+      line(text, "  %-46s %10s %8s %9s %9s %11s %9s %3s", "", "time", "GFLOP/s", "of matmul", "x ours", "peak memory", "Java heap", "n");
+      results.stream().filter(r -> r.tokens() == tokens).forEach(r -> line(text, "  %-46s %10s %8.1f %8.0f%% %9.2f %11s %9s %3d",
+          r.name(), time(r.seconds()), r.gigaflops(), 100 * r.gigaflops() / matrixGigaflops, ratio(r),
+          r.peakBytes().isPresent() ? bytes(r.peakBytes().getAsLong()) : "unknown", bytes(r.heapBytes()), r.samples()));
+    }
+    if (!exponents().isEmpty()) {
+      text.append('\n');
+      line(text, "time grows as N to the power of");
+      exponents().forEach((name, exponent) -> line(text, "  %-46s %10.3f", name, exponent));
+    }
+    return text.toString();
+  }
+
+  private static void line(StringBuilder text, String format, Object... values) {
+    text.append(String.format(Locale.ROOT, format, values)).append('\n');
+  }
+
+  private static String time(double seconds) {
+    return seconds < 0.1 ? String.format(Locale.ROOT, "%.3f ms", 1e3 * seconds) : String.format(Locale.ROOT, "%.3f s", seconds);
+  }
+
+  private static String bytes(long bytes) {
+    return bytes < 10_000 ? bytes + " B"
+        : bytes < 10_000_000 ? bytes / 1000 + " kB" : String.format(Locale.ROOT, "%,d MB", bytes / 1_000_000);
+  }
+
+  /// Numbers and strings, maps and lists of them.
+  public Map<String, Object> tree() {
+    Map<String, Object> tree = new LinkedHashMap<>();
+    tree.put("pass", settings.backward() ? "backward" : "forward");
+    tree.put("batch", settings.batch());
+    tree.put("heads", settings.heads());
+    tree.put("head_size", settings.headSize());
+    tree.put("causal", settings.causal());
+    tree.put("threads", threads);
+    tree.put("matrix_product_gflops", matrixGigaflops);
+    tree.put("environment", environment());
+    List<Map<String, Object>> rows = new ArrayList<>();
+    for (BenchResult r : results) {
+      Map<String, Object> row = new LinkedHashMap<>();
+      row.put("name", r.name());
+      row.put("tokens", r.tokens());
+      row.put("seconds", r.seconds());
+      row.put("fastest_seconds", r.fastest());
+      row.put("samples", r.samples());
+      row.put("flops", r.flops());
+      row.put("gflops", r.gigaflops());
+      row.put("share_of_matrix_product", r.gigaflops() / matrixGigaflops);
+      row.put("times_ours", ratio(r));
+      row.put("peak_bytes", r.peakBytes().isPresent() ? r.peakBytes().getAsLong() : null);
+      row.put("java_heap_bytes", r.heapBytes());
+      rows.add(row);
+    }
+    tree.put("results", rows);
+    tree.put("exponents", exponents());
+    return tree;
+  }
+
+  private static Map<String, Object> environment() {
+    Map<String, Object> environment = new LinkedHashMap<>();
+    environment.put("java", Runtime.version().toString());
+    environment.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
+    environment.put("processors", Runtime.getRuntime().availableProcessors());
+    for (String name : List.of("OPENBLAS_THREAD_TIMEOUT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")) {
+      environment.put(name, System.getenv(name));
+    }
+    environment.put("commit", System.getProperty("longnet.commit", ""));
+    return environment;
+  }
+}

@@ -1,0 +1,62 @@
+package dev.longnet.experiments.attention;
+
+import dev.longnet.attention.Branch;
+import dev.longnet.attention.DilatedAttentionSpec;
+import dev.longnet.attention.HeadOffsets;
+import java.util.ArrayList;
+import java.util.List;
+
+/// What `longnet bench attention` runs.
+///
+/// @param lengths N, each measured in turn
+/// @param heads H
+/// @param headSize D
+/// @param branches the branches of every length; empty: w = 2048 and r = 1, both doubled up to the length
+/// @param backward measure the backward pass instead of the forward pass
+/// @param denseUpTo longest N for libtorch's dense attention
+/// @param pytorchUpTo longest N for the PyTorch user's version
+/// @param rounds samples of everything, in turn
+/// @param seconds what one implementation may take for all of its samples at one length; it gets one sample at least
+public record BenchSettings(
+    List<Long> lengths,
+    int batch,
+    int heads,
+    int headSize,
+    List<Branch> branches,
+    boolean causal,
+    boolean backward,
+    long denseUpTo,
+    long pytorchUpTo,
+    int rounds,
+    double seconds) {
+  public BenchSettings {
+    lengths = List.copyOf(lengths);
+    branches = List.copyOf(branches);
+    if (lengths.isEmpty() || lengths.stream().anyMatch(n -> n < 1)) {
+      throw new IllegalArgumentException("lengths must be positive, one or more: lengths=" + lengths);
+    }
+    if (batch < 1 || heads < 1 || headSize < 1) {
+      throw new IllegalArgumentException(
+          "batch, heads and head size must be positive: batch=" + batch + ", heads=" + heads + ", headSize=" + headSize);
+    }
+    if (rounds < 1 || !(seconds > 0)) {
+      throw new IllegalArgumentException("rounds and seconds must be positive: rounds=" + rounds + ", seconds=" + seconds);
+    }
+  }
+
+  DilatedAttentionSpec spec(long tokens) {
+    List<Branch> list = branches;
+    if (list.isEmpty()) {
+      list = new ArrayList<>();
+      list.add(new Branch(2048, 1));
+      for (long factor = 2; 2048 * factor <= tokens; factor *= 2) {
+        list.add(new Branch(2048 * factor, factor));
+      }
+    }
+    return new DilatedAttentionSpec(list, causal, HeadOffsets.INTERLEAVED);
+  }
+
+  DilatedAttentionSpec dense() {
+    return DilatedAttentionSpec.dense(causal);
+  }
+}

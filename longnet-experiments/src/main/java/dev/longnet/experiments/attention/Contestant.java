@@ -1,0 +1,158 @@
+package dev.longnet.experiments.attention;
+
+import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.AttentionPattern;
+import dev.longnet.attention.DilatedAttention;
+import dev.longnet.attention.DilatedAttentionSpec;
+import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.attention.JavaAttentionOperator;
+import dev.longnet.lm.attention.TorchAttentionOperator;
+import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.torch.OneBlasThread;
+import dev.longnet.lm.torch.Scopes;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorArrayRefOptional;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.global.torch;
+
+/// One implementation in the benchmark.
+interface Contestant {
+  String name();
+
+  AttentionPattern pattern();
+
+  /// @return out, of the caller's scope
+  Tensor forward(Inputs x);
+
+  /// What has to be there before a backward pass; the caller's scope owns it.
+  Backward prepare(Inputs x);
+
+  /// Whether gradients hold the mixing weights constant.
+  boolean detachedWeights();
+
+  /// A backward pass that may run once; gives the gradients of q, k and v.
+  interface Backward {
+    Tensor[] run();
+  }
+
+  /// @param type of q, k, v and gradOut, each [B, N, H, D] and contiguous
+  record Inputs(Tensor q, Tensor k, Tensor v, Tensor gradOut) {}
+
+  static Contestant java(DilatedAttentionSpec spec, AttentionOptions options) {
+    return operator("longnet, java", spec, new JavaAttentionOperator(DilatedAttention.of(spec, options), GradientMode.EXACT));
+  }
+
+  static Contestant libtorch(DilatedAttentionSpec spec) {
+    return operator("longnet, libtorch kernel", spec, new TorchAttentionOperator(spec, GradientMode.EXACT));
+  }
+
+  /// @param oneBlasThread OpenBLAS held at one thread, else as it comes
+  static Contestant pytorch(DilatedAttentionSpec spec, boolean oneBlasThread) {
+    PyTorchDilated dilated = new PyTorchDilated(spec);
+    return new Autograd("dilated, PyTorch user" + suffix(oneBlasThread), spec, dilated::attend, oneBlasThread, spec.segments().size() > 1);
+  }
+
+  static Contestant dense(DilatedAttentionSpec dense, boolean oneBlasThread) {
+    Attend attend = (q, k, v) -> torch.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2),
+        new TensorOptional(), 0.0, dense.causal(), new DoubleOptional(), false).transpose(1, 2);
+    return new Autograd("dense, libtorch" + suffix(oneBlasThread), dense, attend, oneBlasThread, false);
+  }
+
+  private static String suffix(boolean oneBlasThread) {
+    return oneBlasThread ? ", one BLAS thread" : ", as it comes";
+  }
+
+  private static Contestant operator(String name, AttentionPattern pattern, AttentionOperator operator) {
+    return new Contestant() {
+      @Override
+      public String name() {
+        return name;
+      }
+
+      @Override
+      public AttentionPattern pattern() {
+        return pattern;
+      }
+
+      @Override
+      public Tensor forward(Inputs x) {
+        return operator.forward(x.q, x.k, x.v).out();
+      }
+
+      @Override
+      public Backward prepare(Inputs x) {
+        AttentionOperator.Output output = operator.forward(x.q, x.k, x.v);
+        return () -> {
+          AttentionOperator.Gradients gradients = operator.backward(x.q, x.k, x.v, output, x.gradOut);
+          return new Tensor[] {gradients.gradQ(), gradients.gradK(), gradients.gradV()};
+        };
+      }
+
+      @Override
+      public boolean detachedWeights() {
+        return false;
+      }
+    };
+  }
+
+  /// [B, N, H, D] each.
+  interface Attend {
+    Tensor of(Tensor q, Tensor k, Tensor v);
+  }
+
+  /// Differentiated by libtorch.
+  record Autograd(String name, AttentionPattern pattern, Attend attend, boolean oneBlasThread, boolean detachedWeights)
+      implements Contestant {
+    @Override
+    public Tensor forward(Inputs x) {
+      return held(() -> Scopes.tensors(() -> new Tensor[] {attend.of(x.q, x.k, x.v)}))[0];
+    }
+
+    @Override
+    public Backward prepare(Inputs x) {
+      Tensor[] leaves = {x.q.detach(), x.k.detach(), x.v.detach()};
+      for (Tensor leaf : leaves) {
+        leaf.set_requires_grad(true);
+      }
+      boolean before = GradMode.is_enabled();
+      GradMode.set_enabled(true);
+      Tensor out = held(() -> new Tensor[] {attend.of(leaves[0], leaves[1], leaves[2])})[0];
+      GradMode.set_enabled(before);
+      return () -> held(() -> {
+        try (BoolOptional none = new BoolOptional();
+            TensorArrayRefOptional all = new TensorArrayRefOptional()) {
+          out.backward(x.gradOut, none, false, all);
+        }
+        return new Tensor[] {leaves[0].grad(), leaves[1].grad(), leaves[2].grad()};
+      });
+    }
+
+    private Tensor[] held(Backward call) {
+      if (!oneBlasThread) {
+        return call.run();
+      }
+      try (OneBlasThread one = OneBlasThread.hold()) {
+        return call.run();
+      }
+    }
+  }
+
+  /// Runs once, in a scope of its own, and tells the seconds of the pass alone.
+  default double time(Inputs x, boolean backward) {
+    try (PointerScope scope = new PointerScope()) {
+      if (!backward) {
+        long start = System.nanoTime();
+        forward(x);
+        return (System.nanoTime() - start) / 1e9;
+      }
+      Backward pass = prepare(x);
+      long start = System.nanoTime();
+      pass.run();
+      return (System.nanoTime() - start) / 1e9;
+    }
+  }
+}

@@ -1,0 +1,48 @@
+package dev.longnet.experiments.attention;
+
+import com.sun.management.ThreadMXBean;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.OptionalLong;
+
+/// What a call allocates: the process's peak of resident memory above where it stood (Linux only), and the Java heap.
+///
+/// @param peakBytes resident memory beyond what there was before the call, its results included; empty where the system does not tell
+/// @param heapBytes allocated on the Java heap by all threads
+record MemoryProbe(OptionalLong peakBytes, long heapBytes) {
+  private static final Path CLEAR = Path.of("/proc/self/clear_refs");
+  private static final Path STATUS = Path.of("/proc/self/status");
+
+  static MemoryProbe of(Runnable call) {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    boolean resets = resetPeak();
+    long before = resets ? kilobytes("VmRSS:") : 0;
+    long heap = threads.getTotalThreadAllocatedBytes();
+    call.run();
+    heap = threads.getTotalThreadAllocatedBytes() - heap;
+    return new MemoryProbe(
+        resets ? OptionalLong.of(1024 * Math.max(0, kilobytes("VmHWM:") - before)) : OptionalLong.empty(), heap);
+  }
+
+  /// Lets the kernel count the peak anew.
+  private static boolean resetPeak() {
+    try {
+      Files.writeString(CLEAR, "5");
+      return true;
+    } catch (IOException | UnsupportedOperationException e) {
+      return false;
+    }
+  }
+
+  private static long kilobytes(String field) {
+    try {
+      return Files.readAllLines(STATUS).stream().filter(line -> line.startsWith(field)).findFirst()
+          .map(line -> Long.parseLong(line.replaceAll("[^0-9]", ""))).orElseThrow();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package dev.longnet.experiments.attention;
+
+import dev.longnet.attention.AttentionTensor;
+import dev.longnet.attention.DilatedAttentionSpec;
+import dev.longnet.attention.ElementType;
+import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.ReferenceAttention;
+import dev.longnet.experiments.attention.Contestant.Inputs;
+import dev.longnet.lm.torch.TensorMemory;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// Nothing is timed that was not found right first.
+final class Verification {
+  /// Of the largest value: float32 sums of up to some ten thousand terms.
+  private static final double TOLERANCE = 1e-5;
+
+  private Verification() {}
+
+  /// One contestant against the float64 oracle, forward and backward, on inputs small enough for it.
+  ///
+  /// @throws IllegalStateException when it is wrong
+  static void againstOracle(Contestant contestant, Inputs x) {
+    ReferenceAttention oracle = ReferenceAttention.of((DilatedAttentionSpec) contestant.pattern());
+    AttentionTensor q = view(x.q());
+    AttentionTensor k = view(x.k());
+    AttentionTensor v = view(x.v());
+    try (PointerScope scope = new PointerScope()) {
+      long[] shape = {q.batch(), q.tokens(), q.heads(), q.headSize()};
+      close(contestant.name() + ": out", contestant.forward(x), tensor(oracle.forward(q, k, v).out(), shape));
+      GradientMode mode = contestant.detachedWeights() ? GradientMode.DETACHED_WEIGHTS : GradientMode.EXACT;
+      ReferenceAttention.Backward expected = oracle.backward(q, k, v, view(x.gradOut()), mode);
+      Tensor[] gradients = contestant.prepare(x).run();
+      close(contestant.name() + ": grad_q", gradients[0], tensor(expected.gradQ(), shape));
+      close(contestant.name() + ": grad_k", gradients[1], tensor(expected.gradK(), shape));
+      close(contestant.name() + ": grad_v", gradients[2], tensor(expected.gradV(), shape));
+    }
+  }
+
+  /// Both compute the same; `expected` runs on the inputs that will be timed.
+  static void againstEachOther(Contestant contestant, Tensor out, Contestant other, Tensor expected) {
+    close(contestant.name() + " against " + other.name() + ": out", out, expected);
+  }
+
+  private static void close(String what, Tensor actual, Tensor expected) {
+    double largest = expected.abs().max().item_double();
+    double error = actual.to(ScalarType.Double).sub(expected.to(ScalarType.Double)).abs().max().item_double();
+    if (!(error <= TOLERANCE * Math.max(1, largest))) {
+      throw new IllegalStateException("%s is wrong by %g, with values up to %g: nothing was timed".formatted(what, error, largest));
+    }
+  }
+
+  private static AttentionTensor view(Tensor t) {
+    return AttentionTensor.contiguous(
+        TensorMemory.of(t), ElementType.FLOAT32, t.size(0), t.size(1), (int) t.size(2), (int) t.size(3));
+  }
+
+  private static Tensor tensor(double[] values, long... shape) {
+    MemorySegment memory = Arena.ofAuto().allocate(8L * values.length, 64);
+    MemorySegment.copy(values, 0, memory, ValueLayout.JAVA_DOUBLE, 0, values.length);
+    return TensorMemory.view(memory, ScalarType.Double, shape);
+  }
+}
