@@ -13,8 +13,9 @@ import picocli.CommandLine.Spec;
     synopsisSubcommandLabel = "BENCHMARK",
     subcommands = {
       BenchAttentionCommand.class,
+      BenchTrainCommand.class,
     },
-    footer = {"", "Example:", "  longnet bench attention --lengths 8192,32768"})
+    footer = {"", "Examples:", "  longnet bench attention --lengths 8192,32768", "  longnet bench train --recipe base-125m --window 8192"})
 final class BenchCommand implements Runnable {
   @Spec CommandSpec spec;
 

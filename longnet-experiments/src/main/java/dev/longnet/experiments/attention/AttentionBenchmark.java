@@ -1,5 +1,6 @@
 package dev.longnet.experiments.attention;
 
+import dev.longnet.experiments.MemoryProbe;
 import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.Branch;
@@ -100,7 +101,7 @@ public final class AttentionBenchmark {
     final Contestant contestant;
     final boolean afterProduct;
     final List<Double> samples = new ArrayList<>();
-    MemoryProbe memory = new MemoryProbe(OptionalLong.empty(), 0);
+    MemoryProbe memory = new MemoryProbe(OptionalLong.empty(), OptionalLong.empty(), 0);
     int calls = 1;
     double spent;
 

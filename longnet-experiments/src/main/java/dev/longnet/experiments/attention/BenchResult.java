@@ -1,5 +1,6 @@
 package dev.longnet.experiments.attention;
 
+import dev.longnet.experiments.MemoryProbe;
 import java.util.Arrays;
 import java.util.OptionalLong;
 

@@ -21,7 +21,7 @@ import org.bytedeco.pytorch.global.torch;
 /// Weight decay touches only parameters of two and more dimensions: norms and biases have one.
 ///
 /// Owns the moments and frees them in [#close()]; the parameters and gradients stay the caller's.
-final class Optimizer implements AutoCloseable {
+public final class Optimizer implements AutoCloseable {
   private static final String FIRST = "exp_avg.";
   private static final String SECOND = "exp_avg_sq.";
 
@@ -42,7 +42,7 @@ final class Optimizer implements AutoCloseable {
 
   /// @param values by name; the tensors are updated in place
   /// @param gradients same names
-  Optimizer(OptimizerConfig config, Map<String, Tensor> values, Map<String, Tensor> gradients) {
+  public Optimizer(OptimizerConfig config, Map<String, Tensor> values, Map<String, Tensor> gradients) {
     this.config = config;
     this.gradients = List.copyOf(gradients.values());
     this.groups = List.of(group(config.weightDecay(), values, gradients, true), group(0, values, gradients, false));
@@ -74,7 +74,7 @@ final class Optimizer implements AutoCloseable {
   }
 
   /// The norm of all gradients together; NaN or infinite when any of them is.
-  double gradientNorm() {
+  public double gradientNorm() {
     try (PointerScope scope = new PointerScope()) {
       Tensor[] norms = gradients.stream().map(Tensor::norm).toArray(Tensor[]::new);
       return torch.stack(new TensorVector(norms)).norm().item_double();
@@ -84,7 +84,7 @@ final class Optimizer implements AutoCloseable {
   /// Moves the parameters once.
   ///
   /// @param gradientScale what the gradients are multiplied by first: clipping
-  void step(double learningRate, double gradientScale) {
+  public void step(double learningRate, double gradientScale) {
     applied++;
     OperatorHandle kernel;
     try (PointerScope scope = new PointerScope()) {

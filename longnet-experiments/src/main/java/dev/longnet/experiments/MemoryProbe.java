@@ -1,4 +1,4 @@
-package dev.longnet.experiments.attention;
+package dev.longnet.experiments;
 
 import com.sun.management.ThreadMXBean;
 import java.io.IOException;
@@ -11,20 +11,24 @@ import java.util.OptionalLong;
 /// What a call allocates: the process's peak of resident memory above where it stood (Linux only), and the Java heap.
 ///
 /// @param peakBytes resident memory beyond what there was before the call, its results included; empty where the system does not tell
+/// @param peakResidentBytes resident memory of the whole process at its peak during the call; empty likewise
 /// @param heapBytes allocated on the Java heap by all threads
-record MemoryProbe(OptionalLong peakBytes, long heapBytes) {
+public record MemoryProbe(OptionalLong peakBytes, OptionalLong peakResidentBytes, long heapBytes) {
   private static final Path CLEAR = Path.of("/proc/self/clear_refs");
   private static final Path STATUS = Path.of("/proc/self/status");
 
-  static MemoryProbe of(Runnable call) {
+  public static MemoryProbe of(Runnable call) {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     boolean resets = resetPeak();
     long before = resets ? kilobytes("VmRSS:") : 0;
     long heap = threads.getTotalThreadAllocatedBytes();
     call.run();
     heap = threads.getTotalThreadAllocatedBytes() - heap;
-    return new MemoryProbe(
-        resets ? OptionalLong.of(1024 * Math.max(0, kilobytes("VmHWM:") - before)) : OptionalLong.empty(), heap);
+    if (!resets) {
+      return new MemoryProbe(OptionalLong.empty(), OptionalLong.empty(), heap);
+    }
+    long peak = kilobytes("VmHWM:");
+    return new MemoryProbe(OptionalLong.of(1024 * Math.max(0, peak - before)), OptionalLong.of(1024 * peak), heap);
   }
 
   /// Lets the kernel count the peak anew.

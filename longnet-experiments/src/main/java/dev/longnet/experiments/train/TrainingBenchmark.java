@@ -1,0 +1,145 @@
+package dev.longnet.experiments.train;
+
+import dev.longnet.attention.GradientMode;
+import dev.longnet.experiments.MemoryProbe;
+import dev.longnet.lm.attention.AttentionOperators;
+import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.config.ModelCost;
+import dev.longnet.lm.config.RunConfig;
+import dev.longnet.lm.config.RuntimeConfig;
+import dev.longnet.lm.config.RuntimeConfig.Precision;
+import dev.longnet.lm.model.Decoder;
+import dev.longnet.lm.model.ModelOptions;
+import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.train.MatrixRate;
+import dev.longnet.lm.train.Optimizer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.function.Consumer;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/// Times whole training steps of one sequence (forward, backward, gradient norm, optimizer), and between them the
+/// matrix product that bounds them. Model FLOPs are those of [ModelCost]: what is computed twice counts once.
+public final class TrainingBenchmark {
+  /// Tokens are drawn from this many ids, so that a right gradient lowers the loss within a few steps.
+  private static final long IDS = 64;
+
+  private final RunConfig config;
+  private final int steps;
+  private final Consumer<String> progress;
+
+  /// @param rate matrix products in the model's precision, FLOP/s, median of the measurements between the steps
+  /// @param seconds of a step, median
+  /// @param flops of a step
+  /// @param peakBytes resident memory of the whole process; empty where the system does not tell
+  public record Result(
+      String name,
+      Precision precision,
+      int window,
+      long parameters,
+      double seconds,
+      double flops,
+      double rate,
+      OptionalLong peakBytes,
+      double firstLoss,
+      double lastLoss) {
+
+    public double tokensPerSecond() {
+      return window / seconds;
+    }
+
+    /// Of the matrix-product rate.
+    public double share() {
+      return flops / seconds / rate;
+    }
+  }
+
+  /// @param config its model, window, optimizer and runtime are used
+  /// @param steps timed, after two that warm up
+  public TrainingBenchmark(RunConfig config, int steps, Consumer<String> progress) {
+    if (steps < 1) {
+      throw new IllegalArgumentException("--steps must be positive: --steps=" + steps);
+    }
+    this.config = config;
+    this.steps = steps;
+    this.progress = progress;
+  }
+
+  /// @throws IllegalStateException when the steps do not lower the loss: then what was timed is not training
+  public Result run() {
+    RuntimeConfig runtime = config.runtime();
+    ModelConfig model = config.model();
+    int window = config.training().window();
+    Torch.setThreads(runtime.threads());
+    torch.manual_seed(1);
+    ModelOptions options =
+        new ModelOptions(
+            runtime.device(),
+            runtime.precision(),
+            runtime.activationCheckpointing(),
+            runtime.tokenChunk(),
+            runtime.lossChunk());
+    List<Double> seconds = new ArrayList<>();
+    List<Double> rates = new ArrayList<>();
+    List<Double> losses = new ArrayList<>();
+    try (PointerScope scope = new PointerScope();
+        Decoder decoder =
+            Decoder.create(model, options, AttentionOperators.of(model.attention().pattern(true), GradientMode.EXACT, runtime), 1);
+        Optimizer optimizer = new Optimizer(config.optimizer(), decoder.parameters(), decoder.gradients())) {
+      Tensor tokens = torch.randint(Math.min(IDS, model.vocabulary()), new long[] {1, window + 1L}, torch.dtype(torch.ScalarType.Long));
+      MemoryProbe memory =
+          MemoryProbe.of(
+              () -> {
+                for (int step = -2; step < steps; step++) {
+                  rates.add(MatrixRate.measure(runtime.precision()));
+                  long began = System.nanoTime();
+                  losses.add(step(decoder, optimizer, tokens));
+                  double took = (System.nanoTime() - began) / 1e9;
+                  progress.accept("%s %s: step %d of %d, %.2f s".formatted(config.name(), runtime.precision(), step + 3, steps + 2, took));
+                  if (step >= 0) {
+                    seconds.add(took);
+                  }
+                }
+              });
+      check(losses);
+      ModelCost cost = new ModelCost(model);
+      return new Result(
+          config.name(),
+          runtime.precision(),
+          window,
+          cost.parameters(),
+          median(seconds),
+          cost.trainingFlops(window),
+          median(rates),
+          memory.peakResidentBytes(),
+          losses.getFirst(),
+          losses.getLast());
+    }
+  }
+
+  private double step(Decoder decoder, Optimizer optimizer, Tensor tokens) {
+    decoder.zeroGradients();
+    double loss;
+    try (PointerScope scope = new PointerScope()) {
+      loss = decoder.lossAndGradients(tokens, 1);
+    }
+    double norm = optimizer.gradientNorm();
+    double clip = config.training().gradientClip();
+    optimizer.step(config.optimizer().learningRate(), clip > 0 && norm > clip ? clip / norm : 1);
+    return loss;
+  }
+
+  private static void check(List<Double> losses) {
+    if (!(losses.getLast() < losses.getFirst())) {
+      throw new IllegalStateException("the loss does not fall on one sequence repeated: " + losses);
+    }
+  }
+
+  private static double median(List<Double> values) {
+    double[] sorted = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+    return sorted.length % 2 == 1 ? sorted[sorted.length / 2] : (sorted[sorted.length / 2 - 1] + sorted[sorted.length / 2]) / 2;
+  }
+}
