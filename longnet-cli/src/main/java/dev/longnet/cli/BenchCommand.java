@@ -13,6 +13,7 @@ import picocli.CommandLine.Spec;
     synopsisSubcommandLabel = "BENCHMARK",
     subcommands = {
       BenchAttentionCommand.class,
+      BenchEncodeCommand.class,
       BenchTrainCommand.class,
     },
     footer = {"", "Examples:", "  longnet bench attention --lengths 8192,32768", "  longnet bench train --recipe base-125m --window 8192"})
