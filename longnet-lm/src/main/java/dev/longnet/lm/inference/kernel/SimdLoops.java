@@ -61,38 +61,52 @@ final class SimdLoops {
     return p.reinterpretAsInts().add(rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
   }
 
+  /// Three short methods: one long one has more values alive than C1 has registers for, and then never reaches C2.
   static void layerNorm(long x, int width, long gain, long bias, long y) {
-    int whole = S.loopBound(width);
-    VectorMask<Float> tail = S.indexInRange(whole, width);
+    float mean = sum(x, width) / width;
+    float reciprocal = (float) (1 / Math.sqrt(squares(x, width, mean) / width + 1e-5));
+    normalize(x, width, mean, reciprocal, gain, bias, y);
+  }
+
+  private static float sum(long x, int count) {
     FloatVector sums = FloatVector.zero(S);
-    for (int i = 0; i < whole; i += LANES) {
+    int i = 0;
+    for (; i + LANES <= count; i += LANES) {
       sums = sums.add(at(x + 4L * i));
     }
-    if (whole < width) {
-      sums = sums.add(FloatVector.fromMemorySegment(S, ALL, x + 4L * whole, ORDER, tail));
+    float sum = sums.reduceLanes(VectorOperators.ADD);
+    for (; i < count; i++) {
+      sum += load(x + 4L * i);
     }
-    FloatVector mean = FloatVector.broadcast(S, sums.reduceLanes(VectorOperators.ADD) / width);
-    FloatVector squares = FloatVector.zero(S);
-    for (int i = 0; i < whole; i += LANES) {
-      FloatVector d = at(x + 4L * i).sub(mean);
-      squares = d.fma(d, squares);
+    return sum;
+  }
+
+  /// sum (x - mean)^2
+  private static float squares(long x, int count, float mean) {
+    FloatVector m = FloatVector.broadcast(S, mean);
+    FloatVector sums = FloatVector.zero(S);
+    int i = 0;
+    for (; i + LANES <= count; i += LANES) {
+      FloatVector d = at(x + 4L * i).sub(m);
+      sums = d.fma(d, sums);
     }
-    if (whole < width) {
-      FloatVector d = FloatVector.fromMemorySegment(S, ALL, x + 4L * whole, ORDER, tail).sub(mean);
-      d = FloatVector.zero(S).blend(d, tail);
-      squares = d.fma(d, squares);
+    float sum = sums.reduceLanes(VectorOperators.ADD);
+    for (; i < count; i++) {
+      float d = load(x + 4L * i) - mean;
+      sum += d * d;
     }
-    FloatVector reciprocal =
-        FloatVector.broadcast(S, (float) (1 / Math.sqrt(squares.reduceLanes(VectorOperators.ADD) / width + 1e-5)));
-    for (int i = 0; i < whole; i += LANES) {
-      at(x + 4L * i).sub(mean).mul(reciprocal).fma(at(gain + 4L * i), at(bias + 4L * i)).intoMemorySegment(ALL, y + 4L * i, ORDER);
+    return sum;
+  }
+
+  private static void normalize(long x, int count, float mean, float reciprocal, long gain, long bias, long y) {
+    FloatVector m = FloatVector.broadcast(S, mean);
+    FloatVector r = FloatVector.broadcast(S, reciprocal);
+    int i = 0;
+    for (; i + LANES <= count; i += LANES) {
+      at(x + 4L * i).sub(m).mul(r).fma(at(gain + 4L * i), at(bias + 4L * i)).intoMemorySegment(ALL, y + 4L * i, ORDER);
     }
-    if (whole < width) {
-      FloatVector.fromMemorySegment(S, ALL, x + 4L * whole, ORDER, tail).sub(mean).mul(reciprocal)
-          .fma(
-              FloatVector.fromMemorySegment(S, ALL, gain + 4L * whole, ORDER, tail),
-              FloatVector.fromMemorySegment(S, ALL, bias + 4L * whole, ORDER, tail))
-          .intoMemorySegment(ALL, y + 4L * whole, ORDER, tail);
+    for (; i < count; i++) {
+      store(y + 4L * i, (load(x + 4L * i) - mean) * reciprocal * load(gain + 4L * i) + load(bias + 4L * i));
     }
   }
 
