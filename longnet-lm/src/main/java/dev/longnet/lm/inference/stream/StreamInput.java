@@ -1,0 +1,254 @@
+package dev.longnet.lm.inference.stream;
+
+import dev.longnet.lm.data.Tokenizer;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+
+/// Files, directories and archives as one stream of tokens, read in small pieces: an end-of-text token, then document after
+/// document, each followed by one. Memory does not depend on their length. A place in it can be remembered and found again.
+///
+/// One thread; whoever opened it closes it.
+public final class StreamInput implements AutoCloseable {
+  private static final int PIECE = 1 << 14;
+
+  /// A document: a file, or an entry of an archive.
+  private record Document(Path file, String entry, long bytes) {}
+
+  /// Where the next piece begins.
+  ///
+  /// @param pass how often the whole input has been read
+  /// @param document number of the document; -1 before the very first token
+  /// @param offset bytes of it that have been read
+  public record Place(long pass, int document, long offset) {
+    /// The beginning of an input.
+    public static final Place START = new Place(0, -1, 0);
+  }
+
+  private final Tokenizer tokenizer;
+  private final boolean repeat;
+  private final List<Document> documents = new ArrayList<>();
+  private final long bytes;
+  private final String identity;
+  private Place place = Place.START;
+  private InputStream open;
+  private ZipFile archive;
+  private Path archivePath;
+  private byte[] pending = new byte[0];
+
+  /// @param inputs files; directories (all their files in the order of their names, hidden ones left out); .zip and .jar archives
+  /// @param suffix only documents whose name ends so, of directories and archives; empty for all
+  /// @param repeat begin anew at the end, for ever
+  public StreamInput(List<Path> inputs, String suffix, Tokenizer tokenizer, boolean repeat) throws IOException {
+    this.tokenizer = tokenizer;
+    this.repeat = repeat;
+    for (Path input : inputs) {
+      add(input, suffix);
+    }
+    if (documents.isEmpty()) {
+      throw new IllegalArgumentException("the input holds no documents" + (suffix.isEmpty() ? "" : " ending in " + suffix) + ": " + inputs);
+    }
+    bytes = documents.stream().mapToLong(Document::bytes).sum();
+    identity = identity();
+  }
+
+  private void add(Path input, String suffix) throws IOException {
+    if (Files.isDirectory(input)) {
+      try (Stream<Path> walk = Files.walk(input)) {
+        List<Path> files =
+            walk.filter(Files::isRegularFile)
+                .filter(p -> p.toString().endsWith(suffix))
+                .filter(p -> !hidden(input.relativize(p)))
+                .sorted()
+                .toList();
+        for (Path file : files) {
+          documents.add(new Document(file, "", Files.size(file)));
+        }
+      }
+    } else if (input.toString().toLowerCase(Locale.ROOT).matches(".*\\.(zip|jar)")) {
+      try (ZipFile zip = new ZipFile(input.toFile())) {
+        zip.stream()
+            .filter(e -> !e.isDirectory() && e.getName().endsWith(suffix))
+            .forEach(e -> documents.add(new Document(input, e.getName(), Math.max(0, e.getSize()))));
+      }
+    } else if (Files.exists(input)) {
+      documents.add(new Document(input, "", Files.size(input)));
+    } else {
+      throw new NoSuchFileException(input.toString());
+    }
+  }
+
+  private static boolean hidden(Path relative) {
+    for (Path part : relative) {
+      if (part.toString().startsWith(".")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private String identity() {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      for (Document d : documents) {
+        digest.update((d.file.getFileName() + "\0" + d.entry + "\0" + d.bytes + "\0").getBytes(StandardCharsets.UTF_8));
+      }
+      return HexFormat.of().formatHex(digest.digest(), 0, 16);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /// Changes when names or lengths of documents do.
+  public String fingerprint() {
+    return identity;
+  }
+
+  public int documents() {
+    return documents.size();
+  }
+
+  /// Of all documents, once.
+  public long totalBytes() {
+    return bytes;
+  }
+
+  public Place place() {
+    return place;
+  }
+
+  /// Bytes before the next piece, in all passes.
+  public long bytesRead() {
+    long sum = place.pass * bytes + place.offset;
+    for (int i = 0; i < place.document; i++) {
+      sum += documents.get(i).bytes;
+    }
+    return sum;
+  }
+
+  /// Goes on at a remembered place.
+  public void seek(Place to) throws IOException {
+    if (to.document < -1 || to.document >= documents.size() || to.offset < 0 || to.pass < 0) {
+      throw new IllegalArgumentException("no such place in the input: " + to);
+    }
+    closeDocument();
+    place = to;
+    if (to.offset > 0) {
+      openDocument();
+      open.skipNBytes(to.offset);
+    }
+  }
+
+  /// The next tokens, some thousands; an empty array at the end.
+  public int[] next() throws IOException {
+    if (place.document < 0) {
+      place = new Place(0, 0, 0);
+      return new int[] {tokenizer.endOfText()};
+    }
+    if (place.document == documents.size()) {
+      if (!repeat) {
+        return new int[0];
+      }
+      place = new Place(place.pass + 1, 0, 0);
+    }
+    if (open == null) {
+      openDocument();
+    }
+    byte[] read = open.readNBytes(PIECE);
+    byte[] text = Arrays.copyOf(pending, pending.length + read.length);
+    System.arraycopy(read, 0, text, pending.length, read.length);
+    boolean last = read.length < PIECE;
+    int cut = last ? text.length : boundary(text);
+    if (cut == 0) {
+      // Not one place to cut in all of it: read on.
+      pending = text;
+      return next();
+    }
+    pending = Arrays.copyOfRange(text, cut, text.length);
+    int[] ids = tokenizer.encode(cut == text.length ? text : Arrays.copyOf(text, cut));
+    if (!last) {
+      place = new Place(place.pass, place.document, place.offset + cut);
+      return ids;
+    }
+    closeDocument();
+    place = new Place(place.pass, place.document + 1, 0);
+    ids = Arrays.copyOf(ids, ids.length + 1);
+    ids[ids.length - 1] = tokenizer.endOfText();
+    return ids;
+  }
+
+  /// Where text can be cut without changing its tokens: anywhere for bytes; else after the last line break that something other
+  /// than white space follows, which no token of the tiktoken encodings spans. A piece without one is cut before a
+  /// character once it is a megabyte long.
+  private int boundary(byte[] text) {
+    if (tokenizer.name().equals("bytes")) {
+      return text.length;
+    }
+    for (int i = text.length - 1; i > 0; i--) {
+      if (text[i - 1] == '\n' && text[i] > ' ') {
+        return i;
+      }
+    }
+    if (text.length < 1 << 20) {
+      return 0;
+    }
+    int cut = text.length;
+    while (cut > 1 && (text[cut - 1] & 0xc0) == 0x80) {
+      cut--;
+    }
+    return cut - 1;
+  }
+
+  private void openDocument() throws IOException {
+    Document document = documents.get(place.document);
+    if (document.entry.isEmpty()) {
+      open = Files.newInputStream(document.file);
+      return;
+    }
+    if (!document.file.equals(archivePath)) {
+      closeArchive();
+      archive = new ZipFile(document.file.toFile());
+      archivePath = document.file;
+    }
+    ZipEntry entry = archive.getEntry(document.entry);
+    if (entry == null) {
+      throw new IOException("the archive changed while it was read: " + document.file + " lacks " + document.entry);
+    }
+    open = archive.getInputStream(entry);
+  }
+
+  private void closeDocument() throws IOException {
+    pending = new byte[0];
+    if (open != null) {
+      open.close();
+      open = null;
+    }
+  }
+
+  private void closeArchive() throws IOException {
+    if (archive != null) {
+      archive.close();
+      archive = null;
+      archivePath = null;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    closeDocument();
+    closeArchive();
+  }
+}

@@ -1,0 +1,154 @@
+package dev.longnet.lm.inference.stream;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/// Reads an input from where it stands to its end through a model: losses, reports, saved states. A run that was cut off goes on from
+/// its last saved state with the same sums, as if nothing had happened.
+public final class StreamRun {
+  private static final String PREFIX = "stream.";
+
+  private final StreamingModel model;
+  private final StreamInput input;
+  private final StreamState state;
+  private long scored;
+  private double nats;
+  private double seconds;
+  private long recentTokens;
+  private double recentNats;
+  private long lastTokens;
+  private double lastSeconds;
+
+  /// What to do on the way.
+  ///
+  /// @param maxTokens stop after this many in all, or Long.MAX_VALUE
+  /// @param reportEvery tokens between two reports
+  /// @param onReport called with each, the last one at the end
+  /// @param saveTo where to save the state, or null
+  /// @param saveEvery tokens between two saves; the state is saved at the end too
+  public record Plan(long maxTokens, long reportEvery, Consumer<StreamReport> onReport, Path saveTo, long saveEvery) {
+    public Plan {
+      positive("max-tokens", maxTokens);
+      positive("report-every", reportEvery);
+      positive("save-every", saveEvery);
+    }
+
+    private static void positive(String name, long value) {
+      if (value < 1) {
+        throw new IllegalArgumentException("--" + name + " must be positive: --" + name + "=" + value);
+      }
+    }
+  }
+
+  /// A stream that has read nothing of the input yet.
+  ///
+  /// @param state new, or one that has read something else before; stays the caller's to close
+  public StreamRun(StreamingModel model, StreamInput input, StreamState state) {
+    this.model = model;
+    this.input = input;
+    this.state = state;
+    this.lastTokens = state.position();
+  }
+
+  /// Takes up a saved state: at the place in the input where it was saved if it was saved while reading this very input, else at the
+  /// input's beginning, as a continuation of what was read before.
+  ///
+  /// @return whether the input goes on in its middle
+  public boolean resume(Map<String, String> notes) throws IOException {
+    if (!input.fingerprint().equals(notes.get(PREFIX + "input"))) {
+      return false;
+    }
+    try {
+      scored = Long.parseLong(notes.get(PREFIX + "scored"));
+      nats = Double.parseDouble(notes.get(PREFIX + "nats"));
+      seconds = Double.parseDouble(notes.get(PREFIX + "seconds"));
+      input.seek(
+          new StreamInput.Place(
+              Long.parseLong(notes.get(PREFIX + "pass")),
+              Integer.parseInt(notes.get(PREFIX + "document")),
+              Long.parseLong(notes.get(PREFIX + "offset"))));
+    } catch (NumberFormatException | NullPointerException e) {
+      throw new IllegalArgumentException("the saved state's notes are damaged", e);
+    }
+    lastSeconds = seconds;
+    return true;
+  }
+
+  private Map<String, String> notes() {
+    Map<String, String> notes = new LinkedHashMap<>();
+    notes.put(PREFIX + "input", input.fingerprint());
+    notes.put(PREFIX + "pass", Long.toString(input.place().pass()));
+    notes.put(PREFIX + "document", Integer.toString(input.place().document()));
+    notes.put(PREFIX + "offset", Long.toString(input.place().offset()));
+    notes.put(PREFIX + "scored", Long.toString(scored));
+    notes.put(PREFIX + "nats", Double.toString(nats));
+    notes.put(PREFIX + "seconds", Double.toString(seconds));
+    return notes;
+  }
+
+  /// Reads on until the input ends, the plan's tokens have been read, or the thread is interrupted (after the piece at hand).
+  ///
+  /// @return the last report
+  public StreamReport run(Plan plan) throws IOException {
+    float[] losses = new float[0];
+    long nextReport = (state.position() / plan.reportEvery + 1) * plan.reportEvery;
+    long nextSave = state.position() + plan.saveEvery;
+    while (state.position() < plan.maxTokens && !Thread.currentThread().isInterrupted()) {
+      long start = System.nanoTime();
+      int[] tokens = input.next();
+      if (tokens.length == 0) {
+        break;
+      }
+      // A report falls on its token exactly; the place in the input is known between pieces only.
+      for (int done = 0; done < tokens.length; ) {
+        long wanted = Math.min(tokens.length - done, Math.min(nextReport, plan.maxTokens) - state.position());
+        if (wanted == 0) {
+          break;
+        }
+        losses = losses.length < wanted ? new float[(int) wanted] : losses;
+        model.read(state, tokens, done, (int) wanted, losses);
+        done += (int) wanted;
+        for (int i = 0; i < wanted; i++) {
+          if (!Float.isNaN(losses[i])) {
+            scored++;
+            nats += losses[i];
+            recentTokens++;
+            recentNats += losses[i];
+          }
+        }
+        if (state.position() == nextReport) {
+          seconds += (System.nanoTime() - start) / 1e9;
+          start = System.nanoTime();
+          plan.onReport.accept(report());
+          nextReport += plan.reportEvery;
+        }
+      }
+      seconds += (System.nanoTime() - start) / 1e9;
+      if (plan.saveTo != null && state.position() >= nextSave) {
+        StateFile.save(plan.saveTo, state, notes());
+        nextSave = state.position() + plan.saveEvery;
+      }
+    }
+    if (plan.saveTo != null) {
+      StateFile.save(plan.saveTo, state, notes());
+    }
+    StreamReport last = report();
+    plan.onReport.accept(last);
+    return last;
+  }
+
+  private StreamReport report() {
+    double speed = (state.position() - lastTokens) / (seconds - lastSeconds);
+    StreamReport report =
+        new StreamReport(state.position(), input.bytesRead(), scored, nats, recentTokens, recentNats, seconds, speed, state.bytes(),
+            ResidentMemory.now(), ResidentMemory.peak());
+    lastTokens = state.position();
+    lastSeconds = seconds;
+    recentTokens = 0;
+    recentNats = 0;
+    return report;
+  }
+}

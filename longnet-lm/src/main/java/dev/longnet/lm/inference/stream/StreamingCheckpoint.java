@@ -1,0 +1,25 @@
+package dev.longnet.lm.inference.stream;
+
+import dev.longnet.lm.data.Tokenizer;
+import dev.longnet.lm.data.tokenizer.Tokenizers;
+import dev.longnet.lm.train.Checkpoint;
+import java.io.IOException;
+
+/// A checkpoint opened for streaming, float32 or int8. Needs no libtorch. Whoever opened it closes it, after its streams.
+public record StreamingCheckpoint(StreamingModel model, Tokenizer tokenizer) implements AutoCloseable {
+  /// @throws IllegalArgumentException when the checkpoint's tensors do not fit its configuration, or its model is an encoder
+  public static StreamingCheckpoint open(Checkpoint checkpoint, StreamOptions options) throws IOException {
+    Tokenizer tokenizer = Tokenizers.of(checkpoint.tokenizer());
+    if (tokenizer.vocabularySize() > checkpoint.model().vocabulary()) {
+      throw new IllegalArgumentException(
+          "the model's vocabulary must hold the %d tokens of tokenizer %s: vocabulary=%d"
+              .formatted(tokenizer.vocabularySize(), tokenizer.name(), checkpoint.model().vocabulary()));
+    }
+    return new StreamingCheckpoint(StreamingModel.load(checkpoint.model(), checkpoint.weights(), options), tokenizer);
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}
