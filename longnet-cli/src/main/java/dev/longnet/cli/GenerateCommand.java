@@ -2,10 +2,13 @@ package dev.longnet.cli;
 
 import dev.longnet.lm.data.Tokenizer;
 import dev.longnet.lm.inference.Generator;
-import dev.longnet.lm.inference.LoadedModel;
-import dev.longnet.lm.inference.NextToken;
 import dev.longnet.lm.inference.Sampler;
 import dev.longnet.lm.inference.TextStream;
+import dev.longnet.lm.inference.stream.StateFile;
+import dev.longnet.lm.inference.stream.StreamReader;
+import dev.longnet.lm.inference.stream.StreamState;
+import dev.longnet.lm.inference.stream.StreamingCheckpoint;
+import dev.longnet.lm.inference.stream.StreamingModel;
 import dev.longnet.lm.train.Checkpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -13,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
 import picocli.CommandLine.ArgGroup;
@@ -35,7 +39,9 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  longnet generate runs/quickstart --prompt 'public class ' --max-tokens 400",
       "  longnet generate runs/quickstart --prompt-file Main.java --temperature 0",
-      "  longnet generate runs/quickstart --top-k 40 --top-p 0.95 --seed 7"
+      "  longnet generate runs/quickstart --top-k 40 --top-p 0.95 --seed 7",
+      "  longnet stream runs/quickstart --input src --save-state src.state",
+      "  longnet generate runs/quickstart --load-state src.state --prompt '/// Returns '"
     })
 final class GenerateCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
@@ -66,7 +72,16 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(names = "--seed", paramLabel = "S", description = "The same seed gives the same text (default: another each time).")
   Long seed;
 
-  @Mixin ComputeOptions compute;
+  @Option(
+      names = "--load-state",
+      paramLabel = "F",
+      description = "Go on from a context read earlier (longnet stream --save-state, or generate's); the prompt, if any, follows it.")
+  Path loadState;
+
+  @Option(names = "--save-state", paramLabel = "F", description = "Save the context at the end: what was read and generated.")
+  Path saveState;
+
+  @Mixin StreamComputeOptions compute;
 
   /// At most one of the two.
   static final class Prompt {
@@ -87,8 +102,8 @@ final class GenerateCommand implements Callable<Integer> {
     byte[] text = prompt();
     Checkpoint checkpoint = Checkpoint.resolve(run);
     PrintWriter out = spec.commandLine().getOut();
-    try (LoadedModel model = LoadedModel.open(checkpoint, compute.runtime());
-        NextToken stream = model.nextToken()) {
+    try (StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
+        StreamReader stream = new StreamReader(model.model(), state(model.model()))) {
       Tokenizer tokenizer = model.tokenizer();
       if (prompt != null && prompt.text != null) {
         out.print(prompt.text);
@@ -96,12 +111,15 @@ final class GenerateCommand implements Callable<Integer> {
       }
       TextStream characters = new TextStream();
       Generator.Summary summary =
-          Generator.generate(stream, sampler, beginning(tokenizer, text), maxTokens, tokenizer.endOfText(), token -> {
+          Generator.generate(stream, sampler, beginning(tokenizer, text, stream.state()), maxTokens, tokenizer.endOfText(), token -> {
             out.print(characters.add(tokenizer.decode(new int[] {token})));
             StandardOutput.flush(out);
           });
       out.println(characters.end());
       out.flush();
+      if (saveState != null) {
+        StateFile.save(saveState, stream.state(), Map.of());
+      }
       spec.commandLine().getErr().printf(Locale.ROOT,
           "%,d tokens (%s) in %.1f s: %.1f tokens/s; prompt of %,d tokens in %.2f s; seed %d%n",
           summary.tokens(), summary.ended() ? "the text ended" : "--max-tokens", summary.generateSeconds(),
@@ -121,9 +139,16 @@ final class GenerateCommand implements Callable<Integer> {
     return prompt.file.toString().equals("-") ? System.in.readAllBytes() : Files.readAllBytes(prompt.file);
   }
 
-  /// A document begins after an end-of-text token, as in training.
-  private static int[] beginning(Tokenizer tokenizer, byte[] text) {
+  private StreamState state(StreamingModel model) throws IOException {
+    return loadState == null ? model.newStream() : StateFile.load(loadState, model).state();
+  }
+
+  /// A document begins after an end-of-text token, as in training; a loaded context is in its middle, and a prompt follows on.
+  private static int[] beginning(Tokenizer tokenizer, byte[] text, StreamState state) {
     int[] encoded = text.length == 0 ? new int[0] : tokenizer.encode(text);
+    if (state.position() > 0) {
+      return encoded;
+    }
     int[] ids = new int[encoded.length + 1];
     ids[0] = tokenizer.endOfText();
     System.arraycopy(encoded, 0, ids, 1, encoded.length);

@@ -29,6 +29,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       TrainCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
+      StreamCommand.class,
+      QuantizeCommand.class,
       ReportCommand.class,
       TokenizeCommand.class,
       ImportCommand.class,

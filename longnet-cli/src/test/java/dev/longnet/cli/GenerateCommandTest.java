@@ -76,8 +76,8 @@ class GenerateCommandTest {
     refused("--max-tokens=0", "--max-tokens", "0");
     refused("no such file", "--prompt-file", shared.resolve("missing"));
     refused("mutually exclusive", "--prompt", "a", "--prompt-file", "b");
-    refused("--device=tpu", "--device", "tpu");
-    refused("banana", "--precision", "banana");
+    refused("threads=0", "--threads", "0");
+    refused("banana", "--kernel", "banana");
     Cli none = Cli.run("generate", shared.resolve("none"));
     assertThat(none.exitCode()).isEqualTo(2);
     assertThat(none.err().lines()).hasSize(1);

@@ -17,15 +17,12 @@ public final class Generator {
     }
   }
 
-  /// @param prompt at least one token
+  /// @param prompt at least one token, unless the model has read something before
   /// @param maxTokens to generate at most
   /// @param endOfText the token that ends the text; it is not passed on
   /// @param each called with every token as it comes
   public static Summary generate(
       NextToken model, Sampler sampler, int[] prompt, long maxTokens, int endOfText, IntConsumer each) {
-    if (prompt.length == 0) {
-      throw new IllegalArgumentException("the prompt must hold at least one token");
-    }
     if (maxTokens < 1) {
       throw new IllegalArgumentException("max-tokens must be positive: max-tokens=" + maxTokens);
     }

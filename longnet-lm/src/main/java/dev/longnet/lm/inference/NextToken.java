@@ -3,7 +3,7 @@ package dev.longnet.lm.inference;
 /// A causal model that reads a stream of tokens and scores what may come next. How much of the past it keeps, and in
 /// which form, is its own business. Owned by one thread; whoever created it closes it.
 public interface NextToken extends AutoCloseable {
-  /// Reads `tokens` (at least one) after all read before.
+  /// Reads `tokens` after all read before; none only when something has been read.
   ///
   /// @return [V] the scores of the token that follows; the caller's to keep
   float[] read(int[] tokens);

@@ -19,6 +19,9 @@ public final class StreamReader implements NextToken {
 
   @Override
   public float[] read(int[] tokens) {
+    if (tokens.length == 0 && state.position() == 0) {
+      throw new IllegalArgumentException("the prompt must hold at least one token");
+    }
     model.read(state, tokens, 0, tokens.length);
     float[] logits = new float[model.config().vocabulary()];
     model.logits(state, logits);

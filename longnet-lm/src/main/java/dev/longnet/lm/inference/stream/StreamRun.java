@@ -21,6 +21,11 @@ public final class StreamRun {
   private double recentNats;
   private long lastTokens;
   private double lastSeconds;
+  private volatile boolean stop;
+  /// The last piece: where it began, and how many of its tokens have been read.
+  private StreamInput.Place piece = StreamInput.Place.START;
+  private int taken;
+  private int[] rest = new int[0];
 
   /// What to do on the way.
   ///
@@ -70,6 +75,13 @@ public final class StreamRun {
               Long.parseLong(notes.get(PREFIX + "pass")),
               Integer.parseInt(notes.get(PREFIX + "document")),
               Long.parseLong(notes.get(PREFIX + "offset"))));
+      int skip = Integer.parseInt(notes.get(PREFIX + "taken"));
+      piece = input.place();
+      rest = skip == 0 ? rest : input.next();
+      if (skip < 0 || skip > rest.length) {
+        throw new NumberFormatException();
+      }
+      taken = skip;
     } catch (NumberFormatException | NullPointerException e) {
       throw new IllegalArgumentException("the saved state's notes are damaged", e);
     }
@@ -80,53 +92,54 @@ public final class StreamRun {
   private Map<String, String> notes() {
     Map<String, String> notes = new LinkedHashMap<>();
     notes.put(PREFIX + "input", input.fingerprint());
-    notes.put(PREFIX + "pass", Long.toString(input.place().pass()));
-    notes.put(PREFIX + "document", Integer.toString(input.place().document()));
-    notes.put(PREFIX + "offset", Long.toString(input.place().offset()));
+    boolean whole = taken == rest.length;
+    StreamInput.Place place = whole ? input.place() : piece;
+    notes.put(PREFIX + "pass", Long.toString(place.pass()));
+    notes.put(PREFIX + "document", Integer.toString(place.document()));
+    notes.put(PREFIX + "offset", Long.toString(place.offset()));
+    notes.put(PREFIX + "taken", Integer.toString(whole ? 0 : taken));
     notes.put(PREFIX + "scored", Long.toString(scored));
     notes.put(PREFIX + "nats", Double.toString(nats));
     notes.put(PREFIX + "seconds", Double.toString(seconds));
     return notes;
   }
 
-  /// Reads on until the input ends, the plan's tokens have been read, or the thread is interrupted (after the piece at hand).
+  /// Makes [#run] return after the tokens at hand; any thread may call it.
+  public void requestStop() {
+    stop = true;
+  }
+
+  public boolean stopRequested() {
+    return stop;
+  }
+
+  /// Reads on until the input ends, the plan's tokens have been read, or someone asks it to stop.
   ///
   /// @return the last report
   public StreamReport run(Plan plan) throws IOException {
     float[] losses = new float[0];
     long nextReport = (state.position() / plan.reportEvery + 1) * plan.reportEvery;
     long nextSave = state.position() + plan.saveEvery;
-    while (state.position() < plan.maxTokens && !Thread.currentThread().isInterrupted()) {
+    while (state.position() < plan.maxTokens && !stop) {
       long start = System.nanoTime();
-      int[] tokens = input.next();
-      if (tokens.length == 0) {
-        break;
-      }
-      // A report falls on its token exactly; the place in the input is known between pieces only.
-      for (int done = 0; done < tokens.length; ) {
-        long wanted = Math.min(tokens.length - done, Math.min(nextReport, plan.maxTokens) - state.position());
-        if (wanted == 0) {
+      if (taken == rest.length) {
+        piece = input.place();
+        rest = input.next();
+        taken = 0;
+        if (rest.length == 0) {
           break;
         }
-        losses = losses.length < wanted ? new float[(int) wanted] : losses;
-        model.read(state, tokens, done, (int) wanted, losses);
-        done += (int) wanted;
-        for (int i = 0; i < wanted; i++) {
-          if (!Float.isNaN(losses[i])) {
-            scored++;
-            nats += losses[i];
-            recentTokens++;
-            recentNats += losses[i];
-          }
-        }
-        if (state.position() == nextReport) {
-          seconds += (System.nanoTime() - start) / 1e9;
-          start = System.nanoTime();
-          plan.onReport.accept(report());
-          nextReport += plan.reportEvery;
-        }
       }
+      int n = (int) Math.min(rest.length - taken, Math.min(nextReport, plan.maxTokens) - state.position());
+      losses = losses.length < n ? new float[n] : losses;
+      model.read(state, rest, taken, n, losses);
+      taken += n;
+      count(losses, n);
       seconds += (System.nanoTime() - start) / 1e9;
+      if (state.position() == nextReport) {
+        plan.onReport.accept(report());
+        nextReport += plan.reportEvery;
+      }
       if (plan.saveTo != null && state.position() >= nextSave) {
         StateFile.save(plan.saveTo, state, notes());
         nextSave = state.position() + plan.saveEvery;
@@ -138,6 +151,17 @@ public final class StreamRun {
     StreamReport last = report();
     plan.onReport.accept(last);
     return last;
+  }
+
+  private void count(float[] losses, int n) {
+    for (int i = 0; i < n; i++) {
+      if (!Float.isNaN(losses[i])) {
+        scored++;
+        nats += losses[i];
+        recentTokens++;
+        recentNats += losses[i];
+      }
+    }
   }
 
   private StreamReport report() {

@@ -1,0 +1,154 @@
+package dev.longnet.cli;
+
+import dev.longnet.lm.inference.stream.StateFile;
+import dev.longnet.lm.inference.stream.StreamInput;
+import dev.longnet.lm.inference.stream.StreamReport;
+import dev.longnet.lm.inference.stream.StreamRun;
+import dev.longnet.lm.inference.stream.StreamState;
+import dev.longnet.lm.inference.stream.StreamingCheckpoint;
+import dev.longnet.lm.io.AtomicFiles;
+import dev.longnet.lm.train.Checkpoint;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `longnet stream`: perplexity along a text of any length, in a state of fixed size.
+@Command(
+    name = "stream",
+    description = "Reads a text of any length through a model: perplexity, speed and memory along it, a state to go on from.",
+    mixinStandardHelpOptions = true,
+    footer = {
+      "",
+      "A dilated model keeps the live segment of each branch, so memory stays where it is; dense and sparse models keep a",
+      "cache that grows with the text. Ctrl-C saves the state; --load-state of a state saved while reading the same input",
+      "goes on in its middle, any other one is the context that the input follows.",
+      "",
+      "Examples:",
+      "  longnet stream runs/quickstart --input server.log",
+      "  longnet stream runs/quickstart --input src --suffix .java --save-state src.state --json src.json",
+      "  longnet stream runs/quickstart --input src --suffix .java --load-state src.state --save-state src.state",
+      "  longnet generate runs/quickstart --load-state src.state --prompt '/// Returns '"
+    })
+final class StreamCommand implements Callable<Integer> {
+  private static final int INTERRUPTED = 130;
+
+  @Spec CommandSpec spec;
+
+  @Parameters(paramLabel = "RUN", description = "A run or a checkpoint, float32 or int8.")
+  Path run;
+
+  @Option(
+      names = "--input",
+      paramLabel = "FILE",
+      arity = "1..*",
+      required = true,
+      description = "Files, directories, .zip or .jar archives, read in this order; hidden files of directories are left out.")
+  List<Path> inputs;
+
+  @Option(names = "--suffix", paramLabel = "TEXT", description = "Of directories and archives, only files whose names end so, such as .java.")
+  String suffix = "";
+
+  @Option(names = "--repeat", description = "Begin the input anew at its end, for ever; give --max-tokens.")
+  boolean repeat;
+
+  @Option(names = "--max-tokens", paramLabel = "N", description = "Stop when the stream has read N tokens in all (default: at the input's end).")
+  Long maxTokens;
+
+  @Option(names = "--report-every", paramLabel = "N", description = "Tokens between two lines (default: ${DEFAULT-VALUE}).")
+  long reportEvery = 100_000;
+
+  @Option(names = "--json", paramLabel = "F", description = "Write every report to this file at the end.")
+  Path json;
+
+  @Option(names = "--save-state", paramLabel = "F", description = "Save the state here, every --save-every tokens and at the end.")
+  Path saveState;
+
+  @Option(names = "--save-every", paramLabel = "M", description = "Tokens between two saves (default: ${DEFAULT-VALUE}).")
+  long saveEvery = 1_000_000;
+
+  @Option(names = "--load-state", paramLabel = "F", description = "Start from this state instead of an empty one.")
+  Path loadState;
+
+  @Mixin StreamComputeOptions compute;
+
+  @Override
+  public Integer call() throws IOException {
+    if (repeat && maxTokens == null) {
+      throw new IllegalArgumentException("--repeat never ends: give --max-tokens");
+    }
+    List<StreamReport> reports = new ArrayList<>();
+    Checkpoint checkpoint = Checkpoint.resolve(run);
+    PrintWriter out = spec.commandLine().getOut();
+    try (StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
+        StreamInput input = new StreamInput(inputs, suffix, model.tokenizer(), repeat)) {
+      StreamDisplay display = new StreamDisplay(out, input.totalBytes(), repeat ? maxTokens : null);
+      StreamRun.Plan plan =
+          new StreamRun.Plan(
+              maxTokens == null ? Long.MAX_VALUE : maxTokens,
+              reportEvery,
+              report -> {
+                // The last report repeats the one before when the input ends on it.
+                if (reports.isEmpty() || reports.getLast().tokens() != report.tokens()) {
+                  reports.add(report);
+                  display.show(report);
+                }
+              },
+              saveState,
+              saveEvery);
+      StateFile.Loaded loaded = loadState == null ? null : StateFile.load(loadState, model.model());
+      try (StreamState state = loaded == null ? model.model().newStream() : loaded.state()) {
+        StreamRun stream = new StreamRun(model.model(), input, state);
+        boolean resumed = loaded != null && stream.resume(loaded.notes());
+        display.start(model.model(), state, resumed);
+        StreamReport last = run(stream, plan);
+        if (json != null) {
+          AtomicFiles.writeString(json, StreamJson.of(model.model(), reports, last) + "\n");
+        }
+        if (stream.stopRequested()) {
+          out.println(saveState == null
+              ? "stopped; nothing was saved, give --save-state F to be able to go on"
+              : "stopped and saved; go on with --load-state " + saveState);
+          out.flush();
+          return INTERRUPTED;
+        }
+        display.end(last);
+      }
+    }
+    return 0;
+  }
+
+  /// Ctrl-C stops after the tokens at hand, and the JVM waits for the save.
+  private static StreamReport run(StreamRun stream, StreamRun.Plan plan) throws IOException {
+    CountDownLatch ended = new CountDownLatch(1);
+    Thread hook =
+        new Thread(
+            () -> {
+              stream.requestStop();
+              try {
+                ended.await();
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            },
+            "stop-on-interrupt");
+    Runtime.getRuntime().addShutdownHook(hook);
+    try {
+      return stream.run(plan);
+    } finally {
+      ended.countDown();
+      if (!stream.stopRequested()) {
+        Runtime.getRuntime().removeShutdownHook(hook);
+      }
+    }
+  }
+}

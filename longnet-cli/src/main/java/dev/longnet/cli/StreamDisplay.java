@@ -1,0 +1,55 @@
+package dev.longnet.cli;
+
+import dev.longnet.lm.config.Forecast;
+import dev.longnet.lm.inference.stream.StreamReport;
+import dev.longnet.lm.inference.stream.StreamState;
+import dev.longnet.lm.inference.stream.StreamingModel;
+import dev.longnet.lm.train.ProgressLine;
+import java.io.PrintWriter;
+import java.util.Locale;
+
+/// `longnet stream` as a table, a line a report.
+final class StreamDisplay {
+  private final PrintWriter out;
+  private final long bytes;
+  private final Long tokens;
+
+  /// @param bytes of the input
+  /// @param tokens to read, where the input has no end; else null
+  StreamDisplay(PrintWriter out, long bytes, Long tokens) {
+    this.out = out;
+    this.bytes = bytes;
+    this.tokens = tokens;
+  }
+
+  void start(StreamingModel model, StreamState state, boolean resumed) {
+    out.printf(Locale.ROOT, "%s; weights %s%n", model.describe(), size(model.weightBytes()));
+    if (state.position() > 0) {
+      out.printf(Locale.ROOT, "going on after %,d tokens%s%n", state.position(), resumed ? ", in the middle of this input" : ", this input follows them");
+    }
+    out.printf("%15s %11s %11s %10s %10s %10s %9s%n", "tokens", "perplexity", "so far", "tokens/s", "state", "resident", "ETA");
+    out.flush();
+  }
+
+  void show(StreamReport r) {
+    double share = tokens != null ? (double) r.tokens() / tokens : (double) r.bytes() / bytes;
+    double eta = share > 0 ? r.seconds() * (1 - share) / share : Double.NaN;
+    out.printf(Locale.ROOT, "%,15d %11.4f %11.4f %10s %10s %10s %9s%n", r.tokens(), r.recentPerplexity(), r.perplexity(),
+        Forecast.si(r.tokensPerSecond()).strip(), size(r.stateBytes()), r.residentBytes() == 0 ? "?" : size(r.residentBytes()),
+        ProgressLine.duration(Math.max(0, eta)));
+    StandardOutput.flush(out);
+  }
+
+  void end(StreamReport r) {
+    out.printf(Locale.ROOT, "%,d tokens, %,d bytes in %s: perplexity %.4f, %.4f bits per byte; peak resident memory %s%n",
+        r.tokens(), r.bytes(), ProgressLine.duration(r.seconds()), r.perplexity(), r.bitsPerByte(),
+        r.peakResidentBytes() == 0 ? "unknown here" : size(r.peakResidentBytes()));
+    out.flush();
+  }
+
+  static String size(long bytes) {
+    return bytes < 1L << 20
+        ? String.format(Locale.ROOT, "%.1f KiB", bytes / 1024.0)
+        : bytes < 1L << 30 ? String.format(Locale.ROOT, "%.1f MiB", bytes / 1048576.0) : String.format(Locale.ROOT, "%.2f GiB", bytes / 1073741824.0);
+  }
+}
