@@ -51,9 +51,7 @@ class GeneratorTest {
   }
 
   @Test
-  void refusesAnEmptyPromptAndNoTokens() {
-    assertThatThrownBy(() -> Generator.generate(new Counting(), Sampler.greedy(), new int[0], 1, END, t -> {}))
-        .isInstanceOf(IllegalArgumentException.class);
+  void refusesNoTokens() {
     assertThatThrownBy(() -> Generator.generate(new Counting(), Sampler.greedy(), new int[] {1}, 0, END, t -> {}))
         .hasMessageContaining("max-tokens=0");
   }

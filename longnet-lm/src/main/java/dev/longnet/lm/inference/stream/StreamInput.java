@@ -141,7 +141,7 @@ public final class StreamInput implements AutoCloseable {
 
   /// Goes on at a remembered place.
   public void seek(Place to) throws IOException {
-    if (to.document < -1 || to.document >= documents.size() || to.offset < 0 || to.pass < 0) {
+    if (to.document < -1 || to.document > documents.size() || to.document == documents.size() && to.offset > 0 || to.offset < 0 || to.pass < 0) {
       throw new IllegalArgumentException("no such place in the input: " + to);
     }
     closeDocument();
