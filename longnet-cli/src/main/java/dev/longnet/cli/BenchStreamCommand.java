@@ -1,0 +1,113 @@
+package dev.longnet.cli;
+
+import dev.longnet.experiments.stream.StreamBenchmark;
+import dev.longnet.experiments.stream.StreamComparison;
+import dev.longnet.experiments.stream.StreamModels;
+import dev.longnet.lm.data.Tokenizer;
+import dev.longnet.lm.data.tokenizer.Tokenizers;
+import dev.longnet.lm.inference.stream.StreamingCheckpoint;
+import dev.longnet.lm.train.Checkpoint;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `longnet bench stream`: one stream up to a billion tokens, or dilated beside sparse and dense.
+@Command(
+    name = "stream",
+    description = "Streams the JDK's source, repeated, through a model and times every decade of tokens.",
+    mixinStandardHelpOptions = true,
+    footer = {
+      "",
+      "Without RUN: a byte model with random weights, 2 layers, hidden 64, 4 heads, branches from 512 tokens up to --tokens.",
+      "Started again with the same --out, it goes on from its last saved state.",
+      "",
+      "Examples:",
+      "  longnet bench stream --tokens 2e6",
+      "  longnet bench stream --tokens 1e9 --out bench/stream-1e9",
+      "  longnet bench stream --compare --tokens 65536 --out bench/compare"
+    })
+final class BenchStreamCommand implements Callable<Integer> {
+  @Spec CommandSpec spec;
+
+  @Parameters(paramLabel = "RUN", arity = "0..1", description = "A run or a checkpoint instead of random weights.")
+  Path run;
+
+  @Option(names = "--tokens", paramLabel = "N", description = "How many, such as 1e9 (default: ${DEFAULT-VALUE}).")
+  double tokens = 2e6;
+
+  @Option(names = "--out", paramLabel = "DIR", description = "For results and the saved state (default: ${DEFAULT-VALUE}).")
+  Path out = Path.of("bench", "stream");
+
+  @Option(names = "--input", paramLabel = "FILE", arity = "1..*", description = "What to read, repeated (default: the JDK's lib/src.zip).")
+  List<Path> inputs;
+
+  @Option(names = "--suffix", paramLabel = "TEXT", description = "Only files whose names end so (default: .java of the JDK's source, else all).")
+  String suffix;
+
+  @Option(names = "--save-every", paramLabel = "M", description = "Tokens between two saved states (default: ${DEFAULT-VALUE}).")
+  long saveEvery = 10_000_000;
+
+  @Option(names = "--compare", description = "Time and memory of dilated, sparse and dense attention side by side instead.")
+  boolean compare;
+
+  @Mixin StreamComputeOptions compute;
+
+  @Override
+  public Integer call() throws IOException {
+    if (!(tokens >= 1 && tokens <= 1L << 40) || tokens != Math.rint(tokens)) {
+      throw new IllegalArgumentException("--tokens must be a whole number from 1 to 2^40: --tokens=" + tokens);
+    }
+    PrintWriter text = spec.commandLine().getOut();
+    if (compare) {
+      text.printf("%-10s %12s %14s %12s%n", "attention", "tokens", "µs per token", "state");
+      StreamComparison.run((long) tokens, compute.options(), out, p -> {
+        text.printf(Locale.ROOT, "%-10s %,12d %14.2f %12s%n", p.attention(), p.tokens(), p.microseconds(), StreamDisplay.size(p.stateBytes()));
+        text.flush();
+      });
+      return 0;
+    }
+    List<Path> read = inputs;
+    String ending = suffix == null ? "" : suffix;
+    if (read == null) {
+      Path source = Path.of(System.getProperty("java.home"), "lib", "src.zip");
+      if (!Files.isReadable(source)) {
+        throw new IllegalArgumentException("this JDK has no lib/src.zip: name another input with --input");
+      }
+      read = List.of(source);
+      ending = suffix == null ? ".java" : suffix;
+    }
+    try (StreamingCheckpoint model = model()) {
+      text.printf(Locale.ROOT, "%s; weights %s%n%n%15s %10s %12s %11s %10s %14s%n", model.model().describe(),
+          StreamDisplay.size(model.model().weightBytes()), "tokens", "seconds", "tokens/s", "perplexity", "state", "peak resident");
+      text.flush();
+      List<StreamBenchmark.Mark> marks =
+          StreamBenchmark.run(model.model(), model.tokenizer(), read, ending, (long) tokens, saveEvery, out, m -> {
+            text.printf(Locale.ROOT, "%,15d %10.1f %,12.0f %11.4f %10s %14s%n", m.tokens(), m.seconds(), m.tokensPerSecond(), m.perplexity(),
+                StreamDisplay.size(m.stateBytes()), StreamDisplay.size(m.peakResidentBytes()));
+            text.flush();
+          });
+      text.printf(Locale.ROOT, "%ntime ~ tokens^%.4f beyond 100,000 tokens; results in %s%n", StreamBenchmark.exponent(marks), out);
+      text.flush();
+    }
+    return 0;
+  }
+
+  private StreamingCheckpoint model() throws IOException {
+    if (run != null) {
+      return StreamingCheckpoint.open(Checkpoint.resolve(run), compute.options());
+    }
+    Tokenizer bytes = Tokenizers.of("bytes");
+    return new StreamingCheckpoint(
+        StreamModels.random(StreamModels.small(StreamModels.growing((long) tokens)), 1, compute.options()), bytes);
+  }
+}

@@ -1,0 +1,57 @@
+package dev.longnet.experiments.stream;
+
+import dev.longnet.attention.Branch;
+import dev.longnet.lm.config.AttentionConfig;
+import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.config.PositionEncoding;
+import dev.longnet.lm.inference.stream.StreamOptions;
+import dev.longnet.lm.inference.stream.StreamingModel;
+import dev.longnet.lm.io.TensorEntry;
+import dev.longnet.lm.model.Parameters;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+
+/// Models with random weights from a seed: time and memory do not depend on what the weights are, perplexity does.
+public final class StreamModels {
+  private StreamModels() {}
+
+  /// Branches w = 512 * 8^i, r = 8^i, up to the first segment that holds `longest` tokens: 512 rows each.
+  public static AttentionConfig.Dilated growing(long longest) {
+    List<Branch> branches = new ArrayList<>();
+    long dilation = 1;
+    branches.add(new Branch(512, 1));
+    while (branches.getLast().segmentLength() < longest) {
+      dilation *= 8;
+      branches.add(new Branch(512 * dilation, dilation));
+    }
+    return new AttentionConfig.Dilated(branches, false);
+  }
+
+  /// Bytes, 2 layers, hidden 64, 4 heads, feed-forward 256, RoPE, tied output.
+  public static ModelConfig small(AttentionConfig attention) {
+    return new ModelConfig(257, 2, 64, 4, 256, PositionEncoding.ROPE, true, true, attention);
+  }
+
+  /// The caller closes it.
+  public static StreamingModel random(ModelConfig config, long seed, StreamOptions options) {
+    Map<String, TensorEntry> weights = new HashMap<>();
+    Random random = new Random(seed);
+    Parameters.shapes(config)
+        .forEach(
+            (name, shape) -> {
+              int count = 1;
+              for (long size : shape) {
+                count = Math.multiplyExact(count, Math.toIntExact(size));
+              }
+              float[] values = new float[count];
+              for (int i = 0; i < count; i++) {
+                values[i] = shape.length == 2 ? (float) (random.nextGaussian() / Math.sqrt(shape[1])) : name.endsWith("weight") ? 1 : 0;
+              }
+              weights.put(name, TensorEntry.of(name, shape, values));
+            });
+    return StreamingModel.load(config, weights::get, options);
+  }
+}

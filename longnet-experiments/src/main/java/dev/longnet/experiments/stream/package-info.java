@@ -1,0 +1,2 @@
+/// Benchmarks of streaming inference: time and memory against tokens.
+package dev.longnet.experiments.stream;
