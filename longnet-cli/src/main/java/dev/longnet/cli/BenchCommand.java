@@ -12,6 +12,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "BENCHMARK",
     subcommands = {
+      BenchStreamCommand.class,
       BenchAttentionCommand.class,
       BenchEncodeCommand.class,
       BenchTrainCommand.class,

@@ -1,0 +1,36 @@
+package dev.longnet.experiments;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.longnet.experiments.stream.StreamBenchmark;
+import dev.longnet.experiments.stream.StreamModels;
+import dev.longnet.lm.data.tokenizer.Tokenizers;
+import dev.longnet.lm.inference.stream.StreamOptions;
+import dev.longnet.lm.inference.stream.StreamingModel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Two million tokens through a model whose branches grow to a billion: memory stays, and a second start finds everything done.
+class StreamBenchmarkTest {
+  @TempDir Path folder;
+
+  @Test
+  void twoMillionTokens() throws Exception {
+    Path text = Files.writeString(folder.resolve("text"), "static int add(int a, int b) { return a + b; }\n".repeat(2000));
+    try (StreamingModel model =
+        StreamModels.random(StreamModels.small(StreamModels.growing(1_000_000_000)), 1, StreamOptions.defaults())) {
+      List<StreamBenchmark.Mark> marks =
+          StreamBenchmark.run(model, Tokenizers.of("bytes"), List.of(text), "", 2_000_000, 700_000, folder.resolve("out"), m -> { });
+      assertThat(marks.stream().map(StreamBenchmark.Mark::tokens)).containsExactly(10_000L, 100_000L, 1_000_000L, 2_000_000L);
+      // 8 branches of 512 rows, K and V, 64 channels, 2 layers, float32.
+      assertThat(marks.getLast().stateBytes()).isLessThan(2 * 2 * 4L * 8 * 512 * 64 + 8192);
+      assertThat(folder.resolve("out/stream.svg")).exists();
+      List<StreamBenchmark.Mark> again =
+          StreamBenchmark.run(model, Tokenizers.of("bytes"), List.of(text), "", 2_000_000, 700_000, folder.resolve("out"), m -> { });
+      assertThat(again).isEqualTo(marks);
+    }
+  }
+}
