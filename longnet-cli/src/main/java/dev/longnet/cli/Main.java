@@ -33,6 +33,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       QuantizeCommand.class,
       ReportCommand.class,
       TokenizeCommand.class,
+      TokenizerCommand.class,
       ImportCommand.class,
       ExportCommand.class,
       EncodeCommand.class,

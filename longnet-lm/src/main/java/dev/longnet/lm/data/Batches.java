@@ -90,12 +90,23 @@ public final class Batches {
       return;
     }
     long round = index / ROUND;
-    int slot = (int) new Permutation(ROUND, Permutation.mix(seed ^ 0x6d6978L) + round).at(index % ROUND);
-    int stream = 0;
-    while (slot >= share[stream]) {
-      slot -= share[stream++];
+    Permutation order = new Permutation(ROUND, Permutation.mix(seed ^ 0x6d6978L) + round);
+    int stream = stream(order.at(index % ROUND));
+    // A stream's windows come in its own order: count those of this round that came before.
+    long earlier = 0;
+    for (int i = 0; i < index % ROUND; i++) {
+      earlier += stream(order.at(i)) == stream ? 1 : 0;
     }
-    window(stream, round * share[stream] + slot, destination);
+    window(stream, round * share[stream] + earlier, destination);
+  }
+
+  /// Which stream a place in a round belongs to.
+  private int stream(long place) {
+    int stream = 0;
+    while (place >= share[stream]) {
+      place -= share[stream++];
+    }
+    return stream;
   }
 
   private void window(int number, long index, MemorySegment destination) {

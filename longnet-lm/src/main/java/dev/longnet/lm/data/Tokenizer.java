@@ -1,5 +1,7 @@
 package dev.longnet.lm.data;
 
+import java.util.Optional;
+
 /// Text to token ids and back. Implementations are immutable and may be used by many threads at once.
 /// Text that looks like a special token is ordinary text.
 public interface Tokenizer {
@@ -23,4 +25,9 @@ public interface Tokenizer {
 
   /// Changes when ids come to mean something else: a hash of the vocabulary. Token shards remember it.
   String fingerprint();
+
+  /// The file that defines it, for checkpoints to carry along; empty for tokenizers known by name.
+  default Optional<byte[]> definition() {
+    return Optional.empty();
+  }
 }

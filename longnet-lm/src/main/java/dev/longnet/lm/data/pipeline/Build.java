@@ -26,17 +26,13 @@ import java.util.List;
 import java.util.Optional;
 
 /// One build of token shards: reads sources in order, lets workers encode, writes results in order, and commits a shard
-/// each [#SHARD_BYTES] of text, after which a killed build goes on from there.
+/// each [Pace#shardBytes()] of text, after which a killed build goes on from there.
 final class Build implements AutoCloseable {
-  /// Text in a shard: a few seconds of work, which is what a kill can cost.
-  static final long SHARD_BYTES = 64L << 20;
-
   /// Documents that travel together: many enough to make hand-overs cheap.
   private static final long BATCH_BYTES = 256 << 10;
 
   private static final int BATCH_DOCUMENTS = 256;
   private static final long IN_FLIGHT_BYTES = 24L << 20;
-  private static final long REPORT_NANOS = 250_000_000;
 
   private final CorpusConfig config;
   private final Tokenizer tokenizer;
@@ -44,8 +40,10 @@ final class Build implements AutoCloseable {
   private final String corpusKey;
   private final List<SourceState> states;
   private final Path directory;
+  private final Pace pace;
   private final Admission admission;
   private final SeenHashes seen = new SeenHashes();
+  private final Optional<NearDuplicates> near;
   private final Encoder encoder;
   private final Workers<List<Encoder.Result>> workers;
 
@@ -61,6 +59,10 @@ final class Build implements AutoCloseable {
   private ShardWriter validation;
   private long uncommittedBytes;
 
+  // Of the large document under way: where the source stood before it, how much of it is done.
+  private double beforeLarge;
+  private double largeFraction = 1;
+
   private final long start = System.nanoTime();
   private long lastReport = start;
   private long bytesThisRun;
@@ -73,14 +75,21 @@ final class Build implements AutoCloseable {
       TokenizationListener listener,
       String corpusKey,
       List<SourceState> states,
-      Path directory) {
+      Path directory,
+      Pace pace)
+      throws IOException {
     this.config = config;
     this.tokenizer = tokenizer;
     this.listener = listener;
     this.corpusKey = corpusKey;
     this.states = states;
     this.directory = directory;
+    this.pace = pace;
     this.admission = new Admission(config.filter(), config.input());
+    this.near =
+        config.duplicates().kind() == Duplicates.Kind.NEAR
+            ? Optional.of(new NearDuplicates(directory, config.duplicates().similarity()))
+            : Optional.empty();
     this.encoder = new Encoder(tokenizer, admission, config.duplicates(), config.validation(), seen);
     this.workers = new Workers<>(threads, IN_FLIGHT_BYTES);
   }
@@ -93,6 +102,9 @@ final class Build implements AutoCloseable {
       Journal j = journal.get();
       shards.addAll(j.shards());
       rememberHashes();
+      if (near.isPresent()) {
+        near.get().remember(j.signatures());
+      }
       summaries.addAll(j.sources());
       if (!j.sourceDone() && !summaries.isEmpty()) {
         tally = Tally.of(summaries.removeLast());
@@ -110,6 +122,7 @@ final class Build implements AutoCloseable {
       open = Optional.empty();
     }
     report(true);
+    refuseEmpty();
     return new Manifest(
         Manifest.VERSION,
         tokenizer.name(),
@@ -123,6 +136,19 @@ final class Build implements AutoCloseable {
         shards);
   }
 
+  private void refuseEmpty() {
+    if (summaries.stream().mapToLong(SourceSummary::documents).sum() > 0) {
+      return;
+    }
+    StringBuilder why = new StringBuilder("the corpus has no documents");
+    for (SourceSummary s : summaries) {
+      why.append(": ").append(s.path()).append(s.rejected().isEmpty() ? " is empty" : " has only ");
+      why.append(String.join(", ", s.rejected().entrySet().stream().map(e -> e.getValue() + " " + e.getKey()).toList()));
+      s.examples().stream().findFirst().ifPresent(e -> why.append(" (").append(e).append(')'));
+    }
+    throw new IllegalArgumentException(why.toString());
+  }
+
   private void readSource(long skip, Optional<Journal.OpenDocument> open) throws IOException {
     CorpusSource from = config.sources().get(source);
     if (tally == null) {
@@ -133,7 +159,7 @@ final class Build implements AutoCloseable {
     entriesDone = 0;
     try (ShardWriter t = train;
         ShardWriter v = validation) {
-      try (DocumentReader r = Sources.open(from, states.get(source), admission)) {
+      try (DocumentReader r = Sources.open(from, states.get(source), admission, directory)) {
         reader = r;
         while (entriesDone < skip && reader.next() != null) {
           entriesDone++;
@@ -156,13 +182,22 @@ final class Build implements AutoCloseable {
   private void readEntries(Optional<Journal.OpenDocument> open) throws IOException {
     List<Entry> batch = new ArrayList<>();
     long batchBytes = 0;
-    for (Entry entry = reader.next(); entry != null; entry = reader.next()) {
+    while (true) {
+      double before = reader.progress();
+      Entry entry = reader.next();
+      if (entry == null) {
+        break;
+      }
       if (entry instanceof Entry.Streamed large) {
         submit(batch, batchBytes);
         batch = new ArrayList<>();
         batchBytes = 0;
         drain();
+        beforeLarge = before;
+        largeFraction = 0;
         new LargeDocument(this, large).write(open);
+        largeFraction = 1;
+        beforeLarge = 0;
         open = Optional.empty();
         entryDone();
         continue;
@@ -219,7 +254,7 @@ final class Build implements AutoCloseable {
   }
 
   private void write(Encoder.Result.Document d) throws IOException {
-    if (isDuplicate(d.name(), d.hash())) {
+    if (isDuplicate(d.name(), d.hash()) || isNearDuplicate(d)) {
       return;
     }
     ShardWriter writer = writer(d.split(), d.ids(), d.tokens(), d.text());
@@ -246,6 +281,14 @@ final class Build implements AutoCloseable {
     return true;
   }
 
+  private boolean isNearDuplicate(Encoder.Result.Document d) throws IOException {
+    if (near.isEmpty() || near.get().add(d.signature().orElseThrow())) {
+      return false;
+    }
+    reject(new Entry.Rejected(d.name(), Reason.NEAR_DUPLICATE, ""));
+    return true;
+  }
+
   void reject(Entry.Rejected entry) {
     admission.skipOrRefuse(tally.summary().path(), entry);
     tally.reject(entry);
@@ -265,15 +308,18 @@ final class Build implements AutoCloseable {
 
   private void entryDone() throws IOException {
     entriesDone++;
-    if (uncommittedBytes >= SHARD_BYTES) {
+    if (uncommittedBytes >= pace.shardBytes()) {
       commit(false, Optional.empty());
     }
     report(false);
   }
 
   /// Commits in the middle of a large document where a shard is full.
-  void pieceDone(Journal.OpenDocument open) throws IOException {
-    if (uncommittedBytes >= SHARD_BYTES) {
+  ///
+  /// @param fraction of the document
+  void pieceDone(Journal.OpenDocument open, double fraction) throws IOException {
+    largeFraction = fraction;
+    if (uncommittedBytes >= pace.shardBytes()) {
       commit(false, Optional.of(open));
     }
     report(false);
@@ -287,12 +333,13 @@ final class Build implements AutoCloseable {
     if (!sourceDone) {
       all.add(tally.summary());
     }
-    new Journal(corpusKey, tokenizer.fingerprint(), all, entriesDone, sourceDone, open, shards).write(directory);
+    new Journal(corpusKey, tokenizer.fingerprint(), all, entriesDone, sourceDone, open, near.map(NearDuplicates::size).orElse(0L), shards)
+        .write(directory);
   }
 
   private void report(boolean last) {
     long now = System.nanoTime();
-    if (!last && now - lastReport < REPORT_NANOS) {
+    if (!last && now - lastReport < pace.reportNanos()) {
       return;
     }
     lastReport = now;
@@ -315,9 +362,13 @@ final class Build implements AutoCloseable {
     for (int i = 0; i < states.size(); i++) {
       long bytes = Math.max(1, states.get(i).bytes());
       total += bytes;
-      done += i < source ? bytes : i == source ? bytes * reader.progress() : 0;
+      done += i < source ? bytes : i == source ? bytes * sourceFraction() : 0;
     }
     return done / total;
+  }
+
+  private double sourceFraction() {
+    return beforeLarge + (reader.progress() - beforeLarge) * largeFraction;
   }
 
   /// Whether an earlier build's journal and shards are this corpus' and whole.
@@ -370,7 +421,9 @@ final class Build implements AutoCloseable {
   private void deleteLeftovers() throws IOException {
     try (var files = Files.list(directory)) {
       for (Path file : (Iterable<Path>) files::iterator) {
-        Files.delete(file);
+        if (!NearDuplicates.isFile(file)) {
+          Files.delete(file);
+        }
       }
     }
   }
@@ -392,8 +445,11 @@ final class Build implements AutoCloseable {
   }
 
   @Override
-  public void close() {
+  public void close() throws IOException {
     workers.close();
     seen.close();
+    if (near.isPresent()) {
+      near.get().close();
+    }
   }
 }

@@ -37,22 +37,32 @@ final class Encoder {
   sealed interface Result {
     /// @param ids little-endian, `tokens` of them
     /// @param text its own bytes where they are kept
+    /// @param signature where near duplicates are looked for
     record Document(
-        String name, long bytes, ContentHash hash, Split split, byte[] ids, int tokens, byte[] text) implements Result {}
+        String name,
+        long bytes,
+        ContentHash hash,
+        Split split,
+        byte[] ids,
+        int tokens,
+        byte[] text,
+        Optional<int[]> signature)
+        implements Result {}
 
     record Refused(Entry.Rejected entry) implements Result {}
   }
 
   Result encode(Entry.Text entry) {
-    byte[] bytes;
+    Entry.Loaded loaded;
     try {
-      bytes = entry.loader().load();
+      loaded = entry.loader().load();
     } catch (RejectedException e) {
       return refused(entry, e.reason(), e.getMessage());
     } catch (IOException e) {
       return refused(entry, Reason.UNREADABLE, String.valueOf(e.getMessage()));
     }
-    Optional<Entry.Rejected> size = admission.rejectBySize(entry.name(), bytes.length);
+    byte[] bytes = loaded.text();
+    Optional<Entry.Rejected> size = admission.rejectBySize(loaded.name(), bytes.length);
     if (size.isPresent()) {
       return new Result.Refused(size.get());
     }
@@ -68,7 +78,8 @@ final class Encoder {
     Split split = hash.split(validation);
     int[] ids = tokenizer.encode(bytes);
     return new Result.Document(
-        entry.name(), bytes.length, hash, split, pack(ids, true), ids.length + 1, split == Split.VALIDATION ? bytes : NONE);
+        loaded.name(), bytes.length, hash, split, pack(ids, true), ids.length + 1, split == Split.VALIDATION ? bytes : NONE,
+        duplicates.kind() == Duplicates.Kind.NEAR ? Optional.of(MinHash.signature(bytes)) : Optional.empty());
   }
 
   static final byte[] NONE = {};

@@ -17,6 +17,7 @@ import java.util.Optional;
 /// @param sources the finished ones and the one under way
 /// @param entries entries of the source under way that are done with
 /// @param sourceDone whether the last of `sources` is finished
+/// @param signatures MinHash signatures that count
 /// @param open the large document under way, if any: the entry after those done with
 record Journal(
     String corpus,
@@ -25,6 +26,7 @@ record Journal(
     long entries,
     boolean sourceDone,
     Optional<OpenDocument> open,
+    long signatures,
     List<ShardInfo> shards) {
 
   private static final String FILE = "progress.json";
@@ -68,17 +70,18 @@ record Journal(
       long entries,
       boolean sourceDone,
       List<OpenDocument> open,
+      long signatures,
       List<ShardInfo> shards) {
 
     static Plain of(Journal j) {
       return new Plain(
-          j.corpus, j.tokenizerFingerprint, j.sources, j.entries, j.sourceDone, j.open.stream().toList(), j.shards);
+          j.corpus, j.tokenizerFingerprint, j.sources, j.entries, j.sourceDone, j.open.stream().toList(), j.signatures, j.shards);
     }
 
     static Journal fromJson(byte[] json) throws IOException {
       Plain p = Manifest.JSON.readValue(json, Plain.class);
       return new Journal(
-          p.corpus, p.tokenizerFingerprint, p.sources, p.entries, p.sourceDone, p.open.stream().findFirst(), p.shards);
+          p.corpus, p.tokenizerFingerprint, p.sources, p.entries, p.sourceDone, p.open.stream().findFirst(), p.signatures, p.shards);
     }
   }
 }

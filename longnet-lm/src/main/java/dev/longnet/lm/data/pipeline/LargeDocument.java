@@ -43,6 +43,9 @@ final class LargeDocument {
     } catch (ZipException | EOFException e) {
       build.reject(new Entry.Rejected(entry.name(), Reason.CORRUPT, String.valueOf(e.getMessage())));
       return;
+    } catch (IOException e) {
+      build.reject(new Entry.Rejected(entry.name(), Reason.UNREADABLE, String.valueOf(e.getMessage())));
+      return;
     }
     if (!entry.heldOutTail() && build.isDuplicate(entry.name(), hash)) {
       return;
@@ -137,7 +140,9 @@ final class LargeDocument {
           writer.append(result.ids(), result.ids().length, result.tokens(), result.text());
           done += result.bytes();
           build.wrote(result.bytes(), result.tokens());
-          build.pieceDone(new Journal.OpenDocument(index, done, writer.firstToken(), writer.textOffset()));
+          build.pieceDone(
+              new Journal.OpenDocument(index, done, writer.firstToken(), writer.textOffset()),
+              (part.from() + done) / (double) entry.size());
         }
       }
     }
@@ -162,7 +167,8 @@ final class LargeDocument {
         split,
         build.encoder().pack(ids, false),
         ids.length,
-        split == Split.VALIDATION ? piece : Encoder.NONE);
+        split == Split.VALIDATION ? piece : Encoder.NONE,
+        Optional.empty());
   }
 
   /// Cuts a stream where tokens don't notice.

@@ -30,8 +30,11 @@ public final class Tokenization {
   private final int threads;
   private final TokenizationListener listener;
   private final String corpusKey;
+  private final Pace pace;
 
-  private Tokenization(CorpusConfig config, int threads, TokenizationListener listener) throws IOException {
+  private Tokenization(CorpusConfig config, int threads, TokenizationListener listener, Pace pace)
+      throws IOException {
+    this.pace = pace;
     this.config = config;
     this.tokenizer = Tokenizers.of(config.tokenizer());
     this.threads = threads;
@@ -60,7 +63,14 @@ public final class Tokenization {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be positive: threads=" + threads);
     }
-    return new Tokenization(config, threads, listener).inDirectory(directory.toAbsolutePath().normalize(), replace);
+    return prepare(config, directory, replace, threads, listener, Pace.DEFAULT);
+  }
+
+  static TokenShards prepare(
+      CorpusConfig config, Path directory, boolean replace, int threads, TokenizationListener listener, Pace pace)
+      throws IOException {
+    return new Tokenization(config, threads, listener, pace)
+        .inDirectory(directory.toAbsolutePath().normalize(), replace);
   }
 
   /// `$XDG_CACHE_HOME/longnet/tokens`, `~/.cache/longnet/tokens` where that is not set.
@@ -95,8 +105,9 @@ public final class Tokenization {
       }
     } catch (IOException e) {
       throw new EnvironmentException(
-          "token shards can't be written: " + e.getMessage() + " (in " + directory.getParent()
-              + "); what is done is kept for the next run", e);
+          "tokenization stopped: " + e.getMessage() + " (token shards go to " + directory
+              + "); what is done is kept for the next run",
+          e);
     }
     return TokenShards.open(directory);
   }
@@ -171,11 +182,12 @@ public final class Tokenization {
     Path building = sibling(directory, ".building");
     Files.createDirectories(building);
     Manifest manifest;
-    try (Build build = new Build(config, tokenizer, threads, listener, corpusKey, states, building)) {
+    try (Build build = new Build(config, tokenizer, threads, listener, corpusKey, states, building, pace)) {
       manifest = build.run();
     }
     Files.write(building.resolve(Manifest.FILE), manifest.toJson());
     Journal.delete(building);
+    NearDuplicates.delete(building);
     force(building);
     if (Files.exists(directory)) {
       Path old = sibling(directory, ".old");

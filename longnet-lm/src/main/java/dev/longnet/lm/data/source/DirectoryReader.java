@@ -96,10 +96,10 @@ final class DirectoryReader implements DocumentReader {
     if (size > Entry.WHOLE_BYTES) {
       return new Entry.Streamed(name, size, false, () -> Files.newInputStream(path));
     }
-    return new Entry.Text(name, size, () -> load(path, size));
+    return new Entry.Text(name, size, () -> new Entry.Loaded(name, load(path, size)));
   }
 
-  private static byte[] load(Path path, long size) throws IOException {
+  static byte[] load(Path path, long size) throws IOException {
     try (InputStream in = Files.newInputStream(path)) {
       byte[] bytes = in.readNBytes((int) size + 1);
       if (bytes.length != size) {

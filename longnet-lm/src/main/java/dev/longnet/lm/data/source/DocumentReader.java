@@ -11,6 +11,11 @@ public interface DocumentReader extends AutoCloseable {
   /// Share of the source already walked, in [0, 1].
   double progress();
 
+  /// Whether no loader handed out still needs this reader open.
+  default boolean isIdle() {
+    return true;
+  }
+
   @Override
   void close() throws IOException;
 }

@@ -28,8 +28,11 @@ public sealed interface Entry {
   /// Reads a document; may be called on any thread, once, until the reader is closed.
   interface Loader {
     /// @throws RejectedException when the document turns out unusable
-    byte[] load() throws IOException;
+    Loaded load() throws IOException;
   }
+
+  /// A document in memory; rows learn their names only here.
+  record Loaded(String name, byte[] text) {}
 
   /// Opens a document for one reading.
   interface Opener {

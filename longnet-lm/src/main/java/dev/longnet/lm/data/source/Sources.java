@@ -7,13 +7,16 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 
 /// Finds what a source's path names and how to read it.
 public final class Sources {
   private Sources() {}
 
-  /// The directory or file a source stands for.
+  /// The directory or file a source stands for, or the glob of its files.
   ///
   /// @throws EnvironmentException when the running JDK has no sources
   public static Path locate(CorpusSource source) throws IOException {
@@ -29,7 +32,7 @@ public final class Sources {
     }
     try {
       Path path = Path.of(source.path());
-      if (!Files.exists(path)) {
+      if (!Files.exists(path) && !isGlob(source.path())) {
         throw new NoSuchFileException(source.path());
       }
       return path.toAbsolutePath().normalize();
@@ -40,22 +43,78 @@ public final class Sources {
 
   public static SourceState state(CorpusSource source) throws IOException {
     Path path = locate(source);
-    return Files.isDirectory(path) ? DirectoryReader.state(path) : SourceState.ofFile(path);
+    if (Files.isDirectory(path)) {
+      return DirectoryReader.state(path);
+    }
+    if (Files.exists(path)) {
+      return SourceState.ofFile(path);
+    }
+    SourceState.Builder state = new SourceState.Builder();
+    for (Path file : expand(path)) {
+      state.file(file.toString(), Files.readAttributes(file, BasicFileAttributes.class));
+    }
+    return state.build();
   }
 
   /// @param state what [#state] gave
-  public static DocumentReader open(CorpusSource source, SourceState state, Admission admission) throws IOException {
+  /// @param scratch a directory for temporary files
+  public static DocumentReader open(CorpusSource source, SourceState state, Admission admission, Path scratch)
+      throws IOException {
     Path path = locate(source);
     if (Files.isDirectory(path)) {
       return new DirectoryReader(path, admission, state.bytes());
     }
+    if (!Files.exists(path)) {
+      return new FilesReader(expand(path), file -> openFile(file, source, admission, scratch, false));
+    }
     if (!Files.isRegularFile(path)) {
       throw new IllegalArgumentException("a corpus must be a directory or a file: " + path);
     }
-    String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
+    return new FilesReader(List.of(path), file -> openFile(file, source, admission, scratch, true));
+  }
+
+  private static DocumentReader openFile(
+      Path file, CorpusSource source, Admission admission, Path scratch, boolean alone) throws IOException {
+    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
     if (name.endsWith(".zip") || name.endsWith(".jar")) {
-      return new ZipReader(path, admission);
+      return new ZipReader(file, admission);
     }
-    return new TextFileReader(path, admission);
+    if (name.matches(".*\\.(tar|tgz|tzst|tar\\.gz|tar\\.zst)")) {
+      return new TarReader(file, admission, scratch);
+    }
+    if (name.matches(".*\\.(jsonl|ndjson)(\\.gz|\\.zst)?")) {
+      return new JsonlReader(file, source, admission);
+    }
+    if (name.endsWith(".parquet")) {
+      return new ParquetReader(file, source, admission);
+    }
+    return new TextFileReader(file, admission, alone);
+  }
+
+  private static boolean isGlob(String path) {
+    return path.chars().anyMatch(c -> "*?[{".indexOf(c) >= 0);
+  }
+
+  /// The files a glob names, in the order of their names.
+  private static List<Path> expand(Path glob) throws IOException {
+    Path base = glob.getRoot();
+    for (Path part : glob) {
+      if (isGlob(part.toString())) {
+        break;
+      }
+      base = base.resolve(part);
+    }
+    Glob pattern = new Glob(glob.toString().replace('\\', '/'));
+    if (!Files.isDirectory(base)) {
+      throw new NoSuchFileException(glob.toString());
+    }
+    try (Stream<Path> all = Files.walk(base)) {
+      List<Path> files =
+          all.filter(p -> pattern.matches(p.toString().replace('\\', '/'))).filter(Files::isRegularFile).sorted().toList();
+      if (files.isEmpty()) {
+        throw new NoSuchFileException(glob.toString());
+      }
+      return files;
+    }
   }
 }

@@ -5,16 +5,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/// One file as one document, however large. It is a source of its own, so that its last part, not its content's hash,
-/// makes the validation split.
+/// One file as one document, however large.
 final class TextFileReader implements DocumentReader {
   private final Path path;
   private final Admission admission;
+  private final boolean alone;
   private boolean done;
 
-  TextFileReader(Path path, Admission admission) {
+  /// @param alone the file is a source of its own: its last part, not its content's hash, makes the validation split
+  TextFileReader(Path path, Admission admission, boolean alone) {
     this.path = path;
     this.admission = admission;
+    this.alone = alone;
   }
 
   @Override
@@ -29,7 +31,10 @@ final class TextFileReader implements DocumentReader {
     if (rejected.isPresent()) {
       return rejected.get();
     }
-    return new Entry.Streamed(name, size, true, () -> Files.newInputStream(path));
+    if (alone || size > Entry.WHOLE_BYTES) {
+      return new Entry.Streamed(name, size, alone, () -> Files.newInputStream(path));
+    }
+    return new Entry.Text(name, size, () -> new Entry.Loaded(name, DirectoryReader.load(path, size)));
   }
 
   @Override

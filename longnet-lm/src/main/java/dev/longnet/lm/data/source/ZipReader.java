@@ -1,5 +1,6 @@
 package dev.longnet.lm.data.source;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.RandomAccessFile;
@@ -12,6 +13,7 @@ import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
@@ -33,6 +35,9 @@ final class ZipReader implements DocumentReader {
   private final long totalBytes;
   private long walkedBytes;
   private boolean bomb;
+
+  /// Loaders that have not run yet.
+  private final AtomicInteger outstanding = new AtomicInteger();
 
   ZipReader(Path path, Admission admission) throws IOException {
     this.path = path;
@@ -89,7 +94,22 @@ final class ZipReader implements DocumentReader {
     if (size > Entry.WHOLE_BYTES) {
       return new Entry.Streamed(name, size, false, () -> open(entry));
     }
-    return new Entry.Text(name, size, () -> load(entry));
+    outstanding.incrementAndGet();
+    return new Entry.Text(
+        name,
+        size,
+        () -> {
+          try {
+            return new Entry.Loaded(name, load(entry));
+          } finally {
+            outstanding.decrementAndGet();
+          }
+        });
+  }
+
+  @Override
+  public boolean isIdle() {
+    return outstanding.get() == 0;
   }
 
   private byte[] load(ZipEntry entry) throws IOException {
@@ -101,7 +121,7 @@ final class ZipReader implements DocumentReader {
             Reason.CORRUPT, "it holds " + (bytes.length < size ? bytes.length : "more than " + size) + " bytes, not " + size);
       }
       return bytes;
-    } catch (ZipException | java.io.EOFException e) {
+    } catch (ZipException | EOFException e) {
       throw new RejectedException(Reason.CORRUPT, String.valueOf(e.getMessage()));
     }
   }

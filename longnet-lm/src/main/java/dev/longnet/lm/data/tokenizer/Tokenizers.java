@@ -1,6 +1,10 @@
 package dev.longnet.lm.data.tokenizer;
 
 import dev.longnet.lm.data.Tokenizer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 
 /// Tokenizers by the name a recipe or a manifest gives them.
 public final class Tokenizers {
@@ -17,19 +21,32 @@ public final class Tokenizers {
     private static final Tokenizer INSTANCE = TiktokenTokenizer.o200k();
   }
 
-  /// @param name `bytes`, `cl100k_base` or `o200k_base`
+  /// @param name `bytes`, `cl100k_base`, `o200k_base`, or the path of a Hugging Face `tokenizer.json`
   public static Tokenizer of(String name) {
     return switch (name) {
       case "bytes" -> BYTES;
       case "cl100k_base" -> Cl100k.INSTANCE;
       case "o200k_base" -> O200k.INSTANCE;
-      default ->
-          throw new IllegalArgumentException("tokenizer must be one of bytes, cl100k_base, o200k_base: tokenizer=" + name);
+      default -> fromFile(name);
     };
   }
 
   /// @param name as [#of]
   public static int vocabularySize(String name) {
     return of(name).vocabularySize();
+  }
+
+  private static Tokenizer fromFile(String name) {
+    if (!name.endsWith(".json")) {
+      throw new IllegalArgumentException(
+          "tokenizer must be bytes, cl100k_base, o200k_base or the path of a tokenizer.json: tokenizer=" + name);
+    }
+    try {
+      return HuggingFaceTokenizer.open(Path.of(name));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InvalidPathException e) {
+      throw new IllegalArgumentException("not a path: tokenizer=" + name, e);
+    }
   }
 }

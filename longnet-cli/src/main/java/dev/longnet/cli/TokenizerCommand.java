@@ -1,0 +1,91 @@
+package dev.longnet.cli;
+
+import dev.longnet.lm.config.CorpusConfig;
+import dev.longnet.lm.data.pipeline.TokenizerTraining;
+import dev.longnet.lm.data.tokenizer.Tokenizers;
+import dev.longnet.lm.io.AtomicFiles;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/// `longnet tokenizer train`: a vocabulary of one's own.
+@Command(
+    name = "tokenizer",
+    description = "Trains tokenizers.",
+    mixinStandardHelpOptions = true,
+    subcommands = TokenizerCommand.Train.class)
+final class TokenizerCommand implements Runnable {
+  @Spec CommandSpec spec;
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "tokenizer needs a command: train");
+  }
+
+  /// `train`
+  @Command(
+      name = "train",
+      description = "Learns a byte-level BPE from a corpus and writes it as a Hugging Face tokenizer.json.",
+      mixinStandardHelpOptions = true,
+      footer = {
+        "",
+        "Examples:",
+        "  longnet tokenizer train --vocab-size 8192 --out java-8k.json",
+        "  longnet tokenize --tokenizer java-8k.json"
+      })
+  static final class Train implements Callable<Integer> {
+    @Spec CommandSpec spec;
+    @Mixin CorpusOptions corpus;
+
+    @Option(
+        names = "--vocab-size",
+        paramLabel = "N",
+        description = "Tokens in all, 256 bytes and the end of text included (default: ${DEFAULT-VALUE}).")
+    int vocabularySize = 8192;
+
+    @Option(names = "--out", paramLabel = "FILE", required = true, description = "The tokenizer.json to write.")
+    Path out;
+
+    @Option(names = "--force", description = "Replace FILE.")
+    boolean force;
+
+    @Option(
+        names = "--sample-bytes",
+        paramLabel = "N",
+        description = "Learn from so much of the corpus at most (default: ${DEFAULT-VALUE}).")
+    long sampleBytes = 1L << 30;
+
+    @Option(names = "--threads", paramLabel = "N", description = "Worker threads (default: one a core).")
+    int threads = Runtime.getRuntime().availableProcessors();
+
+    @Override
+    public Integer call() throws IOException {
+      if (!out.toString().endsWith(".json")) {
+        throw new IllegalArgumentException("--out must end with .json: --out " + out);
+      }
+      if (Files.exists(out) && !force) {
+        throw new IllegalArgumentException("file exists already (--force replaces it): " + out);
+      }
+      CorpusConfig config = corpus.config("bytes");
+      TokenizationDisplay display =
+          new TokenizationDisplay(
+              spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
+      String json = TokenizerTraining.train(config, vocabularySize, sampleBytes, threads, display);
+      AtomicFiles.writeString(out, json);
+      int size = Tokenizers.of(out.toString()).vocabularySize();
+      spec.commandLine().getOut().printf("%s: %,d tokens%n", out, size);
+      if (size < vocabularySize) {
+        spec.commandLine().getErr().printf("the corpus has no more pairs that repeat: %,d of %,d tokens%n", size, vocabularySize);
+      }
+      spec.commandLine().getOut().flush();
+      return 0;
+    }
+  }
+}
