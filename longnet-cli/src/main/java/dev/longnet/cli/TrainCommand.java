@@ -250,9 +250,10 @@ final class TrainCommand implements Callable<Integer> {
             config.training().steps());
     text.printf(
         Locale.ROOT,
-        "time         about %s for %,d steps of %,d tokens (matrix products run at %s here)%n",
+        "time         about %s for %,d step%s of %,d tokens (matrix products run at %s here)%n",
         cpu ? ProgressLine.duration(seconds) : "?",
         config.training().lastStep(),
+        config.training().lastStep() == 1 ? "" : "s",
         config.training().batchTokens(),
         Forecast.si(rate) + "FLOP/s" + (config.runtime().precision() == RuntimeConfig.Precision.BF16 ? " in bf16" : ""));
     text.flush();

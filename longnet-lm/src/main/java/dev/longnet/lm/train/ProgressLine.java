@@ -103,12 +103,16 @@ public final class ProgressLine {
     return terminal ? bar((double) m.step() / steps) + " " + text : text;
   }
 
-  /// 1:05:09, 4:30, 0:07
+  /// 0:07, 4:30, 1:05:09, 3.5 days, 12 years
   public static String duration(double seconds) {
     if (!Double.isFinite(seconds)) {
       return "?";
     }
     long s = Math.round(seconds);
+    double days = seconds / 86_400;
+    if (days >= 2) {
+      return days >= 730 ? "%.0f years".formatted(days / 365) : String.format(Locale.ROOT, "%.1f days", days);
+    }
     return s >= 3600
         ? "%d:%02d:%02d".formatted(s / 3600, s / 60 % 60, s % 60)
         : "%d:%02d".formatted(s / 60, s % 60);

@@ -34,6 +34,8 @@ class ProgressLineTest {
   @Test
   void durations() {
     assertThat(ProgressLine.duration(3909)).isEqualTo("1:05:09");
+    assertThat(ProgressLine.duration(3.5 * 86_400)).isEqualTo("3.5 days");
+    assertThat(ProgressLine.duration(4e8)).isEqualTo("13 years");
     assertThat(ProgressLine.duration(0.4)).isEqualTo("0:00");
     assertThat(ProgressLine.duration(Double.NaN)).isEqualTo("?");
   }
