@@ -152,8 +152,25 @@ public final class StreamInput implements AutoCloseable {
     }
   }
 
-  /// The next tokens, some thousands; an empty array at the end.
+  /// The next tokens, 16,384 or more unless the input ends; an empty array at the end. Small documents come together: short
+  /// chunks are slow ones.
   public int[] next() throws IOException {
+    int[] ids = piece();
+    int length = ids.length;
+    while (length < PIECE) {
+      int[] more = piece();
+      if (more.length == 0) {
+        break;
+      }
+      ids = ids.length < length + more.length ? Arrays.copyOf(ids, Math.max(2 * PIECE, 2 * (length + more.length))) : ids;
+      System.arraycopy(more, 0, ids, length, more.length);
+      length += more.length;
+    }
+    return ids.length == length ? ids : Arrays.copyOf(ids, length);
+  }
+
+  /// At most one document's.
+  private int[] piece() throws IOException {
     if (place.document < 0) {
       place = new Place(0, 0, 0);
       return new int[] {tokenizer.endOfText()};
@@ -175,7 +192,7 @@ public final class StreamInput implements AutoCloseable {
     if (cut == 0) {
       // Not one place to cut in all of it: read on.
       pending = text;
-      return next();
+      return piece();
     }
     pending = Arrays.copyOfRange(text, cut, text.length);
     int[] ids = tokenizer.encode(cut == text.length ? text : Arrays.copyOf(text, cut));

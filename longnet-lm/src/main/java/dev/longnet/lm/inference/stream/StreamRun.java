@@ -130,7 +130,9 @@ public final class StreamRun {
           break;
         }
       }
-      int n = (int) Math.min(rest.length - taken, Math.min(nextReport, plan.maxTokens) - state.position());
+      // One chunk at a time: reports, saves and stops stay close to what was asked for.
+      int chunk = Math.min(rest.length - taken, model.options().chunkTokens());
+      int n = (int) Math.min(chunk, Math.min(nextReport, plan.maxTokens) - state.position());
       losses = losses.length < n ? new float[n] : losses;
       model.read(state, rest, taken, n, losses);
       taken += n;

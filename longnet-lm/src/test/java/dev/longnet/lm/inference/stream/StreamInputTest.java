@@ -93,12 +93,10 @@ class StreamInputTest {
     try (StreamInput input = new StreamInput(List.of(zip), ".java", tokenizer, true)) {
       assertThat(input.documents()).isEqualTo(2);
       StringBuilder text = new StringBuilder();
-      for (int i = 0; i < 6; i++) {
-        for (int id : input.next()) {
-          text.append(id == tokenizer.endOfText() ? '|' : (char) id);
-        }
+      for (int id : input.next()) {
+        text.append(id == tokenizer.endOfText() ? '|' : (char) id);
       }
-      assertThat(text.toString()).isEqualTo("|x/One.java|x/Two.java|x/One.java|x/Two.java|x/One.java|");
+      assertThat(text.toString()).startsWith("|x/One.java|x/Two.java|x/One.java|x/Two.java|x/One.java|").hasSizeGreaterThan(16_000);
     }
   }
 }
