@@ -34,6 +34,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ReportCommand.class,
       TokenizeCommand.class,
       TokenizerCommand.class,
+      InspectCommand.class,
       ImportCommand.class,
       ExportCommand.class,
       EncodeCommand.class,

@@ -2,6 +2,7 @@ package dev.longnet.lm.data.source;
 
 import dev.hardwood.InputFile;
 import dev.hardwood.metadata.PhysicalType;
+import dev.hardwood.metadata.RowGroup;
 import dev.hardwood.reader.ParquetFileReader;
 import dev.hardwood.reader.RowReader;
 import dev.hardwood.schema.ColumnProjection;
@@ -9,59 +10,103 @@ import dev.hardwood.schema.ColumnSchema;
 import dev.longnet.lm.config.CorpusSource;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /// A .parquet file, its text in a named top-level column (The Stack: `content`), by Hardwood. Only the columns in use are
 /// read.
+///
+/// On some damaged files Hardwood loops for ever. So rows are fetched in small batches by a thread of their own, and a
+/// batch that does not come in time ends the file; the thread, which can't be stopped, is a daemon.
 final class ParquetReader implements DocumentReader {
+  /// A batch takes milliseconds, a page of a slow disk seconds.
+  static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  private static final int BATCH_ROWS = 256;
+  private static final long BATCH_BYTES = 4 << 20;
+
   private final Path path;
   private final String fileName;
   private final CorpusSource source;
   private final Admission admission;
+  private final Duration patience;
+  private final Deque<Entry> fetched = new ArrayDeque<>();
   private ParquetFileReader file;
   private RowReader rows;
-  private long totalRows;
-  private long row;
+  private volatile long totalRows;
+  private volatile long row;
   private boolean ended;
+  private boolean stuck;
 
-  ParquetReader(Path path, CorpusSource source, Admission admission) {
+  ParquetReader(Path path, CorpusSource source, Admission admission, Duration patience) {
     this.path = path;
     this.fileName = path.getFileName().toString();
     this.source = source;
     this.admission = admission;
+    this.patience = patience;
   }
 
   @Override
-  public Entry next() {
-    if (ended) {
-      return null;
+  public Entry next() throws IOException {
+    if (fetched.isEmpty() && !ended) {
+      fetchInTime();
     }
+    return fetched.poll();
+  }
+
+  private void fetchInTime() throws IOException {
+    FutureTask<Deque<Entry>> task = new FutureTask<>(this::fetch);
+    Thread.ofPlatform().daemon().name("parquet-" + fileName).start(task);
     try {
-      if (rows == null) {
-        Optional<String> complaint = open();
-        if (complaint.isPresent()) {
-          // Not the file's fault: the column the user named.
-          throw new WrongColumn(complaint.get());
-        }
+      fetched.addAll(task.get(patience.toMillis(), TimeUnit.MILLISECONDS));
+      ended = fetched.isEmpty();
+    } catch (TimeoutException e) {
+      ended = true;
+      stuck = true;
+      fetched.add(rejection(new RejectedException(Reason.CORRUPT, "no row came for " + patience.toSeconds() + " s")));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while reading " + path, e);
+    } catch (ExecutionException e) {
+      ended = true;
+      switch (e.getCause()) {
+        case WrongColumn user -> throw new IllegalArgumentException(user.getMessage());
+        case Exception damage -> fetched.add(rejection(damage));
+        // A damaged length asks for one array beyond the heap; nothing else is lost by it.
+        case OutOfMemoryError damage -> fetched.add(rejection(new IOException("a length in it is beyond the memory", damage)));
+        case Throwable bug -> throw new IllegalStateException(bug);
       }
+    }
+  }
+
+  private Entry.Rejected rejection(Exception e) {
+    return GuardedInput.rejection(fileName + " after row " + row, e);
+  }
+
+  /// Runs on the fetching thread, one at a time. Empty at the end.
+  private Deque<Entry> fetch() throws IOException {
+    if (rows == null) {
+      open();
+    }
+    Deque<Entry> batch = new ArrayDeque<>();
+    long bytes = 0;
+    while (batch.size() < BATCH_ROWS && bytes < BATCH_BYTES && row < totalRows) {
       if (!rows.hasNext()) {
-        ended = true;
-        if (row != totalRows) {
-          throw new RejectedException(Reason.TRUNCATED, "it has " + row + " rows of " + totalRows);
-        }
-        return null;
+        throw new RejectedException(Reason.TRUNCATED, "it has " + row + " rows of " + totalRows);
       }
       rows.next();
       row++;
-      return visit();
-    } catch (WrongColumn e) {
-      throw new IllegalArgumentException(e.getMessage());
-    } catch (IOException | RuntimeException | OutOfMemoryError e) {
-      // A damaged length asks for one array beyond the heap; nothing else is lost by it.
-      ended = true;
-      Exception cause = e instanceof Exception x ? x : new IOException("a length in it is beyond the memory", e);
-      return GuardedInput.rejection(fileName + " after row " + row, cause);
+      Entry entry = visit();
+      bytes += entry instanceof Entry.Text text ? text.size() : 0;
+      batch.add(entry);
     }
+    return batch;
   }
 
   private Entry visit() {
@@ -83,38 +128,39 @@ final class ParquetReader implements DocumentReader {
     return new Entry.Text(name, text.length, () -> new Entry.Loaded(finalName, text));
   }
 
-  /// @return what is wrong with the columns the user named
-  private Optional<String> open() throws IOException {
+  private void open() throws IOException {
     file = ParquetFileReader.open(InputFile.of(path));
-    totalRows = file.getFileMetaData().numRows();
-    Optional<String> complaint = complaint(source.textField(), "text_field");
-    if (complaint.isEmpty() && !source.nameField().isEmpty()) {
-      complaint = complaint(source.nameField(), "name_field");
+    long inGroups = 0;
+    for (RowGroup group : file.getFileMetaData().rowGroups()) {
+      inGroups = Math.addExact(inGroups, group.numRows());
     }
-    if (complaint.isPresent()) {
-      return complaint;
+    totalRows = file.getFileMetaData().numRows();
+    if (totalRows < 0 || inGroups != totalRows) {
+      throw new RejectedException(Reason.CORRUPT, "its row groups have " + inGroups + " rows, not " + totalRows);
+    }
+    requireText(source.textField(), "text_field");
+    if (!source.nameField().isEmpty()) {
+      requireText(source.nameField(), "name_field");
     }
     ColumnProjection columns =
         source.nameField().isEmpty()
             ? ColumnProjection.columns(source.textField())
             : ColumnProjection.columns(source.textField(), source.nameField());
     rows = file.buildRowReader().projection(columns).build();
-    return Optional.empty();
   }
 
-  private Optional<String> complaint(String column, String key) {
-    for (ColumnSchema c : file.getFileSchema().getColumns()) {
-      if (c.name().equals(column) && c.type() == PhysicalType.BYTE_ARRAY && c.maxRepetitionLevel() == 0) {
-        return Optional.empty();
-      }
+  private void requireText(String column, String key) {
+    Optional<ColumnSchema> found =
+        file.getFileSchema().getColumns().stream().filter(c -> c.name().equals(column)).findFirst();
+    if (found.isEmpty() || found.get().type() != PhysicalType.BYTE_ARRAY || found.get().maxRepetitionLevel() != 0) {
+      throw new WrongColumn(
+          key + " must name a text column of " + path + " (it has "
+              + String.join(", ", file.getFileSchema().getColumns().stream().map(ColumnSchema::name).toList())
+              + "): " + key + "=" + column);
     }
-    return Optional.of(
-        key + " must name a text column of " + path + " (it has "
-            + String.join(", ", file.getFileSchema().getColumns().stream().map(ColumnSchema::name).toList())
-            + "): " + key + "=" + column);
   }
 
-  /// Hardwood throws IllegalArgumentException about damaged files; this one is the user's.
+  /// The user's mistake; Hardwood throws IllegalArgumentException about damaged files.
   private static final class WrongColumn extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -125,11 +171,15 @@ final class ParquetReader implements DocumentReader {
 
   @Override
   public double progress() {
-    return ended || totalRows == 0 ? 1 : row / (double) totalRows;
+    return ended || totalRows == 0 ? 1 : Math.min(1, row / (double) totalRows);
   }
 
   @Override
   public void close() throws IOException {
+    if (stuck) {
+      // The fetching thread still holds them; closing could wait for it for ever.
+      return;
+    }
     if (rows != null) {
       rows.close();
     }

@@ -86,7 +86,7 @@ public final class Sources {
       return new JsonlReader(file, source, admission);
     }
     if (name.endsWith(".parquet")) {
-      return new ParquetReader(file, source, admission);
+      return new ParquetReader(file, source, admission, ParquetReader.PATIENCE);
     }
     return new TextFileReader(file, admission, alone);
   }

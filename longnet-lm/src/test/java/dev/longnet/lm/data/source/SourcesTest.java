@@ -14,6 +14,7 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -48,7 +49,11 @@ class SourcesTest {
     Map<String, String> texts = new LinkedHashMap<>();
     Map<String, Reason> rejected = new TreeMap<>();
     Admission admission = new Admission(DocumentFilter.ALL, policy);
-    try (DocumentReader reader = Sources.open(source, Sources.state(source), admission, temp)) {
+    // Less patient than the real one: some damaged files make the Parquet library loop.
+    try (DocumentReader reader =
+        source.path().endsWith(".parquet")
+            ? new ParquetReader(Path.of(source.path()), source, admission, Duration.ofSeconds(2))
+            : Sources.open(source, Sources.state(source), admission, temp)) {
       for (Entry entry = reader.next(); entry != null; entry = reader.next()) {
         switch (entry) {
           case Entry.Rejected r -> rejected.put(r.name(), r.reason());
@@ -315,6 +320,9 @@ class SourcesTest {
     Process fifo = new ProcessBuilder("mkfifo", root.resolve("pipe").toString()).inheritIO().start();
     assertThat(fifo.waitFor()).isZero();
     Found found = walk(temp.resolve("root"));
+    // Whoever cleans up the temporary directory shall not meet links that lead to / and /dev.
+    Files.delete(root.resolve("up"));
+    Files.delete(root.resolve("zero"));
     assertThat(found.texts()).isEqualTo(Map.of("sub/f", "inside", "sub/tofile", "outside", "x/o", "outside"));
     assertThat(found.rejected())
         .isEqualTo(
@@ -346,9 +354,7 @@ class SourcesTest {
       whole = compress(name, "{\"text\": \"one\", \"content\": \"two\"}\n".repeat(20).getBytes(StandardCharsets.UTF_8));
     }
     Path file = temp.resolve(name);
-    // Known gap: the Parquet library spins for ever on some damaged files, seed 20 to 199 of these among them.
-    long seeds = name.endsWith(".parquet") ? 20 : 200;
-    for (long seed = 0; seed < seeds; seed++) {
+    for (long seed = 0; seed < 200; seed++) {
       Random random = new Random(seed);
       byte[] bad = whole.clone();
       for (int i = 0; i <= random.nextInt(6); i++) {
