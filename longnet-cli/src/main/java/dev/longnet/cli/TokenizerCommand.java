@@ -20,7 +20,8 @@ import picocli.CommandLine.Spec;
     name = "tokenizer",
     description = "Trains tokenizers.",
     mixinStandardHelpOptions = true,
-    subcommands = TokenizerCommand.Train.class)
+    subcommands = TokenizerCommand.Train.class,
+    footer = {"", "Example:", "  longnet tokenizer train --vocab-size 8192 --corpus src --out tokenizer.json"})
 final class TokenizerCommand implements Runnable {
   @Spec CommandSpec spec;
 

@@ -177,7 +177,7 @@ class RecipesTest {
           model.attention={type: sparse, block_length: 8, columns: 9} | model.attention.columns must be at most block_length=8
           model.attention={type: sparse} | model.attention.block_length is missing
           model.attention=dense   | model.attention must be a section of keys
-          corpus.tokenizer=byte   | tokenizer must be one of bytes, cl100k_base, o200k_base: tokenizer=byte
+          corpus.tokenizer=byte   | tokenizer must be bytes, cl100k_base, o200k_base or the path of a tokenizer.json: tokenizer=byte
           corpus.sources=jdk      | corpus.sources must be a list
           corpus.sources=[]       | a corpus needs at least one source
           corpus.sources=[[a]]    | corpus.sources must be a list of texts or sections

@@ -104,7 +104,10 @@ class TrainerTest {
   void stepsLeaveNoNativeMemoryBehind() throws Exception {
     try (TinyRun run = TinyRun.start(directory, "training.steps=40", "evaluation.every_steps=2")) {
       run.trainer.run();
-      assertThat(run.pointers.get(39)).isEqualTo(run.pointers.get(9));
+      // Every second step evaluates. A collection may free what earlier tests left; a leak shows as growth at each step.
+      for (int step = 11; step < 40; step++) {
+        assertThat(run.pointers.get(step)).as("step %d", step).isLessThanOrEqualTo(run.pointers.get(step - 2));
+      }
     }
   }
 
