@@ -3,6 +3,7 @@ package dev.longnet.lm.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.lm.torch.NativePointers;
 import dev.longnet.attention.Branch;
 import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.ModelConfig;
@@ -230,13 +231,13 @@ class DecoderTest {
 
   /// Nothing a step allocates outlives it: pointers, and bytes of the workspace.
   @Test
-  void nativeMemoryIsFlat() {
+  void nativeMemoryIsFlat() throws InterruptedException {
     try (PointerScope _ = new PointerScope();
         Decoder decoder = decoder(config(PositionEncoding.XPOS, false, dilated()), ModelOptions.cpu().withChunks(16, 16))) {
       Tensor windows = windows(2, 33, 1);
       step(decoder, windows);
       step(decoder, windows);
-      long pointers = Pointer.totalCount();
+      long pointers = NativePointers.settled();
       long bytes = Pointer.totalBytes();
       long workspace = decoder.workspaceBytes();
       for (int i = 0; i < 25; i++) {

@@ -141,7 +141,7 @@ class TensorMemoryTest {
   }
 
   @Test
-  void scopesFreeEverythingButWhatTheyReturn() {
+  void scopesFreeEverythingButWhatTheyReturn() throws InterruptedException {
     Operator flash = Operator.named("aten::_scaled_dot_product_flash_attention_for_cpu");
     Runnable step = () -> {
       try (PointerScope scope = new PointerScope()) {
@@ -154,7 +154,7 @@ class TensorMemoryTest {
       }
     };
     step.run();
-    long before = Pointer.totalCount();
+    long before = NativePointers.settled();
     for (int i = 0; i < 50; i++) {
       step.run();
     }

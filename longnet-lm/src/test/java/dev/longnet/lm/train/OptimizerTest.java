@@ -3,6 +3,7 @@ package dev.longnet.lm.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.longnet.lm.torch.NativePointers;
 import dev.longnet.lm.config.OptimizerConfig;
 import dev.longnet.lm.config.OptimizerConfig.Rule;
 import java.util.LinkedHashMap;
@@ -91,12 +92,12 @@ class OptimizerTest {
   }
 
   @Test
-  void stepsLeaveNoNativeMemoryBehind() {
+  void stepsLeaveNoNativeMemoryBehind() throws InterruptedException {
     try (PointerScope scope = new PointerScope();
         Optimizer optimizer = new Optimizer(adamw(), tensors(), tensors())) {
       optimizer.step(RATE, CLIP);
       optimizer.gradientNorm();
-      long before = Pointer.totalCount();
+      long before = NativePointers.settled();
       for (int i = 0; i < 50; i++) {
         optimizer.step(RATE, CLIP);
         optimizer.gradientNorm();
