@@ -1,8 +1,8 @@
 package dev.longnet.experiments;
 
 import com.sun.management.ThreadMXBean;
+import dev.longnet.lm.inference.stream.ResidentMemory;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,20 +15,19 @@ import java.util.OptionalLong;
 /// @param heapBytes allocated on the Java heap by all threads
 public record MemoryProbe(OptionalLong peakBytes, OptionalLong peakResidentBytes, long heapBytes) {
   private static final Path CLEAR = Path.of("/proc/self/clear_refs");
-  private static final Path STATUS = Path.of("/proc/self/status");
 
   public static MemoryProbe of(Runnable call) {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     boolean resets = resetPeak();
-    long before = resets ? kilobytes("VmRSS:") : 0;
+    long before = resets ? ResidentMemory.now() : 0;
     long heap = threads.getTotalThreadAllocatedBytes();
     call.run();
     heap = threads.getTotalThreadAllocatedBytes() - heap;
     if (!resets) {
       return new MemoryProbe(OptionalLong.empty(), OptionalLong.empty(), heap);
     }
-    long peak = kilobytes("VmHWM:");
-    return new MemoryProbe(OptionalLong.of(1024 * Math.max(0, peak - before)), OptionalLong.of(1024 * peak), heap);
+    long peak = ResidentMemory.peak();
+    return new MemoryProbe(OptionalLong.of(Math.max(0, peak - before)), OptionalLong.of(peak), heap);
   }
 
   /// Lets the kernel count the peak anew.
@@ -38,15 +37,6 @@ public record MemoryProbe(OptionalLong peakBytes, OptionalLong peakResidentBytes
       return true;
     } catch (IOException | UnsupportedOperationException e) {
       return false;
-    }
-  }
-
-  private static long kilobytes(String field) {
-    try {
-      return Files.readAllLines(STATUS).stream().filter(line -> line.startsWith(field)).findFirst()
-          .map(line -> Long.parseLong(line.replaceAll("[^0-9]", ""))).orElseThrow();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 }

@@ -75,13 +75,7 @@ public final class TrainingBenchmark {
     int window = config.training().window();
     Torch.setThreads(runtime.threads());
     torch.manual_seed(1);
-    ModelOptions options =
-        new ModelOptions(
-            runtime.device(),
-            runtime.precision(),
-            runtime.activationCheckpointing(),
-            runtime.tokenChunk(),
-            runtime.lossChunk());
+    ModelOptions options = ModelOptions.of(runtime);
     List<Double> seconds = new ArrayList<>();
     List<Double> rates = new ArrayList<>();
     List<Double> losses = new ArrayList<>();

@@ -24,10 +24,10 @@ public record RuntimeConfig(
     BF16
   }
 
-  /// Measured on 2 cores: large enough for full-speed matrix products.
-  static final int TOKEN_CHUNK = 2048;
+  /// Measured on 2 cores (docs/log.md): large enough for full-speed matrix products.
+  public static final int TOKEN_CHUNK = 2048;
 
-  static final int LOSS_CHUNK = 1024;
+  public static final int LOSS_CHUNK = 1024;
 
   /// Which implementation of the attention operator; a forced one never falls back to another.
   public enum AttentionChoice {

@@ -8,7 +8,6 @@ import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.data.Tokenizer;
-import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
@@ -60,12 +59,7 @@ public final class LoadedModel implements AutoCloseable {
 
   private static LoadedModel open(
       Checkpoint checkpoint, ModelConfig config, RuntimeConfig runtime, AttentionPattern pattern) throws IOException {
-    Tokenizer tokenizer = checkpoint.hasTokenizer() ? Tokenizers.of(checkpoint.tokenizer()) : null;
-    if (tokenizer != null && tokenizer.vocabularySize() > config.vocabulary()) {
-      throw new IllegalArgumentException(
-          "the model's vocabulary must hold the %d tokens of tokenizer %s: vocabulary=%d"
-              .formatted(tokenizer.vocabularySize(), tokenizer.name(), config.vocabulary()));
-    }
+    Tokenizer tokenizer = checkpoint.hasTokenizer() ? checkpoint.loadTokenizer() : null;
     Torch.setThreads(runtime.threads());
     AttentionOperator attention = AttentionOperators.of(pattern, GradientMode.EXACT, runtime);
     ModelOptions options =
@@ -87,11 +81,7 @@ public final class LoadedModel implements AutoCloseable {
 
   /// @throws IllegalArgumentException when the weights were imported without a word about their tokenizer
   public Tokenizer tokenizer() {
-    if (tokenizer == null) {
-      throw new IllegalArgumentException(
-          "this model has no tokenizer: import it again with --tokenizer NAME: " + checkpoint.directory());
-    }
-    return tokenizer;
+    return tokenizer == null ? checkpoint.loadTokenizer() : tokenizer;
   }
 
   /// Stays this object's to close.

@@ -1,5 +1,6 @@
 package dev.longnet.lm.model;
 
+import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.config.RuntimeConfig.Precision;
 
 /// How a model runs, as opposed to what it computes: results agree to rounding for all chunk sizes and for
@@ -13,10 +14,9 @@ import dev.longnet.lm.config.RuntimeConfig.Precision;
 public record ModelOptions(
     String device, Precision precision, boolean activationCheckpointing, int tokenChunk, int lossChunk) {
 
-  /// Measured on 2 cores in docs/log.md: large enough for full-speed matrix products.
-  public static final int TOKEN_CHUNK = 2048;
+  public static final int TOKEN_CHUNK = RuntimeConfig.TOKEN_CHUNK;
 
-  public static final int LOSS_CHUNK = 1024;
+  public static final int LOSS_CHUNK = RuntimeConfig.LOSS_CHUNK;
 
   public ModelOptions {
     if (tokenChunk < 1) {
@@ -25,6 +25,11 @@ public record ModelOptions(
     if (lossChunk < 1) {
       throw new IllegalArgumentException("loss_chunk must be positive: loss_chunk=" + lossChunk);
     }
+  }
+
+  public static ModelOptions of(RuntimeConfig runtime) {
+    return new ModelOptions(
+        runtime.device(), runtime.precision(), runtime.activationCheckpointing(), runtime.tokenChunk(), runtime.lossChunk());
   }
 
   /// float32 on the CPU, everything kept for the backward pass.

@@ -8,6 +8,8 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.data.Tokenizer;
+import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.config.ModelTree;
 import dev.longnet.lm.config.Section;
 import dev.longnet.lm.io.AtomicFiles;
@@ -113,6 +115,20 @@ public record Checkpoint(
 
   public boolean hasTokenizer() {
     return !tokenizer.equals(NO_TOKENIZER);
+  }
+
+  /// @throws IllegalArgumentException when nobody named the tokenizer, or it has more ids than the model knows
+  public Tokenizer loadTokenizer() {
+    if (!hasTokenizer()) {
+      throw new IllegalArgumentException("this model has no tokenizer: import it again with --tokenizer NAME: " + directory);
+    }
+    Tokenizer loaded = Tokenizers.of(tokenizer);
+    if (loaded.vocabularySize() > model.vocabulary()) {
+      throw new IllegalArgumentException(
+          "the model's vocabulary must hold the %d tokens of tokenizer %s: vocabulary=%d"
+              .formatted(loaded.vocabularySize(), loaded.name(), model.vocabulary()));
+    }
+    return loaded;
   }
 
   public Path weights() {

@@ -1,9 +1,7 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.config.CorpusSource;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.RunConfig;
@@ -14,9 +12,7 @@ import dev.longnet.lm.io.AtomicFiles;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
-import dev.longnet.lm.attention.JavaAttentionOperator;
 import dev.longnet.lm.torch.Torch;
-import dev.longnet.lm.attention.TorchAttentionOperator;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -69,7 +65,11 @@ public final class TrainingRun implements Closeable {
             .toArray();
     Batches batches = Batches.of(shards, weights, config.training().window(), config.training().seed());
     AtomicFiles.writeString(directory.recipe(), config.toYaml());
-    Decoder model = Decoder.create(config.model(), options(config.runtime()), attention(config), config.training().seed());
+    RuntimeConfig runtime = config.runtime();
+    Torch.setThreads(runtime.threads());
+    AttentionOperator attention =
+        AttentionOperators.of(config.model().attention().pattern(true), GradientMode.EXACT, runtime);
+    Decoder model = Decoder.create(config.model(), ModelOptions.of(runtime), attention, config.training().seed());
     List<AutoCloseable> opened = new ArrayList<>(List.of(model));
     try {
       if (from.isPresent()) {
@@ -134,39 +134,6 @@ public final class TrainingRun implements Closeable {
     CRC32C crc = new CRC32C();
     shards.manifest().shards().forEach(s -> crc.update((s.baseName() + s.tokens() + ' ' + s.tokensCrc()).getBytes(StandardCharsets.UTF_8)));
     return text.append(String.format("%08x", crc.getValue())).toString();
-  }
-
-  private static ModelOptions options(RuntimeConfig runtime) {
-    return new ModelOptions(
-        runtime.device(),
-        runtime.precision(),
-        runtime.activationCheckpointing(),
-        runtime.tokenChunk(),
-        runtime.lossChunk());
-  }
-
-  /// The operator a run trains with; sets libtorch's threads too.
-  private static AttentionOperator attention(RunConfig config) {
-    RuntimeConfig runtime = config.runtime();
-    Torch.setThreads(runtime.threads());
-    AttentionPattern pattern = config.model().attention().pattern(true);
-    boolean cuda = !runtime.device().equals("cpu");
-    RuntimeConfig.AttentionChoice auto =
-        cuda ? RuntimeConfig.AttentionChoice.LIBTORCH : RuntimeConfig.AttentionChoice.JAVA;
-    return switch (runtime.attentionKernel() == RuntimeConfig.AttentionChoice.AUTO ? auto : runtime.attentionKernel()) {
-      case AUTO -> throw new AssertionError();
-      case LIBTORCH -> new TorchAttentionOperator(pattern, GradientMode.EXACT);
-      case JAVA -> {
-        if (cuda) {
-          throw new IllegalArgumentException(
-              "runtime.attention_kernel=java computes on the CPU: runtime.device=" + runtime.device());
-        }
-        AttentionOptions options = AttentionOptions.defaults();
-        yield new JavaAttentionOperator(
-            DilatedAttention.of(pattern, runtime.threads() == 0 ? options : options.withThreads(runtime.threads())),
-            GradientMode.EXACT);
-      }
-    };
   }
 
   public Decoder model() {

@@ -37,9 +37,6 @@ public final class Tokenizers {
   }
 
   private static Tokenizer fromFile(String name) {
-    if (name.equals("none")) {
-      throw new IllegalArgumentException("the model has no tokenizer, import it again with --tokenizer NAME: tokenizer=none");
-    }
     if (!name.endsWith(".json")) {
       throw new IllegalArgumentException(
           "tokenizer must be bytes, cl100k_base, o200k_base or the path of a tokenizer.json: tokenizer=" + name);

@@ -1,7 +1,6 @@
 package dev.longnet.lm.inference.stream;
 
 import dev.longnet.lm.data.Tokenizer;
-import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.train.Checkpoint;
 import java.io.IOException;
 
@@ -9,12 +8,7 @@ import java.io.IOException;
 public record StreamingCheckpoint(StreamingModel model, Tokenizer tokenizer) implements AutoCloseable {
   /// @throws IllegalArgumentException when the checkpoint's tensors do not fit its configuration, or its model is an encoder
   public static StreamingCheckpoint open(Checkpoint checkpoint, StreamOptions options) throws IOException {
-    Tokenizer tokenizer = Tokenizers.of(checkpoint.tokenizer());
-    if (tokenizer.vocabularySize() > checkpoint.model().vocabulary()) {
-      throw new IllegalArgumentException(
-          "the model's vocabulary must hold the %d tokens of tokenizer %s: vocabulary=%d"
-              .formatted(tokenizer.vocabularySize(), tokenizer.name(), checkpoint.model().vocabulary()));
-    }
+    Tokenizer tokenizer = checkpoint.loadTokenizer();
     return new StreamingCheckpoint(StreamingModel.load(checkpoint.model(), checkpoint.weights(), options), tokenizer);
   }
 
