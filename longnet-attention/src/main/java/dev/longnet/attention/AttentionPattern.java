@@ -1,5 +1,7 @@
 package dev.longnet.attention;
 
+import java.util.TreeMap;
+
 /// Who attends to whom, in integers only: no tensors, no memory, no arithmetic on values.
 ///
 /// A pattern is a set of branches; a branch is a sequence of segments; a segment is one [Fold] per head. All folds of a
@@ -34,6 +36,26 @@ public interface AttentionPattern {
       }
     }
     return pairs;
+  }
+
+  /// The number of neighbouring positions within which nearly all pairs (95 %) of a head lie, judged by every branch's first segment:
+  /// how far apart the rows are that should be at hand together.
+  default long reach(int heads, long tokens) {
+    TreeMap<Long, Double> pairsBySpan = new TreeMap<>();
+    for (int branch = 0; branch < branches() && tokens > 0; branch++) {
+      Fold first = fold(branch, 0, 0, heads, tokens);
+      long span = Math.max(first.queries().last(), first.keys().last()) + 1;
+      pairsBySpan.merge(span, pairs(first) * endSegment(branch, tokens, tokens), Double::sum);
+    }
+    double all = pairsBySpan.values().stream().mapToDouble(Double::doubleValue).sum();
+    double within = 0;
+    for (var entry : pairsBySpan.entrySet()) {
+      within += entry.getValue();
+      if (within >= 0.95 * all) {
+        return Math.max(1, entry.getKey());
+      }
+    }
+    return 1;
   }
 
   private double pairs(Fold fold) {

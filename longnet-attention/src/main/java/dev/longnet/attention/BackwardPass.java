@@ -51,7 +51,7 @@ final class BackwardPass {
     this.gradK = gradK;
     this.gradV = gradV;
     this.mode = mode;
-    this.blocks = Blocks.backward(q);
+    this.blocks = Blocks.backward(pattern, q);
   }
 
   void run() {
@@ -69,11 +69,11 @@ final class BackwardPass {
         delta[i] = arena.allocate(Math.multiplyExact(values, 4L), 64);
       }
       switch (mode) {
-        case EXACT -> Workers.run(threads, blocks.count(), task -> jointDelta(blocks.block(task), delta[0]));
+        case EXACT -> blocks.run(threads, block -> jointDelta(block, delta[0]));
         case DETACHED_WEIGHTS -> Workers.run(threads, blocks.count() * deltas, task -> branchDelta(
             (int) (task % deltas), blocks.block(task / deltas), delta[(int) (task % deltas)]));
       }
-      Workers.run(threads, blocks.count(), task -> block(blocks.block(task), delta));
+      blocks.run(threads, block -> block(block, delta));
     }
   }
 
@@ -107,9 +107,9 @@ final class BackwardPass {
     try (RowBuffer dq = RowBuffer.accumulatorOf(gradQ, block);
         RowBuffer dk = RowBuffer.accumulatorOf(gradK, block);
         RowBuffer dv = RowBuffer.accumulatorOf(gradV, block)) {
-      dq.clear(block.rows());
-      dk.clear(block.rows());
-      dv.clear(block.rows());
+      kernel.clear(dq.rows(block.rows()));
+      kernel.clear(dk.rows(block.rows()));
+      kernel.clear(dv.rows(block.rows()));
       for (int branch = 0; branch < pattern.branches(); branch++) {
         MemorySegment branchDelta = delta[Math.min(branch, delta.length - 1)];
         long end = pattern.endSegment(branch, block.to(), q.tokens());

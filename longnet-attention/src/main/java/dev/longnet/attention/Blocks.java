@@ -1,6 +1,7 @@
 package dev.longnet.attention;
 
 import java.lang.foreign.MemorySegment;
+import java.util.function.Consumer;
 
 /// How a call is cut into tasks: blocks of consecutive positions of one head of one sequence, the later blocks first
 /// (under a causal pattern they are the longest).
@@ -11,22 +12,29 @@ record Blocks(long batch, int heads, long tokens, long length) {
   private static final long LONGEST_CONVERTED = 8192;
   private static final long LONGEST = 32768;
   private static final long SHORTEST = 2048;
+  /// Its rows of all tensors of a head fit a core's cache.
+  private static final long IN_CACHE = 512;
   /// Below this much work a helper thread costs more than it brings: a tenth of a millisecond of one core.
   private static final double WORTH_A_THREAD = 8e6;
 
   /// The forward pass gives the same bits for any length, so it may follow the number of threads.
-  static Blocks forward(AttentionTensor q, int threads) {
-    return cut(q, LONGEST_CONVERTED, SHORTEST, threads == 1 ? 1 : 8L * threads);
+  static Blocks forward(AttentionPattern pattern, AttentionTensor q, int threads) {
+    return cut(pattern, q, LONGEST_CONVERTED, SHORTEST, threads == 1 ? 1 : 8L * threads);
   }
 
-  /// The backward pass adds in an order that depends on the length, so this depends on the shape alone.
-  static Blocks backward(AttentionTensor q) {
-    return cut(q, LONGEST, 2 * SHORTEST, 16);
+  /// The backward pass adds in an order that depends on the length, so this depends on shape and pattern alone.
+  static Blocks backward(AttentionPattern pattern, AttentionTensor q) {
+    return cut(pattern, q, LONGEST, 2 * SHORTEST, 16);
   }
 
-  private static Blocks cut(AttentionTensor q, long longest, long shortest, long wanted) {
+  private static Blocks cut(AttentionPattern pattern, AttentionTensor q, long longest, long shortest, long wanted) {
     long length = longest;
     while (length > shortest && q.batch() * q.heads() * Math.ceilDiv(q.tokens(), length) < wanted) {
+      length /= 2;
+    }
+    // No longer than a block's rows have to do with one another: what a short fold touched should still be in the cache.
+    long reach = pattern.reach(q.heads(), q.tokens());
+    while (length > IN_CACHE && length / 2 >= reach) {
       length /= 2;
     }
     return new Blocks(q.batch(), q.heads(), q.tokens(), length);
@@ -43,6 +51,17 @@ record Blocks(long batch, int heads, long tokens, long length) {
     }
     double work = 4 * pattern.pairs(0, q.heads(), q.tokens()) * q.headSize() * q.heads() * q.batch();
     return (int) Math.clamp((long) (work / WORTH_A_THREAD), 1L, threads);
+  }
+
+  /// Hands every block to `work` once. Where there are enough blocks of positions for all threads, one thread takes all heads of a
+  /// block: they are neighbours in memory, which it then reads in order, without another thread at work on the same pages.
+  void run(int threads, Consumer<Block> work) {
+    long group = batch * Math.ceilDiv(tokens, length) >= 8L * threads ? heads : 1;
+    Workers.run(threads, count() / group, task -> {
+      for (long i = task * group; i < (task + 1) * group; i++) {
+        work.accept(block(i));
+      }
+    });
   }
 
   long count() {

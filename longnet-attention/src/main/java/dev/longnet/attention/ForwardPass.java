@@ -34,11 +34,11 @@ final class ForwardPass {
     this.v = v;
     this.out = out;
     this.lse = lse;
-    this.blocks = Blocks.forward(q, this.threads);
+    this.blocks = Blocks.forward(pattern, q, this.threads);
   }
 
   void run() {
-    Workers.run(threads, blocks.count(), task -> block(blocks.block(task)));
+    blocks.run(threads, this::block);
   }
 
   private void block(Blocks.Block block) {
@@ -54,7 +54,7 @@ final class ForwardPass {
         double norm = norms.get(i);
         rounded.set(i, norm);
         if (norm == Double.NEGATIVE_INFINITY) {
-          accumulator.clear(all.slice(i, i + 1));
+          kernel.clear(accumulator.rows(all.slice(i, i + 1)));
         }
       }
       accumulator.store(kernel);

@@ -39,14 +39,6 @@ final class RowBuffer implements AutoCloseable {
         rows.stride() * headSize, headSize, rows);
   }
 
-  /// Sets rows to 0.
-  void clear(Rows rows) {
-    HeadRows cleared = rows(rows);
-    for (long i = 0; i < cleared.count(); i++) {
-      cleared.data().asSlice(cleared.byteOffset(i), 4L * cleared.headSize()).fill((byte) 0);
-    }
-  }
-
   /// Makes the accumulated rows the tensor's.
   void store(AttentionKernel kernel) {
     if (buffer != null) {

@@ -69,6 +69,13 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
     }
   }
 
+  /// Sets float32 rows to 0.
+  default void clear(HeadRows rows) {
+    for (long i = 0; i < rows.count(); i++) {
+      rows.data().asSlice(rows.byteOffset(i), 4L * rows.headSize()).fill((byte) 0);
+    }
+  }
+
   /// Kernel and vector width, for logs and benchmarks: `scalar`, `simd 512-bit`.
   String description();
 

@@ -5,7 +5,7 @@ import dev.longnet.attention.RowScalars;
 import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
 
-/// The forward fold: keys are packed [#KEYS] at a time; [#QUERIES] queries at a time run an online softmax over them, tile by
+/// The forward fold: keys are packed [#KEYS] at a time, scaled by 1 / sqrt(D); [#QUERIES] queries at a time run an online softmax over them, tile by
 /// tile; then their (O, LSE) is merged into the accumulators.
 ///
 /// What a row computes depends on its own keys alone, in key order: not on the tile or block it shares.
@@ -27,6 +27,10 @@ final class SimdForward extends Scratch {
   private final MemorySegment factors = allocate(TILE);
   private final MemorySegment copy = allocate((long) QUERIES * headSize);
   private final int[] limits = new int[QUERIES];
+  /// The first queries of the block may be read in place.
+  private int inPlace;
+  private long readableQueries;
+  private long readableStride;
   private final float scale = (float) (1 / Math.sqrt(headSize));
 
   SimdForward(VectorLoops loops, int headSize) {
@@ -50,7 +54,7 @@ final class SimdForward extends Scratch {
         FoldChecks.stopIfInterrupted();
         int rows = (int) Math.min(QUERIES, q.count() - block);
         limits(q.positions(), block, rows, positions, causal, limits);
-        query.pack(block, rows, scale, queries.address());
+        takeQueries(query, block, rows);
         attend(rows);
         merge(output, lse, block, rows);
       }
@@ -63,12 +67,19 @@ final class SimdForward extends Scratch {
       int n = Math.min(panel, count - at);
       value.pack(from + at, n, 1f, values.address() + (long) at * rowBytes);
       long to = panels.address() + at / panel * panelBytes();
-      if (key.isReadable()) {
-        loops.transpose(key.address(from + at, n), key.stride(), n, headSize, to);
-      } else {
-        key.pack(from + at, n, 1f, keyRows.address());
-        loops.transpose(keyRows.address(), rowBytes, n, headSize, to);
-      }
+      // First to neighbouring rows, which waits for memory once for many rows; the transposition then finds them in the cache.
+      key.pack(from + at, n, scale, keyRows.address());
+      loops.transpose(keyRows.address(), rowBytes, n, headSize, to);
+    }
+  }
+
+  /// Whole tiles of queries are read where they are if that is possible; the rest is packed, with room for a whole tile.
+  private void takeQueries(Source query, long block, int rows) {
+    inPlace = query.isReadable() ? rows / TILE * TILE : 0;
+    readableQueries = inPlace == 0 ? 0 : query.address(block, inPlace);
+    readableStride = query.stride();
+    if (inPlace < rows) {
+      query.pack(block + inPlace, rows - inPlace, 1f, queries.address() + (long) inPlace * rowBytes);
     }
   }
 
@@ -89,7 +100,9 @@ final class SimdForward extends Scratch {
   private void attend(int row, int from, int count) {
     int registers = Math.ceilDiv(count, loops.lanes);
     loops.fill(max.address(), (long) TILE * loops.lanes * 4, VectorLoops.LOWEST);
-    loops.scores(queries.address() + (long) row * rowBytes, rowBytes, panels.address() + (long) from * rowBytes,
+    long stride = row < inPlace ? readableStride : rowBytes;
+    long query = row < inPlace ? readableQueries + row * stride : queries.address() + row * stride;
+    loops.scores(query, stride, panels.address() + (long) from * rowBytes,
         panelBytes(), scores.address(), registers, headSize, max.address());
     if (limits[row] - from < registers * loops.lanes) {
       loops.maskScores(scores.address(), registers, limits, row, from, max.address());

@@ -66,6 +66,17 @@ final class SimdKernel implements AttentionKernel {
     }
   }
 
+  @Override
+  public void clear(HeadRows rows) {
+    if (!floatsOffHeap(rows) || rows.headSize() % loops.lanes != 0) {
+      AttentionKernel.super.clear(rows);
+      return;
+    }
+    for (long i = 0; i < rows.count(); i++) {
+      loops.fill(address(rows, i), 4L * rows.headSize(), 0);
+    }
+  }
+
   private static boolean floatsOffHeap(HeadRows rows) {
     return rows.type() == ElementType.FLOAT32 && rows.data().isNative();
   }
