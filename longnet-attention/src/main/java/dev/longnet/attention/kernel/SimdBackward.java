@@ -5,7 +5,8 @@ import dev.longnet.attention.RowScalars;
 import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
 
-/// The backward fold: keys are packed [#KEYS] at a time with their gradients; [#QUERIES] queries at a time rebuild P and dS block by
+/// The backward fold: keys are packed [#KEYS] at a time, scaled by 1 / sqrt(D) as in the forward fold (the same scores to the last bit), with
+/// their gradients; [#QUERIES] queries at a time rebuild P and dS block by
 /// block ([VectorLoops#BACKWARD_KEYS] keys) from the joint LSE and delta, and add to dQ by rows and to dK, dV by columns of
 /// them, so nothing is transposed.
 final class SimdBackward extends Scratch {
@@ -30,6 +31,7 @@ final class SimdBackward extends Scratch {
   private final MemorySegment deltas = allocate(QUERIES);
   private final MemorySegment copy = allocate((long) QUERIES * headSize);
   private final int[] limits = new int[QUERIES];
+  private final float scale = (float) (1 / Math.sqrt(headSize));
 
   SimdBackward(VectorLoops loops, int headSize) {
     super(loops, headSize);
@@ -68,11 +70,11 @@ final class SimdBackward extends Scratch {
           }
         }
         if (wantQ) {
-          addTo(gradients.queries(), block, rows, gradQueries.address(), (float) (1 / Math.sqrt(headSize)));
+          addTo(gradients.queries(), block, rows, gradQueries.address(), 1f);
         }
       }
       if (wantK) {
-        addTo(gradients.keys(), from, count, gradKeys.address(), 1f);
+        addTo(gradients.keys(), from, count, gradKeys.address(), scale);
         addTo(gradients.values(), from, count, gradValues.address(), 1f);
       }
     }
@@ -83,7 +85,7 @@ final class SimdBackward extends Scratch {
     for (int at = 0; at < count; at += panel) {
       int n = Math.min(panel, count - at);
       long rows = keyRows.address() + (long) at * rowBytes;
-      key.pack(from + at, n, 1f, rows);
+      key.pack(from + at, n, scale, rows);
       value.pack(from + at, n, 1f, valueRows.address());
       loops.transpose(rows, rowBytes, n, headSize, keyPanels.address() + at / panel * panelBytes());
       loops.transpose(valueRows.address(), rowBytes, n, headSize, valuePanels.address() + at / panel * panelBytes());
@@ -91,7 +93,7 @@ final class SimdBackward extends Scratch {
   }
 
   private void packQueries(Source query, Source gradient, RowScalars lse, RowScalars delta, long block, int rows) {
-    query.pack(block, rows, (float) (1 / Math.sqrt(headSize)), queries.address());
+    query.pack(block, rows, 1f, queries.address());
     gradient.pack(block, rows, 1f, gradOuts.address());
     for (int i = 0; i < QUERIES; i++) {
       float norm = i < rows ? (float) get(lse, block + i) : Float.NEGATIVE_INFINITY;
