@@ -11,11 +11,9 @@ import java.util.Optional;
 ///
 /// @param matrixGigaflops the machine's float32 matrix-product rate in the same run, 10^9 operations a second
 public record BenchReport(BenchSettings settings, double matrixGigaflops, int threads, List<BenchResult> results) {
-  static final String OURS = "longnet, java";
-
   /// Time against ours at the same length; more than 1: ours is faster.
   double ratio(BenchResult result) {
-    return result.seconds() / at(OURS, result.tokens()).orElseThrow().seconds();
+    return result.seconds() / at(AttentionBenchmark.OURS, result.tokens()).orElseThrow().seconds();
   }
 
   private Optional<BenchResult> at(String name, long tokens) {
@@ -51,7 +49,8 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
     line(text, "%s pass, B = %d, H = %d, D = %d, %s, %d threads; matrix product %.0f GFLOP/s (float32, [2048, 2048])",
         settings.backward() ? "backward" : "forward", settings.batch(), settings.heads(), settings.headSize(),
         settings.causal() ? "causal" : "bidirectional", threads, matrixGigaflops);
-    line(text, "OPENBLAS_THREAD_TIMEOUT=%s OMP_WAIT_POLICY=%s", System.getenv("OPENBLAS_THREAD_TIMEOUT"), System.getenv("OMP_WAIT_POLICY"));
+    line(text, "environment: OPENBLAS_THREAD_TIMEOUT=%s OMP_WAIT_POLICY=%s; the PyTorch user: neither is set",
+        System.getenv("OPENBLAS_THREAD_TIMEOUT"), System.getenv("OMP_WAIT_POLICY"));
     for (long tokens : settings.lengths()) {
       text.append('\n');
       line(text, "N = %,d, branches %s", tokens, settings.spec(tokens).segments().stream()

@@ -56,7 +56,27 @@ public record BenchSettings(
     return new DilatedAttentionSpec(list, causal, HeadOffsets.INTERLEAVED);
   }
 
-  DilatedAttentionSpec dense() {
-    return DilatedAttentionSpec.dense(causal);
+  /// A pattern for [Verification#TOKENS] tokens whose branches stand to each other as the timed ones do.
+  DilatedAttentionSpec small() {
+    List<Branch> small = new ArrayList<>();
+    for (Branch branch : spec(lengths.getFirst()).segments()) {
+      small.add(new Branch(Math.max(branch.dilation() + 1, Math.min(branch.segmentLength() / 64, 384)), branch.dilation()));
+    }
+    return new DilatedAttentionSpec(small, causal, HeadOffsets.INTERLEAVED);
+  }
+
+  /// What is not ours at a length: dilated attention as a PyTorch user writes it and dense attention, each at two settings.
+  List<Contestant> others(DilatedAttentionSpec spec, long tokens) {
+    List<Contestant> others = new ArrayList<>();
+    if (tokens <= pytorchUpTo) {
+      others.add(Contestant.pytorch(spec, true));
+      others.add(Contestant.pytorch(spec, false));
+    }
+    if (tokens <= denseUpTo) {
+      DilatedAttentionSpec dense = DilatedAttentionSpec.dense(causal);
+      others.add(Contestant.dense(dense, true));
+      others.add(Contestant.dense(dense, false));
+    }
+    return others;
   }
 }

@@ -10,6 +10,7 @@ import dev.longnet.lm.attention.TorchAttentionOperator;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.OneBlasThread;
 import dev.longnet.lm.torch.Scopes;
+import java.util.Arrays;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.DoubleOptional;
@@ -40,10 +41,26 @@ interface Contestant {
   }
 
   /// @param type of q, k, v and gradOut, each [B, N, H, D] and contiguous
-  record Inputs(Tensor q, Tensor k, Tensor v, Tensor gradOut) {}
+  record Inputs(Tensor q, Tensor k, Tensor v, Tensor gradOut) {
+    /// The same values in every process.
+    static Inputs random(long batch, long tokens, long heads, long headSize) {
+      torch.manual_seed(1);
+      Tensor[] x = new Tensor[4];
+      Arrays.setAll(x, i -> torch.randn(batch, tokens, heads, headSize));
+      return new Inputs(x[0], x[1], x[2], x[3]);
+    }
+
+    /// Those to be timed; a forward pass has no gradOut.
+    static Inputs random(BenchSettings settings, long tokens) {
+      torch.manual_seed(1);
+      Tensor[] x = new Tensor[settings.backward() ? 4 : 3];
+      Arrays.setAll(x, i -> torch.randn(settings.batch(), tokens, settings.heads(), settings.headSize()));
+      return new Inputs(x[0], x[1], x[2], settings.backward() ? x[3] : null);
+    }
+  }
 
   static Contestant java(DilatedAttentionSpec spec, AttentionOptions options) {
-    return operator("longnet, java", spec, new JavaAttentionOperator(DilatedAttention.of(spec, options), GradientMode.EXACT));
+    return operator(AttentionBenchmark.OURS, spec, new JavaAttentionOperator(DilatedAttention.of(spec, options), GradientMode.EXACT));
   }
 
   static Contestant libtorch(DilatedAttentionSpec spec) {
@@ -120,7 +137,11 @@ interface Contestant {
       }
       boolean before = GradMode.is_enabled();
       GradMode.set_enabled(true);
-      Tensor out = held(() -> new Tensor[] {attend.of(leaves[0], leaves[1], leaves[2])})[0];
+      Tensor out;
+      // Not timed: at the faster setting whatever is.
+      try (OneBlasThread one = OneBlasThread.hold()) {
+        out = attend.of(leaves[0], leaves[1], leaves[2]);
+      }
       GradMode.set_enabled(before);
       return () -> held(() -> {
         try (BoolOptional none = new BoolOptional();
