@@ -1,6 +1,8 @@
 package dev.longnet.experiments.attention;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -10,10 +12,39 @@ import java.util.Optional;
 /// What a benchmark found: as a table for people and as a tree for files.
 ///
 /// @param matrixGigaflops the machine's float32 matrix-product rate in the same run, 10^9 operations a second
-public record BenchReport(BenchSettings settings, double matrixGigaflops, int threads, List<BenchResult> results) {
-  /// Time against ours at the same length; more than 1: ours is faster.
+/// @param goals what the run says about this project's own
+public record BenchReport(BenchSettings settings, double matrixGigaflops, int threads, List<BenchResult> results, List<Goal> goals) {
+  /// With the goals of [AttentionBenchmark].
+  static BenchReport of(BenchSettings settings, double matrixGigaflops, int threads, List<BenchResult> results) {
+    BenchReport report = new BenchReport(settings, matrixGigaflops, threads, results, new ArrayList<>());
+    settings.lengths().stream().filter(settings::isGoalShape).distinct().forEach(report::goals);
+    Double exponent = report.exponents().get(AttentionBenchmark.OURS);
+    if (exponent != null && Collections.min(settings.lengths()) <= 8192 && Collections.max(settings.lengths()) >= 4_194_304) {
+      report.goals.add(Goal.atMost("time grows as N to the power of", 1.02, exponent));
+    }
+    return report;
+  }
+
+  private void goals(long tokens) {
+    BenchResult ours = at(AttentionBenchmark.OURS, tokens).orElseThrow();
+    goals.add(Goal.share("share of the matrix product", 0.85, ours.gigaflops() / matrixGigaflops));
+    fastest(tokens, Contestant.USER, "").ifPresent(r -> goals.add(Goal.times("against " + r.name() + ", its best", 1.5, ratio(r))));
+    fastest(tokens, Contestant.USER, Contestant.AS_IT_COMES).ifPresent(r -> goals.add(Goal.times("against " + r.name(), 2.5, ratio(r))));
+    fastest(tokens, Contestant.DENSE, "").ifPresent(r -> goals.add(Goal.times("against " + r.name() + ", its best", 9, ratio(r))));
+  }
+
+  private Optional<BenchResult> fastest(long tokens, String start, String end) {
+    return results.stream().filter(r -> r.tokens() == tokens && r.name().startsWith(start) && r.name().endsWith(end))
+        .min(Comparator.comparingDouble(BenchResult::seconds));
+  }
+
+  /// Time against ours at the same length, more than 1: ours is faster. Ours comes first.
   double ratio(BenchResult result) {
-    return result.seconds() / at(AttentionBenchmark.OURS, result.tokens()).orElseThrow().seconds();
+    return result.seconds() / at(first(), result.tokens()).orElseThrow().seconds();
+  }
+
+  private String first() {
+    return results.getFirst().name();
   }
 
   private Optional<BenchResult> at(String name, long tokens) {
@@ -55,7 +86,7 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
       text.append('\n');
       line(text, "N = %,d, branches %s", tokens, settings.spec(tokens).segments().stream()
           .map(b -> b.segmentLength() + "/" + b.dilation()).toList());
-      line(text, "  %-46s %10s %8s %9s %9s %11s %9s %3s", "", "time", "GFLOP/s", "of matmul", "x ours", "peak memory", "Java heap", "n");
+      line(text, "  %-46s %10s %8s %9s %9s %11s %9s %3s", "", "time", "GFLOP/s", "of matmul", first().equals(AttentionBenchmark.OURS) ? "x ours" : "x first", "peak memory", "Java heap", "n");
       results.stream().filter(r -> r.tokens() == tokens).forEach(r -> line(text, "  %-46s %10s %8.1f %8.0f%% %9.2f %11s %9s %3d",
           r.name(), time(r.seconds()), r.gigaflops(), 100 * r.gigaflops() / matrixGigaflops, ratio(r),
           r.peakBytes().isPresent() ? bytes(r.peakBytes().getAsLong()) : "unknown", bytes(r.heapBytes()), r.samples()));
@@ -64,6 +95,11 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
       text.append('\n');
       line(text, "time grows as N to the power of");
       exponents().forEach((name, exponent) -> line(text, "  %-46s %10.3f", name, exponent));
+    }
+    if (!goals.isEmpty()) {
+      text.append('\n');
+      line(text, "goals");
+      goals.forEach(goal -> line(text, "%s", goal.line()));
     }
     return text.toString();
   }
@@ -110,6 +146,8 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
     }
     tree.put("results", rows);
     tree.put("exponents", exponents());
+    tree.put("goals", goals.stream().map(goal -> Map.of("what", goal.what(), goal.most() ? "at_most" : "at_least", goal.wanted(),
+        "reached", goal.reached(), "met", goal.met())).toList());
     return tree;
   }
 

@@ -22,6 +22,10 @@ import org.bytedeco.pytorch.global.torch;
 
 /// One implementation in the benchmark.
 interface Contestant {
+  String USER = "dilated, PyTorch user";
+  String DENSE = "dense, libtorch";
+  String AS_IT_COMES = ", as it comes";
+
   String name();
 
   AttentionPattern pattern();
@@ -70,17 +74,17 @@ interface Contestant {
   /// @param oneBlasThread OpenBLAS held at one thread, else as it comes
   static Contestant pytorch(DilatedAttentionSpec spec, boolean oneBlasThread) {
     PyTorchDilated dilated = new PyTorchDilated(spec);
-    return new Autograd("dilated, PyTorch user" + suffix(oneBlasThread), spec, dilated::attend, oneBlasThread, spec.segments().size() > 1);
+    return new Autograd(USER + suffix(oneBlasThread), spec, dilated::attend, oneBlasThread, spec.segments().size() > 1);
   }
 
   static Contestant dense(DilatedAttentionSpec dense, boolean oneBlasThread) {
     Attend attend = (q, k, v) -> torch.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2),
         new TensorOptional(), 0.0, dense.causal(), new DoubleOptional(), false).transpose(1, 2);
-    return new Autograd("dense, libtorch" + suffix(oneBlasThread), dense, attend, oneBlasThread, false);
+    return new Autograd(DENSE + suffix(oneBlasThread), dense, attend, oneBlasThread, false);
   }
 
   private static String suffix(boolean oneBlasThread) {
-    return oneBlasThread ? ", one BLAS thread" : ", as it comes";
+    return oneBlasThread ? ", one BLAS thread" : AS_IT_COMES;
   }
 
   private static Contestant operator(String name, AttentionPattern pattern, AttentionOperator operator) {

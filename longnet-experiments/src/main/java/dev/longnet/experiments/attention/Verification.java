@@ -18,10 +18,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// Nothing is timed that was not found right first.
 final class Verification {
   /// Of the largest value: float32 sums of up to some ten thousand terms.
-  private static final double TOLERANCE = 1e-5;
+  static final double TOLERANCE = 1e-5;
 
   /// Of the small problem; no segment divides them.
-  private static final long TOKENS = 397;
+  static final long TOKENS = 397;
 
   private Verification() {}
 
