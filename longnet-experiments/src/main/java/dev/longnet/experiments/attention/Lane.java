@@ -9,8 +9,9 @@ import java.util.function.IntFunction;
 final class Lane {
   /// Calls shorter than this are timed several at once.
   private static final double SHORTEST_SAMPLE = 0.02;
-  /// C2 has compiled the kernels' loops by then.
+  /// A second in which nothing got faster: C2 has compiled the kernels' loops by then.
   private static final double JAVA_WARM_UP = 1.0;
+  private static final double LONGEST_WARM_UP = 15.0;
 
   final String name;
   final boolean afterProduct;
@@ -48,10 +49,13 @@ final class Lane {
     if (first.wall() > seconds / 2) {
       keep(first);
     } else {
-      double limit = Math.min(java ? JAVA_WARM_UP : 0.1, seconds);
-      for (double sum = first.seconds(); sum < limit; ) {
-        double next = call.apply(1).seconds();
-        sum += Math.max(next, 1e-5);
+      double quiet = java ? JAVA_WARM_UP : 0.1;
+      double longest = Math.min(LONGEST_WARM_UP, seconds);
+      double sum = first.seconds();
+      for (double since = 0; since < quiet && sum < longest; ) {
+        double next = Math.max(call.apply(1).seconds(), 1e-5);
+        sum += next;
+        since = next < 0.9 * shortest ? 0 : since + next;
         shortest = Math.min(shortest, next);
       }
     }

@@ -7,6 +7,9 @@ import java.util.function.Consumer;
 
 /// Times lanes in alternating rounds, with the machine's matrix-product rate beside them.
 final class Rounds {
+  /// Matrix products a round: the yardstick is their median.
+  private static final int PRODUCTS = 5;
+
   private final BenchSettings settings;
   private final Consumer<String> progress;
   private final List<Double> products = new ArrayList<>();
@@ -25,13 +28,15 @@ final class Rounds {
       }
     }
     try (MatrixProduct product = new MatrixProduct()) {
-      for (int i = 0; i < 3; i++) {
+      for (int i = 0; i < PRODUCTS; i++) {
         product.time();
       }
       for (int round = 0; round < settings.rounds(); round++) {
         progress.accept("N = " + tokens + ": round " + (round + 1) + " of " + settings.rounds());
         rest();
-        products.add(product.time());
+        for (int i = 0; i < PRODUCTS; i++) {
+          products.add(product.time());
+        }
         for (int i = 0; i < lanes.size(); i++) {
           // Another one begins every round.
           Lane lane = lanes.get((i + round) % lanes.size());
