@@ -15,8 +15,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
-/// What a call takes beyond its tensors and LSE: blocks of its threads, and delta in the backward pass. Measured as the system counts resident memory,
-/// in a JVM whose heap is small and touched in advance.
+/// What a call takes beyond its tensors and LSE: blocks of its threads, and delta in the backward pass. Measured as the system counts
+/// resident memory, in a JVM whose heap is small and touched in advance.
 class ExtraMemoryTest {
   private static final long TOKENS = 1 << 20;
   private static final int SIZE = 64;

@@ -20,7 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// Tensors in mapped files, where an element's index or a byte's needs more than 31 or 32 bits. The files are sparse: what nobody touches takes no room.
+/// Tensors in mapped files, where an element's index or a byte's needs more than 31 or 32 bits. The files are sparse: what nobody
+/// touches takes no room.
 class MappedTensorTest {
   @TempDir Path folder;
 
@@ -76,8 +77,9 @@ class MappedTensorTest {
     }
   }
 
-  /// N H D = 2^31 + 2^19 elements of bfloat16, 4 GiB a tensor; q = k = v. Random where an index that lost its upper bits would land, and at rows that a
-  /// branch as long as the sequence keeps; zero elsewhere. Rows of the output there against the definition in float64.
+  /// N H D = 2^31 + 2^19 elements of bfloat16, 4 GiB a tensor; q = k = v. Random where an index that lost its upper bits would
+  /// land, and at rows that a branch as long as the sequence keeps; zero elsewhere. Rows of the output there against the definition
+  /// in float64.
   @Test
   @Tag("slow")
   void moreThanTwoToThe31Elements() throws IOException {

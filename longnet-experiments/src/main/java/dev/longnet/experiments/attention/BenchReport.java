@@ -86,7 +86,8 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
       text.append('\n');
       line(text, "N = %,d, branches %s", tokens, settings.spec(tokens).segments().stream()
           .map(b -> b.segmentLength() + "/" + b.dilation()).toList());
-      line(text, "  %-46s %10s %8s %9s %9s %11s %9s %3s", "", "time", "GFLOP/s", "of matmul", first().equals(AttentionBenchmark.OURS) ? "x ours" : "x first", "peak memory", "Java heap", "n");
+      line(text, "  %-46s %10s %8s %9s %9s %11s %9s %3s", "", "time", "GFLOP/s", "of matmul",
+          first().equals(AttentionBenchmark.OURS) ? "x ours" : "x first", "peak memory", "Java heap", "n");
       results.stream().filter(r -> r.tokens() == tokens).forEach(r -> line(text, "  %-46s %10s %8.1f %8.0f%% %9.2f %11s %9s %3d",
           r.name(), time(r.seconds()), r.gigaflops(), 100 * r.gigaflops() / matrixGigaflops, ratio(r),
           r.peakBytes().isPresent() ? bytes(r.peakBytes().getAsLong()) : "unknown", bytes(r.heapBytes()), r.samples()));

@@ -24,7 +24,8 @@ record Goal(String what, double wanted, double reached, boolean most, boolean pe
   }
 
   String line() {
-    return String.format(Locale.ROOT, "  %-72s %s %-7s %8s  %s", what, most ? "<=" : ">=", number(wanted), number(reached), met() ? "reached" : "MISSED");
+    return String.format(Locale.ROOT, "  %-72s %s %-7s %8s  %s", what, most ? "<=" : ">=", number(wanted), number(reached),
+        met() ? "reached" : "MISSED");
   }
 
   private String number(double value) {
