@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.ToDoubleFunction;
 
 /// What a benchmark found: as a table for people and as a tree for files.
 ///
@@ -53,9 +54,14 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
 
   /// The slope of log(time) against log(N) over all lengths of an implementation, by least squares; empty below two lengths.
   public Map<String, Double> exponents() {
+    return exponents(BenchResult::seconds);
+  }
+
+  private Map<String, Double> exponents(ToDoubleFunction<BenchResult> value) {
     Map<String, List<double[]>> points = new LinkedHashMap<>();
     for (BenchResult r : results) {
-      points.computeIfAbsent(r.name(), name -> new ArrayList<>()).add(new double[] {Math.log(r.tokens()), Math.log(r.seconds())});
+      points.computeIfAbsent(r.name(), name -> new ArrayList<>())
+          .add(new double[] {Math.log(r.tokens()), Math.log(value.applyAsDouble(r))});
     }
     Map<String, Double> exponents = new LinkedHashMap<>();
     points.forEach((name, list) -> {
@@ -94,8 +100,10 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
     }
     if (!exponents().isEmpty()) {
       text.append('\n');
+      Map<String, Double> work = exponents(BenchResult::flops);
       line(text, "time grows as N to the power of");
-      exponents().forEach((name, exponent) -> line(text, "  %-46s %10.3f", name, exponent));
+      exponents().forEach(
+          (name, exponent) -> line(text, "  %-46s %10.3f  (its operations: %.3f)", name, exponent, work.get(name)));
     }
     if (!goals.isEmpty()) {
       text.append('\n');

@@ -42,11 +42,11 @@ final class Lane {
     return samples.isEmpty() || spent < seconds;
   }
 
-  /// What takes most of its time at once is not warmed up: the first call is a sample.
+  /// What takes most of its time at once is not warmed up: the first call is a sample. Java's gets a second chance.
   void warmUp() {
     Timing first = call.apply(1);
     double shortest = first.seconds();
-    if (first.wall() > seconds / 2) {
+    if (first.wall() > (java ? seconds : seconds / 2)) {
       keep(first);
     } else {
       double quiet = java ? JAVA_WARM_UP : 0.1;
