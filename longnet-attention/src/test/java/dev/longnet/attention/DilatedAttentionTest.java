@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -169,14 +170,32 @@ class DilatedAttentionTest {
   }
 
   @Test
-  void anInterruptedCallStopsAndLeavesNoThread() throws Exception {
+  void anInterruptedForwardPassStopsAndLeavesNoThread() throws Exception {
     Inputs inputs = Inputs.random(1, 1, 1, 30000, 4, 32);
     DilatedAttention attention = DilatedAttention.of(
         DilatedAttentionSpec.dense(true), AttentionOptions.defaults().withThreads(3));
+    assertStopsWhenInterrupted(() -> Result.of(attention, inputs));
+  }
+
+  @Test
+  void anInterruptedBackwardPassStopsAndLeavesNoThread() throws Exception {
+    Inputs inputs = Inputs.random(1, 1, 1, 30000, 4, 32);
+    DilatedAttention attention = DilatedAttention.of(
+        DilatedAttentionSpec.dense(true), AttentionOptions.defaults().withThreads(3));
+    AttentionTensor[] gradients = new AttentionTensor[3];
+    Arrays.setAll(gradients, i -> TestTensors.like(inputs.q, ElementType.FLOAT32));
+    // Which out and lse does not matter to how it stops.
+    MemorySegment lse = TestTensors.floats(4 * 30000);
+    assertStopsWhenInterrupted(() -> attention.backward(inputs.q, inputs.k, inputs.v, inputs.v, lse, inputs.gradOut,
+        gradients[0], gradients[1], gradients[2], GradientMode.EXACT));
+  }
+
+  /// @param call takes seconds when left alone
+  private static void assertStopsWhenInterrupted(Runnable call) throws InterruptedException {
     List<Throwable> thrown = new ArrayList<>();
     Thread caller = new Thread(() -> {
       try {
-        Result.of(attention, inputs);
+        call.run();
       } catch (Throwable e) {
         thrown.add(e);
         if (!Thread.currentThread().isInterrupted()) {
@@ -202,6 +221,28 @@ class DilatedAttentionTest {
     })).isInstanceOf(IllegalStateException.class).hasMessage("task 7");
     assertThat(Thread.currentThread().isInterrupted()).isFalse();
     assertNoHelpers();
+  }
+
+  @Test
+  void aFailureInAHelperReachesTheCaller() {
+    Thread caller = Thread.currentThread();
+    CountDownLatch failed = new CountDownLatch(1);
+    assertThatThrownBy(() -> Workers.run(3, 1000, task -> {
+      if (Thread.currentThread() != caller) {
+        failed.countDown();
+        throw new IllegalStateException("in a helper");
+      }
+      await(failed);
+    })).isInstanceOf(IllegalStateException.class).hasMessage("in a helper");
+    assertNoHelpers();
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   @Test

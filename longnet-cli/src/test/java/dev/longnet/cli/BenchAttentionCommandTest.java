@@ -46,8 +46,30 @@ class BenchAttentionCommandTest {
     Cli run = Cli.run("bench", "attention", "--lengths", "64,128", "--heads", "2", "--head-size", "8", "--growing", "--rounds", "1",
         "--dense-up-to", "64", "--pytorch-up-to", "0");
     assertThat(run.exitCode()).as(run.err()).isZero();
-    assertThat(run.out().lines().filter(line -> line.contains("dense"))).hasSize(2);
-    assertThat(run.out()).doesNotContain("PyTorch");
+    assertThat(run.out().lines().filter(line -> line.contains("dense, libtorch"))).hasSize(1);
+    assertThat(run.out()).doesNotContain("dilated, PyTorch user");
+  }
+
+  /// Every kind of call, and the goals beside what was reached: whether they are met depends on the machine.
+  @ParameterizedTest
+  @ValueSource(strings = {"--threads=2", "--backward"})
+  void kernelsAreMeasuredAmongThemselves(String option) throws IOException {
+    Path json = temporary.resolve("bench.json");
+    Cli run = Cli.run("bench", "attention", "--kernels", "--lengths", "64,300", "--heads", "2", "--head-size", "16", option, "--segment-lengths",
+        "16,32", "--dilation-ratios", "1,3", "--rounds", "1", "--seconds", "0.2", "--json", json);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    JsonNode tree = new ObjectMapper().readTree(json.toFile());
+    assertThat(tree.get("results").size()).isEqualTo(9);
+    for (JsonNode result : tree.get("results")) {
+      assertThat(result.get("tokens").asLong()).isEqualTo(300);
+      assertThat(result.get("gflops").asDouble()).isPositive();
+    }
+    assertThat(tree.get("goals").size()).isEqualTo(5);
+    for (JsonNode goal : tree.get("goals")) {
+      assertThat(goal.get("reached").asDouble()).isPositive();
+      assertThat(goal.get("met").asBoolean()).isEqualTo(goal.get("reached").asDouble() >= goal.get("at_least").asDouble());
+    }
+    assertThat(run.out()).contains("segments of 256", "goals", "scalar twin, speed against SIMD");
   }
 
   @ParameterizedTest

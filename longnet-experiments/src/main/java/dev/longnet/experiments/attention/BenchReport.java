@@ -1,21 +1,51 @@
 package dev.longnet.experiments.attention;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.ToDoubleFunction;
 
 /// What a benchmark found: as a table for people and as a tree for files.
 ///
 /// @param matrixGigaflops the machine's float32 matrix-product rate in the same run, 10^9 operations a second
-public record BenchReport(BenchSettings settings, double matrixGigaflops, int threads, List<BenchResult> results) {
-  static final String OURS = "longnet, java";
+/// @param goals what the run says about this project's own
+public record BenchReport(BenchSettings settings, double matrixGigaflops, int threads, List<BenchResult> results, List<Goal> goals) {
+  /// With the goals of [AttentionBenchmark].
+  static BenchReport of(BenchSettings settings, double matrixGigaflops, int threads, List<BenchResult> results) {
+    BenchReport report = new BenchReport(settings, matrixGigaflops, threads, results, new ArrayList<>());
+    settings.lengths().stream().filter(settings::isGoalShape).distinct().forEach(report::goals);
+    Double exponent = report.exponents().get(AttentionBenchmark.OURS);
+    if (exponent != null && Collections.min(settings.lengths()) <= 8192 && Collections.max(settings.lengths()) >= 4_194_304) {
+      report.goals.add(Goal.atMost("time grows as N to the power of", 1.02, exponent));
+    }
+    return report;
+  }
 
-  /// Time against ours at the same length; more than 1: ours is faster.
+  private void goals(long tokens) {
+    BenchResult ours = at(AttentionBenchmark.OURS, tokens).orElseThrow();
+    goals.add(Goal.share("share of the matrix product", 0.85, ours.gigaflops() / matrixGigaflops));
+    fastest(tokens, Contestant.USER, "").ifPresent(r -> goals.add(Goal.times("against " + r.name() + ", its best", 1.5, ratio(r))));
+    fastest(tokens, Contestant.USER, Contestant.AS_IT_COMES).ifPresent(r -> goals.add(Goal.times("against " + r.name(), 2.5, ratio(r))));
+    fastest(tokens, Contestant.DENSE, "").ifPresent(r -> goals.add(Goal.times("against " + r.name() + ", its best", 9, ratio(r))));
+  }
+
+  private Optional<BenchResult> fastest(long tokens, String start, String end) {
+    return results.stream().filter(r -> r.tokens() == tokens && r.name().startsWith(start) && r.name().endsWith(end))
+        .min(Comparator.comparingDouble(BenchResult::seconds));
+  }
+
+  /// Time against ours at the same length, more than 1: ours is faster. Ours comes first.
   double ratio(BenchResult result) {
-    return result.seconds() / at(OURS, result.tokens()).orElseThrow().seconds();
+    return result.seconds() / at(first(), result.tokens()).orElseThrow().seconds();
+  }
+
+  private String first() {
+    return results.getFirst().name();
   }
 
   private Optional<BenchResult> at(String name, long tokens) {
@@ -24,9 +54,14 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
 
   /// The slope of log(time) against log(N) over all lengths of an implementation, by least squares; empty below two lengths.
   public Map<String, Double> exponents() {
+    return exponents(BenchResult::seconds);
+  }
+
+  private Map<String, Double> exponents(ToDoubleFunction<BenchResult> value) {
     Map<String, List<double[]>> points = new LinkedHashMap<>();
     for (BenchResult r : results) {
-      points.computeIfAbsent(r.name(), name -> new ArrayList<>()).add(new double[] {Math.log(r.tokens()), Math.log(r.seconds())});
+      points.computeIfAbsent(r.name(), name -> new ArrayList<>())
+          .add(new double[] {Math.log(r.tokens()), Math.log(value.applyAsDouble(r))});
     }
     Map<String, Double> exponents = new LinkedHashMap<>();
     points.forEach((name, list) -> {
@@ -51,20 +86,29 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
     line(text, "%s pass, B = %d, H = %d, D = %d, %s, %d threads; matrix product %.0f GFLOP/s (float32, [2048, 2048])",
         settings.backward() ? "backward" : "forward", settings.batch(), settings.heads(), settings.headSize(),
         settings.causal() ? "causal" : "bidirectional", threads, matrixGigaflops);
-    line(text, "OPENBLAS_THREAD_TIMEOUT=%s OMP_WAIT_POLICY=%s", System.getenv("OPENBLAS_THREAD_TIMEOUT"), System.getenv("OMP_WAIT_POLICY"));
+    line(text, "environment: OPENBLAS_THREAD_TIMEOUT=%s OMP_WAIT_POLICY=%s; the PyTorch user: neither is set",
+        System.getenv("OPENBLAS_THREAD_TIMEOUT"), System.getenv("OMP_WAIT_POLICY"));
     for (long tokens : settings.lengths()) {
       text.append('\n');
       line(text, "N = %,d, branches %s", tokens, settings.spec(tokens).segments().stream()
           .map(b -> b.segmentLength() + "/" + b.dilation()).toList());
-      line(text, "  %-46s %10s %8s %9s %9s %11s %9s %3s", "", "time", "GFLOP/s", "of matmul", "x ours", "peak memory", "Java heap", "n");
+      line(text, "  %-46s %10s %8s %9s %9s %11s %9s %3s", "", "time", "GFLOP/s", "of matmul",
+          first().equals(AttentionBenchmark.OURS) ? "x ours" : "x first", "peak memory", "Java heap", "n");
       results.stream().filter(r -> r.tokens() == tokens).forEach(r -> line(text, "  %-46s %10s %8.1f %8.0f%% %9.2f %11s %9s %3d",
           r.name(), time(r.seconds()), r.gigaflops(), 100 * r.gigaflops() / matrixGigaflops, ratio(r),
           r.peakBytes().isPresent() ? bytes(r.peakBytes().getAsLong()) : "unknown", bytes(r.heapBytes()), r.samples()));
     }
     if (!exponents().isEmpty()) {
       text.append('\n');
+      Map<String, Double> work = exponents(BenchResult::flops);
       line(text, "time grows as N to the power of");
-      exponents().forEach((name, exponent) -> line(text, "  %-46s %10.3f", name, exponent));
+      exponents().forEach(
+          (name, exponent) -> line(text, "  %-46s %10.3f  (its operations: %.3f)", name, exponent, work.get(name)));
+    }
+    if (!goals.isEmpty()) {
+      text.append('\n');
+      line(text, "goals");
+      goals.forEach(goal -> line(text, "%s", goal.line()));
     }
     return text.toString();
   }
@@ -111,6 +155,8 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
     }
     tree.put("results", rows);
     tree.put("exponents", exponents());
+    tree.put("goals", goals.stream().map(goal -> Map.of("what", goal.what(), goal.most() ? "at_most" : "at_least", goal.wanted(),
+        "reached", goal.reached(), "met", goal.met())).toList());
     return tree;
   }
 

@@ -1,5 +1,6 @@
 package dev.longnet.experiments.attention;
 
+import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.Branch;
 import dev.longnet.attention.DilatedAttentionSpec;
 import dev.longnet.attention.HeadOffsets;
@@ -13,7 +14,7 @@ import java.util.List;
 /// @param headSize D
 /// @param branches the branches of every length; empty: w = 2048 and r = 1, both doubled up to the length
 /// @param backward measure the backward pass instead of the forward pass
-/// @param denseUpTo longest N for libtorch's dense attention
+/// @param denseUpTo longest N for libtorch's dense attention; as it comes: half of that
 /// @param pytorchUpTo longest N for the PyTorch user's version
 /// @param rounds samples of everything, in turn
 /// @param seconds what one implementation may take for all of its samples at one length; it gets one sample at least
@@ -56,7 +57,50 @@ public record BenchSettings(
     return new DilatedAttentionSpec(list, causal, HeadOffsets.INTERLEAVED);
   }
 
-  DilatedAttentionSpec dense() {
-    return DilatedAttentionSpec.dense(causal);
+  /// Of one call of the timed pass: 4 D a query-key pair forward, 10 D backward.
+  double flops(AttentionPattern pattern, long tokens) {
+    return batch * flops(pattern, tokens, heads);
+  }
+
+  /// The same of one sequence of other heads.
+  double flops(AttentionPattern pattern, long tokens, int heads) {
+    double pairs = 0;
+    for (int head = 0; head < heads; head++) {
+      pairs += pattern.pairs(head, heads, tokens);
+    }
+    return pairs * headSize * (backward ? 10 : 4);
+  }
+
+  /// A pattern for [Verification#TOKENS] tokens whose branches stand to each other as the timed ones do.
+  DilatedAttentionSpec small() {
+    List<Branch> small = new ArrayList<>();
+    for (Branch branch : spec(lengths.getFirst()).segments()) {
+      small.add(new Branch(Math.max(branch.dilation() + 1, Math.min(branch.segmentLength() / 64, 384)), branch.dilation()));
+    }
+    return new DilatedAttentionSpec(small, causal, HeadOffsets.INTERLEAVED);
+  }
+
+  /// Whether this is the shape that the goals were set for: 12 heads of 64, causal, the paper's branches.
+  boolean isGoalShape(long tokens) {
+    return batch == 1 && heads == 12 && headSize == 64 && tokens == 32768
+        && spec(tokens).equals(DilatedAttentionSpec.paper(true));
+  }
+
+  /// What is not ours at a length: dilated attention as a PyTorch user writes it and dense attention, each at two settings;
+  /// but dense attention at its slower one, as it comes, only at lengths up to half of the longest: it takes minutes there.
+  List<Contestant> others(DilatedAttentionSpec spec, long tokens) {
+    List<Contestant> others = new ArrayList<>();
+    if (tokens <= pytorchUpTo) {
+      others.add(Contestant.pytorch(spec, true));
+      others.add(Contestant.pytorch(spec, false));
+    }
+    if (tokens <= denseUpTo) {
+      DilatedAttentionSpec dense = DilatedAttentionSpec.dense(causal);
+      others.add(Contestant.dense(dense, true));
+      if (tokens <= denseUpTo / 2) {
+        others.add(Contestant.dense(dense, false));
+      }
+    }
+    return others;
   }
 }

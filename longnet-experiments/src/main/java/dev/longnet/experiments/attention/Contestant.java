@@ -10,6 +10,7 @@ import dev.longnet.lm.attention.TorchAttentionOperator;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.OneBlasThread;
 import dev.longnet.lm.torch.Scopes;
+import java.util.Arrays;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.DoubleOptional;
@@ -21,6 +22,10 @@ import org.bytedeco.pytorch.global.torch;
 
 /// One implementation in the benchmark.
 interface Contestant {
+  String USER = "dilated, PyTorch user";
+  String DENSE = "dense, libtorch";
+  String AS_IT_COMES = ", as it comes";
+
   String name();
 
   AttentionPattern pattern();
@@ -40,10 +45,26 @@ interface Contestant {
   }
 
   /// @param type of q, k, v and gradOut, each [B, N, H, D] and contiguous
-  record Inputs(Tensor q, Tensor k, Tensor v, Tensor gradOut) {}
+  record Inputs(Tensor q, Tensor k, Tensor v, Tensor gradOut) {
+    /// The same values in every process.
+    static Inputs random(long batch, long tokens, long heads, long headSize) {
+      torch.manual_seed(1);
+      Tensor[] x = new Tensor[4];
+      Arrays.setAll(x, i -> torch.randn(batch, tokens, heads, headSize));
+      return new Inputs(x[0], x[1], x[2], x[3]);
+    }
+
+    /// Those to be timed; a forward pass has no gradOut.
+    static Inputs random(BenchSettings settings, long tokens) {
+      torch.manual_seed(1);
+      Tensor[] x = new Tensor[settings.backward() ? 4 : 3];
+      Arrays.setAll(x, i -> torch.randn(settings.batch(), tokens, settings.heads(), settings.headSize()));
+      return new Inputs(x[0], x[1], x[2], settings.backward() ? x[3] : null);
+    }
+  }
 
   static Contestant java(DilatedAttentionSpec spec, AttentionOptions options) {
-    return operator("longnet, java", spec, new JavaAttentionOperator(DilatedAttention.of(spec, options), GradientMode.EXACT));
+    return operator(AttentionBenchmark.OURS, spec, new JavaAttentionOperator(DilatedAttention.of(spec, options), GradientMode.EXACT));
   }
 
   static Contestant libtorch(DilatedAttentionSpec spec) {
@@ -53,17 +74,17 @@ interface Contestant {
   /// @param oneBlasThread OpenBLAS held at one thread, else as it comes
   static Contestant pytorch(DilatedAttentionSpec spec, boolean oneBlasThread) {
     PyTorchDilated dilated = new PyTorchDilated(spec);
-    return new Autograd("dilated, PyTorch user" + suffix(oneBlasThread), spec, dilated::attend, oneBlasThread, spec.segments().size() > 1);
+    return new Autograd(USER + suffix(oneBlasThread), spec, dilated::attend, oneBlasThread, spec.segments().size() > 1);
   }
 
   static Contestant dense(DilatedAttentionSpec dense, boolean oneBlasThread) {
     Attend attend = (q, k, v) -> torch.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2),
         new TensorOptional(), 0.0, dense.causal(), new DoubleOptional(), false).transpose(1, 2);
-    return new Autograd("dense, libtorch" + suffix(oneBlasThread), dense, attend, oneBlasThread, false);
+    return new Autograd(DENSE + suffix(oneBlasThread), dense, attend, oneBlasThread, false);
   }
 
   private static String suffix(boolean oneBlasThread) {
-    return oneBlasThread ? ", one BLAS thread" : ", as it comes";
+    return oneBlasThread ? ", one BLAS thread" : AS_IT_COMES;
   }
 
   private static Contestant operator(String name, AttentionPattern pattern, AttentionOperator operator) {
@@ -120,7 +141,11 @@ interface Contestant {
       }
       boolean before = GradMode.is_enabled();
       GradMode.set_enabled(true);
-      Tensor out = held(() -> new Tensor[] {attend.of(leaves[0], leaves[1], leaves[2])})[0];
+      Tensor out;
+      // Not timed: at the faster setting whatever is.
+      try (OneBlasThread one = OneBlasThread.hold()) {
+        out = attend.of(leaves[0], leaves[1], leaves[2]);
+      }
       GradMode.set_enabled(before);
       return () -> held(() -> {
         try (BoolOptional none = new BoolOptional();

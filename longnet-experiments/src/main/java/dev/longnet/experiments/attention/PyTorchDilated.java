@@ -19,7 +19,8 @@ import org.bytedeco.pytorch.global.torch;
 ///
 /// The call is the operator that `scaled_dot_product_attention` dispatches to on a CPU, taken by name because the public function
 /// keeps its LSE to itself. That LSE has no gradient in PyTorch: the mixing weights are held constant, as in torchscale.
-/// Every step is an operation that autograd undoes cheaply (views, stack, pad), so the baseline is not slowed down by clumsiness.
+/// Every step is the operation that autograd undoes most cheaply (views, diagonals, stack, pad), so the baseline is not slowed down by
+/// clumsiness.
 final class PyTorchDilated {
   private static final Operator FLASH = Operator.named("aten::_scaled_dot_product_flash_attention_for_cpu");
 
@@ -103,16 +104,22 @@ final class PyTorchDilated {
 
   /// Every offset keeps equally many rows: the heads of all offsets are gathered and attended to together.
   private List<Part> oneCall(Tensor[] x, long dilation) {
+    long heads = x[0].size(2);
     Tensor[] gathered = new Tensor[3];
     List<Long> sizes = new ArrayList<>();
+    for (long s = 0; s < Math.min(dilation, heads); s++) {
+      sizes.add((heads - s - 1) / dilation + 1);
+    }
     for (int i = 0; i < 3; i++) {
+      if (heads % dilation == 0) {
+        // Phase and offset are equal on a diagonal: one copy, and one to undo it, where slices are undone one by one.
+        gathered[i] = x[i].reshape(x[i].size(0), x[i].size(1) / dilation, dilation, heads / dilation, dilation, x[i].size(3))
+            .diagonal(0, 2, 4).permute(0, 4, 2, 1, 3).flatten(1, 2);
+        continue;
+      }
       TensorVector slices = new TensorVector();
-      for (long s = 0; s < Math.min(dilation, x[i].size(2)); s++) {
-        Tensor slice = kept(x[i], s, dilation);
-        slices.push_back(slice);
-        if (i == 0) {
-          sizes.add(slice.size(1));
-        }
+      for (long s = 0; s < sizes.size(); s++) {
+        slices.push_back(kept(x[i], s, dilation));
       }
       gathered[i] = torch.cat(slices, 1);
     }

@@ -10,6 +10,7 @@ import dev.longnet.lm.torch.TensorMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -17,14 +18,24 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// Nothing is timed that was not found right first.
 final class Verification {
   /// Of the largest value: float32 sums of up to some ten thousand terms.
-  private static final double TOLERANCE = 1e-5;
+  static final double TOLERANCE = 1e-5;
+
+  /// Of the small problem; no segment divides them.
+  static final long TOKENS = 397;
 
   private Verification() {}
 
-  /// One contestant against the float64 oracle, forward and backward, on inputs small enough for it.
+  /// Each contestant against the float64 oracle, forward and backward, on a problem small enough for it.
   ///
-  /// @throws IllegalStateException when it is wrong
-  static void againstOracle(Contestant contestant, Inputs x) {
+  /// @throws IllegalStateException when one is wrong
+  static void againstOracle(List<Contestant> contestants, BenchSettings settings) {
+    try (PointerScope scope = new PointerScope()) {
+      Inputs x = Inputs.random(settings.batch(), TOKENS, Math.min(4, settings.heads()), Math.min(16, settings.headSize()));
+      contestants.forEach(contestant -> againstOracle(contestant, x));
+    }
+  }
+
+  private static void againstOracle(Contestant contestant, Inputs x) {
     ReferenceAttention oracle = ReferenceAttention.of((DilatedAttentionSpec) contestant.pattern());
     AttentionTensor q = view(x.q());
     AttentionTensor k = view(x.k());
@@ -42,13 +53,15 @@ final class Verification {
   }
 
   /// Both compute the same; `expected` runs on the inputs that will be timed.
-  static void againstEachOther(Contestant contestant, Tensor out, Contestant other, Tensor expected) {
-    close(contestant.name() + " against " + other.name() + ": out", out, expected);
+  ///
+  /// @throws IllegalStateException when they do not
+  static void againstEachOther(String name, Tensor out, String other, Tensor expected) {
+    close(name + " against " + other + ": out", out, expected);
   }
 
   private static void close(String what, Tensor actual, Tensor expected) {
     double largest = expected.abs().max().item_double();
-    double error = actual.to(ScalarType.Double).sub(expected.to(ScalarType.Double)).abs().max().item_double();
+    double error = actual.sub(expected).abs().max().item_double();
     if (!(error <= TOLERANCE * Math.max(1, largest))) {
       throw new IllegalStateException("%s is wrong by %g, with values up to %g: nothing was timed".formatted(what, error, largest));
     }
