@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "Without RUN: a byte model with random weights, 2 layers, hidden 64, 4 heads, branches from 512 tokens up to --tokens.",
-      "Started again with the same --out, it goes on from its last saved state.",
+      "Ctrl-C saves the state; started again with the same --out, it goes on from its last saved state.",
       "",
       "Examples:",
       "  longnet bench stream --tokens 2e6",
@@ -86,16 +86,17 @@ final class BenchStreamCommand implements Callable<Integer> {
       read = List.of(source);
       ending = suffix == null ? ".java" : suffix;
     }
-    try (StreamingCheckpoint model = model()) {
+    try (StreamingCheckpoint model = model(); BenchStreamDisplay display = new BenchStreamDisplay(spec.commandLine(), (long) tokens)) {
       text.printf(Locale.ROOT, "%s; weights %s%n%n%15s %10s %12s %11s %10s %14s%n", model.model().describe(),
           StreamDisplay.size(model.model().weightBytes()), "tokens", "seconds", "tokens/s", "perplexity", "state", "peak resident");
       text.flush();
       List<StreamBenchmark.Mark> marks =
-          StreamBenchmark.run(model.model(), model.tokenizer(), read, ending, (long) tokens, saveEvery, out, m -> {
-            text.printf(Locale.ROOT, "%,15d %10.1f %,12.0f %11.4f %10s %14s%n", m.tokens(), m.seconds(), m.tokensPerSecond(), m.perplexity(),
-                StreamDisplay.size(m.stateBytes()), StreamDisplay.size(m.peakResidentBytes()));
-            text.flush();
-          });
+          StreamBenchmark.run(model.model(), model.tokenizer(), read, ending, (long) tokens, saveEvery, out, display);
+      if (marks.isEmpty() || marks.getLast().tokens() < (long) tokens) {
+        text.printf(Locale.ROOT, "stopped and saved in %s; the same command goes on%n", out);
+        text.flush();
+        return StopOnInterrupt.EXIT_CODE;
+      }
       text.printf(Locale.ROOT, "%ntime ~ tokens^%.4f beyond 100,000 tokens; results in %s%n", StreamBenchmark.exponent(marks), out);
       text.flush();
     }
