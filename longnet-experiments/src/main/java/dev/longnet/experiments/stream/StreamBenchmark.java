@@ -116,7 +116,7 @@ public final class StreamBenchmark {
   }
 
   /// Chunks and single tokens must agree before anything is timed.
-  private static void verify(StreamingModel model) {
+  static void verify(StreamingModel model) {
     int[] tokens = new java.util.Random(1).ints(700, 0, model.config().vocabulary()).toArray();
     float[] a = new float[model.config().vocabulary()];
     float[] b = new float[model.config().vocabulary()];
