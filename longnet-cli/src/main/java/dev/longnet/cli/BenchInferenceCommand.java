@@ -12,6 +12,7 @@ import dev.longnet.lm.data.TokenSplit;
 import dev.longnet.lm.data.pipeline.Tokenization;
 import dev.longnet.lm.inference.stream.Quantization;
 import dev.longnet.lm.inference.stream.StreamingModel;
+import dev.longnet.lm.io.DType;
 import dev.longnet.lm.io.SafetensorsFile;
 import dev.longnet.lm.io.TensorEntry;
 import dev.longnet.lm.train.Checkpoint;
@@ -38,9 +39,10 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "With a RUN its held-out text is scored by both. Without one the weights are random, in the shape the options give, with",
-      "the paper's branches. A prompt's speed stands beside libtorch's matrix products, that of generating one token at a time",
-      "(after 512 tokens) beside reading the weights once from memory. Rounds alternate; medians.",
+      "With a RUN its held-out text is scored by both. Without one the weights are random, in the",
+      "shape the options give, with the paper's branches. A prompt's speed stands beside libtorch's",
+      "matrix products, that of one token at a time (after 128 tokens) beside reading the weights",
+      "once from memory. Rounds alternate; medians.",
       "",
       "Examples:",
       "  longnet bench inference runs/quickstart",
@@ -68,7 +70,7 @@ final class BenchInferenceCommand implements Callable<Integer> {
   @Option(names = "--text-tokens", paramLabel = "N", description = "Held-out tokens to score (default: ${DEFAULT-VALUE}).")
   int textTokens = 262_144;
 
-  @Option(names = "--rounds", paramLabel = "N", description = "Default: ${DEFAULT-VALUE}.")
+  @Option(names = "--rounds", paramLabel = "N", description = "How often everything is timed (default: ${DEFAULT-VALUE}).")
   int rounds = 5;
 
   @Mixin StreamComputeOptions compute;
@@ -78,15 +80,21 @@ final class BenchInferenceCommand implements Callable<Integer> {
     if (textTokens < 1) {
       throw new IllegalArgumentException("--text-tokens must be positive: --text-tokens=" + textTokens);
     }
+    if (promptTokens < 1 || rounds < 1) {
+      throw new IllegalArgumentException("%s must be positive: %s".formatted(
+          promptTokens < 1 ? "--prompt-tokens" : "--rounds", promptTokens < 1 ? "--prompt-tokens=" + promptTokens : "--rounds=" + rounds));
+    }
     if (run == null) {
       ModelConfig config = StreamModels.paper(layers, hidden, heads == null ? Math.max(1, hidden / 64) : heads);
       measure(config, StreamModels.weights(config, 1), new int[0]);
       return 0;
     }
     Checkpoint checkpoint = Checkpoint.resolve(run);
-    int[] text = text(checkpoint);
     try (SafetensorsFile file = SafetensorsFile.open(checkpoint.weights())) {
-      measure(checkpoint.model(), file::tensor, text);
+      if (file.names().stream().anyMatch(name -> file.tensor(name).type() == DType.I8)) {
+        throw new IllegalArgumentException("already quantised, give the float32 run: " + run);
+      }
+      measure(checkpoint.model(), file::tensor, text(checkpoint));
     }
     return 0;
   }

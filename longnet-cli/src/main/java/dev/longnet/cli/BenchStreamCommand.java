@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  longnet bench stream --tokens 2e6",
       "  longnet bench stream --tokens 1e9 --out bench/stream-1e9",
-      "  longnet bench stream --compare --tokens 65536 --out bench/compare"
+      "  longnet bench stream --compare --tokens 262144 --out bench/compare"
     })
 final class BenchStreamCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
@@ -42,8 +42,8 @@ final class BenchStreamCommand implements Callable<Integer> {
   @Parameters(paramLabel = "RUN", arity = "0..1", description = "A run or a checkpoint instead of random weights.")
   Path run;
 
-  @Option(names = "--tokens", paramLabel = "N", description = "How many, such as 1e9 (default: ${DEFAULT-VALUE}).")
-  double tokens = 2e6;
+  @Option(names = "--tokens", paramLabel = "N", description = "How many, such as 1e9 (default: 2e6; with --compare 262144).")
+  Double wanted;
 
   @Option(names = "--out", paramLabel = "DIR", description = "For results and the saved state (default: ${DEFAULT-VALUE}).")
   Path out = Path.of("bench", "stream");
@@ -64,6 +64,7 @@ final class BenchStreamCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    double tokens = wanted != null ? wanted : compare ? 1 << 18 : 2e6;
     if (!(tokens >= 1 && tokens <= 1L << 40) || tokens != Math.rint(tokens)) {
       throw new IllegalArgumentException("--tokens must be a whole number from 1 to 2^40: --tokens=" + tokens);
     }
@@ -74,6 +75,8 @@ final class BenchStreamCommand implements Callable<Integer> {
         text.printf(Locale.ROOT, "%-10s %,12d %14.2f %12s%n", p.attention(), p.tokens(), p.microseconds(), StreamDisplay.size(p.stateBytes()));
         text.flush();
       });
+      text.printf("%nresults in %s%n", out);
+      text.flush();
       return 0;
     }
     List<Path> read = inputs;
@@ -86,7 +89,7 @@ final class BenchStreamCommand implements Callable<Integer> {
       read = List.of(source);
       ending = suffix == null ? ".java" : suffix;
     }
-    try (StreamingCheckpoint model = model(); BenchStreamDisplay display = new BenchStreamDisplay(spec.commandLine(), (long) tokens)) {
+    try (StreamingCheckpoint model = model((long) tokens); BenchStreamDisplay display = new BenchStreamDisplay(spec.commandLine(), (long) tokens)) {
       text.printf(Locale.ROOT, "%s; weights %s%n%n%15s %10s %12s %11s %10s %14s%n", model.model().describe(),
           StreamDisplay.size(model.model().weightBytes()), "tokens", "seconds", "tokens/s", "perplexity", "state", "peak resident");
       text.flush();
@@ -103,12 +106,12 @@ final class BenchStreamCommand implements Callable<Integer> {
     return 0;
   }
 
-  private StreamingCheckpoint model() throws IOException {
+  private StreamingCheckpoint model(long tokens) throws IOException {
     if (run != null) {
       return StreamingCheckpoint.open(Checkpoint.resolve(run), compute.options());
     }
     Tokenizer bytes = Tokenizers.of("bytes");
     return new StreamingCheckpoint(
-        StreamModels.random(StreamModels.small(StreamModels.growing((long) tokens)), 1, compute.options()), bytes);
+        StreamModels.random(StreamModels.small(StreamModels.growing(tokens)), 1, compute.options()), bytes);
   }
 }

@@ -88,7 +88,7 @@ final class StreamCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     try (StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
         StreamInput input = new StreamInput(inputs, suffix, model.tokenizer(), repeat)) {
-      StreamDisplay display = new StreamDisplay(out, input.totalBytes(), repeat ? maxTokens : null);
+      StreamDisplay display = new StreamDisplay(out, input.totalBytes(), repeat, maxTokens);
       StreamRun.Plan plan =
           new StreamRun.Plan(
               maxTokens == null ? Long.MAX_VALUE : maxTokens,

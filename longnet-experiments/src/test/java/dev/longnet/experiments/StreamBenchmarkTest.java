@@ -1,9 +1,11 @@
 package dev.longnet.experiments;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.longnet.experiments.stream.StreamBenchmark;
+import dev.longnet.experiments.stream.StreamComparison;
 import dev.longnet.experiments.stream.StreamModels;
 import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.inference.stream.StreamOptions;
@@ -79,5 +81,18 @@ class StreamBenchmarkTest {
       assertThat(went.stream().map(StreamBenchmark.Mark::tokens)).containsExactly(10_000L, 100_000L, 200_000L);
       assertThat(went.getLast().perplexity()).isCloseTo(whole.getLast().perplexity(), within(1e-4));
     }
+  }
+
+  @Test
+  void comparesWhatAttentionsHold() throws Exception {
+    List<StreamComparison.Point> points = StreamComparison.run(16_384, StreamOptions.defaults(), folder, p -> { });
+    assertThat(points.stream().map(p -> p.attention() + p.tokens()))
+        .containsExactly("dilated4096", "dilated8192", "dilated16384", "sparse4096", "sparse8192", "sparse16384", "dense4096", "dense8192", "dense16384");
+    // Keys and values of every token: 2 layers, 64 channels, float32; each array a little longer than its numbers.
+    assertThat(points.getLast().stateBytes()).isBetween(2 * 2 * 4L * 64 * 16_384, 2 * 2 * 4L * 64 * 16_384 + 1024);
+    assertThat(points.get(2).stateBytes()).isLessThan(points.getLast().stateBytes() / 8);
+    assertThat(Files.readString(folder.resolve("compare.svg"))).contains("What a stream holds", "What its next token costs");
+    assertThat(folder.resolve("compare.json")).exists();
+    assertThatThrownBy(() -> StreamComparison.run(10, StreamOptions.defaults(), folder, p -> { })).hasMessageContaining("--tokens=10");
   }
 }

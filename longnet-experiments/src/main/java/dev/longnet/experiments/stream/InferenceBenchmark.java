@@ -16,15 +16,17 @@ import java.util.function.Consumer;
 /// One model in float32 and in int8: perplexity of the same text, speed of reading a prompt beside the machine's matrix
 /// products, speed of generating beside its memory. All in one run, in alternating rounds, medians.
 public final class InferenceBenchmark {
-  /// Tokens before the generated ones.
-  private static final int CONTEXT = 512;
-  private static final double ROUND_SECONDS = 0.5;
+  /// Tokens before the generated ones, and generated ones: few, for the weights to be what is read.
+  private static final int CONTEXT = 128;
+  private static final int GENERATED = 64;
+  private static final int CHECKED = 150;
+  private static final long ROUND_NANOS = 1_000_000_000;
 
   private InferenceBenchmark() {}
 
   /// @param perplexity NaN where no text was given
   /// @param prefillTokensPerSecond of a prompt, from an empty state
-  /// @param decodeTokensPerSecond one token at a time, after 512
+  /// @param decodeTokensPerSecond one token at a time, the 64 after the first 128
   public record Side(long weightBytes, double perplexity, double prefillTokensPerSecond, double decodeTokensPerSecond) {}
 
   /// @param matrixRate FLOP/s of libtorch's float32 products
@@ -44,16 +46,13 @@ public final class InferenceBenchmark {
 
   /// @param fp32 and int8: the same model's
   /// @param text held out, scored by both; empty for none
-  /// @param prompt tokens of the prompt
-  /// @param rounds of everything
+  /// @param prompt tokens of the prompt, positive
+  /// @param rounds of everything, positive
   /// @throws IllegalStateException when chunks and single tokens disagree: then what would be timed is not the model
   public static Result run(
       StreamingModel fp32, StreamingModel int8, int[] text, int prompt, int rounds, Consumer<String> progress) {
-    if (prompt < 1 || rounds < 1) {
-      throw new IllegalArgumentException("--prompt-tokens and --rounds must be positive: %d and %d".formatted(prompt, rounds));
-    }
     List<StreamingModel> models = List.of(fp32, int8);
-    models.forEach(StreamBenchmark::verify);
+    models.forEach(model -> StreamBenchmark.verify(model, CHECKED));
     Torch.setThreads(fp32.options().threads());
     double[] perplexity = {Double.NaN, Double.NaN};
     if (text.length > 1) {
@@ -69,7 +68,7 @@ public final class InferenceBenchmark {
       progress.accept("prompt of %,d tokens, %s".formatted(prompt, round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
       double rate = MatrixRate.measure(Precision.FP32);
       for (int i = 0; i < 2; i++) {
-        double speed = prefill(models.get(i), tokens, prompt);
+        double speed = prefill(models.get(i), tokens, round < 0 ? Math.min(prompt, 2048) : prompt);
         if (round >= 0) {
           matrix[round] = rate;
           prefill[i][round] = speed;
@@ -78,21 +77,15 @@ public final class InferenceBenchmark {
     }
     double[][] decode = new double[2][rounds];
     double[] memory = new double[rounds];
-    try (StreamState a = fp32.newStream(); StreamState b = int8.newStream()) {
-      MemoryRate probe = new MemoryRate(fp32.options().threads());
-      List<StreamState> states = List.of(a, b);
+    MemoryRate probe = new MemoryRate(fp32.options().threads());
+    for (int round = -2; round < rounds; round++) {
+      progress.accept("one token at a time, " + (round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
+      double rate = probe.measure();
       for (int i = 0; i < 2; i++) {
-        models.get(i).read(states.get(i), tokens, 0, CONTEXT);
-      }
-      for (int round = -2; round < rounds; round++) {
-        progress.accept("one token at a time, " + (round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
-        double rate = probe.measure();
-        for (int i = 0; i < 2; i++) {
-          double speed = decode(models.get(i), states.get(i));
-          if (round >= 0) {
-            memory[round] = rate;
-            decode[i][round] = speed;
-          }
+        double speed = decode(models.get(i), tokens);
+        if (round >= 0) {
+          memory[round] = rate;
+          decode[i][round] = speed;
         }
       }
     }
@@ -125,19 +118,27 @@ public final class InferenceBenchmark {
     }
   }
 
-  /// What generation does for a token: read it, score the next, take the likeliest.
-  private static double decode(StreamingModel model, StreamState state) {
+  /// What generation does for a token: read it, score the next, take the likeliest. The same tokens again until a second is full.
+  private static double decode(StreamingModel model, int[] tokens) {
     float[] logits = new float[model.config().vocabulary()];
-    int[] token = {0};
-    long start = System.nanoTime();
+    long nanos = 0;
     int count = 0;
-    do {
-      model.read(state, token, 0, 1);
-      model.logits(state, logits);
-      token[0] = largest(logits);
-      count++;
-    } while ((System.nanoTime() - start) / 1e9 < ROUND_SECONDS);
-    return count / ((System.nanoTime() - start) / 1e9);
+    long end = System.nanoTime() + ROUND_NANOS;
+    while (System.nanoTime() < end) {
+      try (StreamState state = model.newStream()) {
+        model.read(state, tokens, 0, CONTEXT);
+        int[] token = {tokens[CONTEXT - 1]};
+        long start = System.nanoTime();
+        for (int i = 0; i < GENERATED; i++) {
+          model.read(state, token, 0, 1);
+          model.logits(state, logits);
+          token[0] = largest(logits);
+        }
+        nanos += System.nanoTime() - start;
+        count += GENERATED;
+      }
+    }
+    return count / (nanos / 1e9);
   }
 
   private static int largest(float[] values) {

@@ -24,6 +24,8 @@ import java.util.List;
 public final class StreamBenchmark {
   private static final long EXPONENT_FROM = 100_000;
   private static final int WARM_UP = 400_000;
+  /// Tokens that are checked first: beyond the shortest segment.
+  static final int CHECKED = 700;
   /// Tokens between two reports of progress.
   public static final long PROGRESS = 1_000_000;
 
@@ -53,7 +55,7 @@ public final class StreamBenchmark {
     Files.createDirectories(directory);
     Path saved = directory.resolve("stream.state");
     Path json = directory.resolve("stream.json");
-    verify(model);
+    verify(model, CHECKED);
     try (StreamInput input = new StreamInput(inputs, suffix, tokenizer, true)) {
       warmUp(model, new StreamInput(inputs, suffix, tokenizer, true));
       List<Mark> marks = new ArrayList<>();
@@ -116,8 +118,8 @@ public final class StreamBenchmark {
   }
 
   /// Chunks and single tokens must agree before anything is timed.
-  static void verify(StreamingModel model) {
-    int[] tokens = new java.util.Random(1).ints(700, 0, model.config().vocabulary()).toArray();
+  static void verify(StreamingModel model, int count) {
+    int[] tokens = new java.util.Random(1).ints(count, 0, model.config().vocabulary()).toArray();
     float[] a = new float[model.config().vocabulary()];
     float[] b = new float[model.config().vocabulary()];
     try (StreamState whole = model.newStream(); StreamState single = model.newStream()) {

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -64,13 +65,15 @@ public final class Quantization {
   /// @param tensors a float32 model's, by torchscale's names
   /// @param arena of the int8 tensors
   public static Function<String, TensorEntry> int8(Function<String, TensorEntry> tensors, Arena arena) {
+    Map<String, Int8Rows.Pair> pairs = new HashMap<>();
+    Function<String, Int8Rows.Pair> pair =
+        name -> pairs.computeIfAbsent(name, matrix -> Int8Rows.quantize(tensors.apply(matrix), arena));
     return name -> {
       if (name.endsWith(Int8Rows.SCALE)) {
-        String matrix = name.substring(0, name.length() - Int8Rows.SCALE.length());
-        return Int8Rows.quantize(tensors.apply(matrix), arena).scales();
+        return pair.apply(name.substring(0, name.length() - Int8Rows.SCALE.length())).scales();
       }
       TensorEntry entry = tensors.apply(name);
-      return entry.shape().length == 2 ? Int8Rows.quantize(entry, arena).matrix() : entry;
+      return entry.shape().length == 2 ? pair.apply(name).matrix() : entry;
     };
   }
 }
