@@ -13,6 +13,7 @@ import picocli.CommandLine.Spec;
     synopsisSubcommandLabel = "BENCHMARK",
     subcommands = {
       BenchStreamCommand.class,
+      BenchInferenceCommand.class,
       BenchAttentionCommand.class,
       BenchEncodeCommand.class,
       BenchTrainCommand.class,

@@ -29,12 +29,12 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "Without RUN: a byte model with random weights, 2 layers, hidden 64, 4 heads, branches from 512 tokens up to --tokens.",
-      "Started again with the same --out, it goes on from its last saved state.",
+      "Ctrl-C saves the state; started again with the same --out, it goes on from its last saved state.",
       "",
       "Examples:",
       "  longnet bench stream --tokens 2e6",
       "  longnet bench stream --tokens 1e9 --out bench/stream-1e9",
-      "  longnet bench stream --compare --tokens 65536 --out bench/compare"
+      "  longnet bench stream --compare --tokens 262144 --out bench/compare"
     })
 final class BenchStreamCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
@@ -42,8 +42,8 @@ final class BenchStreamCommand implements Callable<Integer> {
   @Parameters(paramLabel = "RUN", arity = "0..1", description = "A run or a checkpoint instead of random weights.")
   Path run;
 
-  @Option(names = "--tokens", paramLabel = "N", description = "How many, such as 1e9 (default: ${DEFAULT-VALUE}).")
-  double tokens = 2e6;
+  @Option(names = "--tokens", paramLabel = "N", description = "How many, such as 1e9 (default: 2e6; with --compare 262144).")
+  Double wanted;
 
   @Option(names = "--out", paramLabel = "DIR", description = "For results and the saved state (default: ${DEFAULT-VALUE}).")
   Path out = Path.of("bench", "stream");
@@ -64,6 +64,7 @@ final class BenchStreamCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    double tokens = wanted != null ? wanted : compare ? 1 << 18 : 2e6;
     if (!(tokens >= 1 && tokens <= 1L << 40) || tokens != Math.rint(tokens)) {
       throw new IllegalArgumentException("--tokens must be a whole number from 1 to 2^40: --tokens=" + tokens);
     }
@@ -74,6 +75,8 @@ final class BenchStreamCommand implements Callable<Integer> {
         text.printf(Locale.ROOT, "%-10s %,12d %14.2f %12s%n", p.attention(), p.tokens(), p.microseconds(), StreamDisplay.size(p.stateBytes()));
         text.flush();
       });
+      text.printf("%nresults in %s%n", out);
+      text.flush();
       return 0;
     }
     List<Path> read = inputs;
@@ -86,28 +89,29 @@ final class BenchStreamCommand implements Callable<Integer> {
       read = List.of(source);
       ending = suffix == null ? ".java" : suffix;
     }
-    try (StreamingCheckpoint model = model()) {
+    try (StreamingCheckpoint model = model((long) tokens); BenchStreamDisplay display = new BenchStreamDisplay(spec.commandLine(), (long) tokens)) {
       text.printf(Locale.ROOT, "%s; weights %s%n%n%15s %10s %12s %11s %10s %14s%n", model.model().describe(),
           StreamDisplay.size(model.model().weightBytes()), "tokens", "seconds", "tokens/s", "perplexity", "state", "peak resident");
       text.flush();
       List<StreamBenchmark.Mark> marks =
-          StreamBenchmark.run(model.model(), model.tokenizer(), read, ending, (long) tokens, saveEvery, out, m -> {
-            text.printf(Locale.ROOT, "%,15d %10.1f %,12.0f %11.4f %10s %14s%n", m.tokens(), m.seconds(), m.tokensPerSecond(), m.perplexity(),
-                StreamDisplay.size(m.stateBytes()), StreamDisplay.size(m.peakResidentBytes()));
-            text.flush();
-          });
+          StreamBenchmark.run(model.model(), model.tokenizer(), read, ending, (long) tokens, saveEvery, out, display);
+      if (marks.isEmpty() || marks.getLast().tokens() < (long) tokens) {
+        text.printf(Locale.ROOT, "stopped and saved in %s; the same command goes on%n", out);
+        text.flush();
+        return StopOnInterrupt.EXIT_CODE;
+      }
       text.printf(Locale.ROOT, "%ntime ~ tokens^%.4f beyond 100,000 tokens; results in %s%n", StreamBenchmark.exponent(marks), out);
       text.flush();
     }
     return 0;
   }
 
-  private StreamingCheckpoint model() throws IOException {
+  private StreamingCheckpoint model(long tokens) throws IOException {
     if (run != null) {
       return StreamingCheckpoint.open(Checkpoint.resolve(run), compute.options());
     }
     Tokenizer bytes = Tokenizers.of("bytes");
     return new StreamingCheckpoint(
-        StreamModels.random(StreamModels.small(StreamModels.growing((long) tokens)), 1, compute.options()), bytes);
+        StreamModels.random(StreamModels.small(StreamModels.growing(tokens)), 1, compute.options()), bytes);
   }
 }

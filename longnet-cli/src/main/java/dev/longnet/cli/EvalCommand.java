@@ -2,13 +2,11 @@ package dev.longnet.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.lm.config.CorpusConfig;
-import dev.longnet.lm.config.Recipes;
 import dev.longnet.lm.config.RunConfig;
 import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.data.TokenShards;
 import dev.longnet.lm.data.TokenSplit;
 import dev.longnet.lm.data.pipeline.Tokenization;
-import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.inference.Evaluation;
 import dev.longnet.lm.inference.Evaluator;
 import dev.longnet.lm.inference.LoadedModel;
@@ -16,7 +14,6 @@ import dev.longnet.lm.io.AtomicFiles;
 import dev.longnet.lm.train.Checkpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -93,7 +90,7 @@ final class EvalCommand implements Callable<Integer> {
       throw new IllegalArgumentException("--max-tokens must be positive: --max-tokens=" + maxTokens);
     }
     Checkpoint checkpoint = Checkpoint.resolve(run);
-    Optional<RunConfig> recipe = recipe(checkpoint);
+    Optional<RunConfig> recipe = RunRecipe.of(checkpoint);
     CorpusConfig config = corpus(checkpoint, recipe);
     List<Long> wanted = lengths(checkpoint, recipe);
     PrintWriter out = spec.commandLine().getOut();
@@ -140,14 +137,6 @@ final class EvalCommand implements Callable<Integer> {
         documents.documents(), documents.bytes(), documents.bitsPerByte(), documents.gzipBitsPerByte());
     StandardOutput.flush(out);
     return new Evaluation(tokens, bytes, rows, Optional.of(documents));
-  }
-
-  /// The recipe of the run that a checkpoint lies in, if it lies in one.
-  private Optional<RunConfig> recipe(Checkpoint checkpoint) throws IOException {
-    Path directory = checkpoint.directory().toAbsolutePath();
-    Path found = Stream.of(directory, directory.resolve("../..").normalize())
-        .map(d -> d.resolve("recipe.yaml")).filter(Files::isRegularFile).findFirst().orElse(null);
-    return found == null ? Optional.empty() : Optional.of(Recipes.load(found.toString(), List.of(), Tokenizers::vocabularySize));
   }
 
   private CorpusConfig corpus(Checkpoint checkpoint, Optional<RunConfig> recipe) {

@@ -4,13 +4,16 @@ import dev.longnet.lm.data.Tokenizer;
 import dev.longnet.lm.inference.Generator;
 import dev.longnet.lm.inference.Sampler;
 import dev.longnet.lm.inference.TextStream;
+import dev.longnet.lm.inference.stream.DocumentTokens;
 import dev.longnet.lm.inference.stream.StateFile;
 import dev.longnet.lm.inference.stream.StreamReader;
 import dev.longnet.lm.inference.stream.StreamState;
 import dev.longnet.lm.inference.stream.StreamingCheckpoint;
 import dev.longnet.lm.inference.stream.StreamingModel;
 import dev.longnet.lm.train.Checkpoint;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -44,6 +47,8 @@ import picocli.CommandLine.Spec;
       "  longnet generate runs/quickstart --load-state src.state --prompt '/// Returns '"
     })
 final class GenerateCommand implements Callable<Integer> {
+  private static final long PROGRESS_NANOS = 10_000_000_000L;
+
   @Spec CommandSpec spec;
 
   @Parameters(paramLabel = "RUN", description = "A run or a checkpoint.")
@@ -99,19 +104,25 @@ final class GenerateCommand implements Callable<Integer> {
     if (maxTokens < 1) {
       throw new IllegalArgumentException("--max-tokens must be positive: --max-tokens=" + maxTokens);
     }
-    byte[] text = prompt();
     Checkpoint checkpoint = Checkpoint.resolve(run);
     PrintWriter out = spec.commandLine().getOut();
-    try (StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
+    PrintWriter err = spec.commandLine().getErr();
+    try (InputStream text = prompt();
+        StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
         StreamReader stream = new StreamReader(model.model(), state(model.model()))) {
       Tokenizer tokenizer = model.tokenizer();
       if (prompt != null && prompt.text != null) {
         out.print(prompt.text);
         out.flush();
       }
+      long before = stream.state().position();
+      long start = System.nanoTime();
+      float[] logits = read(stream, new DocumentTokens(text, tokenizer), tokenizer.endOfText(), err);
+      double promptSeconds = (System.nanoTime() - start) / 1e9;
+      long promptTokens = stream.state().position() - before;
       TextStream characters = new TextStream();
       Generator.Summary summary =
-          Generator.generate(stream, sampler, beginning(tokenizer, text, stream.state()), maxTokens, tokenizer.endOfText(), token -> {
+          Generator.generate(stream, sampler, logits, maxTokens, tokenizer.endOfText(), token -> {
             out.print(characters.add(tokenizer.decode(new int[] {token})));
             StandardOutput.flush(out);
           });
@@ -120,38 +131,44 @@ final class GenerateCommand implements Callable<Integer> {
       if (saveState != null) {
         StateFile.save(saveState, stream.state(), Map.of());
       }
-      spec.commandLine().getErr().printf(Locale.ROOT,
-          "%,d tokens (%s) in %.1f s: %.1f tokens/s; prompt of %,d tokens in %.2f s; seed %d%n",
-          summary.tokens(), summary.ended() ? "the text ended" : "--max-tokens", summary.generateSeconds(),
-          summary.tokensPerSecond(), summary.promptTokens(), summary.promptSeconds(), usedSeed);
-      spec.commandLine().getErr().flush();
+      err.printf(Locale.ROOT, "%,d tokens (%s) in %.1f s: %.1f tokens/s; prompt of %,d tokens in %.2f s; seed %d%n",
+          summary.tokens(), summary.ended() ? "the text ended" : "--max-tokens", summary.seconds(),
+          summary.tokensPerSecond(), promptTokens, promptSeconds, usedSeed);
+      err.flush();
     }
     return 0;
   }
 
-  private byte[] prompt() throws IOException {
-    if (prompt == null) {
-      return new byte[0];
+  private InputStream prompt() throws IOException {
+    if (prompt == null || prompt.text != null) {
+      return new ByteArrayInputStream(prompt == null ? new byte[0] : prompt.text.getBytes(StandardCharsets.UTF_8));
     }
-    if (prompt.text != null) {
-      return prompt.text.getBytes(StandardCharsets.UTF_8);
+    return prompt.file.toString().equals("-") ? System.in : Files.newInputStream(prompt.file);
+  }
+
+  /// Reads a prompt of any length, piece by piece. A document begins after an end-of-text token, as in training; a loaded context
+  /// is in its middle, and a prompt follows on.
+  private float[] read(StreamReader stream, DocumentTokens text, int endOfText, PrintWriter err) throws IOException {
+    float[] logits = stream.read(stream.state().position() > 0 ? new int[0] : new int[] {endOfText});
+    long start = System.nanoTime();
+    long said = start;
+    long before = stream.state().position();
+    while (!text.ended()) {
+      int[] piece = text.next();
+      if (piece.length > 0) {
+        logits = stream.read(piece);
+      }
+      if (System.nanoTime() - said > PROGRESS_NANOS) {
+        said = System.nanoTime();
+        long tokens = stream.state().position() - before;
+        err.printf(Locale.ROOT, "prompt: %,d tokens read, %,.0f tokens/s%n", tokens, tokens * 1e9 / (said - start));
+        err.flush();
+      }
     }
-    return prompt.file.toString().equals("-") ? System.in.readAllBytes() : Files.readAllBytes(prompt.file);
+    return logits;
   }
 
   private StreamState state(StreamingModel model) throws IOException {
     return loadState == null ? model.newStream() : StateFile.load(loadState, model).state();
-  }
-
-  /// A document begins after an end-of-text token, as in training; a loaded context is in its middle, and a prompt follows on.
-  private static int[] beginning(Tokenizer tokenizer, byte[] text, StreamState state) {
-    int[] encoded = text.length == 0 ? new int[0] : tokenizer.encode(text);
-    if (state.position() > 0) {
-      return encoded;
-    }
-    int[] ids = new int[encoded.length + 1];
-    ids[0] = tokenizer.endOfText();
-    System.arraycopy(encoded, 0, ids, 1, encoded.length);
-    return ids;
   }
 }

@@ -105,7 +105,7 @@ final class RunFinish {
       Generator.generate(
           stream,
           sampler,
-          beginning,
+          stream.read(beginning),
           wanted.tokens(),
           tokenizer.endOfText(),
           token -> text.append(characters.add(tokenizer.decode(new int[] {token}))));

@@ -1,22 +1,23 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.train.ProgressLine;
-import dev.longnet.lm.train.TrainingRun;
 import java.util.concurrent.CountDownLatch;
 
-/// Ctrl-C (or a polite kill) while training: the run is asked to stop, and the JVM waits until it has saved itself.
+/// Ctrl-C (or a polite kill) while something long runs: it is asked to stop, and the JVM waits until this is closed, which
+/// is when it has saved itself and its user knows.
 final class StopOnInterrupt implements AutoCloseable {
+  /// 128 + SIGINT, as shells have it.
+  static final int EXIT_CODE = 130;
+
   private final CountDownLatch saved = new CountDownLatch(1);
   private final Thread hook;
   private volatile boolean requested;
 
-  private StopOnInterrupt(TrainingRun run, ProgressLine progress) {
+  private StopOnInterrupt(Runnable requestStop) {
     this.hook =
         new Thread(
             () -> {
               requested = true;
-              progress.note("stopping after the pass under way, then saving a checkpoint …");
-              run.requestStop();
+              requestStop.run();
               try {
                 saved.await();
               } catch (InterruptedException e) {
@@ -26,8 +27,9 @@ final class StopOnInterrupt implements AutoCloseable {
             "stop-on-interrupt");
   }
 
-  static StopOnInterrupt install(TrainingRun run, ProgressLine progress) {
-    StopOnInterrupt interrupt = new StopOnInterrupt(run, progress);
+  /// @param requestStop called on another thread; returns at once
+  static StopOnInterrupt install(Runnable requestStop) {
+    StopOnInterrupt interrupt = new StopOnInterrupt(requestStop);
     Runtime.getRuntime().addShutdownHook(interrupt.hook);
     return interrupt;
   }

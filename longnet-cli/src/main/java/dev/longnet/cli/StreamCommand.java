@@ -14,7 +14,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -40,8 +39,6 @@ import picocli.CommandLine.Spec;
       "  longnet generate runs/quickstart --load-state src.state --prompt '/// Returns '"
     })
 final class StreamCommand implements Callable<Integer> {
-  private static final int INTERRUPTED = 130;
-
   @Spec CommandSpec spec;
 
   @Parameters(paramLabel = "RUN", description = "A run or a checkpoint, float32 or int8.")
@@ -91,7 +88,7 @@ final class StreamCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     try (StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
         StreamInput input = new StreamInput(inputs, suffix, model.tokenizer(), repeat)) {
-      StreamDisplay display = new StreamDisplay(out, input.totalBytes(), repeat ? maxTokens : null);
+      StreamDisplay display = new StreamDisplay(out, input.totalBytes(), repeat, maxTokens);
       StreamRun.Plan plan =
           new StreamRun.Plan(
               maxTokens == null ? Long.MAX_VALUE : maxTokens,
@@ -110,45 +107,22 @@ final class StreamCommand implements Callable<Integer> {
         StreamRun stream = new StreamRun(model.model(), input, state);
         boolean resumed = loaded != null && stream.resume(loaded.notes());
         display.start(model.model(), state, resumed);
-        StreamReport last = run(stream, plan);
-        if (json != null) {
-          AtomicFiles.writeString(json, StreamJson.of(model.model(), reports, last) + "\n");
+        try (StopOnInterrupt _ = StopOnInterrupt.install(stream::requestStop)) {
+          StreamReport last = stream.run(plan);
+          if (json != null) {
+            AtomicFiles.writeString(json, StreamJson.of(model.model(), reports, last) + "\n");
+          }
+          if (stream.stopRequested()) {
+            out.println(saveState == null
+                ? "stopped; nothing was saved, give --save-state F to be able to go on"
+                : "stopped and saved; go on with --load-state " + saveState);
+            out.flush();
+            return StopOnInterrupt.EXIT_CODE;
+          }
+          display.end(last);
         }
-        if (stream.stopRequested()) {
-          out.println(saveState == null
-              ? "stopped; nothing was saved, give --save-state F to be able to go on"
-              : "stopped and saved; go on with --load-state " + saveState);
-          out.flush();
-          return INTERRUPTED;
-        }
-        display.end(last);
       }
     }
     return 0;
-  }
-
-  /// Ctrl-C stops after the tokens at hand, and the JVM waits for the save.
-  private static StreamReport run(StreamRun stream, StreamRun.Plan plan) throws IOException {
-    CountDownLatch ended = new CountDownLatch(1);
-    Thread hook =
-        new Thread(
-            () -> {
-              stream.requestStop();
-              try {
-                ended.await();
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-              }
-            },
-            "stop-on-interrupt");
-    Runtime.getRuntime().addShutdownHook(hook);
-    try {
-      return stream.run(plan);
-    } finally {
-      ended.countDown();
-      if (!stream.stopRequested()) {
-        Runtime.getRuntime().removeShutdownHook(hook);
-      }
-    }
   }
 }

@@ -12,13 +12,16 @@ import java.util.Locale;
 final class StreamDisplay {
   private final PrintWriter out;
   private final long bytes;
+  private final boolean repeats;
   private final Long tokens;
 
   /// @param bytes of the input
-  /// @param tokens to read, where the input has no end; else null
-  StreamDisplay(PrintWriter out, long bytes, Long tokens) {
+  /// @param repeats whether it has no end
+  /// @param tokens to stop at, or null
+  StreamDisplay(PrintWriter out, long bytes, boolean repeats, Long tokens) {
     this.out = out;
     this.bytes = bytes;
+    this.repeats = repeats;
     this.tokens = tokens;
   }
 
@@ -32,8 +35,11 @@ final class StreamDisplay {
   }
 
   void show(StreamReport r) {
-    double share = tokens != null ? (double) r.tokens() / tokens : (double) r.bytes() / bytes;
-    double eta = share > 0 ? r.seconds() * (1 - share) / share : Double.NaN;
+    double eta = (bytes - r.bytes()) * r.seconds() / r.bytes();
+    if (tokens != null) {
+      double rest = (tokens - r.tokens()) / r.tokensPerSecond();
+      eta = repeats ? rest : Math.min(eta, rest);
+    }
     out.printf(Locale.ROOT, "%,15d %11.4f %11.4f %10s %10s %10s %9s%n", r.tokens(), r.recentPerplexity(), r.perplexity(),
         Forecast.si(r.tokensPerSecond()).strip(), size(r.stateBytes()), r.residentBytes() == 0 ? "?" : size(r.residentBytes()),
         ProgressLine.duration(Math.max(0, eta)));

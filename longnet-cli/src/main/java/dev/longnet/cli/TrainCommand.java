@@ -54,8 +54,6 @@ import picocli.CommandLine.Spec;
 final class TrainCommand implements Callable<Integer> {
   private static final String QUICKSTART = "quickstart";
   private static final Path RUNS = Path.of("runs");
-  /// The exit code shells give a process that Ctrl-C ended.
-  private static final int INTERRUPTED = 130;
 
   @Spec CommandSpec spec;
 
@@ -141,12 +139,17 @@ final class TrainCommand implements Callable<Integer> {
       RunEnvironment.write(path, run.model().attention().describe(), rate, Version.text());
       progress.note("run          " + path + (from.isEmpty() ? "" : ", resumed after step " + run.state().step()));
       Trainer.End end;
-      try (StopOnInterrupt interrupt = StopOnInterrupt.install(run, progress)) {
+      Runnable stop =
+          () -> {
+            progress.note("stopping after the pass under way, then saving a checkpoint …");
+            run.requestStop();
+          };
+      try (StopOnInterrupt interrupt = StopOnInterrupt.install(stop)) {
         end = trained(run, path);
         progress.endLine();
         if (interrupt.requested()) {
           progress.note("stopped after step %d and saved; go on with: longnet train --resume --out %s".formatted(run.state().step(), path));
-          return INTERRUPTED;
+          return StopOnInterrupt.EXIT_CODE;
         }
       }
       if (end == Trainer.End.NOT_FINITE) {

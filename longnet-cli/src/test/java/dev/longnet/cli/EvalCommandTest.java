@@ -69,6 +69,20 @@ class EvalCommandTest {
   }
 
   @Test
+  void readsInt8() throws IOException {
+    Path int8 = folder.resolve("int8");
+    assertThat(Cli.run("quantize", checkpoint, "--out", int8).exitCode()).isZero();
+    double[] nats = new double[2];
+    for (int i = 0; i < 2; i++) {
+      Path json = folder.resolve(i + ".json");
+      Cli run = Cli.run("eval", i == 0 ? checkpoint : int8, "--corpus", corpus, "--validation", "0.5", "--lengths", "64", "--json", json);
+      assertThat(run.exitCode()).as(run.err()).isZero();
+      nats[i] = new ObjectMapper().readTree(json.toFile()).path("lengths").get(0).path("nats_per_token").asDouble();
+    }
+    assertThat(nats[1]).isNotEqualTo(nats[0]).isCloseTo(nats[0], within(0.01));
+  }
+
+  @Test
   void mistakesAreOneLineAndLeaveNothing() throws IOException {
     Path json = folder.resolve("eval.json");
     refused("length=0", checkpoint, "--corpus", corpus, "--validation", "0.5", "--lengths", "0", "--json", json);

@@ -3,12 +3,16 @@ package dev.longnet.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.longnet.lm.inference.stream.StreamOptions;
+import dev.longnet.lm.inference.stream.StreamState;
+import dev.longnet.lm.inference.stream.StreamingCheckpoint;
 import dev.longnet.lm.io.DType;
 import dev.longnet.lm.io.SafetensorsFile;
 import dev.longnet.lm.io.SafetensorsWriter;
 import dev.longnet.lm.io.TensorEntry;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.TensorMemory;
+import dev.longnet.lm.train.Checkpoint;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -64,6 +68,28 @@ class LogitsCommandTest {
         assertThat((double) logits.data().get(ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i)).isCloseTo(want, within(1e-4));
       }
       assertThat(largest).as("the comparison means something").isGreaterThan(0.1);
+    }
+  }
+
+  /// An int8 model here is the float32 one its weights stand for: the logits that streaming gives.
+  @Test
+  void readsInt8() throws IOException {
+    Path int8 = folder.resolve("int8");
+    assertThat(Cli.run("quantize", checkpoint, "--out", int8).exitCode()).isZero();
+    int[] ids = new Random(2).ints(90, 0, 257).toArray();
+    Cli run = Cli.run("logits", int8, "--tokens", tokens(DType.I64, java.util.Arrays.stream(ids).asLongStream().toArray(), 1, 90), "--out", out);
+    assertThat(run.err()).isEmpty();
+    assertThat(run.exitCode()).isZero();
+    try (SafetensorsFile file = SafetensorsFile.open(out);
+        StreamingCheckpoint model = StreamingCheckpoint.open(Checkpoint.open(int8), StreamOptions.defaults());
+        StreamState state = model.model().newStream();
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment expected = arena.allocate(4L * 90 * 257, 4);
+      model.model().read(state, ids, 0, 90, expected);
+      for (long i = 0; i < 90 * 257; i++) {
+        assertThat((double) file.tensor("logits").data().get(ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i))
+            .isCloseTo(expected.getAtIndex(ValueLayout.JAVA_FLOAT, i), within(1e-4));
+      }
     }
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.TensorMemory;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.assertj.core.data.Offset;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -82,14 +84,40 @@ class StreamCommandTest {
   /// Reading a text and then generating is generating from the text as prompt.
   @Test
   void generationGoesOnFromAStateReadEarlier() throws IOException {
-    Path prompt = Files.writeString(folder.resolve("prompt.txt"), "class A { int x");
-    Path state = folder.resolve("p.state");
-    // A stream ends its document with an end-of-text token, so the last token of it stays unread here.
-    assertThat(Cli.run("stream", checkpoint, "--input", prompt, "--max-tokens", 16, "--save-state", state).exitCode()).isZero();
-    Cli a = Cli.run("generate", checkpoint, "--load-state", state, "--temperature", 0, "--max-tokens", 60);
-    Cli b = Cli.run("generate", checkpoint, "--prompt-file", prompt, "--temperature", 0, "--max-tokens", 60);
-    assertThat(a.exitCode()).as(a.err()).isZero();
-    assertThat(a.out()).isEqualTo(b.out());
+    // One that is read at once, and one that is read in pieces.
+    for (String text : List.of("class A { int x", "class A { int x; }\n".repeat(2500))) {
+      Path prompt = Files.writeString(folder.resolve("prompt.txt"), text);
+      Path state = folder.resolve("p.state");
+      // A stream ends its document with an end-of-text token, so the last token of it stays unread here.
+      long tokens = text.length() + 1;
+      assertThat(Cli.run("stream", checkpoint, "--input", prompt, "--max-tokens", tokens, "--save-state", state).exitCode()).isZero();
+      Cli a = Cli.run("generate", checkpoint, "--load-state", state, "--temperature", 0, "--max-tokens", 60);
+      Cli b = Cli.run("generate", checkpoint, "--prompt-file", prompt, "--temperature", 0, "--max-tokens", 60);
+      assertThat(a.exitCode()).as(a.err()).isZero();
+      assertThat(a.out()).isEqualTo(b.out());
+      assertThat(b.err()).contains(String.format(java.util.Locale.ROOT, "prompt of %,d tokens", tokens));
+    }
+  }
+
+  /// What the command shows: a dilated model's state stands still, an ordinary cache grows with every token.
+  @Test
+  void denseAndSparseModelsKeepACacheThatGrows() throws IOException {
+    Path dense = TinyCheckpoint.write(folder.resolve("dense"), new AttentionConfig.Dense());
+    Path sparse = TinyCheckpoint.write(folder.resolve("sparse"), new AttentionConfig.Sparse(16, 4));
+    Path book = Files.writeString(folder.resolve("book.txt"), "int a = 1;\n".repeat(3000));
+    double growth = stateGrowth(checkpoint, book);
+    assertThat(growth).as("dilated").isEqualTo(1);
+    assertThat(stateGrowth(dense, book)).as("dense").isCloseTo(4, Offset.offset(0.2));
+    assertThat(stateGrowth(sparse, book)).as("sparse").isCloseTo(4, Offset.offset(0.2));
+  }
+
+  private static double stateGrowth(Path model, Path book) throws IOException {
+    Path out = folder.resolve("growth.json");
+    Cli run = Cli.run("stream", model, "--input", book, "--report-every", 8001, "--max-tokens", 32_004, "--json", out);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    JsonNode reports = json(out).get("reports");
+    assertThat(reports).hasSize(4);
+    return reports.get(3).get("state_bytes").asDouble() / reports.get(0).get("state_bytes").asDouble();
   }
 
   @Test
@@ -108,6 +136,10 @@ class StreamCommandTest {
     assertThat(Cli.run("generate", out8, "--max-tokens", 5).exitCode()).isZero();
     refused("exists already", "quantize", checkpoint, "--out", out8);
     refused("already quantised", "quantize", out8, "--out", folder.resolve("model88"));
+    refused("int8 weights can't be exported", "export", out8, "--to", "safetensors", "--out", folder.resolve("e.safetensors"));
+    refused("already quantised", "bench", "inference", out8);
+    refused("belongs to another model", "stream", out8, "--input", text, "--load-state", saved(checkpoint));
+    refused("belongs to another model", "generate", out8, "--load-state", saved(checkpoint));
   }
 
   @Test
@@ -120,6 +152,42 @@ class StreamCommandTest {
     refused("--report-every=0", "stream", checkpoint, "--input", text, "--report-every", 0);
     refused("--max-tokens", "stream", checkpoint, "--input", text, "--repeat");
     refused("threads=0", "stream", checkpoint, "--input", text, "--threads", 0);
+  }
+
+  private static Path saved(Path model) {
+    Path state = folder.resolve("saved.state");
+    assertThat(Cli.run("stream", model, "--input", text, "--max-tokens", 700, "--save-state", state).exitCode()).isZero();
+    return state;
+  }
+
+  @Test
+  void aDamagedStateIsRefusedWhereverTheDamageIs() throws IOException {
+    byte[] whole = Files.readAllBytes(saved(checkpoint));
+    Path state = folder.resolve("damaged.state");
+    for (int length : new int[] {0, 5, 11, 40, 60, 100, whole.length / 2, whole.length - 1}) {
+      Files.write(state, java.util.Arrays.copyOf(whole, length));
+      refused("state: " + state, "stream", checkpoint, "--input", text, "--load-state", state);
+    }
+    for (int at : new int[] {50, 64, 70, 200, whole.length / 2, whole.length - 1}) {
+      byte[] bytes = whole.clone();
+      bytes[at] ^= 16;
+      Files.write(state, bytes);
+      refused("state: " + state, "generate", checkpoint, "--load-state", state);
+    }
+    byte[] newer = whole.clone();
+    newer[11] = 2;
+    Files.write(state, newer);
+    refused("version=2", "generate", checkpoint, "--load-state", state);
+  }
+
+  @Test
+  void benchInferenceShowsBothSides() {
+    Cli run = Cli.run("bench", "inference", checkpoint, "--rounds", 1, "--prompt-tokens", 300);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out()).contains("fp32", "int8", "weights", "prompt, tokens/s", "generation, tokens/s", "GB/s", "GFLOP/s");
+    assertThat(run.err()).contains("no perplexity");
+    refused("--rounds must be positive", "bench", "inference", checkpoint, "--rounds", 0);
+    refused("--text-tokens=0", "bench", "inference", checkpoint, "--text-tokens", 0);
   }
 
   private static void refused(String part, Object... words) {

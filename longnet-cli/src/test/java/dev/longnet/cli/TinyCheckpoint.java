@@ -28,8 +28,16 @@ final class TinyCheckpoint {
   private TinyCheckpoint() {}
 
   static Path write(Path directory) throws IOException {
+    return write(directory, MODEL.attention());
+  }
+
+  /// The same weights under another attention: every other layer is the same for all of them.
+  static Path write(Path directory, AttentionConfig attention) throws IOException {
+    ModelConfig model =
+        new ModelConfig(MODEL.vocabulary(), MODEL.layers(), MODEL.hidden(), MODEL.heads(), MODEL.feedForward(), MODEL.positions(),
+            MODEL.tiedOutput(), MODEL.causal(), attention);
     try (Decoder decoder = decoder()) {
-      Checkpoint.writeModelOnly(directory, MODEL, "bytes", 64,
+      Checkpoint.writeModelOnly(directory, model, "bytes", 64,
           file -> TensorFiles.write(file, Map.of("format", "pt"), decoder.parameters()));
     }
     return directory;

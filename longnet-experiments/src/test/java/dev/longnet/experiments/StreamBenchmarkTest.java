@@ -1,11 +1,15 @@
 package dev.longnet.experiments;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.longnet.experiments.stream.StreamBenchmark;
+import dev.longnet.experiments.stream.StreamComparison;
 import dev.longnet.experiments.stream.StreamModels;
 import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.inference.stream.StreamOptions;
+import dev.longnet.lm.inference.stream.StreamRun;
 import dev.longnet.lm.inference.stream.StreamingModel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,9 +32,67 @@ class StreamBenchmarkTest {
       // 8 branches of 512 rows, K and V, 64 channels, 2 layers, float32.
       assertThat(marks.getLast().stateBytes()).isLessThan(2 * 2 * 4L * 8 * 512 * 64 + 8192);
       assertThat(folder.resolve("out/stream.svg")).exists();
+      // As if killed between saving at the last mark and writing it down.
+      Path json = folder.resolve("out/stream.json");
+      String written = Files.readString(json);
+      int last = written.lastIndexOf("}, {");
+      Files.writeString(json, written.substring(0, last) + "}]}");
+      List<StreamBenchmark.Mark> restored =
+          StreamBenchmark.run(model, Tokenizers.of("bytes"), List.of(text), "", 2_000_000, 700_000, folder.resolve("out"), m -> { });
+      assertThat(restored.stream().map(StreamBenchmark.Mark::tokens)).containsExactly(10_000L, 100_000L, 1_000_000L, 2_000_000L);
+      assertThat(restored.getLast().seconds()).isEqualTo(marks.getLast().seconds());
+      Files.writeString(json, written);
       List<StreamBenchmark.Mark> again =
           StreamBenchmark.run(model, Tokenizers.of("bytes"), List.of(text), "", 2_000_000, 700_000, folder.resolve("out"), m -> { });
       assertThat(again).isEqualTo(marks);
     }
+  }
+
+  /// What Ctrl-C does: stop early, saved, no mark made up; the next start goes on to the end with the same perplexity.
+  @Test
+  void aStoppedRunGoesOn() throws Exception {
+    Path text = Files.writeString(folder.resolve("text"), "static int add(int a, int b) { return a + b; }\n".repeat(2000));
+    try (StreamingModel model =
+        StreamModels.random(StreamModels.small(StreamModels.growing(1_000_000_000)), 1, StreamOptions.defaults())) {
+      StreamBenchmark.Watcher stopping =
+          new StreamBenchmark.Watcher() {
+            private StreamRun run;
+
+            @Override
+            public void started(StreamRun run, long tokens) {
+              this.run = run;
+            }
+
+            @Override
+            public void mark(StreamBenchmark.Mark mark) {
+              if (mark.tokens() == 10_000) {
+                run.requestStop();
+              }
+            }
+          };
+      List<StreamBenchmark.Mark> stopped =
+          StreamBenchmark.run(model, Tokenizers.of("bytes"), List.of(text), "", 200_000, 700_000, folder.resolve("a"), stopping);
+      assertThat(stopped.stream().map(StreamBenchmark.Mark::tokens)).containsExactly(10_000L);
+      assertThat(folder.resolve("a/stream.svg")).doesNotExist();
+      List<StreamBenchmark.Mark> went =
+          StreamBenchmark.run(model, Tokenizers.of("bytes"), List.of(text), "", 200_000, 700_000, folder.resolve("a"), m -> { });
+      List<StreamBenchmark.Mark> whole =
+          StreamBenchmark.run(model, Tokenizers.of("bytes"), List.of(text), "", 200_000, 700_000, folder.resolve("b"), m -> { });
+      assertThat(went.stream().map(StreamBenchmark.Mark::tokens)).containsExactly(10_000L, 100_000L, 200_000L);
+      assertThat(went.getLast().perplexity()).isCloseTo(whole.getLast().perplexity(), within(1e-4));
+    }
+  }
+
+  @Test
+  void comparesWhatAttentionsHold() throws Exception {
+    List<StreamComparison.Point> points = StreamComparison.run(16_384, StreamOptions.defaults(), folder, p -> { });
+    assertThat(points.stream().map(p -> p.attention() + p.tokens()))
+        .containsExactly("dilated4096", "dilated8192", "dilated16384", "sparse4096", "sparse8192", "sparse16384", "dense4096", "dense8192", "dense16384");
+    // Keys and values of every token: 2 layers, 64 channels, float32; each array a little longer than its numbers.
+    assertThat(points.getLast().stateBytes()).isBetween(2 * 2 * 4L * 64 * 16_384, 2 * 2 * 4L * 64 * 16_384 + 1024);
+    assertThat(points.get(2).stateBytes()).isLessThan(points.getLast().stateBytes() / 8);
+    assertThat(Files.readString(folder.resolve("compare.svg"))).contains("What a stream holds", "What its next token costs");
+    assertThat(folder.resolve("compare.json")).exists();
+    assertThatThrownBy(() -> StreamComparison.run(10, StreamOptions.defaults(), folder, p -> { })).hasMessageContaining("--tokens=10");
   }
 }

@@ -9,8 +9,8 @@ import java.util.stream.DoubleStream;
 ///
 /// @param xTicks values to mark on the x axis; empty: chosen
 record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTicks) {
-  private static final int WIDTH = 560;
-  private static final int HEIGHT = 300;
+  static final int WIDTH = 560;
+  static final int HEIGHT = 300;
   private static final int LEFT = 58;
   private static final int RIGHT = 16;
   private static final int TOP = 40;

@@ -16,4 +16,14 @@ public final class StreamCharts {
     double[] ys = lines.stream().flatMapToDouble(l -> java.util.Arrays.stream(l.values())).toArray();
     return new Chart(title, Axis.around("tokens", xs, true), Axis.around(y, ys, true), series, List.of()).svg();
   }
+
+  /// Two charts as one picture, beside one another.
+  public static String sideBySide(String left, String right) {
+    return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\">%n%s%s</svg>%n"
+        .formatted(2 * Chart.WIDTH, Chart.HEIGHT, placed(left, 0), placed(right, Chart.WIDTH));
+  }
+
+  private static String placed(String svg, int x) {
+    return svg.replaceFirst("<svg ", "<svg x=\"%d\" width=\"%d\" height=\"%d\" ".formatted(x, Chart.WIDTH, Chart.HEIGHT));
+  }
 }

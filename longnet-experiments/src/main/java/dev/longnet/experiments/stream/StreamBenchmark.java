@@ -18,13 +18,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Consumer;
 
 /// One stream from its first token to its last, timed at the decades: seconds, state and resident memory, and the exponent e of
 /// time ~ tokens^e beyond 100,000 tokens. Saved as it goes: a run that was cut off goes on from its last saved state.
 public final class StreamBenchmark {
   private static final long EXPONENT_FROM = 100_000;
   private static final int WARM_UP = 400_000;
+  /// Tokens that are checked first: beyond the shortest segment.
+  static final int CHECKED = 700;
+  /// Tokens between two reports of progress.
+  public static final long PROGRESS = 1_000_000;
 
   private StreamBenchmark() {}
 
@@ -32,15 +35,27 @@ public final class StreamBenchmark {
   /// @param tokensPerSecond since the mark before
   public record Mark(long tokens, double seconds, double tokensPerSecond, double perplexity, long stateBytes, long peakResidentBytes) {}
 
-  /// @param directory gets `stream.state`, `stream.json` and `stream.svg`
-  /// @param onMark told of every mark as it is reached
+  /// Who watches a run.
+  public interface Watcher {
+    /// The stream begins, or goes on after `tokens` tokens; [StreamRun#requestStop] ends it early, saved.
+    default void started(StreamRun run, long tokens) {}
+
+    /// Every [#PROGRESS] tokens.
+    default void progress(StreamReport report) {}
+
+    /// A mark was reached, now or by an earlier run.
+    void mark(Mark mark);
+  }
+
+  /// @param directory gets `stream.state`, `stream.json` and, at the end, `stream.svg`
+  /// @return the marks reached: the last one is at `tokens` unless somebody stopped the run
   public static List<Mark> run(
       StreamingModel model, Tokenizer tokenizer, List<Path> inputs, String suffix, long tokens, long saveEvery, Path directory,
-      Consumer<Mark> onMark) throws IOException {
+      Watcher watcher) throws IOException {
     Files.createDirectories(directory);
     Path saved = directory.resolve("stream.state");
     Path json = directory.resolve("stream.json");
-    verify(model);
+    verify(model, CHECKED);
     try (StreamInput input = new StreamInput(inputs, suffix, tokenizer, true)) {
       warmUp(model, new StreamInput(inputs, suffix, tokenizer, true));
       List<Mark> marks = new ArrayList<>();
@@ -52,20 +67,25 @@ public final class StreamBenchmark {
             throw new IllegalArgumentException(saved + " was saved while reading another input");
           }
           marks.addAll(read(json).stream().filter(m -> m.tokens() <= state.position()).toList());
-          marks.forEach(onMark);
+          marks.forEach(watcher::mark);
         }
+        watcher.started(run, state.position());
         for (long mark : marks(tokens)) {
-          if (mark <= state.position()) {
+          // A run that was killed between saving at a mark and writing it down reads nothing here and writes it down now.
+          if (mark < state.position() || marks.stream().anyMatch(m -> m.tokens() == mark)) {
             continue;
           }
-          StreamReport report = run.run(new StreamRun.Plan(mark, Long.MAX_VALUE / 2, r -> { }, saved, saveEvery));
+          StreamReport report = run.run(new StreamRun.Plan(mark, PROGRESS, watcher::progress, saved, saveEvery));
+          if (report.tokens() < mark) {
+            return marks;
+          }
           Mark before = marks.isEmpty() ? new Mark(0, 0, 0, 0, 0, 0) : marks.getLast();
           Mark reached =
               new Mark(report.tokens(), report.seconds(), (report.tokens() - before.tokens()) / (report.seconds() - before.seconds()),
-                  report.perplexity(), report.stateBytes(), report.peakResidentBytes());
+                  report.perplexity(), report.stateBytes(), Math.max(before.peakResidentBytes(), report.peakResidentBytes()));
           marks.add(reached);
           write(json, model, marks);
-          onMark.accept(reached);
+          watcher.mark(reached);
         }
       }
       AtomicFiles.writeString(directory.resolve("stream.svg"), chart(marks));
@@ -98,8 +118,8 @@ public final class StreamBenchmark {
   }
 
   /// Chunks and single tokens must agree before anything is timed.
-  private static void verify(StreamingModel model) {
-    int[] tokens = new java.util.Random(1).ints(700, 0, model.config().vocabulary()).toArray();
+  static void verify(StreamingModel model, int count) {
+    int[] tokens = new java.util.Random(1).ints(count, 0, model.config().vocabulary()).toArray();
     float[] a = new float[model.config().vocabulary()];
     float[] b = new float[model.config().vocabulary()];
     try (StreamState whole = model.newStream(); StreamState single = model.newStream()) {

@@ -1,5 +1,8 @@
 package dev.longnet.experiments.stream;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.experiments.report.StreamCharts;
 import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.inference.stream.StreamOptions;
@@ -17,13 +20,19 @@ import java.util.function.Consumer;
 
 /// Dilated, sparse and dense attention in the same small model: what a stream holds and what its next tokens cost.
 public final class StreamComparison {
+  private static final int PIECE = 4096;
+  private static final int WARM_UPS = 10;
+
   private StreamComparison() {}
 
   /// @param microseconds a token, over the last 4,096
   public record Point(String attention, long tokens, double microseconds, long stateBytes) {}
 
-  /// @param directory gets `memory.svg` and `time.svg`
+  /// @param directory gets `compare.svg` and `compare.json`
   public static List<Point> run(long tokens, StreamOptions options, Path directory, Consumer<Point> onPoint) throws IOException {
+    if (tokens < PIECE) {
+      throw new IllegalArgumentException("--tokens must be at least %d: --tokens=%d".formatted(PIECE, tokens));
+    }
     Map<String, AttentionConfig> attentions = new LinkedHashMap<>();
     attentions.put("dilated", StreamModels.growing(tokens));
     attentions.put("sparse", new AttentionConfig.Sparse(512, 16));
@@ -32,9 +41,11 @@ public final class StreamComparison {
     attentions.forEach(
         (name, attention) -> {
           try (StreamingModel model = StreamModels.random(StreamModels.small(attention), 1, options)) {
-            int[] text = new Random(2).ints(4096, 0, 256).toArray();
-            try (StreamState warm = model.newStream()) {
-              for (int i = 0; i < 20; i++) {
+            StreamBenchmark.verify(model, StreamBenchmark.CHECKED);
+            int[] text = new Random(2).ints(PIECE, 0, 256).toArray();
+            for (int i = 0; i < WARM_UPS; i++) {
+              try (StreamState warm = model.newStream()) {
+                model.read(warm, text, 0, text.length);
                 model.read(warm, text, 0, text.length);
               }
             }
@@ -53,11 +64,24 @@ public final class StreamComparison {
             }
           }
         });
-    AtomicFiles.writeString(directory.resolve("memory.svg"),
-        StreamCharts.logarithmic("What a stream holds", "bytes", lines(attentions, points, true)));
-    AtomicFiles.writeString(directory.resolve("time.svg"),
-        StreamCharts.logarithmic("What the next token costs", "microseconds", lines(attentions, points, false)));
+    AtomicFiles.writeString(directory.resolve("compare.svg"),
+        StreamCharts.sideBySide(
+            StreamCharts.logarithmic("What a stream holds", "bytes", lines(attentions, points, true)),
+            StreamCharts.logarithmic("What its next token costs", "microseconds", lines(attentions, points, false))));
+    AtomicFiles.writeString(directory.resolve("compare.json"), json(points));
     return points;
+  }
+
+  private static String json(List<Point> points) {
+    ArrayNode rows = new ObjectMapper().createArrayNode();
+    for (Point p : points) {
+      ObjectNode row = rows.addObject();
+      row.put("attention", p.attention());
+      row.put("tokens", p.tokens());
+      row.put("microseconds_per_token", p.microseconds());
+      row.put("state_bytes", p.stateBytes());
+    }
+    return rows.toPrettyString() + "\n";
   }
 
   private static List<StreamCharts.Line> lines(Map<String, AttentionConfig> attentions, List<Point> points, boolean memory) {

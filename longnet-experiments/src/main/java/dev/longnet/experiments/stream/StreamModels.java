@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.Function;
 
 /// Models with random weights from a seed: time and memory do not depend on what the weights are, perplexity does.
 public final class StreamModels {
@@ -35,8 +36,21 @@ public final class StreamModels {
     return new ModelConfig(257, 2, 64, 4, 256, PositionEncoding.ROPE, true, true, attention);
   }
 
+  /// Bytes, the paper's branches (w = 2048 to 32768, r = 1 to 12), RoPE, feed-forward 4 C, tied output.
+  public static ModelConfig paper(int layers, int hidden, int heads) {
+    List<Branch> branches =
+        List.of(new Branch(2048, 1), new Branch(4096, 2), new Branch(8192, 4), new Branch(16384, 6), new Branch(32768, 12));
+    return new ModelConfig(257, layers, hidden, heads, Math.multiplyExact(4, hidden), PositionEncoding.ROPE, true, true,
+        new AttentionConfig.Dilated(branches, false));
+  }
+
   /// The caller closes it.
   public static StreamingModel random(ModelConfig config, long seed, StreamOptions options) {
+    return StreamingModel.load(config, weights(config, seed), options);
+  }
+
+  /// A model's tensors by torchscale's names.
+  public static Function<String, TensorEntry> weights(ModelConfig config, long seed) {
     Map<String, TensorEntry> weights = new HashMap<>();
     Random random = new Random(seed);
     Parameters.shapes(config)
@@ -52,6 +66,6 @@ public final class StreamModels {
               }
               weights.put(name, TensorEntry.of(name, shape, values));
             });
-    return StreamingModel.load(config, weights::get, options);
+    return weights::get;
   }
 }

@@ -1,10 +1,13 @@
 package dev.longnet.lm.train;
 
+import dev.longnet.lm.io.DType;
+import dev.longnet.lm.io.Int8Rows;
 import dev.longnet.lm.io.SafetensorsFile;
 import dev.longnet.lm.io.TensorEntry;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.TensorMemory;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
@@ -15,7 +18,7 @@ import org.bytedeco.pytorch.Tensor;
 public final class CheckpointTensors {
   private CheckpointTensors() {}
 
-  /// Overwrites a model's parameters with a checkpoint's weights.
+  /// Overwrites a model's parameters with a checkpoint's weights; int8 matrices become the float32 ones they stand for.
   ///
   /// @throws IllegalArgumentException when names or shapes are not the model's
   public static void load(Checkpoint checkpoint, Decoder model) throws IOException {
@@ -30,7 +33,7 @@ public final class CheckpointTensors {
   private static void fill(Path path, Map<String, Tensor> tensors) throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(path)) {
       for (String name : file.names()) {
-        if (!tensors.containsKey(name)) {
+        if (!tensors.containsKey(name) && !isScale(file, name)) {
           throw new IllegalArgumentException(path + ": the model has no tensor " + name);
         }
       }
@@ -38,9 +41,21 @@ public final class CheckpointTensors {
         if (!file.names().contains(tensor.getKey())) {
           throw new IllegalArgumentException(path + ": tensor " + tensor.getKey() + " is missing");
         }
-        copy(path, file.tensor(tensor.getKey()), tensor.getValue());
+        TensorEntry entry = file.tensor(tensor.getKey());
+        if (entry.type() == DType.I8) {
+          try (Arena arena = Arena.ofConfined()) {
+            copy(path, Int8Rows.dequantize(entry, file.tensor(entry.name() + Int8Rows.SCALE), arena), tensor.getValue());
+          }
+        } else {
+          copy(path, entry, tensor.getValue());
+        }
       }
     }
+  }
+
+  private static boolean isScale(SafetensorsFile file, String name) {
+    String matrix = name.endsWith(Int8Rows.SCALE) ? name.substring(0, name.length() - Int8Rows.SCALE.length()) : "";
+    return file.names().contains(matrix) && file.tensor(matrix).type() == DType.I8;
   }
 
   private static void copy(Path path, TensorEntry entry, Tensor target) {

@@ -69,6 +69,9 @@ public final class WeightsExport {
     Path extraFile = weights.resolveSibling(TorchscaleImport.EXTRA);
     try (SafetensorsFile file = SafetensorsFile.open(weights);
         SafetensorsFile extra = Files.exists(extraFile) ? SafetensorsFile.open(extraFile) : null) {
+      if (file.names().stream().anyMatch(name -> file.tensor(name).type() == DType.I8)) {
+        throw new IllegalArgumentException("int8 weights can't be exported, export the float32 run they came from: " + weights.getParent());
+      }
       Origin origin = Origin.read(file.metadata());
       Map<String, String> metadata = new LinkedHashMap<>();
       Map<String, Item> items = new LinkedHashMap<>();

@@ -32,19 +32,19 @@ class GeneratorTest {
   void feedsBackWhatItChose() {
     Counting model = new Counting();
     List<Integer> out = new ArrayList<>();
-    Generator.Summary summary = Generator.generate(model, Sampler.greedy(), new int[] {1, 2}, 3, END, out::add);
+    Generator.Summary summary = Generator.generate(model, Sampler.greedy(), model.read(new int[] {1, 2}), 3, END, out::add);
     assertThat(out).containsExactly(3, 4, 5);
     assertThat(model.read).as("the last token need not be read").containsExactly(1, 2, 3, 4);
     assertThat(summary.tokens()).isEqualTo(3);
-    assertThat(summary.promptTokens()).isEqualTo(2);
     assertThat(summary.ended()).isFalse();
   }
 
   @Test
   void stopsAtTheEndOfText() {
     List<Integer> out = new ArrayList<>();
+    Counting model = new Counting();
     Generator.Summary summary =
-        Generator.generate(new Counting(), Sampler.greedy(), new int[] {7}, 100, END, out::add);
+        Generator.generate(model, Sampler.greedy(), model.read(new int[] {7}), 100, END, out::add);
     assertThat(out).containsExactly(8);
     assertThat(summary.ended()).isTrue();
     assertThat(summary.tokens()).isEqualTo(2);
@@ -52,7 +52,7 @@ class GeneratorTest {
 
   @Test
   void refusesNoTokens() {
-    assertThatThrownBy(() -> Generator.generate(new Counting(), Sampler.greedy(), new int[] {1}, 0, END, t -> {}))
+    assertThatThrownBy(() -> Generator.generate(new Counting(), Sampler.greedy(), new float[3], 0, END, t -> {}))
         .hasMessageContaining("max-tokens=0");
   }
 }

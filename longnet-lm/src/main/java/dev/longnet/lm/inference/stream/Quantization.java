@@ -1,24 +1,22 @@
 package dev.longnet.lm.inference.stream;
 
 import dev.longnet.lm.io.DType;
+import dev.longnet.lm.io.Int8Rows;
 import dev.longnet.lm.io.SafetensorsFile;
 import dev.longnet.lm.io.SafetensorsWriter;
 import dev.longnet.lm.io.TensorEntry;
 import dev.longnet.lm.train.Checkpoint;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
-/// Weight-only int8: every matrix as `name` [out, in] int8 and `name.scale` [out] float32, w = scale * i with
-/// scale = max |w| / 127 of its row; vectors (norms, biases) stay as they are.
+/// Weight-only int8 ([Int8Rows]) of every matrix of a model; vectors (norms, biases) stay as they are.
 public final class Quantization {
-  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
-
   private Quantization() {}
 
   /// @param matrices how many
@@ -30,8 +28,9 @@ public final class Quantization {
   ///
   /// @param directory must not exist
   public static Summary quantize(Checkpoint checkpoint, Path directory) throws IOException {
-    int[] matrices = new int[1];
-    long[] bytes = new long[2];
+    int matrices = 0;
+    long before = 0;
+    long after = 0;
     try (SafetensorsFile file = SafetensorsFile.open(checkpoint.weights());
         Arena arena = Arena.ofConfined()) {
       List<TensorEntry> tensors = new ArrayList<>();
@@ -44,14 +43,12 @@ public final class Quantization {
           tensors.add(entry);
           continue;
         }
-        if (entry.type() != DType.F32) {
-          throw new IllegalArgumentException("tensor " + name + " must be F32: dtype=" + entry.type());
-        }
-        TensorEntry[] pair = quantize(entry, arena);
-        tensors.addAll(List.of(pair));
-        matrices[0]++;
-        bytes[0] += entry.data().byteSize();
-        bytes[1] += pair[0].data().byteSize() + pair[1].data().byteSize();
+        Int8Rows.Pair pair = Int8Rows.quantize(entry, arena);
+        tensors.add(pair.matrix());
+        tensors.add(pair.scales());
+        matrices++;
+        before += entry.data().byteSize();
+        after += pair.matrix().data().byteSize() + pair.scales().data().byteSize();
       }
       Checkpoint.writeModelOnly(
           directory,
@@ -60,33 +57,23 @@ public final class Quantization {
           checkpoint.trainedLength(),
           path -> SafetensorsWriter.write(path, Map.of("format", "pt", "quantization", "int8 rows"), tensors));
     }
-    return new Summary(matrices[0], bytes[0], bytes[1]);
+    return new Summary(matrices, before, after);
   }
 
-  private static TensorEntry[] quantize(TensorEntry matrix, Arena arena) {
-    long out = matrix.shape()[0];
-    long in = matrix.shape()[1];
-    MemorySegment values = arena.allocate(Math.max(1, out * in)).asSlice(0, out * in);
-    MemorySegment scales = arena.allocate(4 * out, 4);
-    for (long row = 0; row < out; row++) {
-      float largest = 0;
-      for (long i = 0; i < in; i++) {
-        float w = matrix.data().get(FLOAT, 4 * (row * in + i));
-        if (!Float.isFinite(w)) {
-          throw new IllegalArgumentException("tensor " + matrix.name() + " holds " + w + ": not a trained weight");
-        }
-        largest = Math.max(largest, Math.abs(w));
+  /// The same without a file: a model's tensors by name as they would be read from its int8 checkpoint.
+  ///
+  /// @param tensors a float32 model's, by torchscale's names
+  /// @param arena of the int8 tensors
+  public static Function<String, TensorEntry> int8(Function<String, TensorEntry> tensors, Arena arena) {
+    Map<String, Int8Rows.Pair> pairs = new HashMap<>();
+    Function<String, Int8Rows.Pair> pair =
+        name -> pairs.computeIfAbsent(name, matrix -> Int8Rows.quantize(tensors.apply(matrix), arena));
+    return name -> {
+      if (name.endsWith(Int8Rows.SCALE)) {
+        return pair.apply(name.substring(0, name.length() - Int8Rows.SCALE.length())).scales();
       }
-      float scale = largest / 127;
-      scales.set(FLOAT, 4 * row, scale);
-      for (long i = 0; i < in; i++) {
-        float w = matrix.data().get(FLOAT, 4 * (row * in + i));
-        values.set(ValueLayout.JAVA_BYTE, row * in + i, scale == 0 ? 0 : (byte) Math.clamp(Math.round(w / scale), -127, 127));
-      }
-    }
-    return new TensorEntry[] {
-      new TensorEntry(matrix.name(), DType.I8, matrix.shape(), values),
-      new TensorEntry(matrix.name() + WeightReader.SCALE, DType.F32, new long[] {out}, scales)
+      TensorEntry entry = tensors.apply(name);
+      return entry.shape().length == 2 ? pair.apply(name).matrix() : entry;
     };
   }
 }

@@ -23,8 +23,6 @@ import java.util.zip.ZipFile;
 ///
 /// One thread; whoever opened it closes it.
 public final class StreamInput implements AutoCloseable {
-  private static final int PIECE = 1 << 14;
-
   /// A document: a file, or an entry of an archive.
   private record Document(Path file, String entry, long bytes) {}
 
@@ -44,10 +42,11 @@ public final class StreamInput implements AutoCloseable {
   private final long bytes;
   private final String identity;
   private Place place = Place.START;
-  private InputStream open;
+  private DocumentTokens open;
+  /// Where in its document `open` began.
+  private long from;
   private ZipFile archive;
   private Path archivePath;
-  private byte[] pending = new byte[0];
 
   /// @param inputs files; directories (all their files in the order of their names, hidden ones left out); .zip and .jar archives
   /// @param suffix only documents whose name ends so, of directories and archives; empty for all
@@ -146,10 +145,6 @@ public final class StreamInput implements AutoCloseable {
     }
     closeDocument();
     place = to;
-    if (to.offset > 0) {
-      openDocument();
-      open.skipNBytes(to.offset);
-    }
   }
 
   /// The next tokens, 16,384 or more unless the input ends; an empty array at the end. Small documents come together: short
@@ -157,12 +152,12 @@ public final class StreamInput implements AutoCloseable {
   public int[] next() throws IOException {
     int[] ids = piece();
     int length = ids.length;
-    while (length < PIECE) {
+    while (length < DocumentTokens.PIECE) {
       int[] more = piece();
       if (more.length == 0) {
         break;
       }
-      ids = ids.length < length + more.length ? Arrays.copyOf(ids, Math.max(2 * PIECE, 2 * (length + more.length))) : ids;
+      ids = ids.length < length + more.length ? Arrays.copyOf(ids, Math.max(2 * DocumentTokens.PIECE, 2 * (length + more.length))) : ids;
       System.arraycopy(more, 0, ids, length, more.length);
       length += more.length;
     }
@@ -184,20 +179,9 @@ public final class StreamInput implements AutoCloseable {
     if (open == null) {
       openDocument();
     }
-    byte[] read = open.readNBytes(PIECE);
-    byte[] text = Arrays.copyOf(pending, pending.length + read.length);
-    System.arraycopy(read, 0, text, pending.length, read.length);
-    boolean last = read.length < PIECE;
-    int cut = last ? text.length : boundary(text);
-    if (cut == 0) {
-      // Not one place to cut in all of it: read on.
-      pending = text;
-      return piece();
-    }
-    pending = Arrays.copyOfRange(text, cut, text.length);
-    int[] ids = tokenizer.encode(cut == text.length ? text : Arrays.copyOf(text, cut));
-    if (!last) {
-      place = new Place(place.pass, place.document, place.offset + cut);
+    int[] ids = open.next();
+    if (!open.ended()) {
+      place = new Place(place.pass, place.document, from + open.bytes());
       return ids;
     }
     closeDocument();
@@ -207,33 +191,17 @@ public final class StreamInput implements AutoCloseable {
     return ids;
   }
 
-  /// Where text can be cut without changing its tokens: anywhere for bytes; else after the last line break that something other
-  /// than white space follows, which no token of the tiktoken encodings spans. A piece without one is cut before a
-  /// character once it is a megabyte long.
-  private int boundary(byte[] text) {
-    if (tokenizer.name().equals("bytes")) {
-      return text.length;
-    }
-    for (int i = text.length - 1; i > 0; i--) {
-      if (text[i - 1] == '\n' && text[i] > ' ') {
-        return i;
-      }
-    }
-    if (text.length < 1 << 20) {
-      return 0;
-    }
-    int cut = text.length;
-    while (cut > 1 && (text[cut - 1] & 0xc0) == 0x80) {
-      cut--;
-    }
-    return cut - 1;
+  private void openDocument() throws IOException {
+    InputStream in = openBytes();
+    in.skipNBytes(place.offset);
+    from = place.offset;
+    open = new DocumentTokens(in, tokenizer);
   }
 
-  private void openDocument() throws IOException {
+  private InputStream openBytes() throws IOException {
     Document document = documents.get(place.document);
     if (document.entry.isEmpty()) {
-      open = Files.newInputStream(document.file);
-      return;
+      return Files.newInputStream(document.file);
     }
     if (!document.file.equals(archivePath)) {
       closeArchive();
@@ -244,11 +212,10 @@ public final class StreamInput implements AutoCloseable {
     if (entry == null) {
       throw new IOException("the archive changed while it was read: " + document.file + " lacks " + document.entry);
     }
-    open = archive.getInputStream(entry);
+    return archive.getInputStream(entry);
   }
 
   private void closeDocument() throws IOException {
-    pending = new byte[0];
     if (open != null) {
       open.close();
       open = null;

@@ -3,6 +3,7 @@ package dev.longnet.lm.inference.stream;
 import dev.longnet.lm.inference.kernel.NativeFloats;
 import dev.longnet.lm.inference.kernel.PackedMatrix;
 import dev.longnet.lm.io.DType;
+import dev.longnet.lm.io.Int8Rows;
 import dev.longnet.lm.io.TensorEntry;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -13,9 +14,6 @@ import java.util.function.Function;
 
 /// Reads named tensors of a checkpoint into packed matrices: float32, bfloat16 or float16 as float32; int8 with its scales as it is.
 final class WeightReader {
-  /// What the scales of an int8 matrix are named after it.
-  static final String SCALE = ".scale";
-
   private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort B16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -58,7 +56,7 @@ final class WeightReader {
       return PackedMatrix.of(
           out, in, panelWidth, (n, row) -> readFloats(parts.get(n / outEach), (long) (n % outEach) * in, row), bias);
     }
-    List<float[]> scales = names.stream().map(name -> floats(name + SCALE, outEach)).toList();
+    List<float[]> scales = names.stream().map(name -> floats(name + Int8Rows.SCALE, outEach)).toList();
     return PackedMatrix.ofQuantized(
         out,
         in,
