@@ -40,16 +40,12 @@ final class ScalarKernel implements AttentionKernel {
         int n = (int) (causal ? positions.countUpTo(q.positions().position(i)) : positions.count());
         q.read(i, query, 0);
         columnProducts(query, keys, block, n, scores);
-        float max = Float.NEGATIVE_INFINITY;
-        for (int j = 0; j < n; j++) {
-          scores[j] *= scale;
-          max = Math.max(max, scores[j]);
-        }
+        scale(scores, n, scale);
         double before = lse.get(i);
-        double top = Math.max(before, max);
+        double top = Math.max(before, max(scores, n));
+        exponentials(scores, n, 1, top);
         double sum = 0;
         for (int j = 0; j < n; j++) {
-          scores[j] = (float) Math.exp(scores[j] - top);
           sum += scores[j];
         }
         double past = Math.exp(before - top);
@@ -57,10 +53,10 @@ final class ScalarKernel implements AttentionKernel {
           Arrays.fill(output, 0);
         } else {
           out.read(i, output, 0);
-          scale(output, (float) past);
+          scale(output, headSize, (float) past);
         }
         addRows(scores, values, n, output);
-        scale(output, (float) (1 / (past + sum)));
+        scale(output, headSize, (float) (1 / (past + sum)));
         out.write(i, output, 0);
         lse.set(i, top + Math.log(past + sum));
       }
@@ -112,8 +108,8 @@ final class ScalarKernel implements AttentionKernel {
         columnProducts(query, keys, block, n, p);
         columnProducts(dOut, values, block, n, ds);
         float rowDelta = (float) delta.get(i);
+        exponentials(p, n, scale, norm);
         for (int j = 0; j < n; j++) {
-          p[j] = (float) Math.exp(p[j] * scale - norm);
           ds[j] = p[j] * (ds[j] - rowDelta) * scale;
         }
         if (wantQ) {
@@ -122,15 +118,16 @@ final class ScalarKernel implements AttentionKernel {
           gradients.queries().write(i, dQuery, 0);
         }
         if (wantK) {
-          for (int j = 0; j < n; j++) {
-            axpy(ds[j], query, dKeys, j * headSize);
-            axpy(p[j], dOut, dValues, j * headSize);
+          // By columns: loops over many keys are the ones that pay.
+          for (int d = 0; d < headSize; d++) {
+            axpy(query[d], ds, n, dKeys, d * block);
+            axpy(dOut[d], p, n, dValues, d * block);
           }
         }
       }
       if (wantK) {
-        addTo(gradients.keys(), from, (int) positions.count(), dKeys, row);
-        addTo(gradients.values(), from, (int) positions.count(), dValues, row);
+        addTo(gradients.keys(), from, (int) positions.count(), dKeys, block, row);
+        addTo(gradients.values(), from, (int) positions.count(), dValues, block, row);
       }
     }
   }
@@ -207,23 +204,54 @@ final class ScalarKernel implements AttentionKernel {
     }
   }
 
-  private static void axpy(float a, float[] x, float[] y, int at) {
-    for (int d = 0; d < x.length; d++) {
-      y[at + d] += a * x[d];
+  /// y[at + j] += a x[j], for j < n.
+  private static void axpy(float a, float[] x, int n, float[] y, int at) {
+    for (int j = 0; j < n; j++) {
+      y[at + j] += a * x[j];
     }
   }
 
-  private static void scale(float[] x, float factor) {
-    for (int d = 0; d < x.length; d++) {
-      x[d] *= factor;
+  private static void scale(float[] x, int n, float factor) {
+    for (int j = 0; j < n; j++) {
+      x[j] *= factor;
     }
   }
 
-  private static void addTo(HeadRows rows, long from, int count, float[] sums, float[] row) {
+  /// Four maxima side by side: one alone waits for itself.
+  private static float max(float[] x, int n) {
+    float a = Float.NEGATIVE_INFINITY;
+    float b = a;
+    float c = a;
+    float d = a;
+    int j = 0;
+    for (; j + 4 <= n; j += 4) {
+      a = x[j] > a ? x[j] : a;
+      b = x[j + 1] > b ? x[j + 1] : b;
+      c = x[j + 2] > c ? x[j + 2] : c;
+      d = x[j + 3] > d ? x[j + 3] : d;
+    }
+    for (; j < n; j++) {
+      a = x[j] > a ? x[j] : a;
+    }
+    return Math.max(Math.max(a, b), Math.max(c, d));
+  }
+
+  /// x[j] = exp(factor x[j] - shift), for j < n; the arithmetic of [VectorLoops], 0 below 2^-127.
+  private static void exponentials(float[] x, int n, float factor, double shift) {
+    for (int j = 0; j < n; j++) {
+      float y = Math.max((float) (x[j] * factor - shift) * VectorLoops.LOG2E, -127f);
+      float t = y + VectorLoops.ROUND;
+      float f = y - (t - VectorLoops.ROUND);
+      float e = ((((VectorLoops.EXP5 * f + VectorLoops.EXP4) * f + VectorLoops.EXP3) * f + VectorLoops.EXP2) * f + VectorLoops.EXP1) * f + 1f;
+      x[j] = Float.intBitsToFloat(Float.floatToRawIntBits(e) + (Float.floatToRawIntBits(t) << 23));
+    }
+  }
+
+  private static void addTo(HeadRows rows, long from, int count, float[] columns, int block, float[] row) {
     for (int j = 0; j < count; j++) {
       rows.read(from + j, row, 0);
       for (int d = 0; d < row.length; d++) {
-        row[d] += sums[j * row.length + d];
+        row[d] += columns[d * block + j];
       }
       rows.write(from + j, row, 0);
     }

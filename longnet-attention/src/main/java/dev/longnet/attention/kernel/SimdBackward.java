@@ -5,8 +5,7 @@ import dev.longnet.attention.RowScalars;
 import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
 
-/// The backward fold: keys are packed [#KEYS] at a time, scaled by 1 / sqrt(D) as in the forward fold (the same scores to the last bit), with
-/// their gradients; [#QUERIES] queries at a time rebuild P and dS block by
+/// The backward fold: keys are packed [#KEYS] at a time with their gradients; [#QUERIES] queries at a time rebuild P and dS block by
 /// block ([VectorLoops#BACKWARD_KEYS] keys) from the joint LSE and delta, and add to dQ by rows and to dK, dV by columns of
 /// them, so nothing is transposed.
 final class SimdBackward extends Scratch {
@@ -31,7 +30,6 @@ final class SimdBackward extends Scratch {
   private final MemorySegment deltas = allocate(QUERIES);
   private final MemorySegment copy = allocate((long) QUERIES * headSize);
   private final int[] limits = new int[QUERIES];
-  private final float scale = (float) (1 / Math.sqrt(headSize));
 
   SimdBackward(VectorLoops loops, int headSize) {
     super(loops, headSize);
@@ -70,11 +68,11 @@ final class SimdBackward extends Scratch {
           }
         }
         if (wantQ) {
-          addTo(gradients.queries(), block, rows, gradQueries.address(), 1f);
+          addTo(gradients.queries(), block, rows, gradQueries.address(), (float) (1 / Math.sqrt(headSize)));
         }
       }
       if (wantK) {
-        addTo(gradients.keys(), from, count, gradKeys.address(), scale);
+        addTo(gradients.keys(), from, count, gradKeys.address(), 1f);
         addTo(gradients.values(), from, count, gradValues.address(), 1f);
       }
     }
@@ -85,7 +83,7 @@ final class SimdBackward extends Scratch {
     for (int at = 0; at < count; at += panel) {
       int n = Math.min(panel, count - at);
       long rows = keyRows.address() + (long) at * rowBytes;
-      key.pack(from + at, n, scale, rows);
+      key.pack(from + at, n, 1f, rows);
       value.pack(from + at, n, 1f, valueRows.address());
       loops.transpose(rows, rowBytes, n, headSize, keyPanels.address() + at / panel * panelBytes());
       loops.transpose(valueRows.address(), rowBytes, n, headSize, valuePanels.address() + at / panel * panelBytes());
@@ -93,7 +91,7 @@ final class SimdBackward extends Scratch {
   }
 
   private void packQueries(Source query, Source gradient, RowScalars lse, RowScalars delta, long block, int rows) {
-    query.pack(block, rows, 1f, queries.address());
+    query.pack(block, rows, (float) (1 / Math.sqrt(headSize)), queries.address());
     gradient.pack(block, rows, 1f, gradOuts.address());
     for (int i = 0; i < QUERIES; i++) {
       float norm = i < rows ? (float) get(lse, block + i) : Float.NEGATIVE_INFINITY;

@@ -5,7 +5,7 @@ import dev.longnet.attention.RowScalars;
 import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
 
-/// The forward fold: keys are packed [#KEYS] at a time, scaled by 1 / sqrt(D); [#QUERIES] queries at a time run an online softmax over them, tile by
+/// The forward fold: keys are packed [#KEYS] at a time; [#QUERIES] queries at a time run an online softmax over them, tile by
 /// tile; then their (O, LSE) is merged into the accumulators.
 ///
 /// What a row computes depends on its own keys alone, in key order: not on the tile or block it shares.
@@ -31,10 +31,17 @@ final class SimdForward extends Scratch {
   private int inPlace;
   private long readableQueries;
   private long readableStride;
-  private final float scale = (float) (1 / Math.sqrt(headSize));
+  /// 1 / sqrt(D) goes to the queries, as in the backward fold; but a power of two is exact wherever it goes, and with the keys it
+  /// leaves the queries as they are.
+  private final float keyScale;
+  private final float queryScale;
 
   SimdForward(VectorLoops loops, int headSize) {
     super(loops, headSize);
+    float scale = (float) (1 / Math.sqrt(headSize));
+    boolean powerOfTwo = Integer.bitCount(headSize) == 1 && Integer.numberOfTrailingZeros(headSize) % 2 == 0;
+    keyScale = powerOfTwo ? scale : 1f;
+    queryScale = powerOfTwo ? 1f : scale;
   }
 
   void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse) {
@@ -68,18 +75,18 @@ final class SimdForward extends Scratch {
       value.pack(from + at, n, 1f, values.address() + (long) at * rowBytes);
       long to = panels.address() + at / panel * panelBytes();
       // First to neighbouring rows, which waits for memory once for many rows; the transposition then finds them in the cache.
-      key.pack(from + at, n, scale, keyRows.address());
+      key.pack(from + at, n, keyScale, keyRows.address());
       loops.transpose(keyRows.address(), rowBytes, n, headSize, to);
     }
   }
 
   /// Whole tiles of queries are read where they are if that is possible; the rest is packed, with room for a whole tile.
   private void takeQueries(Source query, long block, int rows) {
-    inPlace = query.isReadable() ? rows / TILE * TILE : 0;
+    inPlace = queryScale == 1 && query.isReadable() ? rows / TILE * TILE : 0;
     readableQueries = inPlace == 0 ? 0 : query.address(block, inPlace);
     readableStride = query.stride();
     if (inPlace < rows) {
-      query.pack(block + inPlace, rows - inPlace, 1f, queries.address() + (long) inPlace * rowBytes);
+      query.pack(block + inPlace, rows - inPlace, queryScale, queries.address() + (long) inPlace * rowBytes);
     }
   }
 
