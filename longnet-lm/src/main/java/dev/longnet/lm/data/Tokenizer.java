@@ -17,6 +17,21 @@ public interface Tokenizer {
   /// @param utf8 the text's bytes; any bytes are allowed and survive a round trip where [#lossless()] says so
   int[] encode(byte[] utf8);
 
+  /// As [#encode], in the 16 bits that token shards of vocabularies up to 2^16 hold.
+  ///
+  /// @param end whether [#endOfText()] follows
+  default short[] encodeShort(byte[] utf8, boolean end) {
+    int[] ids = encode(utf8);
+    short[] narrow = new short[ids.length + (end ? 1 : 0)];
+    for (int i = 0; i < ids.length; i++) {
+      narrow[i] = (short) ids[i];
+    }
+    if (end) {
+      narrow[ids.length] = (short) endOfText();
+    }
+    return narrow;
+  }
+
   /// The bytes the ids stand for; [#endOfText()] stands for none.
   byte[] decode(int[] ids);
 

@@ -39,14 +39,9 @@ public final class LoadedEncoder {
     Torch.setThreads(runtime.threads());
     return Encoder.create(
         config,
-        options(runtime),
+        ModelOptions.of(runtime).withActivationCheckpointing(false),
         attention -> AttentionOperators.of(attention.pattern(false), GradientMode.EXACT, runtime),
         seed);
-  }
-
-  private static ModelOptions options(RuntimeConfig runtime) {
-    return new ModelOptions(
-        runtime.device(), runtime.precision(), false, ModelOptions.TOKEN_CHUNK, ModelOptions.LOSS_CHUNK);
   }
 
   /// A patch kernel [C, c, p, p] fills the matrix [C, c p p] it is.

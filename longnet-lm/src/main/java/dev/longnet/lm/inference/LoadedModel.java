@@ -62,9 +62,7 @@ public final class LoadedModel implements AutoCloseable {
     Tokenizer tokenizer = checkpoint.hasTokenizer() ? checkpoint.loadTokenizer() : null;
     Torch.setThreads(runtime.threads());
     AttentionOperator attention = AttentionOperators.of(pattern, GradientMode.EXACT, runtime);
-    ModelOptions options =
-        new ModelOptions(
-            runtime.device(), runtime.precision(), false, ModelOptions.TOKEN_CHUNK, ModelOptions.LOSS_CHUNK);
+    ModelOptions options = ModelOptions.of(runtime).withActivationCheckpointing(false);
     Decoder decoder = Decoder.create(config, options, attention, 0);
     try {
       CheckpointTensors.load(checkpoint, decoder);

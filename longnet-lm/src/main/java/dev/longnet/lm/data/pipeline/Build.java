@@ -3,12 +3,10 @@ package dev.longnet.lm.data.pipeline;
 import dev.longnet.lm.config.CorpusConfig;
 import dev.longnet.lm.config.CorpusSource;
 import dev.longnet.lm.config.Duplicates;
-import dev.longnet.lm.data.DocumentRecord;
 import dev.longnet.lm.data.Manifest;
 import dev.longnet.lm.data.ShardInfo;
 import dev.longnet.lm.data.SourceSummary;
 import dev.longnet.lm.data.Split;
-import dev.longnet.lm.data.TokenShards;
 import dev.longnet.lm.data.Tokenizer;
 import dev.longnet.lm.data.source.Admission;
 import dev.longnet.lm.data.source.DocumentReader;
@@ -17,9 +15,6 @@ import dev.longnet.lm.data.source.Reason;
 import dev.longnet.lm.data.source.SourceState;
 import dev.longnet.lm.data.source.Sources;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,6 +32,7 @@ final class Build implements AutoCloseable {
   private final CorpusConfig config;
   private final Tokenizer tokenizer;
   private final TokenizationListener listener;
+  private final Meter meter;
   private final String corpusKey;
   private final List<SourceState> states;
   private final Path directory;
@@ -59,15 +55,6 @@ final class Build implements AutoCloseable {
   private ShardWriter validation;
   private long uncommittedBytes;
 
-  // Of the large document under way: where the source stood before it, how much of it is done.
-  private double beforeLarge;
-  private double largeFraction = 1;
-
-  private final long start = System.nanoTime();
-  private long lastReport = start;
-  private long bytesThisRun;
-  private double fractionAtStart;
-
   Build(
       CorpusConfig config,
       Tokenizer tokenizer,
@@ -81,6 +68,7 @@ final class Build implements AutoCloseable {
     this.config = config;
     this.tokenizer = tokenizer;
     this.listener = listener;
+    this.meter = new Meter(states, pace.reportNanos(), listener);
     this.corpusKey = corpusKey;
     this.states = states;
     this.directory = directory;
@@ -95,13 +83,16 @@ final class Build implements AutoCloseable {
   }
 
   Manifest run() throws IOException {
-    Optional<Journal> journal = Journal.read(directory).filter(this::stillTrue);
+    EarlierBuild earlier = new EarlierBuild(directory, listener);
+    Optional<Journal> journal = earlier.journal(corpusKey, tokenizer, states);
     long skip = 0;
     Optional<Journal.OpenDocument> open = Optional.empty();
     if (journal.isPresent()) {
       Journal j = journal.get();
       shards.addAll(j.shards());
-      rememberHashes();
+      if (config.duplicates().kind() != Duplicates.Kind.NONE) {
+        earlier.rememberHashes(shards, seen);
+      }
       if (near.isPresent()) {
         near.get().remember(j.signatures());
       }
@@ -114,14 +105,14 @@ final class Build implements AutoCloseable {
       long documents = j.sources().stream().mapToLong(SourceSummary::documents).sum();
       listener.message("going on with the token shards of an interrupted run: " + documents + " documents are done");
     } else {
-      deleteLeftovers();
+      earlier.delete();
     }
     for (source = summaries.size(); source < config.sources().size(); source++) {
       readSource(skip, open);
       skip = 0;
       open = Optional.empty();
     }
-    report(true);
+    meter.end(summaries);
     refuseEmpty();
     return new Manifest(
         Manifest.VERSION,
@@ -161,10 +152,11 @@ final class Build implements AutoCloseable {
         ShardWriter v = validation) {
       try (DocumentReader r = Sources.open(from, states.get(source), admission, directory)) {
         reader = r;
+        meter.startSource(source, r);
         while (entriesDone < skip && reader.next() != null) {
           entriesDone++;
         }
-        fractionAtStart = Math.max(fractionAtStart, skip > 0 ? fraction() : 0);
+        meter.passedOver();
         readEntries(open);
       }
       summaries.add(tally.summary());
@@ -193,11 +185,9 @@ final class Build implements AutoCloseable {
         batch = new ArrayList<>();
         batchBytes = 0;
         drain();
-        beforeLarge = before;
-        largeFraction = 0;
+        meter.startLarge(before);
         new LargeDocument(this, large).write(open);
-        largeFraction = 1;
-        beforeLarge = 0;
+        meter.endLarge();
         open = Optional.empty();
         entryDone();
         continue;
@@ -257,16 +247,11 @@ final class Build implements AutoCloseable {
     if (isDuplicate(d.name(), d.hash()) || isNearDuplicate(d)) {
       return;
     }
-    ShardWriter writer = writer(d.split(), d.ids(), d.tokens(), d.text());
+    ShardWriter writer = shardWriter(d.split());
+    writer.append(d.ids(), d.tokens(), d.text());
     writer.end(d.name(), d.bytes(), d.hash());
     wrote(d.bytes(), d.tokens());
     tally.documents++;
-  }
-
-  private ShardWriter writer(Split split, byte[] ids, int tokens, byte[] text) throws IOException {
-    ShardWriter writer = shardWriter(split);
-    writer.append(ids, ids.length, tokens, text);
-    return writer;
   }
 
   ShardWriter shardWriter(Split split) {
@@ -298,7 +283,7 @@ final class Build implements AutoCloseable {
   void wrote(long bytes, long tokens) {
     tally.bytes += bytes;
     tally.tokens += tokens;
-    bytesThisRun += bytes;
+    meter.wrote(bytes);
     uncommittedBytes += bytes;
   }
 
@@ -311,18 +296,18 @@ final class Build implements AutoCloseable {
     if (uncommittedBytes >= pace.shardBytes()) {
       commit(false, Optional.empty());
     }
-    report(false);
+    meter.report(summaries, tally);
   }
 
   /// Commits in the middle of a large document where a shard is full.
   ///
   /// @param fraction of the document
   void pieceDone(Journal.OpenDocument open, double fraction) throws IOException {
-    largeFraction = fraction;
+    meter.large(fraction);
     if (uncommittedBytes >= pace.shardBytes()) {
       commit(false, Optional.of(open));
     }
-    report(false);
+    meter.report(summaries, tally);
   }
 
   private void commit(boolean sourceDone, Optional<Journal.OpenDocument> open) throws IOException {
@@ -335,97 +320,6 @@ final class Build implements AutoCloseable {
     }
     new Journal(corpusKey, tokenizer.fingerprint(), all, entriesDone, sourceDone, open, near.map(NearDuplicates::size).orElse(0L), shards)
         .write(directory);
-  }
-
-  private void report(boolean last) {
-    long now = System.nanoTime();
-    if (!last && now - lastReport < pace.reportNanos()) {
-      return;
-    }
-    lastReport = now;
-    long documents = tally == null ? 0 : tally.documents;
-    long bytes = tally == null ? 0 : tally.bytes;
-    long tokens = tally == null ? 0 : tally.tokens;
-    for (SourceSummary s : summaries) {
-      documents += s.documents();
-      bytes += s.bytes();
-      tokens += s.tokens();
-    }
-    listener.progress(
-        new TokenizationProgress(
-            last ? 1 : fraction(), documents, bytes, tokens, bytesThisRun, fractionAtStart, (now - start) / 1e9));
-  }
-
-  private double fraction() {
-    long total = 0;
-    double done = 0;
-    for (int i = 0; i < states.size(); i++) {
-      long bytes = Math.max(1, states.get(i).bytes());
-      total += bytes;
-      done += i < source ? bytes : i == source ? bytes * sourceFraction() : 0;
-    }
-    return done / total;
-  }
-
-  private double sourceFraction() {
-    return beforeLarge + (reader.progress() - beforeLarge) * largeFraction;
-  }
-
-  /// Whether an earlier build's journal and shards are this corpus' and whole.
-  private boolean stillTrue(Journal journal) {
-    if (!journal.corpus().equals(corpusKey) || !journal.tokenizerFingerprint().equals(tokenizer.fingerprint())) {
-      listener.message("the corpus or the tokenizer changed since an interrupted run: starting anew");
-      return false;
-    }
-    for (int i = 0; i < journal.sources().size(); i++) {
-      if (!journal.sources().get(i).state().equals(states.get(i).hash())) {
-        listener.message("the source " + journal.sources().get(i).path() + " changed since an interrupted run: starting anew");
-        return false;
-      }
-    }
-    try {
-      for (ShardInfo shard : journal.shards()) {
-        if (!isWhole(shard)) {
-          listener.message("the shards of an interrupted run are damaged: starting anew");
-          return false;
-        }
-      }
-      return true;
-    } catch (IOException e) {
-      listener.message("the shards of an interrupted run can't be read: starting anew");
-      return false;
-    }
-  }
-
-  private boolean isWhole(ShardInfo s) throws IOException {
-    return TokenShards.crc(directory.resolve(s.baseName() + ".tokens")) == s.tokensCrc()
-        && TokenShards.crc(directory.resolve(s.baseName() + ".docs")) == s.docsCrc()
-        && TokenShards.crc(directory.resolve(s.baseName() + ".names")) == s.namesCrc()
-        && (s.split() == Split.TRAIN
-            || TokenShards.crc(directory.resolve(s.baseName() + ".text")) == s.textCrc());
-  }
-
-  private void rememberHashes() throws IOException {
-    if (config.duplicates().kind() == Duplicates.Kind.NONE) {
-      return;
-    }
-    for (ShardInfo shard : shards) {
-      ByteBuffer docs =
-          ByteBuffer.wrap(Files.readAllBytes(directory.resolve(shard.baseName() + ".docs"))).order(ByteOrder.LITTLE_ENDIAN);
-      for (int at = 0; at < docs.capacity(); at += DocumentRecord.BYTES) {
-        seen.add(new ContentHash(docs.getLong(at + 24), docs.getLong(at + 32)));
-      }
-    }
-  }
-
-  private void deleteLeftovers() throws IOException {
-    try (var files = Files.list(directory)) {
-      for (Path file : (Iterable<Path>) files::iterator) {
-        if (!NearDuplicates.isFile(file)) {
-          Files.delete(file);
-        }
-      }
-    }
   }
 
   CorpusConfig config() {

@@ -9,10 +9,15 @@ import dev.longnet.lm.data.source.Entry;
 import dev.longnet.lm.data.source.Reason;
 import dev.longnet.lm.data.source.RejectedException;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.Optional;
 
 /// What worker threads do: load a document, judge its content, turn it into a shard's bytes. Knows nothing of order.
 final class Encoder {
+  private static final boolean SWAP = ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN;
+
   private final Tokenizer tokenizer;
   private final Admission admission;
   private final Duplicates duplicates;
@@ -35,7 +40,7 @@ final class Encoder {
 
   /// A document ready to be written, or why it is not.
   sealed interface Result {
-    /// @param ids little-endian, `tokens` of them
+    /// @param ids as [#pack] gives them, `tokens` of them
     /// @param text its own bytes where they are kept
     /// @param signature where near duplicates are looked for
     record Document(
@@ -43,7 +48,7 @@ final class Encoder {
         long bytes,
         ContentHash hash,
         Split split,
-        byte[] ids,
+        MemorySegment ids,
         int tokens,
         byte[] text,
         Optional<int[]> signature)
@@ -76,39 +81,39 @@ final class Encoder {
       return refused(entry, Reason.DUPLICATE, "");
     }
     Split split = hash.split(validation);
-    int[] ids = tokenizer.encode(bytes);
+    MemorySegment ids = pack(bytes, true);
     return new Result.Document(
-        loaded.name(), bytes.length, hash, split, pack(ids, true), ids.length + 1, split == Split.VALIDATION ? bytes : NONE,
+        loaded.name(), bytes.length, hash, split, ids, tokens(ids), split == Split.VALIDATION ? bytes : NONE,
         duplicates.kind() == Duplicates.Kind.NEAR ? Optional.of(MinHash.signature(bytes)) : Optional.empty());
   }
 
   static final byte[] NONE = {};
 
+  /// Text's ids as a shard holds them: 16 or 32 bits each, little-endian, on the heap.
+  ///
   /// @param end whether the end-of-text token follows
-  byte[] pack(int[] ids, boolean end) {
-    byte[] packed = new byte[(ids.length + (end ? 1 : 0)) * tokenBytes];
-    int at = 0;
-    for (int i = 0; i < ids.length; i++) {
-      at = put(packed, at, ids[i]);
+  MemorySegment pack(byte[] text, boolean end) {
+    if (tokenBytes == 2) {
+      short[] ids = tokenizer.encodeShort(text, end);
+      for (int i = 0; SWAP && i < ids.length; i++) {
+        ids[i] = Short.reverseBytes(ids[i]);
+      }
+      return MemorySegment.ofArray(ids);
     }
+    int[] ids = tokenizer.encode(text);
     if (end) {
-      put(packed, at, tokenizer.endOfText());
+      ids = Arrays.copyOf(ids, ids.length + 1);
+      ids[ids.length - 1] = tokenizer.endOfText();
     }
-    return packed;
+    for (int i = 0; SWAP && i < ids.length; i++) {
+      ids[i] = Integer.reverseBytes(ids[i]);
+    }
+    return MemorySegment.ofArray(ids);
   }
 
-  private int put(byte[] out, int at, int id) {
-    out[at] = (byte) id;
-    out[at + 1] = (byte) (id >>> 8);
-    if (tokenBytes == 4) {
-      out[at + 2] = (byte) (id >>> 16);
-      out[at + 3] = (byte) (id >>> 24);
-    }
-    return at + tokenBytes;
-  }
-
-  Tokenizer tokenizer() {
-    return tokenizer;
+  /// How many ids [#pack] packed.
+  int tokens(MemorySegment packed) {
+    return (int) (packed.byteSize() / tokenBytes);
   }
 
   private static Result refused(Entry.Text entry, Reason reason, String detail) {

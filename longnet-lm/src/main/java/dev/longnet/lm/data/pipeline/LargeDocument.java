@@ -9,6 +9,7 @@ import dev.longnet.lm.data.source.RejectedException;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Arrays;
@@ -137,7 +138,7 @@ final class LargeDocument {
         }
         if (!workers.isEmpty()) {
           var result = (Encoder.Result.Document) workers.take().getFirst();
-          writer.append(result.ids(), result.ids().length, result.tokens(), result.text());
+          writer.append(result.ids(), result.tokens(), result.text());
           done += result.bytes();
           build.wrote(result.bytes(), result.tokens());
           build.pieceDone(
@@ -149,8 +150,7 @@ final class LargeDocument {
     if (submitted != part.to() - part.from()) {
       throw new IOException(entry.name() + " became shorter while it was read");
     }
-    byte[] end = build.encoder().pack(new int[0], true);
-    writer.append(end, end.length, 1, Encoder.NONE);
+    writer.append(build.encoder().pack(Encoder.NONE, true), 1, Encoder.NONE);
     build.wrote(0, 1);
     // The parts of one file differ, and so must their hashes.
     ContentHash partHash = severalParts ? new ContentHash(hash.hash0() + index, hash.hash1()) : hash;
@@ -159,14 +159,14 @@ final class LargeDocument {
   }
 
   private Encoder.Result encode(byte[] piece, Split split) {
-    int[] ids = build.encoder().tokenizer().encode(piece);
+    MemorySegment ids = build.encoder().pack(piece, false);
     return new Encoder.Result.Document(
         entry.name(),
         piece.length,
         new ContentHash(0, 0),
         split,
-        build.encoder().pack(ids, false),
-        ids.length,
+        ids,
+        build.encoder().tokens(ids),
         split == Split.VALIDATION ? piece : Encoder.NONE,
         Optional.empty());
   }

@@ -4,15 +4,13 @@ import dev.longnet.lm.data.DocumentRecord;
 import dev.longnet.lm.data.ShardInfo;
 import dev.longnet.lm.data.Split;
 import java.io.IOException;
-import java.io.OutputStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
-import java.util.zip.CRC32C;
 
 /// Writes one source's documents of one split, shard after shard. A shard that is not committed is written again by the
 /// next run, under the same names.
@@ -47,16 +45,16 @@ final class ShardWriter implements AutoCloseable {
   }
 
   private static final class Files4 {
-    private final Sink tokens;
-    private final Sink docs;
-    private final Sink names;
-    private final Sink text;
+    private final ShardFile tokens;
+    private final ShardFile docs;
+    private final ShardFile names;
+    private final ShardFile text;
 
     Files4(Path directory, String base, Split split) throws IOException {
-      tokens = new Sink(directory.resolve(base + ".tokens"));
-      docs = new Sink(directory.resolve(base + ".docs"));
-      names = new Sink(directory.resolve(base + ".names"));
-      text = split == Split.VALIDATION ? new Sink(directory.resolve(base + ".text")) : null;
+      tokens = new ShardFile(directory.resolve(base + ".tokens"));
+      docs = new ShardFile(directory.resolve(base + ".docs"));
+      names = new ShardFile(directory.resolve(base + ".names"));
+      text = split == Split.VALIDATION ? new ShardFile(directory.resolve(base + ".text")) : null;
     }
 
     void close() throws IOException {
@@ -69,55 +67,15 @@ final class ShardWriter implements AutoCloseable {
     }
   }
 
-  /// A file with the CRC and count of what went into it.
-  private static final class Sink implements AutoCloseable {
-    private static final int BUFFER = 1 << 18;
-    private final OutputStream out;
-    private final CRC32C crc = new CRC32C();
-    private final byte[] buffer = new byte[BUFFER];
-    private int used;
-    private long bytes;
-
-    Sink(Path file) throws IOException {
-      out = Files.newOutputStream(file);
-    }
-
-    void write(byte[] data, int length) throws IOException {
-      crc.update(data, 0, length);
-      bytes += length;
-      if (length > BUFFER - used) {
-        flush();
-      }
-      if (length > BUFFER) {
-        out.write(data, 0, length);
-      } else {
-        System.arraycopy(data, 0, buffer, used, length);
-        used += length;
-      }
-    }
-
-    private void flush() throws IOException {
-      out.write(buffer, 0, used);
-      used = 0;
-    }
-
-    @Override
-    public void close() throws IOException {
-      try (out) {
-        flush();
-      }
-    }
-  }
-
   /// Tokens of the document that [#end] will end.
   ///
   /// @param text its bytes, kept for validation only
-  void append(byte[] ids, int idsLength, int tokenCount, byte[] text) throws IOException {
-    opened().tokens.write(ids, idsLength);
+  void append(MemorySegment ids, int tokenCount, byte[] text) throws IOException {
+    opened().tokens.write(ids);
     tokens += tokenCount;
     streamTokens += tokenCount;
     if (split == Split.VALIDATION) {
-      opened().text.write(text, text.length);
+      opened().text.write(MemorySegment.ofArray(text));
       streamText += text.length;
     }
   }
@@ -134,11 +92,11 @@ final class ShardWriter implements AutoCloseable {
             hash.hash0(),
             hash.hash1(),
             textOffset,
-            Math.toIntExact(files.names.bytes),
+            Math.toIntExact(files.names.bytes()),
             shortened.length)
         .write(record);
-    files.docs.write(record.array(), DocumentRecord.BYTES);
-    files.names.write(shortened, shortened.length);
+    files.docs.write(MemorySegment.ofArray(record.array()));
+    files.names.write(MemorySegment.ofArray(shortened));
     documents++;
     firstToken = streamTokens;
     textOffset = streamText;
@@ -174,12 +132,12 @@ final class ShardWriter implements AutoCloseable {
             index++,
             tokens,
             documents,
-            f.names.bytes,
-            f.text == null ? 0 : f.text.bytes,
-            f.tokens.crc.getValue(),
-            f.docs.crc.getValue(),
-            f.names.crc.getValue(),
-            f.text == null ? 0 : f.text.crc.getValue());
+            f.names.bytes(),
+            f.text == null ? 0 : f.text.bytes(),
+            f.tokens.crc(),
+            f.docs.crc(),
+            f.names.crc(),
+            f.text == null ? 0 : f.text.crc());
     tokens = 0;
     documents = 0;
     return Optional.of(shard);

@@ -184,6 +184,11 @@ public final class Tokenization {
     Manifest manifest;
     try (Build build = new Build(config, tokenizer, threads, listener, corpusKey, states, building, pace)) {
       manifest = build.run();
+    } catch (IllegalArgumentException e) {
+      if (Journal.read(building).filter(j -> !j.shards().isEmpty()).isEmpty()) {
+        AtomicFiles.deleteRecursively(building); // nothing there to go on with
+      }
+      throw e;
     }
     Files.write(building.resolve(Manifest.FILE), manifest.toJson());
     Journal.delete(building);

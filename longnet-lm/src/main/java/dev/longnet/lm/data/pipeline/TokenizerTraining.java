@@ -141,6 +141,8 @@ public final class TokenizerTraining {
             },
             text.length);
       }
+    } catch (IOException e) {
+      // As above: what was read of it is counted.
     }
   }
 

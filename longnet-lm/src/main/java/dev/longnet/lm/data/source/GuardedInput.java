@@ -99,6 +99,12 @@ final class GuardedInput extends FilterInputStream {
     return Math.max(0, read(nowhere, 0, nowhere.length));
   }
 
+  /// Asking the file costs two system calls, and the readers of archives ask at every entry.
+  @Override
+  public int available() {
+    return 0;
+  }
+
   @Override
   public boolean markSupported() {
     return false;

@@ -38,7 +38,8 @@ final class TarReader implements DocumentReader {
         TarArchiveEntry entry = nextHeader();
         if (entry == null) {
           ended = true;
-          return null;
+          name = "its end";
+          return readToTheEnd();
         }
         name = entry.getName();
         Entry result = visit(entry, name);
@@ -56,7 +57,8 @@ final class TarReader implements DocumentReader {
   private TarArchiveEntry nextHeader() throws IOException {
     if (tar == null) {
       input = GuardedInput.open(path, admission.policy());
-      tar = new TarArchiveInputStream(input, "UTF-8");
+      // Blocks of one record: a block larger than the archive's would swallow what follows its end.
+      tar = new TarArchiveInputStream(input, 512, 512, "UTF-8");
     }
     // Reaching the next header passes over the rest of the current entry.
     long rest = tar.getCurrentEntry() == null ? 0 : Math.min(tar.getCurrentEntry().getSize(), Long.MAX_VALUE / 2);
@@ -64,6 +66,18 @@ final class TarReader implements DocumentReader {
     TarArchiveEntry entry = tar.getNextEntry();
     input.allow(Long.MAX_VALUE);
     return entry;
+  }
+
+  /// Nothing but zeros follows an archive's end mark, and only the end of the file tells whether its checksum is right.
+  private Entry readToTheEnd() throws IOException {
+    byte[] rest = new byte[1 << 16];
+    boolean zeros = true;
+    for (int n = input.read(rest); n >= 0; n = input.read(rest)) {
+      for (int i = 0; i < n; i++) {
+        zeros &= rest[i] == 0;
+      }
+    }
+    return zeros ? null : new Entry.Rejected(archive, Reason.CORRUPT, "what follows its end mark is not read");
   }
 
   /// Null for what is no document and needs no mention.
@@ -94,9 +108,10 @@ final class TarReader implements DocumentReader {
     if (size > Entry.WHOLE_BYTES) {
       return spool(name, size);
     }
-    byte[] bytes = tar.readNBytes((int) size);
-    if (bytes.length != size) {
-      throw new RejectedException(Reason.TRUNCATED, "it ends after " + bytes.length + " of " + size + " bytes");
+    byte[] bytes = new byte[(int) size];
+    int read = tar.readNBytes(bytes, 0, bytes.length);
+    if (read != size) {
+      throw new RejectedException(Reason.TRUNCATED, "it ends after " + read + " of " + size + " bytes");
     }
     return new Entry.Text(name, size, () -> new Entry.Loaded(name, bytes));
   }

@@ -14,6 +14,8 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.zip.CRC32;
+import java.util.zip.CheckedInputStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
@@ -115,10 +117,11 @@ final class ZipReader implements DocumentReader {
   private byte[] load(ZipEntry entry) throws IOException {
     try (InputStream in = open(entry)) {
       int size = (int) entry.getSize();
-      byte[] bytes = in.readNBytes(size + 1);
-      if (bytes.length != size) {
+      byte[] bytes = new byte[size];
+      int read = in.readNBytes(bytes, 0, size);
+      if (read < size || in.read() >= 0) {
         throw new RejectedException(
-            Reason.CORRUPT, "it holds " + (bytes.length < size ? bytes.length : "more than " + size) + " bytes, not " + size);
+            Reason.CORRUPT, "it holds " + (read < size ? read : "more than " + size) + " bytes, not " + size);
       }
       return bytes;
     } catch (ZipException | EOFException e) {
@@ -131,7 +134,34 @@ final class ZipReader implements DocumentReader {
     if (in == null) {
       throw new RejectedException(Reason.CORRUPT, "it vanished from " + path);
     }
-    return in;
+    return new Summed(in, entry.getCrc());
+  }
+
+  /// Compares an entry that was read to its end with its checksum, which [ZipFile] does not.
+  private static final class Summed extends CheckedInputStream {
+    private final long expected;
+
+    Summed(InputStream in, long expected) {
+      super(in, new CRC32());
+      this.expected = expected;
+    }
+
+    @Override
+    public int read() throws IOException {
+      return atEnd(super.read());
+    }
+
+    @Override
+    public int read(byte[] b, int off, int len) throws IOException {
+      return atEnd(super.read(b, off, len));
+    }
+
+    private int atEnd(int n) throws ZipException {
+      if (n < 0 && expected >= 0 && getChecksum().getValue() != expected) {
+        throw new ZipException("its checksum is wrong");
+      }
+      return n;
+    }
   }
 
   private static String directory(String name) {

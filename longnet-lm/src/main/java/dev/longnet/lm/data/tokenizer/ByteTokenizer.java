@@ -32,6 +32,18 @@ final class ByteTokenizer implements Tokenizer {
   }
 
   @Override
+  public short[] encodeShort(byte[] utf8, boolean end) {
+    short[] ids = new short[utf8.length + (end ? 1 : 0)];
+    for (int i = 0; i < utf8.length; i++) {
+      ids[i] = (short) (utf8[i] & 0xff);
+    }
+    if (end) {
+      ids[utf8.length] = END_OF_TEXT;
+    }
+    return ids;
+  }
+
+  @Override
   public byte[] decode(int[] ids) {
     byte[] bytes = new byte[ids.length];
     int length = 0;

@@ -302,6 +302,67 @@ class SourcesTest {
     }
   }
 
+  /// One byte of a text is another: only the checksum knows.
+  @ParameterizedTest
+  @ValueSource(strings = {"d.tar.gz", "d.tar.zst", "d.zip", "large.zip", "d.jsonl.gz"})
+  void damageThatOnlyTheChecksumShowsIsSaid(String name) throws IOException {
+    Random random = new Random(5);
+    StringBuilder text = new StringBuilder();
+    for (int i = 0; i < (name.startsWith("large") ? Entry.WHOLE_BYTES + 10 : 3000); i++) {
+      text.append((char) ('!' + random.nextInt(90)));
+    }
+    String document = text.toString().replace('"', '#').replace('\\', '/');
+    byte[] file = damaged(name, document);
+    Files.write(temp.resolve(name), file);
+    Found found = walk(temp.resolve(name));
+    if (name.endsWith("zip")) {
+      assertThat(found.texts()).isEmpty();
+      assertThat(found.rejected()).containsOnlyKeys("f");
+    } else {
+      assertThat(found.rejected()).hasSize(1).containsValue(Reason.CORRUPT);
+    }
+  }
+
+  /// A file with a document in it, stored as it is, one byte of it flipped.
+  private static byte[] damaged(String name, String document) throws IOException {
+    byte[] text = document.getBytes(StandardCharsets.UTF_8);
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    if (name.endsWith("zip")) {
+      try (ZipOutputStream zip = new ZipOutputStream(out)) {
+        zip.setLevel(0);
+        zip.putNextEntry(new ZipEntry("f"));
+        zip.write(text);
+      }
+    } else {
+      byte[] inside = name.contains("tar") ? tar(Map.of("f", document)) : ("{\"text\":\"" + document + "\"}\n").getBytes(StandardCharsets.UTF_8);
+      try (OutputStream stored =
+          name.endsWith("gz")
+              ? new GZIPOutputStream(out) {
+                {
+                  def.setLevel(0);
+                }
+              }
+              : new ZstdOutputStream(out, 1).setChecksum(true)) {
+        stored.write(inside);
+      }
+    }
+    byte[] file = out.toByteArray();
+    // Even where the texts are compressed a little, most of their bytes stand for themselves.
+    file[file.length / 2] ^= 1;
+    return file;
+  }
+
+  @Test
+  void whatFollowsATarsEndIsSaid() throws IOException {
+    ByteArrayOutputStream two = new ByteArrayOutputStream();
+    two.write(tar(Map.of("a", "first")));
+    two.write(tar(Map.of("b", "second")));
+    Path file = Files.write(temp.resolve("two.tar"), two.toByteArray());
+    Found found = walk(file);
+    assertThat(found.texts()).containsOnlyKeys("a");
+    assertThat(found.rejected()).isEqualTo(Map.of("two.tar", Reason.CORRUPT));
+  }
+
   @Test
   void linksAndDevicesInADirectory() throws Exception {
     Path root = Files.createDirectories(temp.resolve("root/sub"));

@@ -26,6 +26,24 @@ class TokenizersTest {
     }
   }
 
+  @Test
+  void sixteenBitsHoldTheSameIds() {
+    Tokenizer tokenizer = Tokenizers.of("bytes");
+    byte[] all = new byte[256];
+    for (int i = 0; i < all.length; i++) {
+      all[i] = (byte) i;
+    }
+    int[] ids = tokenizer.encode(all);
+    short[] alone = tokenizer.encodeShort(all, false);
+    short[] ended = tokenizer.encodeShort(all, true);
+    assertThat(alone).hasSize(256);
+    assertThat(ended).hasSize(257).endsWith((short) tokenizer.endOfText());
+    for (int i = 0; i < ids.length; i++) {
+      assertThat(alone[i]).isEqualTo((short) ids[i]);
+      assertThat(ended[i]).isEqualTo((short) ids[i]);
+    }
+  }
+
   /// Ids as OpenAI's tiktoken gives them.
   @Test
   void knownTexts() {
