@@ -143,6 +143,9 @@ final class GenerateCommand implements Callable<Integer> {
     if (prompt == null || prompt.text != null) {
       return new ByteArrayInputStream(prompt == null ? new byte[0] : prompt.text.getBytes(StandardCharsets.UTF_8));
     }
+    if (Files.isDirectory(prompt.file)) {
+      throw new IllegalArgumentException("--prompt-file must be a file, not a directory: " + prompt.file);
+    }
     return prompt.file.toString().equals("-") ? System.in : Files.newInputStream(prompt.file);
   }
 

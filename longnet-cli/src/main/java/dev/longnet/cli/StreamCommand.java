@@ -104,6 +104,10 @@ final class StreamCommand implements Callable<Integer> {
               saveEvery);
       StateFile.Loaded loaded = loadState == null ? null : StateFile.load(loadState, model.model());
       try (StreamState state = loaded == null ? model.model().newStream() : loaded.state()) {
+        if (maxTokens != null && maxTokens < state.position()) {
+          throw new IllegalArgumentException(
+              "--max-tokens counts the state's tokens too and must not be below them: --max-tokens=%d, state=%d".formatted(maxTokens, state.position()));
+        }
         StreamRun stream = new StreamRun(model.model(), input, state);
         boolean resumed = loaded != null && stream.resume(loaded.notes());
         display.start(model.model(), state, resumed);

@@ -73,6 +73,7 @@ class StreamCommandTest {
     assertThat(Cli.run("stream", checkpoint, "--input", text, "--json", whole).exitCode()).isZero();
     Cli first = Cli.run("stream", checkpoint, "--input", text, "--max-tokens", 457, "--save-state", state, "--save-every", 100);
     assertThat(first.exitCode()).as(first.err()).isZero();
+    assertThat(first.out()).as("bytes of the tokens read, not of the piece they came in").contains("457 tokens, 456 bytes");
     Cli second = Cli.run("stream", checkpoint, "--input", text, "--load-state", state, "--save-state", state, "--json", rest);
     assertThat(second.exitCode()).as(second.err()).isZero();
     assertThat(second.out()).contains("going on after 457 tokens, in the middle of this input");
@@ -140,6 +141,7 @@ class StreamCommandTest {
     refused("already quantised", "bench", "inference", out8);
     refused("belongs to another model", "stream", out8, "--input", text, "--load-state", saved(checkpoint));
     refused("belongs to another model", "generate", out8, "--load-state", saved(checkpoint));
+    refused("--max-tokens=10, state=700", "stream", checkpoint, "--input", text, "--load-state", saved(checkpoint), "--max-tokens", 10);
   }
 
   @Test
@@ -149,6 +151,8 @@ class StreamCommandTest {
     refused("not a saved stream state", "stream", checkpoint, "--input", text, "--load-state", state);
     refused("not a saved stream state", "generate", checkpoint, "--load-state", state);
     refused("no such file", "generate", checkpoint, "--load-state", folder.resolve("none.state"));
+    refused("not a saved stream state but a directory", "stream", checkpoint, "--input", text, "--load-state", folder);
+    refused("must be a file, not a directory", "generate", checkpoint, "--prompt-file", folder);
     refused("--report-every=0", "stream", checkpoint, "--input", text, "--report-every", 0);
     refused("--max-tokens", "stream", checkpoint, "--input", text, "--repeat");
     refused("threads=0", "stream", checkpoint, "--input", text, "--threads", 0);

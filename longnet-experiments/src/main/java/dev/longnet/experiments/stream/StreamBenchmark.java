@@ -1,5 +1,6 @@
 package dev.longnet.experiments.stream;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -174,7 +175,13 @@ public final class StreamBenchmark {
   private static List<Mark> read(Path file) throws IOException {
     List<Mark> marks = new ArrayList<>();
     if (Files.exists(file)) {
-      for (JsonNode row : new ObjectMapper().readTree(file.toFile()).path("marks")) {
+      JsonNode tree;
+      try {
+        tree = new ObjectMapper().readTree(file.toFile());
+      } catch (JsonProcessingException e) {
+        throw new IllegalArgumentException("damaged results of an earlier run, delete them and their stream.state: " + file, e);
+      }
+      for (JsonNode row : tree.path("marks")) {
         marks.add(
             new Mark(row.path("tokens").asLong(), row.path("seconds").asDouble(), row.path("tokens_per_second").asDouble(),
                 row.path("perplexity").asDouble(), row.path("state_bytes").asLong(), row.path("peak_resident_bytes").asLong()));

@@ -21,11 +21,13 @@ import java.util.function.Consumer;
 /// Dilated, sparse and dense attention in the same small model: what a stream holds and what its next tokens cost.
 public final class StreamComparison {
   private static final int PIECE = 4096;
-  private static final int WARM_UPS = 10;
+  /// Whose median is a point's time.
+  private static final int PIECES = 5;
+  private static final long WARM_UP_NANOS = 3_000_000_000L;
 
   private StreamComparison() {}
 
-  /// @param microseconds a token, over the last 4,096
+  /// @param microseconds a token: the median of the last five pieces of 4,096, of fewer where the point before is nearer
   public record Point(String attention, long tokens, double microseconds, long stateBytes) {}
 
   /// @param directory gets `compare.svg` and `compare.json`
@@ -43,7 +45,7 @@ public final class StreamComparison {
           try (StreamingModel model = StreamModels.random(StreamModels.small(attention), 1, options)) {
             StreamBenchmark.verify(model, StreamBenchmark.CHECKED);
             int[] text = new Random(2).ints(PIECE, 0, 256).toArray();
-            for (int i = 0; i < WARM_UPS; i++) {
+            for (long end = System.nanoTime() + WARM_UP_NANOS; System.nanoTime() < end; ) {
               try (StreamState warm = model.newStream()) {
                 model.read(warm, text, 0, text.length);
                 model.read(warm, text, 0, text.length);
@@ -51,13 +53,14 @@ public final class StreamComparison {
             }
             try (StreamState state = model.newStream()) {
               for (long mark = text.length; mark <= tokens; mark *= 2) {
-                double seconds = 0;
+                List<Double> seconds = new ArrayList<>();
                 while (state.position() < mark) {
                   long start = System.nanoTime();
                   model.read(state, text, 0, text.length);
-                  seconds = (System.nanoTime() - start) / 1e9;
+                  seconds.add((System.nanoTime() - start) / 1e9);
                 }
-                Point point = new Point(name, state.position(), seconds / text.length * 1e6, state.bytes());
+                List<Double> last = seconds.subList(Math.max(0, seconds.size() - PIECES), seconds.size()).stream().sorted().toList();
+                Point point = new Point(name, state.position(), last.get(last.size() / 2) / text.length * 1e6, state.bytes());
                 points.add(point);
                 onPoint.accept(point);
               }

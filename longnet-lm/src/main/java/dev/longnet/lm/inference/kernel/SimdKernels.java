@@ -38,8 +38,12 @@ final class SimdKernels implements Kernels {
         long start = k == 0 ? w.bias(panel) : zeros;
         long from = x + 4L * k;
         if (w.quantized() && rows == 1) {
-          quantizedRow(from, depth, w.panel(panel, k), w.scales(panel), start, tile);
-          combine(tile, to, 1, columns, yStride, k > 0);
+          if (columns == PANEL) {
+            quantizedRow(from, depth, w.panel(panel, k), w.scales(panel), k == 0 ? start : to, to);
+          } else {
+            quantizedRow(from, depth, w.panel(panel, k), w.scales(panel), start, tile);
+            combine(tile, to, 1, columns, yStride, k > 0);
+          }
           continue;
         }
         long weights = w.panel(panel, k);

@@ -194,10 +194,10 @@ final class SimdLoops {
 
   /// Writes scale q·k_i for every key and returns the largest.
   static float scores(long q, long k, long count, int headSize, float scale, long scores) {
+    long done = headSize % LANES == 0 ? wholeScores(q, k, count, headSize, scale, scores) : 0;
     int whole = S.loopBound(headSize);
     VectorMask<Float> tail = S.indexInRange(whole, headSize);
-    float largest = Float.NEGATIVE_INFINITY;
-    for (long i = 0; i < count; i++) {
+    for (long i = done; i < count; i++) {
       long row = k + 4 * i * headSize;
       FloatVector sum = FloatVector.zero(S);
       for (int d = 0; d < whole; d += LANES) {
@@ -207,11 +207,34 @@ final class SimdLoops {
         sum = FloatVector.fromMemorySegment(S, ALL, q + 4L * whole, ORDER, tail)
             .fma(FloatVector.fromMemorySegment(S, ALL, row + 4L * whole, ORDER, tail), sum);
       }
-      float score = sum.reduceLanes(VectorOperators.ADD) * scale;
-      store(scores + 4 * i, score);
-      largest = Math.max(largest, score);
+      store(scores + 4 * i, sum.reduceLanes(VectorOperators.ADD) * scale);
     }
-    return largest;
+    return max(scores, (int) count);
+  }
+
+  /// Four keys at a time, where whole registers hold them.
+  private static long wholeScores(long q, long k, long count, int headSize, float scale, long scores) {
+    long i = 0;
+    long bytes = 4L * headSize;
+    for (; i + 4 <= count; i += 4) {
+      long row = k + i * bytes;
+      FloatVector a = FloatVector.zero(S);
+      FloatVector b = a;
+      FloatVector c = a;
+      FloatVector e = a;
+      for (int d = 0; d < headSize; d += LANES) {
+        FloatVector x = at(q + 4L * d);
+        a = x.fma(at(row + 4L * d), a);
+        b = x.fma(at(row + bytes + 4L * d), b);
+        c = x.fma(at(row + 2 * bytes + 4L * d), c);
+        e = x.fma(at(row + 3 * bytes + 4L * d), e);
+      }
+      store(scores + 4 * i, a.reduceLanes(VectorOperators.ADD) * scale);
+      store(scores + 4 * i + 4, b.reduceLanes(VectorOperators.ADD) * scale);
+      store(scores + 4 * i + 8, c.reduceLanes(VectorOperators.ADD) * scale);
+      store(scores + 4 * i + 12, e.reduceLanes(VectorOperators.ADD) * scale);
+    }
+    return i;
   }
 
   /// Replaces every score by exp(score - largest) and returns their sum.

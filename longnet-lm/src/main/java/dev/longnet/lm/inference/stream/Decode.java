@@ -12,7 +12,7 @@ import java.util.List;
 /// One token in each of some streams: every weight is read once for all of them, its outputs shared out among the threads;
 /// attention goes straight over the cached rows.
 final class Decode implements AutoCloseable {
-  /// Bytes of weights below which helping threads cost more than they bring.
+  /// Weights below which helping threads cost more than they bring.
   private static final long WORTH_SHARING = 1 << 16;
   /// The same for cached floats.
   private static final long ROWS_WORTH_SHARING = 1 << 14;
@@ -142,7 +142,7 @@ final class Decode implements AutoCloseable {
   }
 
   private void product(NativeFloats x, int rows, PackedMatrix w, NativeFloats y) {
-    int parts = w.bytes() < WORTH_SHARING ? 1 : Math.min(team.size(), w.panels());
+    int parts = (long) w.out() * w.in() < WORTH_SHARING ? 1 : Math.min(team.size(), w.panels());
     team.run(
         parts,
         (part, worker) ->

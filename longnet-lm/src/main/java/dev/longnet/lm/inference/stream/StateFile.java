@@ -80,6 +80,9 @@ public final class StateFile {
   ///
   /// @throws IllegalArgumentException when the file is no state, damaged, of another version or of another model
   public static Loaded load(Path file, StreamingModel model) throws IOException {
+    if (Files.isDirectory(file)) {
+      throw new IllegalArgumentException("not a saved stream state but a directory: " + file);
+    }
     long length = Files.size(file);
     try (InputStream plain = new java.io.BufferedInputStream(Files.newInputStream(file), BLOCK)) {
       CheckedInputStream checked = new CheckedInputStream(plain, new CRC32C());

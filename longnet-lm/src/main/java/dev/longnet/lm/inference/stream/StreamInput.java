@@ -138,6 +138,11 @@ public final class StreamInput implements AutoCloseable {
     return sum;
   }
 
+  /// Bytes that the end of a piece stands for, its end-of-text tokens aside.
+  int bytes(int[] tokens, int from) {
+    return tokenizer.decode(Arrays.copyOfRange(tokens, from, tokens.length)).length;
+  }
+
   /// Goes on at a remembered place.
   public void seek(Place to) throws IOException {
     if (to.document < -1 || to.document > documents.size() || to.document == documents.size() && to.offset > 0 || to.offset < 0 || to.pass < 0) {

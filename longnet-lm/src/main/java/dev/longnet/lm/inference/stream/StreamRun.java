@@ -168,8 +168,9 @@ public final class StreamRun {
 
   private StreamReport report() {
     double speed = (state.position() - lastTokens) / (seconds - lastSeconds);
+    long bytes = input.bytesRead() - input.bytes(rest, taken);
     StreamReport report =
-        new StreamReport(state.position(), input.bytesRead(), scored, nats, recentTokens, recentNats, seconds, speed, state.bytes(),
+        new StreamReport(state.position(), bytes, scored, nats, recentTokens, recentNats, seconds, speed, state.bytes(),
             ResidentMemory.now(), ResidentMemory.peak());
     lastTokens = state.position();
     lastSeconds = seconds;
