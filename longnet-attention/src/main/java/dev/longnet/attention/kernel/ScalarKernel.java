@@ -24,8 +24,8 @@ final class ScalarKernel implements AttentionKernel {
     float[] query = new float[headSize];
     float[] output = new float[headSize];
     int block = (int) Math.min(KEYS, k.count());
-    float[] keys = new float[block * headSize];
-    float[] values = new float[block * headSize];
+    float[][] keys = new float[headSize][block];
+    float[][] values = new float[block][headSize];
     float[] scores = new float[block];
     for (long from = 0; from < k.count(); from += block) {
       Rows positions = k.positions().slice(from, Math.min(k.count(), from + block));
@@ -33,13 +33,13 @@ final class ScalarKernel implements AttentionKernel {
       if (firstQuery == q.count()) {
         break;
       }
-      packColumns(k, from, (int) positions.count(), keys, block);
+      packColumns(k, from, (int) positions.count(), keys);
       packRows(v, from, (int) positions.count(), values);
       for (long i = firstQuery; i < q.count(); i++) {
         FoldChecks.stopIfInterrupted();
         int n = (int) (causal ? positions.countUpTo(q.positions().position(i)) : positions.count());
         q.read(i, query, 0);
-        columnProducts(query, keys, block, n, scores);
+        columnProducts(query, keys, n, scores);
         scale(scores, n, scale);
         double before = lse.get(i);
         double top = Math.max(before, max(scores, n));
@@ -55,7 +55,7 @@ final class ScalarKernel implements AttentionKernel {
           out.read(i, output, 0);
           scale(output, headSize, (float) past);
         }
-        addRows(scores, values, n, output);
+        addRows(scores, values, n, headSize, output);
         scale(output, headSize, (float) (1 / (past + sum)));
         out.write(i, output, 0);
         lse.set(i, top + Math.log(past + sum));
@@ -76,11 +76,11 @@ final class ScalarKernel implements AttentionKernel {
     float[] dOut = new float[headSize];
     float[] dQuery = new float[headSize];
     float[] row = new float[headSize];
-    float[] keyRows = new float[wantQ ? block * headSize : 0];
-    float[] keys = new float[block * headSize];
-    float[] values = new float[block * headSize];
-    float[] dKeys = new float[wantK ? block * headSize : 0];
-    float[] dValues = new float[wantK ? block * headSize : 0];
+    float[][] keyRows = new float[wantQ ? block : 0][headSize];
+    float[][] keys = new float[headSize][block];
+    float[][] values = new float[headSize][block];
+    float[][] dKeys = new float[wantK ? headSize : 0][block];
+    float[][] dValues = new float[wantK ? headSize : 0][block];
     float[] p = new float[block];
     float[] ds = new float[block];
     for (long from = 0; from < k.count(); from += block) {
@@ -89,13 +89,13 @@ final class ScalarKernel implements AttentionKernel {
       if (firstQuery == q.count()) {
         break;
       }
-      packColumns(k, from, (int) positions.count(), keys, block);
-      packColumns(v, from, (int) positions.count(), values, block);
+      packColumns(k, from, (int) positions.count(), keys);
+      packColumns(v, from, (int) positions.count(), values);
       if (wantQ) {
         packRows(k, from, (int) positions.count(), keyRows);
       }
-      Arrays.fill(dKeys, 0);
-      Arrays.fill(dValues, 0);
+      clear(dKeys);
+      clear(dValues);
       for (long i = firstQuery; i < q.count(); i++) {
         FoldChecks.stopIfInterrupted();
         double norm = lse.get(i);
@@ -105,8 +105,8 @@ final class ScalarKernel implements AttentionKernel {
         int n = (int) (causal ? positions.countUpTo(q.positions().position(i)) : positions.count());
         q.read(i, query, 0);
         gradOut.read(i, dOut, 0);
-        columnProducts(query, keys, block, n, p);
-        columnProducts(dOut, values, block, n, ds);
+        columnProducts(query, keys, n, p);
+        columnProducts(dOut, values, n, ds);
         float rowDelta = (float) delta.get(i);
         exponentials(p, n, scale, norm);
         for (int j = 0; j < n; j++) {
@@ -114,100 +114,74 @@ final class ScalarKernel implements AttentionKernel {
         }
         if (wantQ) {
           gradients.queries().read(i, dQuery, 0);
-          addRows(ds, keyRows, n, dQuery);
+          addRows(ds, keyRows, n, headSize, dQuery);
           gradients.queries().write(i, dQuery, 0);
         }
         if (wantK) {
           // By columns: loops over many keys are the ones that pay.
           for (int d = 0; d < headSize; d++) {
-            axpy(query[d], ds, n, dKeys, d * block);
-            axpy(dOut[d], p, n, dValues, d * block);
+            addRow(query[d], ds, n, dKeys[d]);
+            addRow(dOut[d], p, n, dValues[d]);
           }
         }
       }
       if (wantK) {
-        addTo(gradients.keys(), from, (int) positions.count(), dKeys, block, row);
-        addTo(gradients.values(), from, (int) positions.count(), dValues, block, row);
+        addTo(gradients.keys(), from, (int) positions.count(), dKeys, row);
+        addTo(gradients.values(), from, (int) positions.count(), dValues, row);
       }
     }
   }
 
-  private static void packRows(HeadRows rows, long from, int count, float[] packed) {
+  private static void packRows(HeadRows rows, long from, int count, float[][] packed) {
     for (int j = 0; j < count; j++) {
-      rows.read(from + j, packed, j * rows.headSize());
+      rows.read(from + j, packed[j], 0);
     }
   }
 
-  /// d-major: element d of row j at `d block + j`, so that a score loop runs over neighbouring keys.
-  private static void packColumns(HeadRows rows, long from, int count, float[] packed, int block) {
+  /// d-major: element d of row j at `[d][j]`, so that a score loop runs over neighbouring keys.
+  private static void packColumns(HeadRows rows, long from, int count, float[][] packed) {
     float[] row = new float[rows.headSize()];
     for (int j = 0; j < count; j++) {
       rows.read(from + j, row, 0);
       for (int d = 0; d < row.length; d++) {
-        packed[d * block + j] = row[d];
+        packed[d][j] = row[d];
       }
     }
   }
 
-  /// products[j] = sum_d a[d] columns[d][j], for j < n. Four dims a pass: the sums are loaded and stored a quarter as often.
-  private static void columnProducts(float[] a, float[] columns, int block, int n, float[] products) {
+  private static void clear(float[][] rows) {
+    for (float[] row : rows) {
+      Arrays.fill(row, 0);
+    }
+  }
+
+  /// products[j] = sum_d a[d] columns[d][j], for j < n.
+  private static void columnProducts(float[] a, float[][] columns, int n, float[] products) {
     Arrays.fill(products, 0, n, 0);
-    int d = 0;
-    for (; d + 4 <= a.length; d += 4) {
-      addColumns(a[d], a[d + 1], a[d + 2], a[d + 3], columns, d * block, block, n, products);
-    }
-    for (; d < a.length; d++) {
-      addColumn(a[d], columns, d * block, n, products);
-    }
+    addRows(a, columns, a.length, n, products);
   }
 
-  private static void addColumns(
-      float a0, float a1, float a2, float a3, float[] columns, int at, int block, int n, float[] products) {
-    int at1 = at + block;
-    int at2 = at1 + block;
-    int at3 = at2 + block;
-    for (int j = 0; j < n; j++) {
-      products[j] += a0 * columns[at + j] + a1 * columns[at1 + j] + a2 * columns[at2 + j] + a3 * columns[at3 + j];
-    }
-  }
-
-  private static void addColumn(float a, float[] columns, int at, int n, float[] products) {
-    for (int j = 0; j < n; j++) {
-      products[j] += a * columns[at + j];
-    }
-  }
-
-  /// sum[d] += sum_j weights[j] rows[j][d], for j < n.
-  private static void addRows(float[] weights, float[] rows, int n, float[] sum) {
+  /// sum[i] += sum_j weights[j] rows[j][i], for j < count and i < n. Four rows a pass: the sums are loaded and stored a quarter as often.
+  private static void addRows(float[] weights, float[][] rows, int count, int n, float[] sum) {
     int j = 0;
-    int width = sum.length;
-    for (; j + 4 <= n; j += 4) {
-      addRows(weights[j], weights[j + 1], weights[j + 2], weights[j + 3], rows, j * width, sum);
+    for (; j + 4 <= count; j += 4) {
+      addRows(weights[j], rows[j], weights[j + 1], rows[j + 1], weights[j + 2], rows[j + 2], weights[j + 3], rows[j + 3], n, sum);
     }
-    for (; j < n; j++) {
-      addRow(weights[j], rows, j * width, sum);
-    }
-  }
-
-  private static void addRows(float a0, float a1, float a2, float a3, float[] rows, int at, float[] sum) {
-    int at1 = at + sum.length;
-    int at2 = at1 + sum.length;
-    int at3 = at2 + sum.length;
-    for (int d = 0; d < sum.length; d++) {
-      sum[d] += a0 * rows[at + d] + a1 * rows[at1 + d] + a2 * rows[at2 + d] + a3 * rows[at3 + d];
+    for (; j < count; j++) {
+      addRow(weights[j], rows[j], n, sum);
     }
   }
 
-  private static void addRow(float a, float[] rows, int at, float[] sum) {
-    for (int d = 0; d < sum.length; d++) {
-      sum[d] += a * rows[at + d];
+  /// Every row an array of its own that starts at 0: the JIT's vectoriser gives up at one array read from several offsets.
+  private static void addRows(float a, float[] x, float b, float[] y, float c, float[] z, float d, float[] w, int n, float[] sum) {
+    for (int i = 0; i < n; i++) {
+      sum[i] += a * x[i] + b * y[i] + c * z[i] + d * w[i];
     }
   }
 
-  /// y[at + j] += a x[j], for j < n.
-  private static void axpy(float a, float[] x, int n, float[] y, int at) {
-    for (int j = 0; j < n; j++) {
-      y[at + j] += a * x[j];
+  private static void addRow(float a, float[] x, int n, float[] sum) {
+    for (int i = 0; i < n; i++) {
+      sum[i] += a * x[i];
     }
   }
 
@@ -247,11 +221,11 @@ final class ScalarKernel implements AttentionKernel {
     }
   }
 
-  private static void addTo(HeadRows rows, long from, int count, float[] columns, int block, float[] row) {
+  private static void addTo(HeadRows rows, long from, int count, float[][] columns, float[] row) {
     for (int j = 0; j < count; j++) {
       rows.read(from + j, row, 0);
       for (int d = 0; d < row.length; d++) {
-        row[d] += columns[d * block + j];
+        row[d] += columns[d][j];
       }
       rows.write(from + j, row, 0);
     }
