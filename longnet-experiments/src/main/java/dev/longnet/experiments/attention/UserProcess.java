@@ -39,6 +39,8 @@ final class UserProcess implements AutoCloseable {
   private final Process process;
   private final BufferedReader answers;
   private final PrintStream requests;
+  /// It computes on for minutes when this process is told to end.
+  private final Thread atExit = new Thread(this::end);
 
   UserProcess(BenchSettings settings, int threads) {
     try {
@@ -60,6 +62,7 @@ final class UserProcess implements AutoCloseable {
     }
     answers = process.inputReader(StandardCharsets.UTF_8);
     requests = new PrintStream(process.getOutputStream(), true, StandardCharsets.UTF_8);
+    Runtime.getRuntime().addShutdownHook(atExit);
   }
 
   private Path errors() {
@@ -123,13 +126,23 @@ final class UserProcess implements AutoCloseable {
 
   @Override
   public void close() {
-    process.destroyForcibly().onExit().join();
+    end();
     try {
-      Files.deleteIfExists(folder.resolve("expected"));
-      Files.deleteIfExists(errors());
-      Files.delete(folder);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      Runtime.getRuntime().removeShutdownHook(atExit);
+    } catch (IllegalStateException e) {
+      // It is running: this process ends.
+    }
+  }
+
+  /// What is left in the temporary folder costs no one a finished benchmark.
+  private void end() {
+    process.destroyForcibly().onExit().join();
+    for (Path path : List.of(folder.resolve("expected"), errors(), folder)) {
+      try {
+        Files.deleteIfExists(path);
+      } catch (IOException e) {
+        // The system clears it some day.
+      }
     }
   }
 

@@ -71,7 +71,7 @@ final class ShardFile implements AutoCloseable {
       if (around != out) {
         written += around.write(bytes, written);
       }
-    } catch (IOException | UnsupportedOperationException | ReflectiveOperationException e) {
+    } catch (IOException | RuntimeException | ReflectiveOperationException e) {
       closeAround();
       around = out;
     }

@@ -69,7 +69,8 @@ public final class DocumentTokens implements AutoCloseable {
     while (cut > 1 && (text[cut - 1] & 0xc0) == 0x80) {
       cut--;
     }
-    return cut - 1;
+    // Nothing but the middles of characters: no text, cut anywhere.
+    return cut > 1 ? cut - 1 : text.length;
   }
 
   @Override
