@@ -43,7 +43,7 @@ final class BenchStreamCommand implements Callable<Integer> {
   Path run;
 
   @Option(names = "--tokens", paramLabel = "N", description = "How many, such as 1e9 (default: 2e6; with --compare 262144).")
-  Double wanted;
+  Long wanted;
 
   @Option(names = "--out", paramLabel = "DIR", description = "For results and the saved state (default: ${DEFAULT-VALUE}).")
   Path out = Path.of("bench", "stream");
@@ -64,14 +64,14 @@ final class BenchStreamCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    double tokens = wanted != null ? wanted : compare ? 1 << 18 : 2e6;
-    if (!(tokens >= 1 && tokens <= 1L << 40) || tokens != Math.rint(tokens)) {
-      throw new IllegalArgumentException("--tokens must be a whole number from 1 to 2^40: --tokens=" + tokens);
+    long tokens = wanted != null ? wanted : compare ? 1 << 18 : 2_000_000;
+    if (tokens < 1 || tokens > 1L << 40) {
+      throw new IllegalArgumentException("--tokens must be from 1 to 2^40: --tokens=" + tokens);
     }
     PrintWriter text = spec.commandLine().getOut();
     if (compare) {
       text.printf("%-10s %12s %14s %12s%n", "attention", "tokens", "µs per token", "state");
-      StreamComparison.run((long) tokens, compute.options(), out, p -> {
+      StreamComparison.run(tokens, compute.options(), out, p -> {
         text.printf(Locale.ROOT, "%-10s %,12d %14.2f %12s%n", p.attention(), p.tokens(), p.microseconds(), StreamDisplay.size(p.stateBytes()));
         text.flush();
       });
@@ -89,13 +89,13 @@ final class BenchStreamCommand implements Callable<Integer> {
       read = List.of(source);
       ending = suffix == null ? ".java" : suffix;
     }
-    try (StreamingCheckpoint model = model((long) tokens); BenchStreamDisplay display = new BenchStreamDisplay(spec.commandLine(), (long) tokens)) {
+    try (StreamingCheckpoint model = model(tokens); BenchStreamDisplay display = new BenchStreamDisplay(spec.commandLine(), tokens)) {
       text.printf(Locale.ROOT, "%s; weights %s%n%n%15s %10s %12s %11s %10s %14s%n", model.model().describe(),
           StreamDisplay.size(model.model().weightBytes()), "tokens", "seconds", "tokens/s", "perplexity", "state", "peak resident");
       text.flush();
       List<StreamBenchmark.Mark> marks =
-          StreamBenchmark.run(model.model(), model.tokenizer(), read, ending, (long) tokens, saveEvery, out, display);
-      if (marks.isEmpty() || marks.getLast().tokens() < (long) tokens) {
+          StreamBenchmark.run(model.model(), model.tokenizer(), read, ending, tokens, saveEvery, out, display);
+      if (marks.isEmpty() || marks.getLast().tokens() < tokens) {
         text.printf(Locale.ROOT, "stopped and saved in %s; the same command goes on%n", out);
         text.flush();
         return StopOnInterrupt.EXIT_CODE;

@@ -102,6 +102,10 @@ public final class Main implements Runnable {
           err.flush();
           return 2;
         });
+    line.registerConverter(Long.class, WholeNumber::parseLong);
+    line.registerConverter(long.class, WholeNumber::parseLong);
+    line.registerConverter(Integer.class, WholeNumber::parseInt);
+    line.registerConverter(int.class, WholeNumber::parseInt);
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setUsageHelpAutoWidth(true);
     line.setUsageHelpWidth(100);

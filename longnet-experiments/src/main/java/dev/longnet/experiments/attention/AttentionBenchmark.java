@@ -68,7 +68,7 @@ public final class AttentionBenchmark {
         lanes.add(new Lane(contestant.name(), lanes.isEmpty(), false, flops, settings.seconds(), call));
         if (lanes.size() == 1) {
           lanes.add(new Lane(OURS + AFTER_PRODUCT, true, true, flops, settings.seconds(), call));
-          expected = compared ? contestant.forward(x) : null;
+          expected = compared ? contestant.forward(x).clone() : null;
         } else {
           progress.accept("N = " + tokens + ": comparing " + contestant.name());
           Verification.againstEachOther(contestant.name(), contestant.forward(x), OURS, expected);

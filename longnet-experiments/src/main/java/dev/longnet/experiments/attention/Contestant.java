@@ -30,7 +30,7 @@ interface Contestant {
 
   AttentionPattern pattern();
 
-  /// @return out, of the caller's scope
+  /// @return out, of the caller's scope or `x`'s
   Tensor forward(Inputs x);
 
   /// What has to be there before a backward pass; the caller's scope owns it.
@@ -44,14 +44,25 @@ interface Contestant {
     Tensor[] run();
   }
 
-  /// @param type of q, k, v and gradOut, each [B, N, H, D] and contiguous
-  record Inputs(Tensor q, Tensor k, Tensor v, Tensor gradOut) {
+  /// q, k, v and gradOut, each [B, N, H, D] and contiguous.
+  ///
+  /// @param output where our kernels put their results, the same memory in every call, as the model's passes do
+  /// @param gradients likewise
+  record Inputs(
+      Tensor q, Tensor k, Tensor v, Tensor gradOut, AttentionOperator.Output output, AttentionOperator.Gradients gradients) {
+    private static Inputs of(Tensor[] x) {
+      Tensor q = x[0];
+      return new Inputs(q, x[1], x[2], x.length > 3 ? x[3] : null,
+          new AttentionOperator.Output(torch.empty_like(q), torch.empty(q.size(0), q.size(2), q.size(1))),
+          new AttentionOperator.Gradients(torch.empty_like(q), torch.empty_like(q), torch.empty_like(q)));
+    }
+
     /// The same values in every process.
     static Inputs random(long batch, long tokens, long heads, long headSize) {
       torch.manual_seed(1);
       Tensor[] x = new Tensor[4];
       Arrays.setAll(x, i -> torch.randn(batch, tokens, heads, headSize));
-      return new Inputs(x[0], x[1], x[2], x[3]);
+      return of(x);
     }
 
     /// Those to be timed; a forward pass has no gradOut.
@@ -59,7 +70,7 @@ interface Contestant {
       torch.manual_seed(1);
       Tensor[] x = new Tensor[settings.backward() ? 4 : 3];
       Arrays.setAll(x, i -> torch.randn(settings.batch(), tokens, settings.heads(), settings.headSize()));
-      return new Inputs(x[0], x[1], x[2], settings.backward() ? x[3] : null);
+      return of(x);
     }
   }
 
@@ -101,15 +112,16 @@ interface Contestant {
 
       @Override
       public Tensor forward(Inputs x) {
-        return operator.forward(x.q, x.k, x.v).out();
+        operator.forward(x.q, x.k, x.v, x.output);
+        return x.output.out();
       }
 
       @Override
       public Backward prepare(Inputs x) {
-        AttentionOperator.Output output = operator.forward(x.q, x.k, x.v);
+        operator.forward(x.q, x.k, x.v, x.output);
         return () -> {
-          AttentionOperator.Gradients gradients = operator.backward(x.q, x.k, x.v, output, x.gradOut);
-          return new Tensor[] {gradients.gradQ(), gradients.gradK(), gradients.gradV()};
+          operator.backward(x.q, x.k, x.v, x.output, x.gradOut, x.gradients);
+          return new Tensor[] {x.gradients.gradQ(), x.gradients.gradK(), x.gradients.gradV()};
         };
       }
 

@@ -48,7 +48,7 @@ public final class Recipes {
   ///
   /// @param nameOrFile a known name, or a path
   /// @param overrides `path=value` each, the value in YAML; later ones win. Changing an `attention.type` empties the rest of
-  ///     its section: the keys of one type mean nothing to another.
+  ///     its section, and `training.branch_starts`: the keys of one type mean nothing to another.
   /// @param vocabularyOf a tokenizer's number of ids, by its name
   public static RunConfig load(String nameOrFile, List<String> overrides, ToIntFunction<String> vocabularyOf)
       throws IOException {
@@ -135,6 +135,9 @@ public final class Recipes {
     JsonNode value = value(override.substring(equals + 1), path);
     if (path.equals("model.attention.type") && !value.equals(node.get(key))) {
       node.removeAll();
+      if (tree.get("training") instanceof ObjectNode training) {
+        training.remove("branch_starts");
+      }
     }
     node.set(key, value);
     return path;

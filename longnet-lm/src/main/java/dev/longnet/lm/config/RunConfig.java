@@ -39,6 +39,10 @@ public record RunConfig(
       throw s.section("model").wrong("causal", "must be true to train on next tokens");
     }
     TrainingConfig training = TrainingConfig.read(s.section("training"));
+    int branches = model.attention() instanceof AttentionConfig.Dilated dilated ? dilated.branches().size() : 0;
+    if (!training.branchStarts().isEmpty() && training.branchStarts().size() != branches) {
+      throw s.section("training").wrong("branch_starts", "must have one number for each of the attention's %d branches, or be []".formatted(branches));
+    }
     OptimizerConfig optimizer = OptimizerConfig.read(s.section("optimizer"));
     ScheduleConfig schedule = ScheduleConfig.read(s.section("schedule"));
     if (schedule.warmupSteps() > training.steps()) {

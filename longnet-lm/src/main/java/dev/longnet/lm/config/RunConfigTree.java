@@ -15,7 +15,8 @@ final class RunConfigTree {
     tree.set("corpus", CorpusTree.write(run.corpus()));
     tree.set("model", ModelTree.write(run.model()));
     TrainingConfig t = run.training();
-    tree.putObject("training")
+    ObjectNode training = tree.putObject("training");
+    training
         .put("window", t.window())
         .put("sequences", t.sequences())
         .put("batch_tokens", t.batchTokens())
@@ -25,6 +26,7 @@ final class RunConfigTree {
         .put("gradient_clip", t.gradientClip())
         .put("skip_limit", t.skipLimit())
         .put("seed", t.seed());
+    t.branchStarts().forEach(training.putArray("branch_starts")::add);
     OptimizerConfig o = run.optimizer();
     tree.putObject("optimizer")
         .put("rule", lower(o.rule()))

@@ -173,6 +173,18 @@ public final class Section {
     return List.copyOf(result);
   }
 
+  /// Finite numbers in [min, max]; empty when the key is absent.
+  public List<Double> numbers(String key, double min, double max) {
+    List<Double> result = new ArrayList<>();
+    for (JsonNode value : array(key)) {
+      if (!value.isNumber() || !(value.asDouble() >= min && value.asDouble() <= max)) {
+        throw wrong(key, "must be a list of numbers from " + min + " to " + max);
+      }
+      result.add(value.asDouble());
+    }
+    return List.copyOf(result);
+  }
+
   public List<String> texts(String key, List<String> fallback) {
     known.add(key);
     if (!present(key)) {

@@ -1,5 +1,7 @@
 package dev.longnet.lm.config;
 
+import java.util.List;
+
 /// How much is trained, in which portions.
 ///
 /// @param window N: tokens of one training sequence
@@ -10,6 +12,8 @@ package dev.longnet.lm.config;
 /// @param maxMinutes a run stops, with a checkpoint, this long after it started or resumed; 0: no bound
 /// @param gradientClip largest norm of all gradients together; 0: no clipping
 /// @param skipLimit consecutive steps with a non-finite loss or gradient norm after which the run stops
+/// @param branchStarts the share of all steps after which each branch of dilated attention joins, never falling, the first 0;
+///     empty: all branches from the first step on. Few keys are learned from faster than many: the near branch alone first.
 /// @param seed initial weights and order of the windows follow from it
 public record TrainingConfig(
     int window,
@@ -20,9 +24,11 @@ public record TrainingConfig(
     double maxMinutes,
     double gradientClip,
     int skipLimit,
+    List<Double> branchStarts,
     long seed) {
 
   public TrainingConfig {
+    branchStarts = List.copyOf(branchStarts);
     long pass = (long) window * sequences;
     if (batchTokens % pass != 0) {
       throw new IllegalArgumentException(
@@ -47,7 +53,14 @@ public record TrainingConfig(
             s.number("max_minutes", 0, 0, 1e9),
             s.number("gradient_clip", 2.0, 0, Double.MAX_VALUE),
             s.integer("skip_limit", 5, 1),
+            s.numbers("branch_starts", 0, 1),
             s.wholeNumber("seed", 1, 0));
+    List<Double> starts = result.branchStarts;
+    for (int i = 0; i < starts.size(); i++) {
+      if (starts.get(i) < (i == 0 ? 0 : starts.get(i - 1)) || starts.get(i) >= 1 || i == 0 && starts.get(0) != 0) {
+        throw s.wrong("branch_starts", "must begin with 0, never fall, and stay below 1");
+      }
+    }
     s.done();
     return result;
   }
@@ -55,6 +68,14 @@ public record TrainingConfig(
   /// The step after which this run ends.
   public long lastStep() {
     return maxSteps == 0 ? steps : Math.min(steps, maxSteps);
+  }
+
+  /// Branches of dilated attention that take part in a step.
+  ///
+  /// @param step 0 for the first
+  /// @param of all of them
+  public int branches(long step, int of) {
+    return branchStarts.isEmpty() ? of : (int) branchStarts.stream().filter(start -> step >= start * steps).count();
   }
 
   /// Passes through the model a step: gradients of all of them are summed before the optimizer moves.

@@ -1,5 +1,6 @@
 package dev.longnet.lm.train;
 
+import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.ModelCost;
 import dev.longnet.lm.config.RunConfig;
 import dev.longnet.lm.config.TrainingConfig;
@@ -8,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.LongFunction;
 import org.bytedeco.javacpp.PointerScope;
 
 /// The training loop: windows to gradients, gradients to one optimizer step, again. A step whose loss or gradient norm
@@ -18,6 +20,7 @@ import org.bytedeco.javacpp.PointerScope;
 public final class Trainer implements AutoCloseable {
   private final RunConfig config;
   private final Decoder model;
+  private final LongFunction<ModelConfig> stages;
   private final Windows windows;
   private final Saver saver;
   private final Validation validation;
@@ -50,10 +53,12 @@ public final class Trainer implements AutoCloseable {
   }
 
   /// @param model stays the caller's to close
+  /// @param stages called before the step that follows so many others; the model as that step trains it, see [BranchSchedule]
   /// @param matrixFlops the machine's matrix-product rate, FLOP/s
   Trainer(
       RunConfig config,
       Decoder model,
+      LongFunction<ModelConfig> stages,
       Windows windows,
       Validation validation,
       Saver saver,
@@ -62,6 +67,7 @@ public final class Trainer implements AutoCloseable {
       TrainerState state) {
     this.config = config;
     this.model = model;
+    this.stages = stages;
     this.windows = windows;
     this.validation = validation;
     this.saver = saver;
@@ -139,6 +145,7 @@ public final class Trainer implements AutoCloseable {
     TrainingConfig training = config.training();
     long stepBegan = System.nanoTime();
     int passes = training.accumulation();
+    ModelConfig trained = stages.apply(state.step());
     model.zeroGradients();
     double loss = 0;
     for (int pass = 0; pass < passes; pass++) {
@@ -174,7 +181,7 @@ public final class Trainer implements AutoCloseable {
             state.seed(),
             state.seconds() + seconds,
             state.corpus());
-    report(loss, norm, rate, seconds, !finite);
+    report(trained, loss, norm, rate, seconds, !finite);
     return true;
   }
 
@@ -183,10 +190,11 @@ public final class Trainer implements AutoCloseable {
     return limit > 0 && (System.nanoTime() - began) / 1e9 >= 60 * limit;
   }
 
-  private void report(double loss, double norm, double rate, double seconds, boolean skipped) throws IOException {
+  private void report(
+      ModelConfig trained, double loss, double norm, double rate, double seconds, boolean skipped) throws IOException {
     TrainingConfig training = config.training();
     double flops =
-        new ModelCost(model.config()).trainingFlops(training.window()) / training.window() * training.batchTokens();
+        new ModelCost(trained).trainingFlops(training.window()) / training.window() * training.batchTokens();
     StepMetrics metrics =
         new StepMetrics(
             state.step(),

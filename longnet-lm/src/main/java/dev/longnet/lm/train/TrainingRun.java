@@ -1,7 +1,5 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.attention.GradientMode;
-import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.config.CorpusSource;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.RunConfig;
@@ -9,7 +7,6 @@ import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.data.Batches;
 import dev.longnet.lm.data.TokenShards;
 import dev.longnet.lm.io.AtomicFiles;
-import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;
@@ -67,8 +64,7 @@ public final class TrainingRun implements Closeable {
     AtomicFiles.writeString(directory.recipe(), config.toYaml());
     RuntimeConfig runtime = config.runtime();
     Torch.setThreads(runtime.threads());
-    AttentionOperator attention =
-        AttentionOperators.of(config.model().attention().pattern(true), GradientMode.EXACT, runtime);
+    BranchSchedule attention = new BranchSchedule(config, state.step());
     Decoder model = Decoder.create(config.model(), ModelOptions.of(runtime), attention, config.training().seed());
     List<AutoCloseable> opened = new ArrayList<>(List.of(model));
     try {
@@ -86,6 +82,7 @@ public final class TrainingRun implements Closeable {
           new Trainer(
               config,
               model,
+              attention::at,
               batches::window,
               heldOut,
               new ModelSaver(directory.path(), config, model),

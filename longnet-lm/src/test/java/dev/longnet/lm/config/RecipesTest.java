@@ -80,6 +80,7 @@ class RecipesTest {
               gradient_clip: 2.0
               skip_limit: 5
               seed: 1
+              branch_starts: []
             optimizer:
               rule: adamw
               learning_rate: 6.0E-4
@@ -145,7 +146,8 @@ class RecipesTest {
     RunConfig dilated =
         load("model.attention={type: dilated, segment_lengths: [32, 128], dilations: [1, 4]}");
     Files.writeString(file, dilated.toYaml());
-    assertThat(load("model.attention.type=dense").model().attention()).isEqualTo(new AttentionConfig.Dense());
+    assertThat(load("training.branch_starts=[0, 0.5]", "model.attention.type=dense").model().attention())
+        .isEqualTo(new AttentionConfig.Dense());
     assertThat(load("model.attention.type=dilated").model()).isEqualTo(dilated.model());
   }
 
@@ -183,6 +185,10 @@ class RecipesTest {
           corpus.sources=[[a]]    | corpus.sources must be a list of texts or sections
           corpus.validation=0.9   | corpus.validation must be a number from 0.0 to 0.5: corpus.validation=0.9 (--set)
           corpus.similarity=0.9   | corpus.similarity needs duplicates: near
+          training.branch_starts=[0, 0.5] | training.branch_starts must have one number for each of the attention's 0 branches, or be []: training.branch_starts=[0,0.5] (--set)
+          training.branch_starts=[0.5] | training.branch_starts must begin with 0, never fall, and stay below 1: training.branch_starts=[0.5] (--set)
+          training.branch_starts=[0, 2] | training.branch_starts must be a list of numbers from 0.0 to 1.0: training.branch_starts=[0,2] (--set)
+          training.branch_starts=0 | training.branch_starts must be a list
           schedule.warmup_steps=11 | schedule.warmup_steps must be at most training.steps=10: schedule.warmup_steps=11 (--set)
           optimizer.learning_rate=.nan | --set optimizer.learning_rate: the value is not valid YAML: .nan
           optimizer.learning_rate=11 | optimizer.learning_rate must be a number from 0.0 to 10.0: optimizer.learning_rate=11 (--set)

@@ -74,14 +74,15 @@ final class TinyRun implements AutoCloseable {
       throws IOException {
     this.directory = directory;
     this.config = config(directory, overrides);
+    TrainerState state =
+        from == null ? TrainerState.initial(config.training().seed(), "none") : from.state().orElseThrow();
+    BranchSchedule schedule = new BranchSchedule(config, state.step());
     this.model =
         Decoder.create(
             config.model(),
             ModelOptions.cpu(),
-            attention == null ? attention(config) : attention,
+            attention == null ? schedule : attention,
             config.training().seed());
-    TrainerState state =
-        from == null ? TrainerState.initial(config.training().seed(), "none") : from.state().orElseThrow();
     TrainingListener listener =
         new TrainingListener() {
           @Override
@@ -95,6 +96,7 @@ final class TinyRun implements AutoCloseable {
         new Trainer(
             config,
             model,
+            schedule::at,
             TinyRun::window,
             () -> Double.NaN,
             new ModelSaver(directory, config, model),

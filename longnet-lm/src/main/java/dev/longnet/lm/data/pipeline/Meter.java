@@ -14,6 +14,7 @@ final class Meter {
   private long lastReport = start;
   private long bytesThisRun;
   private double fractionAtStart;
+  private double secondsAtStart;
 
   // The source under way.
   private int source;
@@ -38,6 +39,7 @@ final class Meter {
   void passedOver() {
     if (bytesThisRun == 0) {
       fractionAtStart = fraction();
+      secondsAtStart = seconds();
     }
   }
 
@@ -86,9 +88,13 @@ final class Meter {
       bytes += s.bytes();
       tokens += s.tokens();
     }
-    double seconds = (System.nanoTime() - start) / 1e9;
     listener.progress(
-        new TokenizationProgress(fraction, documents, bytes, tokens, bytesThisRun, fractionAtStart, seconds));
+        new TokenizationProgress(
+            fraction, documents, bytes, tokens, bytesThisRun, fractionAtStart, seconds(), secondsAtStart));
+  }
+
+  private double seconds() {
+    return (System.nanoTime() - start) / 1e9;
   }
 
   private double fraction() {

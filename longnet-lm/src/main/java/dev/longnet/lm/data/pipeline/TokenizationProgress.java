@@ -7,6 +7,7 @@ package dev.longnet.lm.data.pipeline;
 /// @param bytesThisRun of text that went through since this process started
 /// @param fractionAtStart where an interrupted build was taken up
 /// @param seconds since this process started
+/// @param secondsAtStart of them, those that passed before an interrupted build was taken up
 public record TokenizationProgress(
     double fraction,
     long documents,
@@ -14,7 +15,8 @@ public record TokenizationProgress(
     long tokens,
     long bytesThisRun,
     double fractionAtStart,
-    double seconds) {
+    double seconds,
+    double secondsAtStart) {
 
   /// Of text, 10^6 bytes.
   public double megabytesPerSecond() {
@@ -24,6 +26,6 @@ public record TokenizationProgress(
   /// Expected time until the end; infinite before anything is known.
   public double secondsLeft() {
     double done = fraction - fractionAtStart;
-    return done <= 0 ? Double.POSITIVE_INFINITY : seconds * (1 - fraction) / done;
+    return done <= 0 ? Double.POSITIVE_INFINITY : (seconds - secondsAtStart) * (1 - fraction) / done;
   }
 }

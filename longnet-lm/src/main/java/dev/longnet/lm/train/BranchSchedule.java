@@ -1,0 +1,70 @@
+package dev.longnet.lm.train;
+
+import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.attention.AttentionOperators;
+import dev.longnet.lm.config.AttentionConfig;
+import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.config.RunConfig;
+import dev.longnet.lm.model.AttentionOperator;
+import org.bytedeco.pytorch.Tensor;
+
+/// The attention of a model in training, whose branches may join one after another (`training.branch_starts`): before
+/// each step [#at(long)] chooses those that take part. A function of the step alone, so a resumed run repeats it.
+final class BranchSchedule implements AttentionOperator {
+  private final RunConfig config;
+  private ModelConfig model;
+  private AttentionOperator attention;
+
+  /// @param step steps that are done
+  BranchSchedule(RunConfig config, long step) {
+    this.config = config;
+    at(step);
+  }
+
+  /// Sets the branches of the step that follows `step` others.
+  ///
+  /// @return the model as it is trained then: with the branches that take part
+  ModelConfig at(long step) {
+    ModelConfig now = active(step);
+    if (!now.equals(model)) {
+      model = now;
+      attention = AttentionOperators.of(now.attention().pattern(true), GradientMode.EXACT, config.runtime());
+    }
+    return now;
+  }
+
+  private ModelConfig active(long step) {
+    ModelConfig whole = config.model();
+    if (!(whole.attention() instanceof AttentionConfig.Dilated dilated)) {
+      return whole;
+    }
+    int branches = config.training().branches(step, dilated.branches().size());
+    return whole.withAttention(
+        new AttentionConfig.Dilated(dilated.branches().subList(0, branches), dilated.blockedOffsets(), dilated.zeroPaddedKeys()));
+  }
+
+  @Override
+  public Output forward(Tensor q, Tensor k, Tensor v) {
+    return attention.forward(q, k, v);
+  }
+
+  @Override
+  public void forward(Tensor q, Tensor k, Tensor v, Output into) {
+    attention.forward(q, k, v, into);
+  }
+
+  @Override
+  public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
+    return attention.backward(q, k, v, output, gradOut);
+  }
+
+  @Override
+  public void backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
+    attention.backward(q, k, v, output, gradOut, into);
+  }
+
+  @Override
+  public String describe() {
+    return attention.describe();
+  }
+}
