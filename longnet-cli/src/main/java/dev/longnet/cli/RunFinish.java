@@ -74,7 +74,7 @@ final class RunFinish {
       out.flush();
     }
     Evaluation.Documents documents =
-        evaluator.documents(held, config.training().window(), Math.max(1, wanted.tokens() / 2));
+        evaluator.documents(held, config.training().window(), wanted.documentTokens());
     out.printf(
         Locale.ROOT,
         "gzip         %,d held-out documents, each on its own: this model %.4f bits/byte, gzip -9 %.4f%n",

@@ -59,7 +59,7 @@ final class RunConfigTree {
     ObjectNode evaluation = tree.putObject("evaluation");
     evaluation.put("every_steps", e.everySteps()).put("every_tokens", e.everyTokens());
     e.lengths().forEach(evaluation.putArray("lengths")::add);
-    evaluation.put("tokens", e.tokens());
+    evaluation.put("tokens", e.tokens()).put("document_tokens", e.documentTokens());
     SampleConfig sample = run.sample();
     tree.putObject("sample")
         .put("prompt", sample.prompt())

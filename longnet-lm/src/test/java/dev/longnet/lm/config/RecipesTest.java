@@ -111,6 +111,7 @@ class RecipesTest {
               lengths:
               - 128
               tokens: 262144
+              document_tokens: 131072
             sample:
               prompt: ""
               tokens: 512
