@@ -33,6 +33,16 @@ class RandomShapesTest {
     check(new Random(7), "long", DilatedAttentionSpec.dense(false), 1, 4200, 1, 3, ElementType.FLOAT32, GradientMode.EXACT);
   }
 
+  /// Tasks whose folds all leave them, and tasks of which only some have such folds.
+  @Test
+  void segmentsAcrossTasksAreTheSame() {
+    for (DilatedAttentionSpec spec : List.of(
+        DilatedAttentionSpec.of(new long[] {100}, new long[] {1}, true, HeadOffsets.INTERLEAVED),
+        DilatedAttentionSpec.of(new long[] {64, 1024}, new long[] {1, 100}, true, HeadOffsets.INTERLEAVED))) {
+      check(new Random(8), "across", spec, 1, 1500, 2, 3, ElementType.FLOAT32, GradientMode.EXACT);
+    }
+  }
+
   @Test
   @Tag("slow")
   void longSegmentsOfEveryPatternAreTheSame() {
