@@ -129,6 +129,8 @@ final class GenerateCommand implements Callable<Integer> {
       out.println(characters.end());
       out.flush();
       if (saveState != null) {
+        // Whoever goes on from here goes on after the last token, or after the text's end.
+        model.model().read(stream.state(), new int[] {summary.last()}, 0, 1);
         StateFile.save(saveState, stream.state(), Map.of());
       }
       err.printf(Locale.ROOT, "%,d tokens (%s) in %.1f s: %.1f tokens/s; prompt of %,d tokens in %.2f s; seed %d%n",

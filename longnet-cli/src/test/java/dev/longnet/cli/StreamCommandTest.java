@@ -100,6 +100,28 @@ class StreamCommandTest {
     }
   }
 
+  /// Two generations of 30 tokens, the second from the state the first saved, are one of 60.
+  @Test
+  void aGenerationGoesOnWhereAnotherEnded() {
+    Path whole = folder.resolve("g60.state");
+    Path parts = folder.resolve("g30.state");
+    String text = generated("--prompt", "int x", "--max-tokens", 60, "--save-state", whole);
+    String first = generated("--prompt", "int x", "--max-tokens", 30, "--save-state", parts);
+    String second = generated("--load-state", parts, "--max-tokens", 30, "--save-state", parts);
+    assertThat(first + second).isEqualTo(text);
+    assertThat(generated("--load-state", parts, "--max-tokens", 30)).isEqualTo(generated("--load-state", whole, "--max-tokens", 30));
+  }
+
+  /// The text without its line end.
+  private static String generated(Object... options) {
+    Object[] words = new Object[options.length + 4];
+    System.arraycopy(new Object[] {"generate", checkpoint, "--temperature", 0}, 0, words, 0, 4);
+    System.arraycopy(options, 0, words, 4, options.length);
+    Cli run = Cli.run(words);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    return run.out().substring(0, run.out().length() - 1);
+  }
+
   /// What the command shows: a dilated model's state stands still, an ordinary cache grows with every token.
   @Test
   void denseAndSparseModelsKeepACacheThatGrows() throws IOException {

@@ -10,7 +10,8 @@ public final class Generator {
   ///
   /// @param tokens generated, a final end-of-text included
   /// @param ended whether the model ended the text itself
-  public record Summary(long tokens, boolean ended, double seconds) {
+  /// @param last the last of them, which the model has not read: nobody asked what follows it
+  public record Summary(long tokens, boolean ended, int last, double seconds) {
     /// 0 where nothing was generated.
     public double tokensPerSecond() {
       return tokens == 0 ? 0 : tokens / Math.max(seconds, 1e-9);
@@ -31,8 +32,9 @@ public final class Generator {
     float[] scores = logits;
     long count = 0;
     boolean ended = false;
+    int token = endOfText;
     while (!ended && count < maxTokens) {
-      int token = sampler.next(scores);
+      token = sampler.next(scores);
       count++;
       ended = token == endOfText;
       if (!ended) {
@@ -42,6 +44,6 @@ public final class Generator {
         }
       }
     }
-    return new Summary(count, ended, (System.nanoTime() - start) / 1e9);
+    return new Summary(count, ended, token, (System.nanoTime() - start) / 1e9);
   }
 }

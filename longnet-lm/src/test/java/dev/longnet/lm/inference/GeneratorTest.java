@@ -37,6 +37,7 @@ class GeneratorTest {
     assertThat(model.read).as("the last token need not be read").containsExactly(1, 2, 3, 4);
     assertThat(summary.tokens()).isEqualTo(3);
     assertThat(summary.ended()).isFalse();
+    assertThat(summary.last()).as("for who saves what was read").isEqualTo(5);
   }
 
   @Test
@@ -48,6 +49,7 @@ class GeneratorTest {
     assertThat(out).containsExactly(8);
     assertThat(summary.ended()).isTrue();
     assertThat(summary.tokens()).isEqualTo(2);
+    assertThat(summary.last()).isEqualTo(END);
   }
 
   @Test
