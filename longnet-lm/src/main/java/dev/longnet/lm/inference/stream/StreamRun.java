@@ -2,6 +2,7 @@ package dev.longnet.lm.inference.stream;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -22,7 +23,7 @@ public final class StreamRun {
   private long lastTokens;
   private double lastSeconds;
   private volatile boolean stop;
-  /// The last piece: where it began, and how many of its tokens have been read.
+  /// The tokens at hand: where in the input they begin, and how many of them have been read.
   private StreamInput.Place piece = StreamInput.Place.START;
   private int taken;
   private int[] rest = new int[0];
@@ -77,9 +78,18 @@ public final class StreamRun {
               Long.parseLong(notes.get(PREFIX + "offset"))));
       int skip = Integer.parseInt(notes.get(PREFIX + "taken"));
       piece = input.place();
-      rest = skip == 0 ? rest : input.next();
-      if (skip < 0 || skip > rest.length) {
-        throw new NumberFormatException();
+      // The piece may come in parts: when it was read first, its document was open already and text of the piece before was at hand.
+      while (rest.length < skip) {
+        int[] more = input.next();
+        if (more.length == 0) {
+          throw new NumberFormatException("the input ends before the place");
+        }
+        int had = rest.length;
+        rest = Arrays.copyOf(rest, had + more.length);
+        System.arraycopy(more, 0, rest, had, more.length);
+      }
+      if (skip < 0) {
+        throw new NumberFormatException("taken=" + skip);
       }
       taken = skip;
     } catch (NumberFormatException | NullPointerException e) {
