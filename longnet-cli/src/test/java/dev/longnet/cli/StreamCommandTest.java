@@ -82,6 +82,21 @@ class StreamCommandTest {
         .isCloseTo(json(whole).get("total").get("perplexity").asDouble(), Offset.offset(1e-3));
   }
 
+  /// Only what a log has grown by is read, after all that was read before.
+  @Test
+  void aGrownLogGoesOnWhereItEnded() throws IOException {
+    Path log = Files.writeString(folder.resolve("server.log"), "GET / 200\n".repeat(20));
+    Path state = folder.resolve("log.state");
+    assertThat(Cli.run("stream", checkpoint, "--input", log, "--save-state", state).out()).contains("202 tokens, 200 bytes");
+    Files.writeString(log, "GET / 404\n", java.nio.file.StandardOpenOption.APPEND);
+    Cli grown = Cli.run("stream", checkpoint, "--input", log, "--load-state", state, "--save-state", state);
+    assertThat(grown.exitCode()).as(grown.err()).isZero();
+    assertThat(grown.out()).contains("going on after 202 tokens, in the middle of this input", "213 tokens, 210 bytes");
+    Files.writeString(log, "PUT / 200\n".repeat(21));
+    Cli other = Cli.run("stream", checkpoint, "--input", log, "--load-state", state);
+    assertThat(other.out()).contains("going on after 213 tokens, this input follows them", "425 tokens, 210 bytes");
+  }
+
   /// Reading a text and then generating is generating from the text as prompt.
   @Test
   void generationGoesOnFromAStateReadEarlier() throws IOException {

@@ -3,6 +3,8 @@ package dev.longnet.lm.inference.stream;
 import dev.longnet.lm.data.Tokenizer;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -23,8 +25,14 @@ import java.util.zip.ZipFile;
 ///
 /// One thread; whoever opened it closes it.
 public final class StreamInput implements AutoCloseable {
+  /// Of what was read last: its beginning and its end tell one text from another.
+  private static final int SAMPLE = 1 << 16;
+
   /// A document: a file, or an entry of an archive.
-  private record Document(Path file, String entry, long bytes) {}
+  ///
+  /// @param bytes its length when the input was opened; once read, what it had
+  /// @param crc an entry's checksum
+  private record Document(Path file, String entry, long bytes, long crc) {}
 
   /// Where the next piece begins.
   ///
@@ -36,11 +44,18 @@ public final class StreamInput implements AutoCloseable {
     public static final Place START = new Place(0, -1, 0);
   }
 
+  /// What of an input has been given out, for [#goOn] of a later one.
+  ///
+  /// @param pass how often the whole input had been read before
+  /// @param document number of the last document begun; -1 before the first
+  /// @param bytes of it, so far
+  /// @param hash of the documents up to it (all of them from the second pass on) by path and length, and of what it begins and ends with
+  public record Extent(long pass, int document, long bytes, String hash) {}
+
   private final Tokenizer tokenizer;
   private final boolean repeat;
   private final List<Document> documents = new ArrayList<>();
-  private final long bytes;
-  private final String identity;
+  private long bytes;
   private Place place = Place.START;
   private DocumentTokens open;
   /// Where in its document `open` began.
@@ -61,7 +76,6 @@ public final class StreamInput implements AutoCloseable {
       throw new IllegalArgumentException("the input holds no documents" + (suffix.isEmpty() ? "" : " ending in " + suffix) + ": " + inputs);
     }
     bytes = documents.stream().mapToLong(Document::bytes).sum();
-    identity = identity();
   }
 
   private void add(Path input, String suffix) throws IOException {
@@ -74,17 +88,17 @@ public final class StreamInput implements AutoCloseable {
                 .sorted()
                 .toList();
         for (Path file : files) {
-          documents.add(new Document(file, "", Files.size(file)));
+          documents.add(new Document(file, "", Files.size(file), 0));
         }
       }
     } else if (input.toString().toLowerCase(Locale.ROOT).matches(".*\\.(zip|jar)")) {
       try (ZipFile zip = new ZipFile(input.toFile())) {
         zip.stream()
             .filter(e -> !e.isDirectory() && e.getName().endsWith(suffix))
-            .forEach(e -> documents.add(new Document(input, e.getName(), Math.max(0, e.getSize()))));
+            .forEach(e -> documents.add(new Document(input, e.getName(), Math.max(0, e.getSize()), e.getCrc())));
       }
     } else if (Files.exists(input)) {
-      documents.add(new Document(input, "", Files.size(input)));
+      documents.add(new Document(input, "", Files.size(input), 0));
     } else {
       throw new NoSuchFileException(input.toString());
     }
@@ -99,11 +113,44 @@ public final class StreamInput implements AutoCloseable {
     return false;
   }
 
-  private String identity() {
+  /// What has been given out so far.
+  public Extent extent() {
+    boolean between = place.offset == 0;
+    int last = between ? place.document - 1 : place.document;
+    long length = last < 0 ? 0 : between ? documents.get(last).bytes : place.offset;
+    return new Extent(place.pass, Math.max(-1, last), length, hash(place.pass, last, length));
+  }
+
+  /// Goes on where an earlier input stood, if this one begins with all the earlier one had given out: the documents up to there are
+  /// the same by path and length, and the last of them begins the same way. It may have grown: where it had been
+  /// read to its end, its new part follows as a document of its own.
+  ///
+  /// @param to where the earlier input stood, or a place before
+  /// @return false where this is another input; nothing has changed then
+  public boolean goOn(Place to, Extent earlier) throws IOException {
+    int last = earlier.document;
+    if (last < -1 || last >= documents.size()
+        || last >= 0 && documents.get(last).bytes < earlier.bytes
+        || !hash(earlier.pass, last, earlier.bytes).equals(earlier.hash)) {
+      return false;
+    }
+    // From the second pass on nothing may have grown.
+    boolean grown = last >= 0 && earlier.pass == 0 && to.document > last && documents.get(last).bytes > earlier.bytes;
+    seek(grown ? new Place(to.pass, last, earlier.bytes) : to);
+    return true;
+  }
+
+  private String hash(long pass, int last, long length) {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      for (Document d : documents) {
-        digest.update((d.file.getFileName() + "\0" + d.entry + "\0" + d.bytes + "\0").getBytes(StandardCharsets.UTF_8));
+      for (int i = 0; i < (pass > 0 ? documents.size() : last + 1); i++) {
+        Document d = documents.get(i);
+        boolean mayGrow = i == last && pass == 0 && d.entry.isEmpty();
+        String text = d.file.normalize() + "\0" + d.entry + "\0" + (mayGrow ? length : d.bytes) + "\0" + d.crc + "\0";
+        digest.update(text.getBytes(StandardCharsets.UTF_8));
+      }
+      if (last >= 0 && documents.get(last).entry.isEmpty()) {
+        sample(documents.get(last).file, length, digest);
       }
       return HexFormat.of().formatHex(digest.digest(), 0, 16);
     } catch (NoSuchAlgorithmException e) {
@@ -111,9 +158,26 @@ public final class StreamInput implements AutoCloseable {
     }
   }
 
-  /// Changes when names or lengths of documents do.
-  public String fingerprint() {
-    return identity;
+  /// Adds the beginning and the end of a file's first `length` bytes. A pipe can be read but once.
+  private static void sample(Path file, long length, MessageDigest digest) {
+    if (!Files.isRegularFile(file)) {
+      return;
+    }
+    try (SeekableByteChannel channel = Files.newByteChannel(file)) {
+      ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(SAMPLE, length));
+      for (long at : new long[] {0, length - buffer.capacity()}) {
+        channel.position(at);
+        int read = 0;
+        while (buffer.hasRemaining() && read >= 0) {
+          read = channel.read(buffer);
+        }
+        digest.update(buffer.flip());
+        buffer.clear();
+      }
+    } catch (IOException e) {
+      // A file that was moved away while it was read must not keep a state from being saved; no later input equals this.
+      digest.update("unreadable".getBytes(StandardCharsets.UTF_8));
+    }
   }
 
   public int documents() {
@@ -189,6 +253,11 @@ public final class StreamInput implements AutoCloseable {
       place = new Place(place.pass, place.document, from + open.bytes());
       return ids;
     }
+    // A file may have grown, or shrunk, since the input was opened.
+    Document document = documents.get(place.document);
+    long length = from + open.bytes();
+    documents.set(place.document, new Document(document.file, document.entry, length, document.crc));
+    bytes += length - document.bytes;
     closeDocument();
     place = new Place(place.pass, place.document + 1, 0);
     ids = Arrays.copyOf(ids, ids.length + 1);

@@ -59,23 +59,33 @@ public final class StreamRun {
     this.lastTokens = state.position();
   }
 
-  /// Takes up a saved state: at the place in the input where it was saved if it was saved while reading this very input, else at the
-  /// input's beginning, as a continuation of what was read before.
+  /// Takes up a saved state: at the place in the input where it was saved if this input begins with what had been read then
+  /// ([StreamInput#goOn]), else at the input's beginning, as a continuation of what was read before.
   ///
   /// @return whether the input goes on in its middle
   public boolean resume(Map<String, String> notes) throws IOException {
-    if (!input.fingerprint().equals(notes.get(PREFIX + "input"))) {
+    String hash = notes.get(PREFIX + "hash");
+    if (hash == null) {
       return false;
     }
     try {
-      scored = Long.parseLong(notes.get(PREFIX + "scored"));
-      nats = Double.parseDouble(notes.get(PREFIX + "nats"));
-      seconds = Double.parseDouble(notes.get(PREFIX + "seconds"));
-      input.seek(
+      StreamInput.Place place =
           new StreamInput.Place(
               Long.parseLong(notes.get(PREFIX + "pass")),
               Integer.parseInt(notes.get(PREFIX + "document")),
-              Long.parseLong(notes.get(PREFIX + "offset"))));
+              Long.parseLong(notes.get(PREFIX + "offset")));
+      StreamInput.Extent extent =
+          new StreamInput.Extent(
+              Long.parseLong(notes.get(PREFIX + "extent.pass")),
+              Integer.parseInt(notes.get(PREFIX + "extent.document")),
+              Long.parseLong(notes.get(PREFIX + "extent.bytes")),
+              hash);
+      if (!input.goOn(place, extent)) {
+        return false;
+      }
+      scored = Long.parseLong(notes.get(PREFIX + "scored"));
+      nats = Double.parseDouble(notes.get(PREFIX + "nats"));
+      seconds = Double.parseDouble(notes.get(PREFIX + "seconds"));
       int skip = Integer.parseInt(notes.get(PREFIX + "taken"));
       piece = input.place();
       // The piece may come in parts: when it was read first, its document was open already and text of the piece before was at hand.
@@ -101,7 +111,11 @@ public final class StreamRun {
 
   private Map<String, String> notes() {
     Map<String, String> notes = new LinkedHashMap<>();
-    notes.put(PREFIX + "input", input.fingerprint());
+    StreamInput.Extent extent = input.extent();
+    notes.put(PREFIX + "hash", extent.hash());
+    notes.put(PREFIX + "extent.pass", Long.toString(extent.pass()));
+    notes.put(PREFIX + "extent.document", Integer.toString(extent.document()));
+    notes.put(PREFIX + "extent.bytes", Long.toString(extent.bytes()));
     boolean whole = taken == rest.length;
     StreamInput.Place place = whole ? input.place() : piece;
     notes.put(PREFIX + "pass", Long.toString(place.pass()));

@@ -71,11 +71,95 @@ class StreamInputTest {
       for (int[] piece = input.next(); piece.length > 0; piece = input.next()) {
         read += piece.length;
         try (StreamInput again = new StreamInput(List.of(folder), ".txt", tokenizer, false)) {
-          again.seek(input.place());
+          assertThat(again.goOn(input.place(), input.extent())).isTrue();
           assertThat(all(again)).isEqualTo(java.util.Arrays.copyOfRange(whole, read, whole.length));
-          assertThat(again.fingerprint()).isEqualTo(input.fingerprint());
         }
       }
+    }
+  }
+
+  private static final Tokenizer BYTES = Tokenizers.of("bytes");
+
+  /// What a new input says to a place in another, and what it reads from there.
+  private static int[] goOn(StreamInput.Place place, StreamInput.Extent extent, Path... inputs) throws Exception {
+    try (StreamInput input = new StreamInput(List.of(inputs), "", BYTES, false)) {
+      return input.goOn(place, extent) ? all(input) : null;
+    }
+  }
+
+  private static int[] document(String text) {
+    return IntStream.concat(text.chars(), IntStream.of(BYTES.endOfText())).toArray();
+  }
+
+  @Test
+  void goesOnInAFileThatBeginsWithWhatWasRead() throws Exception {
+    String text = text(new Random(3), 100_000).replaceAll("[^\\x00-\\x7f]", "?");
+    Path log = Files.writeString(folder.resolve("a.log"), text);
+    StreamInput.Place place;
+    StreamInput.Extent extent;
+    try (StreamInput input = new StreamInput(List.of(log), "", BYTES, false)) {
+      input.next();
+      place = input.place();
+      extent = input.extent();
+    }
+    int at = (int) place.offset();
+    assertThat(at).isBetween(1 << 14, text.length() - 1);
+    assertThat(goOn(place, extent, log)).isEqualTo(document(text.substring(at)));
+    Files.writeString(log, text + "more");
+    assertThat(goOn(place, extent, log)).as("grown").isEqualTo(document(text.substring(at) + "more"));
+    Files.writeString(log, "X" + text.substring(1));
+    assertThat(goOn(place, extent, log)).as("same name and length, another beginning").isNull();
+    Files.writeString(log, text.substring(0, at - 1) + "~" + text.substring(at));
+    assertThat(goOn(place, extent, log)).as("other text just before the place").isNull();
+    Files.writeString(log, text.substring(0, at - 1));
+    assertThat(goOn(place, extent, log)).as("cut off before the place").isNull();
+    Path other = Files.createDirectory(folder.resolve("other")).resolve("a.log");
+    Files.writeString(other, text);
+    Files.writeString(log, text);
+    assertThat(goOn(place, extent, other)).as("another path").isNull();
+    assertThat(goOn(place, extent, log, other)).as("more to read").hasSize(2 * (text.length() + 1) - at);
+    assertThat(goOn(place, extent, other, log)).isNull();
+  }
+
+  /// A piece may begin in one pass and end in the next.
+  @Test
+  void placesOfRepeatedInputsAreFoundAgain() throws Exception {
+    Path text = Files.writeString(folder.resolve("text"), "static int add(int a, int b) { return a + b; }\n".repeat(500));
+    try (StreamInput input = new StreamInput(List.of(text), "", BYTES, true)) {
+      for (int i = 0; i < 8; i++) {
+        StreamInput.Place place = input.place();
+        int[] piece = input.next();
+        try (StreamInput again = new StreamInput(List.of(text), "", BYTES, true)) {
+          assertThat(again.goOn(place, input.extent())).isTrue();
+          assertThat(again.next()).isEqualTo(piece);
+        }
+      }
+      assertThat(input.place().pass()).isGreaterThan(3);
+    }
+  }
+
+  @Test
+  void whatAFinishedFileGrewByFollows() throws Exception {
+    Path first = Files.writeString(folder.resolve("a.log"), "one\n");
+    Path log = Files.writeString(folder.resolve("b.log"), "two\n");
+    StreamInput.Place place;
+    StreamInput.Extent extent;
+    try (StreamInput input = new StreamInput(List.of(first, log), "", BYTES, false)) {
+      all(input);
+      place = input.place();
+      extent = input.extent();
+      assertThat(goOn(place, extent, first, log)).isEmpty();
+      Files.writeString(log, "two\nthree\n");
+      assertThat(goOn(place, extent, first, log)).isEqualTo(document("three\n"));
+      Files.writeString(first, "one\nzero\n");
+      assertThat(goOn(place, extent, first, log)).as("not the last one").isNull();
+    }
+    // It may grow while it is read, too.
+    try (StreamInput input = new StreamInput(List.of(log), "", BYTES, false)) {
+      Files.writeString(log, "two\nthree\nfour\n");
+      all(input);
+      assertThat(input.bytesRead()).isEqualTo(input.totalBytes()).isEqualTo(15);
+      assertThat(goOn(input.place(), input.extent(), log)).isEmpty();
     }
   }
 
