@@ -2,13 +2,14 @@ package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.File;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -33,6 +34,36 @@ class ProcessTest {
   void aFullDiskUnderStandardOutputIsNoSuccess() throws Exception {
     assertThat(java(Path.of("/dev/full"), "completion", "bash")).isEqualTo(1);
     assertThat(folder.resolve("err")).content().contains("longnet: standard output can't be written");
+  }
+
+  /// A stream that would never end, stopped by Ctrl-C.
+  @Test
+  @EnabledOnOs({OS.LINUX, OS.MAC})
+  void ctrlCSavesAStreamThatGoesOn() throws Exception {
+    Path model = TinyCheckpoint.write(folder.resolve("model"));
+    Path text = Files.writeString(folder.resolve("text.txt"), "for (int i = 0; i < 10; i++) { sum += i; }\n".repeat(30));
+    Path state = folder.resolve("s.state");
+    Path json = folder.resolve("s.json");
+    Path out = folder.resolve("out");
+    Process stream = start(out, "stream", model.toString(), "--input", text.toString(), "--repeat", "--max-tokens", "1e12",
+        "--threads", "1", "--chunk-tokens", "100", "--report-every", "500", "--save-state", state.toString(), "--save-every", "1000",
+        "--json", json.toString());
+    try {
+      for (long end = System.nanoTime() + 60_000_000_000L; !Files.exists(state) && System.nanoTime() < end; ) {
+        assertThat(stream.isAlive()).as(Files.readString(folder.resolve("err"))).isTrue();
+        Thread.sleep(20);
+      }
+      assertThat(new ProcessBuilder("kill", "-INT", Long.toString(stream.pid())).start().waitFor()).isZero();
+      assertThat(stream.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      stream.destroyForcibly();
+    }
+    assertThat(stream.exitValue()).isEqualTo(130);
+    assertThat(out).content().endsWith("stopped and saved; go on with --load-state " + state + "\n");
+    long tokens = new ObjectMapper().readTree(json.toFile()).get("total").get("tokens").asLong();
+    Cli on = Cli.run("stream", model, "--input", text, "--repeat", "--max-tokens", tokens + 700, "--load-state", state);
+    assertThat(on.exitCode()).as(on.err()).isZero();
+    assertThat(on.out()).contains(String.format(Locale.ROOT, "going on after %,d tokens, in the middle of this input", tokens));
   }
 
   @Test
@@ -66,16 +97,18 @@ class ProcessTest {
   }
 
   private int java(Path out, String... arguments) throws IOException, InterruptedException {
+    int code = start(out, arguments).waitFor();
+    assertThat(folder.resolve("err")).content().doesNotContain("\tat ");
+    return code;
+  }
+
+  private Process start(Path out, String... arguments) throws IOException {
     List<String> command = new ArrayList<>(List.of(
         Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx512m",
         "--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED",
         "-cp", System.getProperty("java.class.path"), "dev.longnet.cli.Main"));
     command.addAll(List.of(arguments));
     ProcessBuilder builder = new ProcessBuilder(command);
-    builder.redirectOutput(out.toFile()).redirectError(folder.resolve("err").toFile());
-    File err = folder.resolve("err").toFile();
-    int code = builder.start().waitFor();
-    assertThat(Files.readString(err.toPath(), StandardCharsets.UTF_8)).doesNotContain("\tat ");
-    return code;
+    return builder.redirectOutput(out.toFile()).redirectError(folder.resolve("err").toFile()).start();
   }
 }

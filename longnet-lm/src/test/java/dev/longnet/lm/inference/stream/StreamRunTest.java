@@ -1,6 +1,7 @@
 package dev.longnet.lm.inference.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.attention.Branch;
 import dev.longnet.lm.config.AttentionConfig;
@@ -115,6 +116,36 @@ class StreamRunTest {
       assertThat(last.scored()).isEqualTo(whole.scored());
       // Other chunks sum in another order.
       assertThat(last.nats() / last.scored()).isCloseTo(whole.nats() / whole.scored(), Offset.offset(1e-6));
+    }
+  }
+
+  /// As if killed after 350 tokens: what was saved on the way is there.
+  @Test
+  void aStreamThatDiesGoesOnFromItsLastSave() throws IOException {
+    Path text = Files.writeString(folder.resolve("text"), "for (int i = 0; i < 10; i++) { sum += i; }\n".repeat(20));
+    Path saved = folder.resolve("s.state");
+    Tokenizer bytes = Tokenizers.of("bytes");
+    try (StreamingModel model = model(257, 50)) {
+      StreamReport whole;
+      try (StreamInput input = new StreamInput(List.of(text), "", bytes, false); StreamState state = model.newStream()) {
+        whole = new StreamRun(model, input, state).run(new StreamRun.Plan(NEVER, NEVER, r -> { }, null, NEVER));
+      }
+      try (StreamInput input = new StreamInput(List.of(text), "", bytes, false); StreamState state = model.newStream()) {
+        StreamRun run = new StreamRun(model, input, state);
+        assertThatThrownBy(() -> run.run(new StreamRun.Plan(NEVER, 350, r -> {
+          throw new IllegalStateException("killed at " + r.tokens());
+        }, saved, 100))).hasMessage("killed at 350");
+      }
+      StateFile.Loaded loaded = StateFile.load(saved, model);
+      try (StreamInput input = new StreamInput(List.of(text), "", bytes, false); StreamState state = loaded.state()) {
+        assertThat(state.position()).isEqualTo(300);
+        StreamRun run = new StreamRun(model, input, state);
+        assertThat(run.resume(loaded.notes())).isTrue();
+        StreamReport last = run.run(new StreamRun.Plan(NEVER, NEVER, r -> { }, null, NEVER));
+        assertThat(last.tokens()).isEqualTo(whole.tokens());
+        assertThat(last.scored()).isEqualTo(whole.scored());
+        assertThat(last.nats()).isCloseTo(whole.nats(), Offset.offset(1e-6 * whole.scored()));
+      }
     }
   }
 }
