@@ -3,6 +3,7 @@ package dev.longnet.lm.inference.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.attention.Branch;
 import dev.longnet.attention.KernelChoice;
 import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.ModelConfig;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -65,7 +67,7 @@ class StreamingModelTest {
     float[] last = new float[v];
     model.logits(state, last);
     for (int i = 0; i < v; i++) {
-      assertThat(last[i]).isCloseTo(rows[n - 1][i], org.assertj.core.data.Offset.offset(2e-5f));
+      assertThat(last[i]).isCloseTo(rows[n - 1][i], Offset.offset(2e-5f));
     }
     return rows;
   }
@@ -79,6 +81,43 @@ class StreamingModelTest {
         }
       }
     }
+  }
+
+  /// Sizes of real models: several blocks of rows in a chunk, queries shared out among three threads, a vocabulary in pieces, products of a
+  /// single token shared out too.
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3})
+  void longChunksOfWideModelsGiveTheWholeForwardPass(long seed) {
+    Random random = new Random(seed);
+    AttentionConfig attention =
+        switch ((int) seed) {
+          case 1 -> new AttentionConfig.Dilated(List.of(new Branch(128, 1), new Branch(600, 3), new Branch(2048, 8)), false);
+          case 2 -> new AttentionConfig.Sparse(100, 7);
+          default -> new AttentionConfig.Dense();
+        };
+    ModelConfig config =
+        new ModelConfig(2500, 2, 96, 4, 700, PositionEncoding.values()[(int) (seed % 3)], seed != 2, true, attention);
+    Map<String, TensorEntry> weights = TestModels.weights(config, random);
+    int[] tokens = TestModels.tokens(config, 900, random);
+    int chunk = 860;
+    double[][] expected = new ReferenceDecoder(config, weights).logits(tokens, 0);
+    try (StreamingModel model = StreamingModel.load(config, weights::get, StreamOptions.defaults().withThreads(3));
+        StreamState scored = model.newStream();
+        StreamState state = model.newStream()) {
+      float[] losses = new float[chunk];
+      model.read(scored, tokens, 0, chunk, losses);
+      for (int t = 1; t < chunk; t++) {
+        assertThat((double) losses[t]).as("token %d", t).isCloseTo(loss(expected[t - 1], tokens[t]), Offset.offset(TOLERANCE));
+      }
+      check(read(model, state, tokens, 0, chunk), expected, 0, "seed " + seed);
+      for (int t = chunk; t < tokens.length; t++) {
+        check(read(model, state, tokens, t, 1), expected, t, "a single token, seed " + seed);
+      }
+    }
+  }
+
+  private static double loss(double[] logits, int token) {
+    return Math.log(java.util.Arrays.stream(logits).map(Math::exp).sum()) - logits[token];
   }
 
   @Test
@@ -100,8 +139,7 @@ class StreamingModelTest {
       }
       assertThat(losses[0]).isNaN();
       for (int t = 1; t < tokens.length; t++) {
-        double sum = java.util.Arrays.stream(logits[t - 1]).map(Math::exp).sum();
-        assertThat((double) losses[t]).isCloseTo(Math.log(sum) - logits[t - 1][tokens[t]], org.assertj.core.data.Offset.offset(TOLERANCE));
+        assertThat((double) losses[t]).isCloseTo(loss(logits[t - 1], tokens[t]), Offset.offset(TOLERANCE));
       }
     }
   }
@@ -110,7 +148,7 @@ class StreamingModelTest {
   void streamsOfDifferentLengthsDecodeAsOneBatch() {
     Random random = new Random(11);
     ModelConfig config = TestModels.config(PositionEncoding.XPOS, true,
-        new AttentionConfig.Dilated(List.of(new dev.longnet.attention.Branch(8, 1), new dev.longnet.attention.Branch(40, 3)), false));
+        new AttentionConfig.Dilated(List.of(new Branch(8, 1), new Branch(40, 3)), false));
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     int[] tokens = TestModels.tokens(config, 100, random);
     double[][] expected = new ReferenceDecoder(config, weights).logits(tokens, 0);
@@ -146,7 +184,7 @@ class StreamingModelTest {
   void aStartShiftedByPeriodsUpTo2To40ChangesNoBit(PositionEncoding positions) {
     Random random = new Random(3);
     ModelConfig config = TestModels.config(positions, true,
-        new AttentionConfig.Dilated(List.of(new dev.longnet.attention.Branch(16, 1), new dev.longnet.attention.Branch(64, 3)), false));
+        new AttentionConfig.Dilated(List.of(new Branch(16, 1), new Branch(64, 3)), false));
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     int[] tokens = TestModels.tokens(config, 200, random);
     try (StreamingModel model = StreamingModel.load(config, weights::get, StreamOptions.defaults().withKernel(KernelChoice.SCALAR));
@@ -167,7 +205,7 @@ class StreamingModelTest {
     Random random = new Random(4);
     long large = (1L << 40) + 15;
     ModelConfig config = TestModels.config(positions, true,
-        new AttentionConfig.Dilated(List.of(new dev.longnet.attention.Branch(16, 1), new dev.longnet.attention.Branch(large, 1)), false));
+        new AttentionConfig.Dilated(List.of(new Branch(16, 1), new Branch(large, 1)), false));
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     int[] tokens = TestModels.tokens(config, 300, random);
     // Both branches begin a segment at 16 (2^40 + 15) = 0 mod 16, so the past there is empty.
@@ -218,7 +256,7 @@ class StreamingModelTest {
   @Test
   void stateStaysWithinTheSumOfSegmentOverDilation() {
     ModelConfig config = TestModels.config(PositionEncoding.ROPE, true,
-        new AttentionConfig.Dilated(List.of(new dev.longnet.attention.Branch(128, 1), new dev.longnet.attention.Branch(1024, 8), new dev.longnet.attention.Branch(1 << 20, 1 << 13)), false));
+        new AttentionConfig.Dilated(List.of(new Branch(128, 1), new Branch(1024, 8), new Branch(1 << 20, 1 << 13)), false));
     Map<String, TensorEntry> weights = TestModels.weights(config, new Random(1));
     int[] tokens = TestModels.tokens(config, 5000, new Random(2));
     try (StreamingModel model = StreamingModel.load(config, weights::get, StreamOptions.defaults().withChunkTokens(1000));
