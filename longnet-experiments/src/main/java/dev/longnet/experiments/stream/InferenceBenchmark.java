@@ -79,15 +79,16 @@ public final class InferenceBenchmark {
     }
     double[][] decode = new double[2][rounds];
     double[] memory = new double[rounds];
-    MemoryRate probe = new MemoryRate(fp32.options().threads());
-    for (int round = -2; round < rounds; round++) {
-      progress.accept("one token at a time, " + (round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
-      double rate = probe.measure();
-      for (int i = 0; i < 2; i++) {
-        double speed = decode(models.get(i), tokens);
-        if (round >= 0) {
-          memory[round] = rate;
-          decode[i][round] = speed;
+    try (MemoryRate probe = new MemoryRate(fp32.options().threads())) {
+      for (int round = -2; round < rounds; round++) {
+        progress.accept("one token at a time, " + (round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
+        double rate = probe.measure();
+        for (int i = 0; i < 2; i++) {
+          double speed = decode(models.get(i), tokens);
+          if (round >= 0) {
+            memory[round] = rate;
+            decode[i][round] = speed;
+          }
         }
       }
     }
