@@ -10,6 +10,7 @@ import dev.longnet.lm.inference.stream.StreamReader;
 import dev.longnet.lm.inference.stream.StreamState;
 import dev.longnet.lm.inference.stream.StreamingCheckpoint;
 import dev.longnet.lm.inference.stream.StreamingModel;
+import dev.longnet.lm.io.AtomicFiles;
 import dev.longnet.lm.train.Checkpoint;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -104,6 +105,7 @@ final class GenerateCommand implements Callable<Integer> {
     if (maxTokens < 1) {
       throw new IllegalArgumentException("--max-tokens must be positive: --max-tokens=" + maxTokens);
     }
+    AtomicFiles.check("--save-state", saveState);
     Checkpoint checkpoint = Checkpoint.resolve(run);
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();

@@ -86,6 +86,8 @@ final class StreamCommand implements Callable<Integer> {
     if (repeat && maxTokens == null) {
       throw new IllegalArgumentException("--repeat never ends: give --max-tokens");
     }
+    AtomicFiles.check("--save-state", saveState);
+    AtomicFiles.check("--json", json);
     List<StreamReport> reports = new ArrayList<>();
     Checkpoint checkpoint = Checkpoint.resolve(run);
     PrintWriter out = spec.commandLine().getOut();

@@ -195,6 +195,18 @@ class StreamCommandTest {
     refused("threads=0", "stream", checkpoint, "--input", text, "--threads", 0);
   }
 
+  /// Before anything is read: the work would be lost.
+  @Test
+  void destinationsThatCantBeWrittenAreRefusedAtOnce() {
+    Path below = text.resolve("below.state");
+    refused("--json must name a file, not a directory: " + folder, "stream", checkpoint, "--input", text, "--json", folder);
+    refused("--save-state must name a file, not a directory", "stream", checkpoint, "--input", text, "--save-state", folder);
+    refused("--json can't be written", "stream", checkpoint, "--input", text, "--json", below);
+    refused("--save-state can't be written, " + text, "stream", checkpoint, "--input", text, "--save-state", below);
+    refused("--save-state must name a file, not a directory", "generate", checkpoint, "--prompt", "int", "--save-state", folder);
+    refused("--save-state can't be written", "generate", checkpoint, "--prompt", "int", "--save-state", below);
+  }
+
   private static Path saved(Path model) {
     Path state = folder.resolve("saved.state");
     assertThat(Cli.run("stream", model, "--input", text, "--max-tokens", 700, "--save-state", state).exitCode()).isZero();

@@ -71,6 +71,28 @@ public final class AtomicFiles {
     }
   }
 
+  /// Says before hours of work what [#write] would say after them.
+  ///
+  /// @param option what names the target, for the message
+  /// @param target null passes
+  /// @throws IllegalArgumentException when the target is a directory, or can't be made where it lies
+  public static void check(String option, Path target) throws IOException {
+    if (target == null || isSpecial(target)) {
+      return;
+    }
+    if (Files.isDirectory(target)) {
+      throw new IllegalArgumentException("%s must name a file, not a directory: %s".formatted(option, target));
+    }
+    // A temporary file beside it takes its place: its folder must let itself be written to, or be made.
+    Path folder = (Files.exists(target) ? target.toRealPath() : target.toAbsolutePath()).getParent();
+    while (folder != null && !Files.exists(folder)) {
+      folder = folder.getParent();
+    }
+    if (folder == null || !Files.isDirectory(folder) || !Files.isWritable(folder)) {
+      throw new IllegalArgumentException("%s can't be written, %s is no folder that can be written to: %s".formatted(option, folder, target));
+    }
+  }
+
   private static void stream(Path path, Body body) throws IOException {
     try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(path), 1 << 16)) {
       body.writeTo(out);

@@ -79,6 +79,21 @@ class AtomicFilesTest {
     assertThatThrownBy(() -> AtomicFiles.writeString(folder, "x")).isInstanceOf(IllegalArgumentException.class);
   }
 
+  @Test
+  void checksATargetBeforeTheWork() throws IOException {
+    Path file = Files.writeString(folder.resolve("file"), "old");
+    for (Path good : new Path[] {null, file, folder.resolve("new/deep/file"), Path.of("relative"), Path.of("/dev/stdout")}) {
+      AtomicFiles.check("--json", good);
+    }
+    assertThat(names(folder)).containsExactly("file");
+    assertThatThrownBy(() -> AtomicFiles.check("--json", folder))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("--json must name a file, not a directory: " + folder);
+    assertThatThrownBy(() -> AtomicFiles.check("--json", file.resolve("below/it")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("--json can't be written, " + file);
+  }
+
   private static java.util.List<String> names(Path folder) throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
       return files.map(p -> p.getFileName().toString()).toList();
