@@ -11,7 +11,6 @@ import dev.longnet.lm.train.Checkpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -67,13 +66,13 @@ final class StreamCommand implements Callable<Integer> {
   @Option(names = "--report-every", paramLabel = "N", description = "Tokens between two lines (default: ${DEFAULT-VALUE}).")
   long reportEvery = 100_000;
 
-  @Option(names = "--json", paramLabel = "F", description = "Write every report to this file at the end.")
+  @Option(names = "--json", paramLabel = "F", description = "Write every report to this file, at every save and at the end; a stream that goes on keeps its earlier ones.")
   Path json;
 
   @Option(names = "--save-state", paramLabel = "F", description = "Save the state here, every --save-every tokens and at the end.")
   Path saveState;
 
-  @Option(names = "--save-every", paramLabel = "M", description = "Tokens between two saves (default: ${DEFAULT-VALUE}).")
+  @Option(names = "--save-every", paramLabel = "M", description = "Tokens between two saves of state and reports (default: ${DEFAULT-VALUE}).")
   long saveEvery = 1_000_000;
 
   @Option(names = "--load-state", paramLabel = "F", description = "Start from this state instead of an empty one.")
@@ -88,25 +87,23 @@ final class StreamCommand implements Callable<Integer> {
     }
     AtomicFiles.check("--save-state", saveState);
     AtomicFiles.check("--json", json);
-    List<StreamReport> reports = new ArrayList<>();
     Checkpoint checkpoint = Checkpoint.resolve(run);
     PrintWriter out = spec.commandLine().getOut();
     try (StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
         StreamInput input = new StreamInput(inputs, suffix, model.tokenizer(), repeat)) {
+      StreamJson results = new StreamJson(json, model.model(), inputs);
       StreamDisplay display = new StreamDisplay(out, input.totalBytes(), repeat, maxTokens);
       StreamRun.Plan plan =
           new StreamRun.Plan(
               maxTokens == null ? Long.MAX_VALUE : maxTokens,
               reportEvery,
               report -> {
-                // The last report repeats the one before when the input ends on it.
-                if (reports.isEmpty() || reports.getLast().tokens() != report.tokens()) {
-                  reports.add(report);
-                  display.show(report);
-                }
+                results.add(report);
+                display.show(report);
               },
               saveState,
-              saveEvery);
+              saveEvery,
+              results::write);
       StateFile.Loaded loaded = loadState == null ? null : StateFile.load(loadState, model.model());
       try (StreamState state = loaded == null ? model.model().newStream() : loaded.state()) {
         if (maxTokens != null && maxTokens < state.position()) {
@@ -115,12 +112,13 @@ final class StreamCommand implements Callable<Integer> {
         }
         StreamRun stream = new StreamRun(model.model(), input, state);
         boolean resumed = loaded != null && stream.resume(loaded.notes());
+        if (resumed) {
+          results.keep(state.position());
+        }
         display.start(model.model(), state, resumed);
         try (StopOnInterrupt _ = StopOnInterrupt.install(stream::requestStop)) {
           StreamReport last = stream.run(plan);
-          if (json != null) {
-            AtomicFiles.writeString(json, StreamJson.of(model.model(), reports, last) + "\n");
-          }
+          results.write(last);
           if (stream.stopRequested()) {
             out.println(saveState == null
                 ? "stopped; nothing was saved, give --save-state F to be able to go on"

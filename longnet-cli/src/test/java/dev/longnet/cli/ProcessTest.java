@@ -53,6 +53,7 @@ class ProcessTest {
         assertThat(stream.isAlive()).as(Files.readString(folder.resolve("err"))).isTrue();
         Thread.sleep(20);
       }
+      assertThat(json).as("written at every save").exists();
       assertThat(new ProcessBuilder("kill", "-INT", Long.toString(stream.pid())).start().waitFor()).isZero();
       assertThat(stream.waitFor(60, TimeUnit.SECONDS)).isTrue();
     } finally {

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.assertj.core.data.Offset;
+import org.assertj.core.data.Percentage;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -80,6 +81,40 @@ class StreamCommandTest {
     assertThat(json(rest).get("total").get("tokens")).isEqualTo(json(whole).get("total").get("tokens"));
     assertThat(json(rest).get("total").get("perplexity").asDouble())
         .isCloseTo(json(whole).get("total").get("perplexity").asDouble(), Offset.offset(1e-3));
+  }
+
+  @Test
+  void aStreamThatGoesOnKeepsItsEarlierReports() throws IOException {
+    Path state = folder.resolve("r.state");
+    Path out = folder.resolve("r.json");
+    assertThat(reports(out, "--max-tokens", 700, "--save-state", state)).containsExactly(300L, 600L, 700L);
+    assertThat(reports(out, "--load-state", state)).containsExactly(300L, 600L, 700L, 900L, 1200L, 1292L);
+    // Those after the state were another attempt's.
+    assertThat(reports(out, "--load-state", state, "--max-tokens", 1000)).containsExactly(300L, 600L, 700L, 900L, 1000L);
+    assertThat(reports(out, "--max-tokens", 400)).as("a new stream").containsExactly(300L, 400L);
+    Files.writeString(out, "class A {}");
+    refused("--json holds no reports of an earlier run", "stream", checkpoint, "--input", text, "--load-state", state, "--json", out);
+  }
+
+  private static List<Long> reports(Path out, Object... options) throws IOException {
+    Object[] words = new Object[options.length + 8];
+    System.arraycopy(new Object[] {"stream", checkpoint, "--input", text, "--report-every", 300, "--json", out}, 0, words, 0, 8);
+    System.arraycopy(options, 0, words, 8, options.length);
+    Cli run = Cli.run(words);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    return json(out).get("reports").valueStream().map(r -> r.get("tokens").asLong()).toList();
+  }
+
+  @Test
+  void theTotalsSpeedIsThatOfTheWholeRun() throws IOException {
+    Path out = folder.resolve("speed.json");
+    Path state = folder.resolve("speed.state");
+    assertThat(reports(out, "--max-tokens", 600, "--save-state", state)).as("none twice").containsExactly(300L, 600L);
+    JsonNode total = json(out).get("total");
+    assertThat(total.get("tokens_per_second").asDouble()).isCloseTo(599 / total.get("seconds").asDouble(), Percentage.withPercentage(0.1));
+    assertThat(reports(out, "--load-state", state, "--max-tokens", 900)).containsExactly(300L, 600L, 900L);
+    total = json(out).get("total");
+    assertThat(total.get("tokens_per_second").asDouble()).isCloseTo(899 / total.get("seconds").asDouble(), Percentage.withPercentage(0.1));
   }
 
   /// Only what a log has grown by is read, after all that was read before.
@@ -169,7 +204,7 @@ class StreamCommandTest {
     Cli run8 = Cli.run("stream", out8, "--input", text, "--json", eighth);
     assertThat(run8.exitCode()).as(run8.err()).isZero();
     assertThat(json(eighth).get("total").get("perplexity").asDouble())
-        .isCloseTo(json(full).get("total").get("perplexity").asDouble(), org.assertj.core.data.Percentage.withPercentage(1));
+        .isCloseTo(json(full).get("total").get("perplexity").asDouble(), Percentage.withPercentage(1));
     assertThat(json(eighth).get("model_sha256")).isNotEqualTo(json(full).get("model_sha256"));
     assertThat(Cli.run("generate", out8, "--max-tokens", 5).exitCode()).isZero();
     refused("exists already", "quantize", checkpoint, "--out", out8);

@@ -26,6 +26,11 @@ public record StreamReport(
     return Math.exp(recentNats / recentTokens);
   }
 
+  /// Of everything scored, by this and earlier runs; NaN before the first.
+  public double meanTokensPerSecond() {
+    return scored / seconds;
+  }
+
   /// All losses over all bytes, end-of-text tokens included in the losses.
   public double bitsPerByte() {
     return nats / Math.log(2) / bytes;

@@ -22,6 +22,7 @@ public final class StreamRun {
   private double recentNats;
   private long lastTokens;
   private double lastSeconds;
+  private StreamReport latest;
   private volatile boolean stop;
   /// The tokens at hand: where in the input they begin, and how many of them have been read.
   private StreamInput.Place piece = StreamInput.Place.START;
@@ -32,10 +33,21 @@ public final class StreamRun {
   ///
   /// @param maxTokens stop after this many in all, or Long.MAX_VALUE
   /// @param reportEvery tokens between two reports
-  /// @param onReport called with each, the last one at the end
+  /// @param onReport called with each, the last one at the end; never twice at one position
   /// @param saveTo where to save the state, or null
   /// @param saveEvery tokens between two saves; the state is saved at the end too
-  public record Plan(long maxTokens, long reportEvery, Consumer<StreamReport> onReport, Path saveTo, long saveEvery) {
+  /// @param beforeSave called before each save, also where there is nowhere to save to
+  public record Plan(
+      long maxTokens, long reportEvery, Consumer<StreamReport> onReport, Path saveTo, long saveEvery, BeforeSave beforeSave) {
+    /// What is to be kept along with a state: with it or ahead of it, never behind.
+    public interface BeforeSave {
+      void accept(StreamReport now) throws IOException;
+    }
+
+    public Plan(long maxTokens, long reportEvery, Consumer<StreamReport> onReport, Path saveTo, long saveEvery) {
+      this(maxTokens, reportEvery, onReport, saveTo, saveEvery, now -> { });
+    }
+
     public Plan {
       positive("max-tokens", maxTokens);
       positive("report-every", reportEvery);
@@ -166,17 +178,23 @@ public final class StreamRun {
         plan.onReport.accept(report());
         nextReport += plan.reportEvery;
       }
-      if (plan.saveTo != null && state.position() >= nextSave) {
-        StateFile.save(plan.saveTo, state, notes());
+      if (state.position() >= nextSave) {
+        save(plan);
         nextSave = state.position() + plan.saveEvery;
       }
     }
+    save(plan);
+    if (state.position() > lastTokens) {
+      plan.onReport.accept(report());
+    }
+    return latest != null ? latest : now();
+  }
+
+  private void save(Plan plan) throws IOException {
+    plan.beforeSave.accept(now());
     if (plan.saveTo != null) {
       StateFile.save(plan.saveTo, state, notes());
     }
-    StreamReport last = report();
-    plan.onReport.accept(last);
-    return last;
   }
 
   private void count(float[] losses, int n) {
@@ -190,16 +208,19 @@ public final class StreamRun {
     }
   }
 
-  private StreamReport report() {
+  private StreamReport now() {
     double speed = (state.position() - lastTokens) / (seconds - lastSeconds);
     long bytes = input.bytesRead() - input.bytes(rest, taken);
-    StreamReport report =
-        new StreamReport(state.position(), bytes, scored, nats, recentTokens, recentNats, seconds, speed, state.bytes(),
-            ResidentMemory.now(), ResidentMemory.peak());
+    return new StreamReport(state.position(), bytes, scored, nats, recentTokens, recentNats, seconds, speed, state.bytes(),
+        ResidentMemory.now(), ResidentMemory.peak());
+  }
+
+  private StreamReport report() {
+    latest = now();
     lastTokens = state.position();
     lastSeconds = seconds;
     recentTokens = 0;
     recentNats = 0;
-    return report;
+    return latest;
   }
 }

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -82,9 +83,9 @@ class StreamRunTest {
   void anyPlaceOfATextIsFoundAgainWhereTextIsCutAtLines() throws IOException {
     Random random = new Random(5);
     StringBuilder lines = new StringBuilder();
-    for (int line = 0; line < 75; line++) {
-      for (int start = lines.length(); lines.length() - start < 2500 + random.nextInt(1000); ) {
-        lines.append("item").append(random.nextInt(300)).append(' ');
+    for (int line = 0; line < 50; line++) {
+      for (int end = lines.length() + 2500 + random.nextInt(1000); lines.length() < end; ) {
+        lines.append("id").append(random.nextInt(100)).append(' ');
       }
       lines.append('\n');
     }
@@ -94,28 +95,50 @@ class StreamRunTest {
     Tokenizer tokenizer = FewTokens.of(Tokenizers.of("cl100k_base"), bytes);
     int chunk = 2500;
     try (StreamingModel model = model(tokenizer.vocabularySize(), chunk)) {
-      StreamReport whole;
-      try (StreamInput input = new StreamInput(List.of(text), "", tokenizer, false); StreamState state = model.newStream()) {
-        whole = new StreamRun(model, input, state).run(new StreamRun.Plan(NEVER, NEVER, r -> { }, saved.resolveSibling("whole.state"), NEVER));
-      }
-      assertThat(whole.tokens()).as("several times what is taken at once").isGreaterThan(3 * DocumentTokens.PIECE);
+      StreamReport whole = read(model, text, tokenizer, null, saved, NEVER);
+      assertThat(whole.bytes()).isEqualTo(bytes.length);
+      // A stop at every chunk, each after the one before.
       StreamReport last = null;
       for (long stop = chunk; last == null || last.tokens() < whole.tokens(); stop += chunk) {
-        StateFile.Loaded loaded = last == null ? null : StateFile.load(saved, model);
-        try (StreamInput input = new StreamInput(List.of(text), "", tokenizer, false);
-            StreamState state = loaded == null ? model.newStream() : loaded.state()) {
-          StreamRun run = new StreamRun(model, input, state);
-          if (loaded != null) {
-            assertThat(run.resume(loaded.notes())).isTrue();
-          }
-          last = run.run(new StreamRun.Plan(stop, NEVER, r -> { }, saved, NEVER));
-          assertThat(last.tokens()).isEqualTo(Math.min(stop, whole.tokens()));
+        last = read(model, text, tokenizer, last == null ? null : saved, saved, stop);
+        assertThat(last.tokens()).isEqualTo(Math.min(stop, whole.tokens()));
+      }
+      same(last, whole);
+      // A stop just before the end of what is at hand, where the most of it comes in other pieces.
+      List<Long> stops = new ArrayList<>();
+      try (StreamInput input = new StreamInput(List.of(text), "", tokenizer, false)) {
+        long end = 0;
+        for (int[] ids = input.next(); ids.length > 0; ids = input.next()) {
+          end += ids.length;
+          stops.add(end - 1);
         }
       }
-      assertThat(last.bytes()).isEqualTo(bytes.length);
-      assertThat(last.scored()).isEqualTo(whole.scored());
-      // Other chunks sum in another order.
-      assertThat(last.nats() / last.scored()).isCloseTo(whole.nats() / whole.scored(), Offset.offset(1e-6));
+      assertThat(stops).hasSizeGreaterThan(2);
+      for (long stop : stops) {
+        read(model, text, tokenizer, null, saved, stop);
+        same(read(model, text, tokenizer, saved, saved, NEVER), whole);
+      }
+    }
+  }
+
+  private static void same(StreamReport report, StreamReport whole) {
+    assertThat(report.tokens()).isEqualTo(whole.tokens());
+    assertThat(report.bytes()).isEqualTo(whole.bytes());
+    assertThat(report.scored()).isEqualTo(whole.scored());
+    // Other chunks sum in another order.
+    assertThat(report.nats() / report.scored()).isCloseTo(whole.nats() / whole.scored(), Offset.offset(1e-6));
+  }
+
+  /// Reads on from a saved state, or from the beginning, and saves.
+  private static StreamReport read(StreamingModel model, Path text, Tokenizer tokenizer, Path from, Path to, long stop) throws IOException {
+    StateFile.Loaded loaded = from == null ? null : StateFile.load(from, model);
+    try (StreamInput input = new StreamInput(List.of(text), "", tokenizer, false);
+        StreamState state = loaded == null ? model.newStream() : loaded.state()) {
+      StreamRun run = new StreamRun(model, input, state);
+      if (loaded != null) {
+        assertThat(run.resume(loaded.notes())).isTrue();
+      }
+      return run.run(new StreamRun.Plan(stop, NEVER, r -> { }, to, NEVER));
     }
   }
 
@@ -126,26 +149,19 @@ class StreamRunTest {
     Path saved = folder.resolve("s.state");
     Tokenizer bytes = Tokenizers.of("bytes");
     try (StreamingModel model = model(257, 50)) {
-      StreamReport whole;
-      try (StreamInput input = new StreamInput(List.of(text), "", bytes, false); StreamState state = model.newStream()) {
-        whole = new StreamRun(model, input, state).run(new StreamRun.Plan(NEVER, NEVER, r -> { }, null, NEVER));
-      }
+      StreamReport whole = read(model, text, bytes, null, folder.resolve("whole.state"), NEVER);
       try (StreamInput input = new StreamInput(List.of(text), "", bytes, false); StreamState state = model.newStream()) {
         StreamRun run = new StreamRun(model, input, state);
+        List<Long> kept = new ArrayList<>();
         assertThatThrownBy(() -> run.run(new StreamRun.Plan(NEVER, 350, r -> {
           throw new IllegalStateException("killed at " + r.tokens());
-        }, saved, 100))).hasMessage("killed at 350");
+        }, saved, 100, now -> kept.add(now.tokens())))).hasMessage("killed at 350");
+        assertThat(kept).containsExactly(100L, 200L, 300L);
       }
-      StateFile.Loaded loaded = StateFile.load(saved, model);
-      try (StreamInput input = new StreamInput(List.of(text), "", bytes, false); StreamState state = loaded.state()) {
+      try (StreamState state = StateFile.load(saved, model).state()) {
         assertThat(state.position()).isEqualTo(300);
-        StreamRun run = new StreamRun(model, input, state);
-        assertThat(run.resume(loaded.notes())).isTrue();
-        StreamReport last = run.run(new StreamRun.Plan(NEVER, NEVER, r -> { }, null, NEVER));
-        assertThat(last.tokens()).isEqualTo(whole.tokens());
-        assertThat(last.scored()).isEqualTo(whole.scored());
-        assertThat(last.nats()).isCloseTo(whole.nats(), Offset.offset(1e-6 * whole.scored()));
       }
+      same(read(model, text, bytes, saved, saved, NEVER), whole);
     }
   }
 }
