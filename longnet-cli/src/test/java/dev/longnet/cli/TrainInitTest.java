@@ -2,6 +2,7 @@ package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -43,10 +44,10 @@ class TrainInitTest {
   }
 
   /// The loss at both lengths after a step too small to change anything.
-  private double[] started(String name, String attention) throws IOException {
+  private double[] started(Path init, String name, String attention) throws IOException {
     Path run = directory.resolve(name);
     Cli result =
-        Cli.run("train", "--recipe", recipe, "--out", run, "--init", dense, "--max-steps", 1, "--set", "model.attention=" + attention,
+        Cli.run("train", "--recipe", recipe, "--out", run, "--init", init, "--max-steps", 1, "--set", "model.attention=" + attention,
             "--set", "optimizer.learning_rate=1e-12");
     assertThat(result.exitCode()).as(result.err()).isZero();
     return losses(run);
@@ -64,14 +65,38 @@ class TrainInitTest {
     assertThat(expected[0]).isLessThan(2.5);
 
     // Within the shortest segment undilated branches attend to the same keys as dense attention: one loss.
-    double[] undilated = started("undilated", "{type: dilated, segment_lengths: [16, 64], dilations: [1, 1]}");
+    double[] undilated = started(dense, "undilated", "{type: dilated, segment_lengths: [16, 64], dilations: [1, 1]}");
     assertThat(undilated[0]).isCloseTo(expected[0], within(1e-5));
     // Beyond it keys of the short segment count twice.
     assertThat(undilated[1]).isNotEqualTo(expected[1]);
 
     // A dilated branch counts some keys twice at any length, and the loss moves a little.
-    double[] dilated = started("dilated", "{type: dilated, segment_lengths: [16, 64], dilations: [1, 4]}");
+    double[] dilated = started(dense, "dilated", "{type: dilated, segment_lengths: [16, 64], dilations: [1, 4]}");
     assertThat(dilated[0]).isCloseTo(expected[0], within(0.1)).isNotEqualTo(expected[0]);
     assertThat(dilated[1]).isLessThan(2.5);
+  }
+
+  /// A model that has learned something has something to lose.
+  @Test
+  void int8PredictsAsWellAndTrainsOn() throws IOException {
+    Path int8 = directory.resolve("int8");
+    Cli quantize = Cli.run("quantize", dense, "--out", int8);
+    assertThat(quantize.exitCode()).as(quantize.err()).isZero();
+    double full = perplexity(dense);
+    double quantized = perplexity(int8);
+    assertThat(full).isLessThan(12);
+    assertThat(quantized).isCloseTo(full, withinPercentage(1)).isNotEqualTo(full);
+
+    double[] expected = losses(dense);
+    double[] on = started(int8, "on", "{type: dense}");
+    assertThat(on[0]).isCloseTo(expected[0], within(0.01)).isNotEqualTo(expected[0]);
+    assertThat(on[1]).isCloseTo(expected[1], within(0.01));
+  }
+
+  private double perplexity(Path run) throws IOException {
+    Path json = directory.resolve("stream.json");
+    Cli stream = Cli.run("stream", run, "--input", directory.resolve("corpus"), "--max-tokens", 8000, "--json", json);
+    assertThat(stream.exitCode()).as(stream.err()).isZero();
+    return new ObjectMapper().readTree(json.toFile()).get("total").get("perplexity").asDouble();
   }
 }

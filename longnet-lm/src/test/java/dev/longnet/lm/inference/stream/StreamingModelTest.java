@@ -9,12 +9,16 @@ import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.PositionEncoding;
 import dev.longnet.lm.inference.kernel.NativeFloats;
+import dev.longnet.lm.io.Int8Rows;
 import dev.longnet.lm.io.TensorEntry;
+import java.lang.foreign.Arena;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
+import java.util.function.Function;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -118,6 +122,39 @@ class StreamingModelTest {
 
   private static double loss(double[] logits, int token) {
     return Math.log(java.util.Arrays.stream(logits).map(Math::exp).sum()) - logits[token];
+  }
+
+  /// An int8 model is the float32 one its weights stand for; each token's loss is near the original's.
+  @Test
+  void int8IsTheModelItsWeightsStandFor() {
+    Random random = new Random(8);
+    ModelConfig config =
+        new ModelConfig(300, 2, 64, 4, 1100, PositionEncoding.ROPE, true, true,
+            new AttentionConfig.Dilated(List.of(new Branch(32, 1), new Branch(128, 4)), false));
+    Map<String, TensorEntry> weights = TestModels.weights(config, random);
+    int[] tokens = TestModels.tokens(config, 150, random);
+    try (Arena arena = Arena.ofConfined()) {
+      Function<String, TensorEntry> int8 = Quantization.int8(weights::get, arena);
+      Map<String, TensorEntry> meant = new TreeMap<>(weights);
+      meant.replaceAll((name, w) -> w.shape().length == 2 ? Int8Rows.dequantize(int8.apply(name), int8.apply(name + Int8Rows.SCALE), arena) : w);
+      double[][] expected = new ReferenceDecoder(config, meant).logits(tokens, 0);
+      double[][] original = new ReferenceDecoder(config, weights).logits(tokens, 0);
+      long bytes;
+      try (StreamingModel fp32 = StreamingModel.load(config, weights::get, StreamOptions.defaults())) {
+        bytes = fp32.weightBytes();
+      }
+      try (StreamingModel model = StreamingModel.load(config, int8, StreamOptions.defaults());
+          StreamState state = model.newStream()) {
+        assertThat((double) model.weightBytes() / bytes).isBetween(0.25, 0.28);
+        check(read(model, state, tokens, 0, 100), expected, 0, "int8 chunk");
+        for (int t = 100; t < tokens.length; t++) {
+          check(read(model, state, tokens, t, 1), expected, t, "a single token in int8");
+        }
+      }
+      for (int t = 1; t < tokens.length; t++) {
+        assertThat(loss(expected[t - 1], tokens[t])).as("token %d", t).isCloseTo(loss(original[t - 1], tokens[t]), Offset.offset(0.1));
+      }
+    }
   }
 
   @Test
