@@ -12,7 +12,9 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -51,7 +53,7 @@ final class StreamCommand implements Callable<Integer> {
       paramLabel = "FILE",
       arity = "1..*",
       required = true,
-      description = "Files, directories, .zip or .jar archives, read in this order; hidden files of directories are left out.")
+      description = "Files, directories, .zip or .jar archives, read in this order; hidden files of directories are left out, and what this command saves.")
   List<Path> inputs;
 
   @Option(names = "--suffix", paramLabel = "TEXT", description = "Of directories and archives, only files whose names end so, such as .java.")
@@ -90,7 +92,7 @@ final class StreamCommand implements Callable<Integer> {
     Checkpoint checkpoint = Checkpoint.resolve(run);
     PrintWriter out = spec.commandLine().getOut();
     try (StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
-        StreamInput input = new StreamInput(inputs, suffix, model.tokenizer(), repeat)) {
+        StreamInput input = new StreamInput(inputs, suffix, model.tokenizer(), repeat, own())) {
       StreamJson results = new StreamJson(json, model.model(), inputs);
       StreamDisplay display = new StreamDisplay(out, input.totalBytes(), repeat, maxTokens);
       StreamRun.Plan plan =
@@ -131,5 +133,10 @@ final class StreamCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  /// What this command writes is no input of it, where a directory holds both.
+  private List<Path> own() {
+    return Stream.of(saveState, loadState, json).filter(Objects::nonNull).toList();
   }
 }

@@ -97,8 +97,12 @@ class StreamCommandTest {
   }
 
   private static List<Long> reports(Path out, Object... options) throws IOException {
+    return reportsOf(text, out, options);
+  }
+
+  private static List<Long> reportsOf(Path input, Path out, Object... options) throws IOException {
     Object[] words = new Object[options.length + 8];
-    System.arraycopy(new Object[] {"stream", checkpoint, "--input", text, "--report-every", 300, "--json", out}, 0, words, 0, 8);
+    System.arraycopy(new Object[] {"stream", checkpoint, "--input", input, "--report-every", 300, "--json", out}, 0, words, 0, 8);
     System.arraycopy(options, 0, words, 8, options.length);
     Cli run = Cli.run(words);
     assertThat(run.exitCode()).as(run.err()).isZero();
@@ -130,6 +134,16 @@ class StreamCommandTest {
     Files.writeString(log, "PUT / 200\n".repeat(21));
     Cli other = Cli.run("stream", checkpoint, "--input", log, "--load-state", state);
     assertThat(other.out()).contains("going on after 213 tokens, this input follows them", "425 tokens, 210 bytes");
+  }
+
+  @Test
+  void whatItSavesInADirectoryIsNoInputOfIt() throws IOException {
+    Path directory = Files.createDirectory(folder.resolve("src"));
+    Files.writeString(directory.resolve("b.txt"), "int b;\n".repeat(10));
+    Path state = directory.resolve("a.state");
+    Path out = directory.resolve("c.json");
+    assertThat(reportsOf(directory, out, "--save-state", state)).containsExactly(72L);
+    assertThat(reportsOf(directory, out, "--load-state", state, "--save-state", directory.resolve("./a.state"))).containsExactly(72L);
   }
 
   /// Reading a text and then generating is generating from the text as prompt.

@@ -13,9 +13,12 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
@@ -67,10 +70,16 @@ public final class StreamInput implements AutoCloseable {
   /// @param suffix only documents whose name ends so, of directories and archives; empty for all
   /// @param repeat begin anew at the end, for ever
   public StreamInput(List<Path> inputs, String suffix, Tokenizer tokenizer, boolean repeat) throws IOException {
+    this(inputs, suffix, tokenizer, repeat, List.of());
+  }
+
+  /// @param leftOut files that are no documents where a directory holds them, such as the state that is saved among them
+  public StreamInput(List<Path> inputs, String suffix, Tokenizer tokenizer, boolean repeat, Collection<Path> leftOut) throws IOException {
     this.tokenizer = tokenizer;
     this.repeat = repeat;
+    Set<Path> others = leftOut.stream().map(StreamInput::whole).collect(Collectors.toSet());
     for (Path input : inputs) {
-      add(input, suffix);
+      add(input, suffix, others);
     }
     if (documents.isEmpty()) {
       throw new IllegalArgumentException("the input holds no documents" + (suffix.isEmpty() ? "" : " ending in " + suffix) + ": " + inputs);
@@ -78,13 +87,17 @@ public final class StreamInput implements AutoCloseable {
     bytes = documents.stream().mapToLong(Document::bytes).sum();
   }
 
-  private void add(Path input, String suffix) throws IOException {
+  private static Path whole(Path path) {
+    return path.toAbsolutePath().normalize();
+  }
+
+  private void add(Path input, String suffix, Set<Path> others) throws IOException {
     if (Files.isDirectory(input)) {
       try (Stream<Path> walk = Files.walk(input)) {
         List<Path> files =
             walk.filter(Files::isRegularFile)
                 .filter(p -> p.toString().endsWith(suffix))
-                .filter(p -> !hidden(input.relativize(p)))
+                .filter(p -> !hidden(input.relativize(p)) && !others.contains(whole(p)))
                 .sorted()
                 .toList();
         for (Path file : files) {
