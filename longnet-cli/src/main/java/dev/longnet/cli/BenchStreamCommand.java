@@ -37,6 +37,8 @@ import picocli.CommandLine.Spec;
       "  longnet bench stream --compare --tokens 262144 --out bench/compare"
     })
 final class BenchStreamCommand implements Callable<Integer> {
+  private static final long SAVE_EVERY = 10_000_000;
+
   @Spec CommandSpec spec;
 
   @Parameters(paramLabel = "RUN", arity = "0..1", description = "A run or a checkpoint instead of random weights.")
@@ -54,10 +56,10 @@ final class BenchStreamCommand implements Callable<Integer> {
   @Option(names = "--suffix", paramLabel = "TEXT", description = "Only files whose names end so (default: .java of the JDK's source, else all).")
   String suffix;
 
-  @Option(names = "--save-every", paramLabel = "M", description = "Tokens between two saved states (default: ${DEFAULT-VALUE}).")
-  long saveEvery = 10_000_000;
+  @Option(names = "--save-every", paramLabel = "M", description = "Tokens between two saved states (default: 10 million).")
+  Long saveEvery;
 
-  @Option(names = "--compare", description = "Time and memory of dilated, sparse and dense attention side by side instead.")
+  @Option(names = "--compare", description = "Time and memory of dilated, sparse and dense attention side by side instead, in small random models on random tokens.")
   boolean compare;
 
   @Mixin StreamComputeOptions compute;
@@ -70,6 +72,7 @@ final class BenchStreamCommand implements Callable<Integer> {
     }
     PrintWriter text = spec.commandLine().getOut();
     if (compare) {
+      refuseBesideCompare();
       text.printf("%-10s %12s %14s %12s%n", "attention", "tokens", "µs per token", "state");
       StreamComparison.run(tokens, compute.options(), out, p -> {
         text.printf(Locale.ROOT, "%-10s %,12d %14.2f %12s%n", p.attention(), p.tokens(), p.microseconds(), StreamDisplay.size(p.stateBytes()));
@@ -94,16 +97,25 @@ final class BenchStreamCommand implements Callable<Integer> {
           StreamDisplay.size(model.model().weightBytes()), "tokens", "seconds", "tokens/s", "perplexity", "state", "peak resident");
       text.flush();
       List<StreamBenchmark.Mark> marks =
-          StreamBenchmark.run(model.model(), model.tokenizer(), read, ending, tokens, saveEvery, out, display);
+          StreamBenchmark.run(model.model(), model.tokenizer(), read, ending, tokens, saveEvery == null ? SAVE_EVERY : saveEvery, out, display);
       if (marks.isEmpty() || marks.getLast().tokens() < tokens) {
         text.printf(Locale.ROOT, "stopped and saved in %s; the same command goes on%n", out);
         text.flush();
         return StopOnInterrupt.EXIT_CODE;
       }
-      text.printf(Locale.ROOT, "%ntime ~ tokens^%.4f beyond 100,000 tokens; results in %s%n", StreamBenchmark.exponent(marks), out);
+      double exponent = StreamBenchmark.exponent(marks);
+      String law = Double.isFinite(exponent) ? String.format(Locale.ROOT, "time ~ tokens^%.4f beyond 100,000 tokens; ", exponent) : "";
+      text.printf("%n%sresults in %s%n", law, out);
       text.flush();
     }
     return 0;
+  }
+
+  private void refuseBesideCompare() {
+    String given = run != null ? "RUN" : inputs != null ? "--input" : suffix != null ? "--suffix" : saveEvery != null ? "--save-every" : null;
+    if (given != null) {
+      throw new IllegalArgumentException("--compare makes its own models and tokens and saves no state: leave out " + given);
+    }
   }
 
   private StreamingCheckpoint model(long tokens) throws IOException {

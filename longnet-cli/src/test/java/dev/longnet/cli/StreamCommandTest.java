@@ -292,6 +292,23 @@ class StreamCommandTest {
     refused("--text-tokens=0", "bench", "inference", checkpoint, "--text-tokens", 0);
   }
 
+  @Test
+  void benchStreamComparesNothingButItsOwn() {
+    refused("leave out RUN", "bench", "stream", checkpoint, "--compare");
+    refused("leave out --input", "bench", "stream", "--compare", "--input", text);
+    refused("leave out --suffix", "bench", "stream", "--compare", "--suffix", ".java");
+    refused("leave out --save-every", "bench", "stream", "--compare", "--save-every", 100);
+  }
+
+  /// One mark beyond 100,000 tokens has no slope.
+  @Test
+  void benchStreamPrintsNoExponentOfOneMark() {
+    Path out = folder.resolve("bench");
+    Cli run = Cli.run("bench", "stream", checkpoint, "--input", text, "--tokens", "10000", "--out", out);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out()).contains("results in " + out).doesNotContain("NaN").doesNotContain("tokens^");
+  }
+
   private static void refused(String part, Object... words) {
     Cli run = Cli.run(words);
     assertThat(run.exitCode()).as(run.err()).isEqualTo(2);

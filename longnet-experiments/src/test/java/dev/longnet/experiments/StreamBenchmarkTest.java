@@ -13,6 +13,7 @@ import dev.longnet.lm.inference.stream.StreamRun;
 import dev.longnet.lm.inference.stream.StreamingModel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -83,15 +84,35 @@ class StreamBenchmarkTest {
     }
   }
 
+  /// seconds = 3e-6 tokens^1.05; what lies below 100,000 tokens does not count.
+  @Test
+  void theExponentIsTheSlopeOfMadeUpMarks() {
+    List<StreamBenchmark.Mark> marks = new ArrayList<>();
+    marks.add(new StreamBenchmark.Mark(10_000, 77, 1, 1, 1, 1));
+    marks.add(mark(100_000));
+    assertThat(StreamBenchmark.exponent(marks)).as("one point is no line").isNaN();
+    for (long tokens : new long[] {1_000_000, 3_000_000, 10_000_000}) {
+      marks.add(mark(tokens));
+      assertThat(StreamBenchmark.exponent(marks)).isCloseTo(1.05, within(1e-9));
+    }
+  }
+
+  private static StreamBenchmark.Mark mark(long tokens) {
+    return new StreamBenchmark.Mark(tokens, 3e-6 * Math.pow(tokens, 1.05), 1, 1, 1, 1);
+  }
+
   @Test
   void comparesWhatAttentionsHold() throws Exception {
-    List<StreamComparison.Point> points = StreamComparison.run(16_384, StreamOptions.defaults(), folder, p -> { });
+    List<StreamComparison.Point> points = StreamComparison.run(18_000, StreamOptions.defaults(), folder, p -> { });
     assertThat(points.stream().map(p -> p.attention() + p.tokens()))
-        .containsExactly("dilated4096", "dilated8192", "dilated16384", "sparse4096", "sparse8192", "sparse16384", "dense4096", "dense8192", "dense16384");
+        .containsExactly(
+            "dilated4096", "dilated8192", "dilated16384", "dilated18000", "sparse4096", "sparse8192", "sparse16384", "sparse18000",
+            "dense4096", "dense8192", "dense16384", "dense18000");
     // Keys and values of every token: 2 layers, 64 channels, float32; each array a little longer than its numbers.
-    assertThat(points.getLast().stateBytes()).isBetween(2 * 2 * 4L * 64 * 16_384, 2 * 2 * 4L * 64 * 16_384 + 1024);
-    assertThat(points.get(2).stateBytes()).isLessThan(points.getLast().stateBytes() / 8);
-    assertThat(Files.readString(folder.resolve("compare.svg"))).contains("What a stream holds", "What its next token costs");
+    assertThat(points.get(10).stateBytes()).isBetween(2 * 2 * 4L * 64 * 16_384, 2 * 2 * 4L * 64 * 16_384 + 1024);
+    assertThat(points.get(2).stateBytes()).isLessThan(points.get(10).stateBytes() / 8);
+    assertThat(points).allMatch(p -> p.microseconds() > 0);
+    assertThat(Files.readString(folder.resolve("compare.svg"))).contains("What a stream holds", "What reading its next tokens costs");
     assertThat(folder.resolve("compare.json")).exists();
     assertThatThrownBy(() -> StreamComparison.run(10, StreamOptions.defaults(), folder, p -> { })).hasMessageContaining("--tokens=10");
   }

@@ -27,9 +27,11 @@ public final class StreamComparison {
 
   private StreamComparison() {}
 
-  /// @param microseconds a token: the median of the last five pieces of 4,096, of fewer where the point before is nearer
+  /// @param microseconds a token: the median of the last five whole pieces of 4,096, of fewer where the point before is nearer
   public record Point(String attention, long tokens, double microseconds, long stateBytes) {}
 
+  /// Points at 4,096 tokens, 8,192, 16,384, … below `tokens`, and at `tokens`.
+  ///
   /// @param directory gets `compare.svg` and `compare.json`
   public static List<Point> run(long tokens, StreamOptions options, Path directory, Consumer<Point> onPoint) throws IOException {
     if (tokens < PIECE) {
@@ -52,15 +54,20 @@ public final class StreamComparison {
               }
             }
             try (StreamState state = model.newStream()) {
-              for (long mark = text.length; mark <= tokens; mark *= 2) {
-                List<Double> seconds = new ArrayList<>();
+              for (long mark : marks(tokens)) {
+                List<Double> microseconds = new ArrayList<>();
                 while (state.position() < mark) {
+                  int n = (int) Math.min(PIECE, mark - state.position());
                   long start = System.nanoTime();
-                  model.read(state, text, 0, text.length);
-                  seconds.add((System.nanoTime() - start) / 1e9);
+                  model.read(state, text, 0, n);
+                  // A rest shorter than a piece is slower a token, and counts only where there is nothing else.
+                  if (n == PIECE || microseconds.isEmpty()) {
+                    microseconds.add((System.nanoTime() - start) / 1e3 / n);
+                  }
                 }
-                List<Double> last = seconds.subList(Math.max(0, seconds.size() - PIECES), seconds.size()).stream().sorted().toList();
-                Point point = new Point(name, state.position(), last.get(last.size() / 2) / text.length * 1e6, state.bytes());
+                List<Double> last =
+                    microseconds.subList(Math.max(0, microseconds.size() - PIECES), microseconds.size()).stream().sorted().toList();
+                Point point = new Point(name, mark, last.get(last.size() / 2), state.bytes());
                 points.add(point);
                 onPoint.accept(point);
               }
@@ -70,9 +77,18 @@ public final class StreamComparison {
     AtomicFiles.writeString(directory.resolve("compare.svg"),
         StreamCharts.sideBySide(
             StreamCharts.logarithmic("What a stream holds", "bytes", lines(attentions, points, true)),
-            StreamCharts.logarithmic("What its next token costs", "microseconds", lines(attentions, points, false))));
+            StreamCharts.logarithmic("What reading its next tokens costs", "microseconds", lines(attentions, points, false))));
     AtomicFiles.writeString(directory.resolve("compare.json"), json(points));
     return points;
+  }
+
+  private static List<Long> marks(long tokens) {
+    List<Long> marks = new ArrayList<>();
+    for (long mark = PIECE; mark < tokens; mark *= 2) {
+      marks.add(mark);
+    }
+    marks.add(tokens);
+    return marks;
   }
 
   private static String json(List<Point> points) {
