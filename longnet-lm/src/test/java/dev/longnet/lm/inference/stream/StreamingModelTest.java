@@ -11,8 +11,10 @@ import dev.longnet.lm.config.PositionEncoding;
 import dev.longnet.lm.inference.kernel.NativeFloats;
 import dev.longnet.lm.io.Int8Rows;
 import dev.longnet.lm.io.TensorEntry;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.math.BigDecimal;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +23,7 @@ import java.util.TreeMap;
 import java.util.function.Function;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -28,6 +31,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class StreamingModelTest {
   /// Rounding of some thousand float32 operations, on logits of size 1 to 5.
   private static final double TOLERANCE = 5e-5;
+
+  @TempDir Path folder;
 
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30})
@@ -218,7 +223,7 @@ class StreamingModelTest {
   /// With the scalar kernels: vector ones may sum lanes in another order once C2 has compiled them.
   @ParameterizedTest
   @EnumSource(PositionEncoding.class)
-  void aStartShiftedByPeriodsUpTo2To40ChangesNoBit(PositionEncoding positions) {
+  void aStartShiftedByPeriodsUpTo2To40ChangesNoBit(PositionEncoding positions) throws IOException {
     Random random = new Random(3);
     ModelConfig config = TestModels.config(positions, true,
         new AttentionConfig.Dilated(List.of(new Branch(16, 1), new Branch(64, 3)), false));
@@ -226,19 +231,44 @@ class StreamingModelTest {
     int[] tokens = TestModels.tokens(config, 200, random);
     try (StreamingModel model = StreamingModel.load(config, weights::get, StreamOptions.defaults().withKernel(KernelChoice.SCALAR));
         StreamState start = model.newStream();
-        StreamState late = model.newStream()) {
+        StreamState late = model.newStream();
+        StreamState startSteps = model.newStream();
+        StreamState lateSteps = model.newStream()) {
       late.position = 1L << 40;
       float[][] a = read(model, start, tokens, 0, 200);
       float[][] b = read(model, late, tokens, 0, 200);
       assertThat(b).isDeepEqualTo(a);
       assertThat(late.position()).isEqualTo((1L << 40) + 200);
+      lateSteps.position = 1L << 40;
+      float[][] c = steps(model, startSteps, tokens, 0, 120);
+      float[][] d = steps(model, lateSteps, tokens, 0, 120);
+      assertThat(d).isDeepEqualTo(c);
+      try (StreamState again = savedAndLoaded(lateSteps)) {
+        assertThat(again.position()).isEqualTo((1L << 40) + 120);
+        assertThat(steps(model, again, tokens, 120, 80)).isDeepEqualTo(steps(model, startSteps, tokens, 120, 80));
+      }
     }
+  }
+
+  /// [n, V]: one token at a time.
+  private static float[][] steps(StreamingModel model, StreamState state, int[] tokens, int from, int n) {
+    float[][] rows = new float[n][];
+    for (int i = 0; i < n; i++) {
+      rows[i] = read(model, state, tokens, from + i, 1)[0];
+    }
+    return rows;
+  }
+
+  private StreamState savedAndLoaded(StreamState state) throws IOException {
+    Path file = folder.resolve("late.state");
+    StateFile.save(file, state, Map.of());
+    return StateFile.load(file, state.model).state();
   }
 
   /// Where segments have no common multiple below 2^40 positions stay absolute, and only differences of angles enter.
   @ParameterizedTest
   @EnumSource(PositionEncoding.class)
-  void aStartAt2To40WithoutAPeriodIsExactToRounding(PositionEncoding positions) {
+  void aStartAt2To40WithoutAPeriodIsExactToRounding(PositionEncoding positions) throws IOException {
     Random random = new Random(4);
     long large = (1L << 40) + 15;
     ModelConfig config = TestModels.config(positions, true,
@@ -249,13 +279,21 @@ class StreamingModelTest {
     long start = 16 * large;
     try (StreamingModel model = StreamingModel.load(config, weights::get, StreamOptions.defaults().withChunkTokens(64));
         StreamState early = model.newStream();
-        StreamState late = model.newStream()) {
+        StreamState late = model.newStream();
+        StreamState steps = model.newStream()) {
       late.position = start;
+      steps.position = start;
       float[][] a = read(model, early, tokens, 0, 300);
       float[][] b = read(model, late, tokens, 0, 300);
       double[][] expected = new ReferenceDecoder(config, weights).logits(tokens, 0);
       check(a, expected, 0, "from 0");
       check(b, expected, 0, "from " + start);
+      check(steps(model, steps, tokens, 0, 150), expected, 0, "single tokens from " + start);
+      try (StreamState again = savedAndLoaded(steps)) {
+        assertThat(again.position()).isEqualTo(start + 150);
+        check(steps(model, again, tokens, 150, 50), expected, 150, "single tokens, saved and loaded");
+        check(read(model, again, tokens, 200, 100), expected, 200, "a chunk after them");
+      }
     }
   }
 
