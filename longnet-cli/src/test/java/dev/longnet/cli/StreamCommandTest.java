@@ -239,6 +239,8 @@ class StreamCommandTest {
     refused("no such file", "generate", checkpoint, "--load-state", folder.resolve("none.state"));
     refused("not a saved stream state but a directory", "stream", checkpoint, "--input", text, "--load-state", folder);
     refused("must be a file, not a directory", "generate", checkpoint, "--prompt-file", folder);
+    Path zip = Files.writeString(folder.resolve("broken.zip"), "no archive");
+    refused("not an archive, or a damaged one: " + zip, "stream", checkpoint, "--input", zip);
     refused("--report-every=0", "stream", checkpoint, "--input", text, "--report-every", 0);
     refused("--max-tokens", "stream", checkpoint, "--input", text, "--repeat");
     refused("threads=0", "stream", checkpoint, "--input", text, "--threads", 0);

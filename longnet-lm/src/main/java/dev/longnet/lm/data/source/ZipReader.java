@@ -1,5 +1,6 @@
 package dev.longnet.lm.data.source;
 
+import dev.longnet.lm.io.SummedInput;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -14,8 +15,6 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.zip.CRC32;
-import java.util.zip.CheckedInputStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
@@ -134,34 +133,7 @@ final class ZipReader implements DocumentReader {
     if (in == null) {
       throw new RejectedException(Reason.CORRUPT, "it vanished from " + path);
     }
-    return new Summed(in, entry.getCrc());
-  }
-
-  /// Compares an entry that was read to its end with its checksum, which [ZipFile] does not.
-  private static final class Summed extends CheckedInputStream {
-    private final long expected;
-
-    Summed(InputStream in, long expected) {
-      super(in, new CRC32());
-      this.expected = expected;
-    }
-
-    @Override
-    public int read() throws IOException {
-      return atEnd(super.read());
-    }
-
-    @Override
-    public int read(byte[] b, int off, int len) throws IOException {
-      return atEnd(super.read(b, off, len));
-    }
-
-    private int atEnd(int n) throws ZipException {
-      if (n < 0 && expected >= 0 && getChecksum().getValue() != expected) {
-        throw new ZipException("its checksum is wrong");
-      }
-      return n;
-    }
+    return new SummedInput(in, entry.getCrc());
   }
 
   private static String directory(String name) {

@@ -1,6 +1,8 @@
 package dev.longnet.lm.inference.stream;
 
 import dev.longnet.lm.data.Tokenizer;
+import dev.longnet.lm.io.SummedInput;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -21,6 +23,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 
 /// Files, directories and archives as one stream of tokens, read in small pieces: an end-of-text token, then document after
@@ -105,7 +108,7 @@ public final class StreamInput implements AutoCloseable {
         }
       }
     } else if (input.toString().toLowerCase(Locale.ROOT).matches(".*\\.(zip|jar)")) {
-      try (ZipFile zip = new ZipFile(input.toFile())) {
+      try (ZipFile zip = zipFile(input)) {
         zip.stream()
             .filter(e -> !e.isDirectory() && e.getName().endsWith(suffix))
             .forEach(e -> documents.add(new Document(input, e.getName(), Math.max(0, e.getSize()), e.getCrc())));
@@ -258,10 +261,19 @@ public final class StreamInput implements AutoCloseable {
       }
       place = new Place(place.pass + 1, 0, 0);
     }
-    if (open == null) {
-      openDocument();
+    int[] ids;
+    try {
+      if (open == null) {
+        openDocument();
+      }
+      ids = open.next();
+    } catch (ZipException | EOFException e) {
+      Document document = documents.get(place.document);
+      if (document.entry.isEmpty()) {
+        throw e;
+      }
+      throw new IllegalArgumentException("damaged archive: %s: %s: %s".formatted(document.file, document.entry, e.getMessage()), e);
     }
-    int[] ids = open.next();
     if (!open.ended()) {
       place = new Place(place.pass, place.document, from + open.bytes());
       return ids;
@@ -292,14 +304,22 @@ public final class StreamInput implements AutoCloseable {
     }
     if (!document.file.equals(archivePath)) {
       closeArchive();
-      archive = new ZipFile(document.file.toFile());
+      archive = zipFile(document.file);
       archivePath = document.file;
     }
     ZipEntry entry = archive.getEntry(document.entry);
     if (entry == null) {
       throw new IOException("the archive changed while it was read: " + document.file + " lacks " + document.entry);
     }
-    return archive.getInputStream(entry);
+    return new SummedInput(archive.getInputStream(entry), entry.getCrc());
+  }
+
+  private static ZipFile zipFile(Path archive) throws IOException {
+    try {
+      return new ZipFile(archive.toFile());
+    } catch (ZipException e) {
+      throw new IllegalArgumentException("not an archive, or a damaged one: %s: %s".formatted(archive, e.getMessage()), e);
+    }
   }
 
   private void closeDocument() throws IOException {
