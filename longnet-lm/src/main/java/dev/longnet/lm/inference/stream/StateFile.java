@@ -28,7 +28,7 @@ import java.util.zip.CheckedOutputStream;
 /// | 8, 8 | tokens read, decay reference |
 /// | 4, … | number of notes, each key and value in modified UTF-8 with its length |
 /// | … | last hidden row [C]; then per layer, holding and head: its keys [rows, D], its values [rows, D] |
-/// | 8 | CRC-32C of everything before |
+/// | 8 | CRC-32C of everything before; nothing follows |
 ///
 /// How many rows a head holds follows from the number of tokens read, so a file's length is known before its rows are read.
 public final class StateFile {
@@ -105,7 +105,7 @@ public final class StateFile {
         Map<String, String> notes = read(in, state, length);
         long sum = checked.getChecksum().getValue();
         long written = new DataInputStream(plain).readLong();
-        if (sum != written) {
+        if (sum != written || plain.read() >= 0) {
           throw damaged(file);
         }
         return new Loaded(state, notes);

@@ -69,6 +69,8 @@ class StateFileTest {
         Files.write(file, Arrays.copyOf(bytes, random.nextInt(bytes.length)));
         assertThatThrownBy(() -> StateFile.load(file, model)).isInstanceOf(IllegalArgumentException.class);
       }
+      Files.write(file, Arrays.copyOf(bytes, bytes.length + 1));
+      assertThatThrownBy(() -> StateFile.load(file, model)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("damaged");
       assertThat(NativeFloats.held()).isEqualTo(held);
     }
     Files.write(file, bytes);
