@@ -117,7 +117,8 @@ final class StreamCommand implements Callable<Integer> {
         if (resumed) {
           results.keep(state.position());
         }
-        display.start(model.model(), state, resumed);
+        display.start(model.model(), state,
+            !resumed ? "this input follows them" : stream.atEnd() ? "this input is read to its end already" : "in the middle of this input");
         try (StopOnInterrupt _ = StopOnInterrupt.install(stream::requestStop)) {
           StreamReport last = stream.run(plan);
           results.write(last);

@@ -25,10 +25,11 @@ final class StreamDisplay {
     this.tokens = tokens;
   }
 
-  void start(StreamingModel model, StreamState state, boolean resumed) {
+  /// @param where the input goes on after what the state has read
+  void start(StreamingModel model, StreamState state, String where) {
     out.printf(Locale.ROOT, "%s; weights %s%n", model.describe(), size(model.weightBytes()));
     if (state.position() > 0) {
-      out.printf(Locale.ROOT, "going on after %,d tokens%s%n", state.position(), resumed ? ", in the middle of this input" : ", this input follows them");
+      out.printf(Locale.ROOT, "going on after %,d tokens, %s%n", state.position(), where);
     }
     out.printf("%15s %11s %11s %10s %10s %10s %9s%n", "tokens", "perplexity", "so far", "tokens/s", "state", "resident", "ETA");
     out.flush();
@@ -40,17 +41,22 @@ final class StreamDisplay {
       double rest = (tokens - r.tokens()) / r.tokensPerSecond();
       eta = repeats ? rest : Math.min(eta, rest);
     }
-    out.printf(Locale.ROOT, "%,15d %11.4f %11.4f %10s %10s %10s %9s%n", r.tokens(), r.recentPerplexity(), r.perplexity(),
+    out.printf(Locale.ROOT, "%,15d %11s %11s %10s %10s %10s %9s%n", r.tokens(), number(r.recentPerplexity()), number(r.perplexity()),
         Forecast.si(r.tokensPerSecond()).strip(), size(r.stateBytes()), r.residentBytes() == 0 ? "?" : size(r.residentBytes()),
         ProgressLine.duration(Math.max(0, eta)));
     StandardOutput.flush(out);
   }
 
   void end(StreamReport r) {
-    out.printf(Locale.ROOT, "%,d tokens, %,d bytes in %s: perplexity %.4f, %.4f bits per byte; peak resident memory %s%n",
-        r.tokens(), r.bytes(), ProgressLine.duration(r.seconds()), r.perplexity(), r.bitsPerByte(),
+    out.printf(Locale.ROOT, "%,d tokens, %,d bytes in %s: perplexity %s, %s bits per byte; peak resident memory %s%n",
+        r.tokens(), r.bytes(), ProgressLine.duration(r.seconds()), number(r.perplexity()), number(r.bitsPerByte()),
         r.peakResidentBytes() == 0 ? "unknown here" : size(r.peakResidentBytes()));
     out.flush();
+  }
+
+  /// A stream's first token has no loss: nothing to show yet.
+  private static String number(double value) {
+    return Double.isFinite(value) ? String.format(Locale.ROOT, "%.4f", value) : "-";
   }
 
   static String size(long bytes) {

@@ -121,6 +121,19 @@ class StreamCommandTest {
     assertThat(total.get("tokens_per_second").asDouble()).isCloseTo(899 / total.get("seconds").asDouble(), Percentage.withPercentage(0.1));
   }
 
+  @Test
+  void nothingThatIsNoNumberIsShown() throws IOException {
+    Path state = folder.resolve("end.state");
+    Cli whole = Cli.run("stream", checkpoint, "--input", text, "--save-state", state);
+    Cli again = Cli.run("stream", checkpoint, "--input", text, "--load-state", state);
+    assertThat(again.exitCode()).as(again.err()).isZero();
+    assertThat(again.out()).contains("going on after 1,292 tokens, this input is read to its end already").doesNotContain("NaN");
+    assertThat(whole.out().lines().filter(line -> line.contains("bits per byte")).findFirst().orElseThrow())
+        .startsWith(again.out().lines().filter(line -> line.contains("bits per byte")).findFirst().orElseThrow().replaceAll(";.*", ""));
+    Cli first = Cli.run("stream", checkpoint, "--input", text, "--max-tokens", 1);
+    assertThat(first.out()).contains("1 tokens, 0 bytes").doesNotContain("NaN");
+  }
+
   /// Only what a log has grown by is read, after all that was read before.
   @Test
   void aGrownLogGoesOnWhereItEnded() throws IOException {

@@ -209,6 +209,11 @@ public final class StreamInput implements AutoCloseable {
     return place;
   }
 
+  /// Whether no piece is left.
+  public boolean atEnd() {
+    return !repeat && place.document == documents.size();
+  }
+
   /// Bytes before the next piece, in all passes.
   public long bytesRead() {
     long sum = place.pass * bytes + place.offset;

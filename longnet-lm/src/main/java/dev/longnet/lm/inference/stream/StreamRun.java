@@ -121,6 +121,11 @@ public final class StreamRun {
     return true;
   }
 
+  /// Whether the input has been read to its end: [#run] would find nothing more.
+  public boolean atEnd() {
+    return taken == rest.length && input.atEnd();
+  }
+
   private Map<String, String> notes() {
     Map<String, String> notes = new LinkedHashMap<>();
     StreamInput.Extent extent = input.extent();
