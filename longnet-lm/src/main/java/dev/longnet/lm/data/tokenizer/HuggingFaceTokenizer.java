@@ -16,13 +16,13 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /// Any Hugging Face `tokenizer.json`, by Hugging Face's own library (through DJL's binding; its native code travels in the
 /// jar, nothing is fetched).
@@ -33,6 +33,9 @@ import java.util.Optional;
 final class HuggingFaceTokenizer implements Tokenizer {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final long MAX_FILE_BYTES = 256L << 20;
+
+  /// Tables have a row for each id: a single huge one must not fill the memory.
+  private static final int MAX_ID = 1 << 22;
 
   /// What the end of a document is called, the likeliest first.
   private static final List<String> END_NAMES =
@@ -57,13 +60,17 @@ final class HuggingFaceTokenizer implements Tokenizer {
     this.name = name;
     this.file = file;
     ObjectNode tree = parse(name, file);
+    tree.path("added_tokens").forEach(added -> id(added.path("id"), name));
     Map<Integer, String> special = takeSpecialTokens(tree);
     Map<String, Integer> vocabulary = vocabulary(tree, name);
     this.byteLevel = mentions(tree.path("decoder"), "ByteLevel");
     this.changesText =
         tree.hasNonNull("normalizer")
             || tree.path("pre_tokenizer").findValues("add_prefix_space").stream().anyMatch(JsonNode::asBoolean)
-            || tree.path("pre_tokenizer").findValuesAsText("behavior").contains("Removed");
+            || tree.path("pre_tokenizer").findValuesAsText("behavior").contains("Removed")
+            // Added tokens that take the spaces around them along; they are decoded without.
+            || tree.path("added_tokens").findValues("lstrip").stream().anyMatch(JsonNode::asBoolean)
+            || tree.path("added_tokens").findValues("rstrip").stream().anyMatch(JsonNode::asBoolean);
     int largest = vocabulary.values().stream().mapToInt(i -> i).max().orElse(-1);
     for (JsonNode added : tree.path("added_tokens")) {
       largest = Math.max(largest, added.path("id").asInt());
@@ -122,18 +129,23 @@ final class HuggingFaceTokenizer implements Tokenizer {
     Map<String, Integer> result = new HashMap<>();
     JsonNode vocab = tree.path("model").path("vocab");
     if (vocab.isObject()) {
-      vocab.properties().forEach(e -> result.put(e.getKey(), e.getValue().asInt()));
+      vocab.properties().forEach(e -> result.put(e.getKey(), id(e.getValue(), name)));
     } else if (vocab.isArray()) {
       for (int i = 0; i < vocab.size(); i++) {
         result.put(vocab.get(i).path(0).asText(), i);
       }
     }
-    for (int id : result.values()) {
-      if (id < 0 || id > 1 << 24) {
-        throw new IllegalArgumentException("not a tokenizer.json, it has an id of " + id + ": " + name);
-      }
-    }
     return result;
+  }
+
+  private static int id(JsonNode id, String name) {
+    if (!id.canConvertToInt() || !id.isIntegralNumber() || id.intValue() < 0 || id.intValue() > MAX_ID) {
+      String shown = id.toString();
+      throw new IllegalArgumentException(
+          "not a tokenizer.json, ids must be whole numbers from 0 to " + MAX_ID + ": id="
+              + shown.substring(0, Math.min(shown.length(), 40)) + ": " + name);
+    }
+    return id.intValue();
   }
 
   private static Optional<Integer> endOfText(Map<Integer, String> special) {
@@ -203,28 +215,36 @@ final class HuggingFaceTokenizer implements Tokenizer {
 
   @Override
   public int[] encode(byte[] utf8) {
-    List<int[]> parts = new ArrayList<>();
+    // Four bytes an id, also where every byte is a run of its own.
+    IntStream.Builder ids = IntStream.builder();
     Utf8Runs.split(
         utf8,
         new Utf8Runs.Sink() {
+          private int[] replacement;
+
           @Override
           public void text(String run) {
-            parts.add(encode(run));
+            add(encode(run));
           }
 
           @Override
           public void invalidByte(int unsigned) {
+            if (byteIds[unsigned] >= 0) {
+              ids.add(byteIds[unsigned]);
+              return;
+            }
             // What has no byte tokens sees what a decoder of UTF-8 shows instead.
-            parts.add(byteIds[unsigned] >= 0 ? new int[] {byteIds[unsigned]} : encode("\uFFFD"));
+            replacement = replacement == null ? encode("\uFFFD") : replacement;
+            add(replacement);
+          }
+
+          private void add(int[] run) {
+            for (int id : run) {
+              ids.add(id);
+            }
           }
         });
-    int[] all = new int[parts.stream().mapToInt(p -> p.length).sum()];
-    int at = 0;
-    for (int[] part : parts) {
-      System.arraycopy(part, 0, all, at, part.length);
-      at += part.length;
-    }
-    return all;
+    return ids.build().toArray();
   }
 
   private int[] encode(String text) {

@@ -14,6 +14,9 @@ import java.util.HexFormat;
 
 /// OpenAI's encodings by jtokkit. Valid UTF-8 gets the ids tiktoken's `encode_ordinary` gives; bytes that are not valid
 /// UTF-8 are encoded one by one as the vocabulary's byte tokens, so that any input survives a round trip.
+///
+/// The one difference: a word of more than 65,536 characters (DNA without newlines) is encoded in pieces of that length,
+/// which bounds the memory it takes ([LongWords]). It comes back exactly; around the cuts its ids are not tiktoken's.
 final class TiktokenTokenizer implements Tokenizer {
   private final String name;
   private final Encoding encoding;
@@ -88,10 +91,14 @@ final class TiktokenTokenizer implements Tokenizer {
         new Utf8Runs.Sink() {
           @Override
           public void text(String run) {
-            IntArrayList part = encoding.encodeOrdinary(run);
-            for (int i = 0; i < part.size(); i++) {
-              ids.add(part.get(i));
-            }
+            LongWords.cut(
+                run,
+                part -> {
+                  IntArrayList partIds = encoding.encodeOrdinary(part);
+                  for (int i = 0; i < partIds.size(); i++) {
+                    ids.add(partIds.get(i));
+                  }
+                });
           }
 
           @Override
