@@ -65,6 +65,9 @@ final class TokenizationDisplay implements TokenizationListener {
   }
 
   static String line(TokenizationProgress p) {
+    if (p.passingOver()) {
+      return String.format(Locale.ROOT, "passing over what is tokenized already  %5.1f %%", 100 * p.fraction());
+    }
     return String.format(
         Locale.ROOT,
         "tokenizing %5.1f %%  %,d documents  %,.1f MB  %,d tokens  %.1f MB/s  ETA %s",

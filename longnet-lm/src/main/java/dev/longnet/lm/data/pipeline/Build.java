@@ -84,6 +84,7 @@ final class Build implements AutoCloseable {
 
   Manifest run() throws IOException {
     EarlierBuild earlier = new EarlierBuild(directory, listener);
+    earlier.deleteSpools();
     Optional<Journal> journal = earlier.journal(corpusKey, tokenizer, states);
     long skip = 0;
     Optional<Journal.OpenDocument> open = Optional.empty();
@@ -113,7 +114,7 @@ final class Build implements AutoCloseable {
       open = Optional.empty();
     }
     meter.end(summaries);
-    refuseEmpty();
+    Tally.refuseEmpty(summaries);
     return new Manifest(
         Manifest.VERSION,
         tokenizer.name(),
@@ -125,19 +126,6 @@ final class Build implements AutoCloseable {
         config.validation(),
         summaries,
         shards);
-  }
-
-  private void refuseEmpty() {
-    if (summaries.stream().mapToLong(SourceSummary::documents).sum() > 0) {
-      return;
-    }
-    StringBuilder why = new StringBuilder("the corpus has no documents");
-    for (SourceSummary s : summaries) {
-      why.append(": ").append(s.path()).append(s.rejected().isEmpty() ? " is empty" : " has only ");
-      why.append(String.join(", ", s.rejected().entrySet().stream().map(e -> e.getValue() + " " + e.getKey()).toList()));
-      s.examples().stream().findFirst().ifPresent(e -> why.append(" (").append(e).append(')'));
-    }
-    throw new IllegalArgumentException(why.toString());
   }
 
   private void readSource(long skip, Optional<Journal.OpenDocument> open) throws IOException {
@@ -155,6 +143,7 @@ final class Build implements AutoCloseable {
         meter.startSource(source, r);
         while (entriesDone < skip && reader.next() != null) {
           entriesDone++;
+          meter.report(summaries, tally);
         }
         meter.passedOver();
         readEntries(open);
@@ -247,6 +236,8 @@ final class Build implements AutoCloseable {
     if (isDuplicate(d.name(), d.hash()) || isNearDuplicate(d)) {
       return;
     }
+    // Not before: a run taken up again knows the hashes of what was written, and must count copies alike.
+    remember(d.hash());
     ShardWriter writer = shardWriter(d.split());
     writer.append(d.ids(), d.tokens(), d.text());
     writer.end(d.name(), d.bytes(), d.hash());
@@ -259,11 +250,18 @@ final class Build implements AutoCloseable {
   }
 
   boolean isDuplicate(String name, ContentHash hash) {
-    if (config.duplicates().kind() == Duplicates.Kind.NONE || seen.add(hash)) {
+    if (config.duplicates().kind() == Duplicates.Kind.NONE || !seen.contains(hash)) {
       return false;
     }
     reject(new Entry.Rejected(name, Reason.DUPLICATE, ""));
     return true;
+  }
+
+  /// Documents of the same hash are duplicates from now on.
+  void remember(ContentHash hash) {
+    if (config.duplicates().kind() != Duplicates.Kind.NONE) {
+      seen.add(hash);
+    }
   }
 
   private boolean isNearDuplicate(Encoder.Result.Document d) throws IOException {
@@ -275,7 +273,7 @@ final class Build implements AutoCloseable {
   }
 
   void reject(Entry.Rejected entry) {
-    admission.skipOrRefuse(tally.summary().path(), entry);
+    admission.skipOrRefuse(tally.path(), entry);
     tally.reject(entry);
   }
 
@@ -297,6 +295,14 @@ final class Build implements AutoCloseable {
       commit(false, Optional.empty());
     }
     meter.report(summaries, tally);
+  }
+
+  /// An earlier run is done with a large document's beginning: no part of this one's speed either.
+  ///
+  /// @param fraction of the document
+  void passedOver(double fraction) {
+    meter.large(fraction);
+    meter.passedOver();
   }
 
   /// Commits in the middle of a large document where a shard is full.

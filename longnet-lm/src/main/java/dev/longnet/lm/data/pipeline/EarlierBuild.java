@@ -73,6 +73,15 @@ record EarlierBuild(Path directory, TokenizationListener listener) {
     }
   }
 
+  /// Removes copies of archives' large documents that a killed run left behind: each run makes its own.
+  void deleteSpools() throws IOException {
+    try (var files = Files.newDirectoryStream(directory, "*.spool")) {
+      for (Path file : files) {
+        Files.delete(file);
+      }
+    }
+  }
+
   /// Removes what is not to be gone on with.
   void delete() throws IOException {
     try (var files = Files.list(directory)) {

@@ -136,6 +136,18 @@ final class Encoder {
       return Optional.empty();
     }
 
+    /// As [#judge], for one piece of a large document.
+    ///
+    /// @param before bytes of the document before this piece
+    static void judge(byte[] piece, long before, InputPolicy policy) throws RejectedException {
+      if (before == 0 && policy.binary() != InputPolicy.Action.KEEP && isBinary(piece, piece.length)) {
+        throw new RejectedException(Reason.BINARY, "at its beginning");
+      }
+      if (policy.invalidUtf8() != InputPolicy.Action.KEEP && !Utf8.isValid(piece)) {
+        throw new RejectedException(Reason.INVALID_UTF8, "after " + before + " bytes");
+      }
+    }
+
     static boolean isBinary(byte[] bytes, int length) {
       for (int i = 0; i < Math.min(length, SNIFFED_BYTES); i++) {
         if (bytes[i] == 0) {

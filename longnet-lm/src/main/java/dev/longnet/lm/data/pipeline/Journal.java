@@ -58,10 +58,6 @@ record Journal(
     Files.move(temporary, directory.resolve(FILE), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
   }
 
-  static void delete(Path directory) throws IOException {
-    Files.deleteIfExists(directory.resolve(FILE));
-  }
-
   /// As in the file: JSON has no Optional.
   private record Plain(
       String corpus,

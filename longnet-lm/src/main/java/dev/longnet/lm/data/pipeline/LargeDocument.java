@@ -38,18 +38,15 @@ final class LargeDocument {
     ContentHash hash;
     try {
       hash = judge();
-    } catch (RejectedException e) {
-      build.reject(new Entry.Rejected(entry.name(), e.reason(), e.getMessage()));
-      return;
-    } catch (ZipException | EOFException e) {
-      build.reject(new Entry.Rejected(entry.name(), Reason.CORRUPT, String.valueOf(e.getMessage())));
-      return;
     } catch (IOException e) {
-      build.reject(new Entry.Rejected(entry.name(), Reason.UNREADABLE, String.valueOf(e.getMessage())));
+      build.reject(rejection(entry.name(), e));
       return;
     }
-    if (!entry.heldOutTail() && build.isDuplicate(entry.name(), hash)) {
-      return;
+    if (!entry.heldOutTail()) {
+      if (build.isDuplicate(entry.name(), hash)) {
+        return;
+      }
+      build.remember(hash);
     }
     List<Part> parts = parts(hash);
     for (int i = open.map(Journal.OpenDocument::part).orElse(0); i < parts.size(); i++) {
@@ -57,6 +54,17 @@ final class LargeDocument {
       open = Optional.empty();
       write(parts.get(i), i, parts.size() > 1, hash, here);
     }
+  }
+
+  /// What a failure while reading a large document says about it.
+  static Entry.Rejected rejection(String name, IOException e) {
+    Reason reason =
+        switch (e) {
+          case RejectedException rejected -> rejected.reason();
+          case ZipException _, EOFException _ -> Reason.CORRUPT;
+          default -> Reason.UNREADABLE;
+        };
+    return new Entry.Rejected(name, reason, String.valueOf(e.getMessage()));
   }
 
   /// One reading: the hash, and what the policy has against the content. A document that is a source of its own is
@@ -69,12 +77,7 @@ final class LargeDocument {
     try (InputStream in = entry.opener().open()) {
       Pieces pieces = new Pieces(in);
       for (byte[] piece = pieces.next(); piece != null; piece = pieces.next()) {
-        if (bytes == 0 && policy.binary() != InputPolicy.Action.KEEP && Encoder.Content.isBinary(piece, piece.length)) {
-          throw new RejectedException(Reason.BINARY, entry.size() + " bytes");
-        }
-        if (policy.invalidUtf8() != InputPolicy.Action.KEEP && !Utf8.isValid(piece)) {
-          throw new RejectedException(Reason.INVALID_UTF8, "after " + bytes + " bytes");
-        }
+        Encoder.Content.judge(piece, bytes, policy);
         sha.update(piece);
         bytes += piece.length;
         if (!whole) {
@@ -83,10 +86,15 @@ final class LargeDocument {
         }
       }
     }
+    requireSize(entry, bytes);
+    return ContentHash.of(sha);
+  }
+
+  /// @param bytes that a reading to the end met with
+  static void requireSize(Entry.Streamed entry, long bytes) throws RejectedException {
     if (bytes != entry.size()) {
       throw new RejectedException(Reason.CORRUPT, "it holds " + bytes + " bytes, not " + entry.size());
     }
-    return ContentHash.of(sha);
   }
 
   private List<Part> parts(ContentHash hash) throws IOException {
@@ -122,6 +130,9 @@ final class LargeDocument {
     open.ifPresent(o -> writer.continueDocument(o.firstToken(), o.textOffset()));
     long done = open.map(Journal.OpenDocument::bytesDone).orElse(0L);
     long submitted = done;
+    if (open.isPresent()) {
+      build.passedOver((part.from() + done) / (double) entry.size());
+    }
     Workers<List<Encoder.Result>> workers = build.workers();
     try (InputStream in = entry.opener().open()) {
       in.skipNBytes(part.from() + done);
@@ -172,7 +183,7 @@ final class LargeDocument {
   }
 
   /// Cuts a stream where tokens don't notice.
-  private static final class Pieces {
+  static final class Pieces {
     private final InputStream in;
     private byte[] rest = {};
 

@@ -16,9 +16,10 @@ final class Meter {
   private double fractionAtStart;
   private double secondsAtStart;
 
-  // The source under way.
+  // The source under way, and whether what is read of it now is an earlier run's work.
   private int source;
   private DocumentReader reader;
+  private boolean passingOver;
 
   // Of the large document under way: where the source stood before it, how much of it is done.
   private double beforeLarge;
@@ -33,10 +34,12 @@ final class Meter {
   void startSource(int source, DocumentReader reader) {
     this.source = source;
     this.reader = reader;
+    this.passingOver = true;
   }
 
   /// Until text is written, what a source passes over is an earlier run's work: no part of this one's speed.
   void passedOver() {
+    passingOver = false;
     if (bytesThisRun == 0) {
       fractionAtStart = fraction();
       secondsAtStart = seconds();
@@ -90,7 +93,7 @@ final class Meter {
     }
     listener.progress(
         new TokenizationProgress(
-            fraction, documents, bytes, tokens, bytesThisRun, fractionAtStart, seconds(), secondsAtStart));
+            fraction, documents, bytes, tokens, bytesThisRun, fractionAtStart, seconds(), secondsAtStart, passingOver));
   }
 
   private double seconds() {

@@ -6,7 +6,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
@@ -146,11 +145,6 @@ final class NearDuplicates implements AutoCloseable {
 
   static boolean isFile(Path file) {
     return file.getFileName().toString().equals(FILE);
-  }
-
-  /// Removes the file of a finished build.
-  static void delete(Path directory) throws IOException {
-    Files.deleteIfExists(directory.resolve(FILE));
   }
 
   @Override

@@ -38,6 +38,10 @@ final class Tally {
     return tally;
   }
 
+  String path() {
+    return path;
+  }
+
   void reject(Entry.Rejected entry) {
     long count = rejected.merge(entry.reason(), 1L, Long::sum);
     if (count <= EXAMPLES && entry.reason() != Reason.FILTERED) {
@@ -50,6 +54,20 @@ final class Tally {
     Map<String, Long> counts = new HashMap<>();
     rejected.forEach((reason, count) -> counts.put(label(reason), count));
     return new SourceSummary(path, state, documents, bytes, tokens, counts, examples);
+  }
+
+  /// @throws IllegalArgumentException where no source had a document, with the reasons
+  static void refuseEmpty(List<SourceSummary> summaries) {
+    if (summaries.stream().mapToLong(SourceSummary::documents).sum() > 0) {
+      return;
+    }
+    StringBuilder why = new StringBuilder("the corpus has no documents");
+    for (SourceSummary s : summaries) {
+      why.append(": ").append(s.path()).append(s.rejected().isEmpty() ? " is empty" : " has only ");
+      why.append(String.join(", ", s.rejected().entrySet().stream().map(e -> e.getValue() + " " + e.getKey()).toList()));
+      s.examples().stream().findFirst().ifPresent(e -> why.append(" (").append(e).append(')'));
+    }
+    throw new IllegalArgumentException(why.toString());
   }
 
   private static String label(Reason reason) {

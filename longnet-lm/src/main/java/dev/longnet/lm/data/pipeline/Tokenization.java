@@ -2,6 +2,7 @@ package dev.longnet.lm.data.pipeline;
 
 import dev.longnet.lm.config.CorpusConfig;
 import dev.longnet.lm.data.Manifest;
+import dev.longnet.lm.data.ShardInfo;
 import dev.longnet.lm.data.SourceSummary;
 import dev.longnet.lm.data.TokenShards;
 import dev.longnet.lm.data.Tokenizer;
@@ -13,6 +14,7 @@ import dev.longnet.lm.io.EnvironmentException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -20,6 +22,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /// From a corpus' configuration to its token shards: finds them, takes up an interrupted build, or builds them.
@@ -81,6 +85,11 @@ public final class Tokenization {
   }
 
   private TokenShards inDirectory(Path directory, boolean replace) throws IOException {
+    if (!tokenizer.lossless()) {
+      listener.message(
+          "the tokenizer " + tokenizer.name() + " loses bytes (a normalizer, dropped spaces, or bytes without a token): what a "
+              + "model of its ids writes is not always what the corpus holds");
+    }
     List<SourceState> states = new ArrayList<>();
     for (var source : config.sources()) {
       states.add(Sources.state(source));
@@ -191,8 +200,7 @@ public final class Tokenization {
       throw e;
     }
     Files.write(building.resolve(Manifest.FILE), manifest.toJson());
-    Journal.delete(building);
-    NearDuplicates.delete(building);
+    keepOnly(manifest, building);
     force(building);
     if (Files.exists(directory)) {
       Path old = sibling(directory, ".old");
@@ -202,6 +210,19 @@ public final class Tokenization {
       AtomicFiles.deleteRecursively(old);
     } else {
       Files.move(building, directory, StandardCopyOption.ATOMIC_MOVE);
+    }
+  }
+
+  /// Deletes what only the build needed: the journal, signatures, and whatever killed runs left.
+  private static void keepOnly(Manifest manifest, Path directory) throws IOException {
+    Set<String> shards = manifest.shards().stream().map(ShardInfo::baseName).collect(Collectors.toSet());
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
+      for (Path file : files) {
+        String name = file.getFileName().toString();
+        if (!name.equals(Manifest.FILE) && !shards.contains(name.substring(0, Math.max(0, name.lastIndexOf('.'))))) {
+          Files.delete(file);
+        }
+      }
     }
   }
 

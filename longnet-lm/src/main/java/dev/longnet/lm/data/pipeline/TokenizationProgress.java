@@ -8,6 +8,7 @@ package dev.longnet.lm.data.pipeline;
 /// @param fractionAtStart where an interrupted build was taken up
 /// @param seconds since this process started
 /// @param secondsAtStart of them, those that passed before an interrupted build was taken up
+/// @param passingOver whether what is read now is an interrupted build's work, not to be done again
 public record TokenizationProgress(
     double fraction,
     long documents,
@@ -16,7 +17,8 @@ public record TokenizationProgress(
     long bytesThisRun,
     double fractionAtStart,
     double seconds,
-    double secondsAtStart) {
+    double secondsAtStart,
+    boolean passingOver) {
 
   /// Of text, 10^6 bytes.
   public double megabytesPerSecond() {

@@ -150,6 +150,6 @@ public final class TokenizerTraining {
     double share = Math.max(fraction, bytes / (double) maxBytes);
     listener.progress(
         new TokenizationProgress(
-            Math.min(1, share), documents, bytes, 0, bytes, 0, (System.nanoTime() - start) / 1e9, 0));
+            Math.min(1, share), documents, bytes, 0, bytes, 0, (System.nanoTime() - start) / 1e9, 0, false));
   }
 }
