@@ -40,19 +40,24 @@ final class ShardsSummary {
           source.documents(),
           source.bytes(),
           source.tokens());
-      for (Reason reason : Reason.values()) {
-        String label = reason.name().toLowerCase(Locale.ROOT);
-        Long count = source.rejected().get(label);
-        if (count != null) {
-          out.printf(Locale.ROOT, "    left out: %,d %s%n", count, reason.words());
-          source.examples().stream()
-              .filter(e -> e.startsWith(label + ": "))
-              .limit(3)
-              .forEach(e -> out.println("      " + printable(e.substring(label.length() + 2))));
-        }
-      }
+      leftOut(source, out);
     }
     out.flush();
+  }
+
+  /// What was left out of a source, and why.
+  static void leftOut(SourceSummary source, PrintWriter out) {
+    for (Reason reason : Reason.values()) {
+      String label = reason.name().toLowerCase(Locale.ROOT);
+      Long count = source.rejected().get(label);
+      if (count != null) {
+        out.printf(Locale.ROOT, "    left out: %,d %s%n", count, reason.words());
+        source.examples().stream()
+            .filter(e -> e.startsWith(label + ": "))
+            .limit(3)
+            .forEach(e -> out.println("      " + printable(e.substring(label.length() + 2))));
+      }
+    }
   }
 
   /// Names come from untrusted archives: no control characters reach the terminal.

@@ -1,12 +1,15 @@
 package dev.longnet.cli;
 
 import dev.longnet.lm.config.CorpusConfig;
+import dev.longnet.lm.data.SourceSummary;
 import dev.longnet.lm.data.pipeline.TokenizerTraining;
 import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.io.AtomicFiles;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -60,7 +63,7 @@ final class TokenizerCommand implements Runnable {
     @Option(
         names = "--sample-bytes",
         paramLabel = "N",
-        description = "Learn from so much of the corpus at most (default: ${DEFAULT-VALUE}).")
+        description = "Learn from so much at most, the beginnings of all sources in equal shares (default: ${DEFAULT-VALUE}).")
     long sampleBytes = 1L << 30;
 
     @Option(names = "--threads", paramLabel = "N", description = "Worker threads (default: one a core).")
@@ -78,10 +81,15 @@ final class TokenizerCommand implements Runnable {
       TokenizationDisplay display =
           new TokenizationDisplay(
               spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
-      String json = TokenizerTraining.train(config, vocabularySize, sampleBytes, threads, display);
-      AtomicFiles.writeString(out, json);
+      TokenizerTraining.Result trained = TokenizerTraining.train(config, vocabularySize, sampleBytes, threads, display);
+      AtomicFiles.writeString(out, trained.json());
       int size = Tokenizers.of(out.toString()).vocabularySize();
-      spec.commandLine().getOut().printf("%s: %,d tokens%n", out, size);
+      PrintWriter text = spec.commandLine().getOut();
+      text.printf("%s: %,d tokens%n", out, size);
+      for (SourceSummary source : trained.sources()) {
+        text.printf(Locale.ROOT, "  %s: %,d documents, %,d bytes%n", source.path(), source.documents(), source.bytes());
+        ShardsSummary.leftOut(source, text);
+      }
       if (size < vocabularySize) {
         spec.commandLine().getErr().printf("the corpus has no more pairs that repeat: %,d of %,d tokens%n", size, vocabularySize);
       }

@@ -2,9 +2,13 @@ package dev.longnet.lm.data.pipeline;
 
 import dev.longnet.lm.config.CorpusConfig;
 import dev.longnet.lm.config.CorpusSource;
+import dev.longnet.lm.config.InputPolicy;
+import dev.longnet.lm.data.SourceSummary;
 import dev.longnet.lm.data.source.Admission;
 import dev.longnet.lm.data.source.DocumentReader;
 import dev.longnet.lm.data.source.Entry;
+import dev.longnet.lm.data.source.Reason;
+import dev.longnet.lm.data.source.RejectedException;
 import dev.longnet.lm.data.source.SourceState;
 import dev.longnet.lm.data.source.Sources;
 import dev.longnet.lm.data.tokenizer.TokenizerFile;
@@ -15,34 +19,51 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
 
-/// Trains a byte-level BPE on a corpus: counts its words with several threads, then learns merges with one.
+/// Trains a byte-level BPE on a corpus: counts its words with several threads, then learns merges with one. Documents are
+/// admitted as tokenization admits them, and what is left out is counted and named likewise.
 public final class TokenizerTraining {
   private static final long BATCH_BYTES = 1 << 20;
-  private static final long IN_FLIGHT_BYTES = 24L << 20;
 
   private final CorpusConfig config;
+  private final Admission admission;
   private final long maxBytes;
   private final TokenizationListener listener;
-  private final Workers<WordCounts> workers;
+  private final Workers<Counted> workers;
   private final WordCounts total = new WordCounts();
   private final long start = System.nanoTime();
   private long bytes;
   private long documents;
 
+  /// Of the source under way.
+  private Tally tally;
+
+  /// What a tokenizer was learned from.
+  ///
+  /// @param json the content of a `tokenizer.json`
+  /// @param sources as far as they were read; they have no tokens
+  public record Result(String json, List<SourceSummary> sources) {}
+
+  /// What a worker found in some documents, or in a piece of one.
+  private record Counted(WordCounts words, long documents, long bytes, List<Entry.Rejected> rejected) {}
+
   private TokenizerTraining(CorpusConfig config, long maxBytes, int threads, TokenizationListener listener) {
     this.config = config;
+    this.admission = new Admission(config.filter(), config.input());
     this.maxBytes = maxBytes;
     this.listener = listener;
-    this.workers = new Workers<>(threads, IN_FLIGHT_BYTES);
+    // The words of a batch that waits take several times its text.
+    this.workers = new Workers<>(threads, Math.min(24, 2L * threads + 4) * BATCH_BYTES);
   }
 
-  /// @param config its tokenizer and validation share do not matter
+  /// @param config its tokenizer, weights, duplicates and validation share do not matter
   /// @param vocabularySize the end-of-text token included
-  /// @param maxBytes of text to count words in, from the corpus' beginning
-  /// @return the content of a `tokenizer.json`
-  public static String train(
+  /// @param maxBytes of text to count words in: each source's beginning, in equal shares as far as they reach
+  public static Result train(
       CorpusConfig config, int vocabularySize, long maxBytes, int threads, TokenizationListener listener)
       throws IOException {
     if (vocabularySize < TokenizerFile.SMALLEST_VOCABULARY) {
@@ -53,101 +74,182 @@ public final class TokenizerTraining {
       throw new IllegalArgumentException("sample_bytes and threads must be positive: " + maxBytes + ", " + threads);
     }
     TokenizerTraining training = new TokenizerTraining(config, maxBytes, threads, listener);
+    List<SourceSummary> sources;
     Path scratch = Files.createTempDirectory("longnet-tokenizer-");
     try {
-      training.countWords(scratch);
+      sources = training.countWords(scratch);
     } finally {
       training.workers.close();
       AtomicFiles.deleteRecursively(scratch);
     }
+    Tally.refuseEmpty(sources);
     listener.message(
         String.format(
             "%,d different words in %,d documents (%.1f MB): learning merges",
             training.total.distinct(), training.documents, training.bytes / 1e6));
-    return TokenizerFile.train(training.total, vocabularySize);
+    return new Result(TokenizerFile.train(training.total, vocabularySize), sources);
   }
 
-  private void countWords(Path scratch) throws IOException {
-    Admission admission = new Admission(config.filter(), config.input());
+  /// The smallest source first: what it leaves of its share, the larger ones get.
+  private List<SourceSummary> countWords(Path scratch) throws IOException {
+    List<SourceState> states = new ArrayList<>();
     for (CorpusSource source : config.sources()) {
-      SourceState state = Sources.state(source);
-      try (DocumentReader reader = Sources.open(source, state, admission, scratch)) {
-        List<Entry.Text> batch = new ArrayList<>();
-        long batchBytes = 0;
-        for (Entry entry = reader.next(); entry != null && bytes < maxBytes; entry = reader.next()) {
-          switch (entry) {
-            case Entry.Rejected rejected -> admission.skipOrRefuse(source.path(), rejected);
-            case Entry.Text text -> {
-              batch.add(text);
-              batchBytes += text.size();
-            }
-            case Entry.Streamed large -> countLarge(large);
-          }
-          if (batchBytes >= BATCH_BYTES) {
-            submit(batch, batchBytes, admission);
-            batch = new ArrayList<>();
-            batchBytes = 0;
-          }
-          report(reader.progress());
+      states.add(Sources.state(source));
+    }
+    List<Integer> order =
+        IntStream.range(0, states.size()).boxed().sorted(Comparator.comparingLong(i -> states.get(i).bytes())).toList();
+    SourceSummary[] summaries = new SourceSummary[states.size()];
+    for (int i = 0; i < order.size(); i++) {
+      int source = order.get(i);
+      long share = Math.max(1, (maxBytes - bytes) / (order.size() - i));
+      tally = new Tally(config.sources().get(source).path(), states.get(source).hash());
+      countWords(config.sources().get(source), states.get(source), scratch, bytes + share);
+      summaries[source] = tally.summary();
+    }
+    return List.of(summaries);
+  }
+
+  /// @param until how many bytes are enough
+  private void countWords(CorpusSource source, SourceState state, Path scratch, long until) throws IOException {
+    try (DocumentReader reader = Sources.open(source, state, admission, scratch)) {
+      List<Entry.Text> batch = new ArrayList<>();
+      long batchBytes = 0;
+      while (bytes + batchBytes < until) {
+        Entry entry = reader.next();
+        if (entry == null) {
+          break;
         }
-        submit(batch, batchBytes, admission);
-        while (!workers.isEmpty()) {
-          total.add(workers.take());
+        switch (entry) {
+          case Entry.Rejected rejected -> reject(rejected);
+          case Entry.Text text -> {
+            batch.add(text);
+            batchBytes += text.size();
+          }
+          case Entry.Streamed large -> countLarge(large, until - batchBytes);
         }
+        if (batchBytes >= BATCH_BYTES) {
+          submit(batch, batchBytes);
+          batch = new ArrayList<>();
+          batchBytes = 0;
+        }
+        report(reader.progress());
+      }
+      submit(batch, batchBytes);
+      while (!workers.isEmpty()) {
+        take();
       }
     }
   }
 
-  private void submit(List<Entry.Text> batch, long size, Admission admission) {
+  private void reject(Entry.Rejected rejected) {
+    admission.skipOrRefuse(tally.path(), rejected);
+    tally.reject(rejected);
+  }
+
+  private void take() {
+    Counted counted = workers.take();
+    counted.rejected().forEach(this::reject);
+    total.add(counted.words());
+    documents += counted.documents();
+    tally.documents += counted.documents();
+    tally.bytes += counted.bytes();
+  }
+
+  private void submit(List<Entry.Text> batch, long size) {
     while (workers.isFull()) {
-      total.add(workers.take());
+      take();
     }
     bytes += size;
-    documents += batch.size();
-    workers.submit(
-        () -> {
-          WordCounts counts = new WordCounts();
-          for (Entry.Text text : batch) {
-            try {
-              byte[] content = text.loader().load().text();
-              if (Encoder.Content.judge(content, admission.policy()).isEmpty()) {
-                counts.add(content);
-              }
-            } catch (IOException e) {
-              // Tokenization counts and names it; here one document less changes nothing.
-            }
-          }
-          return counts;
-        },
-        size);
+    workers.submit(() -> count(batch), size);
   }
 
-  private void countLarge(Entry.Streamed large) throws IOException {
-    documents++;
-    try (InputStream in = large.opener().open()) {
-      for (byte[] piece = in.readNBytes((int) BATCH_BYTES);
-          piece.length > 0 && bytes < maxBytes;
-          piece = in.readNBytes((int) BATCH_BYTES)) {
-        while (workers.isFull()) {
-          total.add(workers.take());
+  /// On a worker's thread.
+  private Counted count(List<Entry.Text> batch) {
+    WordCounts words = new WordCounts();
+    List<Entry.Rejected> rejected = new ArrayList<>();
+    long read = 0;
+    for (Entry.Text text : batch) {
+      try {
+        Entry.Loaded loaded = text.loader().load();
+        Optional<Entry.Rejected> size = admission.rejectBySize(loaded.name(), loaded.text().length);
+        Optional<Reason> content = Encoder.Content.judge(loaded.text(), admission.policy());
+        if (size.isPresent()) {
+          rejected.add(size.get());
+        } else if (content.isPresent()) {
+          rejected.add(new Entry.Rejected(text.name(), content.get(), loaded.text().length + " bytes"));
+        } else {
+          words.add(loaded.text());
+          read += loaded.text().length;
         }
-        byte[] text = piece;
-        bytes += text.length;
+      } catch (RejectedException e) {
+        rejected.add(new Entry.Rejected(text.name(), e.reason(), e.getMessage()));
+      } catch (IOException e) {
+        rejected.add(new Entry.Rejected(text.name(), Reason.UNREADABLE, String.valueOf(e.getMessage())));
+      }
+    }
+    return new Counted(words, batch.size() - rejected.size(), read, rejected);
+  }
+
+  /// Judges what is to be counted of a document, then counts it: a library of 100 MB must not teach words of machine code
+  /// before something in it gives it away.
+  private void countLarge(Entry.Streamed large, long until) {
+    long wanted = Math.min(large.size(), until - bytes);
+    try {
+      judge(large, wanted);
+      count(large, wanted);
+      documents++;
+      tally.documents++;
+    } catch (IOException e) {
+      reject(LargeDocument.rejection(large.name(), e));
+    }
+  }
+
+  private void judge(Entry.Streamed large, long wanted) throws IOException {
+    boolean beginningTells = admission.policy().invalidUtf8() == InputPolicy.Action.KEEP;
+    try (InputStream in = large.opener().open()) {
+      LargeDocument.Pieces pieces = new LargeDocument.Pieces(in);
+      for (long at = 0; at < wanted; ) {
+        byte[] piece = pieces.next();
+        if (piece == null) {
+          LargeDocument.requireSize(large, at);
+          return;
+        }
+        Encoder.Content.judge(piece, at, admission.policy());
+        at += piece.length;
+        if (beginningTells) {
+          return;
+        }
+      }
+    }
+  }
+
+  private void count(Entry.Streamed large, long wanted) throws IOException {
+    try (InputStream in = large.opener().open()) {
+      LargeDocument.Pieces pieces = new LargeDocument.Pieces(in);
+      for (long at = 0; at < wanted; ) {
+        byte[] piece = pieces.next();
+        if (piece == null) {
+          LargeDocument.requireSize(large, at);
+          return;
+        }
+        while (workers.isFull()) {
+          take();
+        }
+        at += piece.length;
+        bytes += piece.length;
         workers.submit(
             () -> {
-              WordCounts counts = new WordCounts();
-              counts.add(text);
-              return counts;
+              WordCounts words = new WordCounts();
+              words.add(piece);
+              return new Counted(words, 0, piece.length, List.of());
             },
-            text.length);
+            piece.length);
       }
-    } catch (IOException e) {
-      // As above: what was read of it is counted.
     }
   }
 
   private void report(double fraction) {
-    double share = Math.max(fraction, bytes / (double) maxBytes);
+    double share = Math.max(fraction / config.sources().size(), bytes / (double) maxBytes);
     listener.progress(
         new TokenizationProgress(
             Math.min(1, share), documents, bytes, 0, bytes, 0, (System.nanoTime() - start) / 1e9, 0, false));

@@ -6,7 +6,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
-import java.util.TreeMap;
 
 /// Learns byte-level BPE merges (Sennrich et al. 2016): the most frequent pair of neighbours becomes a token, again and
 /// again. Ties go to the pair with the smaller ids, so that the result depends on the counts alone.
@@ -62,17 +61,17 @@ final class BpeTrainer {
       tokens.add(new byte[] {(byte) (int) byStandIn[id]});
     }
     // Sorted: a hash map's order must not show.
-    TreeMap<String, long[]> sorted = new TreeMap<>(counted);
-    words = new int[sorted.size()][];
-    counts = new long[sorted.size()];
-    int w = 0;
-    for (Map.Entry<String, long[]> word : sorted.entrySet()) {
-      byte[] bytes = WordCounts.bytes(word.getKey());
+    String[] sorted = counted.keySet().toArray(String[]::new);
+    Arrays.sort(sorted);
+    words = new int[sorted.length][];
+    counts = new long[sorted.length];
+    for (int w = 0; w < sorted.length; w++) {
+      byte[] bytes = WordCounts.bytes(sorted[w]);
       words[w] = new int[bytes.length];
       for (int i = 0; i < bytes.length; i++) {
         words[w][i] = byteIds[bytes[i] & 0xff];
       }
-      counts[w++] = word.getValue()[0];
+      counts[w] = counted.get(sorted[w])[0];
     }
   }
 

@@ -18,10 +18,16 @@ public final class WordCounts {
   /// Longer ones (base64, minified code) teach nothing about words.
   private static final int MAX_WORD = 256;
 
-  /// Distinct words kept: some 300 MB of heap.
-  private static final int MAX_DISTINCT = 2_000_000;
+  /// Distinct words kept, and the bytes of them: some 150 MB of heap, and as much again while merges are learned.
+  private static final int MAX_DISTINCT = 1 << 20;
+
+  private static final long MAX_BYTES = 16 << 20;
 
   private final Map<String, long[]> counts = new HashMap<>();
+
+  /// Of the distinct words.
+  private long bytes;
+
   private long forgotten;
 
   public void add(byte[] utf8) {
@@ -49,19 +55,26 @@ public final class WordCounts {
   }
 
   private void count(String word, long times) {
-    counts.computeIfAbsent(word, w -> new long[1])[0] += times;
-    if (counts.size() > MAX_DISTINCT) {
+    long[] known = counts.get(word);
+    if (known != null) {
+      known[0] += times;
+      return;
+    }
+    counts.put(word, new long[] {times});
+    bytes += bytes(word).length;
+    if (counts.size() > MAX_DISTINCT || bytes > MAX_BYTES) {
       forgetRarest();
     }
   }
 
   /// Rare words do not decide which merges come first; a huge corpus has more of them than fit.
   private void forgetRarest() {
-    for (long rare = 1; counts.size() > MAX_DISTINCT / 2; rare *= 2) {
+    for (long rare = 1; counts.size() > MAX_DISTINCT / 2 || bytes > MAX_BYTES / 2; rare *= 2) {
       long limit = rare;
       int before = counts.size();
       counts.values().removeIf(count -> count[0] <= limit);
       forgotten += before - counts.size();
+      bytes = counts.keySet().stream().mapToLong(word -> bytes(word).length).sum();
     }
   }
 
