@@ -4,6 +4,7 @@ import dev.longnet.experiments.stream.InferenceBenchmark;
 import dev.longnet.experiments.stream.InferenceBenchmark.Result;
 import dev.longnet.experiments.stream.InferenceBenchmark.Side;
 import dev.longnet.experiments.stream.StreamModels;
+import dev.longnet.lm.config.CorpusConfig;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.ModelCost;
 import dev.longnet.lm.config.RunConfig;
@@ -106,9 +107,11 @@ final class BenchInferenceCommand implements Callable<Integer> {
       spec.commandLine().getErr().println("no perplexity: " + run + " has no recipe.yaml that names its corpus");
       return new int[0];
     }
+    CorpusConfig corpus =
+        recipe.get().corpus().withTokenizer(RunRecipe.tokenizer(recipe, checkpoint, spec.commandLine().getErr()));
     TokenizationDisplay display =
         new TokenizationDisplay(spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
-    try (TokenShards shards = Tokenization.prepare(recipe.get().corpus(), display)) {
+    try (TokenShards shards = Tokenization.prepare(corpus, display)) {
       display.done();
       TokenSplit held = shards.validation();
       long[] ids = new long[(int) Math.min(textTokens + 1L, held.size())];

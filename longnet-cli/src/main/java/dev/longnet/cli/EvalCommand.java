@@ -139,13 +139,14 @@ final class EvalCommand implements Callable<Integer> {
     return new Evaluation(tokens, bytes, rows, Optional.of(documents));
   }
 
-  private CorpusConfig corpus(Checkpoint checkpoint, Optional<RunConfig> recipe) {
+  private CorpusConfig corpus(Checkpoint checkpoint, Optional<RunConfig> recipe) throws IOException {
+    String tokenizer = RunRecipe.tokenizer(recipe, checkpoint, spec.commandLine().getErr());
     if (corpus.isEmpty()) {
       return recipe
-          .map(RunConfig::corpus)
+          .map(r -> r.corpus().withTokenizer(tokenizer))
           .orElseThrow(() -> new IllegalArgumentException(run + " has no recipe.yaml that names its corpus: give --corpus PATH"));
     }
-    CorpusConfig plain = CorpusConfig.of(corpus, checkpoint.tokenizer());
+    CorpusConfig plain = CorpusConfig.of(corpus, tokenizer);
     return new CorpusConfig(plain.sources(), plain.tokenizer(), validation, plain.filter(), plain.duplicates(), plain.input());
   }
 

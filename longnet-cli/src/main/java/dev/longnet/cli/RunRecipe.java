@@ -2,9 +2,9 @@ package dev.longnet.cli;
 
 import dev.longnet.lm.config.Recipes;
 import dev.longnet.lm.config.RunConfig;
-import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.train.Checkpoint;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -20,6 +20,26 @@ final class RunRecipe {
     Path directory = checkpoint.directory().toAbsolutePath();
     Path found = Stream.of(directory, directory.resolve("../..").normalize())
         .map(d -> d.resolve("recipe.yaml")).filter(Files::isRegularFile).findFirst().orElse(null);
-    return found == null ? Optional.empty() : Optional.of(Recipes.load(found.toString(), List.of(), Tokenizers::vocabularySize));
+    // The checkpoint knows the vocabulary, also where the tokenizer's file has gone.
+    return found == null
+        ? Optional.empty()
+        : Optional.of(Recipes.load(found.toString(), List.of(), name -> checkpoint.model().vocabulary()));
+  }
+
+  /// What to tokenize a corpus with for this model: the recipe's tokenizer, whose shards may be there already; where its file
+  /// is gone or another one now, the checkpoint's own copy.
+  ///
+  /// @param err hears of that
+  static String tokenizer(Optional<RunConfig> recipe, Checkpoint checkpoint, PrintWriter err) throws IOException {
+    if (recipe.isEmpty()) {
+      return checkpoint.tokenizer();
+    }
+    String given = recipe.get().corpus().tokenizer();
+    if (!checkpoint.hasTokenizer() || checkpoint.hasTokenizer(given)) {
+      return given;
+    }
+    err.println(given + " is gone or another tokenizer now than the one of training: its copy in the checkpoint is used");
+    err.flush();
+    return checkpoint.tokenizer();
   }
 }

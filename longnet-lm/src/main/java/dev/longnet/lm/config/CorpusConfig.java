@@ -55,6 +55,10 @@ public record CorpusConfig(
         InputPolicy.DEFAULT);
   }
 
+  public CorpusConfig withTokenizer(String other) {
+    return new CorpusConfig(sources, other, validation, filter, duplicates, input);
+  }
+
   /// Whether sources are mixed by their weights instead of one after the other.
   public boolean weighted() {
     return sources.getFirst().weight().isPresent();

@@ -26,18 +26,23 @@ import java.util.stream.Stream;
 ///
 /// - `config.json`: format, tokenizer, trained length, model
 /// - `model.safetensors`: weights in float32 under torchscale's names
+/// - `tokenizer.json`: the tokenizer's file, where it is one: the model's ids stay what they are when the original changes
 /// - `optimizer.safetensors`, `trainer.json`: what a run needs to go on (absent from an imported model)
 /// - `checksums.json`: length and CRC-32C of each of them
 ///
 /// A run keeps its checkpoints under `checkpoints/step-00000123`.
 ///
-/// @param tokenizer name of the tokenizer whose ids the model knows; [#NO_TOKENIZER] where an import did not say
+/// @param tokenizer whose ids the model knows: its name, or the path of its file, this checkpoint's own where it has one;
+///     [#NO_TOKENIZER] where an import did not say
 /// @param trainedLength tokens of a training sequence
 /// @param state where training stood, if the checkpoint can be trained on
 public record Checkpoint(
     Path directory, ModelConfig model, String tokenizer, int trainedLength, Optional<TrainerState> state) {
   /// Of imported weights whose tokenizer nobody named.
   public static final String NO_TOKENIZER = "none";
+
+  /// The tokenizer's file in a checkpoint's directory, and in a run's.
+  static final String TOKENIZER = "tokenizer.json";
 
   private static final String FORMAT = "longnet-checkpoint";
   private static final int VERSION = 1;
@@ -110,11 +115,24 @@ public record Checkpoint(
       Path file = directory.resolve(TRAINER);
       state = Optional.of(TrainerState.read(readObject(file), file.toString()));
     }
-    return new Checkpoint(directory, model, tokenizer, trainedLength, state);
+    // Checkpoints of earlier versions have no copy: they know the path alone.
+    Path copy = directory.resolve(TOKENIZER);
+    boolean own = Tokenizers.isFile(tokenizer) && Files.isRegularFile(copy);
+    return new Checkpoint(directory, model, own ? copy.toString() : tokenizer, trainedLength, state);
   }
 
   public boolean hasTokenizer() {
     return !tokenizer.equals(NO_TOKENIZER);
+  }
+
+  /// Whether a recipe's tokenizer gives the ids this model knows: it has this one's name, or is a file of the same content.
+  public boolean hasTokenizer(String other) throws IOException {
+    if (other.equals(tokenizer) || !Tokenizers.isFile(other) || !Tokenizers.isFile(tokenizer)) {
+      return other.equals(tokenizer);
+    }
+    Path file = Path.of(other);
+    Path own = Path.of(tokenizer);
+    return Files.isRegularFile(file) && Files.isRegularFile(own) && Files.mismatch(file, own) < 0;
   }
 
   /// @throws IllegalArgumentException when nobody named the tokenizer, or it has more ids than the model knows
@@ -143,6 +161,7 @@ public record Checkpoint(
   /// Writes a run's checkpoint whole or not at all, then deletes the oldest beyond `keep`. A checkpoint of the same
   /// step that exists already is kept: the same step of one run is the same state.
   ///
+  /// @param tokenizer as a recipe names it; if it is a file, the run's own copy goes along where there is one
   /// @param weights writes `model.safetensors` to the path it is given
   /// @param optimizer writes `optimizer.safetensors` likewise
   public static Path write(
@@ -160,7 +179,8 @@ public record Checkpoint(
       AtomicFiles.writeDirectory(
           target,
           directory -> {
-            writeModel(directory, model, tokenizer, trainedLength, weights);
+            Path copy = run.resolve(TOKENIZER);
+            writeModel(directory, model, tokenizer, Files.exists(copy) ? copy : Path.of(tokenizer), trainedLength, weights);
             optimizer.writeTo(directory.resolve(OPTIMIZER));
             ObjectNode trainer = JSON.createObjectNode();
             state.write(trainer);
@@ -186,13 +206,18 @@ public record Checkpoint(
     AtomicFiles.writeDirectory(
         directory,
         temporary -> {
-          writeModel(temporary, model, tokenizer, trainedLength, weights);
+          writeModel(temporary, model, tokenizer, Path.of(tokenizer), trainedLength, weights);
           Checksums.write(temporary);
         });
   }
 
   private static void writeModel(
-      Path directory, ModelConfig model, String tokenizer, int trainedLength, AtomicFiles.PathBody weights)
+      Path directory,
+      ModelConfig model,
+      String tokenizer,
+      Path tokenizerFile,
+      int trainedLength,
+      AtomicFiles.PathBody weights)
       throws IOException {
     ObjectNode config = JSON.createObjectNode();
     config.put("format", FORMAT);
@@ -201,6 +226,10 @@ public record Checkpoint(
     config.put("trained_length", trainedLength);
     config.set("model", ModelTree.write(model));
     JSON.writeValue(directory.resolve(CONFIG).toFile(), config);
+    // An import may name a file that only another machine has.
+    if (Tokenizers.isFile(tokenizer) && Files.isRegularFile(tokenizerFile)) {
+      Files.copy(tokenizerFile, directory.resolve(TOKENIZER));
+    }
     weights.writeTo(directory.resolve(WEIGHTS));
   }
 

@@ -2,6 +2,7 @@ package dev.longnet.lm.train;
 
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.RunConfig;
+import java.io.IOException;
 import java.util.List;
 
 /// A new run that starts from another model's weights: a dense checkpoint that goes on as LongNet. Shape, positions and
@@ -14,7 +15,7 @@ public final class InitialWeights {
   /// @param overrides the `PATH=VALUE`s given for this run, to be told apart from the recipe's own
   /// @return the recipe with the checkpoint's model under the recipe's attention
   /// @throws IllegalArgumentException when the two do not go together
-  public static RunConfig apply(RunConfig recipe, Checkpoint init, List<String> overrides) {
+  public static RunConfig apply(RunConfig recipe, Checkpoint init, List<String> overrides) throws IOException {
     for (String override : overrides) {
       if (override.startsWith("model.") && !override.startsWith("model.attention")
           || override.startsWith("model=")) {
@@ -27,7 +28,7 @@ public final class InitialWeights {
       throw new IllegalArgumentException("--init needs a decoder: model.causal=false in " + init.directory());
     }
     String tokenizer = recipe.corpus().tokenizer();
-    if (!init.tokenizer().equals(tokenizer) && init.hasTokenizer()) {
+    if (init.hasTokenizer() && !init.hasTokenizer(tokenizer)) {
       throw new IllegalArgumentException(
           "--init needs the tokenizer of its checkpoint: give --set corpus.tokenizer=%s: corpus.tokenizer=%s"
               .formatted(init.tokenizer(), tokenizer));

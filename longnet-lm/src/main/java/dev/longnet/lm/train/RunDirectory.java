@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /// Where a run keeps everything: `recipe.yaml`, `metrics.jsonl`, `tensorboard/`, `checkpoints/step-00000123/`,
-/// `environment.json`, and at its end `evaluation.json`, `sample.txt`, `report.html`. One process at a time trains in it;
+/// `environment.json`, `tokenizer.json` where the tokenizer is a file, and at its end `evaluation.json`, `sample.txt`, `report.html`. One process at a time trains in it;
 /// [#close()] lets the next one in.
 public final class RunDirectory implements Closeable {
   private final Path path;

@@ -6,6 +6,8 @@ import dev.longnet.lm.config.RunConfig;
 import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.data.Batches;
 import dev.longnet.lm.data.TokenShards;
+import dev.longnet.lm.data.Tokenizer;
+import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.io.AtomicFiles;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
@@ -61,6 +63,7 @@ public final class TrainingRun implements Closeable {
             .mapToDouble(OptionalDouble::getAsDouble)
             .toArray();
     Batches batches = Batches.of(shards, weights, config.training().window(), config.training().seed());
+    keepTokenizer(config.corpus().tokenizer(), directory, shards);
     AtomicFiles.writeString(directory.recipe(), config.toYaml());
     RuntimeConfig runtime = config.runtime();
     Torch.setThreads(runtime.threads());
@@ -123,6 +126,18 @@ public final class TrainingRun implements Closeable {
           "--resume needs the seed of the run, %d: training.seed=%d".formatted(state.seed(), config.training().seed()));
     }
     return state;
+  }
+
+  /// Checkpoints take the tokenizer's file from the run: the recipe's may be trained anew or moved while the run lasts.
+  private static void keepTokenizer(String name, RunDirectory directory, TokenShards shards) throws IOException {
+    Tokenizer tokenizer = Tokenizers.of(name);
+    if (!tokenizer.fingerprint().equals(shards.manifest().tokenizerFingerprint())) {
+      throw new IllegalArgumentException("the tokenizer changed since its token shards were made: start again: tokenizer=" + name);
+    }
+    Optional<byte[]> file = tokenizer.definition();
+    if (file.isPresent()) {
+      AtomicFiles.write(directory.path().resolve(Checkpoint.TOKENIZER), out -> out.write(file.get()));
+    }
   }
 
   /// Changes when the corpus' tokens do.

@@ -31,13 +31,18 @@ public final class Tokenizers {
     };
   }
 
+  /// Whether a name is a file's and not one of those known here.
+  public static boolean isFile(String name) {
+    return name.endsWith(".json");
+  }
+
   /// @param name as [#of]
   public static int vocabularySize(String name) {
     return of(name).vocabularySize();
   }
 
   private static Tokenizer fromFile(String name) {
-    if (!name.endsWith(".json")) {
+    if (!isFile(name)) {
       throw new IllegalArgumentException(
           "tokenizer must be bytes, cl100k_base, o200k_base or the path of a tokenizer.json: tokenizer=" + name);
     }
