@@ -5,13 +5,17 @@ import dev.longnet.lm.data.Manifest;
 import dev.longnet.lm.data.TokenDocument;
 import dev.longnet.lm.data.TokenShards;
 import dev.longnet.lm.data.TokenSplit;
+import dev.longnet.lm.data.Tokenizer;
 import dev.longnet.lm.data.pipeline.Tokenization;
 import dev.longnet.lm.data.tokenizer.Tokenizers;
-import dev.longnet.lm.io.SafetensorsFile;
+import dev.longnet.lm.io.ShardedWeights;
 import dev.longnet.lm.io.TensorEntry;
+import dev.longnet.lm.io.WeightFiles;
 import dev.longnet.lm.train.Checkpoint;
+import dev.longnet.lm.weights.EncoderCheckpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -21,6 +25,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -50,7 +55,7 @@ final class InspectCommand implements Callable<Integer> {
 
   @Parameters(
       paramLabel = "WHAT",
-      description = "A corpus (as --corpus takes it), a directory of token shards, a run, a checkpoint or a .safetensors file.")
+      description = "A corpus (as --corpus takes it), a directory of token shards, a run, a checkpoint, or weights as import takes them.")
   String what;
 
   @Option(names = "--tokenizer", paramLabel = "NAME", description = "For a corpus: its tokenizer (default: ${DEFAULT-VALUE}).")
@@ -76,11 +81,9 @@ final class InspectCommand implements Callable<Integer> {
         return show(shards);
       }
     }
-    if (what.endsWith(".safetensors")) {
-      return showTensors(path);
-    }
-    if (Files.isDirectory(path.resolve("checkpoints")) || Files.isRegularFile(path.resolve("model.safetensors"))) {
-      return showTensors(Checkpoint.resolve(path).weights());
+    Optional<Path> weights = weights(path);
+    if (weights.isPresent()) {
+      return showTensors(weights.get());
     }
     corpus.corpus = List.of(what);
     TokenizationDisplay display =
@@ -89,6 +92,19 @@ final class InspectCommand implements Callable<Integer> {
       display.done();
       return show(shards);
     }
+  }
+
+  /// The weights of a run, a checkpoint, an encoder, or another program's model; empty where it is a corpus.
+  private static Optional<Path> weights(Path path) throws IOException {
+    boolean whole = Files.isRegularFile(path.resolve("model.safetensors"));
+    if (whole && EncoderCheckpoint.isAt(path)) {
+      return Optional.of(EncoderCheckpoint.open(path).weights());
+    }
+    if (Files.isDirectory(path.resolve("checkpoints")) || whole && Files.isRegularFile(path.resolve("config.json"))) {
+      return Optional.of(Checkpoint.resolve(path).weights());
+    }
+    boolean file = path.toString().matches(".*\\.(safetensors|pt|pth|bin|ckpt|index\\.json)");
+    return file || whole || Files.isRegularFile(path.resolve(ShardedWeights.INDEX)) ? Optional.of(path) : Optional.empty();
   }
 
   private int show(TokenShards shards) throws IOException {
@@ -120,16 +136,37 @@ final class InspectCommand implements Callable<Integer> {
     if (samples < 1 || train.documents() == 0) {
       return;
     }
-    var decoder = Tokenizers.of(shards.manifest().tokenizer());
+    Optional<Tokenizer> decoder = tokenizer(shards.manifest());
+    if (decoder.isEmpty()) {
+      return;
+    }
     SplittableRandom random = new SplittableRandom(seed);
     for (int i = 0; i < samples; i++) {
       TokenDocument d = train.document(random.nextLong(train.documents()));
       int count = (int) Math.min(SAMPLE_TOKENS, d.tokens());
       out.printf(
           Locale.ROOT, "%n--- %s (%,d tokens, %,d bytes)%n", ShardsSummary.printable(d.name()), d.tokens(), d.bytes());
-      String text = new String(decoder.decode(ids(train, d.firstToken(), count)), StandardCharsets.UTF_8);
+      String text = new String(decoder.get().decode(ids(train, d.firstToken(), count)), StandardCharsets.UTF_8);
       text.lines().limit(8).forEach(line -> out.println(ShardsSummary.printable(line.replace("\t", "    "))));
     }
+  }
+
+  /// Whose ids shards hold; empty, and said, where its file is gone or another one now.
+  private Optional<Tokenizer> tokenizer(Manifest manifest) {
+    String why;
+    try {
+      Tokenizer tokenizer = Tokenizers.of(manifest.tokenizer());
+      if (tokenizer.fingerprint().equals(manifest.tokenizerFingerprint())) {
+        return Optional.of(tokenizer);
+      }
+      why = "changed since these shards were made";
+    } catch (IllegalArgumentException e) {
+      why = "can't be read: " + e.getMessage();
+    } catch (UncheckedIOException e) {
+      why = "can't be read: " + e.getCause().getMessage();
+    }
+    spec.commandLine().getErr().println("longnet: no samples: the tokenizer " + manifest.tokenizer() + " " + why);
+    return Optional.empty();
   }
 
   private static int[] ids(TokenSplit split, long from, int count) {
@@ -143,7 +180,7 @@ final class InspectCommand implements Callable<Integer> {
   private int showTensors(Path file) throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     long elements = 0;
-    try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
+    try (WeightFiles tensors = WeightFiles.open(file)) {
       out.println(file);
       for (String name : tensors.names()) {
         TensorEntry tensor = tensors.tensor(name);
