@@ -95,16 +95,24 @@ public final class TokenSplit implements TokenStream {
 
   /// A document's own bytes, before they became tokens. Validation only.
   public byte[] text(long index) {
+    return text(index, document(index).bytes());
+  }
+
+  /// The first of a document's own bytes.
+  ///
+  /// @param count at most as many as it has
+  public byte[] text(long index, long count) {
     int shard = shardOf(index);
     DocumentRecord record = record(shard, index);
     if (shards.get(shard).info().split() != Split.VALIDATION) {
       throw new IllegalStateException("training documents' own bytes are not kept");
     }
-    byte[] result = new byte[Math.toIntExact(record.bytes())];
+    Objects.checkFromIndexSize(0, count, record.bytes());
+    byte[] result = new byte[Math.toIntExact(count)];
     int[] at = {0};
     text.read(
         textBase[shard] + record.textOffset(),
-        record.bytes(),
+        count,
         (part, from, bytes) -> {
           MemorySegment.copy(part, ValueLayout.JAVA_BYTE, from, result, at[0], (int) bytes);
           at[0] += (int) bytes;

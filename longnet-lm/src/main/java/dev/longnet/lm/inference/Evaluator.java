@@ -91,7 +91,8 @@ public final class Evaluator {
 
   /// Documents, each on its own, as a compressor sees it: predicted from its own text alone, the end-of-text
   /// token before it and the one after it included. Which ones depends on the split and on `mostTokens` only: documents
-  /// spread over the whole split, until they hold `mostTokens`.
+  /// spread over the whole split, until they hold `mostTokens`. Of a document that is far longer (one huge file's tail) the
+  /// first `mostTokens` count, and the text they stand for.
   ///
   /// @param length tokens of a window; what exceeds it continues in the next window without the text before
   public Evaluation.Documents documents(TokenSplit held, long length, long mostTokens) {
@@ -104,14 +105,15 @@ public final class Evaluator {
     for (long n = 0; n < held.documents() && tokens < mostTokens; n++) {
       long index = n * stride % held.documents();
       TokenDocument document = held.document(index);
-      byte[] text = held.text(index);
-      if (text.length == 0 || documents > 0 && (tokens + document.tokens()) / 2 > mostTokens) {
+      boolean tooLong = (tokens + document.tokens()) / 2 > mostTokens;
+      if (document.bytes() == 0 || documents > 0 && tooLong) {
         continue;
       }
-      int count = Math.toIntExact(document.tokens());
+      int count = Math.toIntExact(tooLong ? mostTokens : document.tokens());
       long[] ids = new long[count + 1];
       ids[0] = tokenizer.endOfText();
       held.copy(document.firstToken(), count, MemorySegment.ofArray(ids).asSlice(8));
+      byte[] text = held.text(index, tooLong ? Math.min(bytes(ids, 1, count), document.bytes()) : document.bytes());
       for (int from = 0; from < count; from += (int) length) {
         int window = (int) Math.min(length, count - from);
         nats += sum(scorer.losses(Arrays.copyOfRange(ids, from, from + window + 1), 1, window));
