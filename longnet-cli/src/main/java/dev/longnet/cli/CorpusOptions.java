@@ -5,6 +5,9 @@ import dev.longnet.lm.config.CorpusSource;
 import dev.longnet.lm.config.DocumentFilter;
 import dev.longnet.lm.config.Duplicates;
 import dev.longnet.lm.config.InputPolicy;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -16,8 +19,8 @@ final class CorpusOptions {
       names = "--corpus",
       paramLabel = "PATH",
       description = {
-        "A directory, .zip, .jar, text file, …, or jdk: the running JDK's sources (default: jdk). Repeat for several; "
-            + "PATH=WEIGHT mixes them by weight."
+        "A directory, .zip, .jar, text file, …, or jdk: the running JDK's sources (default: jdk). Repeat for several. "
+            + "A weight, PATH=WEIGHT, counts in longnet train alone."
       })
   List<String> corpus = List.of(CorpusSource.JDK);
 
@@ -52,7 +55,10 @@ final class CorpusOptions {
   @Option(
       names = "--duplicates",
       paramLabel = "KIND",
-      description = "Which copies to drop: exact, near (MinHash) or keep all of them: none (default: ${DEFAULT-VALUE}).")
+      description = {
+        "Which copies to drop: exact, near (MinHash) or keep all of them: none (default: ${DEFAULT-VALUE}). Of documents "
+            + "over 4 MiB near finds exact copies only; a text file that is a source of its own is never compared."
+      })
   String duplicates = "exact";
 
   @Option(
@@ -125,16 +131,26 @@ final class CorpusOptions {
         new InputPolicy(broken, binary, invalidUtf8, maxRatio, maxArchiveBytes, maxRowBytes));
   }
 
-  private CorpusSource source(String path) {
-    int equals = path.lastIndexOf('=');
-    if (equals > 0) {
-      try {
-        double weight = Double.parseDouble(path.substring(equals + 1));
-        return new CorpusSource(path.substring(0, equals), OptionalDouble.of(weight), textField, nameField);
-      } catch (NumberFormatException e) {
-        // A path with an equals sign in it.
+  private CorpusSource source(String argument) {
+    OptionalDouble weight = weight(argument);
+    return new CorpusSource(path(argument, weight), weight, textField, nameField);
+  }
+
+  /// The weight of a `PATH=WEIGHT`. What is there under its whole name (`data/year=2023`) is a path.
+  static OptionalDouble weight(String argument) {
+    int equals = argument.lastIndexOf('=');
+    try {
+      if (equals > 0 && !Files.exists(Path.of(argument))) {
+        return OptionalDouble.of(Double.parseDouble(argument.substring(equals + 1)));
       }
+    } catch (NumberFormatException | InvalidPathException e) {
+      // A path with an equals sign in it, or none that could be there: whoever reads it says so.
     }
-    return new CorpusSource(path, OptionalDouble.empty(), textField, nameField);
+    return OptionalDouble.empty();
+  }
+
+  /// @param weight what [#weight] found
+  static String path(String argument, OptionalDouble weight) {
+    return weight.isPresent() ? argument.substring(0, argument.lastIndexOf('=')) : argument;
   }
 }

@@ -22,11 +22,13 @@ import picocli.CommandLine.Spec;
       "",
       "Shards go to the cache directory that `longnet train` looks in, or to --out. A killed run is taken up where it "
           + "stopped.",
+      "In cl100k_base and o200k_base, words of more than 65,536 characters (DNA without newlines) are cut: they come back "
+          + "exactly, but with other ids than tiktoken's.",
       "",
       "Examples:",
       "  longnet tokenize                                     the JDK's own sources as bytes",
       "  longnet tokenize --corpus src --language java --tokenizer cl100k_base",
-      "  longnet tokenize --corpus code.tar.zst=3 --corpus 'docs/*.jsonl.gz'=1 --text-field content --out shards"
+      "  longnet tokenize --corpus code.tar.zst --corpus 'docs/*.jsonl.gz' --text-field content --out shards"
     })
 final class TokenizeCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
@@ -53,6 +55,9 @@ final class TokenizeCommand implements Callable<Integer> {
     PrintWriter output = spec.commandLine().getOut();
     TokenizationDisplay display =
         new TokenizationDisplay(spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
+    if (config.weighted()) {
+      display.message("weights make no difference to token shards: give them to longnet train --corpus PATH=WEIGHT");
+    }
     try (TokenShards shards =
         Tokenization.prepare(config, out == null ? Tokenization.cached(config) : out, force || out == null, threads, display)) {
       display.done();

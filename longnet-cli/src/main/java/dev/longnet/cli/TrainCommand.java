@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -46,6 +47,7 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  longnet train",
       "  longnet train --corpus ~/src/myproject --out runs/mine",
+      "  longnet train --corpus code.tar.zst=3 --corpus docs=1",
       "  longnet train --recipe base-125m --dry-run",
       "  longnet train --set model.layers=6 --set optimizer.learning_rate=1e-3 --max-minutes 10",
       "  longnet train --resume --out runs/mine",
@@ -69,7 +71,10 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--corpus",
       paramLabel = "PATH",
-      description = "A directory, .zip, .jar, … instead of the recipe's corpus; jdk: the running JDK's sources; repeatable.")
+      description = {
+        "A directory, .zip, .jar, … instead of the recipe's corpus; jdk: the running JDK's sources; repeatable. "
+            + "PATH=WEIGHT, for all or none, mixes windows by weight."
+      })
   List<String> corpus = List.of();
 
   @Option(names = "--out", paramLabel = "RUN", description = "The run's directory (default: runs/NAME of the recipe, or the next free runs/NAME-2, …).")
@@ -201,7 +206,7 @@ final class TrainCommand implements Callable<Integer> {
         // The recipe's globs are about the recipe's corpus.
         all.addFirst("corpus.include=[]");
       }
-      all.add("corpus.sources=[" + String.join(", ", corpus.stream().map(TrainCommand::quoted).toList()) + "]");
+      all.add("corpus.sources=[" + String.join(", ", corpus.stream().map(TrainCommand::source).toList()) + "]");
     }
     if (maxSteps != null) {
       if (maxSteps < 1) {
@@ -282,9 +287,10 @@ final class TrainCommand implements Callable<Integer> {
     };
   }
 
-  /// A path as a YAML text.
-  private static String quoted(String path) {
-    return "'" + path.replace("'", "''") + "'";
+  /// A source as YAML.
+  private static String source(String argument) {
+    OptionalDouble weight = CorpusOptions.weight(argument);
+    String path = "'" + CorpusOptions.path(argument, weight).replace("'", "''") + "'";
+    return weight.isEmpty() ? path : String.format(Locale.ROOT, "{path: %s, weight: %.9f}", path, weight.getAsDouble());
   }
-
 }
