@@ -9,6 +9,7 @@ import dev.longnet.lm.inference.Encoding.Output;
 import dev.longnet.lm.inference.Encoding.Pooling;
 import dev.longnet.lm.inference.LoadedEncoder;
 import dev.longnet.lm.inference.LoadedModel;
+import dev.longnet.lm.io.AtomicFiles;
 import dev.longnet.lm.io.Npy;
 import dev.longnet.lm.io.SafetensorsWriter;
 import dev.longnet.lm.io.TensorEntry;
@@ -18,6 +19,7 @@ import dev.longnet.lm.train.Checkpoint;
 import dev.longnet.lm.weights.EncoderCheckpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -103,6 +105,7 @@ final class EncodeCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     RuntimeConfig runtime = compute.runtime();
+    checkDestination();
     boolean embeddings = EncoderCheckpoint.isAt(run);
     try (EmbeddingInput input =
             EmbeddingInput.open(in, Optional.ofNullable(mask), Optional.ofNullable(coordinates));
@@ -122,6 +125,16 @@ final class EncodeCommand implements Callable<Integer> {
           input.batch() * input.length() / seconds);
     }
     return 0;
+  }
+
+  /// Hours of work must not end in a destination that can't be.
+  private void checkDestination() throws IOException {
+    AtomicFiles.check("--out", out);
+    for (Path given : new Path[] {in, mask, coordinates}) {
+      if (given != null && Files.exists(given) && Files.exists(out) && Files.isSameFile(given, out)) {
+        throw new IllegalArgumentException("--out must not replace what is read: --out=" + out);
+      }
+    }
   }
 
   private Map<String, Tensor> embeddings(EmbeddingInput input, RuntimeConfig runtime) throws IOException {

@@ -20,7 +20,7 @@ public final class Numbers {
   /// The tensor itself where it has the type already.
   ///
   /// @param arena of the result's memory
-  /// @throws IllegalArgumentException unless both types are F64, F32, F16 or BF16
+  /// @throws IllegalArgumentException unless both types are F64, F32, F16 or BF16, and where a finite number would become infinite
   public static TensorEntry convert(TensorEntry tensor, DType type, Arena arena) {
     if (tensor.type() == type) {
       return tensor;
@@ -32,7 +32,12 @@ public final class Numbers {
     long count = tensor.elements();
     MemorySegment to = count == 0 ? MemorySegment.NULL : arena.allocate(Math.multiplyExact(count, type.size()), 64);
     for (long i = 0; i < count; i++) {
-      set(to, type, i, get(tensor.data(), tensor.type(), i));
+      double value = get(tensor.data(), tensor.type(), i);
+      set(to, type, i, value);
+      if (Double.isInfinite(get(to, type, i)) && !Double.isInfinite(value)) {
+        throw new IllegalArgumentException(
+            "tensor %s holds %s, which is beyond the range of %s: choose a wider type".formatted(tensor.name(), value, type));
+      }
     }
     return new TensorEntry(tensor.name(), type, tensor.shape(), to);
   }

@@ -127,7 +127,7 @@ public final class PyTorchFile implements AutoCloseable {
           continue;
         }
         long offset = entry.getDataOffset();
-        if (entry.getMethod() != ZipEntry.STORED || offset < 0 || entry.getSize() < 0 || offset + entry.getSize() > size) {
+        if (entry.getMethod() != ZipEntry.STORED || offset < 0 || entry.getSize() < 0 || entry.getSize() > size - offset) {
           throw new IllegalArgumentException(
               "record " + entry.getName() + " is compressed or reaches past the end of the file (truncated?)");
         }

@@ -129,11 +129,11 @@ public final class TorchscaleImport {
     String norm = plan.around("norm.weight") != null ? "norm" : plan.around("fc_norm.weight") != null ? "fc_norm" : null;
     TorchscaleConfig.Surroundings around =
         new TorchscaleConfig.Surroundings(
-            Optional.ofNullable(projection).map(t -> Math.toIntExact(t.elements() / Math.max(1, t.shape()[0]))),
+            Optional.ofNullable(projection).map(t -> rows(t, file) == 0 ? 0 : size(t, t.elements() / rows(t, file), file)),
             plan.around("cls_token") != null,
-            Optional.ofNullable(positions).map(t -> t.shape().length == 3 ? Math.toIntExact(t.shape()[1]) : 0),
+            Optional.ofNullable(positions).map(t -> t.shape().length == 3 ? size(t, t.shape()[1], file) : 0),
             Optional.ofNullable(norm),
-            Optional.ofNullable(head).map(t -> Math.toIntExact(t.shape()[0])));
+            Optional.ofNullable(head).map(t -> rows(t, file)));
     EncoderConfig config =
         TorchscaleConfig.encoder(arguments, source, around).withZeroPaddedKeys(options.zeroPaddedKeys());
     Encoder.shapes(config).forEach((name, shape) -> plan.takeEncoder(name, shape, norm));
@@ -142,6 +142,19 @@ public final class TorchscaleImport {
     new Origin(arguments, dict.prefix(), plan.names()).write(metadata);
     EncoderCheckpoint.write(out, config, path -> plan.write(path, metadata));
     return plan.result("encoder of embeddings");
+  }
+
+  private static int rows(TensorEntry t, Path file) {
+    return size(t, t.shape().length == 0 ? -1 : t.shape()[0], file);
+  }
+
+  /// A size that the encoder takes from one of its tensors.
+  private static int size(TensorEntry t, long size, Path file) {
+    if (size < 0 || size > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "tensor %s must be a matrix with 31-bit sizes: %s: %s".formatted(t.name(), Arrays.toString(t.shape()), file));
+    }
+    return (int) size;
   }
 
   private static ModelConfig withZeroPaddedKeys(ModelConfig c) {
