@@ -1,5 +1,11 @@
 package dev.longnet.lm.data.source;
 
+import static dev.longnet.lm.data.source.Archives.DOCUMENTS;
+import static dev.longnet.lm.data.source.Archives.add;
+import static dev.longnet.lm.data.source.Archives.compress;
+import static dev.longnet.lm.data.source.Archives.compressor;
+import static dev.longnet.lm.data.source.Archives.tar;
+import static dev.longnet.lm.data.source.Archives.zip;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -14,10 +20,8 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.Random;
@@ -38,52 +42,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 class SourcesTest {
   @TempDir Path temp;
 
-  /// What a walk found: texts by name, reasons by name.
-  private record Found(Map<String, String> texts, Map<String, Reason> rejected) {}
-
-  private Found walk(Path path) throws IOException {
-    return walk(new CorpusSource(path.toString(), OptionalDouble.empty(), "text", ""), InputPolicy.DEFAULT);
+  private Walked walk(Path path) throws IOException {
+    return Walked.of(path, temp);
   }
 
-  private Found walk(CorpusSource source, InputPolicy policy) throws IOException {
-    Map<String, String> texts = new LinkedHashMap<>();
-    Map<String, Reason> rejected = new TreeMap<>();
-    Admission admission = new Admission(DocumentFilter.ALL, policy);
-    // Less patient than the real one: some damaged files make the Parquet library loop.
-    try (DocumentReader reader =
-        source.path().endsWith(".parquet")
-            ? new ParquetReader(Path.of(source.path()), source, admission, Duration.ofSeconds(2))
-            : Sources.open(source, Sources.state(source), admission, temp)) {
-      for (Entry entry = reader.next(); entry != null; entry = reader.next()) {
-        switch (entry) {
-          case Entry.Rejected r -> rejected.put(r.name(), r.reason());
-          case Entry.Text t -> {
-            try {
-              Entry.Loaded loaded = t.loader().load();
-              texts.put(loaded.name(), new String(loaded.text(), StandardCharsets.ISO_8859_1));
-            } catch (RejectedException e) {
-              rejected.put(t.name(), e.reason());
-            } catch (IOException e) {
-              rejected.put(t.name(), Reason.UNREADABLE);
-            }
-          }
-          case Entry.Streamed s -> {
-            try (InputStream in = s.opener().open()) {
-              long n = in.transferTo(OutputStream.nullOutputStream());
-              texts.put(s.name(), n + " bytes");
-            } catch (IOException e) {
-              rejected.put(s.name(), Reason.UNREADABLE);
-            }
-          }
-        }
-        assertThat(reader.progress()).isBetween(0.0, 1.0);
-      }
-    }
-    return new Found(texts, rejected);
+  private Walked walk(CorpusSource source, InputPolicy policy) throws IOException {
+    return Walked.of(source, DocumentFilter.ALL, policy, temp);
   }
-
-  private static final Map<String, String> DOCUMENTS =
-      Map.of("src/a/A.java", "class A {}", "src/a/B.java", "class B {}", "src/b/C.java", "class C {}");
 
   @ParameterizedTest
   @ValueSource(strings = {"c.zip", "c.jar", "c.tar", "c.tar.gz", "c.tgz", "c.tar.zst"})
@@ -94,7 +59,7 @@ class SourcesTest {
     } else {
       Files.write(file, compress(name, tar(new TreeMap<>(DOCUMENTS))));
     }
-    Found found = walk(file);
+    Walked found = walk(file);
     assertThat(found.texts()).isEqualTo(DOCUMENTS);
     assertThat(found.texts().keySet()).containsExactly("src/a/A.java", "src/a/B.java", "src/b/C.java");
     assertThat(found.rejected()).isEmpty();
@@ -115,7 +80,7 @@ class SourcesTest {
         {"content": "last, without a newline", "path": null}""";
     Path file = temp.resolve(name);
     Files.write(file, compress(name, rows.getBytes(StandardCharsets.UTF_8)));
-    Found found = walk(new CorpusSource(file.toString(), OptionalDouble.empty(), "content", "path"), InputPolicy.DEFAULT);
+    Walked found = walk(new CorpusSource(file.toString(), OptionalDouble.empty(), "content", "path"), InputPolicy.DEFAULT);
     assertThat(found.texts())
         .isEqualTo(Map.of("a/A.java", latin1OfUtf8("first é"), name + ":8", "last, without a newline"));
     assertThat(found.rejected())
@@ -139,7 +104,7 @@ class SourcesTest {
       }
       out.write("\"}\n{\"text\": \"three\"}\n".getBytes(StandardCharsets.UTF_8));
     }
-    Found found = walk(file);
+    Walked found = walk(file);
     assertThat(found.texts()).isEqualTo(Map.of("long.jsonl:1", "one", "long.jsonl:3", "three"));
     assertThat(found.rejected()).isEqualTo(Map.of("long.jsonl:2", Reason.ROW_TOO_LONG));
   }
@@ -152,7 +117,7 @@ class SourcesTest {
     try (InputStream in = SourcesTest.class.getResourceAsStream("/corpora/" + name)) {
       Files.copy(in, file);
     }
-    Found found = walk(new CorpusSource(file.toString(), OptionalDouble.empty(), "content", "path"), InputPolicy.DEFAULT);
+    Walked found = walk(new CorpusSource(file.toString(), OptionalDouble.empty(), "content", "path"), InputPolicy.DEFAULT);
     assertThat(found.texts()).isEqualTo(Map.of("a/A.java", "class A {}", "b/B.py", latin1OfUtf8("# é 🙂\n")));
     assertThat(found.rejected()).isEqualTo(Map.of("c", Reason.MALFORMED_ROW));
     assertThatThrownBy(() -> walk(file))
@@ -194,7 +159,7 @@ class SourcesTest {
     }
     Path file = temp.resolve("evil.tar");
     Files.write(file, bytes.toByteArray());
-    Found found = walk(file);
+    Walked found = walk(file);
     assertThat(found.texts()).isEqualTo(Map.of("ok", "fine", "last", "fine too"));
     assertThat(found.rejected())
         .isEqualTo(
@@ -211,7 +176,7 @@ class SourcesTest {
   void hostileNamesInAZip() throws IOException {
     Path file = temp.resolve("evil.zip");
     Files.write(file, zip(Map.of("../x", "evil", "C:\\x", "evil", "/x", "evil", "a/../../x", "evil", "ok", "fine")));
-    Found found = walk(file);
+    Walked found = walk(file);
     assertThat(found.texts()).isEqualTo(Map.of("ok", "fine"));
     assertThat(found.rejected().values()).hasSize(4).allMatch(r -> r == Reason.UNSAFE_NAME);
   }
@@ -244,7 +209,7 @@ class SourcesTest {
       }
     }
     assertThat(Files.size(file)).isLessThan(1 << 20);
-    Found found = walk(file);
+    Walked found = walk(file);
     assertThat(found.texts()).isEmpty();
     assertThat(found.rejected().values()).containsExactly(Reason.BOMB);
     try (var left = Files.list(temp)) {
@@ -265,7 +230,7 @@ class SourcesTest {
     Files.write(file, zip(many));
     InputPolicy d = InputPolicy.DEFAULT;
     InputPolicy tight = new InputPolicy(d.broken(), d.binary(), d.invalidUtf8(), 200, 100_000, d.maxRowBytes());
-    Found found = walk(CorpusSource.of(file.toString()), tight);
+    Walked found = walk(CorpusSource.of(file.toString()), tight);
     assertThat(found.texts()).hasSizeBetween(3, 10);
     assertThat(found.rejected().values()).containsExactly(Reason.BOMB);
   }
@@ -292,7 +257,7 @@ class SourcesTest {
     }
     Path file = temp.resolve(name);
     Files.write(file, Arrays.copyOf(whole, whole.length / 2));
-    Found found = walk(file);
+    Walked found = walk(file);
     assertThat(found.rejected().values())
         .containsAnyOf(Reason.TRUNCATED, Reason.CORRUPT)
         .as("one line about it")
@@ -314,7 +279,7 @@ class SourcesTest {
     String document = text.toString().replace('"', '#').replace('\\', '/');
     byte[] file = damaged(name, document);
     Files.write(temp.resolve(name), file);
-    Found found = walk(temp.resolve(name));
+    Walked found = walk(temp.resolve(name));
     if (name.endsWith("zip")) {
       assertThat(found.texts()).isEmpty();
       assertThat(found.rejected()).containsOnlyKeys("f");
@@ -358,7 +323,7 @@ class SourcesTest {
     two.write(tar(Map.of("a", "first")));
     two.write(tar(Map.of("b", "second")));
     Path file = Files.write(temp.resolve("two.tar"), two.toByteArray());
-    Found found = walk(file);
+    Walked found = walk(file);
     assertThat(found.texts()).containsOnlyKeys("a");
     assertThat(found.rejected()).isEqualTo(Map.of("two.tar", Reason.CORRUPT));
   }
@@ -380,7 +345,7 @@ class SourcesTest {
     Files.createSymbolicLink(outside.resolve("back"), outside);
     Process fifo = new ProcessBuilder("mkfifo", root.resolve("pipe").toString()).inheritIO().start();
     assertThat(fifo.waitFor()).isZero();
-    Found found = walk(temp.resolve("root"));
+    Walked found = walk(temp.resolve("root"));
     // Whoever cleans up the temporary directory shall not meet links that lead to / and /dev.
     Files.delete(root.resolve("up"));
     Files.delete(root.resolve("zero"));
@@ -448,48 +413,6 @@ class SourcesTest {
 
   private static String latin1OfUtf8(String text) {
     return new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1);
-  }
-
-  private static byte[] zip(Map<String, String> documents) throws IOException {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
-      for (Map.Entry<String, String> d : documents.entrySet()) {
-        zip.putNextEntry(new ZipEntry(d.getKey()));
-        zip.write(d.getValue().getBytes(StandardCharsets.UTF_8));
-      }
-    }
-    return bytes.toByteArray();
-  }
-
-  private static byte[] tar(Map<String, String> documents) throws IOException {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (TarArchiveOutputStream tar = new TarArchiveOutputStream(bytes)) {
-      for (Map.Entry<String, String> d : documents.entrySet()) {
-        add(tar, d.getKey(), d.getValue());
-      }
-    }
-    return bytes.toByteArray();
-  }
-
-  private static void add(TarArchiveOutputStream tar, String name, String text) throws IOException {
-    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-    TarArchiveEntry entry = new TarArchiveEntry(name, true);
-    entry.setSize(bytes.length);
-    tar.putArchiveEntry(entry);
-    tar.write(bytes);
-    tar.closeArchiveEntry();
-  }
-
-  private static byte[] compress(String name, byte[] bytes) throws IOException {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    try (OutputStream compressor = compressor(name, out)) {
-      compressor.write(bytes);
-    }
-    return out.toByteArray();
-  }
-
-  private static OutputStream compressor(String name, OutputStream out) throws IOException {
-    return name.endsWith("gz") ? new GZIPOutputStream(out) : name.endsWith("zst") ? new ZstdOutputStream(out) : out;
   }
 
   private static void zeros(OutputStream out, int count) throws IOException {
