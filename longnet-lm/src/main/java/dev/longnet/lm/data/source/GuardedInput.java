@@ -4,13 +4,17 @@ import com.github.luben.zstd.ZstdInputStream;
 import dev.longnet.lm.config.InputPolicy;
 import java.io.BufferedInputStream;
 import java.io.EOFException;
+import java.io.FileNotFoundException;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
-import java.util.zip.GZIPInputStream;
 
 /// A file read from its beginning, decompressed by the end of its name (`.gz`, `.tgz`, `.zst`), that refuses to expand
 /// without limit.
@@ -33,17 +37,21 @@ final class GuardedInput extends FilterInputStream {
 
   static GuardedInput open(Path path, InputPolicy policy) throws IOException {
     String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
+    long fileBytes = Files.size(path);
     Counted file = new Counted(Files.newInputStream(path));
     try {
       BufferedInputStream buffered = new BufferedInputStream(file, 1 << 16);
       InputStream in = buffered;
       if (name.endsWith(".gz") || name.endsWith(".tgz")) {
-        in = new GZIPInputStream(buffered, 1 << 16);
+        in = new GzipInput(buffered);
       } else if (name.endsWith(".zst") || name.endsWith(".tzst")) {
+        if (fileBytes == 0) {
+          throw new EOFException("it is empty"); // which zstd-jni takes for no text
+        }
         in = new ZstdInputStream(buffered);
       }
-      return new GuardedInput(in, file, Files.size(path), policy);
-    } catch (IOException e) {
+      return new GuardedInput(in, file, fileBytes, policy);
+    } catch (IOException | RuntimeException e) {
       file.close();
       throw e;
     }
@@ -84,12 +92,17 @@ final class GuardedInput extends FilterInputStream {
     if (allowance < 0) {
       throw new RejectedException(Reason.CORRUPT, "a header is longer than any real one");
     }
+    refuseBomb(file.bytes, bytes, policy);
+  }
+
+  /// @param from bytes of the file
+  /// @param bytes what they expanded to
+  static void refuseBomb(long from, long bytes, InputPolicy policy) throws RejectedException {
     if (bytes > policy.maxArchiveBytes()) {
       throw new RejectedException(Reason.BOMB, "it expands to more than max_archive_bytes=" + policy.maxArchiveBytes());
     }
-    if (bytes > HARMLESS_BYTES && bytes / policy.maxRatio() > file.bytes) {
-      throw new RejectedException(
-          Reason.BOMB, file.bytes + " bytes expand to " + bytes + ", max_ratio=" + policy.maxRatio());
+    if (bytes > HARMLESS_BYTES && bytes / policy.maxRatio() > from) {
+      throw new RejectedException(Reason.BOMB, from + " bytes expand to " + bytes + ", max_ratio=" + policy.maxRatio());
     }
   }
 
@@ -110,18 +123,35 @@ final class GuardedInput extends FilterInputStream {
     return false;
   }
 
-  /// What a failure while reading says about the file.
+  /// What a failure while reading says about the file. What the operating system refuses is no damage.
   static Entry.Rejected rejection(String name, Exception e) {
+    if (e instanceof UncheckedIOException wrapped) {
+      return rejection(name, wrapped.getCause());
+    }
     if (e instanceof RejectedException rejected) {
       return new Entry.Rejected(name, rejected.reason(), rejected.getMessage());
     }
-    String message = String.valueOf(e.getMessage());
+    String message = reason(e);
+    if (e instanceof FileSystemException || e instanceof FileNotFoundException) {
+      return new Entry.Rejected(name, Reason.UNREADABLE, message);
+    }
     String lower = message.toLowerCase(Locale.ROOT);
-    boolean truncated = e instanceof EOFException || lower.contains("truncated") || lower.contains("unexpected end");
+    boolean truncated = e instanceof EOFException || lower.matches("(?s).*(truncated|unexpected end|premature end).*");
     return new Entry.Rejected(name, truncated ? Reason.TRUNCATED : Reason.CORRUPT, message + "; its rest is not read");
   }
 
-  /// Counts what is taken from the file.
+  /// A failure in words, without a path.
+  static String reason(Exception e) {
+    return switch (e) {
+      case NoSuchFileException gone -> "it does not exist";
+      case AccessDeniedException denied -> "permission denied";
+      case FileSystemException other when other.getReason() != null -> other.getReason();
+      case EOFException end when end.getMessage() == null -> "it ends too early";
+      default -> String.valueOf(e.getMessage());
+    };
+  }
+
+  /// Counts what is taken from the file, and tells the disk's failures from damage.
   private static final class Counted extends FilterInputStream {
     private long bytes;
 
@@ -131,16 +161,19 @@ final class GuardedInput extends FilterInputStream {
 
     @Override
     public int read() throws IOException {
-      int b = in.read();
-      bytes += b < 0 ? 0 : 1;
-      return b;
+      byte[] one = new byte[1];
+      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
     }
 
     @Override
     public int read(byte[] b, int off, int len) throws IOException {
-      int n = in.read(b, off, len);
-      bytes += Math.max(0, n);
-      return n;
+      try {
+        int n = in.read(b, off, len);
+        bytes += Math.max(0, n);
+        return n;
+      } catch (IOException e) {
+        throw new RejectedException(Reason.UNREADABLE, reason(e) + "; its rest is not read");
+      }
     }
   }
 }
