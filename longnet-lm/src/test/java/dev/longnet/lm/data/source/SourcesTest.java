@@ -318,17 +318,6 @@ class SourcesTest {
   }
 
   @Test
-  void whatFollowsATarsEndIsSaid() throws IOException {
-    ByteArrayOutputStream two = new ByteArrayOutputStream();
-    two.write(tar(Map.of("a", "first")));
-    two.write(tar(Map.of("b", "second")));
-    Path file = Files.write(temp.resolve("two.tar"), two.toByteArray());
-    Walked found = walk(file);
-    assertThat(found.texts()).containsOnlyKeys("a");
-    assertThat(found.rejected()).isEqualTo(Map.of("two.tar", Reason.CORRUPT));
-  }
-
-  @Test
   void linksAndDevicesInADirectory() throws Exception {
     Path root = Files.createDirectories(temp.resolve("root/sub"));
     Path outside = Files.createDirectories(temp.resolve("outside"));
