@@ -16,7 +16,7 @@ public record SourceState(String hash, long files, long bytes) {
 
   static SourceState ofFile(Path file) throws IOException {
     Builder state = new Builder();
-    state.file(file.toString(), Files.readAttributes(file, BasicFileAttributes.class));
+    state.file(file, Files.readAttributes(file, BasicFileAttributes.class));
     return state.build();
   }
 
@@ -26,15 +26,20 @@ public record SourceState(String hash, long files, long bytes) {
     private long files;
     private long bytes;
 
-    void file(String path, BasicFileAttributes attributes) {
-      long size = attributes.isRegularFile() ? attributes.size() : 0;
-      line(path + '\0' + size + '\0' + attributes.lastModifiedTime().toMillis() + '\n');
+    void file(Path path, BasicFileAttributes attributes) {
+      file(path, attributes.isRegularFile() ? attributes.size() : 0, attributes.lastModifiedTime().toMillis());
+    }
+
+    /// @param modified milliseconds
+    void file(Path path, long size, long modified) {
+      line(path.toString() + '\0' + size + '\0' + modified + '\n');
       files++;
       bytes += size;
     }
 
-    void missing(String path) {
-      line(path + "\0missing\n");
+    /// Something that can't be read as a file.
+    void other(Path path, Reason reason) {
+      line(path.toString() + '\0' + reason + '\n');
     }
 
     private void line(String text) {

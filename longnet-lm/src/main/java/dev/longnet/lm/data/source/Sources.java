@@ -51,7 +51,7 @@ public final class Sources {
     }
     SourceState.Builder state = new SourceState.Builder();
     for (Path file : expand(path)) {
-      state.file(file.toString(), Files.readAttributes(file, BasicFileAttributes.class));
+      state.file(file, Files.readAttributes(file, BasicFileAttributes.class));
     }
     return state.build();
   }
