@@ -65,38 +65,47 @@ public final class Sources {
       return new DirectoryReader(path, admission, state.bytes());
     }
     if (!Files.exists(path)) {
-      return new FilesReader(expand(path), file -> openFile(file, source, admission, scratch, false));
+      Path base = base(path);
+      return new FilesReader(
+          expand(path),
+          file -> openFile(file, name(base, file), source, admission, scratch, false));
     }
     if (!Files.isRegularFile(path)) {
       throw new IllegalArgumentException("a corpus must be a directory or a file: " + path);
     }
-    return new FilesReader(List.of(path), file -> openFile(file, source, admission, scratch, true));
+    String name = path.getFileName().toString();
+    return new FilesReader(List.of(path), file -> openFile(file, name, source, admission, scratch, true));
   }
 
+  /// @param name the file's path within the source, a document's name where the file is one
   private static DocumentReader openFile(
-      Path file, CorpusSource source, Admission admission, Path scratch, boolean alone) throws IOException {
-    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
-    if (name.endsWith(".zip") || name.endsWith(".jar")) {
+      Path file, String name, CorpusSource source, Admission admission, Path scratch, boolean alone) throws IOException {
+    String lower = file.getFileName().toString().toLowerCase(Locale.ROOT);
+    if (lower.endsWith(".zip") || lower.endsWith(".jar")) {
       return new ZipReader(file, admission);
     }
-    if (name.matches(".*\\.(tar|tgz|tzst|tar\\.gz|tar\\.zst)")) {
+    if (lower.matches(".*\\.(tar|tgz|tzst|tar\\.gz|tar\\.zst)")) {
       return new TarReader(file, admission, scratch);
     }
-    if (name.matches(".*\\.(jsonl|ndjson)(\\.gz|\\.zst)?")) {
+    if (lower.matches(".*\\.(jsonl|ndjson)(\\.gz|\\.zst)?")) {
       return new JsonlReader(file, source, admission);
     }
-    if (name.endsWith(".parquet")) {
+    if (lower.endsWith(".parquet")) {
       return new ParquetReader(file, source, admission, ParquetReader.PATIENCE);
     }
-    return new TextFileReader(file, admission, alone);
+    return new TextFileReader(file, name, admission, alone);
+  }
+
+  private static String name(Path base, Path file) {
+    return base.relativize(file).toString().replace(file.getFileSystem().getSeparator(), "/");
   }
 
   private static boolean isGlob(String path) {
     return path.chars().anyMatch(c -> "*?[{".indexOf(c) >= 0);
   }
 
-  /// The files a glob names, in the order of their names.
-  private static List<Path> expand(Path glob) throws IOException {
+  /// The directory that a glob looks into.
+  private static Path base(Path glob) {
     Path base = glob.getRoot();
     for (Path part : glob) {
       if (isGlob(part.toString())) {
@@ -104,6 +113,12 @@ public final class Sources {
       }
       base = base.resolve(part);
     }
+    return base;
+  }
+
+  /// The files a glob names, in the order of their names.
+  private static List<Path> expand(Path glob) throws IOException {
+    Path base = base(glob);
     Glob pattern = new Glob(glob.toString().replace('\\', '/'));
     if (!Files.isDirectory(base)) {
       throw new NoSuchFileException(glob.toString());

@@ -8,25 +8,36 @@ import java.util.Optional;
 /// One file as one document, however large.
 final class TextFileReader implements DocumentReader {
   private final Path path;
+  private final String name;
   private final Admission admission;
   private final boolean alone;
   private boolean done;
 
-  /// @param alone the file is a source of its own: its last part, not its content's hash, makes the validation split
-  TextFileReader(Path path, Admission admission, boolean alone) {
+  /// @param name the document's
+  /// @param alone the file is a source of its own: no filter of names leaves it out, and its last part, not its content's
+  ///     hash, makes the validation split
+  TextFileReader(Path path, String name, Admission admission, boolean alone) {
     this.path = path;
+    this.name = name;
     this.admission = admission;
     this.alone = alone;
   }
 
   @Override
-  public Entry next() throws IOException {
+  public Entry next() {
     if (done) {
       return null;
     }
     done = true;
-    String name = path.getFileName().toString();
-    long size = Files.size(path);
+    if (!alone && admission.leavesOut(name)) {
+      return new Entry.Rejected(name, Reason.FILTERED, "");
+    }
+    long size;
+    try {
+      size = Files.size(path);
+    } catch (IOException e) {
+      return new Entry.Rejected(name, Reason.UNREADABLE, GuardedInput.reason(e));
+    }
     Optional<Entry.Rejected> rejected = admission.rejectBySize(name, size);
     if (rejected.isPresent()) {
       return rejected.get();

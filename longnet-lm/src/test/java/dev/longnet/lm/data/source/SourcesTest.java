@@ -135,7 +135,7 @@ class SourcesTest {
     Files.writeString(temp.resolve("d/e/4.txt"), "four");
     Files.writeString(temp.resolve("d/e/5.md"), "five");
     assertThat(walk(temp.resolve("d/**/*.{jsonl*,zip,txt}")).texts())
-        .isEqualTo(Map.of("1.jsonl:1", "one", "2.jsonl.gz:1", "two", "z", "three", "4.txt", "four"));
+        .isEqualTo(Map.of("1.jsonl:1", "one", "2.jsonl.gz:1", "two", "z", "three", "e/4.txt", "four"));
   }
 
   @Test
