@@ -6,6 +6,7 @@ import dev.longnet.lm.data.Split;
 import dev.longnet.lm.data.Tokenizer;
 import dev.longnet.lm.data.source.Admission;
 import dev.longnet.lm.data.source.Entry;
+import dev.longnet.lm.data.source.RawText;
 import dev.longnet.lm.data.source.Reason;
 import dev.longnet.lm.data.source.RejectedException;
 import java.io.IOException;
@@ -130,7 +131,7 @@ final class Encoder {
       if (policy.binary() != InputPolicy.Action.KEEP && isBinary(bytes, bytes.length)) {
         return Optional.of(Reason.BINARY);
       }
-      if (policy.invalidUtf8() != InputPolicy.Action.KEEP && !Utf8.isValid(bytes)) {
+      if (policy.invalidUtf8() != InputPolicy.Action.KEEP && !RawText.isUtf8(bytes)) {
         return Optional.of(Reason.INVALID_UTF8);
       }
       return Optional.empty();

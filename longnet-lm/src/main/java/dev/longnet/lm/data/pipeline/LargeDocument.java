@@ -4,6 +4,7 @@ import dev.longnet.lm.config.InputPolicy;
 import dev.longnet.lm.data.Digests;
 import dev.longnet.lm.data.Split;
 import dev.longnet.lm.data.source.Entry;
+import dev.longnet.lm.data.source.RawText;
 import dev.longnet.lm.data.source.Reason;
 import dev.longnet.lm.data.source.RejectedException;
 import java.io.EOFException;

@@ -1,25 +1,8 @@
 package dev.longnet.lm.data.pipeline;
 
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-
 /// Where text may be cut.
 final class Utf8 {
   private Utf8() {}
-
-  static boolean isValid(byte[] bytes) {
-    // A replacement character appears in what was decoded when the bytes are malformed, or when the text has one.
-    if (new String(bytes, StandardCharsets.UTF_8).indexOf('\uFFFD') < 0) {
-      return true;
-    }
-    try {
-      StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes));
-      return true;
-    } catch (CharacterCodingException e) {
-      return false;
-    }
-  }
 
   /// The best place to cut in (length / 2, length]: after the last newline that a letter or digit follows, else before the
   /// last space between two letters. There the pre-tokenizers in use cut anyway, so that a document's tokens do not depend

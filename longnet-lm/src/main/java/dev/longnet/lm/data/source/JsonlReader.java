@@ -6,8 +6,8 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import dev.longnet.lm.config.CorpusSource;
+import dev.longnet.lm.config.InputPolicy;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 
@@ -48,7 +48,7 @@ final class JsonlReader implements DocumentReader {
         input = GuardedInput.open(path, admission.policy());
       }
       return nextLine();
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       ended = true;
       return GuardedInput.rejection(fileName + " after line " + line, e);
     }
@@ -145,9 +145,13 @@ final class JsonlReader implements DocumentReader {
   }
 
   private Entry.Loaded parse(byte[] row, String name) throws IOException {
+    boolean isUtf8 = RawText.isUtf8(row);
+    if (!isUtf8 && admission.policy().invalidUtf8() != InputPolicy.Action.KEEP) {
+      throw new RejectedException(Reason.INVALID_UTF8, row.length + " bytes");
+    }
     String text = null;
     String rowName = name;
-    try (JsonParser parser = JSON.createParser(row)) {
+    try (JsonParser parser = isUtf8 ? JSON.createParser(row) : JSON.createParser(RawText.decode(row))) {
       if (parser.nextToken() != JsonToken.START_OBJECT) {
         throw new RejectedException(Reason.MALFORMED_ROW, "not a JSON object");
       }
@@ -175,10 +179,7 @@ final class JsonlReader implements DocumentReader {
     if (!source.nameField().isEmpty() && admission.leavesOut(rowName)) {
       throw new RejectedException(Reason.FILTERED, "");
     }
-    if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
-      throw new RejectedException(Reason.MALFORMED_ROW, "its text has half a surrogate pair");
-    }
-    return new Entry.Loaded(rowName, text.getBytes(StandardCharsets.UTF_8));
+    return new Entry.Loaded(rowName, isUtf8 ? RawText.utf8(text) : RawText.encode(text));
   }
 
   @Override
