@@ -1,5 +1,6 @@
 package dev.longnet.lm.data.source;
 
+import dev.hardwood.HardwoodContext;
 import dev.hardwood.InputFile;
 import dev.hardwood.metadata.PhysicalType;
 import dev.hardwood.metadata.RowGroup;
@@ -9,11 +10,13 @@ import dev.hardwood.schema.ColumnProjection;
 import dev.hardwood.schema.ColumnSchema;
 import dev.longnet.lm.config.CorpusSource;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -28,6 +31,9 @@ final class ParquetReader implements DocumentReader {
   /// A batch takes milliseconds, a page of a slow disk seconds.
   static final Duration PATIENCE = Duration.ofSeconds(60);
 
+  /// Its pool has a thread a processor by default, and with a single one its tasks wait for each other for ever.
+  private static final int THREADS = Math.max(4, Runtime.getRuntime().availableProcessors());
+
   private static final int BATCH_ROWS = 256;
   private static final long BATCH_BYTES = 4 << 20;
 
@@ -37,10 +43,13 @@ final class ParquetReader implements DocumentReader {
   private final Admission admission;
   private final Duration patience;
   private final Deque<Entry> fetched = new ArrayDeque<>();
+  private HardwoodContext context;
   private ParquetFileReader file;
   private RowReader rows;
   private volatile long totalRows;
   private volatile long row;
+  private long fileBytes;
+  private long bytes;
   private boolean ended;
   private boolean stuck;
 
@@ -61,20 +70,29 @@ final class ParquetReader implements DocumentReader {
   }
 
   private void fetchInTime() throws IOException {
-    FutureTask<Deque<Entry>> task = new FutureTask<>(this::fetch);
+    Deque<Entry> batch = new ConcurrentLinkedDeque<>();
+    FutureTask<Void> task =
+        new FutureTask<>(
+            () -> {
+              fetch(batch);
+              return null;
+            });
     Thread.ofPlatform().daemon().name("parquet-" + fileName).start(task);
     try {
-      fetched.addAll(task.get(patience.toMillis(), TimeUnit.MILLISECONDS));
+      task.get(patience.toMillis(), TimeUnit.MILLISECONDS);
+      fetched.addAll(batch);
       ended = fetched.isEmpty();
     } catch (TimeoutException e) {
       ended = true;
       stuck = true;
+      fetched.addAll(batch);
       fetched.add(rejection(new RejectedException(Reason.CORRUPT, "no row came for " + patience.toSeconds() + " s")));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while reading " + path, e);
     } catch (ExecutionException e) {
       ended = true;
+      fetched.addAll(batch);
       switch (e.getCause()) {
         case WrongColumn user -> throw new IllegalArgumentException(user.getMessage());
         case Exception damage -> fetched.add(rejection(damage));
@@ -89,30 +107,33 @@ final class ParquetReader implements DocumentReader {
     return GuardedInput.rejection(fileName + " after row " + row, e);
   }
 
-  /// Runs on the fetching thread, one at a time. Empty at the end.
-  private Deque<Entry> fetch() throws IOException {
+  /// Runs on the fetching thread, one at a time. Adds nothing at the end.
+  ///
+  /// @param batch also takes what precedes a failure
+  private void fetch(Deque<Entry> batch) throws IOException {
     if (rows == null) {
       open();
     }
-    Deque<Entry> batch = new ArrayDeque<>();
-    long bytes = 0;
-    while (batch.size() < BATCH_ROWS && bytes < BATCH_BYTES && row < totalRows) {
+    long batchBytes = 0;
+    for (int i = 0; i < BATCH_ROWS && batchBytes < BATCH_BYTES && row < totalRows; i++) {
       if (!rows.hasNext()) {
         throw new RejectedException(Reason.TRUNCATED, "it has " + row + " rows of " + totalRows);
       }
       rows.next();
       row++;
       Entry entry = visit();
-      bytes += entry instanceof Entry.Text text ? text.size() : 0;
+      batchBytes += entry instanceof Entry.Text text ? text.size() : 0;
       batch.add(entry);
     }
-    return batch;
   }
 
-  private Entry visit() {
+  private Entry visit() throws IOException {
+    // A row costs time even when it is empty.
+    count(1);
     String name = fileName + ":" + row;
     if (!source.nameField().isEmpty() && !rows.isNull(source.nameField())) {
       name = rows.getString(source.nameField());
+      count(name.length());
       if (admission.leavesOut(name)) {
         return new Entry.Rejected(name, Reason.FILTERED, "");
       }
@@ -121,6 +142,7 @@ final class ParquetReader implements DocumentReader {
       return new Entry.Rejected(name, Reason.MALFORMED_ROW, "no text in the column " + source.textField());
     }
     byte[] text = rows.getBinary(source.textField());
+    count(text.length);
     if (text.length > admission.policy().maxRowBytes()) {
       return new Entry.Rejected(name, Reason.ROW_TOO_LONG, text.length + " bytes");
     }
@@ -128,8 +150,16 @@ final class ParquetReader implements DocumentReader {
     return new Entry.Text(name, text.length, () -> new Entry.Loaded(finalName, text));
   }
 
+  /// One value of a dictionary may stand in any number of rows.
+  private void count(int more) throws IOException {
+    bytes += more;
+    GuardedInput.refuseBomb(fileBytes, bytes, admission.policy());
+  }
+
   private void open() throws IOException {
-    file = ParquetFileReader.open(InputFile.of(path));
+    fileBytes = Files.size(path);
+    context = HardwoodContext.create(THREADS);
+    file = ParquetFileReader.open(InputFile.of(path), context);
     long inGroups = 0;
     for (RowGroup group : file.getFileMetaData().rowGroups()) {
       inGroups = Math.addExact(inGroups, group.numRows());
@@ -185,6 +215,9 @@ final class ParquetReader implements DocumentReader {
     }
     if (file != null) {
       file.close();
+    }
+    if (context != null) {
+      context.close();
     }
   }
 }
