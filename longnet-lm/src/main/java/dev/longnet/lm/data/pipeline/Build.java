@@ -141,10 +141,7 @@ final class Build implements AutoCloseable {
       try (DocumentReader r = Sources.open(from, states.get(source), admission, directory)) {
         reader = r;
         meter.startSource(source, r);
-        while (entriesDone < skip && reader.next() != null) {
-          entriesDone++;
-          meter.report(summaries, tally);
-        }
+        passOver(skip);
         meter.passedOver();
         readEntries(open);
       }
@@ -152,6 +149,20 @@ final class Build implements AutoCloseable {
       commit(true, Optional.empty());
     }
     tally = null;
+  }
+
+  private void passOver(long entries) throws IOException {
+    while (entriesDone < entries) {
+      Entry entry = reader.next();
+      if (entry == null) {
+        return;
+      }
+      if (entry instanceof Entry.Text text) {
+        text.loader().discard();
+      }
+      entriesDone++;
+      meter.report(summaries, tally);
+    }
   }
 
   private ShardWriter writer(Split split) {

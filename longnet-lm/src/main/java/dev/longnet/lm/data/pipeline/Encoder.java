@@ -144,7 +144,7 @@ final class Encoder {
       if (before == 0 && policy.binary() != InputPolicy.Action.KEEP && isBinary(piece, piece.length)) {
         throw new RejectedException(Reason.BINARY, "at its beginning");
       }
-      if (policy.invalidUtf8() != InputPolicy.Action.KEEP && !Utf8.isValid(piece)) {
+      if (policy.invalidUtf8() != InputPolicy.Action.KEEP && !RawText.isUtf8(piece)) {
         throw new RejectedException(Reason.INVALID_UTF8, "after " + before + " bytes");
       }
     }

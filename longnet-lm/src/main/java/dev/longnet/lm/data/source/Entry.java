@@ -29,6 +29,9 @@ public sealed interface Entry {
   interface Loader {
     /// @throws RejectedException when the document turns out unusable
     Loaded load() throws IOException;
+
+    /// Called instead of [#load] when the document is not wanted: whoever keeps a file open for it need not.
+    default void discard() {}
   }
 
   /// A document in memory; rows learn their names only here.
