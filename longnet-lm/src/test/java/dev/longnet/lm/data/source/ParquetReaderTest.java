@@ -25,11 +25,17 @@ class ParquetReaderTest {
     return new CorpusSource(file.toString(), OptionalDouble.empty(), "content", "path");
   }
 
+  /// With a user's patience: a cold start on a busy core takes seconds.
+  private static Walked read(CorpusSource source, InputPolicy policy) throws IOException {
+    Admission admission = new Admission(DocumentFilter.ALL, policy);
+    return Walked.of(new ParquetReader(Path.of(source.path()), source, admission, ParquetReader.PATIENCE));
+  }
+
   @Test
   void whatPrecedesTheLimitIsKept() throws IOException {
     InputPolicy d = InputPolicy.DEFAULT;
     InputPolicy tight = new InputPolicy(d.broken(), d.binary(), d.invalidUtf8(), d.maxRatio(), 25, d.maxRowBytes());
-    Walked found = Walked.of(resource("groups.parquet"), DocumentFilter.ALL, tight, temp);
+    Walked found = read(resource("groups.parquet"), tight);
     assertThat(found.texts()).isEqualTo(Map.of("a/A.java", "class A {}"));
     assertThat(found.rejected().values()).containsExactly(Reason.BOMB);
   }
@@ -40,10 +46,10 @@ class ParquetReaderTest {
     CorpusSource file = resource("repeated.parquet");
     CorpusSource unnamed = new CorpusSource(file.path(), OptionalDouble.empty(), "content", "");
     InputPolicy d = InputPolicy.DEFAULT;
-    Walked found = Walked.of(unnamed, DocumentFilter.ALL, d, temp);
+    Walked found = read(unnamed, d);
     assertThat(found.texts()).hasSizeBetween(60_000, 70_000);
     assertThat(found.rejected().values()).containsExactly(Reason.BOMB);
     InputPolicy trusting = new InputPolicy(d.broken(), d.binary(), d.invalidUtf8(), 1 << 20, 30_000_000, d.maxRowBytes());
-    assertThat(Walked.of(unnamed, DocumentFilter.ALL, trusting, temp).texts()).hasSizeBetween(29_000, 30_000);
+    assertThat(read(unnamed, trusting).texts()).hasSizeBetween(29_000, 30_000);
   }
 }
