@@ -69,35 +69,12 @@ final class BackwardPass {
         delta[i] = arena.allocate(Math.multiplyExact(values, 4L), 64);
       }
       switch (mode) {
-        case EXACT -> blocks.run(threads, block -> {
-          if (!isClosed(block)) {
-            jointDelta(block, delta[0]);
-          }
-        });
+        case EXACT -> blocks.run(threads, block -> jointDelta(block, delta[0]));
         case DETACHED_WEIGHTS -> Workers.run(threads, blocks.count() * deltas, task -> branchDelta(
             (int) (task % deltas), blocks.block(task / deltas), delta[(int) (task % deltas)]));
       }
       blocks.run(threads, block -> block(block, delta));
     }
-  }
-
-  /// Whether no fold leaves the block. Then nobody else asks for its deltas, and they are computed right before its folds,
-  /// which find dO in the cache.
-  private boolean isClosed(Blocks.Block block) {
-    for (int branch = 0; branch < pattern.branches(); branch++) {
-      long end = pattern.endSegment(branch, block.to(), q.tokens());
-      for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
-        Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
-        if (!isInside(fold.queries(), block) || !isInside(fold.keys(), block)) {
-          return false;
-        }
-      }
-    }
-    return true;
-  }
-
-  private static boolean isInside(Rows rows, Blocks.Block block) {
-    return rows.isEmpty() || rows.first() >= block.from() && rows.last() < block.to();
   }
 
   private void jointDelta(Blocks.Block block, MemorySegment delta) {
@@ -127,9 +104,6 @@ final class BackwardPass {
   }
 
   private void block(Blocks.Block block, MemorySegment[] delta) {
-    if (mode == GradientMode.EXACT && isClosed(block)) {
-      jointDelta(block, delta[0]);
-    }
     try (RowBuffer dq = RowBuffer.accumulatorOf(gradQ, block);
         RowBuffer dk = RowBuffer.accumulatorOf(gradK, block);
         RowBuffer dv = RowBuffer.accumulatorOf(gradV, block)) {

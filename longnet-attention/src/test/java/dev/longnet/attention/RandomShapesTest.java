@@ -33,7 +33,7 @@ class RandomShapesTest {
     check(new Random(7), "long", DilatedAttentionSpec.dense(false), 1, 4200, 1, 3, ElementType.FLOAT32, GradientMode.EXACT);
   }
 
-  /// Tasks whose folds all leave them, and tasks of which only some have such folds.
+  /// Segments that end where tasks do, and segments that reach across.
   @Test
   void segmentsAcrossTasksAreTheSame() {
     for (DilatedAttentionSpec spec : List.of(
