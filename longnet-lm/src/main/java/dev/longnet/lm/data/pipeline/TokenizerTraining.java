@@ -206,24 +206,43 @@ public final class TokenizerTraining {
 
   private void judge(Entry.Streamed large, long wanted) throws IOException {
     boolean beginningTells = admission.policy().invalidUtf8() == InputPolicy.Action.KEEP;
-    try (InputStream in = large.opener().open()) {
-      LargeDocument.Pieces pieces = new LargeDocument.Pieces(in);
-      for (long at = 0; at < wanted; ) {
-        byte[] piece = pieces.next();
-        if (piece == null) {
-          LargeDocument.requireSize(large, at);
-          return;
-        }
-        Encoder.Content.judge(piece, at, admission.policy());
-        at += piece.length;
-        if (beginningTells) {
-          return;
-        }
-      }
-    }
+    read(
+        large,
+        wanted,
+        (piece, before) -> {
+          Encoder.Content.judge(piece, before, admission.policy());
+          return !beginningTells;
+        });
   }
 
   private void count(Entry.Streamed large, long wanted) throws IOException {
+    read(
+        large,
+        wanted,
+        (piece, _) -> {
+          while (workers.isFull()) {
+            take();
+          }
+          bytes += piece.length;
+          workers.submit(
+              () -> {
+                WordCounts words = new WordCounts();
+                words.add(piece);
+                return new Counted(words, 0, piece.length, List.of());
+              },
+              piece.length);
+          return true;
+        });
+  }
+
+  private interface PieceUse {
+    /// @param before bytes of the document before this piece
+    /// @return whether to go on
+    boolean take(byte[] piece, long before) throws IOException;
+  }
+
+  /// Reads pieces of a large document until `wanted` bytes are there or `use` has seen enough.
+  private static void read(Entry.Streamed large, long wanted, PieceUse use) throws IOException {
     try (InputStream in = large.opener().open()) {
       LargeDocument.Pieces pieces = new LargeDocument.Pieces(in);
       for (long at = 0; at < wanted; ) {
@@ -232,18 +251,10 @@ public final class TokenizerTraining {
           LargeDocument.requireSize(large, at);
           return;
         }
-        while (workers.isFull()) {
-          take();
+        if (!use.take(piece, at)) {
+          return;
         }
         at += piece.length;
-        bytes += piece.length;
-        workers.submit(
-            () -> {
-              WordCounts words = new WordCounts();
-              words.add(piece);
-              return new Counted(words, 0, piece.length, List.of());
-            },
-            piece.length);
       }
     }
   }

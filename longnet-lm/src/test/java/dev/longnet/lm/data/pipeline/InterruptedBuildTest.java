@@ -27,6 +27,8 @@ import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /// Builds that were interrupted and taken up again: what they leave, what they do twice, what they say.
 class InterruptedBuildTest {
@@ -37,6 +39,40 @@ class InterruptedBuildTest {
 
   private final List<TokenizationProgress> heard = new ArrayList<>();
 
+  /// Stopped at many points, the shards are those of one straight run.
+  @ParameterizedTest
+  @CsvSource({"EXACT, 30000", "NEAR, 30000", "NONE, 4000"})
+  void anInterruptedBuildGoesOn(Duplicates.Kind kind, long shardBytes) throws IOException {
+    Path corpus = temp.resolve("corpus");
+    Random random = new Random(5);
+    for (int i = 0; i < 150; i++) {
+      Path file = corpus.resolve("p" + i % 5 + "/f" + i);
+      Files.createDirectories(file.getParent());
+      Files.writeString(file, i + " " + text(random));
+    }
+    byte[] large = new byte[5_300_000];
+    new Random(6).nextBytes(large);
+    large[0] = 'x';
+    for (int i = 0; i < large.length; i++) {
+      large[i] = large[i] == 0 ? 1 : large[i];
+    }
+    Files.write(corpus.resolve("p1/large"), large);
+    CorpusConfig config = config(0.2, new Duplicates(kind, 0.8), corpus);
+    prepare(config, "straight", shardBytes, Integer.MAX_VALUE).close();
+
+    int interrupted = 0;
+    while (true) {
+      try (TokenShards shards = prepare(config, "resumed", shardBytes, 1 + interrupted % 3)) {
+        assertThat(shards.verify()).isEmpty();
+        break;
+      } catch (Stop e) {
+        interrupted++;
+      }
+    }
+    assertThat(interrupted).isGreaterThan(4);
+    assertSame(temp.resolve("straight"), temp.resolve("resumed"));
+  }
+
   @Test
   void aDirectoryAndAnArchiveAreTakenUpAndNothingIsWrittenTwice() throws IOException {
     Path tar = temp.resolve("a.tar");
@@ -46,7 +82,7 @@ class InterruptedBuildTest {
     for (int i = 0; i < 60; i++) {
       Files.writeString(directory.resolve("f" + i), i + " " + text(random));
     }
-    CorpusConfig config = config(Duplicates.EXACT, directory, tar);
+    CorpusConfig config = config(0.1, Duplicates.EXACT, directory, tar);
     prepare(config, "straight", 20_000, Integer.MAX_VALUE).close();
     Path building = temp.resolve("resumed.building");
     Path leftover = building.resolve("large-0.spool");
@@ -84,7 +120,7 @@ class InterruptedBuildTest {
   void leftoversAreGoneBeforeTheNextRunReads() throws IOException {
     Path tar = temp.resolve("a.tar");
     writeTar(tar, 30);
-    CorpusConfig config = config(Duplicates.EXACT, tar);
+    CorpusConfig config = config(0.1, Duplicates.EXACT, tar);
     try {
       prepare(config, "out", 10_000, 1).close();
     } catch (Stop e) {
@@ -125,7 +161,7 @@ class InterruptedBuildTest {
     Files.writeString(corpus.resolve("z"), near);
     // Where everything is read, nobody is interrupted any more.
     Path more = Files.writeString(temp.resolve("more.txt"), words(random, 3000));
-    CorpusConfig config = config(new Duplicates(Duplicates.Kind.NEAR, 0.8), corpus, more);
+    CorpusConfig config = config(0.1, new Duplicates(Duplicates.Kind.NEAR, 0.8), corpus, more);
     prepare(config, "straight", 4000, Integer.MAX_VALUE).close();
     int interrupted = 0;
     while (true) {
@@ -152,7 +188,7 @@ class InterruptedBuildTest {
       bytes[i] = (byte) "ACGT\n".charAt(random.nextInt(5));
     }
     Files.write(file, bytes);
-    CorpusConfig config = config(Duplicates.EXACT, file);
+    CorpusConfig config = config(0.1, Duplicates.EXACT, file);
     try {
       prepare(config, "out", 1 << 20, 4).close();
     } catch (Stop e) {
@@ -186,11 +222,11 @@ class InterruptedBuildTest {
     return Tokenization.prepare(config, temp.resolve(out), false, 2, listener, new Pace(shardBytes, 0));
   }
 
-  private static CorpusConfig config(Duplicates duplicates, Path... sources) {
+  private static CorpusConfig config(double validation, Duplicates duplicates, Path... sources) {
     return new CorpusConfig(
         Arrays.stream(sources).map(s -> CorpusSource.of(s.toString())).toList(),
         "bytes",
-        0.1,
+        validation,
         DocumentFilter.ALL,
         duplicates,
         InputPolicy.DEFAULT);

@@ -33,7 +33,6 @@ import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TokenizationTest {
@@ -150,38 +149,6 @@ class TokenizationTest {
     assertThat(said).anyMatch(s -> s.contains("changed"));
     assertThatThrownBy(() -> prepare(config("cl100k_base", 0.1, Duplicates.EXACT), "out", 1 << 20))
         .hasMessageContaining("the tokenizer changed (from bytes to cl100k_base)");
-  }
-
-  /// Interrupts builds at many points and takes them up again: the shards are those of one straight run, and committed
-  /// documents are not read twice.
-  @ParameterizedTest
-  @CsvSource({"EXACT, 30000", "NEAR, 30000", "NONE, 4000"})
-  void anInterruptedBuildGoesOn(Duplicates.Kind kind, long shardBytes) throws IOException {
-    writeFiles(150, 5);
-    byte[] large = new byte[5_300_000];
-    new Random(6).nextBytes(large);
-    large[0] = 'x';
-    for (int i = 0; i < large.length; i++) {
-      large[i] = large[i] == 0 ? 1 : large[i];
-    }
-    Files.write(temp.resolve("corpus/p1/large"), large);
-    Duplicates duplicates = new Duplicates(kind, 0.8);
-    CorpusConfig config = config("bytes", 0.2, duplicates);
-    prepare(config, "straight", shardBytes).close();
-
-    int interrupted = 0;
-    while (true) {
-      int stopAfter = 1 + interrupted % 3;
-      try (TokenShards shards =
-          Tokenization.prepare(config, temp.resolve("resumed"), false, 2, stopping(shardBytes, stopAfter), new Pace(shardBytes, 0))) {
-        assertThat(shards.verify()).isEmpty();
-        break;
-      } catch (Stop e) {
-        interrupted++;
-      }
-    }
-    assertThat(interrupted).isGreaterThan(4);
-    assertSameFiles(temp.resolve("straight"), temp.resolve("resumed"));
   }
 
   @Test
@@ -353,25 +320,6 @@ class TokenizationTest {
         .hasMessageContaining("1 binary");
   }
 
-  private static final class Stop extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-  }
-
-  /// Throws once so many shards' worth of text went through.
-  private static TokenizationListener stopping(long shardBytes, int shards) {
-    return new TokenizationListener() {
-      @Override
-      public void message(String line) {}
-
-      @Override
-      public void progress(TokenizationProgress p) {
-        if (p.fraction() < 1 && p.bytesThisRun() > shardBytes * shards) {
-          throw new Stop();
-        }
-      }
-    };
-  }
-
   private static TokenizationListener saying(List<String> said) {
     return new TokenizationListener() {
       @Override
@@ -382,25 +330,6 @@ class TokenizationTest {
       @Override
       public void progress(TokenizationProgress progress) {}
     };
-  }
-
-  private static void assertSameFiles(Path expected, Path actual) throws IOException {
-    List<String> names = list(expected);
-    assertThat(list(actual)).isEqualTo(names);
-    for (String name : names) {
-      if (name.endsWith(".json")) {
-        continue;
-      }
-      assertThat(Files.mismatch(expected.resolve(name), actual.resolve(name))).as(name).isEqualTo(-1);
-    }
-    assertThat(Manifest.read(actual).shards()).isEqualTo(Manifest.read(expected).shards());
-    assertThat(Manifest.read(actual).sources()).isEqualTo(Manifest.read(expected).sources());
-  }
-
-  private static List<String> list(Path directory) throws IOException {
-    try (var files = Files.list(directory)) {
-      return files.map(p -> p.getFileName().toString()).sorted().toList();
-    }
   }
 
   private TokenShards prepare(CorpusConfig config, String out, long shardBytes) throws IOException {
