@@ -1,6 +1,7 @@
 package dev.longnet.cli;
 
 import dev.longnet.experiments.report.RunReport;
+import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.EvaluationConfig;
 import dev.longnet.lm.config.RunConfig;
 import dev.longnet.lm.config.SampleConfig;
@@ -42,12 +43,30 @@ final class RunFinish {
   /// Writes `evaluation.json`, `sample.txt` and `report.html`.
   void write() throws IOException {
     Checkpoint checkpoint = Checkpoint.resolve(run);
+    checkpoint.state().ifPresent(state -> untrainedBranches(state.step()));
     try (LoadedModel model = LoadedModel.open(checkpoint, config.runtime())) {
       evaluate(model, checkpoint);
       sample(model);
     }
     out.println("report       " + RunReport.write(run));
     out.flush();
+  }
+
+  /// A run that stopped early may have branches that no step has seen; the model has them all the same.
+  private void untrainedBranches(long steps) {
+    if (config.model().attention() instanceof AttentionConfig.Dilated dilated) {
+      int all = dilated.branches().size();
+      int trained = config.training().branches(Math.max(0, steps - 1), all);
+      if (trained < all) {
+        out.printf(
+            Locale.ROOT,
+            "note         stopped at step %,d, before all branches joined (training.branch_starts): %d of %d were trained, what follows uses all%n",
+            steps,
+            trained,
+            all);
+        out.flush();
+      }
+    }
   }
 
   private void evaluate(LoadedModel model, Checkpoint checkpoint) throws IOException {

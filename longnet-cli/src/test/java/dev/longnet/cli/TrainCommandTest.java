@@ -65,6 +65,17 @@ class TrainCommandTest {
   }
 
   @Test
+  void aRunThatEndsBeforeItsBranchesJoinedSaysSo() throws Exception {
+    String late = "training.branch_starts=[0, 0.5]";
+    Result early = inProcess("train", "--recipe", recipe.toString(), "--out", directory.resolve("early").toString(),
+        "--set", late, "--max-steps", "30");
+    assertThat(early.out).contains("note         stopped at step 30, before all branches joined (training.branch_starts): 1 of 2");
+    Result whole = inProcess("train", "--recipe", recipe.toString(), "--out", directory.resolve("whole").toString(),
+        "--set", late, "--max-steps", "31");
+    assertThat(whole.out).contains("step 31").doesNotContain("before all branches joined");
+  }
+
+  @Test
   void killedAndResumedGivesTheLossesOfARunThatWasNot() throws Exception {
     Path straight = directory.resolve("straight");
     assertThat(inProcess("train", "--recipe", recipe.toString(), "--out", straight.toString()).code).isZero();

@@ -73,6 +73,12 @@ class WeightsCommandsTest {
     Cli generate = Cli.run("generate", run, "--prompt", "x", "--max-tokens", 1);
     assertThat(generate.exitCode()).isEqualTo(2);
     assertThat(generate.err()).contains("import it again with --tokenizer NAME");
+    for (String tokenizer : List.of("missing.json", "words", "cl100k_base")) {
+      Cli wrong = Cli.run("import", "torchscale", file, "--tokenizer", tokenizer, "--out", directory.resolve("wrong"));
+      assertThat(wrong.exitCode()).as(tokenizer).isEqualTo(2);
+      assertThat(wrong.err()).contains(tokenizer);
+      assertThat(directory.resolve("wrong")).doesNotExist();
+    }
     Path named = directory.resolve("named");
     assertThat(Cli.run("import", "torchscale", file, "--tokenizer", "bytes", "--out", named).exitCode()).isZero();
     assertThat(Cli.run("generate", named, "--prompt", "x", "--max-tokens", 1).exitCode()).isZero();

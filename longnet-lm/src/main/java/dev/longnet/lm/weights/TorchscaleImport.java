@@ -14,6 +14,7 @@ import dev.longnet.lm.config.ModelTree;
 import dev.longnet.lm.config.PositionEncoding;
 import dev.longnet.lm.config.Section;
 import dev.longnet.lm.config.TorchscaleConfig;
+import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.io.Numbers;
 import dev.longnet.lm.io.SafetensorsWriter;
 import dev.longnet.lm.io.TensorEntry;
@@ -108,12 +109,22 @@ public final class TorchscaleImport {
       plan.xposOrAbsent("layers." + layer + XposScale.SUFFIX, config);
     }
     plan.finish();
+    options.tokenizer().ifPresent(name -> requireIds(name, config));
     Map<String, String> metadata = new LinkedHashMap<>();
     new Origin(arguments, dict.prefix(), plan.names()).write(metadata);
     int length = options.trainedLength().orElseGet(() -> longestSegment(config.attention()));
     Checkpoint.writeModelOnly(
         out, config, options.tokenizer().orElse(Checkpoint.NO_TOKENIZER), length, path -> plan.write(path, metadata));
     return plan.result(config.causal() ? "decoder" : "encoder of tokens");
+  }
+
+  /// A tokenizer that is not there, or whose ids the model does not know, would be found out by whoever generates.
+  private static void requireIds(String tokenizer, ModelConfig config) {
+    int ids = Tokenizers.vocabularySize(tokenizer);
+    if (ids > config.vocabulary()) {
+      throw new IllegalArgumentException(
+          "--tokenizer has %,d ids, the model knows %,d: --tokenizer=%s".formatted(ids, config.vocabulary(), tokenizer));
+    }
   }
 
   private static Result encoder(
