@@ -18,6 +18,8 @@ import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.train.Checkpoint;
 import dev.longnet.lm.train.CheckpointTensors;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -179,23 +181,60 @@ class TorchscaleImportTest {
   @Test
   void aConfigurationFileReplacesTheMetadata() throws IOException {
     Path file = directory.resolve("bare.safetensors");
-    Path config = directory.resolve("config.json");
+    Path config = bare(file);
+    assertThatThrownBy(() -> TorchscaleImport.run(file, directory.resolve("a"), GoldenFiles.PLAIN))
+        .hasMessageContaining("--config");
+    TorchscaleImport.run(file, directory.resolve("b"), options(config, Optional.empty()));
+    Checkpoint checkpoint = Checkpoint.resolve(directory.resolve("b"));
+    assertThat(checkpoint.tokenizer()).isEqualTo(Checkpoint.NO_TOKENIZER);
+    assertThat(checkpoint.trainedLength()).isEqualTo(64);
+    assertThat(checkpoint.state()).isEmpty();
+  }
+
+  @Test
+  void aTokenizerMustFitTheModelsVocabulary() throws IOException {
+    Path file = directory.resolve("bare.safetensors");
+    Path config = bare(file);
+    Path run = directory.resolve("run");
+    assertThatThrownBy(() -> TorchscaleImport.run(file, run, options(config, Optional.of("bytes"))))
+        .hasMessage("--tokenizer has 257 ids, the model knows 101: --tokenizer=bytes");
+    assertThat(run).doesNotExist();
+    Files.writeString(config, Files.readString(config).replace("\"vocab_size\": 101", "\"vocab_size\": 257"));
+    withVocabulary(file, 257);
+    TorchscaleImport.run(file, run, options(config, Optional.of("bytes")));
+    assertThat(Checkpoint.resolve(run).tokenizer()).isEqualTo("bytes");
+  }
+
+  private static TorchscaleImport.Options options(Path config, Optional<String> tokenizer) {
+    return new TorchscaleImport.Options(Optional.of(config), Optional.empty(), tokenizer, Optional.of(64), false);
+  }
+
+  /// A golden model of 101 ids without its metadata; its configuration lies beside it.
+  private Path bare(Path file) throws IOException {
     try (SafetensorsFile golden = GoldenFiles.open("decoder_no_xpos")) {
       List<TensorEntry> tensors = new ArrayList<>();
       golden.names().stream().filter(n -> n.startsWith("model.")).forEach(n -> tensors.add(golden.tensor(n)));
       SafetensorsWriter.write(file, Map.of(), tensors);
-      Files.writeString(config, golden.metadata().get("config"));
+      return Files.writeString(directory.resolve("config.json"), golden.metadata().get("config"));
     }
-    assertThatThrownBy(() -> TorchscaleImport.run(file, directory.resolve("a"), GoldenFiles.PLAIN))
-        .hasMessageContaining("--config");
-    TorchscaleImport.Options options =
-        new TorchscaleImport.Options(
-            Optional.of(config), Optional.empty(), Optional.of("bytes"), Optional.of(64), false);
-    TorchscaleImport.run(file, directory.resolve("b"), options);
-    Checkpoint checkpoint = Checkpoint.resolve(directory.resolve("b"));
-    assertThat(checkpoint.tokenizer()).isEqualTo("bytes");
-    assertThat(checkpoint.trainedLength()).isEqualTo(64);
-    assertThat(checkpoint.state()).isEmpty();
+  }
+
+  /// The same model with zeros for the ids beyond its vocabulary.
+  private static void withVocabulary(Path file, long ids) throws IOException {
+    try (SafetensorsFile golden = GoldenFiles.open("decoder_no_xpos");
+        Arena arena = Arena.ofConfined()) {
+      List<TensorEntry> tensors = new ArrayList<>();
+      for (String name : golden.names().stream().filter(n -> n.startsWith("model.")).toList()) {
+        TensorEntry t = golden.tensor(name);
+        if (name.endsWith("embed_tokens.weight") || name.endsWith("output_projection.weight")) {
+          MemorySegment data = arena.allocate(ids * t.shape()[1] * Float.BYTES, Float.BYTES);
+          MemorySegment.copy(t.data(), 0, data, 0, t.data().byteSize());
+          t = new TensorEntry(t.name(), t.type(), new long[] {ids, t.shape()[1]}, data);
+        }
+        tensors.add(t);
+      }
+      SafetensorsWriter.write(file, Map.of(), tensors);
+    }
   }
 
   @Test
