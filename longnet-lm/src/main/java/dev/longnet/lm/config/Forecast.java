@@ -82,7 +82,7 @@ public record Forecast(
   /// leave more time to everything else, and so do faster ones.
   public static double efficiency(ModelConfig model, RuntimeConfig runtime) {
     boolean half = runtime.precision() == RuntimeConfig.Precision.BF16;
-    return model.hidden() < 512 ? half ? 0.3 : 0.5 : half ? 0.6 : 0.8;
+    return model.hidden() < 512 ? half ? 0.25 : 0.4 : half ? 0.6 : 0.8;
   }
 
   /// A few lines for a person, before training starts.
