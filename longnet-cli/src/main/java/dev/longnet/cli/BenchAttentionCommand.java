@@ -54,6 +54,12 @@ final class BenchAttentionCommand implements Callable<Integer> {
       description = "Instead, at the longest length: the Java kernels on short segments, in bfloat16, in tiny calls, without SIMD.")
   boolean kernels;
 
+  @Option(
+      names = "--device",
+      paramLabel = "NAME",
+      description = "cpu, cuda or cuda:INDEX; on a GPU everything is bfloat16, ours libtorch's kernel (default: ${DEFAULT-VALUE}).")
+  String device = "cpu";
+
   @Option(names = "--json", paramLabel = "FILE", description = "Also write everything to this file.")
   Path json;
 
@@ -109,7 +115,8 @@ final class BenchAttentionCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     List<Long> measured = kernels ? List.of(Collections.max(lengths)) : lengths;
-    BenchSettings settings = new BenchSettings(measured, batch, heads, headSize, branches(), !bidirectional, backward, denseUpTo,
+    requireDevice();
+    BenchSettings settings = new BenchSettings(device, measured, batch, heads, headSize, branches(), !bidirectional, backward, denseUpTo,
         pytorchUpTo, rounds, seconds);
     AttentionOptions options = AttentionOptions.defaults().withThreads(threads);
     PrintWriter err = spec.commandLine().getErr();
@@ -127,6 +134,16 @@ final class BenchAttentionCommand implements Callable<Integer> {
           JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build().writeValueAsString(report.tree()) + "\n");
     }
     return 0;
+  }
+
+  private void requireDevice() {
+    if (!device.matches("cpu|cuda(:[0-9]+)?")) {
+      throw new IllegalArgumentException("--device must be cpu, cuda or cuda:INDEX: --device=" + device);
+    }
+    if (kernels && !device.equals("cpu")) {
+      throw new IllegalArgumentException("--kernels are the CPU's: --device=" + device);
+    }
+    ComputeOptions.requireGpu("--device", device);
   }
 
   private List<Branch> branches() {

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.experiments.train.TrainingBenchmark;
 import dev.longnet.experiments.train.TrainingBenchmark.Result;
 import dev.longnet.lm.config.Recipes;
+import dev.longnet.lm.config.RunConfig;
 import dev.longnet.lm.config.RuntimeConfig.Precision;
 import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.io.AtomicFiles;
@@ -74,7 +75,9 @@ final class BenchTrainCommand implements Callable<Integer> {
         all.addAll(List.of("training.window=" + window, "training.sequences=1", "training.batch_tokens=" + window,
             "evaluation.lengths=[" + window + "]"));
       }
-      Result r = new TrainingBenchmark(Recipes.load(recipe, all, Tokenizers::vocabularySize), steps, line -> {
+      RunConfig config = Recipes.load(recipe, all, Tokenizers::vocabularySize);
+      ComputeOptions.requireGpu("runtime.device", config.runtime().device());
+      Result r = new TrainingBenchmark(config, steps, line -> {
         err.println(line);
         err.flush();
       }).run();

@@ -3,7 +3,6 @@ package dev.longnet.cli;
 import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.config.RuntimeConfig.AttentionChoice;
 import dev.longnet.lm.config.RuntimeConfig.Precision;
-import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;
 import picocli.CommandLine.Option;
 
@@ -35,9 +34,16 @@ final class ComputeOptions {
     if (threads < 0) {
       throw new IllegalArgumentException("--threads must be positive: --threads=" + threads);
     }
+    requireGpu("--device", device);
+    return RuntimeConfig.of(device, precision, threads, attention, false);
+  }
+
+  /// @param field how the user names it
+  /// @throws IllegalArgumentException when `device` is none of this machine's
+  static void requireGpu(String field, String device) {
     if (!device.equals("cpu") && !Torch.hasCuda()) {
-      throw new IllegalArgumentException("--device must be cpu here, no usable GPU was found (see longnet doctor): --device=" + device);
+      throw new IllegalArgumentException(
+          "%1$s must be cpu here, no usable GPU was found (see longnet doctor): %1$s=%2$s".formatted(field, device));
     }
-    return new RuntimeConfig(device, precision, threads, attention, false, ModelOptions.TOKEN_CHUNK, ModelOptions.LOSS_CHUNK);
   }
 }

@@ -234,6 +234,7 @@ final class TrainCommand implements Callable<Integer> {
 
   /// Says what the run needs, refuses what cannot fit; returns the matrix-product rate.
   private double forecast(RunConfig config, Path run, PrintWriter text) throws IOException {
+    ComputeOptions.requireGpu("runtime.device", config.runtime().device());
     Forecast forecast = Forecast.of(config.model(), config.training(), config.runtime());
     text.println("recipe       " + config.name() + (config.about().isBlank() ? "" : ": " + config.about().strip()));
     forecast.lines().forEach(text::println);
@@ -249,7 +250,7 @@ final class TrainCommand implements Callable<Integer> {
       throw new EnvironmentException("the disk of --out is not there: " + run);
     }
     forecast.requireDisk(Files.getFileStore(existing).getUsableSpace(), config.checkpoint().keep());
-    double rate = MatrixRate.measure(config.runtime().precision());
+    double rate = MatrixRate.measure(config.runtime().precision(), config.runtime().device());
     double seconds =
         forecast.seconds(
             rate,

@@ -1,7 +1,9 @@
 package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import dev.longnet.lm.torch.Torch;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -167,6 +169,20 @@ class TrainCommandTest {
     assertThat(result.err).contains(message);
     assertThat(result.err.strip().lines()).as(result.toString()).hasSize(1);
     assertThat(directory.resolve("run")).doesNotExist();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "train --set runtime.device=cuda, runtime.device",
+    "bench train --set runtime.device=cuda, runtime.device",
+    "bench attention --device cuda, --device",
+  })
+  void aGpuThatIsNotThereIsNamed(String command, String field) {
+    assumeFalse(Torch.hasCuda(), "this machine has a GPU");
+    Result result = inProcess(command.split(" "));
+    assertThat(result.code).as(result.toString()).isEqualTo(2);
+    assertThat(result.err.strip())
+        .isEqualTo("longnet: %1$s must be cpu here, no usable GPU was found (see longnet doctor): %1$s=cuda".formatted(field));
   }
 
   private record Result(int code, String out, String err) {}

@@ -13,7 +13,7 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
 /// Times all implementations in one run, in alternating rounds, after each was found right: ours in this process, the others in one
-/// whose environment is a PyTorch user's.
+/// whose environment is a PyTorch user's; on a GPU all in this process, as the environment is about the CPU's threads.
 public final class AttentionBenchmark {
   static final String OURS = "longnet, java";
   static final String AFTER_PRODUCT = ", right after a matrix product";
@@ -33,7 +33,8 @@ public final class AttentionBenchmark {
   /// @throws IllegalStateException when an implementation computes something else than the others
   public BenchReport run() {
     Torch.setThreads(options.threads());
-    boolean others = Collections.min(settings.lengths()) <= Math.max(settings.pytorchUpTo(), settings.denseUpTo());
+    boolean others =
+        !settings.gpu() && Collections.min(settings.lengths()) <= Math.max(settings.pytorchUpTo(), settings.denseUpTo());
     try (UserProcess user = others ? new UserProcess(settings, options.threads()) : null) {
       progress.accept("verifying against the float64 oracle");
       Verification.againstOracle(ours(settings.small()), settings);
@@ -52,7 +53,17 @@ public final class AttentionBenchmark {
   }
 
   private List<Contestant> ours(DilatedAttentionSpec spec) {
-    return List.of(Contestant.java(spec, options), Contestant.libtorch(spec));
+    return settings.gpu() ? List.of(Contestant.libtorch(spec))
+        : List.of(Contestant.java(spec, options), Contestant.libtorch(spec));
+  }
+
+  /// What runs in this process at a length, ours first.
+  private List<Contestant> here(DilatedAttentionSpec spec, long tokens) {
+    List<Contestant> here = new ArrayList<>(tokens <= settings.pytorchUpTo() ? ours(spec) : ours(spec).subList(0, 1));
+    if (settings.gpu()) {
+      here.addAll(settings.others(spec, tokens));
+    }
+    return here;
   }
 
   /// All that take part at a length, ours first. What computes the same pattern must give the same output on the inputs to be timed.
@@ -63,18 +74,22 @@ public final class AttentionBenchmark {
     List<Lane> lanes = new ArrayList<>();
     try (PointerScope scope = new PointerScope()) {
       Tensor expected = null;
-      for (Contestant contestant : compared ? ours(spec) : ours(spec).subList(0, 1)) {
+      for (Contestant contestant : here(spec, tokens)) {
         IntFunction<Timing> call = calls -> Timing.of(calls, () -> contestant.time(x, settings.backward()));
-        lanes.add(new Lane(contestant.name(), lanes.isEmpty(), false, flops, settings.seconds(), call));
+        boolean same = contestant.pattern().equals(spec);
+        double work = same ? flops : settings.flops(contestant.pattern(), tokens);
+        lanes.add(new Lane(contestant.name(), lanes.isEmpty(), false, work, settings.seconds(), call));
         if (lanes.size() == 1) {
-          lanes.add(new Lane(OURS + AFTER_PRODUCT, true, true, flops, settings.seconds(), call));
+          if (!settings.gpu()) {
+            lanes.add(new Lane(OURS + AFTER_PRODUCT, true, true, flops, settings.seconds(), call));
+          }
           expected = compared ? contestant.forward(x).clone() : null;
-        } else {
+        } else if (compared && same) {
           progress.accept("N = " + tokens + ": comparing " + contestant.name());
-          Verification.againstEachOther(contestant.name(), contestant.forward(x), OURS, expected);
+          Verification.againstEachOther(contestant.name(), contestant.forward(x), lanes.getFirst().name, expected);
         }
       }
-      List<Contestant> others = settings.others(spec, tokens);
+      List<Contestant> others = user == null ? List.of() : settings.others(spec, tokens);
       if (!others.isEmpty()) {
         user.length(tokens);
       }

@@ -12,7 +12,7 @@ import java.util.function.ToDoubleFunction;
 
 /// What a benchmark found: as a table for people and as a tree for files.
 ///
-/// @param matrixGigaflops the machine's float32 matrix-product rate in the same run, 10^9 operations a second
+/// @param matrixGigaflops the machine's matrix-product rate, float32 or on a GPU bfloat16, in the same run, 10^9 operations a second
 /// @param goals what the run says about this project's own
 public record BenchReport(BenchSettings settings, double matrixGigaflops, int threads, List<BenchResult> results, List<Goal> goals) {
   /// With the goals of [AttentionBenchmark].
@@ -83,20 +83,24 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
   /// Lines of text, the widest about 120 characters.
   public String table() {
     StringBuilder text = new StringBuilder();
-    line(text, "%s pass, B = %d, H = %d, D = %d, %s, %d threads; matrix product %.0f GFLOP/s (float32, [2048, 2048])",
+    long size = MatrixProduct.size(settings);
+    line(text, "%s pass, B = %d, H = %d, D = %d, %s, %s; matrix product %.0f GFLOP/s (%s, [%d, %d])",
         settings.backward() ? "backward" : "forward", settings.batch(), settings.heads(), settings.headSize(),
-        settings.causal() ? "causal" : "bidirectional", threads, matrixGigaflops);
-    line(text, "environment: OPENBLAS_THREAD_TIMEOUT=%s OMP_WAIT_POLICY=%s; the PyTorch user: neither is set",
-        System.getenv("OPENBLAS_THREAD_TIMEOUT"), System.getenv("OMP_WAIT_POLICY"));
+        settings.causal() ? "causal" : "bidirectional", settings.gpu() ? settings.device() : threads + " threads", matrixGigaflops,
+        settings.gpu() ? "bfloat16" : "float32", size, size);
+    if (!settings.gpu()) {
+      line(text, "environment: OPENBLAS_THREAD_TIMEOUT=%s OMP_WAIT_POLICY=%s; the PyTorch user: neither is set",
+          System.getenv("OPENBLAS_THREAD_TIMEOUT"), System.getenv("OMP_WAIT_POLICY"));
+    }
     for (long tokens : settings.lengths()) {
       text.append('\n');
       line(text, "N = %,d, branches %s", tokens, settings.spec(tokens).segments().stream()
           .map(b -> b.segmentLength() + "/" + b.dilation()).toList());
       line(text, "  %-46s %10s %8s %9s %9s %11s %9s %3s", "", "time", "GFLOP/s", "of matmul",
-          first().equals(AttentionBenchmark.OURS) ? "x ours" : "x first", "peak memory", "Java heap", "n");
+          first().startsWith("longnet") ? "x ours" : "x first", "peak memory", "Java heap", "n");
       results.stream().filter(r -> r.tokens() == tokens).forEach(r -> line(text, "  %-46s %10s %8.1f %8.0f%% %9.2f %11s %9s %3d",
           r.name(), time(r.seconds()), r.gigaflops(), 100 * r.gigaflops() / matrixGigaflops, ratio(r),
-          r.peakBytes().isPresent() ? bytes(r.peakBytes().getAsLong()) : "unknown", bytes(r.heapBytes()), r.samples()));
+          r.peakBytes().isPresent() && !settings.gpu() ? bytes(r.peakBytes().getAsLong()) : "unknown", bytes(r.heapBytes()), r.samples()));
     }
     if (!exponents().isEmpty()) {
       text.append('\n');
@@ -130,6 +134,7 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
   public Map<String, Object> tree() {
     Map<String, Object> tree = new LinkedHashMap<>();
     tree.put("pass", settings.backward() ? "backward" : "forward");
+    tree.put("device", settings.device());
     tree.put("batch", settings.batch());
     tree.put("heads", settings.heads());
     tree.put("head_size", settings.headSize());
@@ -149,7 +154,7 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
       row.put("gflops", r.gigaflops());
       row.put("share_of_matrix_product", r.gigaflops() / matrixGigaflops);
       row.put("times_ours", ratio(r));
-      row.put("peak_bytes", r.peakBytes().isPresent() ? r.peakBytes().getAsLong() : null);
+      row.put("peak_bytes", r.peakBytes().isPresent() && !settings.gpu() ? r.peakBytes().getAsLong() : null);
       row.put("java_heap_bytes", r.heapBytes());
       rows.add(row);
     }

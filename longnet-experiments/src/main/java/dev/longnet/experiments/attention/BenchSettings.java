@@ -6,9 +6,11 @@ import dev.longnet.attention.DilatedAttentionSpec;
 import dev.longnet.attention.HeadOffsets;
 import java.util.ArrayList;
 import java.util.List;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// What `longnet bench attention` runs.
 ///
+/// @param device `cpu`: float32, our kernels in Java; `cuda`: bfloat16, our kernel in libtorch
 /// @param lengths N, each measured in turn
 /// @param heads H
 /// @param headSize D
@@ -19,6 +21,7 @@ import java.util.List;
 /// @param rounds samples of everything, in turn
 /// @param seconds what one implementation may take for all of its samples at one length; it gets one sample at least
 public record BenchSettings(
+    String device,
     List<Long> lengths,
     int batch,
     int heads,
@@ -43,6 +46,15 @@ public record BenchSettings(
     if (rounds < 1 || !(seconds > 0)) {
       throw new IllegalArgumentException("rounds and seconds must be positive: rounds=" + rounds + ", seconds=" + seconds);
     }
+  }
+
+  boolean gpu() {
+    return !device.equals("cpu");
+  }
+
+  /// Of inputs and results.
+  ScalarType type() {
+    return gpu() ? ScalarType.BFloat16 : ScalarType.Float;
   }
 
   DilatedAttentionSpec spec(long tokens) {
@@ -82,22 +94,27 @@ public record BenchSettings(
 
   /// Whether this is the shape that the goals were set for: 12 heads of 64, causal, the paper's branches.
   boolean isGoalShape(long tokens) {
-    return batch == 1 && heads == 12 && headSize == 64 && tokens == 32768
+    return !gpu() && batch == 1 && heads == 12 && headSize == 64 && tokens == 32768
         && spec(tokens).equals(DilatedAttentionSpec.paper(true));
   }
 
-  /// What is not ours at a length: dilated attention as a PyTorch user writes it and dense attention, each at two settings;
-  /// but dense attention at its slower one, as it comes, only at lengths up to half of the longest: it takes minutes there.
+  /// What is not ours at a length: dilated attention as a PyTorch user writes it and dense attention, each at two settings
+  /// of the CPU's BLAS; but dense attention at its slower one, as it comes, only at lengths up to half of the longest: it takes
+  /// minutes there. A GPU knows no such setting.
   List<Contestant> others(DilatedAttentionSpec spec, long tokens) {
     List<Contestant> others = new ArrayList<>();
     if (tokens <= pytorchUpTo) {
-      others.add(Contestant.pytorch(spec, true));
+      if (!gpu()) {
+        others.add(Contestant.pytorch(spec, true));
+      }
       others.add(Contestant.pytorch(spec, false));
     }
     if (tokens <= denseUpTo) {
       DilatedAttentionSpec dense = DilatedAttentionSpec.dense(causal);
-      others.add(Contestant.dense(dense, true));
-      if (tokens <= denseUpTo / 2) {
+      if (!gpu()) {
+        others.add(Contestant.dense(dense, true));
+      }
+      if (gpu() || tokens <= denseUpTo / 2) {
         others.add(Contestant.dense(dense, false));
       }
     }

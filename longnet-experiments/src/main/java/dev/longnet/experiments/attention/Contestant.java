@@ -10,19 +10,23 @@ import dev.longnet.lm.attention.TorchAttentionOperator;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.OneBlasThread;
 import dev.longnet.lm.torch.Scopes;
-import java.util.Arrays;
+import dev.longnet.lm.torch.Tensors;
+import dev.longnet.lm.torch.Torch;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// One implementation in the benchmark.
 interface Contestant {
   String USER = "dilated, PyTorch user";
+  String TORCH = "longnet, libtorch kernel";
   String DENSE = "dense, libtorch";
   String AS_IT_COMES = ", as it comes";
 
@@ -50,27 +54,24 @@ interface Contestant {
   /// @param gradients likewise
   record Inputs(
       Tensor q, Tensor k, Tensor v, Tensor gradOut, AttentionOperator.Output output, AttentionOperator.Gradients gradients) {
-    private static Inputs of(Tensor[] x) {
+    /// A problem of this size for `settings`' device, the same values in every process.
+    ///
+    /// @param gradOut whether there is one: the timed forward pass has none
+    static Inputs random(BenchSettings settings, long tokens, int heads, int headSize, boolean gradOut) {
+      torch.manual_seed(1);
+      Tensor[] x = new Tensor[gradOut ? 4 : 3];
+      for (int i = 0; i < x.length; i++) {
+        x[i] = Scopes.tensor(() -> torch.randn(settings.batch(), tokens, heads, headSize).to(new Device(settings.device()), settings.type()));
+      }
       Tensor q = x[0];
-      return new Inputs(q, x[1], x[2], x.length > 3 ? x[3] : null,
-          new AttentionOperator.Output(torch.empty_like(q), torch.empty(q.size(0), q.size(2), q.size(1))),
+      return new Inputs(q, x[1], x[2], gradOut ? x[3] : null,
+          new AttentionOperator.Output(torch.empty_like(q), Tensors.empty(ScalarType.Float, q, q.size(0), q.size(2), q.size(1))),
           new AttentionOperator.Gradients(torch.empty_like(q), torch.empty_like(q), torch.empty_like(q)));
     }
 
-    /// The same values in every process.
-    static Inputs random(long batch, long tokens, long heads, long headSize) {
-      torch.manual_seed(1);
-      Tensor[] x = new Tensor[4];
-      Arrays.setAll(x, i -> torch.randn(batch, tokens, heads, headSize));
-      return of(x);
-    }
-
-    /// Those to be timed; a forward pass has no gradOut.
+    /// Those to be timed.
     static Inputs random(BenchSettings settings, long tokens) {
-      torch.manual_seed(1);
-      Tensor[] x = new Tensor[settings.backward() ? 4 : 3];
-      Arrays.setAll(x, i -> torch.randn(settings.batch(), tokens, settings.heads(), settings.headSize()));
-      return of(x);
+      return random(settings, tokens, settings.heads(), settings.headSize(), settings.backward());
     }
   }
 
@@ -79,7 +80,7 @@ interface Contestant {
   }
 
   static Contestant libtorch(DilatedAttentionSpec spec) {
-    return operator("longnet, libtorch kernel", spec, new TorchAttentionOperator(spec, GradientMode.EXACT));
+    return operator(TORCH, spec, new TorchAttentionOperator(spec, GradientMode.EXACT));
   }
 
   /// @param oneBlasThread OpenBLAS held at one thread, else as it comes
@@ -182,13 +183,15 @@ interface Contestant {
   default double time(Inputs x, boolean backward) {
     try (PointerScope scope = new PointerScope()) {
       if (!backward) {
+        Torch.finish(x.q);
         long start = System.nanoTime();
-        forward(x);
+        Torch.finish(forward(x));
         return (System.nanoTime() - start) / 1e9;
       }
       Backward pass = prepare(x);
+      Torch.finish(x.q);
       long start = System.nanoTime();
-      pass.run();
+      Torch.finish(pass.run()[0]);
       return (System.nanoTime() - start) / 1e9;
     }
   }

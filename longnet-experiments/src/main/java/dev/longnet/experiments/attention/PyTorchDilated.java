@@ -17,12 +17,13 @@ import org.bytedeco.pytorch.global.torch;
 /// Dilated attention as a PyTorch user writes it, with autograd: per branch cut into segments, slice the kept rows of every head, gather
 /// heads into one call of scaled dot-product attention, scatter the result back into place, mix branches by LSE.
 ///
-/// The call is the operator that `scaled_dot_product_attention` dispatches to on a CPU, taken by name because the public function
+/// The call is the operator that `scaled_dot_product_attention` dispatches to, taken by name because the public function
 /// keeps its LSE to itself. That LSE has no gradient in PyTorch: the mixing weights are held constant, as in torchscale.
 /// Every step is the operation that autograd undoes most cheaply (views, diagonals, stack, pad), so the baseline is not slowed down by
 /// clumsiness.
 final class PyTorchDilated {
-  private static final Operator FLASH = Operator.named("aten::_scaled_dot_product_flash_attention_for_cpu");
+  private static final Operator CPU = Operator.named("aten::_scaled_dot_product_flash_attention_for_cpu");
+  private static final Operator CUDA = Operator.named("aten::_scaled_dot_product_flash_attention");
 
   private final DilatedAttentionSpec spec;
 
@@ -56,7 +57,7 @@ final class PyTorchDilated {
       Tensor share = branches.get(i).out.mul(weights.select(0, i).unsqueeze(3));
       sum = sum == null ? share : sum.add(share);
     }
-    return sum;
+    return sum.to(q.scalar_type()); // the weights are float32
   }
 
   /// Whole segments together, a short last one after them.
@@ -158,7 +159,8 @@ final class PyTorchDilated {
   }
 
   private Tensor[] flash(Tensor q, Tensor k, Tensor v) {
-    return FLASH.call(q, k, v, 0.0, spec.causal(), Optional.empty(), Optional.empty());
+    return q.is_cuda() ? CUDA.call(q, k, v, 0.0, spec.causal(), false, Optional.empty())
+        : CPU.call(q, k, v, 0.0, spec.causal(), Optional.empty(), Optional.empty());
   }
 
   /// [B G, h, c, D] to [B G, rows r, h, D]: each kept row goes to its phase of r, the others get `empty`.
@@ -179,7 +181,7 @@ final class PyTorchDilated {
     if (heads < dilation) {
       return grouped;
     }
-    Tensor order = torch.arange(new Scalar(heads));
+    Tensor order = torch.arange(new Scalar(heads)).to(grouped.device(), torch.ScalarType.Long);
     return grouped.index_select(2, order.remainder(new Scalar(dilation)).mul(new Scalar(heads)).add(order).argsort().argsort());
   }
 }

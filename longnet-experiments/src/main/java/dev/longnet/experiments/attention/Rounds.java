@@ -27,7 +27,7 @@ final class Rounds {
         lane.warmUp();
       }
     }
-    try (MatrixProduct product = new MatrixProduct()) {
+    try (MatrixProduct product = new MatrixProduct(settings)) {
       for (int i = 0; i < PRODUCTS; i++) {
         product.time();
       }
@@ -56,7 +56,7 @@ final class Rounds {
   /// The matrix product's rate in all rounds so far, 10^9 operations a second.
   double matrixGigaflops() {
     double[] sorted = products.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-    return MatrixProduct.flops() / sorted[sorted.length / 2] / 1e9;
+    return MatrixProduct.flops(settings) / sorted[sorted.length / 2] / 1e9;
   }
 
   /// Lets the pools that the previous lane left spinning fall asleep.

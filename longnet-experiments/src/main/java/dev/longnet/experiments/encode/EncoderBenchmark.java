@@ -46,7 +46,7 @@ public final class EncoderBenchmark {
   public static Result run(EncoderConfig config, long tokens, RuntimeConfig runtime, IntConsumer layerDone) {
     Torch.setThreads(runtime.threads());
     check(config, Math.min(tokens, CHECKED_TOKENS), runtime);
-    double rate = MatrixRate.measure(runtime.precision());
+    double rate = MatrixRate.measure(runtime.precision(), runtime.device());
     try (PointerScope _ = new PointerScope();
         Encoder encoder = LoadedEncoder.random(config, runtime, 1)) {
       Tensor x = torch.randn(tokens, config.hidden());

@@ -68,7 +68,7 @@ public final class InferenceBenchmark {
     double[] matrix = new double[rounds];
     for (int round = -1; round < rounds; round++) {
       progress.accept("prompt of %,d tokens, %s".formatted(prompt, round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
-      double rate = MatrixRate.measure(Precision.FP32);
+      double rate = MatrixRate.measure(Precision.FP32, "cpu");
       for (int i = 0; i < 2; i++) {
         double speed = prefill(models.get(i), tokens, round < 0 ? Math.min(prompt, 2048) : prompt);
         if (round >= 0) {

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -34,7 +35,7 @@ public final class TrainingBenchmark {
   /// @param rate matrix products in the model's precision, FLOP/s, median of the measurements between the steps
   /// @param seconds of a step, median
   /// @param flops of a step
-  /// @param peakBytes resident memory of the whole process; empty where the system does not tell
+  /// @param peakBytes resident memory of the whole process; empty where the system does not tell, and on a GPU
   public record Result(
       String name,
       Precision precision,
@@ -83,12 +84,14 @@ public final class TrainingBenchmark {
         Decoder decoder =
             Decoder.create(model, options, AttentionOperators.of(model.attention().pattern(true), GradientMode.EXACT, runtime), 1);
         Optimizer optimizer = new Optimizer(config.optimizer(), decoder.parameters(), decoder.gradients())) {
-      Tensor tokens = torch.randint(Math.min(IDS, model.vocabulary()), new long[] {1, window + 1L}, torch.dtype(torch.ScalarType.Long));
+      Tensor tokens =
+          torch.randint(Math.min(IDS, model.vocabulary()), new long[] {1, window + 1L}, torch.dtype(torch.ScalarType.Long))
+              .to(new Device(runtime.device()), torch.ScalarType.Long);
       MemoryProbe memory =
           MemoryProbe.of(
               () -> {
                 for (int step = -2; step < steps; step++) {
-                  rates.add(MatrixRate.measure(runtime.precision()));
+                  rates.add(MatrixRate.measure(runtime.precision(), runtime.device()));
                   long began = System.nanoTime();
                   losses.add(step(decoder, optimizer, tokens));
                   double took = (System.nanoTime() - began) / 1e9;
@@ -108,7 +111,7 @@ public final class TrainingBenchmark {
           median(seconds),
           cost.trainingFlops(window),
           median(rates),
-          memory.peakResidentBytes(),
+          runtime.device().equals("cpu") ? memory.peakResidentBytes() : OptionalLong.empty(),
           losses.getFirst(),
           losses.getLast());
     }
@@ -123,6 +126,7 @@ public final class TrainingBenchmark {
     double norm = optimizer.gradientNorm();
     double clip = config.training().gradientClip();
     optimizer.step(config.optimizer().learningRate(), clip > 0 && norm > clip ? clip / norm : 1);
+    Torch.finish(decoder.parameters().firstEntry().getValue());
     return loss;
   }
 

@@ -29,6 +29,19 @@ public record RuntimeConfig(
 
   public static final int LOSS_CHUNK = 1024;
 
+  /// A GPU is kept waiting by many small pieces of work (docs/log.md).
+  private static final int GPU_TOKEN_CHUNK = 32_768;
+
+  private static final int GPU_LOSS_CHUNK = 4096;
+
+  /// With a device's own chunks.
+  public static RuntimeConfig of(
+      String device, Precision precision, int threads, AttentionChoice attentionKernel, boolean activationCheckpointing) {
+    boolean gpu = !device.equals("cpu");
+    return new RuntimeConfig(device, precision, threads, attentionKernel, activationCheckpointing,
+        gpu ? GPU_TOKEN_CHUNK : TOKEN_CHUNK, gpu ? GPU_LOSS_CHUNK : LOSS_CHUNK);
+  }
+
   /// Which implementation of the attention operator; a forced one never falls back to another.
   public enum AttentionChoice {
     AUTO,
@@ -41,17 +54,18 @@ public record RuntimeConfig(
     if (!device.matches("cpu|cuda(:[0-9]+)?")) {
       throw s.wrong("device", "must be cpu, cuda or cuda:INDEX");
     }
-    RuntimeConfig result =
-        new RuntimeConfig(
+    RuntimeConfig given =
+        of(
             device,
             s.choice("precision", Precision.FP32, Precision.class),
             s.integer("threads", 0, 0),
             s.choice("attention_kernel", AttentionChoice.AUTO, AttentionChoice.class),
-            s.flag("activation_checkpointing", false),
-            s.integer("token_chunk", TOKEN_CHUNK, 1),
-            s.integer("loss_chunk", LOSS_CHUNK, 1));
+            s.flag("activation_checkpointing", false));
+    int tokenChunk = s.integer("token_chunk", given.tokenChunk, 1);
+    int lossChunk = s.integer("loss_chunk", given.lossChunk, 1);
     s.done();
-    return result;
+    return new RuntimeConfig(given.device, given.precision, given.threads, given.attentionKernel,
+        given.activationCheckpointing, tokenChunk, lossChunk);
   }
 
   RuntimeConfig withActivationCheckpointing() {

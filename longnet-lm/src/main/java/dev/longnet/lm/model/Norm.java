@@ -5,6 +5,7 @@ import org.bytedeco.pytorch.T_TensorTensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// LayerNorm over the last dimension with statistics in float32; torchscale's epsilon 1e-5.
 final class Norm implements AutoCloseable {
@@ -32,18 +33,23 @@ final class Norm implements AutoCloseable {
 
   /// @param x [n, width]
   Result forward(Tensor x) {
-    T_TensorTensorTensor_T result = torch.native_layer_norm(x, width, weight, bias, EPSILON);
-    return new Result(result.get0(), result.get1(), result.get2());
+    T_TensorTensorTensor_T result = torch.native_layer_norm(taken(x), width, weight, bias, EPSILON);
+    return new Result(Types.cast(result.get0(), x.scalar_type().intern()), result.get1(), result.get2());
   }
 
   /// Adds the parameters' gradients; returns the input's [n, width].
   Tensor backward(Tensor gradOut, Tensor x, Result forward) {
     T_TensorTensorTensor_T result =
         torch.native_layer_norm_backward(
-            gradOut, x, width, forward.mean, forward.reciprocalDeviation, weight, bias, everything);
+            taken(gradOut), taken(x), width, forward.mean, forward.reciprocalDeviation, weight, bias, everything);
     parameters.gradient(name + ".weight").add_(result.get1());
     parameters.gradient(name + ".bias").add_(result.get2());
-    return result.get0();
+    return Types.cast(result.get0(), x.scalar_type().intern());
+  }
+
+  /// On GPUs libtorch's kernel takes rows of the weights' type alone, float32.
+  private static Tensor taken(Tensor x) {
+    return x.is_cuda() ? Types.cast(x, ScalarType.Float) : x;
   }
 
   @Override

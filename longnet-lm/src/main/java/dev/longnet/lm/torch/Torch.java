@@ -11,7 +11,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.openblas.presets.openblas_nolapack;
+import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /// Starts libtorch in this process. Every program calls [#load()] before it touches a class of `org.bytedeco.pytorch`.
@@ -87,6 +89,16 @@ public final class Torch {
   public static int threads() {
     load();
     return torch.get_num_threads();
+  }
+
+  /// Waits until a GPU has done all that was asked of it up to now; at once for a tensor of the CPU's.
+  public static void finish(Tensor tensor) {
+    if (tensor.is_cuda() && tensor.numel() > 0) {
+      try (PointerScope _ = new PointerScope()) {
+        Tensor first = tensor.flatten().narrow(0, 0, 1);
+        first.item();
+      }
+    }
   }
 
   /// Whether this libtorch has CUDA and sees a GPU.

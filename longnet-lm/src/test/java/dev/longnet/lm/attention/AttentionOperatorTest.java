@@ -38,6 +38,7 @@ import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -46,7 +47,6 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// What every attention operator promises, on every kernel there is.
@@ -57,7 +57,14 @@ class AttentionOperatorTest {
     SIMD,
     SCALAR,
     FLASH,
-    PLAIN;
+    PLAIN,
+    /// The libtorch operator on a GPU; inputs and results are the CPU's.
+    CUDA;
+
+    /// Every kind this machine can run.
+    static Stream<Kind> all() {
+      return Stream.of(values()).filter(kind -> kind != CUDA || Torch.hasCuda());
+    }
 
     AttentionOperator of(AttentionPattern pattern, GradientMode mode) {
       AttentionOptions options = AttentionOptions.defaults().withThreads(2);
@@ -66,7 +73,45 @@ class AttentionOperatorTest {
         case SCALAR -> new JavaAttentionOperator(DilatedAttention.of(pattern, options.withKernel(KernelChoice.SCALAR)), mode);
         case FLASH -> new TorchAttentionOperator(pattern, mode);
         case PLAIN -> new TorchAttentionOperator(pattern, mode, q -> new PlainFlash());
+        case CUDA -> new OnGpu(new TorchAttentionOperator(pattern, mode));
       };
+    }
+  }
+
+  record OnGpu(AttentionOperator operator) implements AttentionOperator {
+    @Override
+    public Output forward(Tensor q, Tensor k, Tensor v) {
+      Output output = operator.forward(gpu(q), gpu(k), gpu(v));
+      return new Output(output.out().cpu(), output.lse().cpu());
+    }
+
+    @Override
+    public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
+      Output there = new Output(gpu(output.out()), gpu(output.lse()));
+      Gradients g = operator.backward(gpu(q), gpu(k), gpu(v), there, gpu(gradOut));
+      return new Gradients(g.gradQ().cpu(), g.gradK().cpu(), g.gradV().cpu());
+    }
+
+    /// With the strides it has.
+    private static Tensor gpu(Tensor x) {
+      long[] shape = AttentionInputs.shape(x);
+      long[] strides = new long[shape.length];
+      Arrays.setAll(strides, x::stride);
+      boolean expanded = Arrays.stream(strides).anyMatch(stride -> stride == 0);
+      if (x.numel() == 0 || x.is_contiguous() || expanded) {
+        return x.cuda();
+      }
+      long span = 1;
+      for (int i = 0; i < shape.length; i++) {
+        span += (shape[i] - 1) * strides[i];
+      }
+      Tensor there = torch.empty(span).to(x.scalar_type()).cuda().as_strided(shape, strides, new LongOptional());
+      return there.copy_(x);
+    }
+
+    @Override
+    public String describe() {
+      return operator.describe();
     }
   }
 
@@ -75,9 +120,13 @@ class AttentionOperatorTest {
     Torch.load();
   }
 
+  static Stream<Kind> kinds() {
+    return Kind.all();
+  }
+
   static Stream<Arguments> golden() throws IOException {
     try (Stream<Path> files = Files.list(GOLDEN)) {
-      return files.sorted().toList().stream().flatMap(file -> Stream.of(Kind.values()).map(kind -> new Arguments(file, kind)));
+      return files.sorted().toList().stream().flatMap(file -> Kind.all().map(kind -> new Arguments(file, kind)));
     }
   }
 
@@ -142,7 +191,7 @@ class AttentionOperatorTest {
 
   /// Random shapes, branches, strides and types against the float64 oracle.
   @ParameterizedTest
-  @EnumSource(Kind.class)
+  @MethodSource("kinds")
   void equalsTheOracleOnRandomShapes(Kind kind) {
     for (int seed = 0; seed < 120; seed++) {
       Random random = new Random(seed);
@@ -241,7 +290,7 @@ class AttentionOperatorTest {
 
   /// A query's window starts before its own rows here: folds that are neither a whole rectangle nor a plain triangle.
   @ParameterizedTest
-  @EnumSource(Kind.class)
+  @MethodSource("kinds")
   void blockwiseCausalPatternIsTheSameOnEveryKernel(Kind kind) {
     for (int seed = 0; seed < 20; seed++) {
       Random random = new Random(seed);
@@ -267,7 +316,7 @@ class AttentionOperatorTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Kind.class)
+  @MethodSource("kinds")
   void takesExpandedGradientsAndInputsThatRequireOne(Kind kind) {
     try (PointerScope scope = new PointerScope()) {
       Tensor x = torch.randn(1, 9, 2, 4);
@@ -285,7 +334,7 @@ class AttentionOperatorTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Kind.class)
+  @MethodSource("kinds")
   void emptySequencesAndBatches(Kind kind) {
     try (PointerScope scope = new PointerScope()) {
       for (long[] shape : new long[][] {{1, 0, 2, 4}, {0, 5, 2, 4}}) {
@@ -300,7 +349,7 @@ class AttentionOperatorTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Kind.class)
+  @MethodSource("kinds")
   void refusesWhatDoesNotFitInOneLine(Kind kind) {
     try (PointerScope scope = new PointerScope()) {
       AttentionOperator operator = kind.of(DilatedAttentionSpec.dense(true), GradientMode.EXACT);
@@ -317,7 +366,7 @@ class AttentionOperatorTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Kind.class)
+  @MethodSource("kinds")
   void leavesNothingBehind(Kind kind) throws InterruptedException {
     AttentionOperator operator = kind.of(DilatedAttentionSpec.of(new long[] {8, 32}, new long[] {1, 3}, true, HeadOffsets.INTERLEAVED), GradientMode.EXACT);
     Runnable step = () -> {
@@ -336,7 +385,7 @@ class AttentionOperatorTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Kind.class)
+  @MethodSource("kinds")
   void manyThreadsMayCallOneOperator(Kind kind) throws Exception {
     AttentionOperator operator = kind.of(DilatedAttentionSpec.of(new long[] {8, 32}, new long[] {1, 3}, true, HeadOffsets.INTERLEAVED), GradientMode.EXACT);
     try (ExecutorService threads = Executors.newFixedThreadPool(4)) {
@@ -393,6 +442,29 @@ class AttentionOperatorTest {
           assertClose("gradV", a.gradV().cpu(), e.gradV(), tolerance);
         }
       }
+    }
+  }
+
+  /// More segments than the kernel's grid holds sequences.
+  @Test
+  @Tag("gpu")
+  void gpuTakesManySegments() {
+    try (PointerScope scope = new PointerScope()) {
+      AttentionPattern pattern = DilatedAttentionSpec.of(new long[] {2, 6}, new long[] {1, 2}, true, HeadOffsets.INTERLEAVED);
+      Random random = new Random(3);
+      Tensor[] x = new Tensor[4];
+      Arrays.setAll(x, i -> normal(random, 1, 200_001, 2, 8).to(ScalarType.BFloat16));
+      AttentionOperator here = Kind.SIMD.of(pattern, GradientMode.EXACT);
+      AttentionOperator there = Kind.CUDA.of(pattern, GradientMode.EXACT);
+      AttentionOperator.Output expected = here.forward(x[0], x[1], x[2]);
+      AttentionOperator.Output actual = there.forward(x[0], x[1], x[2]);
+      assertClose("out", actual.out(), expected.out(), 2e-2);
+      assertClose("lse", actual.lse(), expected.lse(), 1e-4);
+      AttentionOperator.Gradients e = here.backward(x[0], x[1], x[2], expected, x[3]);
+      AttentionOperator.Gradients a = there.backward(x[0], x[1], x[2], actual, x[3]);
+      assertClose("gradQ", a.gradQ(), e.gradQ(), 2e-2);
+      assertClose("gradK", a.gradK(), e.gradK(), 2e-2);
+      assertClose("gradV", a.gradV(), e.gradV(), 2e-2);
     }
   }
 }

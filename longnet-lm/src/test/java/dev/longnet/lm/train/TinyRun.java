@@ -80,7 +80,7 @@ final class TinyRun implements AutoCloseable {
     this.model =
         Decoder.create(
             config.model(),
-            ModelOptions.cpu(),
+            ModelOptions.of(config.runtime()),
             attention == null ? schedule : attention,
             config.training().seed());
     TrainingListener listener =
