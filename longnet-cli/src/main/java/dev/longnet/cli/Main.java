@@ -10,6 +10,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
+import java.util.regex.Pattern;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -126,6 +127,9 @@ public final class Main implements Runnable {
     return e.getMessage();
   }
 
+  /// What libtorch says when a GPU's or the CPU's memory is full.
+  private static final Pattern OUT_OF_MEMORY = Pattern.compile("CUDA out of memory|DefaultCPUAllocator: (not enough|can't allocate) memory");
+
   static int report(Throwable e, PrintWriter err) {
     Throwable cause = e instanceof UncheckedIOException io ? io.getCause() : e;
     return switch (cause) {
@@ -139,6 +143,9 @@ public final class Main implements Runnable {
       case IOException io -> print(err, 1, io.getMessage());
       case OutOfMemoryError memory ->
           print(err, 1, "out of memory (" + memory.getMessage() + "): try a smaller input or LONGNET_JAVA_OPTS=-Xmx8g");
+      case RuntimeException libtorch when OUT_OF_MEMORY.matcher(String.valueOf(libtorch.getMessage())).find() ->
+          print(err, 1, "out of memory (" + libtorch.getMessage().lines().findFirst().orElse("") + "): try less at once, e.g. "
+              + "runtime.activation_checkpointing=true, a shorter training.window or a smaller runtime.loss_chunk");
       default -> {
         err.println("longnet: internal error, please report it: " + cause);
         cause.printStackTrace(err);

@@ -44,7 +44,7 @@ final class TorchChecks {
     }
     return present
         ? warn("GPU", "this machine has one, this build of libtorch can't use it",
-            "build with MAVEN_ARGS=-Djavacpp.platform.extension=-gpu, and install the CUDA libraries it asks for")
+            "build with MAVEN_ARGS=-Djavacpp.platform.extension=-gpu, with the libraries of CUDA 13, cuDNN 9 and NCCL in LD_LIBRARY_PATH")
         : ok("GPU", "none; nothing here needs one");
   }
 

@@ -89,6 +89,9 @@ class MainTest {
         .isEqualTo(new Cli(1, "", "longnet: No space left on device\n"));
     assertThat(report(new OutOfMemoryError("Java heap space")).err())
         .isEqualTo("longnet: out of memory (Java heap space): try a smaller input or LONGNET_JAVA_OPTS=-Xmx8g\n");
+    assertThat(report(new RuntimeException("CUDA out of memory. Tried to allocate 12.25 GiB. GPU 0 has …\nException raised from …")))
+        .isEqualTo(new Cli(1, "", "longnet: out of memory (CUDA out of memory. Tried to allocate 12.25 GiB. GPU 0 has …): try less at once, e.g. "
+            + "runtime.activation_checkpointing=true, a shorter training.window or a smaller runtime.loss_chunk\n"));
     Cli bug = report(new IllegalStateException("impossible"));
     assertThat(bug.exitCode()).isEqualTo(1);
     assertThat(bug.err()).contains("internal error").contains("at dev.longnet.cli.MainTest");

@@ -106,7 +106,7 @@ class ProcessTest {
   }
 
   /// What a shell runs in the background ignores SIGINT, and so do its children, unless this stands before them.
-  private static List<String> heedingCtrlC() throws IOException, InterruptedException {
+  static List<String> heedingCtrlC() throws IOException, InterruptedException {
     List<String> env = List.of("env", "--default-signal=INT");
     boolean known = new ProcessBuilder(Stream.concat(env.stream(), Stream.of("true")).toList()).start().waitFor() == 0;
     assumeTrue(known, "this system's env has no --default-signal");

@@ -15,9 +15,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// The command as a user meets it: real processes where a process has to die.
 class TrainCommandTest {
@@ -95,22 +98,47 @@ class TrainCommandTest {
     assertThat(losses(killed)).isEqualTo(losses(straight));
   }
 
-  @Test
-  void aPoliteKillSavesAndSaysHowToGoOn() throws Exception {
+  /// What Ctrl-C sends, and what a system that shuts down or a scheduler sends.
+  @ParameterizedTest
+  @ValueSource(strings = {"INT", "TERM"})
+  @EnabledOnOs(OS.LINUX)
+  void stoppingSavesAndSaysHowToGoOn(String signal) throws Exception {
     Path run = directory.resolve("run");
     Process process =
-        start("train", "--recipe", recipe.toString(), "--out", run.toString(), "--set", "training.steps=100000", "--set", "checkpoint.every_steps=0");
+        start(signal.equals("INT") ? ProcessTest.heedingCtrlC() : List.of(), "train", "--recipe", recipe.toString(), "--out", run.toString(), "--set", "training.steps=100000", "--set", "checkpoint.every_steps=0");
     Path metrics = run.resolve("metrics.jsonl");
     while (process.isAlive() && (!Files.exists(metrics) || Files.readAllLines(metrics).size() < 5)) {
       Thread.sleep(2);
     }
-    process.destroy();
+    assertThat(new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start().waitFor()).isZero();
     assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.exitValue()).isEqualTo(signal.equals("INT") ? 130 : 143);
     String log = Files.readString(directory.resolve("process.log"));
     assertThat(log).contains("and saved; go on with: longnet train --resume --out " + run);
     assertThat(names(run.resolve("checkpoints"))).hasSize(1);
     Result resumed = inProcess("train", "--resume", "--out", run.toString(), "--max-steps", "1");
     assertThat(resumed.code).as(resumed.toString()).isZero();
+  }
+
+  /// A limit of 100 KiB a file stands for a full disk: records of steps fit, the next checkpoint does not.
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void aFullDiskKeepsTheLastCheckpoint() throws Exception {
+    Path run = directory.resolve("run");
+    assertThat(inProcess("train", "--recipe", recipe.toString(), "--out", run.toString(), "--max-steps", "10").code).isZero();
+    List<String> files = names(run.resolve("checkpoints"));
+    assertThat(files).hasSize(1);
+    Process full = start(List.of("bash", "-c", "ulimit -f 100; exec \"$@\"", "bash"), "train", "--resume", "--out", run.toString());
+    assertThat(full.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    String log = Files.readString(directory.resolve("process.log"));
+    assertThat(full.exitValue()).as(log).isEqualTo(1);
+    assertThat(log.strip().lines().toList().getLast()).startsWith("longnet: step 20 could not be recorded (")
+        .endsWith("the last checkpoint in %1$s is whole; make room on its disk, then longnet train --resume --out %1$s".formatted(run));
+    assertThat(log).doesNotContain("\tat ");
+    assertThat(names(run.resolve("checkpoints"))).isEqualTo(files);
+    Result resumed = inProcess("train", "--resume", "--out", run.toString(), "--max-steps", "20");
+    assertThat(resumed.code).as(resumed.toString()).isZero();
+    assertThat(resumed.out).contains("resumed after step 10", "step 20/20");
   }
 
   @Test
@@ -195,7 +223,12 @@ class TrainCommandTest {
   }
 
   private Process start(String... arguments) throws IOException {
-    List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+    return start(List.of(), arguments);
+  }
+
+  private Process start(List<String> before, String... arguments) throws IOException {
+    List<String> command = new ArrayList<>(before);
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-Xmx1g", "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"));
     command.addAll(List.of("-Dorg.bytedeco.javacpp.maxphysicalbytes=0", "-Dorg.bytedeco.javacpp.maxbytes=0"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
