@@ -1,6 +1,7 @@
 package dev.longnet.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -107,6 +108,62 @@ class MappedTensorTest {
         for (long position = window; position < window + 192; position++) {
           for (int head = 0; head < heads; head++) {
             assertRow(spec, x, out, lse, position, head);
+          }
+        }
+      }
+    }
+  }
+
+  /// The same size backward: branches within 96 tokens, so that what surrounds an index is a small problem of its own.
+  @Test
+  @Tag("slow")
+  void gradientsOfMoreThanTwoToThe31Elements() throws IOException {
+    int heads = 2;
+    int size = 64;
+    long tokens = (1L << 24) + (1L << 12);
+    DilatedAttention attention = DilatedAttention.of(new DilatedAttentionSpec(List.of(new Branch(16, 1), new Branch(96, 5)), true));
+    try (Arena arena = Arena.ofShared()) {
+      AttentionTensor[] far = new AttentionTensor[7];
+      for (int i = 0; i < far.length; i++) {
+        far[i] = AttentionTensor.contiguous(map(arena, "t" + i, tokens * heads * size * 2), ElementType.BFLOAT16, 1, tokens, heads, size);
+      }
+      // q = k, v, gradOut, out, gradQ, gradK, gradV.
+      long[] windows = {0, (1L << 23) / 96 * 96 - 96, (1L << 24) / 96 * 96 - 96, tokens / 96 * 96 - 96};
+      Random random = new Random(2);
+      for (long window : windows) {
+        for (int i = 0; i < 3; i++) {
+          randomize(random, far[i], new Rows(window, 1, Math.min(192, tokens - window)));
+        }
+      }
+      MemorySegment lse = arena.allocate(tokens * heads * 4, 64);
+      attention.forward(far[0], far[0], far[1], far[3], lse);
+      attention.backward(far[0], far[0], far[1], far[3], lse, far[2], far[4], far[5], far[6], GradientMode.EXACT);
+      for (long window : windows) {
+        int count = (int) Math.min(192, tokens - window);
+        AttentionTensor[] near = new AttentionTensor[far.length];
+        for (int i = 0; i < far.length; i++) {
+          near[i] = TestTensors.empty(ElementType.BFLOAT16, 1, count, heads, size);
+        }
+        for (int i = 0; i < 3; i++) {
+          for (int head = 0; head < heads; head++) {
+            HeadRows from = far[i].rows(0, head, new Rows(window, 1, count));
+            HeadRows to = near[i].rows(0, head, new Rows(0, 1, count));
+            float[] row = new float[size];
+            for (int token = 0; token < count; token++) {
+              from.read(token, row, 0);
+              to.write(token, row, 0);
+            }
+          }
+        }
+        MemorySegment nearLse = TestTensors.floats((long) count * heads);
+        attention.forward(near[0], near[0], near[1], near[3], nearLse);
+        attention.backward(near[0], near[0], near[1], near[3], nearLse, near[2], near[4], near[5], near[6], GradientMode.EXACT);
+        for (int i = 3; i < far.length; i++) {
+          for (int token = 0; token < count; token++) {
+            for (int head = 0; head < heads; head++) {
+              assertThat(row(far[i], window + token, head)).as("tensor %d, token %d + %d", i, window, token)
+                  .containsExactly(row(near[i], token, head), within(1.0 / 32));
+            }
           }
         }
       }
