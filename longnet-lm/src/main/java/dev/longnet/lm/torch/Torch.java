@@ -44,13 +44,24 @@ public final class Torch {
       throw new EnvironmentException("libtorch cannot be unpacked (" + e.getMessage()
           + "): make the cache writable with 1 GB free, or name another with -Dorg.bytedeco.javacpp.cachedir=DIR", e);
     } catch (LinkageError e) {
-      throw new EnvironmentException(missing(e), e);
+      boolean cuda = Torch.class.getResource("/org/bytedeco/pytorch/" + Loader.getPlatform() + "-gpu/libjnitorch.so") != null;
+      throw new EnvironmentException(cuda ? missingCuda(e) : missing(e), e);
     }
     loaded = true;
     String advice = spinAdvice(System.getenv());
     if (!advice.isEmpty()) {
       LOG.log(Level.WARNING, advice);
     }
+  }
+
+  /// The loader's own words stand in a cause, where it names a library.
+  static String missingCuda(Throwable e) {
+    String found = "";
+    for (Throwable cause = e; cause != null && found.isEmpty(); cause = cause.getCause()) {
+      found = String.valueOf(cause.getMessage()).lines().filter(line -> line.contains("cannot open shared object")).findFirst().orElse("");
+    }
+    return "libtorch's CUDA build does not load" + (found.isEmpty() ? "" : " (" + found.strip() + ")")
+        + ": put the folders of CUDA 13's runtime libraries, cuDNN 9 and NCCL into LD_LIBRARY_PATH, or build without -gpu";
   }
 
   private static String missing(LinkageError e) {

@@ -51,4 +51,13 @@ class TorchTest {
     assertThatThrownBy(() -> Operator.named("aten::no_such_thing")).isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("aten::no_such_thing");
   }
+
+  @Test
+  void aMissingCudaLibraryIsNamed() {
+    Throwable loader = new UnsatisfiedLinkError("/cache/libtorch_cuda.so: libcudnn.so.9: cannot open shared object file: No such file or directory");
+    Error above = new UnsatisfiedLinkError("no jnitorch in java.library.path: /lib");
+    above.initCause(loader);
+    assertThat(Torch.missingCuda(above)).contains("(/cache/libtorch_cuda.so: libcudnn.so.9: cannot open").contains("LD_LIBRARY_PATH");
+    assertThat(Torch.missingCuda(new NoClassDefFoundError("x"))).contains("does not load: put the folders");
+  }
 }
