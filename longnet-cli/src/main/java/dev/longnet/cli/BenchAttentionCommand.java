@@ -115,6 +115,7 @@ final class BenchAttentionCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     List<Long> measured = kernels ? List.of(Collections.max(lengths)) : lengths;
+    AtomicFiles.check("--json", json);
     requireDevice();
     BenchSettings settings = new BenchSettings(device, measured, batch, heads, headSize, branches(), !bidirectional, backward, denseUpTo,
         pytorchUpTo, rounds, seconds);

@@ -62,11 +62,11 @@ final class BenchTrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    AtomicFiles.check("--json", json);
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
     ArrayNode tree = JsonMapper.builder().build().createArrayNode();
-    out.printf("%-12s %-5s %8s %10s %9s %9s %9s %10s %9s %11s%n", "recipe", "type", "N", "parameters", "step", "tokens/s",
-        "GFLOP/s", "products", "share", "peak memory");
+    List<RunConfig> configs = new ArrayList<>();
     for (Precision precision : precisions) {
       List<String> all = new ArrayList<>(overrides);
       all.add("runtime.precision=" + precision.name().toLowerCase(Locale.ROOT));
@@ -77,6 +77,11 @@ final class BenchTrainCommand implements Callable<Integer> {
       }
       RunConfig config = Recipes.load(recipe, all, Tokenizers::vocabularySize);
       ComputeOptions.requireGpu("runtime.device", config.runtime().device());
+      configs.add(config);
+    }
+    out.printf("%-12s %-5s %8s %10s %9s %9s %9s %10s %9s %11s%n", "recipe", "type", "N", "parameters", "step", "tokens/s",
+        "GFLOP/s", "products", "share", "peak memory");
+    for (RunConfig config : configs) {
       Result r = new TrainingBenchmark(config, steps, line -> {
         err.println(line);
         err.flush();

@@ -37,7 +37,7 @@ import picocli.CommandLine.Spec;
       "",
       "The same tokens are scored at every length: the held-out text is cut into windows of that length, and each token is "
           + "predicted from what precedes it in its window. For gzip every document is compressed, and predicted, on its own.",
-      "Held out is what the corpus' split holds out (by content, so training never saw it).",
+      "Held out is what the corpus' split holds out, by content: at the run's own share training never saw it, whatever the folder.",
       "",
       "Examples:",
       "  longnet eval runs/quickstart",
@@ -89,6 +89,7 @@ final class EvalCommand implements Callable<Integer> {
     if (maxTokens < 1) {
       throw new IllegalArgumentException("--max-tokens must be positive: --max-tokens=" + maxTokens);
     }
+    AtomicFiles.check("--json", json);
     Checkpoint checkpoint = Checkpoint.resolve(run);
     Optional<RunConfig> recipe = RunRecipe.of(checkpoint);
     CorpusConfig config = corpus(checkpoint, recipe);
@@ -147,6 +148,9 @@ final class EvalCommand implements Callable<Integer> {
           .orElseThrow(() -> new IllegalArgumentException(run + " has no recipe.yaml that names its corpus: give --corpus PATH"));
     }
     CorpusConfig plain = CorpusConfig.of(corpus, tokenizer);
+    recipe.map(r -> r.corpus().validation()).filter(share -> share != validation).ifPresent(share ->
+        spec.commandLine().getErr().printf(
+            Locale.ROOT, "note: held out here is a share of %s, in training it was %s: the model may have seen these documents%n", validation, share));
     return new CorpusConfig(plain.sources(), plain.tokenizer(), validation, plain.filter(), plain.duplicates(), plain.input());
   }
 

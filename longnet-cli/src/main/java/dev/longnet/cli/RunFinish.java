@@ -77,6 +77,10 @@ final class RunFinish {
       out.printf(Locale.ROOT, "evaluation   none: %,d held-out tokens are fewer than evaluation.lengths=%s%n", held.size(), wanted.lengths());
       return;
     }
+    List<Long> longer = wanted.lengths().stream().filter(l -> l >= held.size()).sorted().distinct().toList();
+    if (!longer.isEmpty()) {
+      out.printf(Locale.ROOT, "note         evaluation.lengths %s are left out: %,d tokens are held out%n", longer, held.size());
+    }
     Evaluator evaluator = new Evaluator(model.scorer(), model.tokenizer());
     long tokens = Evaluator.scoredTokens(held, lengths, wanted.tokens());
     long bytes = evaluator.textBytes(held, tokens);

@@ -142,6 +142,10 @@ final class TrainCommand implements Callable<Integer> {
     try (TrainingRun run =
         TrainingRun.open(config, directory, from, initial(), shards, display(progress), rate)) {
       RunEnvironment.write(path, run.model().attention().describe(), rate, Version.text());
+      if (run.state().step() >= config.training().lastStep()) {
+        progress.note("nothing to train: the run stands at step %,d, its last is %,d (training.steps, --max-steps)"
+            .formatted(run.state().step(), config.training().lastStep()));
+      }
       progress.note("run          " + path + (from.isEmpty() ? "" : ", resumed after step " + run.state().step()));
       Trainer.End end;
       Runnable stop =
@@ -252,11 +256,7 @@ final class TrainCommand implements Callable<Integer> {
     forecast.requireDisk(Files.getFileStore(existing).getUsableSpace(), config.checkpoint().keep());
     double rate = MatrixRate.measure(config.runtime().precision(), config.runtime().device());
     double seconds =
-        forecast.seconds(
-            rate,
-            Forecast.efficiency(config.model(), config.runtime()),
-            config.training().lastStep(),
-            config.training().steps());
+        forecast.seconds(rate, Forecast.efficiency(config.model(), config.runtime()));
     text.printf(
         Locale.ROOT,
         "time         about %s for %,d step%s of %,d tokens (matrix products run at %s here)%n",

@@ -159,7 +159,7 @@ class TrainCommandTest {
     assertThat(again.err.strip()).endsWith("holds a run already: continue it with --resume, or name another directory with --out");
     Result other = inProcess("train", "--resume", "--out", run.toString(), "--set", "model.layers=3");
     assertThat(other.code).isEqualTo(2);
-    assertThat(other.err).contains("--resume needs the model of");
+    assertThat(other.err).contains("--resume needs the model of").contains("start a new run to change it: model.layers=3 is not 2\n");
     Files.writeString(directory.resolve("corpus/File0.java"), "class Changed {}\n".repeat(30));
     Result changed = inProcess("train", "--resume", "--out", run.toString());
     assertThat(changed.code).isEqualTo(2);

@@ -47,8 +47,8 @@ record RunFiles(
         run,
         List.copyOf(train),
         List.copyOf(validation),
-        parse(text(run.resolve("evaluation.json"))),
-        parse(text(run.resolve("environment.json"))),
+        whole(run.resolve("evaluation.json")),
+        whole(run.resolve("environment.json")),
         text(run.resolve("recipe.yaml")),
         text(run.resolve("sample.txt")));
   }
@@ -67,6 +67,16 @@ record RunFiles(
     } catch (JsonProcessingException damaged) {
       return MissingNode.getInstance();
     }
+  }
+
+  /// @throws IllegalArgumentException when there is a file that isn't JSON
+  private static JsonNode whole(Path file) throws IOException {
+    String text = text(file);
+    JsonNode node = parse(text);
+    if (node.isMissingNode() && !text.isBlank()) {
+      throw new IllegalArgumentException("not JSON, remove it or make it again with longnet eval --json: " + file);
+    }
+    return node;
   }
 
   private static String text(Path file) throws IOException {

@@ -6,6 +6,7 @@ import dev.longnet.attention.DilatedAttentionSpec;
 import dev.longnet.attention.HeadOffsets;
 import dev.longnet.attention.SparseAttentionSpec;
 import java.util.List;
+import java.util.OptionalLong;
 
 /// Which attention a model uses; everything else in the model is the same for all of them.
 public sealed interface AttentionConfig {
@@ -18,6 +19,18 @@ public sealed interface AttentionConfig {
       case Dilated dilated ->
           new DilatedAttentionSpec(
               dilated.branches(), causal, dilated.blockedOffsets() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED);
+    };
+  }
+
+  /// The largest segment, where every segment length divides it: nothing attends across its boundaries, and positions may begin anew there.
+  default OptionalLong period() {
+    return switch (this) {
+      case Dilated dilated -> {
+        long largest = dilated.branches().stream().mapToLong(Branch::segmentLength).max().orElseThrow();
+        boolean nested = dilated.branches().stream().allMatch(b -> largest % b.segmentLength() == 0);
+        yield nested ? OptionalLong.of(largest) : OptionalLong.empty();
+      }
+      case Dense _, Sparse _ -> OptionalLong.empty();
     };
   }
 

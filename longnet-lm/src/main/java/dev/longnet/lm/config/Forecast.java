@@ -15,7 +15,7 @@ import java.util.Locale;
 /// @param logitBytes the chunk of logits and its gradient
 /// @param checkpointBytes one checkpoint on disk
 /// @param flopsPerToken forward and backward
-/// @param totalTokens of the whole run
+/// @param totalTokens up to the last step that will be done
 public record Forecast(
     long parameters,
     long weightBytes,
@@ -73,9 +73,8 @@ public record Forecast(
 
   /// @param matrixFlops measured rate of a large matrix product, FLOP/s
   /// @param efficiency share of it that training reaches
-  /// @param steps of the run that will be done, of `ofSteps`
-  public double seconds(double matrixFlops, double efficiency, long steps, long ofSteps) {
-    return totalTokens * steps / ofSteps * flopsPerToken / (matrixFlops * efficiency);
+  public double seconds(double matrixFlops, double efficiency) {
+    return totalTokens * flopsPerToken / (matrixFlops * efficiency);
   }
 
   /// What share of the matrix-product rate training reaches, roughly, as measured on 2 cores (docs/log.md): small matrices
@@ -119,7 +118,8 @@ public record Forecast(
     if (logitBytes > memoryBytes() / 10) {
       advice.add("--set runtime.loss_chunk=" + Math.max(64, runtime.lossChunk() / 4));
     }
-    advice.add("a smaller training.window=" + training.window() + " or model");
+    advice.add("a training.window below " + training.window());
+    advice.add("a smaller model");
     throw new EnvironmentException(
         "this run needs about %s of memory, %s are available; try %s"
             .formatted(bytes(memoryBytes()), bytes(available), String.join(", or ", advice)));
@@ -131,8 +131,9 @@ public record Forecast(
     long need = checkpointBytes * (keep + 1L);
     if (need > usable) {
       throw new EnvironmentException(
-          "the checkpoints need %s of disk (%d x %s), %s are left; free some, choose another --out, or --set checkpoint.keep=1"
-              .formatted(bytes(need), keep + 1, bytes(checkpointBytes), bytes(usable)));
+          "the checkpoints need %s of disk (%d x %s), %s are left: free some%s"
+              .formatted(bytes(need), keep + 1, bytes(checkpointBytes), bytes(usable),
+                  keep > 1 ? ", choose another --out, or --set checkpoint.keep=1" : ", or choose another --out"));
     }
   }
 

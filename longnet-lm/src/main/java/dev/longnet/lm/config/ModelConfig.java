@@ -28,6 +28,9 @@ public record ModelConfig(
   /// The paper's decay base.
   public static final int XPOS_SCALE_BASE = 512;
 
+  /// |p'/b log zeta| beyond which a factor times an activation may leave float32's range (e^88) or its precision.
+  private static final double LARGEST_EXPONENT = 64;
+
   /// With the paper's decay base.
   public ModelConfig(
       int vocabulary,
@@ -63,6 +66,19 @@ public record ModelConfig(
   /// D
   public int headSize() {
     return hidden / heads;
+  }
+
+  /// The least xPos scale base whose decay stays in float32's range over `longest` positions; 1 for other encodings.
+  ///
+  /// @param longest a stream's may be Long.MAX_VALUE where positions repeat with the largest segment
+  public double leastScaleBase(long longest) {
+    if (positions != PositionEncoding.XPOS) {
+      return 1;
+    }
+    long span = Math.min(longest, attention.period().orElse(Long.MAX_VALUE));
+    // A decoder's score carries zeta^((p - k)/b) <= 1; an encoder's also its inverse, up to the whole span.
+    double reach = causal ? (span + 1) / 2 : span;
+    return Math.max(1, Math.ceil(-Math.log(0.4 / 1.4) * reach / LARGEST_EXPONENT));
   }
 
   /// The same model with another attention.

@@ -5,8 +5,12 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.attention.Branch;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /// A model's configuration as the keys of a recipe's `model` section and of a checkpoint's `config.json`.
 public final class ModelTree {
@@ -96,6 +100,23 @@ public final class ModelTree {
             s.flag(ZERO_PADDED_KEYS, false));
       }
     };
+  }
+
+  /// The keys in which two models differ: `model.layers=3 is not 2, …`; empty where they are equal.
+  public static String difference(ModelConfig model, ModelConfig other) {
+    return difference("model", write(model), write(other));
+  }
+
+  private static String difference(String path, ObjectNode tree, ObjectNode other) {
+    Set<String> keys = new LinkedHashSet<>();
+    tree.fieldNames().forEachRemaining(keys::add);
+    other.fieldNames().forEachRemaining(keys::add);
+    return keys.stream()
+        .filter(key -> !Objects.equals(tree.get(key), other.get(key)))
+        .map(key -> tree.get(key) instanceof ObjectNode one && other.get(key) instanceof ObjectNode two
+            ? difference(path + "." + key, one, two)
+            : "%s.%s=%s is not %s".formatted(path, key, tree.path(key), other.path(key)))
+        .collect(Collectors.joining(", "));
   }
 
   /// Every key [#read(Section, int)] knows.

@@ -60,7 +60,9 @@ public final class Recipes {
     for (String override : overrides) {
       overridden.add(set(tree, override));
     }
-    Section root = Section.root(tree, path -> overridden.stream().anyMatch(o -> covers(o, path)) ? "--set" : source);
+    ObjectNode written = parse(text, source);
+    Section root =
+        Section.root(tree, path -> overridden.stream().anyMatch(o -> covers(o, path)) || !written.has(first(path)) && tree.has(first(path)) ? "--set" : source);
     return RunConfig.read(root, vocabularyOf);
   }
 
@@ -178,6 +180,11 @@ public final class Recipes {
           .forEach(n -> names.add(n.substring(0, n.length() - SUFFIX.length())));
       return names;
     }
+  }
+
+  /// The top-level key of a path.
+  private static String first(String path) {
+    return path.split("[.\\[]", 2)[0];
   }
 
   private static boolean covers(String overridden, String path) {

@@ -51,6 +51,12 @@ public record RunConfig(
     RuntimeConfig runtime = RuntimeConfig.read(s.section("runtime"));
     CheckpointConfig checkpoint = CheckpointConfig.read(s.section("checkpoint"));
     EvaluationConfig evaluation = EvaluationConfig.read(s.section("evaluation"), training.window());
+    long longest = evaluation.lengths().stream().reduce((long) training.window(), Math::max);
+    if (model.leastScaleBase(longest) > model.xposScaleBase()) {
+      throw s.section("model").wrong("xpos_scale_base",
+          "must be at least %.0f for %d positions (%d overflows float32), or model.positions rope"
+              .formatted(model.leastScaleBase(longest), longest, model.xposScaleBase()));
+    }
     SampleConfig sample = SampleConfig.read(s.section("sample"));
     s.done();
     return new RunConfig(

@@ -220,8 +220,19 @@ public final class Section {
   /// Refuses an absent key.
   public void require(String key) {
     if (!has(key)) {
-      throw new IllegalArgumentException(at(key) + " is missing (" + origin.of(at(key)) + ")");
+      throw new IllegalArgumentException(at(key) + " is missing" + misspelt(key) + " (" + origin.of(at(key)) + ")");
     }
+  }
+
+  /// A key nobody read that looks like `key`, for the message that `key` is missing.
+  private String misspelt(String key) {
+    for (String there : (Iterable<String>) () -> node.fieldNames()) {
+      String near = known.contains(there) ? "" : Nearest.suggestion(there, Set.of(key), this::at);
+      if (near.contains("did you mean")) {
+        return ", unknown key " + at(there) + near;
+      }
+    }
+    return "";
   }
 
   private String textValue(String key, JsonNode value) {

@@ -1,12 +1,9 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.attention.Branch;
-import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.PositionEncoding;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.OptionalLong;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.DeviceOptional;
@@ -27,9 +24,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 ///
 /// Factors are cached, as every layer asks for the same ones. Not thread-safe. Closing frees the cache.
 public final class Positions implements AutoCloseable {
-  /// |p'/b log zeta| beyond which a factor times an activation may leave float32's range (e^88) or its precision.
-  private static final double LARGEST_EXPONENT = 64;
-
   private static final long CACHED_ROWS_TIMES_PAIRS = 32L << 20;
 
   private record Key(long first, int count) {}
@@ -52,31 +46,15 @@ public final class Positions implements AutoCloseable {
     this.pairs = config.headSize() / 2;
     this.base = config.xposScaleBase();
     this.device = device;
-    this.period = period(config.attention()).orElse(Long.MAX_VALUE);
+    this.period = config.attention().period().orElse(Long.MAX_VALUE);
     long span = Math.min(longest, period);
     this.centre = span / 2;
-    if (encoding == PositionEncoding.XPOS) {
-      // A decoder's score carries zeta^((p - k)/b) <= 1; an encoder's also its inverse, up to the whole span.
-      double reach = config.causal() ? (span + 1) / 2 : span;
-      double needed = Math.ceil(-Math.log(0.4 / 1.4) * reach / LARGEST_EXPONENT);
-      if (needed > base) {
-        throw new IllegalArgumentException(
-            "xpos_scale_base=%d overflows float32 at %d positions: use xpos_scale_base=%.0f or larger, or positions=rope"
-                .formatted(config.xposScaleBase(), span, needed));
-      }
+    double needed = config.leastScaleBase(longest);
+    if (needed > base) {
+      throw new IllegalArgumentException(
+          "xpos_scale_base=%d overflows float32 at %d positions: use xpos_scale_base=%.0f or larger, or positions=rope"
+              .formatted(config.xposScaleBase(), span, needed));
     }
-  }
-
-  /// The largest segment, where every segment length divides it.
-  static OptionalLong period(AttentionConfig attention) {
-    return switch (attention) {
-      case AttentionConfig.Dilated dilated -> {
-        long largest = dilated.branches().stream().mapToLong(Branch::segmentLength).max().orElseThrow();
-        boolean nested = dilated.branches().stream().allMatch(b -> largest % b.segmentLength() == 0);
-        yield nested ? OptionalLong.of(largest) : OptionalLong.empty();
-      }
-      case AttentionConfig.Dense _, AttentionConfig.Sparse _ -> OptionalLong.empty();
-    };
   }
 
   /// Rotates in place.

@@ -123,10 +123,18 @@ public final class Trainer implements AutoCloseable {
         savedAtSeconds = state.seconds();
       }
     }
-    if (savedAtStep < state.step() && state.skippedInRow() == 0) {
+    if (savedAtStep < state.step() && sound()) {
       save();
     }
     return End.FINISHED;
+  }
+
+  /// A skipped step changes nothing, but what made it not finite may be the weights that the step before left.
+  private boolean sound() {
+    try (PointerScope scope = new PointerScope()) {
+      return state.skippedInRow() == 0
+          || model.parameters().values().stream().allMatch(parameter -> Double.isFinite(parameter.sum().item_double()));
+    }
   }
 
   private boolean due(long every) {

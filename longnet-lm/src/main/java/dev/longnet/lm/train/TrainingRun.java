@@ -2,6 +2,7 @@ package dev.longnet.lm.train;
 
 import dev.longnet.lm.config.CorpusSource;
 import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.lm.config.ModelTree;
 import dev.longnet.lm.config.RunConfig;
 import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.data.Batches;
@@ -109,7 +110,7 @@ public final class TrainingRun implements Closeable {
     ModelConfig saved = checkpoint.model();
     if (!saved.equals(config.model())) {
       throw new IllegalArgumentException(
-          "--resume needs the model of " + checkpoint.directory() + "; start a new run to change it: " + config.model() + " is not " + saved);
+          "--resume needs the model of %s, start a new run to change it: %s".formatted(checkpoint.directory(), ModelTree.difference(config.model(), saved)));
     }
     TrainerState state =
         checkpoint.state()

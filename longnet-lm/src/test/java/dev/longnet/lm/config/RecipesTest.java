@@ -159,7 +159,7 @@ class RecipesTest {
       textBlock =
           """
           training.widnow=4       | unknown key training.widnow; did you mean training.window? (--set)
-          modle.layers=4          | unknown key modle; did you mean model? (
+          modle.layers=4          | unknown key modle; did you mean model? (--set)
           training.window=abc     | training.window must be a whole number of at least 2: training.window="abc" (--set)
           training.window=1       | training.window must be a whole number of at least 2: training.window=1 (--set)
           training.window=2.5     | training.window must be a whole number of at least 2: training.window=2.5 (--set)
@@ -196,6 +196,7 @@ class RecipesTest {
           optimizer.rule=sgd      | optimizer.rule must be one of adamw, adam
           runtime.device=gpu      | runtime.device must be cpu, cuda or cuda:INDEX: runtime.device="gpu" (--set)
           evaluation.lengths=[1]  | evaluation.lengths must be a whole number of at least 2
+          evaluation.lengths=[100000] | model.xpos_scale_base must be at least 979 for 100000 positions (512 overflows float32), or model.positions rope
           name=a/b                | name must be letters, digits
           training.steps={a       | --set training.steps: the value is not valid YAML
           """)
@@ -217,6 +218,7 @@ class RecipesTest {
           '- 1'              | must hold sections of keys
           ''                 | must hold sections of keys
           'model: {}'        | corpus is missing
+          'corpse: {}'       | corpus is missing, unknown key corpse; did you mean corpus?
           'a: 1\n---\nb: 2'  | one YAML document
           """)
   void brokenFilesAreRefusedByName(String text, String message) throws Exception {

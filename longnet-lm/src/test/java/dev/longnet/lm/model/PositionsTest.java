@@ -122,9 +122,9 @@ class PositionsTest {
 
   @Test
   void segmentsThatDoNotNestHaveNoPeriod() {
-    assertThat(Positions.period(segments(16, 64))).hasValue(64);
-    assertThat(Positions.period(segments(16, 40))).isEmpty();
-    assertThat(Positions.period(new AttentionConfig.Sparse(64, 4))).isEmpty();
+    assertThat(segments(16, 64).period()).hasValue(64);
+    assertThat(segments(16, 40).period()).isEmpty();
+    assertThat(new AttentionConfig.Sparse(64, 4).period()).isEmpty();
     assertThat(List.of(Chunk.split(3, 10, 25), Chunk.split(1, 10, 4)))
         .containsExactly(
             List.of(new Chunk(0, 2, 10, 0), new Chunk(20, 1, 10, 0)),

@@ -83,6 +83,17 @@ class TrainerTest {
   }
 
   @Test
+  void aLastStepThatIsSkippedLeavesTheWeightsBeforeItInACheckpoint() throws Exception {
+    try (TinyRun run = poisoned(call -> call >= 16, "training.steps=5", "checkpoint.every_steps=0", "checkpoint.every_minutes=0")) {
+      assertThat(run.trainer.run()).isEqualTo(Trainer.End.FINISHED);
+      assertThat(run.steps.getLast().skipped()).isTrue();
+      TrainerState saved = Checkpoint.resolve(directory).state().orElseThrow();
+      assertThat(saved.step()).isEqualTo(5);
+      assertThat(saved.appliedSteps()).isEqualTo(4);
+    }
+  }
+
+  @Test
   void aStopGivesUpTheStepUnderWayAndSavesTheOneBefore() throws Exception {
     List<Double> straight = train("straight");
     Path stopped = directory.resolve("stopped");
