@@ -10,6 +10,9 @@ package dev.longnet.attention;
 /// @param columns how many positions of an earlier block a head sees, in `[1, blockLength]`
 /// @param causal whether a query of a block sees only its own position and earlier ones; later blocks are never seen
 public record SparseAttentionSpec(long blockLength, long columns, boolean causal) implements AttentionPattern {
+  /// Columns that do not divide the block are a branch each.
+  public static final int MOST_UNEVEN_COLUMNS = 1024;
+
   public SparseAttentionSpec {
     if (blockLength < 1) {
       throw new IllegalArgumentException("blockLength must be positive: blockLength=" + blockLength);
@@ -18,8 +21,8 @@ public record SparseAttentionSpec(long blockLength, long columns, boolean causal
       throw new IllegalArgumentException(
           "columns must be between 1 and blockLength=" + blockLength + ": columns=" + columns);
     }
-    if (blockLength % columns != 0 && columns > 1024) {
-      throw new IllegalArgumentException("more than 1024 columns must divide the block: columns=" + columns
+    if (blockLength % columns != 0 && columns > MOST_UNEVEN_COLUMNS) {
+      throw new IllegalArgumentException("more than " + MOST_UNEVEN_COLUMNS + " columns must divide the block: columns=" + columns
           + ", blockLength=" + blockLength);
     }
   }

@@ -206,9 +206,11 @@ final class TrainCommand implements Callable<Integer> {
   private RunConfig config(Path resumed) throws IOException {
     List<String> all = new ArrayList<>(overrides);
     if (!corpus.isEmpty()) {
-      if (overrides.stream().noneMatch(o -> o.startsWith("corpus.include="))) {
-        // The recipe's globs are about the recipe's corpus.
-        all.addFirst("corpus.include=[]");
+      // The recipe's globs are about the recipe's corpus.
+      for (String globs : List.of("corpus.include=", "corpus.exclude=")) {
+        if (overrides.stream().noneMatch(o -> o.startsWith(globs))) {
+          all.addFirst(globs + "[]");
+        }
       }
       all.add("corpus.sources=[" + String.join(", ", corpus.stream().map(TrainCommand::source).toList()) + "]");
     }

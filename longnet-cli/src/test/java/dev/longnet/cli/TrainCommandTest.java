@@ -151,6 +151,17 @@ class TrainCommandTest {
   }
 
   @Test
+  void anotherCorpusComesWithoutTheRecipesGlobs() throws Exception {
+    Files.writeString(recipe, Files.readString(recipe).replace("tokenizer: bytes,", "tokenizer: bytes, include: ['*.txt'], exclude: ['File*'],"));
+    Path run = directory.resolve("run");
+    Result own = inProcess("train", "--recipe", recipe.toString(), "--out", run.toString(), "--max-steps", "1");
+    assertThat(own.code).as(own.toString()).isEqualTo(2);
+    Result other = inProcess("train", "--recipe", recipe.toString(), "--out", run.toString(), "--max-steps", "1",
+        "--corpus", directory.resolve("corpus").toString());
+    assertThat(other.code).as(other.toString()).isZero();
+  }
+
+  @Test
   void aRunInTheWayIsRefused() throws Exception {
     Path run = directory.resolve("run");
     assertThat(inProcess("train", "--recipe", recipe.toString(), "--out", run.toString(), "--max-steps", "1").code).isZero();

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.attention.Branch;
+import dev.longnet.attention.SparseAttentionSpec;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -75,6 +76,9 @@ public final class ModelTree {
         long columns = s.wholeNumber("columns", 1, 1);
         if (columns > block) {
           throw s.wrong("columns", "must be at most block_length=" + block);
+        }
+        if (block % columns != 0 && columns > SparseAttentionSpec.MOST_UNEVEN_COLUMNS) {
+          throw s.wrong("columns", "must divide block_length=%d, or be at most %d".formatted(block, SparseAttentionSpec.MOST_UNEVEN_COLUMNS));
         }
         yield new AttentionConfig.Sparse(block, columns);
       }

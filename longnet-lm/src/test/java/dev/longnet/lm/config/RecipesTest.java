@@ -178,6 +178,7 @@ class RecipesTest {
           model.attention={type: dilated, segment_lengths: [4, 8], dilations: [1]} | model.attention.dilations must be as many as segment_lengths=[4, 8]: model.attention.dilations=[1] (--set)
           model.attention={type: dilated} | model.attention.segment_lengths must name at least one segment length
           model.attention={type: sparse, block_length: 8, columns: 9} | model.attention.columns must be at most block_length=8
+          model.attention={type: sparse, block_length: 4001, columns: 2000} | model.attention.columns must divide block_length=4001, or be at most 1024: model.attention.columns=2000 (--set)
           model.attention={type: sparse} | model.attention.block_length is missing
           model.attention=dense   | model.attention must be a section of keys
           corpus.tokenizer=byte   | tokenizer must be bytes, cl100k_base, o200k_base or the path of a tokenizer.json: tokenizer=byte
