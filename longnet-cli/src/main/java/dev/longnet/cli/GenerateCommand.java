@@ -23,6 +23,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -123,24 +124,28 @@ final class GenerateCommand implements Callable<Integer> {
       double promptSeconds = (System.nanoTime() - start) / 1e9;
       long promptTokens = stream.state().position() - before;
       TextStream characters = new TextStream();
-      Generator.Summary summary =
-          Generator.generate(stream, sampler, logits, maxTokens, tokenizer.endOfText(), token -> {
-            out.print(characters.add(tokenizer.decode(new int[] {token})));
-            StandardOutput.flush(out);
-          });
-      out.println(characters.end());
-      out.flush();
-      if (saveState != null) {
-        // Whoever goes on from here goes on after the last token, or after the text's end.
-        model.model().read(stream.state(), new int[] {summary.last()}, 0, 1);
-        StateFile.save(saveState, stream.state(), Map.of());
+      AtomicBoolean stop = new AtomicBoolean();
+      // Ctrl-C ends the text where it is; what was asked to be saved is.
+      try (StopOnInterrupt _ = StopOnInterrupt.install(() -> stop.set(true))) {
+        Generator.Summary summary =
+            Generator.generate(stream, sampler, logits, maxTokens, tokenizer.endOfText(), token -> {
+              out.print(characters.add(tokenizer.decode(new int[] {token})));
+              StandardOutput.flush(out);
+            }, stop::get);
+        out.println(characters.end());
+        out.flush();
+        if (saveState != null) {
+          // Whoever goes on from here goes on after the last token, or after the text's end.
+          model.model().read(stream.state(), new int[] {summary.last()}, 0, 1);
+          StateFile.save(saveState, stream.state(), Map.of());
+        }
+        err.printf(Locale.ROOT, "%,d tokens (%s) in %.1f s: %.1f tokens/s; prompt of %,d tokens in %.2f s; seed %d%n",
+            summary.tokens(), summary.ended() ? "the text ended" : summary.stopped() ? "stopped" : "--max-tokens", summary.seconds(),
+            summary.tokensPerSecond(), promptTokens, promptSeconds, usedSeed);
+        err.flush();
+        return summary.stopped() ? StopOnInterrupt.EXIT_CODE : 0;
       }
-      err.printf(Locale.ROOT, "%,d tokens (%s) in %.1f s: %.1f tokens/s; prompt of %,d tokens in %.2f s; seed %d%n",
-          summary.tokens(), summary.ended() ? "the text ended" : "--max-tokens", summary.seconds(),
-          summary.tokensPerSecond(), promptTokens, promptSeconds, usedSeed);
-      err.flush();
     }
-    return 0;
   }
 
   private InputStream prompt() throws IOException {

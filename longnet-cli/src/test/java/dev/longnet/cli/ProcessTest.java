@@ -69,6 +69,32 @@ class ProcessTest {
     assertThat(on.out()).contains(String.format(Locale.ROOT, "going on after %,d tokens, in the middle of this input", tokens));
   }
 
+  /// A text that would go on for hours, stopped by Ctrl-C: what it read and wrote can be gone on from.
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void ctrlCSavesAGeneration() throws Exception {
+    Path model = TinyCheckpoint.write(folder.resolve("model"));
+    Path state = folder.resolve("g.state");
+    Path out = folder.resolve("out");
+    Process generate = start(heedingCtrlC(), out, "generate", model.toString(), "--prompt", "int ", "--max-tokens", "1e12", "--temperature", "0",
+        "--threads", "1", "--save-state", state.toString());
+    try {
+      for (long end = System.nanoTime() + 60_000_000_000L; Files.size(out) < 100 && System.nanoTime() < end; ) {
+        assertThat(generate.isAlive()).as(Files.readString(folder.resolve("err"))).isTrue();
+        Thread.sleep(20);
+      }
+      assertThat(new ProcessBuilder("kill", "-INT", Long.toString(generate.pid())).start().waitFor()).isZero();
+      assertThat(generate.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      generate.destroyForcibly();
+    }
+    assertThat(folder.resolve("err")).content().containsPattern("[0-9,]+ tokens \\(stopped\\)");
+    assertThat(generate.exitValue()).isEqualTo(130);
+    assertThat(state).exists();
+    Cli on = Cli.run("generate", model, "--load-state", state, "--max-tokens", "3");
+    assertThat(on.exitCode()).as(on.err()).isZero();
+  }
+
   @Test
   @EnabledOnOs({OS.LINUX, OS.MAC})
   void theLauncherSaysWhenThereIsNoJdk25() throws Exception {

@@ -1,5 +1,6 @@
 package dev.longnet.lm.inference;
 
+import java.util.function.BooleanSupplier;
 import java.util.function.IntConsumer;
 
 /// Continues what a model has read, token by token. Which model reads ([NextToken]) and how a token is chosen ([Sampler]) are given.
@@ -10,8 +11,9 @@ public final class Generator {
   ///
   /// @param tokens generated, a final end-of-text included
   /// @param ended whether the model ended the text itself
+  /// @param stopped whether it was asked to stop before
   /// @param last the last of them, which the model has not read: nobody asked what follows it
-  public record Summary(long tokens, boolean ended, int last, double seconds) {
+  public record Summary(long tokens, boolean ended, boolean stopped, int last, double seconds) {
     /// 0 where nothing was generated.
     public double tokensPerSecond() {
       return tokens == 0 ? 0 : tokens / Math.max(seconds, 1e-9);
@@ -25,6 +27,14 @@ public final class Generator {
   /// @param each called with every token as it comes
   public static Summary generate(
       NextToken model, Sampler sampler, float[] logits, long maxTokens, int endOfText, IntConsumer each) {
+    return generate(model, sampler, logits, maxTokens, endOfText, each, () -> false);
+  }
+
+  /// As above, until it is asked to stop.
+  ///
+  /// @param stop asked after every token
+  public static Summary generate(
+      NextToken model, Sampler sampler, float[] logits, long maxTokens, int endOfText, IntConsumer each, BooleanSupplier stop) {
     if (maxTokens < 1) {
       throw new IllegalArgumentException("max-tokens must be positive: max-tokens=" + maxTokens);
     }
@@ -32,18 +42,20 @@ public final class Generator {
     float[] scores = logits;
     long count = 0;
     boolean ended = false;
+    boolean stopped = false;
     int token = endOfText;
-    while (!ended && count < maxTokens) {
+    while (!ended && !stopped && count < maxTokens) {
       token = sampler.next(scores);
       count++;
       ended = token == endOfText;
       if (!ended) {
         each.accept(token);
-        if (count < maxTokens) {
+        stopped = stop.getAsBoolean();
+        if (!stopped && count < maxTokens) {
           scores = model.read(new int[] {token});
         }
       }
     }
-    return new Summary(count, ended, token, (System.nanoTime() - start) / 1e9);
+    return new Summary(count, ended, stopped, token, (System.nanoTime() - start) / 1e9);
   }
 }

@@ -73,7 +73,16 @@ public record Checkpoint(
       throw new IllegalArgumentException(
           "no checkpoint in " + runOrCheckpoint + ": neither config.json nor checkpoints/step-* is there");
     }
-    return open(all.getLast());
+    try {
+      return open(all.getLast());
+    } catch (IllegalArgumentException damaged) {
+      if (all.size() == 1) {
+        throw damaged;
+      }
+      throw new IllegalArgumentException(
+          "%s; the one before it: %s (--resume takes it once the damaged one is removed)".formatted(damaged.getMessage(), all.get(all.size() - 2)),
+          damaged);
+    }
   }
 
   /// A run's checkpoints, oldest first; empty when it has none yet.

@@ -101,6 +101,17 @@ class CheckpointTest {
   }
 
   @Test
+  void aDamagedNewestOneNamesTheOneBefore() throws Exception {
+    Path before = write(5);
+    Path file = write(12).resolve("config.json");
+    Files.writeString(file, "{");
+    assertThatThrownBy(() -> Checkpoint.resolve(run))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageEndingWith("; the one before it: " + before + " (--resume takes it once the damaged one is removed)");
+    assertThat(Checkpoint.resolve(before).state()).contains(state(5));
+  }
+
+  @Test
   void refusesAMissingFile() throws Exception {
     Files.delete(write(1).resolve("optimizer.safetensors"));
     assertThatThrownBy(() -> Checkpoint.resolve(run)).hasMessageContaining("optimizer.safetensors is missing");
