@@ -6,12 +6,18 @@ package dev.longnet.attention;
 /// @param segmentLength w, in tokens, positive; need not be a multiple of the dilation
 /// @param dilation r, positive; 1 keeps every position
 public record Branch(long segmentLength, long dilation) {
+  /// Positions are counted in units of it without overflow.
+  private static final long MOST_DILATION = 1L << 40;
+
   public Branch {
     if (segmentLength < 1) {
       throw new IllegalArgumentException("segmentLength must be positive: segmentLength=" + segmentLength);
     }
     if (dilation < 1) {
       throw new IllegalArgumentException("dilation must be positive: dilation=" + dilation);
+    }
+    if (dilation > MOST_DILATION) {
+      throw new IllegalArgumentException("dilation must be at most 2^40: dilation=" + dilation);
     }
   }
 }

@@ -31,6 +31,24 @@ final class Checks {
     }
   }
 
+  static void writable(String name, MemorySegment segment) {
+    if (segment.isReadOnly()) {
+      throw new IllegalArgumentException(name + " must be writable: it is read-only memory");
+    }
+  }
+
+  private static final Thread ANYBODY = Thread.ofPlatform().unstarted(() -> {});
+
+  /// How many threads may work on this memory: one where some of it is confined to the caller.
+  static int threads(int wanted, MemorySegment... segments) {
+    for (MemorySegment segment : segments) {
+      if (!segment.isAccessibleBy(ANYBODY)) {
+        return 1;
+      }
+    }
+    return wanted;
+  }
+
   /// The kernels read raw addresses: memory that is gone must be refused here.
   static void accessible(MemorySegment... segments) {
     for (MemorySegment segment : segments) {

@@ -14,7 +14,7 @@ import java.lang.ref.Reference;
 ///
 /// Immutable; any number of threads may call one instance at once. Results have the same bits on every run and for any
 /// number of threads. Inputs are views that nothing is written to; outputs are overwritten and must not overlap inputs or one another.
-/// All memory must stay alive during a call. Values must be finite; scores up to 1e4 and beyond are safe.
+/// All memory must stay alive during a call; with memory of a confined arena the caller works alone. Values must be finite; scores up to 1e4 and beyond are safe.
 /// A call interrupted, or begun interrupted, stops with [java.util.concurrent.CancellationException], the status still set and
 /// the outputs unspecified.
 public final class DilatedAttention {
@@ -61,8 +61,10 @@ public final class DilatedAttention {
     Checks.sameShape(q, "k", k, "v", v, "out", out);
     Checks.writable("out", out);
     Checks.floats("lse", lse, q.batch() * q.heads() * q.tokens());
-    Checks.accessible(q.data(), k.data(), v.data(), out.data(), lse);
-    new ForwardPass(pattern, kernel, options.threads(), q, k, v, out, lse).run();
+    Checks.writable("lse", lse);
+    MemorySegment[] memory = {q.data(), k.data(), v.data(), out.data(), lse};
+    Checks.accessible(memory);
+    new ForwardPass(pattern, kernel, Checks.threads(options.threads(), memory), q, k, v, out, lse).run();
     Reference.reachabilityFence(q);
     Reference.reachabilityFence(k);
     Reference.reachabilityFence(v);
@@ -93,8 +95,11 @@ public final class DilatedAttention {
     Checks.writable("gradK", gradK);
     Checks.writable("gradV", gradV);
     Checks.floats("lse", lse, q.batch() * q.heads() * q.tokens());
-    Checks.accessible(q.data(), k.data(), v.data(), out.data(), lse, gradOut.data(), gradQ.data(), gradK.data(), gradV.data());
-    new BackwardPass(pattern, kernel, options.threads(), q, k, v, out, lse, gradOut, gradQ, gradK, gradV, mode).run();
+    MemorySegment[] memory = {
+      q.data(), k.data(), v.data(), out.data(), lse, gradOut.data(), gradQ.data(), gradK.data(), gradV.data()
+    };
+    Checks.accessible(memory);
+    new BackwardPass(pattern, kernel, Checks.threads(options.threads(), memory), q, k, v, out, lse, gradOut, gradQ, gradK, gradV, mode).run();
     Reference.reachabilityFence(q);
     Reference.reachabilityFence(k);
     Reference.reachabilityFence(v);

@@ -79,6 +79,31 @@ class DilatedAttentionTest {
     }
   }
 
+  /// Memory of a confined arena is its owner's alone: the call does without helpers there, with the same bits.
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void confinedMemoryGivesTheSameBits(AttentionOptions options) {
+    Inputs inputs = Inputs.random(3, 1, 1, 5000, 2, 8);
+    DilatedAttention attention = DilatedAttention.of(DilatedAttentionSpec.paper(true), options.withThreads(4));
+    Result shared = Result.of(attention, inputs);
+    try (Arena arena = Arena.ofConfined()) {
+      Inputs confined = new Inputs(confined(arena, inputs.q), confined(arena, inputs.k), confined(arena, inputs.v), confined(arena, inputs.gradOut));
+      Result.of(attention, confined).assertSameBits(shared);
+      MemorySegment lse = arena.allocate(4 * 2 * 5000);
+      AttentionTensor out = TestTensors.like(inputs.q, ElementType.FLOAT32);
+      attention.forward(inputs.q, inputs.k, inputs.v, out, lse);
+      assertThat(TestTensors.values(lse, 2 * 5000)).isEqualTo(shared.lse);
+    }
+  }
+
+  private static AttentionTensor confined(Arena arena, AttentionTensor from) {
+    MemorySegment memory = arena.allocate(4 * from.batch() * from.tokens() * from.heads() * from.headSize(), 64);
+    AttentionTensor to =
+        AttentionTensor.contiguous(memory, ElementType.FLOAT32, from.batch(), from.tokens(), from.heads(), from.headSize());
+    TestTensors.copy(from, to);
+    return to;
+  }
+
   @ParameterizedTest
   @MethodSource("kernels")
   void manyThreadsMayCallAtOnce(AttentionOptions options) throws Exception {

@@ -10,6 +10,11 @@ final class Errors {
   /// @param terms the size of the largest terms the values are sums of: where they cancel, their rounding is what remains
   static void assertAtMostTwicePlain(
       String as, double[] exact, float[] plain, double[] actual, ElementType type, double terms) {
+    assertThat(share(as, exact, plain, actual, type, terms)).as("%s: error as a share of twice the plain error", as).isLessThanOrEqualTo(1);
+  }
+
+  /// The largest error as a share of what is allowed: twice the plain path's largest error and a few roundings.
+  static double share(String as, double[] exact, float[] plain, double[] actual, ElementType type, double terms) {
     assertThat(actual).as(as).hasSameSizeAs(exact);
     double largest = terms;
     double plainError = 0;
@@ -31,8 +36,7 @@ final class Errors {
       case FLOAT32 -> 4 * 0x1p-24;
       case BFLOAT16 -> 2 * 0x1p-9;
     };
-    assertThat(error).as("%s: error, plain error %s, largest %s", as, plainError, largest)
-        .isLessThanOrEqualTo(2 * plainError + floor + 1e-30);
+    return error / (2 * plainError + floor + 1e-30);
   }
 
   static double rootMeanSquare(AttentionTensor tensor) {

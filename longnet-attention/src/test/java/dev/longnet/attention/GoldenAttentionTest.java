@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// Equal to values computed independently, in float64, and checked against Microsoft's torchscale.
 class GoldenAttentionTest {
   static final List<String> CASES = List.of("blocked_offsets_causal", "blocked_offsets_padded_heads",
-      "dense_bidirectional", "dense_causal", "head_dim_128", "many_heads_per_offset", "more_ratios_than_heads",
+      "dense_bidirectional", "dense_causal", "head_dim_128", "long_4096", "many_heads_per_offset", "more_ratios_than_heads",
       "no_ratio_one_uncovered_queries", "paper_bidirectional", "paper_causal", "ragged_length_bidirectional",
       "ragged_length_causal", "segment_not_multiple_of_ratio", "shorter_than_every_segment", "single_token");
 

@@ -42,7 +42,9 @@ class ReadmeSnippetTest {
     String source = Files.readString(Path.of("src/test/java/dev/longnet/attention/ReadmeSnippetTest.java"));
     String snippet = source.substring(source.indexOf("// README\n") + 10, source.indexOf("      // end"))
         .lines().map(String::strip).collect(Collectors.joining("\n"));
-    assertThat(Files.readString(Path.of("README.md"))).contains("```java\n" + snippet + "\n```");
+    for (String readme : new String[] {"README.md", "../README.md"}) {
+      assertThat(Files.readString(Path.of(readme))).contains("```java\n" + snippet + "\n```");
+    }
   }
 
   private MemorySegment floats(long count) {

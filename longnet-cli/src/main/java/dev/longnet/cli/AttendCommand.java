@@ -10,12 +10,14 @@ import dev.longnet.lm.io.SafetensorsWriter;
 import dev.longnet.lm.io.TensorEntry;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -96,21 +98,17 @@ final class AttendCommand implements Callable<Integer> {
     }
     try (SafetensorsFile file = SafetensorsFile.open(in);
         Arena arena = Arena.ofShared()) {
-      DilatedAttentionSpec pattern;
-      AttentionInput input;
-      try {
-        AttentionSettings flags = new AttentionSettings(segmentLengths, dilationRatios, causal, headOffsets);
-        pattern = flags.orElse(AttentionSettings.read(file.metadata())).spec();
-        input = AttentionInput.read(file, gradients || detachedWeights);
-      } catch (IllegalArgumentException e) {
-        String message = e.getMessage();
-        throw new IllegalArgumentException(message.startsWith(in + ": ") ? message : in + ": " + message, e);
-      }
+      AttentionSettings flags = new AttentionSettings(segmentLengths, dilationRatios, causal, headOffsets);
+      AttentionSettings settings = of(in, () -> flags.orElse(AttentionSettings.read(flags.without(file.metadata()))));
+      // What the flags alone say is their mistake, not the file's.
+      DilatedAttentionSpec pattern = flags.saysBranches() ? settings.spec() : of(in, settings::spec);
+      AttentionInput input = of(in, () -> AttentionInput.read(file, gradients || detachedWeights));
       GradientMode mode = detachedWeights ? GradientMode.DETACHED_WEIGHTS : GradientMode.EXACT;
       long start = System.nanoTime();
       AttentionRun run = run(pattern, mode);
       List<TensorEntry> results = run.compute(input, arena);
       double seconds = (System.nanoTime() - start) / 1e9;
+      results.forEach(this::requireNumbers);
       Map<String, String> metadata = AttentionSettings.metadata(pattern);
       metadata.put("kernel", run.kernel());
       SafetensorsWriter.write(out, metadata, results);
@@ -120,6 +118,27 @@ final class AttendCommand implements Callable<Integer> {
       spec.commandLine().getOut().flush();
     }
     return 0;
+  }
+
+  private static <T> T of(Path file, Supplier<T> read) {
+    try {
+      return read.get();
+    } catch (IllegalArgumentException e) {
+      String message = e.getMessage();
+      throw new IllegalArgumentException(message.startsWith(file + ": ") ? message : file + ": " + message, e);
+    }
+  }
+
+  /// Finite inputs can be too large: their scores leave float32's range. Only lse may be infinite, where a query sees no key.
+  private void requireNumbers(TensorEntry result) {
+    boolean lse = result.name().equals("lse");
+    for (long i = 0; i < result.elements(); i++) {
+      float value = result.data().getAtIndex(ValueLayout.JAVA_FLOAT, i);
+      if (!Float.isFinite(value) && !(lse && value == Float.NEGATIVE_INFINITY)) {
+        throw new IllegalArgumentException(
+            "%s: the scores of q and k, or their gradients, leave float32's range: %s[%d]=%s".formatted(in, result.name(), i, value));
+      }
+    }
   }
 
   private AttentionRun run(DilatedAttentionSpec pattern, GradientMode mode) {

@@ -26,6 +26,24 @@ record AttentionSettings(long[] segmentLengths, long[] dilationRatios, Boolean c
         longs(metadata, "segment_lengths"), longs(metadata, "dilation_ratios"), flag(metadata), offsets(metadata));
   }
 
+  /// Whether these say what the branches are.
+  boolean saysBranches() {
+    return segmentLengths != null || dilationRatios != null;
+  }
+
+  /// Metadata without the settings that these replace: nobody has to be able to read those.
+  Map<String, String> without(Map<String, String> metadata) {
+    Map<String, String> rest = new LinkedHashMap<>(metadata);
+    rest.keySet().removeIf(key -> switch (key) {
+      case "segment_lengths" -> segmentLengths != null;
+      case "dilation_ratios" -> dilationRatios != null;
+      case "causal" -> causal != null;
+      case "head_offsets" -> headOffsets != null;
+      default -> false;
+    });
+    return rest;
+  }
+
   /// These settings, with those of `other` where these say nothing.
   AttentionSettings orElse(AttentionSettings other) {
     return new AttentionSettings(

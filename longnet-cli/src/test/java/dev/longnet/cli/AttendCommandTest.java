@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -222,6 +223,39 @@ class AttendCommandTest {
       metadata.put(key, value);
     }
     refused(metadata, inputs(1, 2, 1, 2), message);
+  }
+
+  @Test
+  void flagsReplaceMetadataThatCannotBeRead() throws IOException {
+    Map<String, String> metadata = new HashMap<>(settings());
+    metadata.put("segment_lengths", "16,32");
+    Path in = write("in", metadata, inputs(1, 2, 1, 2));
+    assertThat(Cli.run("attend", in, "--out", out).err()).contains("metadata segment_lengths must be");
+    Cli run = Cli.run("attend", in, "--out", out, "--segment-lengths", "8,16");
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    Cli wrong = Cli.run("attend", in, "--out", out, "--segment-lengths", "0,16");
+    assertThat(wrong.err()).startsWith("longnet: segmentLength must be positive: segmentLength=0");
+    Cli far = Cli.run("attend", in, "--out", out, "--segment-lengths", "8,16", "--dilation-ratios", "1,9223372036854775807");
+    assertThat(far.err()).startsWith("longnet: dilation must be at most 2^40: dilation=9223372036854775807");
+    Cli folder = Cli.run("attend", temporary, "--out", out);
+    assertThat(folder.exitCode()).as(folder.err()).isEqualTo(2);
+    assertThat(folder.err()).isEqualTo("longnet: " + temporary + ": a directory, not a safetensors file\n");
+  }
+
+  @Test
+  void scoresBeyondFloat32AreRefusedAndNothingIsWritten() throws IOException {
+    Map<String, TensorEntry> huge = new LinkedHashMap<>();
+    for (String name : List.of("q", "k", "v")) {
+      huge.put(name, TensorEntry.of(name, new long[] {1, 2, 1, 2}, 1e30f, 1e30f, 1e30f, 1e30f));
+    }
+    Path in = temporary.resolve("huge.safetensors");
+    SafetensorsWriter.write(in, settings(), List.copyOf(huge.values()));
+    for (String kernel : List.of("scalar", "simd", "torch")) {
+      Cli run = Cli.run("attend", in, "--out", out, "--kernel", kernel);
+      assertThat(run.exitCode()).as(kernel + run.err()).isEqualTo(2);
+      assertThat(run.err()).contains("leave float32's range").hasLineCount(1);
+      assertThat(out).doesNotExist();
+    }
   }
 
   @Test

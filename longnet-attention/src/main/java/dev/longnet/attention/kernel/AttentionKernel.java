@@ -51,6 +51,7 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
   /// @param out O, as many rows
   /// @param delta overwritten, one per row
   default void delta(HeadRows gradOut, HeadRows out, RowScalars delta) {
+    FoldChecks.delta(gradOut, out, delta);
     for (long i = 0; i < out.count(); i++) {
       float sum = 0;
       for (int d = 0; d < out.headSize(); d++) {
@@ -62,6 +63,7 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
 
   /// Copies rows, converting between element types.
   default void copy(HeadRows from, HeadRows to) {
+    FoldChecks.copy(from, to);
     float[] row = new float[from.headSize()];
     for (long i = 0; i < from.count(); i++) {
       from.read(i, row, 0);
@@ -71,6 +73,7 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
 
   /// Sets float32 rows to 0.
   default void clear(HeadRows rows) {
+    FoldChecks.clear(rows);
     for (long i = 0; i < rows.count(); i++) {
       rows.data().asSlice(rows.byteOffset(i), 4L * rows.headSize()).fill((byte) 0);
     }

@@ -3,6 +3,7 @@ package dev.longnet.attention.kernel;
 import dev.longnet.attention.ElementType;
 import dev.longnet.attention.HeadRows;
 import dev.longnet.attention.RowScalars;
+import java.lang.foreign.MemorySegment;
 import java.util.concurrent.CancellationException;
 
 /// The kernels' argument checks: once per call, so that the loops may trust their addresses.
@@ -14,6 +15,22 @@ final class FoldChecks {
     rows("out", out, q.count(), q.headSize());
     accumulator("out", out);
     scalars("lse", lse, q.count());
+    writable("lse", lse.data());
+  }
+
+  static void delta(HeadRows gradOut, HeadRows out, RowScalars delta) {
+    rows("gradOut", gradOut, out.count(), out.headSize());
+    scalars("delta", delta, out.count());
+    writable("delta", delta.data());
+  }
+
+  static void copy(HeadRows from, HeadRows to) {
+    rows("the copy", to, from.count(), from.headSize());
+    writable("the copy", to.data());
+  }
+
+  static void clear(HeadRows rows) {
+    accumulator("the rows to clear", rows);
   }
 
   static void backward(HeadRows q, HeadRows k, HeadRows v, HeadRows gradOut, RowScalars lse, RowScalars delta,
@@ -57,8 +74,12 @@ final class FoldChecks {
     if (rows.type() != ElementType.FLOAT32) {
       throw new IllegalArgumentException(name + " accumulates in float32: " + rows.type());
     }
-    if (rows.data().isReadOnly()) {
-      throw new IllegalArgumentException(name + " is read-only memory");
+    writable(name, rows.data());
+  }
+
+  private static void writable(String name, MemorySegment memory) {
+    if (memory.isReadOnly()) {
+      throw new IllegalArgumentException(name + " must be writable: it is read-only memory");
     }
   }
 

@@ -24,19 +24,24 @@ final class KernelSelection {
         if (missing != null) {
           throw new IllegalStateException("the simd kernel was asked for, but " + missing);
         }
-        yield say(simd(options), options, "");
+        yield simd(options);
       }
       case AUTO -> {
         String missing = missing();
-        yield missing == null ? say(simd(options), options, "")
+        if (missing != null && options.vectorBits() != 0) {
+          throw new IllegalStateException("vectors of " + options.vectorBits() + " bits were asked for, but " + missing);
+        }
+        yield missing == null ? simd(options)
             : say(SCALAR, options, " (several times slower than simd: " + missing + ")");
       }
     };
   }
 
   private static AttentionKernel simd(AttentionOptions options) {
-    int bits = options.vectorBits() == 0 ? VectorShapes.preferredBits() : options.vectorBits();
-    return SIMD.computeIfAbsent(bits, b -> new SimdKernel(VectorShapes.loops(b)));
+    int own = VectorShapes.preferredBits();
+    int bits = options.vectorBits() == 0 ? own : options.vectorBits();
+    AttentionKernel kernel = SIMD.computeIfAbsent(bits, b -> new SimdKernel(VectorShapes.loops(b)));
+    return say(kernel, options, bits <= own ? "" : " (many times slower than this machine's own " + own + " bits: emulated)");
   }
 
   /// What keeps the vector kernel from running, and its remedy; null when nothing does.

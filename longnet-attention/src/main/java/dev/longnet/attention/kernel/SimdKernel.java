@@ -50,6 +50,7 @@ final class SimdKernel implements AttentionKernel {
       AttentionKernel.super.delta(gradOut, out, delta);
       return;
     }
+    FoldChecks.delta(gradOut, out, delta);
     for (long i = 0; i < out.count(); i++) {
       Scratch.set(delta, i, loops.dot(address(gradOut, i), address(out, i), out.headSize()));
     }
@@ -61,6 +62,7 @@ final class SimdKernel implements AttentionKernel {
       AttentionKernel.super.copy(from, to);
       return;
     }
+    FoldChecks.copy(from, to);
     for (long i = 0; i < from.count(); i++) {
       loops.roundToBfloats(address(from, i), from.headSize(), address(to, i));
     }
@@ -72,6 +74,7 @@ final class SimdKernel implements AttentionKernel {
       AttentionKernel.super.clear(rows);
       return;
     }
+    FoldChecks.clear(rows);
     for (long i = 0; i < rows.count(); i++) {
       loops.fill(address(rows, i), 4L * rows.headSize(), 0);
     }

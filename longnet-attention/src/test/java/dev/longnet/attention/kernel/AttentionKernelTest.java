@@ -172,6 +172,25 @@ class AttentionKernelTest {
         .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("rows end at element 13 of 12");
   }
 
+  /// The vector kernel trusts its addresses: what does not fit is refused before, whatever the call.
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void refusesWhatItsOtherCallsCannotHold(AttentionOptions options) {
+    AttentionKernel kernel = AttentionKernel.of(options);
+    HeadRows four = HeadRows.contiguous(floats(4 * 16), 16, new Rows(0, 1, 4));
+    HeadRows three = HeadRows.contiguous(floats(3 * 16), 16, new Rows(0, 1, 3));
+    HeadRows readOnly = HeadRows.contiguous(floats(4 * 16).asReadOnly(), 16, new Rows(0, 1, 4));
+    RowScalars scalars = RowScalars.contiguous(floats(4), 4);
+    RowScalars fixed = RowScalars.contiguous(floats(4).asReadOnly(), 4);
+    assertThatThrownBy(() -> kernel.delta(three, four, scalars)).hasMessage("gradOut must have 4 rows of 16 elements: 3 rows of 16");
+    assertThatThrownBy(() -> kernel.delta(four, four, RowScalars.contiguous(floats(3), 3))).hasMessageContaining("delta must hold");
+    assertThatThrownBy(() -> kernel.delta(four, four, fixed)).hasMessage("delta must be writable: it is read-only memory");
+    assertThatThrownBy(() -> kernel.fold(four, four, four, false, four, fixed)).hasMessage("lse must be writable: it is read-only memory");
+    assertThatThrownBy(() -> kernel.copy(four, three)).hasMessageContaining("the copy must have 4 rows");
+    assertThatThrownBy(() -> kernel.copy(four, readOnly)).hasMessageContaining("must be writable");
+    assertThatThrownBy(() -> kernel.clear(readOnly)).hasMessageContaining("must be writable");
+  }
+
   @ParameterizedTest
   @MethodSource("kernels")
   void stopsOnAnInterruptedThread(AttentionOptions options) {

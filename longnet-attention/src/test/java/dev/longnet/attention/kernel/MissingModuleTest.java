@@ -28,6 +28,7 @@ class MissingModuleTest {
     assertThat(output).contains("auto: scalar, 2 threads; first output 1.0");
     assertThat(output).contains("simd: IllegalStateException: the simd kernel was asked for, but the JVM was started without "
         + "the Vector API: add --add-modules jdk.incubator.vector");
+    assertThat(output).contains("256: IllegalStateException: vectors of 256 bits were asked for, but the JVM was started without the Vector API");
   }
 
   @Test
@@ -53,6 +54,15 @@ class MissingModuleTest {
   static final class Child {
     private Child() {}
 
+    private static void refused(String name, AttentionOptions options) {
+      try {
+        DilatedAttention.of(DilatedAttentionSpec.dense(true), options);
+        System.out.println(name + ": runs");
+      } catch (IllegalStateException e) {
+        System.out.println(name + ": " + e.getClass().getSimpleName() + ": " + e.getMessage());
+      }
+    }
+
     public static void main(String[] args) {
       AttentionOptions options = AttentionOptions.defaults().withThreads(2);
       DilatedAttention attention = DilatedAttention.of(DilatedAttentionSpec.dense(true), options);
@@ -63,12 +73,8 @@ class MissingModuleTest {
       attention.forward(in, in, in, AttentionTensor.contiguous(MemorySegment.ofArray(out), ElementType.FLOAT32, 1, 8, 2, 4),
           MemorySegment.ofArray(new float[16]));
       System.out.println("auto: " + attention.describe() + "; first output " + out[0]);
-      try {
-        DilatedAttention.of(DilatedAttentionSpec.dense(true), options.withKernel(KernelChoice.SIMD));
-        System.out.println("simd: runs");
-      } catch (IllegalStateException e) {
-        System.out.println("simd: " + e.getClass().getSimpleName() + ": " + e.getMessage());
-      }
+      refused("simd", options.withKernel(KernelChoice.SIMD));
+      refused("256", options.withVectorBits(256));
     }
   }
 }

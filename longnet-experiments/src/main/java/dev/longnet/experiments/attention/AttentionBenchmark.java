@@ -37,7 +37,8 @@ public final class AttentionBenchmark {
         !settings.gpu() && Collections.min(settings.lengths()) <= Math.max(settings.pytorchUpTo(), settings.denseUpTo());
     try (UserProcess user = others ? new UserProcess(settings, options.threads()) : null) {
       progress.accept("verifying against the float64 oracle");
-      Verification.againstOracle(ours(settings.small()), settings);
+      settings.lengths().stream().map(settings::small).distinct()
+          .forEach(small -> Verification.againstOracle(ours(small), settings));
       if (others) {
         user.verify();
       }

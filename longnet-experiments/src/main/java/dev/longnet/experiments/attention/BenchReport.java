@@ -1,5 +1,6 @@
 package dev.longnet.experiments.attention;
 
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -139,6 +140,13 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
     tree.put("heads", settings.heads());
     tree.put("head_size", settings.headSize());
     tree.put("causal", settings.causal());
+    tree.put("type", settings.gpu() ? "bfloat16" : "float32");
+    tree.put("rounds", settings.rounds());
+    tree.put("date", Instant.now().toString());
+    Map<String, List<String>> branches = new LinkedHashMap<>();
+    settings.lengths().forEach(tokens -> branches.put(Long.toString(tokens),
+        settings.spec(tokens).segments().stream().map(b -> b.segmentLength() + "/" + b.dilation()).toList()));
+    tree.put("branches", branches);
     tree.put("threads", threads);
     tree.put("matrix_product_gflops", matrixGigaflops);
     tree.put("environment", environment());

@@ -84,9 +84,9 @@ public record BenchSettings(
   }
 
   /// A pattern for [Verification#TOKENS] tokens whose branches stand to each other as the timed ones do.
-  DilatedAttentionSpec small() {
+  DilatedAttentionSpec small(long length) {
     List<Branch> small = new ArrayList<>();
-    for (Branch branch : spec(lengths.getFirst()).segments()) {
+    for (Branch branch : spec(length).segments()) {
       small.add(new Branch(Math.max(branch.dilation() + 1, Math.min(branch.segmentLength() / 64, 384)), branch.dilation()));
     }
     return new DilatedAttentionSpec(small, causal, HeadOffsets.INTERLEAVED);

@@ -6,6 +6,7 @@ import java.util.function.DoubleSupplier;
 /// One sample: some calls of one implementation, one after another.
 ///
 /// @param seconds of one call, what prepares it left out
+/// @param memory of the sample at its peak; heapBytes of one call
 /// @param wall seconds of all calls with what prepares them
 record Timing(double seconds, double wall, MemoryProbe memory) {
 
@@ -18,6 +19,7 @@ record Timing(double seconds, double wall, MemoryProbe memory) {
         sum[0] += call.getAsDouble();
       }
     });
-    return new Timing(sum[0] / calls, (System.nanoTime() - start) / 1e9, memory);
+    double wall = (System.nanoTime() - start) / 1e9;
+    return new Timing(sum[0] / calls, wall, new MemoryProbe(memory.peakBytes(), memory.peakResidentBytes(), memory.heapBytes() / calls));
   }
 }

@@ -12,6 +12,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -66,6 +67,9 @@ public final class SafetensorsFile implements AutoCloseable {
 
   /// @throws IllegalArgumentException one line: the file, the field and the rule it breaks
   public static SafetensorsFile open(Path path) throws IOException {
+    if (Files.isDirectory(path)) {
+      throw new IllegalArgumentException(path + ": a directory, not a safetensors file");
+    }
     try {
       return new SafetensorsFile(path);
     } catch (IllegalArgumentException e) {

@@ -4,7 +4,9 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
 /// Attention as the model sees it: values and exact gradients outside autograd, so that the pure-Java kernel, the
-/// libtorch kernel and a distributed one are interchangeable. The model cuts its graph here (ARCHITECTURE.md).
+/// libtorch kernel and a distributed one are interchangeable. The model's own backward pass
+/// calls it; no autograd graph is recorded anywhere (ARCHITECTURE.md). A program with a graph cuts it here: forward on detached
+/// inputs, backward with the gradient that reached the output.
 ///
 /// Implementations may be called by one thread at a time per instance unless they say otherwise; results belong to the
 /// caller's current `PointerScope`.
