@@ -2,7 +2,6 @@ package dev.longnet.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -77,30 +76,6 @@ class DilatedAttentionTest {
     Result one = Result.of(DilatedAttention.of(SPEC, options.withThreads(1)), inputs);
     for (int threads : new int[] {2, 16}) {
       one.assertSameBits(Result.of(DilatedAttention.of(SPEC, options.withThreads(threads)), inputs));
-    }
-  }
-
-  /// Head sizes far beyond a model's: right, in working memory that does not grow with D times the keys a kernel likes to pack.
-  @ParameterizedTest
-  @MethodSource("kernels")
-  void hugeHeads(AttentionOptions options) {
-    for (int size : new int[] {1100, 20_000}) {
-      Inputs x = Inputs.random(5, 1, 1, 150, 1, size);
-      DilatedAttentionSpec spec = DilatedAttentionSpec.of(new long[] {40, 150}, new long[] {1, 2}, true, HeadOffsets.INTERLEAVED);
-      Result result = Result.of(DilatedAttention.of(spec, options), x);
-      ReferenceAttention oracle = ReferenceAttention.of(spec);
-      ReferenceAttention.Backward gradients = oracle.backward(x.q, x.k, x.v, x.gradOut, GradientMode.EXACT);
-      assertWithin(result.out, oracle.forward(x.q, x.k, x.v).out(), 1e-5);
-      assertWithin(result.gradQ, gradients.gradQ(), 3e-5);
-      assertWithin(result.gradK, gradients.gradK(), 3e-5);
-      assertWithin(result.gradV, gradients.gradV(), 1e-5);
-    }
-  }
-
-  private static void assertWithin(double[] actual, double[] expected, double tolerance) {
-    double largest = Arrays.stream(expected).map(Math::abs).max().orElseThrow();
-    for (int i = 0; i < expected.length; i++) {
-      assertThat(actual[i]).isCloseTo(expected[i], within(tolerance * Math.max(1, largest)));
     }
   }
 

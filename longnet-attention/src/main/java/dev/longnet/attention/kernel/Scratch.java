@@ -31,14 +31,6 @@ abstract class Scratch {
     return arena.allocate(floats * 4, 64);
   }
 
-  /// How many of `most` keys are packed at once: all for common head sizes, beyond as many as take the room of `most` at D = 1,024.
-  final int keysAtOnce(int most) {
-    if (paddedSize <= 1024) {
-      return most;
-    }
-    return Math.max(1, (int) (most * 1024L / paddedSize) / loops.panelKeys) * loops.panelKeys;
-  }
-
   final long panelBytes() {
     return (long) loops.panelKeys * rowBytes;
   }

@@ -14,12 +14,11 @@ final class SimdBackward extends Scratch {
   private static final int TILE = VectorLoops.TILE_ROWS;
   private static final int SCORE_BYTES = VectorLoops.BACKWARD_KEYS * 4;
 
-  private final int keys = keysAtOnce(KEYS);
-  private final MemorySegment keyRows = allocate((long) keys * paddedSize);
-  private final MemorySegment keyPanels = allocate((long) keys * paddedSize);
-  private final MemorySegment valuePanels = allocate((long) keys * paddedSize);
-  private final MemorySegment gradKeys = allocate((long) keys * paddedSize);
-  private final MemorySegment gradValues = allocate((long) keys * paddedSize);
+  private final MemorySegment keyRows = allocate((long) KEYS * paddedSize);
+  private final MemorySegment keyPanels = allocate((long) KEYS * paddedSize);
+  private final MemorySegment valuePanels = allocate((long) KEYS * paddedSize);
+  private final MemorySegment gradKeys = allocate((long) KEYS * paddedSize);
+  private final MemorySegment gradValues = allocate((long) KEYS * paddedSize);
   private final MemorySegment valueRows = allocate((long) loops.panelKeys * paddedSize);
   private final MemorySegment queries = allocate((long) QUERIES * paddedSize);
   private final MemorySegment gradOuts = allocate((long) QUERIES * paddedSize);
@@ -44,8 +43,8 @@ final class SimdBackward extends Scratch {
     Source gradient = new Source(gradOut, copy);
     boolean wantQ = gradients.queries() != null;
     boolean wantK = gradients.keys() != null;
-    for (long from = 0; from < k.count(); from += keys) {
-      int count = (int) Math.min(keys, k.count() - from);
+    for (long from = 0; from < k.count(); from += KEYS) {
+      int count = (int) Math.min(KEYS, k.count() - from);
       Rows positions = k.positions().slice(from, from + count);
       long firstQuery = causal ? q.positions().countBefore(positions.first()) : 0;
       if (firstQuery == q.count()) {

@@ -14,9 +14,8 @@ final class SimdForward extends Scratch {
   static final int QUERIES = 96;
   private static final int TILE = VectorLoops.TILE_ROWS;
 
-  private final int keys = keysAtOnce(KEYS);
-  private final MemorySegment panels = allocate((long) keys * paddedSize);
-  private final MemorySegment values = allocate((long) keys * paddedSize);
+  private final MemorySegment panels = allocate((long) KEYS * paddedSize);
+  private final MemorySegment values = allocate((long) KEYS * paddedSize);
   private final MemorySegment keyRows = allocate((long) loops.panelKeys * paddedSize);
   private final MemorySegment queries = allocate((long) QUERIES * paddedSize);
   private final MemorySegment outputs = allocate((long) QUERIES * paddedSize);
@@ -50,8 +49,8 @@ final class SimdForward extends Scratch {
     Source key = new Source(k, copy);
     Source value = new Source(v, copy);
     Source output = new Source(out, copy);
-    for (long from = 0; from < k.count(); from += keys) {
-      int count = (int) Math.min(keys, k.count() - from);
+    for (long from = 0; from < k.count(); from += KEYS) {
+      int count = (int) Math.min(KEYS, k.count() - from);
       Rows positions = k.positions().slice(from, from + count);
       long firstQuery = causal ? q.positions().countBefore(positions.first()) : 0;
       if (firstQuery == q.count()) {
