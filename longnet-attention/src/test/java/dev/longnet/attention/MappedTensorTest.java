@@ -145,29 +145,24 @@ class MappedTensorTest {
           near[i] = TestTensors.empty(ElementType.BFLOAT16, 1, count, heads, size);
         }
         for (int i = 0; i < 3; i++) {
-          for (int head = 0; head < heads; head++) {
-            HeadRows from = far[i].rows(0, head, new Rows(window, 1, count));
-            HeadRows to = near[i].rows(0, head, new Rows(0, 1, count));
-            float[] row = new float[size];
-            for (int token = 0; token < count; token++) {
-              from.read(token, row, 0);
-              to.write(token, row, 0);
-            }
-          }
+          TestTensors.copy(part(far[i], window, count), near[i]);
         }
         MemorySegment nearLse = TestTensors.floats((long) count * heads);
         attention.forward(near[0], near[0], near[1], near[3], nearLse);
         attention.backward(near[0], near[0], near[1], near[3], nearLse, near[2], near[4], near[5], near[6], GradientMode.EXACT);
         for (int i = 3; i < far.length; i++) {
-          for (int token = 0; token < count; token++) {
-            for (int head = 0; head < heads; head++) {
-              assertThat(row(far[i], window + token, head)).as("tensor %d, token %d + %d", i, window, token)
-                  .containsExactly(row(near[i], token, head), within(1.0 / 32));
-            }
-          }
+          assertThat(TestTensors.values(part(far[i], window, count))).as("tensor %d, tokens from %d", i, window)
+              .containsExactly(TestTensors.values(near[i]), within(1.0 / 32));
         }
       }
     }
+  }
+
+  /// Consecutive tokens of a contiguous bfloat16 tensor as one of their own.
+  private static AttentionTensor part(AttentionTensor whole, long first, int count) {
+    long token = 2L * whole.heads() * whole.headSize();
+    return AttentionTensor.contiguous(
+        whole.data().asSlice(first * token, count * token), ElementType.BFLOAT16, 1, count, whole.heads(), whole.headSize());
   }
 
   private static void randomize(Random random, AttentionTensor x, Rows positions) {

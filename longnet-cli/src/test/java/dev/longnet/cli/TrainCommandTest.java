@@ -10,6 +10,7 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -139,6 +140,19 @@ class TrainCommandTest {
     Result resumed = inProcess("train", "--resume", "--out", run.toString(), "--max-steps", "20");
     assertThat(resumed.code).as(resumed.toString()).isZero();
     assertThat(resumed.out).contains("resumed after step 10", "step 20/20");
+  }
+
+  @Test
+  void resumingFromATruncatedCheckpointIsRefused() throws Exception {
+    Path run = directory.resolve("run");
+    assertThat(inProcess("train", "--recipe", recipe.toString(), "--out", run.toString(), "--max-steps", "1").code).isZero();
+    Path weights = run.resolve("checkpoints").resolve(names(run.resolve("checkpoints")).getFirst()).resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    Files.write(weights, Arrays.copyOf(bytes, bytes.length / 2));
+    Result resumed = inProcess("train", "--resume", "--out", run.toString());
+    assertThat(resumed.code).as(resumed.toString()).isEqualTo(2);
+    assertThat(resumed.err.strip().lines()).as(resumed.toString()).hasSize(1);
+    assertThat(resumed.err).contains(weights.toString());
   }
 
   @Test
