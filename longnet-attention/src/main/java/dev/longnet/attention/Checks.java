@@ -4,6 +4,8 @@ import java.lang.foreign.MemorySegment;
 
 /// The façade's argument checks, made once per call.
 final class Checks {
+  private static final Thread ANYBODY = Thread.ofPlatform().unstarted(() -> {});
+
   private Checks() {}
 
   /// @param namesAndTensors name, tensor, name, tensor, …
@@ -36,8 +38,6 @@ final class Checks {
       throw new IllegalArgumentException(name + " must be writable: it is read-only memory");
     }
   }
-
-  private static final Thread ANYBODY = Thread.ofPlatform().unstarted(() -> {});
 
   /// How many threads may work on this memory: one where some of it is confined to the caller.
   static int threads(int wanted, MemorySegment... segments) {

@@ -116,7 +116,10 @@ final class BenchAttentionCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     List<Long> measured = kernels ? List.of(Collections.max(lengths)) : lengths;
     AtomicFiles.check("--json", json);
-    requireDevice();
+    if (kernels && !device.equals("cpu")) {
+      throw new IllegalArgumentException("--kernels are the CPU's: --device=" + device);
+    }
+    ComputeOptions.requireDevice(device);
     BenchSettings settings = new BenchSettings(device, measured, batch, heads, headSize, branches(), !bidirectional, backward, denseUpTo,
         pytorchUpTo, rounds, seconds);
     AttentionOptions options = AttentionOptions.defaults().withThreads(threads);
@@ -135,16 +138,6 @@ final class BenchAttentionCommand implements Callable<Integer> {
           JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build().writeValueAsString(report.tree()) + "\n");
     }
     return 0;
-  }
-
-  private void requireDevice() {
-    if (!device.matches("cpu|cuda(:[0-9]+)?")) {
-      throw new IllegalArgumentException("--device must be cpu, cuda or cuda:INDEX: --device=" + device);
-    }
-    if (kernels && !device.equals("cpu")) {
-      throw new IllegalArgumentException("--kernels are the CPU's: --device=" + device);
-    }
-    ComputeOptions.requireGpu("--device", device);
   }
 
   private List<Branch> branches() {

@@ -28,14 +28,19 @@ final class ComputeOptions {
 
   /// @throws IllegalArgumentException when this machine can't compute so
   RuntimeConfig runtime() {
-    if (!device.matches("cpu|cuda(:[0-9]+)?")) {
-      throw new IllegalArgumentException("--device must be cpu, cuda or cuda:INDEX: --device=" + device);
-    }
+    requireDevice(device);
     if (threads < 0) {
       throw new IllegalArgumentException("--threads must be positive: --threads=" + threads);
     }
-    requireGpu("--device", device);
     return RuntimeConfig.of(device, precision, threads, attention, false);
+  }
+
+  /// @throws IllegalArgumentException when `--device` is no device, or none of this machine's
+  static void requireDevice(String device) {
+    if (!device.matches("cpu|cuda(:[0-9]+)?")) {
+      throw new IllegalArgumentException("--device must be cpu, cuda or cuda:INDEX: --device=" + device);
+    }
+    requireGpu("--device", device);
   }
 
   /// @param field how the user names it

@@ -56,6 +56,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "longnet COMMAND --help shows a command's options and examples."
     })
 public final class Main implements Runnable {
+  /// What libtorch says when a GPU's or the CPU's memory is full.
+  private static final Pattern OUT_OF_MEMORY = Pattern.compile("CUDA out of memory|DefaultCPUAllocator: (not enough|can't allocate) memory");
+
   @Spec CommandSpec spec;
 
   private Main() {}
@@ -126,9 +129,6 @@ public final class Main implements Runnable {
     }
     return e.getMessage();
   }
-
-  /// What libtorch says when a GPU's or the CPU's memory is full.
-  private static final Pattern OUT_OF_MEMORY = Pattern.compile("CUDA out of memory|DefaultCPUAllocator: (not enough|can't allocate) memory");
 
   static int report(Throwable e, PrintWriter err) {
     Throwable cause = e instanceof UncheckedIOException io ? io.getCause() : e;

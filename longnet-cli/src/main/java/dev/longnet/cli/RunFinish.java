@@ -24,7 +24,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /// What follows the last step of a run: perplexity by length and against gzip, a sample, the report.
 final class RunFinish {
@@ -72,14 +74,14 @@ final class RunFinish {
   private void evaluate(LoadedModel model, Checkpoint checkpoint) throws IOException {
     EvaluationConfig wanted = config.evaluation();
     TokenSplit held = shards.validation();
-    List<Long> lengths = wanted.lengths().stream().filter(l -> l < held.size()).sorted().distinct().toList();
+    Map<Boolean, List<Long>> fit = wanted.lengths().stream().sorted().distinct().collect(Collectors.partitioningBy(l -> l < held.size()));
+    List<Long> lengths = fit.get(true);
     if (lengths.isEmpty()) {
       out.printf(Locale.ROOT, "evaluation   none: %,d held-out tokens are fewer than evaluation.lengths=%s%n", held.size(), wanted.lengths());
       return;
     }
-    List<Long> longer = wanted.lengths().stream().filter(l -> l >= held.size()).sorted().distinct().toList();
-    if (!longer.isEmpty()) {
-      out.printf(Locale.ROOT, "note         evaluation.lengths %s are left out: %,d tokens are held out%n", longer, held.size());
+    if (!fit.get(false).isEmpty()) {
+      out.printf(Locale.ROOT, "note         evaluation.lengths %s are left out: %,d tokens are held out%n", fit.get(false), held.size());
     }
     Evaluator evaluator = new Evaluator(model.scorer(), model.tokenizer());
     long tokens = Evaluator.scoredTokens(held, lengths, wanted.tokens());

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.ToDoubleFunction;
 
 /// What a benchmark found: as a table for people and as a tree for files.
@@ -88,20 +89,19 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
     line(text, "%s pass, B = %d, H = %d, D = %d, %s, %s; matrix product %.0f GFLOP/s (%s, [%d, %d])",
         settings.backward() ? "backward" : "forward", settings.batch(), settings.heads(), settings.headSize(),
         settings.causal() ? "causal" : "bidirectional", settings.gpu() ? settings.device() : threads + " threads", matrixGigaflops,
-        settings.gpu() ? "bfloat16" : "float32", size, size);
+        type(), size, size);
     if (!settings.gpu()) {
       line(text, "environment: OPENBLAS_THREAD_TIMEOUT=%s OMP_WAIT_POLICY=%s; the PyTorch user: neither is set",
           System.getenv("OPENBLAS_THREAD_TIMEOUT"), System.getenv("OMP_WAIT_POLICY"));
     }
     for (long tokens : settings.lengths()) {
       text.append('\n');
-      line(text, "N = %,d, branches %s", tokens, settings.spec(tokens).segments().stream()
-          .map(b -> b.segmentLength() + "/" + b.dilation()).toList());
+      line(text, "N = %,d, branches %s", tokens, branches(tokens));
       line(text, "  %-46s %10s %8s %9s %9s %11s %9s %3s", "", "time", "GFLOP/s", "of matmul",
-          first().startsWith("longnet") ? "x ours" : "x first", "peak memory", "Java heap", "n");
+          List.of(AttentionBenchmark.OURS, Contestant.TORCH).contains(first()) ? "x ours" : "x first", "peak memory", "Java heap", "n");
       results.stream().filter(r -> r.tokens() == tokens).forEach(r -> line(text, "  %-46s %10s %8.1f %8.0f%% %9.2f %11s %9s %3d",
           r.name(), time(r.seconds()), r.gigaflops(), 100 * r.gigaflops() / matrixGigaflops, ratio(r),
-          r.peakBytes().isPresent() && !settings.gpu() ? bytes(r.peakBytes().getAsLong()) : "unknown", bytes(r.heapBytes()), r.samples()));
+          peak(r).isPresent() ? bytes(peak(r).getAsLong()) : "unknown", bytes(r.heapBytes()), r.samples()));
     }
     if (!exponents().isEmpty()) {
       text.append('\n');
@@ -116,6 +116,20 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
       goals.forEach(goal -> line(text, "%s", goal.line()));
     }
     return text.toString();
+  }
+
+  private String type() {
+    return settings.gpu() ? "bfloat16" : "float32";
+  }
+
+  /// `segment length/dilation` each.
+  private List<String> branches(long tokens) {
+    return settings.spec(tokens).segments().stream().map(b -> b.segmentLength() + "/" + b.dilation()).toList();
+  }
+
+  /// The process's memory says nothing of a GPU's.
+  private OptionalLong peak(BenchResult result) {
+    return settings.gpu() ? OptionalLong.empty() : result.peakBytes();
   }
 
   private static void line(StringBuilder text, String format, Object... values) {
@@ -140,12 +154,11 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
     tree.put("heads", settings.heads());
     tree.put("head_size", settings.headSize());
     tree.put("causal", settings.causal());
-    tree.put("type", settings.gpu() ? "bfloat16" : "float32");
+    tree.put("type", type());
     tree.put("rounds", settings.rounds());
     tree.put("date", Instant.now().toString());
     Map<String, List<String>> branches = new LinkedHashMap<>();
-    settings.lengths().forEach(tokens -> branches.put(Long.toString(tokens),
-        settings.spec(tokens).segments().stream().map(b -> b.segmentLength() + "/" + b.dilation()).toList()));
+    settings.lengths().forEach(tokens -> branches.put(Long.toString(tokens), branches(tokens)));
     tree.put("branches", branches);
     tree.put("threads", threads);
     tree.put("matrix_product_gflops", matrixGigaflops);
@@ -162,7 +175,7 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
       row.put("gflops", r.gigaflops());
       row.put("share_of_matrix_product", r.gigaflops() / matrixGigaflops);
       row.put("times_ours", ratio(r));
-      row.put("peak_bytes", r.peakBytes().isPresent() && !settings.gpu() ? r.peakBytes().getAsLong() : null);
+      row.put("peak_bytes", peak(r).isPresent() ? peak(r).getAsLong() : null);
       row.put("java_heap_bytes", r.heapBytes());
       rows.add(row);
     }

@@ -83,8 +83,12 @@ public record BenchSettings(
     return pairs * headSize * (backward ? 10 : 4);
   }
 
-  /// A pattern for [Verification#TOKENS] tokens whose branches stand to each other as the timed ones do.
-  DilatedAttentionSpec small(long length) {
+  /// Patterns for [Verification#TOKENS] tokens whose branches stand to each other as the timed ones do: of every length, each once.
+  List<DilatedAttentionSpec> small() {
+    return lengths.stream().map(this::small).distinct().toList();
+  }
+
+  private DilatedAttentionSpec small(long length) {
     List<Branch> small = new ArrayList<>();
     for (Branch branch : spec(length).segments()) {
       small.add(new Branch(Math.max(branch.dilation() + 1, Math.min(branch.segmentLength() / 64, 384)), branch.dilation()));

@@ -51,7 +51,7 @@ public final class KernelBenchmark {
       List<Lane> lanes = new ArrayList<>();
       for (Case c : cases) {
         progress.accept("verifying " + c.name);
-        c.x.verify(c.name, c.attention, settings.small(settings.lengths().getFirst()));
+        c.x.verify(c.name, c.attention, settings.small().getFirst());
         IntFunction<Timing> call = calls -> Timing.of(calls, () -> time(c));
         DilatedAttentionSpec spec = (DilatedAttentionSpec) c.attention.pattern();
         double flops = c.calls * c.x.batch() * settings.flops(spec, c.x.tokens(), c.x.heads());

@@ -60,9 +60,7 @@ public final class Recipes {
     for (String override : overrides) {
       overridden.add(set(tree, override));
     }
-    ObjectNode written = parse(text, source);
-    Section root =
-        Section.root(tree, path -> overridden.stream().anyMatch(o -> covers(o, path)) || !written.has(first(path)) && tree.has(first(path)) ? "--set" : source);
+    Section root = Section.root(tree, path -> overridden.stream().anyMatch(o -> covers(o, path)) ? "--set" : source);
     return RunConfig.read(root, vocabularyOf);
   }
 
@@ -113,7 +111,7 @@ public final class Recipes {
     }
   }
 
-  /// Sets one `path=value`; returns the path.
+  /// Sets one `path=value`; returns the path, or that of the outermost section it had to make.
   static String set(ObjectNode tree, String override) {
     int equals = override.indexOf('=');
     if (equals < 1) {
@@ -122,14 +120,16 @@ public final class Recipes {
     String path = override.substring(0, equals).strip();
     String[] keys = path.split("\\.", -1);
     ObjectNode node = tree;
+    String made = null;
     for (int i = 0; i < keys.length - 1; i++) {
+      String at = String.join(".", List.of(keys).subList(0, i + 1));
       JsonNode next = node.get(keys[i]);
       if (next == null || next.isNull()) {
         next = node.putObject(keys[i]);
+        made = made == null ? at : made;
       }
       if (!(next instanceof ObjectNode object)) {
-        throw new IllegalArgumentException(
-            "--set " + path + ": " + String.join(".", List.of(keys).subList(0, i + 1)) + " is a value, not a section");
+        throw new IllegalArgumentException("--set " + path + ": " + at + " is a value, not a section");
       }
       node = object;
     }
@@ -142,7 +142,7 @@ public final class Recipes {
       }
     }
     node.set(key, value);
-    return path;
+    return made == null ? path : made;
   }
 
   private static JsonNode value(String text, String path) {
@@ -180,11 +180,6 @@ public final class Recipes {
           .forEach(n -> names.add(n.substring(0, n.length() - SUFFIX.length())));
       return names;
     }
-  }
-
-  /// The top-level key of a path.
-  private static String first(String path) {
-    return path.split("[.\\[]", 2)[0];
   }
 
   private static boolean covers(String overridden, String path) {

@@ -106,8 +106,11 @@ public final class Torch {
   public static void finish(Tensor tensor) {
     if (tensor.is_cuda() && tensor.numel() > 0) {
       try (PointerScope _ = new PointerScope()) {
-        Tensor first = tensor.flatten().narrow(0, 0, 1);
-        first.item();
+        Tensor element = tensor;
+        while (element.dim() > 0) {
+          element = element.select(0, 0); // a view, whatever the strides
+        }
+        element.item();
       }
     }
   }
