@@ -22,10 +22,14 @@ final class SimdForward extends Scratch {
   private final MemorySegment tile = allocate((long) TILE * paddedSize);
   private final MemorySegment scores = allocate((long) TILE * VectorLoops.FORWARD_KEYS);
   private final MemorySegment max = allocate((long) TILE * loops.lanes);
+  /// The maximum with keys that a row may not see: nobody reads it.
+  private final MemorySegment unmasked = allocate((long) TILE * loops.lanes);
   private final MemorySegment sums = allocate((long) QUERIES * loops.lanes);
   private final MemorySegment shifts = allocate(QUERIES);
   private final MemorySegment factors = allocate(TILE);
   private final MemorySegment copy = allocate((long) QUERIES * headSize);
+  private final float[] totals = new float[QUERIES];
+  private final double[] norms = new double[QUERIES];
   private final int[] limits = new int[QUERIES];
   /// The first queries of the block may be read in place.
   private int inPlace;
@@ -109,10 +113,16 @@ final class SimdForward extends Scratch {
     loops.fill(max.address(), (long) TILE * loops.lanes * 4, VectorLoops.LOWEST);
     long stride = row < inPlace ? readableStride : rowBytes;
     long query = row < inPlace ? readableQueries + row * stride : queries.address() + row * stride;
-    loops.scores(query, stride, panels.address() + (long) from * rowBytes,
-        panelBytes(), scores.address(), registers, headSize, max.address());
-    if (limits[row] - from < registers * loops.lanes) {
-      loops.maskScores(scores.address(), registers, limits, row, from, max.address());
+    long keys = panels.address() + (long) from * rowBytes;
+    // Panels that every row of the tile sees whole; in the others some keys must be hidden, also from a row's maximum.
+    int open = Math.max(0, limits[row] - from) / loops.panelKeys * loops.panelKeys;
+    int clear = Math.min(registers, open / loops.lanes);
+    loops.scores(query, stride, keys, panelBytes(), scores.address(), clear, headSize, max.address());
+    if (clear < registers) {
+      long rest = scores.address() + open * 4L;
+      loops.scores(query, stride, keys + (long) open * rowBytes, panelBytes(), rest, registers - clear, headSize,
+          unmasked.address());
+      loops.maskScores(rest, registers - clear, limits, row, from + open, max.address());
     }
     loops.softmax(scores.address(), registers, max.address(), shifts.address() + row * 4L, factors.address(),
         sums.address() + (long) row * loops.lanes * 4);
@@ -127,13 +137,20 @@ final class SimdForward extends Scratch {
   }
 
   private void merge(Source output, RowScalars lse, long block, int rows) {
+    // Step by step for all rows, so that no row waits for the steps of the one before.
+    for (int i = 0; i < rows; i++) {
+      totals[i] = loops.sum(sums.address() + (long) i * loops.lanes * 4);
+    }
+    for (int i = 0; i < rows; i++) {
+      norms[i] = getFloat(shifts, i) + log(totals[i]);
+    }
     long to = output.address(block, rows);
     for (int i = 0; i < rows; i++, to += output.stride()) {
       if (limits[i] == 0) {
         continue;
       }
-      float sum = loops.sum(sums.address() + (long) i * loops.lanes * 4);
-      double own = getFloat(shifts, i) + log(sum);
+      float sum = totals[i];
+      double own = norms[i];
       double past = get(lse, block + i);
       long from = outputs.address() + (long) i * rowBytes;
       if (past == Double.NEGATIVE_INFINITY) {

@@ -48,7 +48,8 @@ abstract class VectorLoops {
   /// As [#scores] without the maximum; `to` has rows of [#BACKWARD_KEYS].
   abstract void products(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size);
 
-  /// Hides the keys a row may not see: scores[i][key] = -inf for key >= limits[first + i] - from. Sets `max` anew.
+  /// Hides the keys a row may not see: scores[i][key] = -inf for key >= limits[first + i] - from. Raises
+  /// `max` by the others.
   abstract void maskScores(long scores, int count, int[] limits, int first, int from, long max);
 
   /// As [#maskScores] without the maximum; rows of [#BACKWARD_KEYS].

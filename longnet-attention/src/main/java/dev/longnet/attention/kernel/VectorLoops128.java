@@ -20,6 +20,9 @@ final class VectorLoops128 extends VectorLoops {
   private static final VectorSpecies<Integer> I = IntVector.SPECIES_128;
   private static final VectorSpecies<Short> H = ShortVector.SPECIES_64;
 
+  /// The number of each lane.
+  private static final IntVector LANE = IntVector.zero(I).addIndex(1);
+
   private static final VectorShuffle<Float> SWAP1 = VectorShuffle.fromOp(F, l -> l ^ 1);
   private static final VectorMask<Float> UPPER1 = VectorMask.fromLong(F, 0xaL);
   private static final VectorShuffle<Float> SWAP2 = VectorShuffle.fromOp(F, l -> l ^ 2);
@@ -1437,17 +1440,13 @@ final class VectorLoops128 extends VectorLoops {
   void maskScores(long scores, int count, int[] limits, int first, int from, long max) {
     FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < 6; i++) {
-      int limit = Math.max(0, limits[first + i] - from);
+      int limit = limits[first + i] - from;
       long row = scores + i * 2048L;
-      FloatVector m = FloatVector.broadcast(F, LOWEST);
+      FloatVector m = FloatVector.fromMemorySegment(F, ALL, max + i * 16L, NATIVE);
       for (int c = 0; c < count; c++) {
         long at = row + c * 16L;
-        FloatVector x = FloatVector.fromMemorySegment(F, ALL, at, NATIVE);
-        if ((c + 1) * 4 > limit) {
-          VectorMask<Float> seen = F.indexInRange(c * 4, limit);
-          x = hidden.blend(x, seen);
-          x.intoMemorySegment(ALL, at, NATIVE);
-        }
+        FloatVector x = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, limit - c * 4).cast(F));
+        x.intoMemorySegment(ALL, at, NATIVE);
         m = m.blend(x, x.compare(VectorOperators.GT, m));
       }
       m.intoMemorySegment(ALL, max + i * 16L, NATIVE);
@@ -1458,16 +1457,12 @@ final class VectorLoops128 extends VectorLoops {
   void maskProducts(long scores, int count, int[] limits, int first, int from) {
     FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < 6; i++) {
-      int limit = Math.max(0, limits[first + i] - from);
+      int limit = limits[first + i] - from;
       long row = scores + i * 1536L;
-      for (int c = limit / 4; c < count; c++) {
+      for (int c = Math.max(0, limit) / 4; c < count; c++) {
         long at = row + c * 16L;
-        FloatVector x = FloatVector.fromMemorySegment(F, ALL, at, NATIVE);
-        if ((c + 1) * 4 > limit) {
-          VectorMask<Float> seen = F.indexInRange(c * 4, limit);
-          x = hidden.blend(x, seen);
-          x.intoMemorySegment(ALL, at, NATIVE);
-        }
+        FloatVector x = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, limit - c * 4).cast(F));
+        x.intoMemorySegment(ALL, at, NATIVE);
       }
     }
   }
@@ -1480,8 +1475,19 @@ final class VectorLoops128 extends VectorLoops {
       long source = from + i * fromBytes;
       long target = to + i * toBytes;
       int d = 0;
-      for (; d < whole; d += 4) {
-        FloatVector.fromMemorySegment(F, ALL, source + d * 4L, NATIVE).mul(factor).intoMemorySegment(ALL, target + d * 4L, NATIVE);
+      for (; d + 16 <= whole; d += 16) {
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source + d * 4L, NATIVE);
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, source + d * 4L + 16L, NATIVE);
+        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, source + d * 4L + 32L, NATIVE);
+        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, source + d * 4L + 48L, NATIVE);
+        x0.mul(factor).intoMemorySegment(ALL, target + d * 4L + 0L, NATIVE);
+        x1.mul(factor).intoMemorySegment(ALL, target + d * 4L + 16L, NATIVE);
+        x2.mul(factor).intoMemorySegment(ALL, target + d * 4L + 32L, NATIVE);
+        x3.mul(factor).intoMemorySegment(ALL, target + d * 4L + 48L, NATIVE);
+      }
+      for (; d + 4 <= whole; d += 4) {
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source + d * 4L, NATIVE);
+        x0.mul(factor).intoMemorySegment(ALL, target + d * 4L + 0L, NATIVE);
       }
       for (; d < size; d++) {
         ALL.set(FLOAT, target + d * 4L, ALL.get(FLOAT, source + d * 4L) * scale);
@@ -1527,9 +1533,19 @@ final class VectorLoops128 extends VectorLoops {
     FloatVector f = FloatVector.broadcast(F, factor);
     int whole = size / 4 * 4;
     int d = 0;
-    for (; d < whole; d += 4) {
-      FloatVector x = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
-      x.mul(f).intoMemorySegment(ALL, to + d * 4L, NATIVE);
+    for (; d + 16 <= whole; d += 16) {
+      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
+      FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 16L, NATIVE);
+      FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 32L, NATIVE);
+      FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 48L, NATIVE);
+      x0.mul(f).intoMemorySegment(ALL, to + d * 4L + 0L, NATIVE);
+      x1.mul(f).intoMemorySegment(ALL, to + d * 4L + 16L, NATIVE);
+      x2.mul(f).intoMemorySegment(ALL, to + d * 4L + 32L, NATIVE);
+      x3.mul(f).intoMemorySegment(ALL, to + d * 4L + 48L, NATIVE);
+    }
+    for (; d + 4 <= whole; d += 4) {
+      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
+      x0.mul(f).intoMemorySegment(ALL, to + d * 4L + 0L, NATIVE);
     }
     for (; d < size; d++) {
       float x = ALL.get(FLOAT, from + d * 4L);
@@ -1543,10 +1559,24 @@ final class VectorLoops128 extends VectorLoops {
     FloatVector k = FloatVector.broadcast(F, keep);
     int whole = size / 4 * 4;
     int d = 0;
-    for (; d < whole; d += 4) {
-      FloatVector x = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
-      FloatVector y = FloatVector.fromMemorySegment(F, ALL, to + d * 4L, NATIVE);
-      k.fma(y, x.mul(f)).intoMemorySegment(ALL, to + d * 4L, NATIVE);
+    for (; d + 16 <= whole; d += 16) {
+      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
+      FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 16L, NATIVE);
+      FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 32L, NATIVE);
+      FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 48L, NATIVE);
+      FloatVector y0 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L, NATIVE);
+      FloatVector y1 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L + 16L, NATIVE);
+      FloatVector y2 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L + 32L, NATIVE);
+      FloatVector y3 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L + 48L, NATIVE);
+      k.fma(y0, x0.mul(f)).intoMemorySegment(ALL, to + d * 4L + 0L, NATIVE);
+      k.fma(y1, x1.mul(f)).intoMemorySegment(ALL, to + d * 4L + 16L, NATIVE);
+      k.fma(y2, x2.mul(f)).intoMemorySegment(ALL, to + d * 4L + 32L, NATIVE);
+      k.fma(y3, x3.mul(f)).intoMemorySegment(ALL, to + d * 4L + 48L, NATIVE);
+    }
+    for (; d + 4 <= whole; d += 4) {
+      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
+      FloatVector y0 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L, NATIVE);
+      k.fma(y0, x0.mul(f)).intoMemorySegment(ALL, to + d * 4L + 0L, NATIVE);
     }
     for (; d < size; d++) {
       float x = ALL.get(FLOAT, from + d * 4L);
@@ -1560,10 +1590,24 @@ final class VectorLoops128 extends VectorLoops {
     FloatVector f = FloatVector.broadcast(F, factor);
     int whole = size / 4 * 4;
     int d = 0;
-    for (; d < whole; d += 4) {
-      FloatVector x = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
-      FloatVector y = FloatVector.fromMemorySegment(F, ALL, to + d * 4L, NATIVE);
-      x.fma(f, y).intoMemorySegment(ALL, to + d * 4L, NATIVE);
+    for (; d + 16 <= whole; d += 16) {
+      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
+      FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 16L, NATIVE);
+      FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 32L, NATIVE);
+      FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 48L, NATIVE);
+      FloatVector y0 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L, NATIVE);
+      FloatVector y1 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L + 16L, NATIVE);
+      FloatVector y2 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L + 32L, NATIVE);
+      FloatVector y3 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L + 48L, NATIVE);
+      x0.fma(f, y0).intoMemorySegment(ALL, to + d * 4L + 0L, NATIVE);
+      x1.fma(f, y1).intoMemorySegment(ALL, to + d * 4L + 16L, NATIVE);
+      x2.fma(f, y2).intoMemorySegment(ALL, to + d * 4L + 32L, NATIVE);
+      x3.fma(f, y3).intoMemorySegment(ALL, to + d * 4L + 48L, NATIVE);
+    }
+    for (; d + 4 <= whole; d += 4) {
+      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
+      FloatVector y0 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L, NATIVE);
+      x0.fma(f, y0).intoMemorySegment(ALL, to + d * 4L + 0L, NATIVE);
     }
     for (; d < size; d++) {
       float x = ALL.get(FLOAT, from + d * 4L);

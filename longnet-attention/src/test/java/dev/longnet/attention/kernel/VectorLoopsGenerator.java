@@ -44,6 +44,8 @@ public final class VectorLoopsGenerator {
     };
   }
 
+  /// Registers of a row that are moved together, where a row has as many.
+  private static final int TOGETHER = 4;
   private static final int ROWS = VectorLoops.TILE_ROWS;
 
   private String source(int bits) {
@@ -69,6 +71,9 @@ public final class VectorLoopsGenerator {
           private static final VectorSpecies<Float> F = FloatVector.SPECIES_%1$d;
           private static final VectorSpecies<Integer> I = IntVector.SPECIES_%1$d;
           private static final VectorSpecies<Short> H = ShortVector.SPECIES_%5$d;
+
+          /// The number of each lane.
+          private static final IntVector LANE = IntVector.zero(I).addIndex(1);
 
         %6$s
           VectorLoops%1$d() {
@@ -335,19 +340,15 @@ public final class VectorLoopsGenerator {
           + "(long scores, int count, int[] limits, int first, int from" + (max ? ", long max" : "") + ")");
       line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
       open("for (int i = 0; i < " + ROWS + "; i++)");
-      line("int limit = Math.max(0, limits[first + i] - from);");
+      line("int limit = limits[first + i] - from;");
       line("long row = scores + i * " + rowBytes + "L;");
       if (max) {
-        line("FloatVector m = FloatVector.broadcast(F, LOWEST);");
+        line("FloatVector m = " + load("max + i * " + lanes * 4 + "L", 0) + ";");
       }
-      open("for (int c = " + (max ? "0" : "limit / " + lanes) + "; c < count; c++)");
+      open("for (int c = " + (max ? "0" : "Math.max(0, limit) / " + lanes) + "; c < count; c++)");
       line("long at = row + c * " + lanes * 4 + "L;");
-      line("FloatVector x = " + load("at", 0) + ";");
-      open("if ((c + 1) * " + lanes + " > limit)");
-      line("VectorMask<Float> seen = F.indexInRange(c * " + lanes + ", limit);");
-      line("x = hidden.blend(x, seen);");
+      line("FloatVector x = hidden.blend(" + load("at", 0) + ", LANE.compare(VectorOperators.LT, limit - c * " + lanes + ").cast(F));");
       line("x.intoMemorySegment(ALL, at, NATIVE);");
-      close();
       if (max) {
         line("m = m.blend(x, x.compare(VectorOperators.GT, m));");
       }
@@ -370,9 +371,12 @@ public final class VectorLoopsGenerator {
     line("long source = from + i * fromBytes;");
     line("long target = to + i * toBytes;");
     line("int d = 0;");
-    open("for (; d < whole; d += " + lanes + ")");
-    line(load("source + d * 4L", 0) + ".mul(factor).intoMemorySegment(ALL, target + d * 4L, NATIVE);");
-    close();
+    for (int n : new int[] {TOGETHER, 1}) {
+      open("for (; d + " + n * lanes + " <= whole; d += " + n * lanes + ")");
+      each(n, u -> "FloatVector x" + u + " = " + load("source + d * 4L", u * lanes * 4) + ";");
+      each(n, u -> "x" + u + ".mul(factor).intoMemorySegment(ALL, target + d * 4L + " + u * lanes * 4 + "L, NATIVE);");
+      close();
+    }
     open("for (; d < size; d++)");
     line("ALL.set(FLOAT, target + d * 4L, ALL.get(FLOAT, source + d * 4L) * scale);");
     close();
@@ -412,10 +416,10 @@ public final class VectorLoopsGenerator {
     close();
     close();
 
-    row("store", "float factor", "", "x.mul(f)", "x * factor");
+    row("store", "float factor", "", "x%1$d.mul(f)", "x * factor");
     row("blend", "float keep, float factor", "FloatVector k = FloatVector.broadcast(F, keep);",
-        "k.fma(y, x.mul(f))", "Math.fma(keep, y, x * factor)");
-    row("addScaled", "float factor", "", "x.fma(f, y)", "Math.fma(x, factor, y)");
+        "k.fma(y%1$d, x%1$d.mul(f))", "Math.fma(keep, y, x * factor)");
+    row("addScaled", "float factor", "", "x%1$d.fma(f, y%1$d)", "Math.fma(x, factor, y)");
 
     open("@Override", "float dot(long a, long b, int size)");
     line("FloatVector s = FloatVector.zero(F);");
@@ -495,13 +499,15 @@ public final class VectorLoopsGenerator {
     line("int whole = size / " + lanes + " * " + lanes + ";");
     line("int d = 0;");
     boolean reads = !name.equals("store");
-    open("for (; d < whole; d += " + lanes + ")");
-    line("FloatVector x = " + load("from + d * 4L", 0) + ";");
-    if (reads) {
-      line("FloatVector y = " + load("to + d * 4L", 0) + ";");
+    for (int n : new int[] {TOGETHER, 1}) {
+      open("for (; d + " + n * lanes + " <= whole; d += " + n * lanes + ")");
+      each(n, u -> "FloatVector x" + u + " = " + load("from + d * 4L", u * lanes * 4) + ";");
+      if (reads) {
+        each(n, u -> "FloatVector y" + u + " = " + load("to + d * 4L", u * lanes * 4) + ";");
+      }
+      each(n, u -> vector.formatted(u) + ".intoMemorySegment(ALL, to + d * 4L + " + u * lanes * 4 + "L, NATIVE);");
+      close();
     }
-    line(vector + ".intoMemorySegment(ALL, to + d * 4L, NATIVE);");
-    close();
     open("for (; d < size; d++)");
     line("float x = ALL.get(FLOAT, from + d * 4L);");
     if (reads) {
