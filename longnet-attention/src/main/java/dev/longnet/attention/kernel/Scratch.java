@@ -60,11 +60,6 @@ abstract class Scratch {
       }
     }
 
-    /// Whether the rows are float32 off heap, so that loops may read them where they are.
-    boolean isReadable() {
-      return rows.data().isNative() && rows.type() == ElementType.FLOAT32;
-    }
-
     long address(long from, int count) {
       if (rows.data().isNative()) {
         return base + rows.byteOffset(from);

@@ -31,21 +31,9 @@ final class SimdForward extends Scratch {
   private final float[] totals = new float[QUERIES];
   private final double[] norms = new double[QUERIES];
   private final int[] limits = new int[QUERIES];
-  /// The first queries of the block may be read in place.
-  private int inPlace;
-  private long readableQueries;
-  private long readableStride;
-  /// 1 / sqrt(D) goes to the queries, as in the backward fold; but a power of two is exact wherever it goes, and with the keys it
-  /// leaves the queries as they are.
-  private final float keyScale;
-  private final float queryScale;
 
   SimdForward(VectorLoops loops, int headSize) {
     super(loops, headSize);
-    float scale = (float) (1 / Math.sqrt(headSize));
-    boolean powerOfTwo = Integer.bitCount(headSize) == 1 && Integer.numberOfTrailingZeros(headSize) % 2 == 0;
-    keyScale = powerOfTwo ? scale : 1f;
-    queryScale = powerOfTwo ? 1f : scale;
   }
 
   void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse) {
@@ -65,7 +53,7 @@ final class SimdForward extends Scratch {
         FoldChecks.stopIfInterrupted();
         int rows = (int) Math.min(QUERIES, q.count() - block);
         limits(q.positions(), block, rows, positions, causal, limits);
-        takeQueries(query, block, rows);
+        query.pack(block, rows, (float) (1 / Math.sqrt(headSize)), queries.address());
         attend(rows);
         merge(output, lse, block, rows);
       }
@@ -79,18 +67,8 @@ final class SimdForward extends Scratch {
       value.pack(from + at, n, 1f, values.address() + (long) at * rowBytes);
       long to = panels.address() + at / panel * panelBytes();
       // First to neighbouring rows, which waits for memory once for many rows; the transposition then finds them in the cache.
-      key.pack(from + at, n, keyScale, keyRows.address());
+      key.pack(from + at, n, 1f, keyRows.address());
       loops.transpose(keyRows.address(), rowBytes, n, headSize, to);
-    }
-  }
-
-  /// Whole tiles of queries are read where they are if that is possible; the rest is packed, with room for a whole tile.
-  private void takeQueries(Source query, long block, int rows) {
-    inPlace = queryScale == 1 && query.isReadable() ? rows / TILE * TILE : 0;
-    readableQueries = inPlace == 0 ? 0 : query.address(block, inPlace);
-    readableStride = query.stride();
-    if (inPlace < rows) {
-      query.pack(block + inPlace, rows - inPlace, queryScale, queries.address() + (long) inPlace * rowBytes);
     }
   }
 
@@ -111,16 +89,15 @@ final class SimdForward extends Scratch {
   private void attend(int row, int from, int count) {
     int registers = Math.ceilDiv(count, loops.lanes);
     loops.fill(max.address(), (long) TILE * loops.lanes * 4, VectorLoops.LOWEST);
-    long stride = row < inPlace ? readableStride : rowBytes;
-    long query = row < inPlace ? readableQueries + row * stride : queries.address() + row * stride;
+    long query = queries.address() + (long) row * rowBytes;
     long keys = panels.address() + (long) from * rowBytes;
     // Panels that every row of the tile sees whole; in the others some keys must be hidden, also from a row's maximum.
     int open = Math.max(0, limits[row] - from) / loops.panelKeys * loops.panelKeys;
     int clear = Math.min(registers, open / loops.lanes);
-    loops.scores(query, stride, keys, panelBytes(), scores.address(), clear, headSize, max.address());
+    loops.scores(query, rowBytes, keys, panelBytes(), scores.address(), clear, headSize, max.address());
     if (clear < registers) {
       long rest = scores.address() + open * 4L;
-      loops.scores(query, stride, keys + (long) open * rowBytes, panelBytes(), rest, registers - clear, headSize,
+      loops.scores(query, rowBytes, keys + (long) open * rowBytes, panelBytes(), rest, registers - clear, headSize,
           unmasked.address());
       loops.maskScores(rest, registers - clear, limits, row, from + open, max.address());
     }
