@@ -63,7 +63,8 @@ final class BackwardPass {
       case EXACT -> 1;
       case DETACHED_WEIGHTS -> pattern.branches();
     };
-    try (Arena arena = threads == 1 ? Arena.ofConfined() : Arena.ofShared()) {
+    try (Arena arena = threads == 1 ? Arena.ofConfined() : Arena.ofShared();
+        RowBuffer.Pool pool = new RowBuffer.Pool(blocks, q.headSize(), threads)) {
       MemorySegment[] delta = new MemorySegment[deltas];
       for (int i = 0; i < deltas; i++) {
         delta[i] = arena.allocate(Math.multiplyExact(values, 4L), 64);
@@ -73,7 +74,7 @@ final class BackwardPass {
         case DETACHED_WEIGHTS -> Workers.run(threads, blocks.count() * deltas, task -> branchDelta(
             (int) (task % deltas), blocks.block(task / deltas), delta[(int) (task % deltas)]));
       }
-      blocks.run(threads, block -> block(block, delta));
+      blocks.run(threads, block -> block(block, delta, pool));
     }
   }
 
@@ -103,10 +104,10 @@ final class BackwardPass {
     }
   }
 
-  private void block(Blocks.Block block, MemorySegment[] delta) {
-    try (RowBuffer dq = RowBuffer.accumulatorOf(gradQ, block);
-        RowBuffer dk = RowBuffer.accumulatorOf(gradK, block);
-        RowBuffer dv = RowBuffer.accumulatorOf(gradV, block)) {
+  private void block(Blocks.Block block, MemorySegment[] delta, RowBuffer.Pool pool) {
+    try (RowBuffer dq = RowBuffer.accumulatorOf(gradQ, block, pool);
+        RowBuffer dk = RowBuffer.accumulatorOf(gradK, block, pool);
+        RowBuffer dv = RowBuffer.accumulatorOf(gradV, block, pool)) {
       kernel.clear(dq.rows(block.rows()));
       kernel.clear(dk.rows(block.rows()));
       kernel.clear(dv.rows(block.rows()));

@@ -38,12 +38,14 @@ final class ForwardPass {
   }
 
   void run() {
-    blocks.run(threads, this::block);
+    try (RowBuffer.Pool pool = new RowBuffer.Pool(blocks, q.headSize(), threads)) {
+      blocks.run(threads, block -> block(block, pool));
+    }
   }
 
-  private void block(Blocks.Block block) {
+  private void block(Blocks.Block block, RowBuffer.Pool pool) {
     Rows all = block.rows();
-    try (Arena arena = Arena.ofConfined(); RowBuffer accumulator = RowBuffer.accumulatorOf(out, block)) {
+    try (Arena arena = Arena.ofConfined(); RowBuffer accumulator = RowBuffer.accumulatorOf(out, block, pool)) {
       RowScalars norms = RowScalars.contiguousDoubles(arena.allocate(all.count() * 8, 64), all.count());
       norms.fill(Double.NEGATIVE_INFINITY);
       for (int branch = 0; branch < pattern.branches(); branch++) {

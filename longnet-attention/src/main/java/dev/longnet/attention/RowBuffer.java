@@ -3,30 +3,26 @@ package dev.longnet.attention;
 import dev.longnet.attention.kernel.AttentionKernel;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.ConcurrentLinkedDeque;
 
 /// The float32 accumulator of one block of a tensor: the tensor's own memory when that is float32, else a buffer
 /// that [#store] rounds into the tensor once, when all branches have been added.
 final class RowBuffer implements AutoCloseable {
   private final AttentionTensor tensor;
   private final Blocks.Block block;
-  private final Arena arena;
+  private final Pool pool;
   private final MemorySegment buffer;
 
-  private RowBuffer(AttentionTensor tensor, Blocks.Block block, Arena arena, MemorySegment buffer) {
+  private RowBuffer(AttentionTensor tensor, Blocks.Block block, Pool pool) {
     this.tensor = tensor;
     this.block = block;
-    this.arena = arena;
-    this.buffer = buffer;
+    this.pool = pool;
+    this.buffer = tensor.type() == ElementType.FLOAT32 ? null : pool.take();
   }
 
   /// Its content is unspecified.
-  static RowBuffer accumulatorOf(AttentionTensor tensor, Blocks.Block block) {
-    if (tensor.type() == ElementType.FLOAT32) {
-      return new RowBuffer(tensor, block, null, null);
-    }
-    Arena arena = Arena.ofConfined();
-    long bytes = Math.multiplyExact(block.to() - block.from(), 4L * tensor.headSize());
-    return new RowBuffer(tensor, block, arena, arena.allocate(bytes, 64));
+  static RowBuffer accumulatorOf(AttentionTensor tensor, Blocks.Block block, Pool pool) {
+    return new RowBuffer(tensor, block, pool);
   }
 
   /// The accumulator's rows at these positions of the block.
@@ -48,8 +44,41 @@ final class RowBuffer implements AutoCloseable {
 
   @Override
   public void close() {
-    if (arena != null) {
-      arena.close();
+    if (buffer != null) {
+      pool.free.addFirst(buffer);
+    }
+  }
+
+  /// The buffers of one call, as many as are in use at once: memory new to the process costs more than the sums it is for.
+  static final class Pool implements AutoCloseable {
+    private final long bytes;
+    private final int threads;
+    private final ConcurrentLinkedDeque<MemorySegment> free = new ConcurrentLinkedDeque<>();
+    private Arena arena;
+
+    /// @param threads that take buffers
+    Pool(Blocks blocks, int headSize, int threads) {
+      this.bytes = Math.multiplyExact(Math.min(blocks.length(), blocks.tokens()), 4L * headSize);
+      this.threads = threads;
+    }
+
+    private MemorySegment take() {
+      MemorySegment buffer = free.pollFirst();
+      return buffer != null ? buffer : allocate();
+    }
+
+    private synchronized MemorySegment allocate() {
+      if (arena == null) {
+        arena = threads == 1 ? Arena.ofConfined() : Arena.ofShared();
+      }
+      return arena.allocate(bytes, 64);
+    }
+
+    @Override
+    public void close() {
+      if (arena != null) {
+        arena.close();
+      }
     }
   }
 }
