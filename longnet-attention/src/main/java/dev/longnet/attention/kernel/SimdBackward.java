@@ -78,6 +78,21 @@ final class SimdBackward extends Scratch {
     }
   }
 
+  /// delta = sum_d dO O of rows that cannot be read as they are.
+  void delta(HeadRows gradOut, HeadRows out, RowScalars delta) {
+    Source gradient = new Source(gradOut, copy);
+    Source output = new Source(out, copy);
+    for (long from = 0; from < out.count(); from += QUERIES) {
+      int rows = (int) Math.min(QUERIES, out.count() - from);
+      gradient.pack(from, rows, 1f, gradOuts.address());
+      output.pack(from, rows, 1f, queries.address());
+      for (int i = 0; i < rows; i++) {
+        long at = (long) i * rowBytes;
+        set(delta, from + i, loops.dot(gradOuts.address() + at, queries.address() + at, headSize));
+      }
+    }
+  }
+
   private void packKeys(Source key, Source value, long from, int count) {
     int panel = loops.panelKeys;
     for (int at = 0; at < count; at += panel) {

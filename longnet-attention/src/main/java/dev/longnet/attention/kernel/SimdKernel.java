@@ -46,14 +46,16 @@ final class SimdKernel implements AttentionKernel {
 
   @Override
   public void delta(HeadRows gradOut, HeadRows out, RowScalars delta) {
-    if (!floatsOffHeap(gradOut) || !floatsOffHeap(out)) {
-      AttentionKernel.super.delta(gradOut, out, delta);
+    FoldChecks.delta(gradOut, out, delta);
+    if (floatsOffHeap(gradOut) && floatsOffHeap(out)) {
+      for (long i = 0; i < out.count(); i++) {
+        Scratch.set(delta, i, loops.dot(address(gradOut, i), address(out, i), out.headSize()));
+      }
       return;
     }
-    FoldChecks.delta(gradOut, out, delta);
-    for (long i = 0; i < out.count(); i++) {
-      Scratch.set(delta, i, loops.dot(address(gradOut, i), address(out, i), out.headSize()));
-    }
+    SimdBackward scratch = take(backwards, out.headSize(), size -> new SimdBackward(loops, size));
+    scratch.delta(gradOut, out, delta);
+    give(backwards, scratch);
   }
 
   @Override
