@@ -1503,9 +1503,19 @@ final class VectorLoops128 extends VectorLoops {
       long source = from + i * fromBytes;
       long target = to + i * toBytes;
       int d = 0;
-      for (; d < whole; d += 4) {
-        IntVector bits = (IntVector) ShortVector.fromMemorySegment(H, ALL, source + d * 2L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0);
-        bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().mul(factor).intoMemorySegment(ALL, target + d * 4L, NATIVE);
+      for (; d + 16 <= whole; d += 16) {
+        FloatVector x0 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source + d * 2L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+        FloatVector x1 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source + d * 2L + 8L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+        FloatVector x2 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source + d * 2L + 16L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+        FloatVector x3 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source + d * 2L + 24L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+        x0.mul(factor).intoMemorySegment(ALL, target + d * 4L + 0L, NATIVE);
+        x1.mul(factor).intoMemorySegment(ALL, target + d * 4L + 16L, NATIVE);
+        x2.mul(factor).intoMemorySegment(ALL, target + d * 4L + 32L, NATIVE);
+        x3.mul(factor).intoMemorySegment(ALL, target + d * 4L + 48L, NATIVE);
+      }
+      for (; d + 4 <= whole; d += 4) {
+        FloatVector x0 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source + d * 2L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+        x0.mul(factor).intoMemorySegment(ALL, target + d * 4L + 0L, NATIVE);
       }
       for (; d < size; d++) {
         ALL.set(FLOAT, target + d * 4L, Float.intBitsToFloat(ALL.get(SHORT, source + d * 2L) << 16) * scale);

@@ -364,43 +364,28 @@ public final class VectorLoopsGenerator {
   // ---- rows in and out
 
   private void rows() {
-    open("@Override", "void packFloats(long from, long fromBytes, int count, int size, float scale, long to, long toBytes)");
-    line("FloatVector factor = FloatVector.broadcast(F, scale);");
-    line("int whole = size / " + lanes + " * " + lanes + ";");
-    open("for (int i = 0; i < count; i++)");
-    line("long source = from + i * fromBytes;");
-    line("long target = to + i * toBytes;");
-    line("int d = 0;");
-    for (int n : new int[] {TOGETHER, 1}) {
-      open("for (; d + " + n * lanes + " <= whole; d += " + n * lanes + ")");
-      each(n, u -> "FloatVector x" + u + " = " + load("source + d * 4L", u * lanes * 4) + ";");
-      each(n, u -> "x" + u + ".mul(factor).intoMemorySegment(ALL, target + d * 4L + " + u * lanes * 4 + "L, NATIVE);");
+    for (boolean floats : new boolean[] {true, false}) {
+        open("@Override", "void pack" + (floats ? "Floats" : "Bfloats")
+          + "(long from, long fromBytes, int count, int size, float scale, long to, long toBytes)");
+      line("FloatVector factor = FloatVector.broadcast(F, scale);");
+      line("int whole = size / " + lanes + " * " + lanes + ";");
+      open("for (int i = 0; i < count; i++)");
+      line("long source = from + i * fromBytes;");
+      line("long target = to + i * toBytes;");
+      line("int d = 0;");
+      for (int n : new int[] {TOGETHER, 1}) {
+        open("for (; d + " + n * lanes + " <= whole; d += " + n * lanes + ")");
+        each(n, u -> "FloatVector x" + u + " = " + (floats ? load("source + d * 4L", u * lanes * 4) : widened("source + d * 2L", u * lanes * 2)) + ";");
+        each(n, u -> "x" + u + ".mul(factor).intoMemorySegment(ALL, target + d * 4L + " + u * lanes * 4 + "L, NATIVE);");
+        close();
+      }
+      open("for (; d < size; d++)");
+      String element = floats ? "ALL.get(FLOAT, source + d * 4L)" : "Float.intBitsToFloat(ALL.get(SHORT, source + d * 2L) << 16)";
+      line("ALL.set(FLOAT, target + d * 4L, " + element + " * scale);");
+      close();
+      close();
       close();
     }
-    open("for (; d < size; d++)");
-    line("ALL.set(FLOAT, target + d * 4L, ALL.get(FLOAT, source + d * 4L) * scale);");
-    close();
-    close();
-    close();
-
-    open("@Override", "void packBfloats(long from, long fromBytes, int count, int size, float scale, long to, long toBytes)");
-    line("FloatVector factor = FloatVector.broadcast(F, scale);");
-    line("int whole = size / " + lanes + " * " + lanes + ";");
-    open("for (int i = 0; i < count; i++)");
-    line("long source = from + i * fromBytes;");
-    line("long target = to + i * toBytes;");
-    line("int d = 0;");
-    open("for (; d < whole; d += " + lanes + ")");
-    line("IntVector bits = (IntVector) ShortVector.fromMemorySegment(H, ALL, source + d * 2L, NATIVE)"
-        + ".convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0);");
-    line("bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().mul(factor)"
-        + ".intoMemorySegment(ALL, target + d * 4L, NATIVE);");
-    close();
-    open("for (; d < size; d++)");
-    line("ALL.set(FLOAT, target + d * 4L, Float.intBitsToFloat(ALL.get(SHORT, source + d * 2L) << 16) * scale);");
-    close();
-    close();
-    close();
 
     open("@Override", "void roundToBfloats(long from, int size, long to)");
     line("int whole = size / " + lanes + " * " + lanes + ";");
@@ -522,6 +507,12 @@ public final class VectorLoopsGenerator {
 
   private static String cell(int i, int j) {
     return "c" + i + "_" + j;
+  }
+
+  /// A register of bfloat16 elements as float32.
+  private static String widened(String address, int bytes) {
+    return "((IntVector) ShortVector.fromMemorySegment(H, ALL, " + address + (bytes == 0 ? "" : " + " + bytes + "L")
+        + ", NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats()";
   }
 
   private static String load(String address, int bytes) {
