@@ -53,9 +53,9 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
   default void delta(HeadRows gradOut, HeadRows out, RowScalars delta) {
     FoldChecks.delta(gradOut, out, delta);
     for (long i = 0; i < out.count(); i++) {
-      float sum = 0;
+      double sum = 0;
       for (int d = 0; d < out.headSize(); d++) {
-        sum += gradOut.get(i, d) * out.get(i, d);
+        sum += (double) gradOut.get(i, d) * out.get(i, d);
       }
       delta.set(i, sum);
     }

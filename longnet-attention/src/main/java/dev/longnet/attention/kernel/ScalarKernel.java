@@ -3,13 +3,16 @@ package dev.longnet.attention.kernel;
 import dev.longnet.attention.HeadRows;
 import dev.longnet.attention.RowScalars;
 import dev.longnet.attention.Rows;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /// The plain twin of [SimdKernel]: the same mathematics in ordinary Java over float arrays, written so that the JIT's own
 /// vectoriser finds its loops. Needs no module and no flag.
 final class ScalarKernel implements AttentionKernel {
-  /// Keys packed at a time; their K and V (D = 64) fill 128 KiB.
-  static final int KEYS = 256;
+  /// Keys packed at a time; their K and V (D = 64) fill 256 KiB.
+  static final int KEYS = 512;
+  /// Rows that are added in one pass: queries, where the gradients of keys and values grow.
+  private static final int GROUP = 8;
 
   @Override
   public String description() {
@@ -27,6 +30,7 @@ final class ScalarKernel implements AttentionKernel {
     float[][] keys = new float[headSize][block];
     float[][] values = new float[block][headSize];
     float[] scores = new float[block];
+    Exponentials exponentials = new Exponentials(block);
     for (long from = 0; from < k.count(); from += block) {
       Rows positions = k.positions().slice(from, Math.min(k.count(), from + block));
       long firstQuery = causal ? q.positions().countBefore(positions.first()) : 0;
@@ -37,17 +41,14 @@ final class ScalarKernel implements AttentionKernel {
       packRows(v, from, (int) positions.count(), values);
       for (long i = firstQuery; i < q.count(); i++) {
         FoldChecks.stopIfInterrupted();
-        int n = (int) (causal ? positions.countUpTo(q.positions().position(i)) : positions.count());
+        int n = seen(positions, q, i, causal);
         q.read(i, query, 0);
         columnProducts(query, keys, n, scores);
         scale(scores, n, scale);
         double before = lse.get(i);
-        double top = Math.max(before, max(scores, n));
-        exponentials(scores, n, 1, top);
-        double sum = 0;
-        for (int j = 0; j < n; j++) {
-          sum += scores[j];
-        }
+        float top = (float) Math.max(before, max(scores, n));
+        exponentials.of(scores, n, top);
+        double sum = sum(scores, n);
         double past = Math.exp(before - top);
         if (past == 0) {
           Arrays.fill(output, 0);
@@ -72,17 +73,18 @@ final class ScalarKernel implements AttentionKernel {
     boolean wantQ = gradients.queries() != null;
     boolean wantK = gradients.keys() != null;
     int block = (int) Math.min(KEYS, k.count());
-    float[] query = new float[headSize];
-    float[] dOut = new float[headSize];
-    float[] dQuery = new float[headSize];
+    float[][] queries = new float[GROUP][headSize];
+    float[][] dOuts = new float[GROUP][headSize];
+    float[] column = new float[GROUP];
     float[] row = new float[headSize];
     float[][] keyRows = new float[wantQ ? block : 0][headSize];
     float[][] keys = new float[headSize][block];
     float[][] values = new float[headSize][block];
     float[][] dKeys = new float[wantK ? headSize : 0][block];
     float[][] dValues = new float[wantK ? headSize : 0][block];
-    float[] p = new float[block];
-    float[] ds = new float[block];
+    float[][] p = new float[GROUP][block];
+    float[][] ds = new float[GROUP][block];
+    Exponentials exponentials = new Exponentials(block);
     for (long from = 0; from < k.count(); from += block) {
       Rows positions = k.positions().slice(from, Math.min(k.count(), from + block));
       long firstQuery = causal ? q.positions().countBefore(positions.first()) : 0;
@@ -96,32 +98,35 @@ final class ScalarKernel implements AttentionKernel {
       }
       clear(dKeys);
       clear(dValues);
-      for (long i = firstQuery; i < q.count(); i++) {
+      for (long first = firstQuery; first < q.count(); first += GROUP) {
         FoldChecks.stopIfInterrupted();
-        double norm = lse.get(i);
-        if (norm == Double.NEGATIVE_INFINITY) {
-          continue;
-        }
-        int n = (int) (causal ? positions.countUpTo(q.positions().position(i)) : positions.count());
-        q.read(i, query, 0);
-        gradOut.read(i, dOut, 0);
-        columnProducts(query, keys, n, p);
-        columnProducts(dOut, values, n, ds);
-        float rowDelta = (float) delta.get(i);
-        exponentials(p, n, scale, norm);
-        for (int j = 0; j < n; j++) {
-          ds[j] = p[j] * (ds[j] - rowDelta) * scale;
-        }
-        if (wantQ) {
-          gradients.queries().read(i, dQuery, 0);
-          addRows(ds, keyRows, n, headSize, dQuery);
-          gradients.queries().write(i, dQuery, 0);
+        int group = (int) Math.min(GROUP, q.count() - first);
+        // What the group's last query sees; the others' weights end in zeros.
+        int widest = seen(positions, q, first + group - 1, causal);
+        for (int g = 0; g < group; g++) {
+          long i = first + g;
+          float norm = (float) lse.get(i);
+          int n = norm == Float.NEGATIVE_INFINITY ? 0 : seen(positions, q, i, causal);
+          q.read(i, queries[g], 0);
+          gradOut.read(i, dOuts[g], 0);
+          columnProducts(queries[g], keys, n, p[g]);
+          columnProducts(dOuts[g], values, n, ds[g]);
+          scale(p[g], n, scale);
+          exponentials.of(p[g], n, norm);
+          gradScores(p[g], n, (float) delta.get(i), scale, ds[g]);
+          Arrays.fill(p[g], n, widest, 0);
+          Arrays.fill(ds[g], n, widest, 0);
+          if (wantQ && n > 0) {
+            gradients.queries().read(i, row, 0);
+            addRows(ds[g], keyRows, n, headSize, row);
+            gradients.queries().write(i, row, 0);
+          }
         }
         if (wantK) {
           // By columns: loops over many keys are the ones that pay.
           for (int d = 0; d < headSize; d++) {
-            addRow(query[d], ds, n, dKeys[d]);
-            addRow(dOut[d], p, n, dValues[d]);
+            addRows(column(queries, group, d, column), ds, group, widest, dKeys[d]);
+            addRows(column(dOuts, group, d, column), p, group, widest, dValues[d]);
           }
         }
       }
@@ -130,6 +135,26 @@ final class ScalarKernel implements AttentionKernel {
         addTo(gradients.values(), from, (int) positions.count(), dValues, row);
       }
     }
+  }
+
+  /// How many of the keys query `i` sees.
+  private static int seen(Rows keys, HeadRows q, long i, boolean causal) {
+    return (int) (causal ? keys.countUpTo(q.positions().position(i)) : keys.count());
+  }
+
+  /// ds = p (ds - delta) scale, for j < n.
+  private static void gradScores(float[] p, int n, float delta, float scale, float[] ds) {
+    for (int j = 0; j < n; j++) {
+      ds[j] = p[j] * (ds[j] - delta) * scale;
+    }
+  }
+
+  /// Element d of every row.
+  private static float[] column(float[][] rows, int count, int d, float[] column) {
+    for (int i = 0; i < count; i++) {
+      column[i] = rows[i][d];
+    }
+    return column;
   }
 
   private static void packRows(HeadRows rows, long from, int count, float[][] packed) {
@@ -161,11 +186,11 @@ final class ScalarKernel implements AttentionKernel {
     addRows(a, columns, a.length, n, products);
   }
 
-  /// sum[i] += sum_j weights[j] rows[j][i], for j < count and i < n. Four rows a pass: the sums are loaded and stored a quarter as often.
+  /// sum[i] += sum_j weights[j] rows[j][i], for j < count and i < n. Eight rows a pass: the sums are loaded and stored an eighth as often.
   private static void addRows(float[] weights, float[][] rows, int count, int n, float[] sum) {
     int j = 0;
-    for (; j + 4 <= count; j += 4) {
-      addRows(weights[j], rows[j], weights[j + 1], rows[j + 1], weights[j + 2], rows[j + 2], weights[j + 3], rows[j + 3], n, sum);
+    for (; j + 8 <= count; j += 8) {
+      addRows(weights, j, rows[j], rows[j + 1], rows[j + 2], rows[j + 3], rows[j + 4], rows[j + 5], rows[j + 6], rows[j + 7], n, sum);
     }
     for (; j < count; j++) {
       addRow(weights[j], rows[j], n, sum);
@@ -173,9 +198,18 @@ final class ScalarKernel implements AttentionKernel {
   }
 
   /// Every row an array of its own that starts at 0: the JIT's vectoriser gives up at one array read from several offsets.
-  private static void addRows(float a, float[] x, float b, float[] y, float c, float[] z, float d, float[] w, int n, float[] sum) {
+  private static void addRows(float[] weights, int j, float[] x0, float[] x1, float[] x2, float[] x3, float[] x4, float[] x5,
+      float[] x6, float[] x7, int n, float[] sum) {
+    float a0 = weights[j];
+    float a1 = weights[j + 1];
+    float a2 = weights[j + 2];
+    float a3 = weights[j + 3];
+    float a4 = weights[j + 4];
+    float a5 = weights[j + 5];
+    float a6 = weights[j + 6];
+    float a7 = weights[j + 7];
     for (int i = 0; i < n; i++) {
-      sum[i] += a * x[i] + b * y[i] + c * z[i] + d * w[i];
+      sum[i] += a0 * x0[i] + a1 * x1[i] + a2 * x2[i] + a3 * x3[i] + (a4 * x4[i] + a5 * x5[i] + a6 * x6[i] + a7 * x7[i]);
     }
   }
 
@@ -191,7 +225,26 @@ final class ScalarKernel implements AttentionKernel {
     }
   }
 
-  /// Four maxima side by side: one alone waits for itself.
+  /// Four sums side by side: one alone waits for itself.
+  private static double sum(float[] x, int n) {
+    double a = 0;
+    double b = 0;
+    double c = 0;
+    double d = 0;
+    int j = 0;
+    for (; j + 4 <= n; j += 4) {
+      a += x[j];
+      b += x[j + 1];
+      c += x[j + 2];
+      d += x[j + 3];
+    }
+    for (; j < n; j++) {
+      a += x[j];
+    }
+    return a + b + (c + d);
+  }
+
+  /// The same with maxima.
   private static float max(float[] x, int n) {
     float a = Float.NEGATIVE_INFINITY;
     float b = a;
@@ -210,14 +263,38 @@ final class ScalarKernel implements AttentionKernel {
     return Math.max(Math.max(a, b), Math.max(c, d));
   }
 
-  /// x[j] = exp(factor x[j] - shift), for j < n; the arithmetic of [VectorLoops], 0 below 2^-127.
-  private static void exponentials(float[] x, int n, float factor, double shift) {
-    for (int j = 0; j < n; j++) {
-      float y = Math.max((float) (x[j] * factor - shift) * VectorLoops.LOG2E, -127f);
-      float t = y + VectorLoops.ROUND;
-      float f = y - (t - VectorLoops.ROUND);
-      float e = ((((VectorLoops.EXP5 * f + VectorLoops.EXP4) * f + VectorLoops.EXP3) * f + VectorLoops.EXP2) * f + VectorLoops.EXP1) * f + 1f;
-      x[j] = Float.intBitsToFloat(Float.floatToRawIntBits(e) + (Float.floatToRawIntBits(t) << 23));
+  /// x[j] = exp(x[j] - shift), for j < n; the arithmetic of [VectorLoops], 0 below 2^-126. The JIT's vectoriser has no way from the
+  /// bits of an int to a float, so the powers of two pass through memory: a quarter of the time.
+  private static final class Exponentials {
+    private final int[] bits;
+    private final float[] powers;
+    private final MemorySegment from;
+    private final MemorySegment to;
+
+    /// @param most how many at once
+    Exponentials(int most) {
+      bits = new int[most];
+      powers = new float[most];
+      from = MemorySegment.ofArray(bits);
+      to = MemorySegment.ofArray(powers);
+    }
+
+    void of(float[] x, int n, float shift) {
+      polynomials(x, n, shift, bits);
+      MemorySegment.copy(from, 0, to, 0, 4L * n);
+      for (int j = 0; j < n; j++) {
+        x[j] *= powers[j];
+      }
+    }
+
+    private static void polynomials(float[] x, int n, float shift, int[] bits) {
+      for (int j = 0; j < n; j++) {
+        float y = Math.max((x[j] - shift) * VectorLoops.LOG2E, -127f);
+        float whole = y + VectorLoops.ROUND - VectorLoops.ROUND;
+        float f = y - whole;
+        x[j] = ((((VectorLoops.EXP5 * f + VectorLoops.EXP4) * f + VectorLoops.EXP3) * f + VectorLoops.EXP2) * f + VectorLoops.EXP1) * f + 1f;
+        bits[j] = (int) whole + 127 << 23;
+      }
     }
   }
 
