@@ -36,6 +36,7 @@ final class DoctorCommand implements Callable<Integer> {
     checks.add(Machine.disk("libtorch unpacks here once", natives, GIB));
     checks.addAll(TorchChecks.all());
     checks.add(Machine.threadPools(System.getenv(), cores));
+    checks.add(Machine.blasKernels(System.getenv()));
     checks.add(Machine.corpus(javaHome));
     return print(checks, spec.commandLine().getOut());
   }

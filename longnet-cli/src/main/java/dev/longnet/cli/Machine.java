@@ -98,6 +98,15 @@ final class Machine {
     return ok("thread pools", finding.toString());
   }
 
+  /// Matrix products as fast as this processor can: on one with AVX-512 another's kernels may halve them.
+  static Check blasKernels(Map<String, String> environment) {
+    String core = environment.get("OPENBLAS_CORETYPE");
+    return core == null
+        ? ok("BLAS kernels", "OpenBLAS chooses those of this processor")
+        : warn("BLAS kernels", "OPENBLAS_CORETYPE=" + core + " holds OpenBLAS to that processor's, whatever this one is",
+            "unset OPENBLAS_CORETYPE and compare the rate above, unless somebody set it for a reason");
+  }
+
   /// The quickstart's corpus: the source of the JDK that runs this.
   static Check corpus(Path javaHome) {
     Path source = javaHome.resolve("lib").resolve("src.zip");

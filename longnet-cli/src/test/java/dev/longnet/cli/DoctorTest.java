@@ -61,6 +61,14 @@ class DoctorTest {
   }
 
   @Test
+  void kernelsOfAnotherProcessorWarn() {
+    assertThat(Machine.blasKernels(Map.of()).status()).isEqualTo(Check.Status.OK);
+    Check held = Machine.blasKernels(Map.of("OPENBLAS_CORETYPE", "Haswell"));
+    assertThat(held.status()).isEqualTo(Check.Status.WARN);
+    assertThat(held.finding()).contains("OPENBLAS_CORETYPE=Haswell");
+  }
+
+  @Test
   void corpusIsTheJdksSource(@TempDir Path home) throws IOException {
     assertThat(Machine.corpus(home).status()).isEqualTo(Check.Status.WARN);
     Path zip = Files.createDirectories(home.resolve("lib")).resolve("src.zip");

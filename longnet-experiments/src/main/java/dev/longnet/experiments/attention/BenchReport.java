@@ -93,6 +93,10 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
     if (!settings.gpu()) {
       line(text, "environment: OPENBLAS_THREAD_TIMEOUT=%s OMP_WAIT_POLICY=%s; the PyTorch user: neither is set",
           System.getenv("OPENBLAS_THREAD_TIMEOUT"), System.getenv("OMP_WAIT_POLICY"));
+      String core = System.getenv("OPENBLAS_CORETYPE");
+      if (core != null) {
+        line(text, "OPENBLAS_CORETYPE=%s holds the matrix product and all of libtorch's attention to that processor's kernels", core);
+      }
     }
     for (long tokens : settings.lengths()) {
       text.append('\n');
@@ -191,7 +195,7 @@ public record BenchReport(BenchSettings settings, double matrixGigaflops, int th
     environment.put("java", Runtime.version().toString());
     environment.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
     environment.put("processors", Runtime.getRuntime().availableProcessors());
-    for (String name : List.of("OPENBLAS_THREAD_TIMEOUT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")) {
+    for (String name : List.of("OPENBLAS_THREAD_TIMEOUT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE")) {
       environment.put(name, System.getenv(name));
     }
     environment.put("commit", System.getProperty("longnet.commit", ""));
