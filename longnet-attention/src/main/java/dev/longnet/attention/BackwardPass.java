@@ -105,9 +105,9 @@ final class BackwardPass {
   }
 
   private void block(Blocks.Block block, MemorySegment[] delta, RowBuffer.Pool pool) {
-    try (RowBuffer dq = RowBuffer.accumulatorOf(gradQ, block, pool);
-        RowBuffer dk = RowBuffer.accumulatorOf(gradK, block, pool);
-        RowBuffer dv = RowBuffer.accumulatorOf(gradV, block, pool)) {
+    try (RowBuffer dq = new RowBuffer(gradQ, block, pool);
+        RowBuffer dk = new RowBuffer(gradK, block, pool);
+        RowBuffer dv = new RowBuffer(gradV, block, pool)) {
       kernel.clear(dq.rows(block.rows()));
       kernel.clear(dk.rows(block.rows()));
       kernel.clear(dv.rows(block.rows()));

@@ -45,7 +45,7 @@ final class ForwardPass {
 
   private void block(Blocks.Block block, RowBuffer.Pool pool) {
     Rows all = block.rows();
-    try (Arena arena = Arena.ofConfined(); RowBuffer accumulator = RowBuffer.accumulatorOf(out, block, pool)) {
+    try (Arena arena = Arena.ofConfined(); RowBuffer accumulator = new RowBuffer(out, block, pool)) {
       RowScalars norms = RowScalars.contiguousDoubles(arena.allocate(all.count() * 8, 64), all.count());
       norms.fill(Double.NEGATIVE_INFINITY);
       for (int branch = 0; branch < pattern.branches(); branch++) {

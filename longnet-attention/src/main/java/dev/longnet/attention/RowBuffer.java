@@ -13,16 +13,12 @@ final class RowBuffer implements AutoCloseable {
   private final Pool pool;
   private final MemorySegment buffer;
 
-  private RowBuffer(AttentionTensor tensor, Blocks.Block block, Pool pool) {
+  /// Its content is unspecified.
+  RowBuffer(AttentionTensor tensor, Blocks.Block block, Pool pool) {
     this.tensor = tensor;
     this.block = block;
     this.pool = pool;
     this.buffer = tensor.type() == ElementType.FLOAT32 ? null : pool.take();
-  }
-
-  /// Its content is unspecified.
-  static RowBuffer accumulatorOf(AttentionTensor tensor, Blocks.Block block, Pool pool) {
-    return new RowBuffer(tensor, block, pool);
   }
 
   /// The accumulator's rows at these positions of the block.
