@@ -171,6 +171,25 @@ class DilatedAttentionTest {
     }
   }
 
+  /// Kernels keep working memory from call to call: a diverged training run must not poison its neighbour.
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void aCallWithNaNLeavesNothingBehind(AttentionOptions options) {
+    for (boolean causal : new boolean[] {true, false}) {
+      for (int tokens : new int[] {50, 205}) {
+        DilatedAttentionSpec spec = DilatedAttentionSpec.dense(causal);
+        Inputs inputs = Inputs.random(11, 1, 1, tokens, 2, 20);
+        Result expected = Result.of(DilatedAttention.of(spec, options), inputs);
+        DilatedAttention attention = DilatedAttention.of(spec, options);
+        for (float poison : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+          AttentionTensor x = TestTensors.random(new Random(12), poison, 1, 999, 2, 20);
+          Result.of(attention, new Inputs(x, x, x, x));
+          expected.assertSameBits(Result.of(attention, inputs));
+        }
+      }
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("kernels")
   void branchOrderDoesNotMatter(AttentionOptions options) {

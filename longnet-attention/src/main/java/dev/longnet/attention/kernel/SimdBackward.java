@@ -6,13 +6,13 @@ import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
 
 /// The backward fold: keys are packed [#KEYS] at a time with their gradients; [#QUERIES] queries at a time rebuild P and dS block by
-/// block ([VectorLoops#BACKWARD_KEYS] keys) from the joint LSE and delta, and add to dQ by rows and to dK, dV by columns of
+/// block ([VectorLoops#KEYS] keys) from the joint LSE and delta, and add to dQ by rows and to dK, dV by columns of
 /// them, so nothing is transposed.
 final class SimdBackward extends Scratch {
-  static final int KEYS = 4 * VectorLoops.BACKWARD_KEYS;
+  static final int KEYS = 4 * VectorLoops.KEYS;
   static final int QUERIES = 96;
   private static final int TILE = VectorLoops.TILE_ROWS;
-  private static final int SCORE_BYTES = VectorLoops.BACKWARD_KEYS * 4;
+  private static final int SCORE_BYTES = VectorLoops.KEYS * 4;
 
   private final MemorySegment keyRows = allocate((long) KEYS * paddedSize);
   private final MemorySegment keyPanels = allocate((long) KEYS * paddedSize);
@@ -23,8 +23,8 @@ final class SimdBackward extends Scratch {
   private final MemorySegment queries = allocate((long) QUERIES * paddedSize);
   private final MemorySegment gradOuts = allocate((long) QUERIES * paddedSize);
   private final MemorySegment gradQueries = allocate((long) QUERIES * paddedSize);
-  private final MemorySegment weights = allocate((long) QUERIES * VectorLoops.BACKWARD_KEYS);
-  private final MemorySegment gradScores = allocate((long) QUERIES * VectorLoops.BACKWARD_KEYS);
+  private final MemorySegment weights = allocate((long) QUERIES * VectorLoops.KEYS);
+  private final MemorySegment gradScores = allocate((long) QUERIES * VectorLoops.KEYS);
   private final MemorySegment tile = allocate((long) TILE * paddedSize);
   private final MemorySegment shifts = allocate(QUERIES);
   private final MemorySegment deltas = allocate(QUERIES);
@@ -61,10 +61,10 @@ final class SimdBackward extends Scratch {
         limits(q.positions(), block, rows, positions, causal, limits);
         packQueries(query, gradient, lse, delta, block, rows);
         loops.fill(gradQueries.address(), (long) QUERIES * rowBytes, 0);
-        for (int at = 0; at < limits[rows - 1]; at += VectorLoops.BACKWARD_KEYS) {
+        for (int at = 0; at < limits[rows - 1]; at += VectorLoops.KEYS) {
           weights(rows, at, wantQ);
           if (wantK) {
-            columns(rows, at, Math.min(VectorLoops.BACKWARD_KEYS, count - at));
+            columns(rows, at, Math.min(VectorLoops.KEYS, count - at));
           }
         }
         if (wantQ) {
@@ -108,6 +108,10 @@ final class SimdBackward extends Scratch {
   private void packQueries(Source query, Source gradient, RowScalars lse, RowScalars delta, long block, int rows) {
     query.pack(block, rows, (float) (1 / Math.sqrt(headSize)), queries.address());
     gradient.pack(block, rows, 1f, gradOuts.address());
+    // The rest of the last tile takes part, with weights of 0: it must not hold what an earlier call left, which may be NaN.
+    long rest = (long) (Math.ceilDiv(rows, TILE) * TILE - rows) * rowBytes;
+    loops.fill(queries.address() + (long) rows * rowBytes, rest, 0);
+    loops.fill(gradOuts.address() + (long) rows * rowBytes, rest, 0);
     for (int i = 0; i < QUERIES; i++) {
       float norm = i < rows ? (float) get(lse, block + i) : Float.NEGATIVE_INFINITY;
       // A row without keys has no weights: exp(s - a huge shift) = 0.
@@ -119,7 +123,7 @@ final class SimdBackward extends Scratch {
   /// P and dS of all rows and the keys from `at`; dQ += dS K.
   private void weights(int rows, int at, boolean wantQ) {
     for (int row = 0; row < rows; row += TILE) {
-      int count = Math.min(VectorLoops.BACKWARD_KEYS, limits[row + TILE - 1] - at);
+      int count = Math.min(VectorLoops.KEYS, limits[row + TILE - 1] - at);
       if (count <= 0) {
         continue;
       }
@@ -131,29 +135,33 @@ final class SimdBackward extends Scratch {
           registers, headSize);
       loops.products(gradOuts.address() + (long) row * rowBytes, rowBytes, valuePanels.address() + panel, panelBytes(), ds,
           registers, headSize);
-      if (limits[row] - at < registers * loops.lanes) {
-        loops.maskProducts(p, registers, limits, row, at);
+      int clear = Math.clamp(limits[row] - at, 0, count) / loops.panelKeys * loops.panelKeys / loops.lanes;
+      long shift = shifts.address() + row * 4L;
+      long delta = deltas.address() + row * 4L;
+      if (clear > 0) {
+        loops.gradients(p, ds, clear, shift, delta);
       }
-      loops.gradients(p, ds, registers, shifts.address() + row * 4L, deltas.address() + row * 4L);
-      clearAfter(registers, p, ds);
+      if (clear < registers) {
+        loops.maskedGradients(p, ds, clear, registers, limits, row, at, shift, delta);
+      }
+      clearAfter(Math.ceilDiv(count, loops.panelKeys) * loops.panelKeys, p, ds);
       if (wantQ) {
-        loops.mixRows(ds, keyRows.address() + panel, rowBytes, tile.address(), count, paddedSize);
+        loops.mix(ds, keyRows.address() + panel, rowBytes, tile.address(), count, paddedSize);
         loops.add(tile.address(), gradQueries.address() + (long) row * rowBytes, (long) TILE * rowBytes);
       }
     }
   }
 
-  /// [#columns] reads whole tiles of columns: up to five beyond those just written.
-  private void clearAfter(int registers, long p, long ds) {
-    int end = Math.min(VectorLoops.BACKWARD_KEYS, registers * loops.lanes + Math.max(TILE, loops.lanes));
-    int from = registers * loops.lanes;
-    if (from >= end) {
+  /// [#columns] reads whole tiles of columns: up to five beyond the `written` ones.
+  private void clearAfter(int written, long p, long ds) {
+    int end = Math.min(VectorLoops.KEYS, written + Math.ceilDiv(TILE, loops.lanes) * loops.lanes);
+    if (written >= end) {
       return;
     }
-    long bytes = (end - from) / loops.lanes * loops.lanes * 4L;
+    long bytes = (end - written) * 4L;
     for (int i = 0; i < TILE; i++) {
-      loops.fill(p + (long) i * SCORE_BYTES + from * 4L, bytes, 0);
-      loops.fill(ds + (long) i * SCORE_BYTES + from * 4L, bytes, 0);
+      loops.fill(p + (long) i * SCORE_BYTES + written * 4L, bytes, 0);
+      loops.fill(ds + (long) i * SCORE_BYTES + written * 4L, bytes, 0);
     }
   }
 

@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
 ///
 /// What a row computes depends on its own keys alone, in key order: not on the tile or block it shares.
 final class SimdForward extends Scratch {
-  static final int KEYS = 2048;
+  static final int KEYS = 4 * VectorLoops.KEYS;
   static final int QUERIES = 96;
   private static final int TILE = VectorLoops.TILE_ROWS;
 
@@ -20,10 +20,8 @@ final class SimdForward extends Scratch {
   private final MemorySegment queries = allocate((long) QUERIES * paddedSize);
   private final MemorySegment outputs = allocate((long) QUERIES * paddedSize);
   private final MemorySegment tile = allocate((long) TILE * paddedSize);
-  private final MemorySegment scores = allocate((long) TILE * VectorLoops.FORWARD_KEYS);
+  private final MemorySegment scores = allocate((long) TILE * VectorLoops.KEYS);
   private final MemorySegment max = allocate((long) TILE * loops.lanes);
-  /// The maximum with keys that a row may not see: nobody reads it.
-  private final MemorySegment unmasked = allocate((long) TILE * loops.lanes);
   private final MemorySegment sums = allocate((long) QUERIES * loops.lanes);
   private final MemorySegment shifts = allocate(QUERIES);
   private final MemorySegment factors = allocate(TILE);
@@ -76,9 +74,9 @@ final class SimdForward extends Scratch {
     int padded = Math.ceilDiv(rows, TILE) * TILE;
     loops.fill(sums.address(), (long) padded * loops.lanes * 4, 0);
     loops.fill(shifts.address(), Math.ceilDiv(padded, loops.lanes) * loops.lanes * 4L, VectorLoops.LOWEST);
-    for (int from = 0; from < limits[rows - 1]; from += VectorLoops.FORWARD_KEYS) {
+    for (int from = 0; from < limits[rows - 1]; from += VectorLoops.KEYS) {
       for (int row = 0; row < rows; row += TILE) {
-        int count = Math.min(VectorLoops.FORWARD_KEYS, limits[row + TILE - 1] - from);
+        int count = Math.min(VectorLoops.KEYS, limits[row + TILE - 1] - from);
         if (count > 0) {
           attend(row, from, count);
         }
@@ -87,21 +85,21 @@ final class SimdForward extends Scratch {
   }
 
   private void attend(int row, int from, int count) {
-    int registers = Math.ceilDiv(count, loops.lanes);
     loops.fill(max.address(), (long) TILE * loops.lanes * 4, VectorLoops.LOWEST);
     long query = queries.address() + (long) row * rowBytes;
     long keys = panels.address() + (long) from * rowBytes;
     // Panels that every row of the tile sees whole; in the others some keys must be hidden, also from a row's maximum.
-    int open = Math.max(0, limits[row] - from) / loops.panelKeys * loops.panelKeys;
-    int clear = Math.min(registers, open / loops.lanes);
-    loops.scores(query, rowBytes, keys, panelBytes(), scores.address(), clear, headSize, max.address());
+    int open = Math.clamp(limits[row] - from, 0, count) / loops.panelKeys;
+    int registers = Math.ceilDiv(count, loops.lanes);
+    int clear = open * loops.panelKeys / loops.lanes;
+    loops.scores(query, rowBytes, keys, panelBytes(), scores.address(), open, headSize, max.address());
     if (clear < registers) {
-      long rest = scores.address() + open * 4L;
-      loops.scores(query, rowBytes, keys + (long) open * rowBytes, panelBytes(), rest, registers - clear, headSize,
-          unmasked.address());
-      loops.maskScores(rest, registers - clear, limits, row, from + open, max.address());
+      loops.products(query, rowBytes, keys + open * panelBytes(), panelBytes(), scores.address() + clear * loops.lanes * 4L,
+          registers - clear, headSize);
     }
-    loops.softmax(scores.address(), registers, max.address(), shifts.address() + row * 4L, factors.address(),
+    long shift = shifts.address() + row * 4L;
+    loops.shift(scores.address(), clear, registers, limits, row, from, max.address(), shift, factors.address());
+    loops.softmax(scores.address(), clear, registers, limits, row, from, shift, factors.address(),
         sums.address() + (long) row * loops.lanes * 4);
     long to = outputs.address() + (long) row * rowBytes;
     long rows = values.address() + (long) from * rowBytes;

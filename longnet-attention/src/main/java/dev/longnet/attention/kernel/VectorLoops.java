@@ -8,10 +8,8 @@ package dev.longnet.attention.kernel;
 abstract class VectorLoops {
   /// Rows of a tile: with 4 registers a row, 24 accumulators, 4 columns and a broadcast fill AVX-512's 32 registers.
   static final int TILE_ROWS = 6;
-  /// Keys scored at a time in the forward pass: the row length of its score buffer.
-  static final int FORWARD_KEYS = 512;
-  /// Keys scored at a time in the backward pass: the row length of its P and dS buffers.
-  static final int BACKWARD_KEYS = 384;
+  /// Keys scored at a time: the row length of scores, P and dS.
+  static final int KEYS = 384;
 
   static final float LOG2E = 1.4426950408889634f;
   /// 2^f on [-1/2, 1/2], degree 5, minimax with p(0) = 1: relative error below 9e-8.
@@ -38,37 +36,43 @@ abstract class VectorLoops {
     this.panelKeys = lanes * vectors;
   }
 
-  /// to[i][key] = sum_d rows[i][d] panels[d][key] for a tile of rows and `count` registers of keys; `max` is raised, lane by lane.
+  /// to[i][key] = sum_d rows[i][d] panels[d][key] for a tile of rows and `count` whole panels; `max` is raised, lane by lane.
   ///
-  /// @param to rows of [#FORWARD_KEYS]
+  /// @param to rows of [#KEYS]
   /// @param max one register per row
   abstract void scores(
       long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size, long max);
 
-  /// As [#scores] without the maximum; `to` has rows of [#BACKWARD_KEYS].
+  /// As [#scores] without the maximum, and for `count` registers of keys.
   abstract void products(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size);
 
-  /// Hides the keys a row may not see: scores[i][key] = -inf for key >= limits[first + i] - from. Raises
-  /// `max` by the others.
-  abstract void maskScores(long scores, int count, int[] limits, int first, int from, long max);
+  /// When a row's maximum has outgrown its shift, the shift follows, and `factors` says by what the row's past sums shrink.
+  ///
+  /// @param open how many registers from the first are of keys that all rows see, and in `max`: whole panels
+  /// @param count how many registers have scores
+  /// @param limits row i sees the keys before `limits[first + i] - from`
+  abstract void shift(
+      long scores, int open, int count, int[] limits, int first, int from, long max, long shifts, long factors);
 
-  /// As [#maskScores] without the maximum; rows of [#BACKWARD_KEYS].
-  abstract void maskProducts(long scores, int count, int[] limits, int first, int from);
+  /// scores = exp(scores - shift), row by row; 0 for keys that the row does not see and what else is in the last panel.
+  ///
+  /// @param sums one register per row: shrinks by its factor, then grows by the exponentials
+  abstract void softmax(
+      long scores, int open, int count, int[] limits, int first, int from, long shifts, long factors, long sums);
 
-  /// scores = exp(scores - shift), row by row; `sums` (one register per row) grows by them. When a row's maximum has outgrown its
-  /// shift, the shift follows, and `factors` says by what the row's past sums shrink.
-  abstract void softmax(long scores, int count, long max, long shifts, long factors, long sums);
-
-  /// scores = P = exp(scores - shift); grads = dS = P (grads - delta). Rows of [#BACKWARD_KEYS].
+  /// scores = P = exp(scores - shift); grads = dS = P (grads - delta); `count` registers: whole panels.
   abstract void gradients(long scores, long grads, int count, long shifts, long deltas);
 
-  /// tile to = weights [tile][count] × rows [count][size]; weights have rows of [#FORWARD_KEYS].
+  /// As [#gradients], from register `from` on; 0 for keys that the row does not see and what else is in the last panel.
+  ///
+  /// @param limits row i sees the keys before `limits[first + i] - key`
+  abstract void maskedGradients(
+      long scores, long grads, int from, int count, int[] limits, int first, int key, long shifts, long deltas);
+
+  /// tile to = weights [tile][count] × rows [count][size]; weights have rows of [#KEYS].
   abstract void mix(long weights, long rows, long rowBytes, long to, int count, int size);
 
-  /// As [#mix], weights with rows of [#BACKWARD_KEYS].
-  abstract void mixRows(long weights, long rows, long rowBytes, long to, int count, int size);
-
-  /// tile to = weights^T: weights [count][tile] with rows of [#BACKWARD_KEYS], × rows [count][size].
+  /// tile to = weights^T: weights [count][tile] with rows of [#KEYS], × rows [count][size].
   abstract void mixColumns(long weights, long rows, long rowBytes, long to, int count, int size);
 
   /// to = factor to + tile, row by row.

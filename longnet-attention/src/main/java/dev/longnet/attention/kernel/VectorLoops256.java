@@ -36,64 +36,6 @@ final class VectorLoops256 extends VectorLoops {
 
   @Override
   void scores(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size, long max) {
-    int full = count / 2;
-    scores2(rows, rowBytes, panels, panelBytes, to, full, size, max);
-    switch (count % 2) {
-      case 1 -> scores1(rows, rowBytes, panels + full * panelBytes, panelBytes, to + full * 64L, 1, size, max);
-      default -> { }
-    }
-  }
-
-  private static void scores1(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size, long max) {
-    long r1 = rows + 1 * rowBytes; long r2 = rows + 2 * rowBytes; long r3 = rows + 3 * rowBytes; long r4 = rows + 4 * rowBytes; long r5 = rows + 5 * rowBytes;
-    for (int p = 0; p < count; p++) {
-      long panel = panels + p * panelBytes;
-      long at = to + p * 64L;
-      FloatVector c0_0 = FloatVector.zero(F);
-      FloatVector c1_0 = FloatVector.zero(F);
-      FloatVector c2_0 = FloatVector.zero(F);
-      FloatVector c3_0 = FloatVector.zero(F);
-      FloatVector c4_0 = FloatVector.zero(F);
-      FloatVector c5_0 = FloatVector.zero(F);
-      for (int d = 0; d < size; d++) {
-        long column = panel + d * 64L;
-        long e = d * 4L;
-        FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, column, NATIVE);
-        FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, rows + e));
-        c0_0 = a0.fma(b0, c0_0);
-        FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, r1 + e));
-        c1_0 = a1.fma(b0, c1_0);
-        FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, r2 + e));
-        c2_0 = a2.fma(b0, c2_0);
-        FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, r3 + e));
-        c3_0 = a3.fma(b0, c3_0);
-        FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, r4 + e));
-        c4_0 = a4.fma(b0, c4_0);
-        FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, r5 + e));
-        c5_0 = a5.fma(b0, c5_0);
-      }
-      c0_0.intoMemorySegment(ALL, at + 0L, NATIVE);
-      c1_0.intoMemorySegment(ALL, at + 2048L, NATIVE);
-      c2_0.intoMemorySegment(ALL, at + 4096L, NATIVE);
-      c3_0.intoMemorySegment(ALL, at + 6144L, NATIVE);
-      c4_0.intoMemorySegment(ALL, at + 8192L, NATIVE);
-      c5_0.intoMemorySegment(ALL, at + 10240L, NATIVE);
-      FloatVector m0 = FloatVector.fromMemorySegment(F, ALL, max, NATIVE);
-      m0.blend(c0_0, c0_0.compare(VectorOperators.GT, m0)).intoMemorySegment(ALL, max + 0L, NATIVE);
-      FloatVector m1 = FloatVector.fromMemorySegment(F, ALL, max + 32L, NATIVE);
-      m1.blend(c1_0, c1_0.compare(VectorOperators.GT, m1)).intoMemorySegment(ALL, max + 32L, NATIVE);
-      FloatVector m2 = FloatVector.fromMemorySegment(F, ALL, max + 64L, NATIVE);
-      m2.blend(c2_0, c2_0.compare(VectorOperators.GT, m2)).intoMemorySegment(ALL, max + 64L, NATIVE);
-      FloatVector m3 = FloatVector.fromMemorySegment(F, ALL, max + 96L, NATIVE);
-      m3.blend(c3_0, c3_0.compare(VectorOperators.GT, m3)).intoMemorySegment(ALL, max + 96L, NATIVE);
-      FloatVector m4 = FloatVector.fromMemorySegment(F, ALL, max + 128L, NATIVE);
-      m4.blend(c4_0, c4_0.compare(VectorOperators.GT, m4)).intoMemorySegment(ALL, max + 128L, NATIVE);
-      FloatVector m5 = FloatVector.fromMemorySegment(F, ALL, max + 160L, NATIVE);
-      m5.blend(c5_0, c5_0.compare(VectorOperators.GT, m5)).intoMemorySegment(ALL, max + 160L, NATIVE);
-    }
-  }
-
-  private static void scores2(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size, long max) {
     long r1 = rows + 1 * rowBytes; long r2 = rows + 2 * rowBytes; long r3 = rows + 3 * rowBytes; long r4 = rows + 4 * rowBytes; long r5 = rows + 5 * rowBytes;
     for (int p = 0; p < count; p++) {
       long panel = panels + p * panelBytes;
@@ -130,16 +72,16 @@ final class VectorLoops256 extends VectorLoops {
       }
       c0_0.intoMemorySegment(ALL, at + 0L, NATIVE);
       c0_1.intoMemorySegment(ALL, at + 32L, NATIVE);
-      c1_0.intoMemorySegment(ALL, at + 2048L, NATIVE);
-      c1_1.intoMemorySegment(ALL, at + 2080L, NATIVE);
-      c2_0.intoMemorySegment(ALL, at + 4096L, NATIVE);
-      c2_1.intoMemorySegment(ALL, at + 4128L, NATIVE);
-      c3_0.intoMemorySegment(ALL, at + 6144L, NATIVE);
-      c3_1.intoMemorySegment(ALL, at + 6176L, NATIVE);
-      c4_0.intoMemorySegment(ALL, at + 8192L, NATIVE);
-      c4_1.intoMemorySegment(ALL, at + 8224L, NATIVE);
-      c5_0.intoMemorySegment(ALL, at + 10240L, NATIVE);
-      c5_1.intoMemorySegment(ALL, at + 10272L, NATIVE);
+      c1_0.intoMemorySegment(ALL, at + 1536L, NATIVE);
+      c1_1.intoMemorySegment(ALL, at + 1568L, NATIVE);
+      c2_0.intoMemorySegment(ALL, at + 3072L, NATIVE);
+      c2_1.intoMemorySegment(ALL, at + 3104L, NATIVE);
+      c3_0.intoMemorySegment(ALL, at + 4608L, NATIVE);
+      c3_1.intoMemorySegment(ALL, at + 4640L, NATIVE);
+      c4_0.intoMemorySegment(ALL, at + 6144L, NATIVE);
+      c4_1.intoMemorySegment(ALL, at + 6176L, NATIVE);
+      c5_0.intoMemorySegment(ALL, at + 7680L, NATIVE);
+      c5_1.intoMemorySegment(ALL, at + 7712L, NATIVE);
       c0_0 = c0_0.blend(c0_1, c0_1.compare(VectorOperators.GT, c0_0));
       FloatVector m0 = FloatVector.fromMemorySegment(F, ALL, max, NATIVE);
       m0.blend(c0_0, c0_0.compare(VectorOperators.GT, m0)).intoMemorySegment(ALL, max + 0L, NATIVE);
@@ -284,96 +226,6 @@ final class VectorLoops256 extends VectorLoops {
       FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, row, NATIVE);
       FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 0L));
       c0_0 = a0.fma(b0, c0_0);
-      FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 2048L));
-      c1_0 = a1.fma(b0, c1_0);
-      FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 4096L));
-      c2_0 = a2.fma(b0, c2_0);
-      FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 6144L));
-      c3_0 = a3.fma(b0, c3_0);
-      FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 8192L));
-      c4_0 = a4.fma(b0, c4_0);
-      FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 10240L));
-      c5_0 = a5.fma(b0, c5_0);
-    }
-    c0_0.intoMemorySegment(ALL, to + 0 * rowBytes + 0L, NATIVE);
-    c1_0.intoMemorySegment(ALL, to + 1 * rowBytes + 0L, NATIVE);
-    c2_0.intoMemorySegment(ALL, to + 2 * rowBytes + 0L, NATIVE);
-    c3_0.intoMemorySegment(ALL, to + 3 * rowBytes + 0L, NATIVE);
-    c4_0.intoMemorySegment(ALL, to + 4 * rowBytes + 0L, NATIVE);
-    c5_0.intoMemorySegment(ALL, to + 5 * rowBytes + 0L, NATIVE);
-  }
-
-  private static void mix2(long weights, long rows, long rowBytes, long to, int count) {
-    FloatVector c0_0 = FloatVector.zero(F), c0_1 = FloatVector.zero(F);
-    FloatVector c1_0 = FloatVector.zero(F), c1_1 = FloatVector.zero(F);
-    FloatVector c2_0 = FloatVector.zero(F), c2_1 = FloatVector.zero(F);
-    FloatVector c3_0 = FloatVector.zero(F), c3_1 = FloatVector.zero(F);
-    FloatVector c4_0 = FloatVector.zero(F), c4_1 = FloatVector.zero(F);
-    FloatVector c5_0 = FloatVector.zero(F), c5_1 = FloatVector.zero(F);
-    for (int k = 0; k < count; k++) {
-      long row = rows + k * rowBytes;
-      long weight = weights + k * 4L;
-      FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, row, NATIVE);
-      FloatVector b1 = FloatVector.fromMemorySegment(F, ALL, row + 32L, NATIVE);
-      FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 0L));
-      c0_0 = a0.fma(b0, c0_0);
-      c0_1 = a0.fma(b1, c0_1);
-      FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 2048L));
-      c1_0 = a1.fma(b0, c1_0);
-      c1_1 = a1.fma(b1, c1_1);
-      FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 4096L));
-      c2_0 = a2.fma(b0, c2_0);
-      c2_1 = a2.fma(b1, c2_1);
-      FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 6144L));
-      c3_0 = a3.fma(b0, c3_0);
-      c3_1 = a3.fma(b1, c3_1);
-      FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 8192L));
-      c4_0 = a4.fma(b0, c4_0);
-      c4_1 = a4.fma(b1, c4_1);
-      FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 10240L));
-      c5_0 = a5.fma(b0, c5_0);
-      c5_1 = a5.fma(b1, c5_1);
-    }
-    c0_0.intoMemorySegment(ALL, to + 0 * rowBytes + 0L, NATIVE);
-    c0_1.intoMemorySegment(ALL, to + 0 * rowBytes + 32L, NATIVE);
-    c1_0.intoMemorySegment(ALL, to + 1 * rowBytes + 0L, NATIVE);
-    c1_1.intoMemorySegment(ALL, to + 1 * rowBytes + 32L, NATIVE);
-    c2_0.intoMemorySegment(ALL, to + 2 * rowBytes + 0L, NATIVE);
-    c2_1.intoMemorySegment(ALL, to + 2 * rowBytes + 32L, NATIVE);
-    c3_0.intoMemorySegment(ALL, to + 3 * rowBytes + 0L, NATIVE);
-    c3_1.intoMemorySegment(ALL, to + 3 * rowBytes + 32L, NATIVE);
-    c4_0.intoMemorySegment(ALL, to + 4 * rowBytes + 0L, NATIVE);
-    c4_1.intoMemorySegment(ALL, to + 4 * rowBytes + 32L, NATIVE);
-    c5_0.intoMemorySegment(ALL, to + 5 * rowBytes + 0L, NATIVE);
-    c5_1.intoMemorySegment(ALL, to + 5 * rowBytes + 32L, NATIVE);
-  }
-
-  @Override
-  void mixRows(long weights, long rows, long rowBytes, long to, int count, int size) {
-    int done = 0;
-    int all = size / 8;
-    for (; done + 2 <= all; done += 2) {
-      mixRows2(weights, rows + done * 32L, rowBytes, to + done * 32L, count);
-    }
-    switch (all - done) {
-      case 1 -> mixRows1(weights, rows + done * 32L, rowBytes, to + done * 32L, count);
-      default -> { }
-    }
-  }
-
-  private static void mixRows1(long weights, long rows, long rowBytes, long to, int count) {
-    FloatVector c0_0 = FloatVector.zero(F);
-    FloatVector c1_0 = FloatVector.zero(F);
-    FloatVector c2_0 = FloatVector.zero(F);
-    FloatVector c3_0 = FloatVector.zero(F);
-    FloatVector c4_0 = FloatVector.zero(F);
-    FloatVector c5_0 = FloatVector.zero(F);
-    for (int k = 0; k < count; k++) {
-      long row = rows + k * rowBytes;
-      long weight = weights + k * 4L;
-      FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, row, NATIVE);
-      FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 0L));
-      c0_0 = a0.fma(b0, c0_0);
       FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 1536L));
       c1_0 = a1.fma(b0, c1_0);
       FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 3072L));
@@ -393,7 +245,7 @@ final class VectorLoops256 extends VectorLoops {
     c5_0.intoMemorySegment(ALL, to + 5 * rowBytes + 0L, NATIVE);
   }
 
-  private static void mixRows2(long weights, long rows, long rowBytes, long to, int count) {
+  private static void mix2(long weights, long rows, long rowBytes, long to, int count) {
     FloatVector c0_0 = FloatVector.zero(F), c0_1 = FloatVector.zero(F);
     FloatVector c1_0 = FloatVector.zero(F), c1_1 = FloatVector.zero(F);
     FloatVector c2_0 = FloatVector.zero(F), c2_1 = FloatVector.zero(F);
@@ -554,35 +406,51 @@ final class VectorLoops256 extends VectorLoops {
   }
 
   @Override
-  void softmax(long scores, int count, long max, long shifts, long factors, long sums) {
+  void shift(long scores, int open, int count, int[] limits, int first, int from, long max, long shifts, long factors) {
+    FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    for (int i = 0; i < 6; i++) {
+      long row = scores + i * 1536L;
+      int limit = limits[first + i] - from;
+      FloatVector highest = FloatVector.fromMemorySegment(F, ALL, max + i * 32L, NATIVE);
+      for (int c = open; c < count; c += 2) {
+        FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 8).cast(F));
+        FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F));
+        highest = highest.blend(x0, x0.compare(VectorOperators.GT, highest));
+        highest = highest.blend(x1, x1.compare(VectorOperators.GT, highest));
+      }
+      IntVector bits = highest.reinterpretAsInts();
+      int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF)).reduceLanes(VectorOperators.MAX);
+      float top = Float.intBitsToFloat(order ^ order >> 31 & 0x7FFFFFFF);
+      float shift = ALL.get(FLOAT, shifts + i * 4L);
+      float factor = 1f;
+      if (top > shift + SLACK) {
+        factor = shift == LOWEST ? 0f : (float) Math.exp(shift - top);
+        ALL.set(FLOAT, shifts + i * 4L, top);
+      }
+      ALL.set(FLOAT, factors + i * 4L, factor);
+    }
+  }
+
+  @Override
+  void softmax(long scores, int open, int count, int[] limits, int first, int from, long shifts, long factors, long sums) {
     FloatVector c5 = FloatVector.broadcast(F, EXP5);
     FloatVector c4 = FloatVector.broadcast(F, EXP4);
     FloatVector c3 = FloatVector.broadcast(F, EXP3);
     FloatVector c2 = FloatVector.broadcast(F, EXP2);
     FloatVector c1 = FloatVector.broadcast(F, EXP1);
     FloatVector c0 = FloatVector.broadcast(F, 1f);
+    FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < 6; i++) {
-      float shift = ALL.get(FLOAT, shifts + i * 4L);
-      IntVector bits = FloatVector.fromMemorySegment(F, ALL, max + i * 32L, NATIVE).reinterpretAsInts();
-      int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF)).reduceLanes(VectorOperators.MAX);
-      float top = Float.intBitsToFloat(order ^ order >> 31 & 0x7FFFFFFF);
-      FloatVector s0 = FloatVector.fromMemorySegment(F, ALL, sums + i * 32L, NATIVE);
-      float factor = 1f;
-      if (top > shift + SLACK) {
-        factor = shift == LOWEST ? 0f : (float) Math.exp(shift - top);
-        shift = top;
-        ALL.set(FLOAT, shifts + i * 4L, shift);
-        s0 = s0.mul(factor);
-      }
-      ALL.set(FLOAT, factors + i * 4L, factor);
-      FloatVector m = FloatVector.broadcast(F, shift);
+      long row = scores + i * 1536L;
+      int limit = limits[first + i] - from;
+      FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));
+      FloatVector s0 = FloatVector.fromMemorySegment(F, ALL, sums + i * 32L, NATIVE).mul(FloatVector.broadcast(F, ALL.get(FLOAT, factors + i * 4L)));
       FloatVector s1 = FloatVector.zero(F);
-      long row = scores + i * 2048L;
-      int c = 0;
-      for (; c + 2 <= count; c += 2) {
-        long at = row + c * 32L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 32L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      for (int c = 0; c < open; c += 2) {
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE);
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE);
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
@@ -591,20 +459,28 @@ final class VectorLoops256 extends VectorLoops {
         FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, at + 0L, NATIVE);
-        e1.intoMemorySegment(ALL, at + 32L, NATIVE);
+        e0.intoMemorySegment(ALL, row + c * 32L + 0L, NATIVE);
+        e1.intoMemorySegment(ALL, row + c * 32L + 32L, NATIVE);
         s0 = s0.add(e0);
         s1 = s1.add(e1);
       }
-      if (c + 0 < count) {
-        long at = row + (c + 0) * 32L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      for (int c = open; c < count; c += 2) {
+        FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 8).cast(F));
+        FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F));
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
+        FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
+        FloatVector f1 = x1.sub(t1.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
+        FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, at, NATIVE);
+        e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e0.intoMemorySegment(ALL, row + c * 32L + 0L, NATIVE);
+        e1.intoMemorySegment(ALL, row + c * 32L + 32L, NATIVE);
         s0 = s0.add(e0);
+        s1 = s1.add(e1);
       }
       s0 = s0.add(s1);
       s0.intoMemorySegment(ALL, sums + i * 32L, NATIVE);
@@ -619,17 +495,18 @@ final class VectorLoops256 extends VectorLoops {
     FloatVector c2 = FloatVector.broadcast(F, EXP2);
     FloatVector c1 = FloatVector.broadcast(F, EXP1);
     FloatVector c0 = FloatVector.broadcast(F, 1f);
+    FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < 6; i++) {
       FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));
       FloatVector delta = FloatVector.broadcast(F, ALL.get(FLOAT, deltas + i * 4L));
       long row = scores + i * 1536L;
       long gradRow = grads + i * 1536L;
-      int c = 0;
-      for (; c + 2 <= count; c += 2) {
-        long at = row + c * 32L;
+      for (int c = 0; c < count; c += 2) {
         long g = gradRow + c * 32L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 32L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE);
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE);
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
@@ -638,52 +515,47 @@ final class VectorLoops256 extends VectorLoops {
         FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, at + 0L, NATIVE);
-        e1.intoMemorySegment(ALL, at + 32L, NATIVE);
+        e0.intoMemorySegment(ALL, row + c * 32L + 0L, NATIVE);
+        e1.intoMemorySegment(ALL, row + c * 32L + 32L, NATIVE);
         FloatVector.fromMemorySegment(F, ALL, g, NATIVE).sub(delta).mul(e0).intoMemorySegment(ALL, g + 0L, NATIVE);
         FloatVector.fromMemorySegment(F, ALL, g + 32L, NATIVE).sub(delta).mul(e1).intoMemorySegment(ALL, g + 32L, NATIVE);
       }
-      for (; c + 1 <= count; c += 1) {
-        long at = row + c * 32L;
-        long g = gradRow + c * 32L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector t0 = x0.add(ROUND);
-        FloatVector f0 = x0.sub(t0.sub(ROUND));
-        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
-        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, at + 0L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, g, NATIVE).sub(delta).mul(e0).intoMemorySegment(ALL, g + 0L, NATIVE);
-      }
     }
   }
 
   @Override
-  void maskScores(long scores, int count, int[] limits, int first, int from, long max) {
+  void maskedGradients(long scores, long grads, int from, int count, int[] limits, int first, int key, long shifts, long deltas) {
+    FloatVector c5 = FloatVector.broadcast(F, EXP5);
+    FloatVector c4 = FloatVector.broadcast(F, EXP4);
+    FloatVector c3 = FloatVector.broadcast(F, EXP3);
+    FloatVector c2 = FloatVector.broadcast(F, EXP2);
+    FloatVector c1 = FloatVector.broadcast(F, EXP1);
+    FloatVector c0 = FloatVector.broadcast(F, 1f);
     FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < 6; i++) {
-      int limit = limits[first + i] - from;
-      long row = scores + i * 2048L;
-      FloatVector m = FloatVector.fromMemorySegment(F, ALL, max + i * 32L, NATIVE);
-      for (int c = 0; c < count; c++) {
-        long at = row + c * 32L;
-        FloatVector x = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, limit - c * 8).cast(F));
-        x.intoMemorySegment(ALL, at, NATIVE);
-        m = m.blend(x, x.compare(VectorOperators.GT, m));
-      }
-      m.intoMemorySegment(ALL, max + i * 32L, NATIVE);
-    }
-  }
-
-  @Override
-  void maskProducts(long scores, int count, int[] limits, int first, int from) {
-    FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
-    for (int i = 0; i < 6; i++) {
-      int limit = limits[first + i] - from;
+      FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));
+      FloatVector delta = FloatVector.broadcast(F, ALL.get(FLOAT, deltas + i * 4L));
       long row = scores + i * 1536L;
-      for (int c = Math.max(0, limit) / 8; c < count; c++) {
-        long at = row + c * 32L;
-        FloatVector x = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, limit - c * 8).cast(F));
-        x.intoMemorySegment(ALL, at, NATIVE);
+      long gradRow = grads + i * 1536L;
+      int limit = limits[first + i] - key;
+      for (int c = from; c < count; c += 2) {
+        long g = gradRow + c * 32L;
+        FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 8).cast(F));
+        FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F));
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector t0 = x0.add(ROUND);
+        FloatVector t1 = x1.add(ROUND);
+        FloatVector f0 = x0.sub(t0.sub(ROUND));
+        FloatVector f1 = x1.sub(t1.sub(ROUND));
+        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
+        FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
+        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e0.intoMemorySegment(ALL, row + c * 32L + 0L, NATIVE);
+        e1.intoMemorySegment(ALL, row + c * 32L + 32L, NATIVE);
+        delta.blend(FloatVector.fromMemorySegment(F, ALL, g, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 8).cast(F)).sub(delta).mul(e0).intoMemorySegment(ALL, g + 0L, NATIVE);
+        delta.blend(FloatVector.fromMemorySegment(F, ALL, g + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F)).sub(delta).mul(e1).intoMemorySegment(ALL, g + 32L, NATIVE);
       }
     }
   }

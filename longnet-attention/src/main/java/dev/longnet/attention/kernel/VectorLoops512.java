@@ -38,221 +38,6 @@ final class VectorLoops512 extends VectorLoops {
 
   @Override
   void scores(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size, long max) {
-    int full = count / 4;
-    scores4(rows, rowBytes, panels, panelBytes, to, full, size, max);
-    switch (count % 4) {
-      case 1 -> scores1(rows, rowBytes, panels + full * panelBytes, panelBytes, to + full * 256L, 1, size, max);
-      case 2 -> scores2(rows, rowBytes, panels + full * panelBytes, panelBytes, to + full * 256L, 1, size, max);
-      case 3 -> scores3(rows, rowBytes, panels + full * panelBytes, panelBytes, to + full * 256L, 1, size, max);
-      default -> { }
-    }
-  }
-
-  private static void scores1(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size, long max) {
-    long r1 = rows + 1 * rowBytes; long r2 = rows + 2 * rowBytes; long r3 = rows + 3 * rowBytes; long r4 = rows + 4 * rowBytes; long r5 = rows + 5 * rowBytes;
-    for (int p = 0; p < count; p++) {
-      long panel = panels + p * panelBytes;
-      long at = to + p * 256L;
-      FloatVector c0_0 = FloatVector.zero(F);
-      FloatVector c1_0 = FloatVector.zero(F);
-      FloatVector c2_0 = FloatVector.zero(F);
-      FloatVector c3_0 = FloatVector.zero(F);
-      FloatVector c4_0 = FloatVector.zero(F);
-      FloatVector c5_0 = FloatVector.zero(F);
-      for (int d = 0; d < size; d++) {
-        long column = panel + d * 256L;
-        long e = d * 4L;
-        FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, column, NATIVE);
-        FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, rows + e));
-        c0_0 = a0.fma(b0, c0_0);
-        FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, r1 + e));
-        c1_0 = a1.fma(b0, c1_0);
-        FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, r2 + e));
-        c2_0 = a2.fma(b0, c2_0);
-        FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, r3 + e));
-        c3_0 = a3.fma(b0, c3_0);
-        FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, r4 + e));
-        c4_0 = a4.fma(b0, c4_0);
-        FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, r5 + e));
-        c5_0 = a5.fma(b0, c5_0);
-      }
-      c0_0.intoMemorySegment(ALL, at + 0L, NATIVE);
-      c1_0.intoMemorySegment(ALL, at + 2048L, NATIVE);
-      c2_0.intoMemorySegment(ALL, at + 4096L, NATIVE);
-      c3_0.intoMemorySegment(ALL, at + 6144L, NATIVE);
-      c4_0.intoMemorySegment(ALL, at + 8192L, NATIVE);
-      c5_0.intoMemorySegment(ALL, at + 10240L, NATIVE);
-      FloatVector m0 = FloatVector.fromMemorySegment(F, ALL, max, NATIVE);
-      m0.blend(c0_0, c0_0.compare(VectorOperators.GT, m0)).intoMemorySegment(ALL, max + 0L, NATIVE);
-      FloatVector m1 = FloatVector.fromMemorySegment(F, ALL, max + 64L, NATIVE);
-      m1.blend(c1_0, c1_0.compare(VectorOperators.GT, m1)).intoMemorySegment(ALL, max + 64L, NATIVE);
-      FloatVector m2 = FloatVector.fromMemorySegment(F, ALL, max + 128L, NATIVE);
-      m2.blend(c2_0, c2_0.compare(VectorOperators.GT, m2)).intoMemorySegment(ALL, max + 128L, NATIVE);
-      FloatVector m3 = FloatVector.fromMemorySegment(F, ALL, max + 192L, NATIVE);
-      m3.blend(c3_0, c3_0.compare(VectorOperators.GT, m3)).intoMemorySegment(ALL, max + 192L, NATIVE);
-      FloatVector m4 = FloatVector.fromMemorySegment(F, ALL, max + 256L, NATIVE);
-      m4.blend(c4_0, c4_0.compare(VectorOperators.GT, m4)).intoMemorySegment(ALL, max + 256L, NATIVE);
-      FloatVector m5 = FloatVector.fromMemorySegment(F, ALL, max + 320L, NATIVE);
-      m5.blend(c5_0, c5_0.compare(VectorOperators.GT, m5)).intoMemorySegment(ALL, max + 320L, NATIVE);
-    }
-  }
-
-  private static void scores2(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size, long max) {
-    long r1 = rows + 1 * rowBytes; long r2 = rows + 2 * rowBytes; long r3 = rows + 3 * rowBytes; long r4 = rows + 4 * rowBytes; long r5 = rows + 5 * rowBytes;
-    for (int p = 0; p < count; p++) {
-      long panel = panels + p * panelBytes;
-      long at = to + p * 256L;
-      FloatVector c0_0 = FloatVector.zero(F), c0_1 = FloatVector.zero(F);
-      FloatVector c1_0 = FloatVector.zero(F), c1_1 = FloatVector.zero(F);
-      FloatVector c2_0 = FloatVector.zero(F), c2_1 = FloatVector.zero(F);
-      FloatVector c3_0 = FloatVector.zero(F), c3_1 = FloatVector.zero(F);
-      FloatVector c4_0 = FloatVector.zero(F), c4_1 = FloatVector.zero(F);
-      FloatVector c5_0 = FloatVector.zero(F), c5_1 = FloatVector.zero(F);
-      for (int d = 0; d < size; d++) {
-        long column = panel + d * 256L;
-        long e = d * 4L;
-        FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, column, NATIVE);
-        FloatVector b1 = FloatVector.fromMemorySegment(F, ALL, column + 64L, NATIVE);
-        FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, rows + e));
-        c0_0 = a0.fma(b0, c0_0);
-        c0_1 = a0.fma(b1, c0_1);
-        FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, r1 + e));
-        c1_0 = a1.fma(b0, c1_0);
-        c1_1 = a1.fma(b1, c1_1);
-        FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, r2 + e));
-        c2_0 = a2.fma(b0, c2_0);
-        c2_1 = a2.fma(b1, c2_1);
-        FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, r3 + e));
-        c3_0 = a3.fma(b0, c3_0);
-        c3_1 = a3.fma(b1, c3_1);
-        FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, r4 + e));
-        c4_0 = a4.fma(b0, c4_0);
-        c4_1 = a4.fma(b1, c4_1);
-        FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, r5 + e));
-        c5_0 = a5.fma(b0, c5_0);
-        c5_1 = a5.fma(b1, c5_1);
-      }
-      c0_0.intoMemorySegment(ALL, at + 0L, NATIVE);
-      c0_1.intoMemorySegment(ALL, at + 64L, NATIVE);
-      c1_0.intoMemorySegment(ALL, at + 2048L, NATIVE);
-      c1_1.intoMemorySegment(ALL, at + 2112L, NATIVE);
-      c2_0.intoMemorySegment(ALL, at + 4096L, NATIVE);
-      c2_1.intoMemorySegment(ALL, at + 4160L, NATIVE);
-      c3_0.intoMemorySegment(ALL, at + 6144L, NATIVE);
-      c3_1.intoMemorySegment(ALL, at + 6208L, NATIVE);
-      c4_0.intoMemorySegment(ALL, at + 8192L, NATIVE);
-      c4_1.intoMemorySegment(ALL, at + 8256L, NATIVE);
-      c5_0.intoMemorySegment(ALL, at + 10240L, NATIVE);
-      c5_1.intoMemorySegment(ALL, at + 10304L, NATIVE);
-      c0_0 = c0_0.blend(c0_1, c0_1.compare(VectorOperators.GT, c0_0));
-      FloatVector m0 = FloatVector.fromMemorySegment(F, ALL, max, NATIVE);
-      m0.blend(c0_0, c0_0.compare(VectorOperators.GT, m0)).intoMemorySegment(ALL, max + 0L, NATIVE);
-      c1_0 = c1_0.blend(c1_1, c1_1.compare(VectorOperators.GT, c1_0));
-      FloatVector m1 = FloatVector.fromMemorySegment(F, ALL, max + 64L, NATIVE);
-      m1.blend(c1_0, c1_0.compare(VectorOperators.GT, m1)).intoMemorySegment(ALL, max + 64L, NATIVE);
-      c2_0 = c2_0.blend(c2_1, c2_1.compare(VectorOperators.GT, c2_0));
-      FloatVector m2 = FloatVector.fromMemorySegment(F, ALL, max + 128L, NATIVE);
-      m2.blend(c2_0, c2_0.compare(VectorOperators.GT, m2)).intoMemorySegment(ALL, max + 128L, NATIVE);
-      c3_0 = c3_0.blend(c3_1, c3_1.compare(VectorOperators.GT, c3_0));
-      FloatVector m3 = FloatVector.fromMemorySegment(F, ALL, max + 192L, NATIVE);
-      m3.blend(c3_0, c3_0.compare(VectorOperators.GT, m3)).intoMemorySegment(ALL, max + 192L, NATIVE);
-      c4_0 = c4_0.blend(c4_1, c4_1.compare(VectorOperators.GT, c4_0));
-      FloatVector m4 = FloatVector.fromMemorySegment(F, ALL, max + 256L, NATIVE);
-      m4.blend(c4_0, c4_0.compare(VectorOperators.GT, m4)).intoMemorySegment(ALL, max + 256L, NATIVE);
-      c5_0 = c5_0.blend(c5_1, c5_1.compare(VectorOperators.GT, c5_0));
-      FloatVector m5 = FloatVector.fromMemorySegment(F, ALL, max + 320L, NATIVE);
-      m5.blend(c5_0, c5_0.compare(VectorOperators.GT, m5)).intoMemorySegment(ALL, max + 320L, NATIVE);
-    }
-  }
-
-  private static void scores3(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size, long max) {
-    long r1 = rows + 1 * rowBytes; long r2 = rows + 2 * rowBytes; long r3 = rows + 3 * rowBytes; long r4 = rows + 4 * rowBytes; long r5 = rows + 5 * rowBytes;
-    for (int p = 0; p < count; p++) {
-      long panel = panels + p * panelBytes;
-      long at = to + p * 256L;
-      FloatVector c0_0 = FloatVector.zero(F), c0_1 = FloatVector.zero(F), c0_2 = FloatVector.zero(F);
-      FloatVector c1_0 = FloatVector.zero(F), c1_1 = FloatVector.zero(F), c1_2 = FloatVector.zero(F);
-      FloatVector c2_0 = FloatVector.zero(F), c2_1 = FloatVector.zero(F), c2_2 = FloatVector.zero(F);
-      FloatVector c3_0 = FloatVector.zero(F), c3_1 = FloatVector.zero(F), c3_2 = FloatVector.zero(F);
-      FloatVector c4_0 = FloatVector.zero(F), c4_1 = FloatVector.zero(F), c4_2 = FloatVector.zero(F);
-      FloatVector c5_0 = FloatVector.zero(F), c5_1 = FloatVector.zero(F), c5_2 = FloatVector.zero(F);
-      for (int d = 0; d < size; d++) {
-        long column = panel + d * 256L;
-        long e = d * 4L;
-        FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, column, NATIVE);
-        FloatVector b1 = FloatVector.fromMemorySegment(F, ALL, column + 64L, NATIVE);
-        FloatVector b2 = FloatVector.fromMemorySegment(F, ALL, column + 128L, NATIVE);
-        FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, rows + e));
-        c0_0 = a0.fma(b0, c0_0);
-        c0_1 = a0.fma(b1, c0_1);
-        c0_2 = a0.fma(b2, c0_2);
-        FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, r1 + e));
-        c1_0 = a1.fma(b0, c1_0);
-        c1_1 = a1.fma(b1, c1_1);
-        c1_2 = a1.fma(b2, c1_2);
-        FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, r2 + e));
-        c2_0 = a2.fma(b0, c2_0);
-        c2_1 = a2.fma(b1, c2_1);
-        c2_2 = a2.fma(b2, c2_2);
-        FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, r3 + e));
-        c3_0 = a3.fma(b0, c3_0);
-        c3_1 = a3.fma(b1, c3_1);
-        c3_2 = a3.fma(b2, c3_2);
-        FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, r4 + e));
-        c4_0 = a4.fma(b0, c4_0);
-        c4_1 = a4.fma(b1, c4_1);
-        c4_2 = a4.fma(b2, c4_2);
-        FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, r5 + e));
-        c5_0 = a5.fma(b0, c5_0);
-        c5_1 = a5.fma(b1, c5_1);
-        c5_2 = a5.fma(b2, c5_2);
-      }
-      c0_0.intoMemorySegment(ALL, at + 0L, NATIVE);
-      c0_1.intoMemorySegment(ALL, at + 64L, NATIVE);
-      c0_2.intoMemorySegment(ALL, at + 128L, NATIVE);
-      c1_0.intoMemorySegment(ALL, at + 2048L, NATIVE);
-      c1_1.intoMemorySegment(ALL, at + 2112L, NATIVE);
-      c1_2.intoMemorySegment(ALL, at + 2176L, NATIVE);
-      c2_0.intoMemorySegment(ALL, at + 4096L, NATIVE);
-      c2_1.intoMemorySegment(ALL, at + 4160L, NATIVE);
-      c2_2.intoMemorySegment(ALL, at + 4224L, NATIVE);
-      c3_0.intoMemorySegment(ALL, at + 6144L, NATIVE);
-      c3_1.intoMemorySegment(ALL, at + 6208L, NATIVE);
-      c3_2.intoMemorySegment(ALL, at + 6272L, NATIVE);
-      c4_0.intoMemorySegment(ALL, at + 8192L, NATIVE);
-      c4_1.intoMemorySegment(ALL, at + 8256L, NATIVE);
-      c4_2.intoMemorySegment(ALL, at + 8320L, NATIVE);
-      c5_0.intoMemorySegment(ALL, at + 10240L, NATIVE);
-      c5_1.intoMemorySegment(ALL, at + 10304L, NATIVE);
-      c5_2.intoMemorySegment(ALL, at + 10368L, NATIVE);
-      c0_0 = c0_0.blend(c0_1, c0_1.compare(VectorOperators.GT, c0_0));
-      c0_0 = c0_0.blend(c0_2, c0_2.compare(VectorOperators.GT, c0_0));
-      FloatVector m0 = FloatVector.fromMemorySegment(F, ALL, max, NATIVE);
-      m0.blend(c0_0, c0_0.compare(VectorOperators.GT, m0)).intoMemorySegment(ALL, max + 0L, NATIVE);
-      c1_0 = c1_0.blend(c1_1, c1_1.compare(VectorOperators.GT, c1_0));
-      c1_0 = c1_0.blend(c1_2, c1_2.compare(VectorOperators.GT, c1_0));
-      FloatVector m1 = FloatVector.fromMemorySegment(F, ALL, max + 64L, NATIVE);
-      m1.blend(c1_0, c1_0.compare(VectorOperators.GT, m1)).intoMemorySegment(ALL, max + 64L, NATIVE);
-      c2_0 = c2_0.blend(c2_1, c2_1.compare(VectorOperators.GT, c2_0));
-      c2_0 = c2_0.blend(c2_2, c2_2.compare(VectorOperators.GT, c2_0));
-      FloatVector m2 = FloatVector.fromMemorySegment(F, ALL, max + 128L, NATIVE);
-      m2.blend(c2_0, c2_0.compare(VectorOperators.GT, m2)).intoMemorySegment(ALL, max + 128L, NATIVE);
-      c3_0 = c3_0.blend(c3_1, c3_1.compare(VectorOperators.GT, c3_0));
-      c3_0 = c3_0.blend(c3_2, c3_2.compare(VectorOperators.GT, c3_0));
-      FloatVector m3 = FloatVector.fromMemorySegment(F, ALL, max + 192L, NATIVE);
-      m3.blend(c3_0, c3_0.compare(VectorOperators.GT, m3)).intoMemorySegment(ALL, max + 192L, NATIVE);
-      c4_0 = c4_0.blend(c4_1, c4_1.compare(VectorOperators.GT, c4_0));
-      c4_0 = c4_0.blend(c4_2, c4_2.compare(VectorOperators.GT, c4_0));
-      FloatVector m4 = FloatVector.fromMemorySegment(F, ALL, max + 256L, NATIVE);
-      m4.blend(c4_0, c4_0.compare(VectorOperators.GT, m4)).intoMemorySegment(ALL, max + 256L, NATIVE);
-      c5_0 = c5_0.blend(c5_1, c5_1.compare(VectorOperators.GT, c5_0));
-      c5_0 = c5_0.blend(c5_2, c5_2.compare(VectorOperators.GT, c5_0));
-      FloatVector m5 = FloatVector.fromMemorySegment(F, ALL, max + 320L, NATIVE);
-      m5.blend(c5_0, c5_0.compare(VectorOperators.GT, m5)).intoMemorySegment(ALL, max + 320L, NATIVE);
-    }
-  }
-
-  private static void scores4(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size, long max) {
     long r1 = rows + 1 * rowBytes; long r2 = rows + 2 * rowBytes; long r3 = rows + 3 * rowBytes; long r4 = rows + 4 * rowBytes; long r5 = rows + 5 * rowBytes;
     for (int p = 0; p < count; p++) {
       long panel = panels + p * panelBytes;
@@ -305,26 +90,26 @@ final class VectorLoops512 extends VectorLoops {
       c0_1.intoMemorySegment(ALL, at + 64L, NATIVE);
       c0_2.intoMemorySegment(ALL, at + 128L, NATIVE);
       c0_3.intoMemorySegment(ALL, at + 192L, NATIVE);
-      c1_0.intoMemorySegment(ALL, at + 2048L, NATIVE);
-      c1_1.intoMemorySegment(ALL, at + 2112L, NATIVE);
-      c1_2.intoMemorySegment(ALL, at + 2176L, NATIVE);
-      c1_3.intoMemorySegment(ALL, at + 2240L, NATIVE);
-      c2_0.intoMemorySegment(ALL, at + 4096L, NATIVE);
-      c2_1.intoMemorySegment(ALL, at + 4160L, NATIVE);
-      c2_2.intoMemorySegment(ALL, at + 4224L, NATIVE);
-      c2_3.intoMemorySegment(ALL, at + 4288L, NATIVE);
-      c3_0.intoMemorySegment(ALL, at + 6144L, NATIVE);
-      c3_1.intoMemorySegment(ALL, at + 6208L, NATIVE);
-      c3_2.intoMemorySegment(ALL, at + 6272L, NATIVE);
-      c3_3.intoMemorySegment(ALL, at + 6336L, NATIVE);
-      c4_0.intoMemorySegment(ALL, at + 8192L, NATIVE);
-      c4_1.intoMemorySegment(ALL, at + 8256L, NATIVE);
-      c4_2.intoMemorySegment(ALL, at + 8320L, NATIVE);
-      c4_3.intoMemorySegment(ALL, at + 8384L, NATIVE);
-      c5_0.intoMemorySegment(ALL, at + 10240L, NATIVE);
-      c5_1.intoMemorySegment(ALL, at + 10304L, NATIVE);
-      c5_2.intoMemorySegment(ALL, at + 10368L, NATIVE);
-      c5_3.intoMemorySegment(ALL, at + 10432L, NATIVE);
+      c1_0.intoMemorySegment(ALL, at + 1536L, NATIVE);
+      c1_1.intoMemorySegment(ALL, at + 1600L, NATIVE);
+      c1_2.intoMemorySegment(ALL, at + 1664L, NATIVE);
+      c1_3.intoMemorySegment(ALL, at + 1728L, NATIVE);
+      c2_0.intoMemorySegment(ALL, at + 3072L, NATIVE);
+      c2_1.intoMemorySegment(ALL, at + 3136L, NATIVE);
+      c2_2.intoMemorySegment(ALL, at + 3200L, NATIVE);
+      c2_3.intoMemorySegment(ALL, at + 3264L, NATIVE);
+      c3_0.intoMemorySegment(ALL, at + 4608L, NATIVE);
+      c3_1.intoMemorySegment(ALL, at + 4672L, NATIVE);
+      c3_2.intoMemorySegment(ALL, at + 4736L, NATIVE);
+      c3_3.intoMemorySegment(ALL, at + 4800L, NATIVE);
+      c4_0.intoMemorySegment(ALL, at + 6144L, NATIVE);
+      c4_1.intoMemorySegment(ALL, at + 6208L, NATIVE);
+      c4_2.intoMemorySegment(ALL, at + 6272L, NATIVE);
+      c4_3.intoMemorySegment(ALL, at + 6336L, NATIVE);
+      c5_0.intoMemorySegment(ALL, at + 7680L, NATIVE);
+      c5_1.intoMemorySegment(ALL, at + 7744L, NATIVE);
+      c5_2.intoMemorySegment(ALL, at + 7808L, NATIVE);
+      c5_3.intoMemorySegment(ALL, at + 7872L, NATIVE);
       c0_0 = c0_0.blend(c0_1, c0_1.compare(VectorOperators.GT, c0_0));
       c0_0 = c0_0.blend(c0_2, c0_2.compare(VectorOperators.GT, c0_0));
       c0_0 = c0_0.blend(c0_3, c0_3.compare(VectorOperators.GT, c0_0));
@@ -624,15 +409,15 @@ final class VectorLoops512 extends VectorLoops {
       FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, row, NATIVE);
       FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 0L));
       c0_0 = a0.fma(b0, c0_0);
-      FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 2048L));
+      FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 1536L));
       c1_0 = a1.fma(b0, c1_0);
-      FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 4096L));
+      FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 3072L));
       c2_0 = a2.fma(b0, c2_0);
-      FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 6144L));
+      FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 4608L));
       c3_0 = a3.fma(b0, c3_0);
-      FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 8192L));
+      FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 6144L));
       c4_0 = a4.fma(b0, c4_0);
-      FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 10240L));
+      FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 7680L));
       c5_0 = a5.fma(b0, c5_0);
     }
     c0_0.intoMemorySegment(ALL, to + 0 * rowBytes + 0L, NATIVE);
@@ -658,19 +443,19 @@ final class VectorLoops512 extends VectorLoops {
       FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 0L));
       c0_0 = a0.fma(b0, c0_0);
       c0_1 = a0.fma(b1, c0_1);
-      FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 2048L));
+      FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 1536L));
       c1_0 = a1.fma(b0, c1_0);
       c1_1 = a1.fma(b1, c1_1);
-      FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 4096L));
+      FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 3072L));
       c2_0 = a2.fma(b0, c2_0);
       c2_1 = a2.fma(b1, c2_1);
-      FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 6144L));
+      FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 4608L));
       c3_0 = a3.fma(b0, c3_0);
       c3_1 = a3.fma(b1, c3_1);
-      FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 8192L));
+      FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 6144L));
       c4_0 = a4.fma(b0, c4_0);
       c4_1 = a4.fma(b1, c4_1);
-      FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 10240L));
+      FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 7680L));
       c5_0 = a5.fma(b0, c5_0);
       c5_1 = a5.fma(b1, c5_1);
     }
@@ -705,23 +490,23 @@ final class VectorLoops512 extends VectorLoops {
       c0_0 = a0.fma(b0, c0_0);
       c0_1 = a0.fma(b1, c0_1);
       c0_2 = a0.fma(b2, c0_2);
-      FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 2048L));
+      FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 1536L));
       c1_0 = a1.fma(b0, c1_0);
       c1_1 = a1.fma(b1, c1_1);
       c1_2 = a1.fma(b2, c1_2);
-      FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 4096L));
+      FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 3072L));
       c2_0 = a2.fma(b0, c2_0);
       c2_1 = a2.fma(b1, c2_1);
       c2_2 = a2.fma(b2, c2_2);
-      FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 6144L));
+      FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 4608L));
       c3_0 = a3.fma(b0, c3_0);
       c3_1 = a3.fma(b1, c3_1);
       c3_2 = a3.fma(b2, c3_2);
-      FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 8192L));
+      FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 6144L));
       c4_0 = a4.fma(b0, c4_0);
       c4_1 = a4.fma(b1, c4_1);
       c4_2 = a4.fma(b2, c4_2);
-      FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 10240L));
+      FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 7680L));
       c5_0 = a5.fma(b0, c5_0);
       c5_1 = a5.fma(b1, c5_1);
       c5_2 = a5.fma(b2, c5_2);
@@ -747,227 +532,6 @@ final class VectorLoops512 extends VectorLoops {
   }
 
   private static void mix4(long weights, long rows, long rowBytes, long to, int count) {
-    FloatVector c0_0 = FloatVector.zero(F), c0_1 = FloatVector.zero(F), c0_2 = FloatVector.zero(F), c0_3 = FloatVector.zero(F);
-    FloatVector c1_0 = FloatVector.zero(F), c1_1 = FloatVector.zero(F), c1_2 = FloatVector.zero(F), c1_3 = FloatVector.zero(F);
-    FloatVector c2_0 = FloatVector.zero(F), c2_1 = FloatVector.zero(F), c2_2 = FloatVector.zero(F), c2_3 = FloatVector.zero(F);
-    FloatVector c3_0 = FloatVector.zero(F), c3_1 = FloatVector.zero(F), c3_2 = FloatVector.zero(F), c3_3 = FloatVector.zero(F);
-    FloatVector c4_0 = FloatVector.zero(F), c4_1 = FloatVector.zero(F), c4_2 = FloatVector.zero(F), c4_3 = FloatVector.zero(F);
-    FloatVector c5_0 = FloatVector.zero(F), c5_1 = FloatVector.zero(F), c5_2 = FloatVector.zero(F), c5_3 = FloatVector.zero(F);
-    for (int k = 0; k < count; k++) {
-      long row = rows + k * rowBytes;
-      long weight = weights + k * 4L;
-      FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, row, NATIVE);
-      FloatVector b1 = FloatVector.fromMemorySegment(F, ALL, row + 64L, NATIVE);
-      FloatVector b2 = FloatVector.fromMemorySegment(F, ALL, row + 128L, NATIVE);
-      FloatVector b3 = FloatVector.fromMemorySegment(F, ALL, row + 192L, NATIVE);
-      FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 0L));
-      c0_0 = a0.fma(b0, c0_0);
-      c0_1 = a0.fma(b1, c0_1);
-      c0_2 = a0.fma(b2, c0_2);
-      c0_3 = a0.fma(b3, c0_3);
-      FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 2048L));
-      c1_0 = a1.fma(b0, c1_0);
-      c1_1 = a1.fma(b1, c1_1);
-      c1_2 = a1.fma(b2, c1_2);
-      c1_3 = a1.fma(b3, c1_3);
-      FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 4096L));
-      c2_0 = a2.fma(b0, c2_0);
-      c2_1 = a2.fma(b1, c2_1);
-      c2_2 = a2.fma(b2, c2_2);
-      c2_3 = a2.fma(b3, c2_3);
-      FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 6144L));
-      c3_0 = a3.fma(b0, c3_0);
-      c3_1 = a3.fma(b1, c3_1);
-      c3_2 = a3.fma(b2, c3_2);
-      c3_3 = a3.fma(b3, c3_3);
-      FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 8192L));
-      c4_0 = a4.fma(b0, c4_0);
-      c4_1 = a4.fma(b1, c4_1);
-      c4_2 = a4.fma(b2, c4_2);
-      c4_3 = a4.fma(b3, c4_3);
-      FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 10240L));
-      c5_0 = a5.fma(b0, c5_0);
-      c5_1 = a5.fma(b1, c5_1);
-      c5_2 = a5.fma(b2, c5_2);
-      c5_3 = a5.fma(b3, c5_3);
-    }
-    c0_0.intoMemorySegment(ALL, to + 0 * rowBytes + 0L, NATIVE);
-    c0_1.intoMemorySegment(ALL, to + 0 * rowBytes + 64L, NATIVE);
-    c0_2.intoMemorySegment(ALL, to + 0 * rowBytes + 128L, NATIVE);
-    c0_3.intoMemorySegment(ALL, to + 0 * rowBytes + 192L, NATIVE);
-    c1_0.intoMemorySegment(ALL, to + 1 * rowBytes + 0L, NATIVE);
-    c1_1.intoMemorySegment(ALL, to + 1 * rowBytes + 64L, NATIVE);
-    c1_2.intoMemorySegment(ALL, to + 1 * rowBytes + 128L, NATIVE);
-    c1_3.intoMemorySegment(ALL, to + 1 * rowBytes + 192L, NATIVE);
-    c2_0.intoMemorySegment(ALL, to + 2 * rowBytes + 0L, NATIVE);
-    c2_1.intoMemorySegment(ALL, to + 2 * rowBytes + 64L, NATIVE);
-    c2_2.intoMemorySegment(ALL, to + 2 * rowBytes + 128L, NATIVE);
-    c2_3.intoMemorySegment(ALL, to + 2 * rowBytes + 192L, NATIVE);
-    c3_0.intoMemorySegment(ALL, to + 3 * rowBytes + 0L, NATIVE);
-    c3_1.intoMemorySegment(ALL, to + 3 * rowBytes + 64L, NATIVE);
-    c3_2.intoMemorySegment(ALL, to + 3 * rowBytes + 128L, NATIVE);
-    c3_3.intoMemorySegment(ALL, to + 3 * rowBytes + 192L, NATIVE);
-    c4_0.intoMemorySegment(ALL, to + 4 * rowBytes + 0L, NATIVE);
-    c4_1.intoMemorySegment(ALL, to + 4 * rowBytes + 64L, NATIVE);
-    c4_2.intoMemorySegment(ALL, to + 4 * rowBytes + 128L, NATIVE);
-    c4_3.intoMemorySegment(ALL, to + 4 * rowBytes + 192L, NATIVE);
-    c5_0.intoMemorySegment(ALL, to + 5 * rowBytes + 0L, NATIVE);
-    c5_1.intoMemorySegment(ALL, to + 5 * rowBytes + 64L, NATIVE);
-    c5_2.intoMemorySegment(ALL, to + 5 * rowBytes + 128L, NATIVE);
-    c5_3.intoMemorySegment(ALL, to + 5 * rowBytes + 192L, NATIVE);
-  }
-
-  @Override
-  void mixRows(long weights, long rows, long rowBytes, long to, int count, int size) {
-    int done = 0;
-    int all = size / 16;
-    for (; done + 4 <= all; done += 4) {
-      mixRows4(weights, rows + done * 64L, rowBytes, to + done * 64L, count);
-    }
-    switch (all - done) {
-      case 1 -> mixRows1(weights, rows + done * 64L, rowBytes, to + done * 64L, count);
-      case 2 -> mixRows2(weights, rows + done * 64L, rowBytes, to + done * 64L, count);
-      case 3 -> mixRows3(weights, rows + done * 64L, rowBytes, to + done * 64L, count);
-      default -> { }
-    }
-  }
-
-  private static void mixRows1(long weights, long rows, long rowBytes, long to, int count) {
-    FloatVector c0_0 = FloatVector.zero(F);
-    FloatVector c1_0 = FloatVector.zero(F);
-    FloatVector c2_0 = FloatVector.zero(F);
-    FloatVector c3_0 = FloatVector.zero(F);
-    FloatVector c4_0 = FloatVector.zero(F);
-    FloatVector c5_0 = FloatVector.zero(F);
-    for (int k = 0; k < count; k++) {
-      long row = rows + k * rowBytes;
-      long weight = weights + k * 4L;
-      FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, row, NATIVE);
-      FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 0L));
-      c0_0 = a0.fma(b0, c0_0);
-      FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 1536L));
-      c1_0 = a1.fma(b0, c1_0);
-      FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 3072L));
-      c2_0 = a2.fma(b0, c2_0);
-      FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 4608L));
-      c3_0 = a3.fma(b0, c3_0);
-      FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 6144L));
-      c4_0 = a4.fma(b0, c4_0);
-      FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 7680L));
-      c5_0 = a5.fma(b0, c5_0);
-    }
-    c0_0.intoMemorySegment(ALL, to + 0 * rowBytes + 0L, NATIVE);
-    c1_0.intoMemorySegment(ALL, to + 1 * rowBytes + 0L, NATIVE);
-    c2_0.intoMemorySegment(ALL, to + 2 * rowBytes + 0L, NATIVE);
-    c3_0.intoMemorySegment(ALL, to + 3 * rowBytes + 0L, NATIVE);
-    c4_0.intoMemorySegment(ALL, to + 4 * rowBytes + 0L, NATIVE);
-    c5_0.intoMemorySegment(ALL, to + 5 * rowBytes + 0L, NATIVE);
-  }
-
-  private static void mixRows2(long weights, long rows, long rowBytes, long to, int count) {
-    FloatVector c0_0 = FloatVector.zero(F), c0_1 = FloatVector.zero(F);
-    FloatVector c1_0 = FloatVector.zero(F), c1_1 = FloatVector.zero(F);
-    FloatVector c2_0 = FloatVector.zero(F), c2_1 = FloatVector.zero(F);
-    FloatVector c3_0 = FloatVector.zero(F), c3_1 = FloatVector.zero(F);
-    FloatVector c4_0 = FloatVector.zero(F), c4_1 = FloatVector.zero(F);
-    FloatVector c5_0 = FloatVector.zero(F), c5_1 = FloatVector.zero(F);
-    for (int k = 0; k < count; k++) {
-      long row = rows + k * rowBytes;
-      long weight = weights + k * 4L;
-      FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, row, NATIVE);
-      FloatVector b1 = FloatVector.fromMemorySegment(F, ALL, row + 64L, NATIVE);
-      FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 0L));
-      c0_0 = a0.fma(b0, c0_0);
-      c0_1 = a0.fma(b1, c0_1);
-      FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 1536L));
-      c1_0 = a1.fma(b0, c1_0);
-      c1_1 = a1.fma(b1, c1_1);
-      FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 3072L));
-      c2_0 = a2.fma(b0, c2_0);
-      c2_1 = a2.fma(b1, c2_1);
-      FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 4608L));
-      c3_0 = a3.fma(b0, c3_0);
-      c3_1 = a3.fma(b1, c3_1);
-      FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 6144L));
-      c4_0 = a4.fma(b0, c4_0);
-      c4_1 = a4.fma(b1, c4_1);
-      FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 7680L));
-      c5_0 = a5.fma(b0, c5_0);
-      c5_1 = a5.fma(b1, c5_1);
-    }
-    c0_0.intoMemorySegment(ALL, to + 0 * rowBytes + 0L, NATIVE);
-    c0_1.intoMemorySegment(ALL, to + 0 * rowBytes + 64L, NATIVE);
-    c1_0.intoMemorySegment(ALL, to + 1 * rowBytes + 0L, NATIVE);
-    c1_1.intoMemorySegment(ALL, to + 1 * rowBytes + 64L, NATIVE);
-    c2_0.intoMemorySegment(ALL, to + 2 * rowBytes + 0L, NATIVE);
-    c2_1.intoMemorySegment(ALL, to + 2 * rowBytes + 64L, NATIVE);
-    c3_0.intoMemorySegment(ALL, to + 3 * rowBytes + 0L, NATIVE);
-    c3_1.intoMemorySegment(ALL, to + 3 * rowBytes + 64L, NATIVE);
-    c4_0.intoMemorySegment(ALL, to + 4 * rowBytes + 0L, NATIVE);
-    c4_1.intoMemorySegment(ALL, to + 4 * rowBytes + 64L, NATIVE);
-    c5_0.intoMemorySegment(ALL, to + 5 * rowBytes + 0L, NATIVE);
-    c5_1.intoMemorySegment(ALL, to + 5 * rowBytes + 64L, NATIVE);
-  }
-
-  private static void mixRows3(long weights, long rows, long rowBytes, long to, int count) {
-    FloatVector c0_0 = FloatVector.zero(F), c0_1 = FloatVector.zero(F), c0_2 = FloatVector.zero(F);
-    FloatVector c1_0 = FloatVector.zero(F), c1_1 = FloatVector.zero(F), c1_2 = FloatVector.zero(F);
-    FloatVector c2_0 = FloatVector.zero(F), c2_1 = FloatVector.zero(F), c2_2 = FloatVector.zero(F);
-    FloatVector c3_0 = FloatVector.zero(F), c3_1 = FloatVector.zero(F), c3_2 = FloatVector.zero(F);
-    FloatVector c4_0 = FloatVector.zero(F), c4_1 = FloatVector.zero(F), c4_2 = FloatVector.zero(F);
-    FloatVector c5_0 = FloatVector.zero(F), c5_1 = FloatVector.zero(F), c5_2 = FloatVector.zero(F);
-    for (int k = 0; k < count; k++) {
-      long row = rows + k * rowBytes;
-      long weight = weights + k * 4L;
-      FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, row, NATIVE);
-      FloatVector b1 = FloatVector.fromMemorySegment(F, ALL, row + 64L, NATIVE);
-      FloatVector b2 = FloatVector.fromMemorySegment(F, ALL, row + 128L, NATIVE);
-      FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 0L));
-      c0_0 = a0.fma(b0, c0_0);
-      c0_1 = a0.fma(b1, c0_1);
-      c0_2 = a0.fma(b2, c0_2);
-      FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 1536L));
-      c1_0 = a1.fma(b0, c1_0);
-      c1_1 = a1.fma(b1, c1_1);
-      c1_2 = a1.fma(b2, c1_2);
-      FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 3072L));
-      c2_0 = a2.fma(b0, c2_0);
-      c2_1 = a2.fma(b1, c2_1);
-      c2_2 = a2.fma(b2, c2_2);
-      FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 4608L));
-      c3_0 = a3.fma(b0, c3_0);
-      c3_1 = a3.fma(b1, c3_1);
-      c3_2 = a3.fma(b2, c3_2);
-      FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 6144L));
-      c4_0 = a4.fma(b0, c4_0);
-      c4_1 = a4.fma(b1, c4_1);
-      c4_2 = a4.fma(b2, c4_2);
-      FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 7680L));
-      c5_0 = a5.fma(b0, c5_0);
-      c5_1 = a5.fma(b1, c5_1);
-      c5_2 = a5.fma(b2, c5_2);
-    }
-    c0_0.intoMemorySegment(ALL, to + 0 * rowBytes + 0L, NATIVE);
-    c0_1.intoMemorySegment(ALL, to + 0 * rowBytes + 64L, NATIVE);
-    c0_2.intoMemorySegment(ALL, to + 0 * rowBytes + 128L, NATIVE);
-    c1_0.intoMemorySegment(ALL, to + 1 * rowBytes + 0L, NATIVE);
-    c1_1.intoMemorySegment(ALL, to + 1 * rowBytes + 64L, NATIVE);
-    c1_2.intoMemorySegment(ALL, to + 1 * rowBytes + 128L, NATIVE);
-    c2_0.intoMemorySegment(ALL, to + 2 * rowBytes + 0L, NATIVE);
-    c2_1.intoMemorySegment(ALL, to + 2 * rowBytes + 64L, NATIVE);
-    c2_2.intoMemorySegment(ALL, to + 2 * rowBytes + 128L, NATIVE);
-    c3_0.intoMemorySegment(ALL, to + 3 * rowBytes + 0L, NATIVE);
-    c3_1.intoMemorySegment(ALL, to + 3 * rowBytes + 64L, NATIVE);
-    c3_2.intoMemorySegment(ALL, to + 3 * rowBytes + 128L, NATIVE);
-    c4_0.intoMemorySegment(ALL, to + 4 * rowBytes + 0L, NATIVE);
-    c4_1.intoMemorySegment(ALL, to + 4 * rowBytes + 64L, NATIVE);
-    c4_2.intoMemorySegment(ALL, to + 4 * rowBytes + 128L, NATIVE);
-    c5_0.intoMemorySegment(ALL, to + 5 * rowBytes + 0L, NATIVE);
-    c5_1.intoMemorySegment(ALL, to + 5 * rowBytes + 64L, NATIVE);
-    c5_2.intoMemorySegment(ALL, to + 5 * rowBytes + 128L, NATIVE);
-  }
-
-  private static void mixRows4(long weights, long rows, long rowBytes, long to, int count) {
     FloatVector c0_0 = FloatVector.zero(F), c0_1 = FloatVector.zero(F), c0_2 = FloatVector.zero(F), c0_3 = FloatVector.zero(F);
     FloatVector c1_0 = FloatVector.zero(F), c1_1 = FloatVector.zero(F), c1_2 = FloatVector.zero(F), c1_3 = FloatVector.zero(F);
     FloatVector c2_0 = FloatVector.zero(F), c2_1 = FloatVector.zero(F), c2_2 = FloatVector.zero(F), c2_3 = FloatVector.zero(F);
@@ -1285,39 +849,61 @@ final class VectorLoops512 extends VectorLoops {
   }
 
   @Override
-  void softmax(long scores, int count, long max, long shifts, long factors, long sums) {
+  void shift(long scores, int open, int count, int[] limits, int first, int from, long max, long shifts, long factors) {
+    FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    for (int i = 0; i < 6; i++) {
+      long row = scores + i * 1536L;
+      int limit = limits[first + i] - from;
+      FloatVector highest = FloatVector.fromMemorySegment(F, ALL, max + i * 64L, NATIVE);
+      for (int c = open; c < count; c += 4) {
+        FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 16).cast(F));
+        FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 16).cast(F));
+        FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 128L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 16).cast(F));
+        FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 192L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 16).cast(F));
+        highest = highest.blend(x0, x0.compare(VectorOperators.GT, highest));
+        highest = highest.blend(x1, x1.compare(VectorOperators.GT, highest));
+        highest = highest.blend(x2, x2.compare(VectorOperators.GT, highest));
+        highest = highest.blend(x3, x3.compare(VectorOperators.GT, highest));
+      }
+      IntVector bits = highest.reinterpretAsInts();
+      int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF)).reduceLanes(VectorOperators.MAX);
+      float top = Float.intBitsToFloat(order ^ order >> 31 & 0x7FFFFFFF);
+      float shift = ALL.get(FLOAT, shifts + i * 4L);
+      float factor = 1f;
+      if (top > shift + SLACK) {
+        factor = shift == LOWEST ? 0f : (float) Math.exp(shift - top);
+        ALL.set(FLOAT, shifts + i * 4L, top);
+      }
+      ALL.set(FLOAT, factors + i * 4L, factor);
+    }
+  }
+
+  @Override
+  void softmax(long scores, int open, int count, int[] limits, int first, int from, long shifts, long factors, long sums) {
     FloatVector c5 = FloatVector.broadcast(F, EXP5);
     FloatVector c4 = FloatVector.broadcast(F, EXP4);
     FloatVector c3 = FloatVector.broadcast(F, EXP3);
     FloatVector c2 = FloatVector.broadcast(F, EXP2);
     FloatVector c1 = FloatVector.broadcast(F, EXP1);
     FloatVector c0 = FloatVector.broadcast(F, 1f);
+    FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < 6; i++) {
-      float shift = ALL.get(FLOAT, shifts + i * 4L);
-      IntVector bits = FloatVector.fromMemorySegment(F, ALL, max + i * 64L, NATIVE).reinterpretAsInts();
-      int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF)).reduceLanes(VectorOperators.MAX);
-      float top = Float.intBitsToFloat(order ^ order >> 31 & 0x7FFFFFFF);
-      FloatVector s0 = FloatVector.fromMemorySegment(F, ALL, sums + i * 64L, NATIVE);
-      float factor = 1f;
-      if (top > shift + SLACK) {
-        factor = shift == LOWEST ? 0f : (float) Math.exp(shift - top);
-        shift = top;
-        ALL.set(FLOAT, shifts + i * 4L, shift);
-        s0 = s0.mul(factor);
-      }
-      ALL.set(FLOAT, factors + i * 4L, factor);
-      FloatVector m = FloatVector.broadcast(F, shift);
+      long row = scores + i * 1536L;
+      int limit = limits[first + i] - from;
+      FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));
+      FloatVector s0 = FloatVector.fromMemorySegment(F, ALL, sums + i * 64L, NATIVE).mul(FloatVector.broadcast(F, ALL.get(FLOAT, factors + i * 4L)));
       FloatVector s1 = FloatVector.zero(F);
       FloatVector s2 = FloatVector.zero(F);
       FloatVector s3 = FloatVector.zero(F);
-      long row = scores + i * 2048L;
-      int c = 0;
-      for (; c + 4 <= count; c += 4) {
-        long at = row + c * 64L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 64L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, at + 128L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, at + 192L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      for (int c = 0; c < open; c += 4) {
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, row + c * 64L, NATIVE);
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 64L, NATIVE);
+        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 128L, NATIVE);
+        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 192L, NATIVE);
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x2 = x2.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x3 = x3.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector t2 = x2.add(ROUND);
@@ -1334,44 +920,48 @@ final class VectorLoops512 extends VectorLoops {
         e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e2 = e2.reinterpretAsInts().add(t2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e3 = e3.reinterpretAsInts().add(t3.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, at + 0L, NATIVE);
-        e1.intoMemorySegment(ALL, at + 64L, NATIVE);
-        e2.intoMemorySegment(ALL, at + 128L, NATIVE);
-        e3.intoMemorySegment(ALL, at + 192L, NATIVE);
+        e0.intoMemorySegment(ALL, row + c * 64L + 0L, NATIVE);
+        e1.intoMemorySegment(ALL, row + c * 64L + 64L, NATIVE);
+        e2.intoMemorySegment(ALL, row + c * 64L + 128L, NATIVE);
+        e3.intoMemorySegment(ALL, row + c * 64L + 192L, NATIVE);
         s0 = s0.add(e0);
         s1 = s1.add(e1);
         s2 = s2.add(e2);
         s3 = s3.add(e3);
       }
-      if (c + 0 < count) {
-        long at = row + (c + 0) * 64L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      for (int c = open; c < count; c += 4) {
+        FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 16).cast(F));
+        FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 16).cast(F));
+        FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 128L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 16).cast(F));
+        FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 192L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 16).cast(F));
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x2 = x2.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x3 = x3.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
+        FloatVector t1 = x1.add(ROUND);
+        FloatVector t2 = x2.add(ROUND);
+        FloatVector t3 = x3.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
+        FloatVector f1 = x1.sub(t1.sub(ROUND));
+        FloatVector f2 = x2.sub(t2.sub(ROUND));
+        FloatVector f3 = x3.sub(t3.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
+        FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
+        FloatVector e2 = c5.fma(f2, c4).fma(f2, c3).fma(f2, c2).fma(f2, c1).fma(f2, c0);
+        FloatVector e3 = c5.fma(f3, c4).fma(f3, c3).fma(f3, c2).fma(f3, c1).fma(f3, c0);
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, at, NATIVE);
+        e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e2 = e2.reinterpretAsInts().add(t2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e3 = e3.reinterpretAsInts().add(t3.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e0.intoMemorySegment(ALL, row + c * 64L + 0L, NATIVE);
+        e1.intoMemorySegment(ALL, row + c * 64L + 64L, NATIVE);
+        e2.intoMemorySegment(ALL, row + c * 64L + 128L, NATIVE);
+        e3.intoMemorySegment(ALL, row + c * 64L + 192L, NATIVE);
         s0 = s0.add(e0);
-      }
-      if (c + 1 < count) {
-        long at = row + (c + 1) * 64L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector t0 = x0.add(ROUND);
-        FloatVector f0 = x0.sub(t0.sub(ROUND));
-        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
-        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, at, NATIVE);
-        s1 = s1.add(e0);
-      }
-      if (c + 2 < count) {
-        long at = row + (c + 2) * 64L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector t0 = x0.add(ROUND);
-        FloatVector f0 = x0.sub(t0.sub(ROUND));
-        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
-        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, at, NATIVE);
-        s2 = s2.add(e0);
+        s1 = s1.add(e1);
+        s2 = s2.add(e2);
+        s3 = s3.add(e3);
       }
       s0 = s0.add(s1);
       s0 = s0.add(s2);
@@ -1388,19 +978,22 @@ final class VectorLoops512 extends VectorLoops {
     FloatVector c2 = FloatVector.broadcast(F, EXP2);
     FloatVector c1 = FloatVector.broadcast(F, EXP1);
     FloatVector c0 = FloatVector.broadcast(F, 1f);
+    FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < 6; i++) {
       FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));
       FloatVector delta = FloatVector.broadcast(F, ALL.get(FLOAT, deltas + i * 4L));
       long row = scores + i * 1536L;
       long gradRow = grads + i * 1536L;
-      int c = 0;
-      for (; c + 4 <= count; c += 4) {
-        long at = row + c * 64L;
+      for (int c = 0; c < count; c += 4) {
         long g = gradRow + c * 64L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 64L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, at + 128L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, at + 192L, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, row + c * 64L, NATIVE);
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 64L, NATIVE);
+        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 128L, NATIVE);
+        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 192L, NATIVE);
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x2 = x2.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x3 = x3.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector t2 = x2.add(ROUND);
@@ -1417,56 +1010,67 @@ final class VectorLoops512 extends VectorLoops {
         e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e2 = e2.reinterpretAsInts().add(t2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e3 = e3.reinterpretAsInts().add(t3.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, at + 0L, NATIVE);
-        e1.intoMemorySegment(ALL, at + 64L, NATIVE);
-        e2.intoMemorySegment(ALL, at + 128L, NATIVE);
-        e3.intoMemorySegment(ALL, at + 192L, NATIVE);
+        e0.intoMemorySegment(ALL, row + c * 64L + 0L, NATIVE);
+        e1.intoMemorySegment(ALL, row + c * 64L + 64L, NATIVE);
+        e2.intoMemorySegment(ALL, row + c * 64L + 128L, NATIVE);
+        e3.intoMemorySegment(ALL, row + c * 64L + 192L, NATIVE);
         FloatVector.fromMemorySegment(F, ALL, g, NATIVE).sub(delta).mul(e0).intoMemorySegment(ALL, g + 0L, NATIVE);
         FloatVector.fromMemorySegment(F, ALL, g + 64L, NATIVE).sub(delta).mul(e1).intoMemorySegment(ALL, g + 64L, NATIVE);
         FloatVector.fromMemorySegment(F, ALL, g + 128L, NATIVE).sub(delta).mul(e2).intoMemorySegment(ALL, g + 128L, NATIVE);
         FloatVector.fromMemorySegment(F, ALL, g + 192L, NATIVE).sub(delta).mul(e3).intoMemorySegment(ALL, g + 192L, NATIVE);
       }
-      for (; c + 1 <= count; c += 1) {
-        long at = row + c * 64L;
-        long g = gradRow + c * 64L;
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE).sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector t0 = x0.add(ROUND);
-        FloatVector f0 = x0.sub(t0.sub(ROUND));
-        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
-        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, at + 0L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, g, NATIVE).sub(delta).mul(e0).intoMemorySegment(ALL, g + 0L, NATIVE);
-      }
     }
   }
 
   @Override
-  void maskScores(long scores, int count, int[] limits, int first, int from, long max) {
+  void maskedGradients(long scores, long grads, int from, int count, int[] limits, int first, int key, long shifts, long deltas) {
+    FloatVector c5 = FloatVector.broadcast(F, EXP5);
+    FloatVector c4 = FloatVector.broadcast(F, EXP4);
+    FloatVector c3 = FloatVector.broadcast(F, EXP3);
+    FloatVector c2 = FloatVector.broadcast(F, EXP2);
+    FloatVector c1 = FloatVector.broadcast(F, EXP1);
+    FloatVector c0 = FloatVector.broadcast(F, 1f);
     FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < 6; i++) {
-      int limit = limits[first + i] - from;
-      long row = scores + i * 2048L;
-      FloatVector m = FloatVector.fromMemorySegment(F, ALL, max + i * 64L, NATIVE);
-      for (int c = 0; c < count; c++) {
-        long at = row + c * 64L;
-        FloatVector x = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, limit - c * 16).cast(F));
-        x.intoMemorySegment(ALL, at, NATIVE);
-        m = m.blend(x, x.compare(VectorOperators.GT, m));
-      }
-      m.intoMemorySegment(ALL, max + i * 64L, NATIVE);
-    }
-  }
-
-  @Override
-  void maskProducts(long scores, int count, int[] limits, int first, int from) {
-    FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
-    for (int i = 0; i < 6; i++) {
-      int limit = limits[first + i] - from;
+      FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));
+      FloatVector delta = FloatVector.broadcast(F, ALL.get(FLOAT, deltas + i * 4L));
       long row = scores + i * 1536L;
-      for (int c = Math.max(0, limit) / 16; c < count; c++) {
-        long at = row + c * 64L;
-        FloatVector x = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, limit - c * 16).cast(F));
-        x.intoMemorySegment(ALL, at, NATIVE);
+      long gradRow = grads + i * 1536L;
+      int limit = limits[first + i] - key;
+      for (int c = from; c < count; c += 4) {
+        long g = gradRow + c * 64L;
+        FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 16).cast(F));
+        FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 16).cast(F));
+        FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 128L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 16).cast(F));
+        FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 192L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 16).cast(F));
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x2 = x2.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x3 = x3.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector t0 = x0.add(ROUND);
+        FloatVector t1 = x1.add(ROUND);
+        FloatVector t2 = x2.add(ROUND);
+        FloatVector t3 = x3.add(ROUND);
+        FloatVector f0 = x0.sub(t0.sub(ROUND));
+        FloatVector f1 = x1.sub(t1.sub(ROUND));
+        FloatVector f2 = x2.sub(t2.sub(ROUND));
+        FloatVector f3 = x3.sub(t3.sub(ROUND));
+        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
+        FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
+        FloatVector e2 = c5.fma(f2, c4).fma(f2, c3).fma(f2, c2).fma(f2, c1).fma(f2, c0);
+        FloatVector e3 = c5.fma(f3, c4).fma(f3, c3).fma(f3, c2).fma(f3, c1).fma(f3, c0);
+        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e2 = e2.reinterpretAsInts().add(t2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e3 = e3.reinterpretAsInts().add(t3.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e0.intoMemorySegment(ALL, row + c * 64L + 0L, NATIVE);
+        e1.intoMemorySegment(ALL, row + c * 64L + 64L, NATIVE);
+        e2.intoMemorySegment(ALL, row + c * 64L + 128L, NATIVE);
+        e3.intoMemorySegment(ALL, row + c * 64L + 192L, NATIVE);
+        delta.blend(FloatVector.fromMemorySegment(F, ALL, g, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 16).cast(F)).sub(delta).mul(e0).intoMemorySegment(ALL, g + 0L, NATIVE);
+        delta.blend(FloatVector.fromMemorySegment(F, ALL, g + 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 16).cast(F)).sub(delta).mul(e1).intoMemorySegment(ALL, g + 64L, NATIVE);
+        delta.blend(FloatVector.fromMemorySegment(F, ALL, g + 128L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 16).cast(F)).sub(delta).mul(e2).intoMemorySegment(ALL, g + 128L, NATIVE);
+        delta.blend(FloatVector.fromMemorySegment(F, ALL, g + 192L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 16).cast(F)).sub(delta).mul(e3).intoMemorySegment(ALL, g + 192L, NATIVE);
       }
     }
   }

@@ -13,17 +13,14 @@ import java.util.stream.IntStream;
 public final class VectorLoopsGenerator {
   private final int lanes;
   private final int vectors;
-  private final int unroll;
   private final StringBuilder out = new StringBuilder();
   private int indent = 1;
 
   /// @param lanes floats in a register
   /// @param vectors registers in a row of a tile: 6 rows of them plus one register per column and one broadcast must fit
-  /// @param unroll independent exponentials at a time
-  private VectorLoopsGenerator(int lanes, int vectors, int unroll) {
+  private VectorLoopsGenerator(int lanes, int vectors) {
     this.lanes = lanes;
     this.vectors = vectors;
-    this.unroll = unroll;
   }
 
   /// @param args the folder `…/src/main/java/dev/longnet/attention/kernel`
@@ -37,9 +34,9 @@ public final class VectorLoopsGenerator {
   static String generate(int bits) {
     return switch (bits) {
       // NEON and AVX-512 have 32 registers, AVX2 has 16.
-      case 128 -> new VectorLoopsGenerator(4, 4, 4).source(bits);
-      case 256 -> new VectorLoopsGenerator(8, 2, 2).source(bits);
-      case 512 -> new VectorLoopsGenerator(16, 4, 4).source(bits);
+      case 128 -> new VectorLoopsGenerator(4, 4).source(bits);
+      case 256 -> new VectorLoopsGenerator(8, 2).source(bits);
+      case 512 -> new VectorLoopsGenerator(16, 4).source(bits);
       default -> throw new IllegalArgumentException("no loops for " + bits + " bits");
     };
   }
@@ -47,6 +44,8 @@ public final class VectorLoopsGenerator {
   /// Registers of a row that are moved together, where a row has as many.
   private static final int TOGETHER = 4;
   private static final int ROWS = VectorLoops.TILE_ROWS;
+  /// Of a row of scores.
+  private static final int ROW_BYTES = VectorLoops.KEYS * 4;
 
   private String source(int bits) {
     out.append("""
@@ -81,13 +80,11 @@ public final class VectorLoopsGenerator {
           }
         """.formatted(bits, lanes, ROWS, vectors, bits / 2, shuffles()));
     scores();
-    mix("mix", "row", VectorLoops.FORWARD_KEYS * 4, 4);
-    mix("mixRows", "row", VectorLoops.BACKWARD_KEYS * 4, 4);
-    mix("mixColumns", "column", 4, VectorLoops.BACKWARD_KEYS * 4);
+    mix("mix", ROW_BYTES, 4);
+    mix("mixColumns", 4, ROW_BYTES);
     combine();
     softmax();
     gradients();
-    mask();
     rows();
     transpose();
     out.append("}\n");
@@ -109,27 +106,24 @@ public final class VectorLoopsGenerator {
   // ---- tile products
 
   private void scores() {
-    for (boolean max : new boolean[] {true, false}) {
-      String name = max ? "scores" : "products";
-      int rowBytes = (max ? VectorLoops.FORWARD_KEYS : VectorLoops.BACKWARD_KEYS) * 4;
-      String maxParameter = max ? ", long max" : "";
-      open("@Override", "void " + name
-          + "(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size" + maxParameter + ")");
-      String maxArgument = max ? ", max" : "";
-      line("int full = count / " + vectors + ";");
-      line(name + vectors + "(rows, rowBytes, panels, panelBytes, to, full, size" + maxArgument + ");");
-      String rest = "(rows, rowBytes, panels + full * panelBytes, panelBytes, to + full * " + panelBytes() + "L, 1, size"
-          + maxArgument + ");";
-      open("switch (count % " + vectors + ")");
-      for (int n = 1; n < vectors; n++) {
-        line("case " + n + " -> " + name + n + rest);
-      }
-      line("default -> { }");
+    open("@Override", "void scores(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size, long max)");
+    tiles(vectors, true);
+    close();
+    open("@Override", "void products(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size)");
+    line("int full = count / " + vectors + ";");
+    line("products" + vectors + "(rows, rowBytes, panels, panelBytes, to, full, size);");
+    String rest = "(rows, rowBytes, panels + full * panelBytes, panelBytes, to + full * " + panelBytes() + "L, 1, size);";
+    open("switch (count % " + vectors + ")");
+    for (int n = 1; n < vectors; n++) {
+      line("case " + n + " -> products" + n + rest);
+    }
+    line("default -> { }");
+    close();
+    close();
+    for (int n = 1; n <= vectors; n++) {
+      open("private static void products" + n + "(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size)");
+      tiles(n, false);
       close();
-      close();
-      for (int n = 1; n <= vectors; n++) {
-        scores(name, n, rowBytes, max);
-      }
     }
   }
 
@@ -137,10 +131,8 @@ public final class VectorLoopsGenerator {
     return vectors * lanes * 4;
   }
 
-  private void scores(String name, int n, int rowBytes, boolean max) {
-    open("private static void " + name + n
-        + "(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size" + (max ? ", long max" : "")
-        + ")");
+  /// `count` panels, of each the first `n` registers.
+  private void tiles(int n, boolean max) {
     line(IntStream.range(1, ROWS).mapToObj(i -> "long r" + i + " = rows + " + i + " * rowBytes")
         .collect(Collectors.joining("; ", "", ";")));
     open("for (int p = 0; p < count; p++)");
@@ -156,14 +148,13 @@ public final class VectorLoopsGenerator {
     }
     close();
     for (int i = 0; i < ROWS; i++) {
-      storeRow(i, n, "at", i * rowBytes);
+      storeRow(i, n, "at", i * ROW_BYTES);
     }
     if (max) {
       for (int i = 0; i < ROWS; i++) {
         rowMax(i, n);
       }
     }
-    close();
     close();
   }
 
@@ -181,7 +172,7 @@ public final class VectorLoopsGenerator {
   }
 
   /// tile = weights * rows: weight (i, k) at `weights + i iBytes + k kBytes`.
-  private void mix(String name, String kind, int iBytes, int kBytes) {
+  private void mix(String name, int iBytes, int kBytes) {
     open("@Override", "void " + name + "(long weights, long rows, long rowBytes, long to, int count, int size)");
     line("int done = 0;");
     line("int all = size / " + lanes + ";");
@@ -247,62 +238,78 @@ public final class VectorLoopsGenerator {
     line("FloatVector c2 = FloatVector.broadcast(F, EXP2);");
     line("FloatVector c1 = FloatVector.broadcast(F, EXP1);");
     line("FloatVector c0 = FloatVector.broadcast(F, 1f);");
+    line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
   }
 
-  /// e = exp(x - shift) for `n` registers at `at`, 0 below 2^-127. The difference is taken before log2 e comes in:
-  /// it is exact for the keys that matter.
-  private void exponentials(int n, String at, String shift) {
-    each(n, u -> "FloatVector x" + u + " = " + load(at, u * lanes * 4) + ".sub(" + shift
+  /// The registers of a panel from column `c` of `row` on, those of keys from `limit` on hidden.
+  private void scoresOfPanel(boolean masked) {
+    each(vectors, u -> "FloatVector x" + u + " = " + (masked ? seen("hidden", "row + c * " + lanes * 4 + "L", u)
+        : load("row + c * " + lanes * 4 + "L", u * lanes * 4)) + ";");
+  }
+
+  /// Register `u` from `at` on where the keys of column `c + u` lie before `limit`, else `otherwise`.
+  private String seen(String otherwise, String at, int u) {
+    return otherwise + ".blend(" + load(at, u * lanes * 4) + ", LANE.compare(VectorOperators.LT, limit - (c + " + u + ") * " + lanes
+        + ").cast(F))";
+  }
+
+  /// e = exp(x - shift), 0 below 2^-127. The difference is taken before log2 e comes in: it is exact for the keys that matter.
+  private void exponentials(String shift) {
+    each(vectors, u -> "x" + u + " = x" + u + ".sub(" + shift
         + ").mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();");
-    each(n, u -> "FloatVector t" + u + " = x" + u + ".add(ROUND);");
-    each(n, u -> "FloatVector f" + u + " = x" + u + ".sub(t" + u + ".sub(ROUND));");
-    each(n, u -> "FloatVector e" + u + " = c5.fma(f" + u + ", c4).fma(f" + u + ", c3).fma(f" + u + ", c2).fma(f" + u
+    each(vectors, u -> "FloatVector t" + u + " = x" + u + ".add(ROUND);");
+    each(vectors, u -> "FloatVector f" + u + " = x" + u + ".sub(t" + u + ".sub(ROUND));");
+    each(vectors, u -> "FloatVector e" + u + " = c5.fma(f" + u + ", c4).fma(f" + u + ", c3).fma(f" + u + ", c2).fma(f" + u
         + ", c1).fma(f" + u + ", c0);");
-    each(n, u -> "e" + u + " = e" + u + ".reinterpretAsInts().add(t" + u
+    each(vectors, u -> "e" + u + " = e" + u + ".reinterpretAsInts().add(t" + u
         + ".reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();");
+    each(vectors, u -> "e" + u + ".intoMemorySegment(ALL, row + c * " + lanes * 4 + "L + " + u * lanes * 4 + "L, NATIVE);");
   }
 
   private void softmax() {
-    open("@Override", "void softmax(long scores, int count, long max, long shifts, long factors, long sums)");
-    constants();
+    open("@Override", "void shift(long scores, int open, int count, int[] limits, int first, int from, long max, long shifts, long factors)");
+    line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
     open("for (int i = 0; i < " + ROWS + "; i++)");
-    line("float shift = ALL.get(FLOAT, shifts + i * 4L);");
+    line("long row = scores + i * " + ROW_BYTES + "L;");
+    line("int limit = limits[first + i] - from;");
+    line("FloatVector highest = " + load("max + i * " + lanes * 4 + "L", 0) + ";");
+    open("for (int c = open; c < count; c += " + vectors + ")");
+    scoresOfPanel(true);
+    each(vectors, u -> "highest = highest.blend(x" + u + ", x" + u + ".compare(VectorOperators.GT, highest));");
+    close();
     // As integers: of floats whose sign is a complement, the larger is the larger. The float maximum minds NaN and takes longer.
-    line("IntVector bits = " + load("max + i * " + lanes * 4 + "L", 0) + ".reinterpretAsInts();");
+    line("IntVector bits = highest.reinterpretAsInts();");
     line("int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF))"
         + ".reduceLanes(VectorOperators.MAX);");
     line("float top = Float.intBitsToFloat(order ^ order >> 31 & 0x7FFFFFFF);");
-    line("FloatVector s0 = " + load("sums + i * " + lanes * 4 + "L", 0) + ";");
+    line("float shift = ALL.get(FLOAT, shifts + i * 4L);");
     line("float factor = 1f;");
     open("if (top > shift + SLACK)");
     line("factor = shift == LOWEST ? 0f : (float) Math.exp(shift - top);");
-    line("shift = top;");
-    line("ALL.set(FLOAT, shifts + i * 4L, shift);");
-    line("s0 = s0.mul(factor);");
+    line("ALL.set(FLOAT, shifts + i * 4L, top);");
     close();
     line("ALL.set(FLOAT, factors + i * 4L, factor);");
-    line("FloatVector m = FloatVector.broadcast(F, shift);");
-    for (int u = 1; u < unroll; u++) {
+    close();
+    close();
+    open("@Override", "void softmax(long scores, int open, int count, int[] limits, int first, int from, long shifts, long factors, long sums)");
+    constants();
+    open("for (int i = 0; i < " + ROWS + "; i++)");
+    line("long row = scores + i * " + ROW_BYTES + "L;");
+    line("int limit = limits[first + i] - from;");
+    line("FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));");
+    line("FloatVector s0 = " + load("sums + i * " + lanes * 4 + "L", 0) + ".mul(FloatVector.broadcast(F, ALL.get(FLOAT, factors + i * 4L)));");
+    // A column keeps to its sum: how many keys a tile scores must not change the order in which a row adds.
+    for (int u = 1; u < vectors; u++) {
       line("FloatVector s" + u + " = FloatVector.zero(F);");
     }
-    line("long row = scores + i * " + VectorLoops.FORWARD_KEYS * 4 + "L;");
-    line("int c = 0;");
-    open("for (; c + " + unroll + " <= count; c += " + unroll + ")");
-    line("long at = row + c * " + lanes * 4 + "L;");
-    exponentials(unroll, "at", "m");
-    each(unroll, u -> "e" + u + ".intoMemorySegment(ALL, at + " + u * lanes * 4 + "L, NATIVE);");
-    each(unroll, u -> "s" + u + " = s" + u + ".add(e" + u + ");");
-    close();
-    // The rest keeps to its column's sum: how many registers a tile scores must not change the order in which a row adds.
-    for (int u = 0; u < unroll - 1; u++) {
-      open("if (c + " + u + " < count)");
-      line("long at = row + (c + " + u + ") * " + lanes * 4 + "L;");
-      exponentials(1, "at", "m");
-      line("e0.intoMemorySegment(ALL, at, NATIVE);");
-      line("s" + u + " = s" + u + ".add(e0);");
+    for (boolean masked : new boolean[] {false, true}) {
+      open(masked ? "for (int c = open; c < count; c += " + vectors + ")" : "for (int c = 0; c < open; c += " + vectors + ")");
+      scoresOfPanel(masked);
+      exponentials("m");
+      each(vectors, u -> "s" + u + " = s" + u + ".add(e" + u + ");");
       close();
     }
-    for (int u = 1; u < unroll; u++) {
+    for (int u = 1; u < vectors; u++) {
       line("s0 = s0.add(s" + u + ");");
     }
     line("s0.intoMemorySegment(ALL, sums + i * " + lanes * 4 + "L, NATIVE);");
@@ -310,52 +317,28 @@ public final class VectorLoopsGenerator {
     close();
   }
 
+  /// Two methods: C1 has no registers for both loops in one, and what it does not compile C2 never sees.
   private void gradients() {
-    open("@Override", "void gradients(long scores, long grads, int count, long shifts, long deltas)");
-    constants();
-    open("for (int i = 0; i < " + ROWS + "; i++)");
-    line("FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));");
-    line("FloatVector delta = FloatVector.broadcast(F, ALL.get(FLOAT, deltas + i * 4L));");
-    line("long row = scores + i * " + VectorLoops.BACKWARD_KEYS * 4 + "L;");
-    line("long gradRow = grads + i * " + VectorLoops.BACKWARD_KEYS * 4 + "L;");
-    line("int c = 0;");
-    for (int n : new int[] {unroll, 1}) {
-      open("for (; c + " + n + " <= count; c += " + n + ")");
-      line("long at = row + c * " + lanes * 4 + "L;");
-      line("long g = gradRow + c * " + lanes * 4 + "L;");
-      exponentials(n, "at", "m");
-      each(n, u -> "e" + u + ".intoMemorySegment(ALL, at + " + u * lanes * 4 + "L, NATIVE);");
-      each(n, u -> load("g", u * lanes * 4) + ".sub(delta).mul(e" + u + ").intoMemorySegment(ALL, g + " + u * lanes * 4
-          + "L, NATIVE);");
-      close();
-    }
-    close();
-    close();
-  }
-
-  private void mask() {
-    for (boolean max : new boolean[] {true, false}) {
-      int rowBytes = (max ? VectorLoops.FORWARD_KEYS : VectorLoops.BACKWARD_KEYS) * 4;
-      open("@Override", "void " + (max ? "maskScores" : "maskProducts")
-          + "(long scores, int count, int[] limits, int first, int from" + (max ? ", long max" : "") + ")");
-      line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
+    for (boolean masked : new boolean[] {false, true}) {
+      open("@Override", "void " + (masked ? "maskedGradients(long scores, long grads, int from, int count, int[] limits, int first, int key"
+          : "gradients(long scores, long grads, int count") + ", long shifts, long deltas)");
+      constants();
       open("for (int i = 0; i < " + ROWS + "; i++)");
-      line("int limit = limits[first + i] - from;");
-      line("long row = scores + i * " + rowBytes + "L;");
-      if (max) {
-        line("FloatVector m = " + load("max + i * " + lanes * 4 + "L", 0) + ";");
+      line("FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));");
+      line("FloatVector delta = FloatVector.broadcast(F, ALL.get(FLOAT, deltas + i * 4L));");
+      line("long row = scores + i * " + ROW_BYTES + "L;");
+      line("long gradRow = grads + i * " + ROW_BYTES + "L;");
+      if (masked) {
+        line("int limit = limits[first + i] - key;");
       }
-      open("for (int c = " + (max ? "0" : "Math.max(0, limit) / " + lanes) + "; c < count; c++)");
-      line("long at = row + c * " + lanes * 4 + "L;");
-      line("FloatVector x = hidden.blend(" + load("at", 0) + ", LANE.compare(VectorOperators.LT, limit - c * " + lanes + ").cast(F));");
-      line("x.intoMemorySegment(ALL, at, NATIVE);");
-      if (max) {
-        line("m = m.blend(x, x.compare(VectorOperators.GT, m));");
-      }
+      open("for (int c = " + (masked ? "from" : "0") + "; c < count; c += " + vectors + ")");
+      line("long g = gradRow + c * " + lanes * 4 + "L;");
+      scoresOfPanel(masked);
+      exponentials("m");
+      // What stands behind the last key may be NaN, which a weight of 0 does not hide.
+      each(vectors, u -> (masked ? seen("delta", "g", u) : load("g", u * lanes * 4)) + ".sub(delta).mul(e" + u
+          + ").intoMemorySegment(ALL, g + " + u * lanes * 4 + "L, NATIVE);");
       close();
-      if (max) {
-        line("m.intoMemorySegment(ALL, max + i * " + lanes * 4 + "L, NATIVE);");
-      }
       close();
       close();
     }
