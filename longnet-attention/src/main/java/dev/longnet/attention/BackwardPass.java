@@ -4,6 +4,7 @@ import dev.longnet.attention.kernel.AttentionKernel;
 import dev.longnet.attention.kernel.FoldGradients;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /// One backward call: cut into blocks of positions of one head. One task computes all gradients of its block's rows, through all
 /// branches, so no two threads meet and every gradient is rounded once. A fold inside a block gives its three gradients in
@@ -70,11 +71,11 @@ final class BackwardPass {
         delta[i] = arena.allocate(Math.multiplyExact(values, 4L), 64);
       }
       switch (mode) {
-        case EXACT -> blocks.run(threads, block -> jointDelta(block, delta[0]));
+        case EXACT -> blocks.run(threads, kernel, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
         case DETACHED_WEIGHTS -> Workers.run(threads, blocks.count() * deltas, task -> branchDelta(
             (int) (task % deltas), blocks.block(task / deltas), delta[(int) (task % deltas)]));
       }
-      blocks.run(threads, block -> block(block, delta, pool));
+      blocks.run(threads, kernel, List.of(q, k, v, gradOut, gradQ, gradK, gradV), block -> block(block, delta, pool));
     }
   }
 

@@ -1,33 +1,41 @@
 package dev.longnet.attention;
 
+import dev.longnet.attention.kernel.AttentionKernel;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.function.Consumer;
 
 /// How a call is cut into tasks: blocks of consecutive positions of one head of one sequence, the later blocks first
 /// (under a causal pattern they are the longest).
 ///
 /// @param length positions in a block
-record Blocks(long batch, int heads, long tokens, long length) {
+/// @param together whether a block's rows of all heads and tensors fit a core's cache
+record Blocks(long batch, int heads, long tokens, long length, boolean together) {
   /// Accumulators that are not the output itself hold a block: at D = 64, 2 MiB of float32.
   private static final long LONGEST_CONVERTED = 8192;
   private static final long LONGEST = 32768;
   private static final long SHORTEST = 2048;
   /// Its rows of all tensors of a head fit a core's cache.
   private static final long IN_CACHE = 512;
+  /// Its rows of all tensors of all heads fit a core's second cache, nearly: in bytes, and no fewer positions than this.
+  private static final long TOGETHER_BYTES = 3 << 19;
+  private static final long TOGETHER = 64;
   /// Below this much work a helper thread costs more than it brings: a tenth of a millisecond of one core.
   private static final double WORTH_A_THREAD = 8e6;
 
   /// The forward pass gives the same bits for any length, so it may follow the number of threads.
   static Blocks forward(AttentionPattern pattern, AttentionTensor q, int threads) {
-    return cut(pattern, q, LONGEST_CONVERTED, SHORTEST, threads == 1 ? 1 : 8L * threads);
+    return cut(pattern, q, 4, LONGEST_CONVERTED, SHORTEST, threads == 1 ? 1 : 8L * threads);
   }
 
   /// The backward pass adds in an order that depends on the length, so this depends on shape and pattern alone.
   static Blocks backward(AttentionPattern pattern, AttentionTensor q) {
-    return cut(pattern, q, LONGEST, 2 * SHORTEST, 16);
+    return cut(pattern, q, 7, LONGEST, 2 * SHORTEST, 16);
   }
 
-  private static Blocks cut(AttentionPattern pattern, AttentionTensor q, long longest, long shortest, long wanted) {
+  /// @param tensors read and written
+  private static Blocks cut(
+      AttentionPattern pattern, AttentionTensor q, int tensors, long longest, long shortest, long wanted) {
     long length = longest;
     while (length > shortest && q.batch() * q.heads() * Math.ceilDiv(q.tokens(), length) < wanted) {
       length /= 2;
@@ -37,7 +45,17 @@ record Blocks(long batch, int heads, long tokens, long length) {
     while (length > IN_CACHE && length / 2 >= reach) {
       length /= 2;
     }
-    return new Blocks(q.batch(), q.heads(), q.tokens(), length);
+    // A block so short that it is worth reading all its heads' rows first, in the order of memory.
+    long together = length;
+    while (together > TOGETHER && together / 2 >= reach && !fits(together, q, tensors)) {
+      together /= 2;
+    }
+    boolean fits = fits(together, q, tensors);
+    return new Blocks(q.batch(), q.heads(), q.tokens(), fits ? together : length, fits);
+  }
+
+  private static boolean fits(long length, AttentionTensor q, int tensors) {
+    return (double) length * q.heads() * q.headSize() * q.type().bytes() * tensors < TOGETHER_BYTES;
   }
 
   /// How many threads a call is worth.
@@ -54,10 +72,17 @@ record Blocks(long batch, int heads, long tokens, long length) {
   }
 
   /// Hands every block to `work` once. Where there are enough blocks of positions for all threads, one thread takes all heads of a
-  /// block: they are neighbours in memory, which it then reads in order, without another thread at work on the same pages.
-  void run(int threads, Consumer<Block> work) {
+  /// block: they are neighbours in memory, without another thread at work on the same pages. If they fit its cache, it reads their
+  /// rows first, in order: the rows of one head alone lie apart, and each would be waited for.
+  ///
+  /// @param rows of which tensors to read first
+  void run(int threads, AttentionKernel kernel, List<AttentionTensor> rows, Consumer<Block> work) {
     long group = batch * Math.ceilDiv(tokens, length) >= 8L * threads ? heads : 1;
     Workers.run(threads, count() / group, task -> {
+      if (together && group > 1) {
+        Block first = block(task * group);
+        rows.forEach(tensor -> first.read(kernel, tensor));
+      }
       for (long i = task * group; i < (task + 1) * group; i++) {
         work.accept(block(i));
       }
@@ -84,6 +109,17 @@ record Blocks(long batch, int heads, long tokens, long length) {
 
     HeadRows rows(AttentionTensor tensor, Rows rows) {
       return tensor.rows(sequence, head, rows);
+    }
+
+    private void read(AttentionKernel kernel, AttentionTensor tensor) {
+      if (tensor.headStride() != tensor.headSize()) {
+        return;
+      }
+      long bytes = (long) tensor.heads() * tensor.headSize() * tensor.type().bytes();
+      for (long position = from; position < to; position++) {
+        long offset = sequence * tensor.batchStride() + position * tensor.tokenStride();
+        kernel.read(tensor.data(), offset * tensor.type().bytes(), bytes);
+      }
     }
 
     /// Values of this head and sequence in a [B, H, N] array.

@@ -3,6 +3,7 @@ package dev.longnet.attention;
 import dev.longnet.attention.kernel.AttentionKernel;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /// One forward call: cut into blocks of query positions of one head, each of which one thread carries through all branches. A
 /// row of the output belongs to one task, so no two threads meet, and its value does not depend on where the blocks begin.
@@ -39,7 +40,7 @@ final class ForwardPass {
 
   void run() {
     try (RowBuffer.Pool pool = new RowBuffer.Pool(blocks, q.headSize(), threads)) {
-      blocks.run(threads, block -> block(block, pool));
+      blocks.run(threads, kernel, List.of(q, k, v, out), block -> block(block, pool));
     }
   }
 

@@ -3,6 +3,7 @@ package dev.longnet.attention.kernel;
 import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.HeadRows;
 import dev.longnet.attention.RowScalars;
+import java.lang.foreign.MemorySegment;
 
 /// The one primitive of the project: fold the attention of some query rows to some key rows into accumulators (O, LSE).
 ///
@@ -78,6 +79,9 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
       rows.data().asSlice(rows.byteOffset(i), 4L * rows.headSize()).fill((byte) 0);
     }
   }
+
+  /// Reads memory to have it in the cache. A hint: some kernels, and memory on the heap, leave it at that.
+  default void read(MemorySegment data, long offset, long bytes) {}
 
   /// Kernel and vector width, for logs and benchmarks: `scalar`, `simd 512-bit`.
   String description();

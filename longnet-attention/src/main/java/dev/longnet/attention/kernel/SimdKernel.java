@@ -3,11 +3,16 @@ package dev.longnet.attention.kernel;
 import dev.longnet.attention.ElementType;
 import dev.longnet.attention.HeadRows;
 import dev.longnet.attention.RowScalars;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.function.Function;
 
 /// The Vector API kernel for one register width. Keeps the working memory of past folds for the next ones.
 final class SimdKernel implements AttentionKernel {
+  private static final int CACHE_LINE = 64;
+
   private final VectorLoops loops;
   private final ConcurrentLinkedDeque<SimdForward> forwards = new ConcurrentLinkedDeque<>();
   private final ConcurrentLinkedDeque<SimdBackward> backwards = new ConcurrentLinkedDeque<>();
@@ -79,6 +84,23 @@ final class SimdKernel implements AttentionKernel {
     FoldChecks.clear(rows);
     for (long i = 0; i < rows.count(); i++) {
       loops.fill(address(rows, i), 4L * rows.headSize(), 0);
+    }
+  }
+
+  @Override
+  public void read(MemorySegment data, long offset, long bytes) {
+    if (!data.isNative()) {
+      return;
+    }
+    Objects.checkFromIndexSize(offset, bytes, data.byteSize());
+    long from = data.address() + offset;
+    int seen = 0;
+    for (long at = 0; at < bytes; at += CACHE_LINE) {
+      seen |= OffHeap.ALL.get(ValueLayout.JAVA_BYTE, from + at);
+    }
+    if (seen == Integer.MAX_VALUE) {
+      // Never: a sum of nothing would let the compiler drop the reads.
+      Thread.onSpinWait();
     }
   }
 
