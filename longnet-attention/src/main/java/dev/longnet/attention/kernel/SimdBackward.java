@@ -144,7 +144,8 @@ final class SimdBackward extends Scratch {
       if (clear < registers) {
         loops.maskedGradients(p, ds, clear, registers, limits, row, at, shift, delta);
       }
-      clearAfter(Math.ceilDiv(count, loops.panelKeys) * loops.panelKeys, p, ds);
+      int half = loops.panelKeys / 2;
+      clearAfter(Math.ceilDiv(count, half) * half, p, ds);
       if (wantQ) {
         loops.mix(ds, keyRows.address() + panel, rowBytes, tile.address(), count, paddedSize);
         loops.add(tile.address(), gradQueries.address() + (long) row * rowBytes, (long) TILE * rowBytes);

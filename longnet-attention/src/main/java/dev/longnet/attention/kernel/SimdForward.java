@@ -92,7 +92,9 @@ final class SimdForward extends Scratch {
     int open = Math.clamp(limits[row] - from, 0, count) / loops.panelKeys;
     int registers = Math.ceilDiv(count, loops.lanes);
     int clear = open * loops.panelKeys / loops.lanes;
-    loops.scores(query, rowBytes, keys, panelBytes(), scores.address(), open, headSize, max.address());
+    if (open > 0) {
+      loops.scores(query, rowBytes, keys, panelBytes(), scores.address(), open, headSize, max.address());
+    }
     if (clear < registers) {
       loops.products(query, rowBytes, keys + open * panelBytes(), panelBytes(), scores.address() + clear * loops.lanes * 4L,
           registers - clear, headSize);

@@ -54,7 +54,7 @@ abstract class VectorLoops {
   abstract void shift(
       long scores, int open, int count, int[] limits, int first, int from, long max, long shifts, long factors);
 
-  /// scores = exp(scores - shift), row by row; 0 for keys that the row does not see and what else is in the last panel.
+  /// scores = exp(scores - shift), row by row; 0 for keys that the row does not see and what else is in the last half of a panel.
   ///
   /// @param sums one register per row: shrinks by its factor, then grows by the exponentials
   abstract void softmax(
@@ -63,7 +63,7 @@ abstract class VectorLoops {
   /// scores = P = exp(scores - shift); grads = dS = P (grads - delta); `count` registers: whole panels.
   abstract void gradients(long scores, long grads, int count, long shifts, long deltas);
 
-  /// As [#gradients], from register `from` on; 0 for keys that the row does not see and what else is in the last panel.
+  /// As [#gradients], from register `from` on; 0 for keys that the row does not see and what else is in the last half of a panel.
   ///
   /// @param limits row i sees the keys before `limits[first + i] - key`
   abstract void maskedGradients(

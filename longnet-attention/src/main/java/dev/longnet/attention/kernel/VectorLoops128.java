@@ -854,12 +854,14 @@ final class VectorLoops128 extends VectorLoops {
       for (int c = open; c < count; c += 4) {
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 4).cast(F));
         FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 16L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 4).cast(F));
-        FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 4).cast(F));
-        FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 48L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 4).cast(F));
         highest = highest.blend(x0, x0.compare(VectorOperators.GT, highest));
         highest = highest.blend(x1, x1.compare(VectorOperators.GT, highest));
-        highest = highest.blend(x2, x2.compare(VectorOperators.GT, highest));
-        highest = highest.blend(x3, x3.compare(VectorOperators.GT, highest));
+        if (c + 2 < count) {
+          FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 4).cast(F));
+          FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 48L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 4).cast(F));
+          highest = highest.blend(x2, x2.compare(VectorOperators.GT, highest));
+          highest = highest.blend(x3, x3.compare(VectorOperators.GT, highest));
+        }
       }
       IntVector bits = highest.reinterpretAsInts();
       int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF)).reduceLanes(VectorOperators.MAX);
@@ -928,36 +930,38 @@ final class VectorLoops128 extends VectorLoops {
       for (int c = open; c < count; c += 4) {
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 4).cast(F));
         FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 16L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 4).cast(F));
-        FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 4).cast(F));
-        FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 48L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 4).cast(F));
         x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x2 = x2.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x3 = x3.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
-        FloatVector t2 = x2.add(ROUND);
-        FloatVector t3 = x3.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector f1 = x1.sub(t1.sub(ROUND));
-        FloatVector f2 = x2.sub(t2.sub(ROUND));
-        FloatVector f3 = x3.sub(t3.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
         FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
-        FloatVector e2 = c5.fma(f2, c4).fma(f2, c3).fma(f2, c2).fma(f2, c1).fma(f2, c0);
-        FloatVector e3 = c5.fma(f3, c4).fma(f3, c3).fma(f3, c2).fma(f3, c1).fma(f3, c0);
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e2 = e2.reinterpretAsInts().add(t2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e3 = e3.reinterpretAsInts().add(t3.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e0.intoMemorySegment(ALL, row + c * 16L + 0L, NATIVE);
         e1.intoMemorySegment(ALL, row + c * 16L + 16L, NATIVE);
-        e2.intoMemorySegment(ALL, row + c * 16L + 32L, NATIVE);
-        e3.intoMemorySegment(ALL, row + c * 16L + 48L, NATIVE);
         s0 = s0.add(e0);
         s1 = s1.add(e1);
-        s2 = s2.add(e2);
-        s3 = s3.add(e3);
+        if (c + 2 < count) {
+          FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 4).cast(F));
+          FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 48L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 4).cast(F));
+          x2 = x2.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+          x3 = x3.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+          FloatVector t2 = x2.add(ROUND);
+          FloatVector t3 = x3.add(ROUND);
+          FloatVector f2 = x2.sub(t2.sub(ROUND));
+          FloatVector f3 = x3.sub(t3.sub(ROUND));
+          FloatVector e2 = c5.fma(f2, c4).fma(f2, c3).fma(f2, c2).fma(f2, c1).fma(f2, c0);
+          FloatVector e3 = c5.fma(f3, c4).fma(f3, c3).fma(f3, c2).fma(f3, c1).fma(f3, c0);
+          e2 = e2.reinterpretAsInts().add(t2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+          e3 = e3.reinterpretAsInts().add(t3.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+          e2.intoMemorySegment(ALL, row + c * 16L + 32L, NATIVE);
+          e3.intoMemorySegment(ALL, row + c * 16L + 48L, NATIVE);
+          s2 = s2.add(e2);
+          s3 = s3.add(e3);
+        }
       }
       s0 = s0.add(s1);
       s0 = s0.add(s2);
@@ -981,7 +985,6 @@ final class VectorLoops128 extends VectorLoops {
       long row = scores + i * 1536L;
       long gradRow = grads + i * 1536L;
       for (int c = 0; c < count; c += 4) {
-        long g = gradRow + c * 16L;
         FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, row + c * 16L, NATIVE);
         FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 16L, NATIVE);
         FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 32L, NATIVE);
@@ -1010,10 +1013,10 @@ final class VectorLoops128 extends VectorLoops {
         e1.intoMemorySegment(ALL, row + c * 16L + 16L, NATIVE);
         e2.intoMemorySegment(ALL, row + c * 16L + 32L, NATIVE);
         e3.intoMemorySegment(ALL, row + c * 16L + 48L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, g, NATIVE).sub(delta).mul(e0).intoMemorySegment(ALL, g + 0L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, g + 16L, NATIVE).sub(delta).mul(e1).intoMemorySegment(ALL, g + 16L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, g + 32L, NATIVE).sub(delta).mul(e2).intoMemorySegment(ALL, g + 32L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, g + 48L, NATIVE).sub(delta).mul(e3).intoMemorySegment(ALL, g + 48L, NATIVE);
+        FloatVector.fromMemorySegment(F, ALL, gradRow + c * 16L, NATIVE).sub(delta).mul(e0).intoMemorySegment(ALL, gradRow + c * 16L + 0L, NATIVE);
+        FloatVector.fromMemorySegment(F, ALL, gradRow + c * 16L + 16L, NATIVE).sub(delta).mul(e1).intoMemorySegment(ALL, gradRow + c * 16L + 16L, NATIVE);
+        FloatVector.fromMemorySegment(F, ALL, gradRow + c * 16L + 32L, NATIVE).sub(delta).mul(e2).intoMemorySegment(ALL, gradRow + c * 16L + 32L, NATIVE);
+        FloatVector.fromMemorySegment(F, ALL, gradRow + c * 16L + 48L, NATIVE).sub(delta).mul(e3).intoMemorySegment(ALL, gradRow + c * 16L + 48L, NATIVE);
       }
     }
   }
@@ -1034,39 +1037,40 @@ final class VectorLoops128 extends VectorLoops {
       long gradRow = grads + i * 1536L;
       int limit = limits[first + i] - key;
       for (int c = from; c < count; c += 4) {
-        long g = gradRow + c * 16L;
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 4).cast(F));
         FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 16L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 4).cast(F));
-        FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 4).cast(F));
-        FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 48L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 4).cast(F));
         x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x2 = x2.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x3 = x3.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
-        FloatVector t2 = x2.add(ROUND);
-        FloatVector t3 = x3.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector f1 = x1.sub(t1.sub(ROUND));
-        FloatVector f2 = x2.sub(t2.sub(ROUND));
-        FloatVector f3 = x3.sub(t3.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
         FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
-        FloatVector e2 = c5.fma(f2, c4).fma(f2, c3).fma(f2, c2).fma(f2, c1).fma(f2, c0);
-        FloatVector e3 = c5.fma(f3, c4).fma(f3, c3).fma(f3, c2).fma(f3, c1).fma(f3, c0);
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e2 = e2.reinterpretAsInts().add(t2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e3 = e3.reinterpretAsInts().add(t3.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e0.intoMemorySegment(ALL, row + c * 16L + 0L, NATIVE);
         e1.intoMemorySegment(ALL, row + c * 16L + 16L, NATIVE);
-        e2.intoMemorySegment(ALL, row + c * 16L + 32L, NATIVE);
-        e3.intoMemorySegment(ALL, row + c * 16L + 48L, NATIVE);
-        delta.blend(FloatVector.fromMemorySegment(F, ALL, g, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 4).cast(F)).sub(delta).mul(e0).intoMemorySegment(ALL, g + 0L, NATIVE);
-        delta.blend(FloatVector.fromMemorySegment(F, ALL, g + 16L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 4).cast(F)).sub(delta).mul(e1).intoMemorySegment(ALL, g + 16L, NATIVE);
-        delta.blend(FloatVector.fromMemorySegment(F, ALL, g + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 4).cast(F)).sub(delta).mul(e2).intoMemorySegment(ALL, g + 32L, NATIVE);
-        delta.blend(FloatVector.fromMemorySegment(F, ALL, g + 48L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 4).cast(F)).sub(delta).mul(e3).intoMemorySegment(ALL, g + 48L, NATIVE);
+        delta.blend(FloatVector.fromMemorySegment(F, ALL, gradRow + c * 16L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 4).cast(F)).sub(delta).mul(e0).intoMemorySegment(ALL, gradRow + c * 16L + 0L, NATIVE);
+        delta.blend(FloatVector.fromMemorySegment(F, ALL, gradRow + c * 16L + 16L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 4).cast(F)).sub(delta).mul(e1).intoMemorySegment(ALL, gradRow + c * 16L + 16L, NATIVE);
+        if (c + 2 < count) {
+          FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 4).cast(F));
+          FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 16L + 48L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 4).cast(F));
+          x2 = x2.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+          x3 = x3.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+          FloatVector t2 = x2.add(ROUND);
+          FloatVector t3 = x3.add(ROUND);
+          FloatVector f2 = x2.sub(t2.sub(ROUND));
+          FloatVector f3 = x3.sub(t3.sub(ROUND));
+          FloatVector e2 = c5.fma(f2, c4).fma(f2, c3).fma(f2, c2).fma(f2, c1).fma(f2, c0);
+          FloatVector e3 = c5.fma(f3, c4).fma(f3, c3).fma(f3, c2).fma(f3, c1).fma(f3, c0);
+          e2 = e2.reinterpretAsInts().add(t2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+          e3 = e3.reinterpretAsInts().add(t3.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+          e2.intoMemorySegment(ALL, row + c * 16L + 32L, NATIVE);
+          e3.intoMemorySegment(ALL, row + c * 16L + 48L, NATIVE);
+          delta.blend(FloatVector.fromMemorySegment(F, ALL, gradRow + c * 16L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 4).cast(F)).sub(delta).mul(e2).intoMemorySegment(ALL, gradRow + c * 16L + 32L, NATIVE);
+          delta.blend(FloatVector.fromMemorySegment(F, ALL, gradRow + c * 16L + 48L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 4).cast(F)).sub(delta).mul(e3).intoMemorySegment(ALL, gradRow + c * 16L + 48L, NATIVE);
+        }
       }
     }
   }

@@ -414,9 +414,11 @@ final class VectorLoops256 extends VectorLoops {
       FloatVector highest = FloatVector.fromMemorySegment(F, ALL, max + i * 32L, NATIVE);
       for (int c = open; c < count; c += 2) {
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 8).cast(F));
-        FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F));
         highest = highest.blend(x0, x0.compare(VectorOperators.GT, highest));
-        highest = highest.blend(x1, x1.compare(VectorOperators.GT, highest));
+        if (c + 1 < count) {
+          FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F));
+          highest = highest.blend(x1, x1.compare(VectorOperators.GT, highest));
+        }
       }
       IntVector bits = highest.reinterpretAsInts();
       int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF)).reduceLanes(VectorOperators.MAX);
@@ -466,21 +468,23 @@ final class VectorLoops256 extends VectorLoops {
       }
       for (int c = open; c < count; c += 2) {
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 8).cast(F));
-        FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F));
         x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
-        FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
-        FloatVector f1 = x1.sub(t1.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
-        FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e0.intoMemorySegment(ALL, row + c * 32L + 0L, NATIVE);
-        e1.intoMemorySegment(ALL, row + c * 32L + 32L, NATIVE);
         s0 = s0.add(e0);
-        s1 = s1.add(e1);
+        if (c + 1 < count) {
+          FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F));
+          x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+          FloatVector t1 = x1.add(ROUND);
+          FloatVector f1 = x1.sub(t1.sub(ROUND));
+          FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
+          e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+          e1.intoMemorySegment(ALL, row + c * 32L + 32L, NATIVE);
+          s1 = s1.add(e1);
+        }
       }
       s0 = s0.add(s1);
       s0.intoMemorySegment(ALL, sums + i * 32L, NATIVE);
@@ -502,7 +506,6 @@ final class VectorLoops256 extends VectorLoops {
       long row = scores + i * 1536L;
       long gradRow = grads + i * 1536L;
       for (int c = 0; c < count; c += 2) {
-        long g = gradRow + c * 32L;
         FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE);
         FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE);
         x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
@@ -517,8 +520,8 @@ final class VectorLoops256 extends VectorLoops {
         e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e0.intoMemorySegment(ALL, row + c * 32L + 0L, NATIVE);
         e1.intoMemorySegment(ALL, row + c * 32L + 32L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, g, NATIVE).sub(delta).mul(e0).intoMemorySegment(ALL, g + 0L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, g + 32L, NATIVE).sub(delta).mul(e1).intoMemorySegment(ALL, g + 32L, NATIVE);
+        FloatVector.fromMemorySegment(F, ALL, gradRow + c * 32L, NATIVE).sub(delta).mul(e0).intoMemorySegment(ALL, gradRow + c * 32L + 0L, NATIVE);
+        FloatVector.fromMemorySegment(F, ALL, gradRow + c * 32L + 32L, NATIVE).sub(delta).mul(e1).intoMemorySegment(ALL, gradRow + c * 32L + 32L, NATIVE);
       }
     }
   }
@@ -539,23 +542,24 @@ final class VectorLoops256 extends VectorLoops {
       long gradRow = grads + i * 1536L;
       int limit = limits[first + i] - key;
       for (int c = from; c < count; c += 2) {
-        long g = gradRow + c * 32L;
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 8).cast(F));
-        FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F));
         x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
-        FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
-        FloatVector f1 = x1.sub(t1.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
-        FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e0.intoMemorySegment(ALL, row + c * 32L + 0L, NATIVE);
-        e1.intoMemorySegment(ALL, row + c * 32L + 32L, NATIVE);
-        delta.blend(FloatVector.fromMemorySegment(F, ALL, g, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 8).cast(F)).sub(delta).mul(e0).intoMemorySegment(ALL, g + 0L, NATIVE);
-        delta.blend(FloatVector.fromMemorySegment(F, ALL, g + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F)).sub(delta).mul(e1).intoMemorySegment(ALL, g + 32L, NATIVE);
+        delta.blend(FloatVector.fromMemorySegment(F, ALL, gradRow + c * 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 8).cast(F)).sub(delta).mul(e0).intoMemorySegment(ALL, gradRow + c * 32L + 0L, NATIVE);
+        if (c + 1 < count) {
+          FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F));
+          x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+          FloatVector t1 = x1.add(ROUND);
+          FloatVector f1 = x1.sub(t1.sub(ROUND));
+          FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
+          e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+          e1.intoMemorySegment(ALL, row + c * 32L + 32L, NATIVE);
+          delta.blend(FloatVector.fromMemorySegment(F, ALL, gradRow + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F)).sub(delta).mul(e1).intoMemorySegment(ALL, gradRow + c * 32L + 32L, NATIVE);
+        }
       }
     }
   }

@@ -858,12 +858,14 @@ final class VectorLoops512 extends VectorLoops {
       for (int c = open; c < count; c += 4) {
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 16).cast(F));
         FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 16).cast(F));
-        FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 128L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 16).cast(F));
-        FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 192L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 16).cast(F));
         highest = highest.blend(x0, x0.compare(VectorOperators.GT, highest));
         highest = highest.blend(x1, x1.compare(VectorOperators.GT, highest));
-        highest = highest.blend(x2, x2.compare(VectorOperators.GT, highest));
-        highest = highest.blend(x3, x3.compare(VectorOperators.GT, highest));
+        if (c + 2 < count) {
+          FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 128L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 16).cast(F));
+          FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 192L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 16).cast(F));
+          highest = highest.blend(x2, x2.compare(VectorOperators.GT, highest));
+          highest = highest.blend(x3, x3.compare(VectorOperators.GT, highest));
+        }
       }
       IntVector bits = highest.reinterpretAsInts();
       int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF)).reduceLanes(VectorOperators.MAX);
@@ -932,36 +934,38 @@ final class VectorLoops512 extends VectorLoops {
       for (int c = open; c < count; c += 4) {
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 16).cast(F));
         FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 16).cast(F));
-        FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 128L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 16).cast(F));
-        FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 192L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 16).cast(F));
         x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x2 = x2.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x3 = x3.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
-        FloatVector t2 = x2.add(ROUND);
-        FloatVector t3 = x3.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector f1 = x1.sub(t1.sub(ROUND));
-        FloatVector f2 = x2.sub(t2.sub(ROUND));
-        FloatVector f3 = x3.sub(t3.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
         FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
-        FloatVector e2 = c5.fma(f2, c4).fma(f2, c3).fma(f2, c2).fma(f2, c1).fma(f2, c0);
-        FloatVector e3 = c5.fma(f3, c4).fma(f3, c3).fma(f3, c2).fma(f3, c1).fma(f3, c0);
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e2 = e2.reinterpretAsInts().add(t2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e3 = e3.reinterpretAsInts().add(t3.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e0.intoMemorySegment(ALL, row + c * 64L + 0L, NATIVE);
         e1.intoMemorySegment(ALL, row + c * 64L + 64L, NATIVE);
-        e2.intoMemorySegment(ALL, row + c * 64L + 128L, NATIVE);
-        e3.intoMemorySegment(ALL, row + c * 64L + 192L, NATIVE);
         s0 = s0.add(e0);
         s1 = s1.add(e1);
-        s2 = s2.add(e2);
-        s3 = s3.add(e3);
+        if (c + 2 < count) {
+          FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 128L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 16).cast(F));
+          FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 192L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 16).cast(F));
+          x2 = x2.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+          x3 = x3.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+          FloatVector t2 = x2.add(ROUND);
+          FloatVector t3 = x3.add(ROUND);
+          FloatVector f2 = x2.sub(t2.sub(ROUND));
+          FloatVector f3 = x3.sub(t3.sub(ROUND));
+          FloatVector e2 = c5.fma(f2, c4).fma(f2, c3).fma(f2, c2).fma(f2, c1).fma(f2, c0);
+          FloatVector e3 = c5.fma(f3, c4).fma(f3, c3).fma(f3, c2).fma(f3, c1).fma(f3, c0);
+          e2 = e2.reinterpretAsInts().add(t2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+          e3 = e3.reinterpretAsInts().add(t3.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+          e2.intoMemorySegment(ALL, row + c * 64L + 128L, NATIVE);
+          e3.intoMemorySegment(ALL, row + c * 64L + 192L, NATIVE);
+          s2 = s2.add(e2);
+          s3 = s3.add(e3);
+        }
       }
       s0 = s0.add(s1);
       s0 = s0.add(s2);
@@ -985,7 +989,6 @@ final class VectorLoops512 extends VectorLoops {
       long row = scores + i * 1536L;
       long gradRow = grads + i * 1536L;
       for (int c = 0; c < count; c += 4) {
-        long g = gradRow + c * 64L;
         FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, row + c * 64L, NATIVE);
         FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 64L, NATIVE);
         FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 128L, NATIVE);
@@ -1014,10 +1017,10 @@ final class VectorLoops512 extends VectorLoops {
         e1.intoMemorySegment(ALL, row + c * 64L + 64L, NATIVE);
         e2.intoMemorySegment(ALL, row + c * 64L + 128L, NATIVE);
         e3.intoMemorySegment(ALL, row + c * 64L + 192L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, g, NATIVE).sub(delta).mul(e0).intoMemorySegment(ALL, g + 0L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, g + 64L, NATIVE).sub(delta).mul(e1).intoMemorySegment(ALL, g + 64L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, g + 128L, NATIVE).sub(delta).mul(e2).intoMemorySegment(ALL, g + 128L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, g + 192L, NATIVE).sub(delta).mul(e3).intoMemorySegment(ALL, g + 192L, NATIVE);
+        FloatVector.fromMemorySegment(F, ALL, gradRow + c * 64L, NATIVE).sub(delta).mul(e0).intoMemorySegment(ALL, gradRow + c * 64L + 0L, NATIVE);
+        FloatVector.fromMemorySegment(F, ALL, gradRow + c * 64L + 64L, NATIVE).sub(delta).mul(e1).intoMemorySegment(ALL, gradRow + c * 64L + 64L, NATIVE);
+        FloatVector.fromMemorySegment(F, ALL, gradRow + c * 64L + 128L, NATIVE).sub(delta).mul(e2).intoMemorySegment(ALL, gradRow + c * 64L + 128L, NATIVE);
+        FloatVector.fromMemorySegment(F, ALL, gradRow + c * 64L + 192L, NATIVE).sub(delta).mul(e3).intoMemorySegment(ALL, gradRow + c * 64L + 192L, NATIVE);
       }
     }
   }
@@ -1038,39 +1041,40 @@ final class VectorLoops512 extends VectorLoops {
       long gradRow = grads + i * 1536L;
       int limit = limits[first + i] - key;
       for (int c = from; c < count; c += 4) {
-        long g = gradRow + c * 64L;
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 16).cast(F));
         FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 16).cast(F));
-        FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 128L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 16).cast(F));
-        FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 192L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 16).cast(F));
         x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x2 = x2.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x3 = x3.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
-        FloatVector t2 = x2.add(ROUND);
-        FloatVector t3 = x3.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector f1 = x1.sub(t1.sub(ROUND));
-        FloatVector f2 = x2.sub(t2.sub(ROUND));
-        FloatVector f3 = x3.sub(t3.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
         FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
-        FloatVector e2 = c5.fma(f2, c4).fma(f2, c3).fma(f2, c2).fma(f2, c1).fma(f2, c0);
-        FloatVector e3 = c5.fma(f3, c4).fma(f3, c3).fma(f3, c2).fma(f3, c1).fma(f3, c0);
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e2 = e2.reinterpretAsInts().add(t2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e3 = e3.reinterpretAsInts().add(t3.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
         e0.intoMemorySegment(ALL, row + c * 64L + 0L, NATIVE);
         e1.intoMemorySegment(ALL, row + c * 64L + 64L, NATIVE);
-        e2.intoMemorySegment(ALL, row + c * 64L + 128L, NATIVE);
-        e3.intoMemorySegment(ALL, row + c * 64L + 192L, NATIVE);
-        delta.blend(FloatVector.fromMemorySegment(F, ALL, g, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 16).cast(F)).sub(delta).mul(e0).intoMemorySegment(ALL, g + 0L, NATIVE);
-        delta.blend(FloatVector.fromMemorySegment(F, ALL, g + 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 16).cast(F)).sub(delta).mul(e1).intoMemorySegment(ALL, g + 64L, NATIVE);
-        delta.blend(FloatVector.fromMemorySegment(F, ALL, g + 128L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 16).cast(F)).sub(delta).mul(e2).intoMemorySegment(ALL, g + 128L, NATIVE);
-        delta.blend(FloatVector.fromMemorySegment(F, ALL, g + 192L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 16).cast(F)).sub(delta).mul(e3).intoMemorySegment(ALL, g + 192L, NATIVE);
+        delta.blend(FloatVector.fromMemorySegment(F, ALL, gradRow + c * 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 16).cast(F)).sub(delta).mul(e0).intoMemorySegment(ALL, gradRow + c * 64L + 0L, NATIVE);
+        delta.blend(FloatVector.fromMemorySegment(F, ALL, gradRow + c * 64L + 64L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 16).cast(F)).sub(delta).mul(e1).intoMemorySegment(ALL, gradRow + c * 64L + 64L, NATIVE);
+        if (c + 2 < count) {
+          FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 128L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 16).cast(F));
+          FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 64L + 192L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 16).cast(F));
+          x2 = x2.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+          x3 = x3.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+          FloatVector t2 = x2.add(ROUND);
+          FloatVector t3 = x3.add(ROUND);
+          FloatVector f2 = x2.sub(t2.sub(ROUND));
+          FloatVector f3 = x3.sub(t3.sub(ROUND));
+          FloatVector e2 = c5.fma(f2, c4).fma(f2, c3).fma(f2, c2).fma(f2, c1).fma(f2, c0);
+          FloatVector e3 = c5.fma(f3, c4).fma(f3, c3).fma(f3, c2).fma(f3, c1).fma(f3, c0);
+          e2 = e2.reinterpretAsInts().add(t2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+          e3 = e3.reinterpretAsInts().add(t3.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+          e2.intoMemorySegment(ALL, row + c * 64L + 128L, NATIVE);
+          e3.intoMemorySegment(ALL, row + c * 64L + 192L, NATIVE);
+          delta.blend(FloatVector.fromMemorySegment(F, ALL, gradRow + c * 64L + 128L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 2) * 16).cast(F)).sub(delta).mul(e2).intoMemorySegment(ALL, gradRow + c * 64L + 128L, NATIVE);
+          delta.blend(FloatVector.fromMemorySegment(F, ALL, gradRow + c * 64L + 192L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 3) * 16).cast(F)).sub(delta).mul(e3).intoMemorySegment(ALL, gradRow + c * 64L + 192L, NATIVE);
+        }
       }
     }
   }

@@ -3,6 +3,7 @@ package dev.longnet.attention.kernel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -241,9 +242,25 @@ public final class VectorLoopsGenerator {
     line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
   }
 
-  /// The registers of a panel from column `c` of `row` on, those of keys from `limit` on hidden.
-  private void scoresOfPanel(boolean masked) {
-    each(vectors, u -> "FloatVector x" + u + " = " + (masked ? seen("hidden", "row + c * " + lanes * 4 + "L", u)
+  /// For the panels from column `from` to `count`: the body for all registers of a panel at once; or, masked, for each half of a
+  /// panel that has scores.
+  private void panels(boolean masked, String from, String to, Consumer<int[]> body) {
+    open("for (int c = " + from + "; c < " + to + "; c += " + vectors + ")");
+    int half = vectors / 2;
+    if (masked) {
+      body.accept(IntStream.range(0, half).toArray());
+      open("if (c + " + half + " < " + to + ")");
+      body.accept(IntStream.range(half, vectors).toArray());
+      close();
+    } else {
+      body.accept(IntStream.range(0, vectors).toArray());
+    }
+    close();
+  }
+
+  /// Registers `c + u` of `row`, those of keys from `limit` on hidden.
+  private void loadScores(int[] us, boolean masked) {
+    each(us, u -> "FloatVector x" + u + " = " + (masked ? seen("hidden", "row + c * " + lanes * 4 + "L", u)
         : load("row + c * " + lanes * 4 + "L", u * lanes * 4)) + ";");
   }
 
@@ -254,16 +271,16 @@ public final class VectorLoopsGenerator {
   }
 
   /// e = exp(x - shift), 0 below 2^-127. The difference is taken before log2 e comes in: it is exact for the keys that matter.
-  private void exponentials(String shift) {
-    each(vectors, u -> "x" + u + " = x" + u + ".sub(" + shift
+  private void exponentials(int[] us, String shift) {
+    each(us, u -> "x" + u + " = x" + u + ".sub(" + shift
         + ").mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();");
-    each(vectors, u -> "FloatVector t" + u + " = x" + u + ".add(ROUND);");
-    each(vectors, u -> "FloatVector f" + u + " = x" + u + ".sub(t" + u + ".sub(ROUND));");
-    each(vectors, u -> "FloatVector e" + u + " = c5.fma(f" + u + ", c4).fma(f" + u + ", c3).fma(f" + u + ", c2).fma(f" + u
+    each(us, u -> "FloatVector t" + u + " = x" + u + ".add(ROUND);");
+    each(us, u -> "FloatVector f" + u + " = x" + u + ".sub(t" + u + ".sub(ROUND));");
+    each(us, u -> "FloatVector e" + u + " = c5.fma(f" + u + ", c4).fma(f" + u + ", c3).fma(f" + u + ", c2).fma(f" + u
         + ", c1).fma(f" + u + ", c0);");
-    each(vectors, u -> "e" + u + " = e" + u + ".reinterpretAsInts().add(t" + u
+    each(us, u -> "e" + u + " = e" + u + ".reinterpretAsInts().add(t" + u
         + ".reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();");
-    each(vectors, u -> "e" + u + ".intoMemorySegment(ALL, row + c * " + lanes * 4 + "L + " + u * lanes * 4 + "L, NATIVE);");
+    each(us, u -> "e" + u + ".intoMemorySegment(ALL, row + c * " + lanes * 4 + "L + " + u * lanes * 4 + "L, NATIVE);");
   }
 
   private void softmax() {
@@ -273,10 +290,10 @@ public final class VectorLoopsGenerator {
     line("long row = scores + i * " + ROW_BYTES + "L;");
     line("int limit = limits[first + i] - from;");
     line("FloatVector highest = " + load("max + i * " + lanes * 4 + "L", 0) + ";");
-    open("for (int c = open; c < count; c += " + vectors + ")");
-    scoresOfPanel(true);
-    each(vectors, u -> "highest = highest.blend(x" + u + ", x" + u + ".compare(VectorOperators.GT, highest));");
-    close();
+    panels(true, "open", "count", us -> {
+      loadScores(us, true);
+      each(us, u -> "highest = highest.blend(x" + u + ", x" + u + ".compare(VectorOperators.GT, highest));");
+    });
     // As integers: of floats whose sign is a complement, the larger is the larger. The float maximum minds NaN and takes longer.
     line("IntVector bits = highest.reinterpretAsInts();");
     line("int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF))"
@@ -303,11 +320,11 @@ public final class VectorLoopsGenerator {
       line("FloatVector s" + u + " = FloatVector.zero(F);");
     }
     for (boolean masked : new boolean[] {false, true}) {
-      open(masked ? "for (int c = open; c < count; c += " + vectors + ")" : "for (int c = 0; c < open; c += " + vectors + ")");
-      scoresOfPanel(masked);
-      exponentials("m");
-      each(vectors, u -> "s" + u + " = s" + u + ".add(e" + u + ");");
-      close();
+      panels(masked, masked ? "open" : "0", masked ? "count" : "open", us -> {
+        loadScores(us, masked);
+        exponentials(us, "m");
+        each(us, u -> "s" + u + " = s" + u + ".add(e" + u + ");");
+      });
     }
     for (int u = 1; u < vectors; u++) {
       line("s0 = s0.add(s" + u + ");");
@@ -331,14 +348,14 @@ public final class VectorLoopsGenerator {
       if (masked) {
         line("int limit = limits[first + i] - key;");
       }
-      open("for (int c = " + (masked ? "from" : "0") + "; c < count; c += " + vectors + ")");
-      line("long g = gradRow + c * " + lanes * 4 + "L;");
-      scoresOfPanel(masked);
-      exponentials("m");
-      // What stands behind the last key may be NaN, which a weight of 0 does not hide.
-      each(vectors, u -> (masked ? seen("delta", "g", u) : load("g", u * lanes * 4)) + ".sub(delta).mul(e" + u
-          + ").intoMemorySegment(ALL, g + " + u * lanes * 4 + "L, NATIVE);");
-      close();
+      panels(masked, masked ? "from" : "0", "count", us -> {
+        String g = "gradRow + c * " + lanes * 4 + "L";
+        loadScores(us, masked);
+        exponentials(us, "m");
+        // What stands behind the last key may be NaN, which a weight of 0 does not hide.
+        each(us, u -> (masked ? seen("delta", g, u) : load(g, u * lanes * 4)) + ".sub(delta).mul(e" + u
+            + ").intoMemorySegment(ALL, " + g + " + " + u * lanes * 4 + "L, NATIVE);");
+      });
       close();
       close();
     }
@@ -530,7 +547,11 @@ public final class VectorLoopsGenerator {
   }
 
   private void each(int n, IntFunction<String> statement) {
-    for (int u = 0; u < n; u++) {
+    each(IntStream.range(0, n).toArray(), statement);
+  }
+
+  private void each(int[] numbers, IntFunction<String> statement) {
+    for (int u : numbers) {
       line(statement.apply(u));
     }
   }
