@@ -115,10 +115,11 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
       if (tensor.headStride() != tensor.headSize()) {
         return;
       }
-      long bytes = (long) tensor.heads() * tensor.headSize() * tensor.type().bytes();
-      for (long position = from; position < to; position++) {
+      long row = (long) tensor.heads() * tensor.headSize();
+      long run = row == tensor.tokenStride() ? to - from : 1;
+      for (long position = from; position < to; position += run) {
         long offset = sequence * tensor.batchStride() + position * tensor.tokenStride();
-        kernel.read(tensor.data(), offset * tensor.type().bytes(), bytes);
+        kernel.read(tensor.data(), offset * tensor.type().bytes(), run * row * tensor.type().bytes());
       }
     }
 
