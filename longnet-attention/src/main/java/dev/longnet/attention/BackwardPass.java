@@ -65,7 +65,7 @@ final class BackwardPass {
       case DETACHED_WEIGHTS -> pattern.branches();
     };
     try (Arena arena = threads == 1 ? Arena.ofConfined() : Arena.ofShared();
-        RowBuffer.Pool pool = new RowBuffer.Pool(blocks, q.headSize(), threads)) {
+        RowBuffer.Pool pool = new RowBuffer.Pool(blocks, 4L * q.headSize(), threads)) {
       MemorySegment[] delta = new MemorySegment[deltas];
       for (int i = 0; i < deltas; i++) {
         delta[i] = arena.allocate(Math.multiplyExact(values, 4L), 64);

@@ -1,7 +1,6 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -39,29 +38,30 @@ final class ForwardPass {
   }
 
   void run() {
-    try (RowBuffer.Pool pool = new RowBuffer.Pool(blocks, q.headSize(), threads)) {
-      blocks.run(threads, kernel, List.of(q, k, v, out), block -> block(block, pool));
+    try (RowBuffer.Pool accumulators = new RowBuffer.Pool(blocks, 4L * q.headSize(), threads);
+        RowBuffer.Pool norms = new RowBuffer.Pool(blocks, 8, threads)) {
+      blocks.run(threads, kernel, List.of(q, k, v, out), block -> block(block, accumulators, norms));
     }
   }
 
-  private void block(Blocks.Block block, RowBuffer.Pool pool) {
+  private void block(Blocks.Block block, RowBuffer.Pool accumulators, RowBuffer.Pool pool) {
     Rows all = block.rows();
-    try (Arena arena = Arena.ofConfined(); RowBuffer accumulator = new RowBuffer(out, block, pool)) {
-      RowScalars norms = RowScalars.contiguousDoubles(arena.allocate(all.count() * 8, 64), all.count());
-      norms.fill(Double.NEGATIVE_INFINITY);
+    MemorySegment doubles = pool.take();
+    RowScalars norms = RowScalars.contiguousDoubles(doubles, all.count());
+    norms.fill(Double.NEGATIVE_INFINITY);
+    try (RowBuffer accumulator = new RowBuffer(out, block, accumulators)) {
       for (int branch = 0; branch < pattern.branches(); branch++) {
         branch(branch, block, accumulator, norms);
       }
-      RowScalars rounded = block.scalars(lse, all);
-      for (long i = 0; i < all.count(); i++) {
-        double norm = norms.get(i);
-        rounded.set(i, norm);
-        if (norm == Double.NEGATIVE_INFINITY) {
+      boolean covered = kernel.round(norms, block.scalars(lse, all));
+      for (long i = 0; !covered && i < all.count(); i++) {
+        if (norms.get(i) == Double.NEGATIVE_INFINITY) {
           kernel.clear(accumulator.rows(all.slice(i, i + 1)));
         }
       }
       accumulator.store(kernel);
     }
+    pool.give(doubles);
   }
 
   private void branch(int branch, Blocks.Block block, RowBuffer accumulator, RowScalars norms) {

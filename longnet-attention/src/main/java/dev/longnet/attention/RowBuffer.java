@@ -41,7 +41,7 @@ final class RowBuffer implements AutoCloseable {
   @Override
   public void close() {
     if (buffer != null) {
-      pool.free.addFirst(buffer);
+      pool.give(buffer);
     }
   }
 
@@ -52,15 +52,20 @@ final class RowBuffer implements AutoCloseable {
     private final ConcurrentLinkedDeque<MemorySegment> free = new ConcurrentLinkedDeque<>();
     private Arena arena;
 
+    /// @param rowBytes for each position of a block
     /// @param threads that take buffers
-    Pool(Blocks blocks, int headSize, int threads) {
-      this.bytes = Math.multiplyExact(Math.min(blocks.length(), blocks.tokens()), 4L * headSize);
+    Pool(Blocks blocks, long rowBytes, int threads) {
+      this.bytes = Math.multiplyExact(Math.min(blocks.length(), blocks.tokens()), rowBytes);
       this.threads = threads;
     }
 
-    private MemorySegment take() {
+    MemorySegment take() {
       MemorySegment buffer = free.pollFirst();
       return buffer != null ? buffer : allocate();
+    }
+
+    void give(MemorySegment buffer) {
+      free.addFirst(buffer);
     }
 
     private synchronized MemorySegment allocate() {

@@ -72,6 +72,20 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
     }
   }
 
+  /// lse = norms, rounded to what it holds.
+  ///
+  /// @return whether every row has seen a key: no value is -inf
+  default boolean round(RowScalars norms, RowScalars lse) {
+    FoldChecks.round(norms, lse);
+    boolean all = true;
+    for (long i = 0; i < norms.count(); i++) {
+      double norm = norms.get(i);
+      lse.set(i, norm);
+      all &= norm != Double.NEGATIVE_INFINITY;
+    }
+    return all;
+  }
+
   /// Sets float32 rows to 0.
   default void clear(HeadRows rows) {
     FoldChecks.clear(rows);

@@ -29,6 +29,11 @@ final class FoldChecks {
     writable("the copy", to.data());
   }
 
+  static void round(RowScalars norms, RowScalars lse) {
+    scalars("lse", lse, norms.count());
+    writable("lse", lse.data());
+  }
+
   static void clear(HeadRows rows) {
     accumulator("the rows to clear", rows);
   }

@@ -74,6 +74,23 @@ abstract class Scratch {
       return stride;
     }
 
+    /// The address of the same rows as float32, [#floatStride] bytes apart: in place, else packed to `to`.
+    long floats(long from, int count, long to) {
+      if (inPlace()) {
+        return address(from, count);
+      }
+      pack(from, count, 1f, to);
+      return to;
+    }
+
+    long floatStride() {
+      return inPlace() ? stride : rowBytes;
+    }
+
+    private boolean inPlace() {
+      return rows.type() == ElementType.FLOAT32 && rows.data().isNative();
+    }
+
     /// Writes rows back that were copied to be updated.
     void writeBack(long from, int count) {
       if (!rows.data().isNative()) {
@@ -84,25 +101,44 @@ abstract class Scratch {
     }
   }
 
-  /// Values of rows, read by address where that is possible: the segment's own access is slow once it has met several kinds of memory.
-  static double get(RowScalars scalars, long index) {
+  /// to[i] = the value of row `first + i`. By address where that is possible: the segment's own access is slow once it has met
+  /// several kinds of memory.
+  static void read(RowScalars scalars, long first, int count, double[] to) {
     if (!scalars.data().isNative()) {
-      return scalars.get(index);
-    }
-    long address = scalars.data().address() + scalars.byteOffset(index);
-    return scalars.float64() ? OffHeap.ALL.get(OffHeap.DOUBLE, address) : OffHeap.ALL.get(OffHeap.FLOAT, address);
-  }
-
-  static void set(RowScalars scalars, long index, double value) {
-    if (!scalars.data().isNative()) {
-      scalars.set(index, value);
+      for (int i = 0; i < count; i++) {
+        to[i] = scalars.get(first + i);
+      }
       return;
     }
-    long address = scalars.data().address() + scalars.byteOffset(index);
+    long address = scalars.data().address() + scalars.byteOffset(first);
     if (scalars.float64()) {
-      OffHeap.ALL.set(OffHeap.DOUBLE, address, value);
+      for (int i = 0; i < count; i++) {
+        to[i] = OffHeap.ALL.get(OffHeap.DOUBLE, address + i * 8L * scalars.stride());
+      }
     } else {
-      OffHeap.ALL.set(OffHeap.FLOAT, address, (float) value);
+      for (int i = 0; i < count; i++) {
+        to[i] = OffHeap.ALL.get(OffHeap.FLOAT, address + i * 4L * scalars.stride());
+      }
+    }
+  }
+
+  /// The reverse of [#read].
+  static void write(double[] from, RowScalars scalars, long first, int count) {
+    if (!scalars.data().isNative()) {
+      for (int i = 0; i < count; i++) {
+        scalars.set(first + i, from[i]);
+      }
+      return;
+    }
+    long address = scalars.data().address() + scalars.byteOffset(first);
+    if (scalars.float64()) {
+      for (int i = 0; i < count; i++) {
+        OffHeap.ALL.set(OffHeap.DOUBLE, address + i * 8L * scalars.stride(), from[i]);
+      }
+    } else {
+      for (int i = 0; i < count; i++) {
+        OffHeap.ALL.set(OffHeap.FLOAT, address + i * 4L * scalars.stride(), (float) from[i]);
+      }
     }
   }
 
@@ -122,18 +158,6 @@ abstract class Scratch {
       }
     }
     Arrays.fill(limits, rows, limits.length, limits[rows - 1]);
-  }
-
-  /// ln x for a positive normal x, to 1e-9: inlined, it overlaps with its neighbours, which `Math.log` does not.
-  static double log(float x) {
-    int bits = Float.floatToRawIntBits(x);
-    // x = 2^exponent m with m in [1/sqrt 2, sqrt 2); ln m = 2 artanh s
-    int exponent = bits - 0x3F3504F3 >> 23;
-    double m = Float.intBitsToFloat(bits - (exponent << 23));
-    double s = (m - 1) / (m + 1);
-    double t = s * s;
-    return exponent * 0.6931471805599453
-        + 2 * s * (1 + t * (1.0 / 3 + t * (1.0 / 5 + t * (1.0 / 7 + t * (1.0 / 9 + t * (1.0 / 11))))));
   }
 
   static void setFloat(MemorySegment floats, int index, float value) {

@@ -4,6 +4,7 @@ import dev.longnet.attention.HeadRows;
 import dev.longnet.attention.RowScalars;
 import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /// The backward fold: keys are packed [#KEYS] at a time with their gradients; [#QUERIES] queries at a time rebuild P and dS block by
 /// block ([VectorLoops#KEYS] keys) from the joint LSE and delta, and add to dQ by rows and to dK, dV by columns of
@@ -28,7 +29,9 @@ final class SimdBackward extends Scratch {
   private final MemorySegment tile = allocate((long) TILE * paddedSize);
   private final MemorySegment shifts = allocate(QUERIES);
   private final MemorySegment deltas = allocate(QUERIES);
+  private final MemorySegment sums = allocate((long) QUERIES * loops.lanes);
   private final MemorySegment copy = allocate((long) QUERIES * headSize);
+  private final double[] scalars = new double[QUERIES];
   private final int[] limits = new int[QUERIES];
 
   SimdBackward(VectorLoops loops, int headSize) {
@@ -78,18 +81,20 @@ final class SimdBackward extends Scratch {
     }
   }
 
-  /// delta = sum_d dO O of rows that cannot be read as they are.
+  /// delta = sum_d dO O.
   void delta(HeadRows gradOut, HeadRows out, RowScalars delta) {
     Source gradient = new Source(gradOut, copy);
     Source output = new Source(out, copy);
     for (long from = 0; from < out.count(); from += QUERIES) {
       int rows = (int) Math.min(QUERIES, out.count() - from);
-      gradient.pack(from, rows, 1f, gradOuts.address());
-      output.pack(from, rows, 1f, queries.address());
+      long a = gradient.floats(from, rows, gradOuts.address());
+      long b = output.floats(from, rows, queries.address());
+      loops.dots(a, gradient.floatStride(), b, output.floatStride(), rows, headSize, sums.address());
+      loops.totals(sums.address(), rows, deltas.address());
       for (int i = 0; i < rows; i++) {
-        long at = (long) i * rowBytes;
-        set(delta, from + i, loops.dot(gradOuts.address() + at, queries.address() + at, headSize));
+        scalars[i] = getFloat(deltas, i);
       }
+      write(scalars, delta, from, rows);
     }
   }
 
@@ -112,11 +117,16 @@ final class SimdBackward extends Scratch {
     long rest = (long) (Math.ceilDiv(rows, TILE) * TILE - rows) * rowBytes;
     loops.fill(queries.address() + (long) rows * rowBytes, rest, 0);
     loops.fill(gradOuts.address() + (long) rows * rowBytes, rest, 0);
+    read(lse, block, rows, scalars);
+    Arrays.fill(scalars, rows, QUERIES, Double.NEGATIVE_INFINITY);
     for (int i = 0; i < QUERIES; i++) {
-      float norm = i < rows ? (float) get(lse, block + i) : Float.NEGATIVE_INFINITY;
       // A row without keys has no weights: exp(s - a huge shift) = 0.
-      setFloat(shifts, i, norm == Float.NEGATIVE_INFINITY ? -VectorLoops.LOWEST : norm);
-      setFloat(deltas, i, i < rows ? (float) get(delta, block + i) : 0);
+      setFloat(shifts, i, scalars[i] == Double.NEGATIVE_INFINITY ? -VectorLoops.LOWEST : (float) scalars[i]);
+    }
+    read(delta, block, rows, scalars);
+    Arrays.fill(scalars, rows, QUERIES, 0);
+    for (int i = 0; i < QUERIES; i++) {
+      setFloat(deltas, i, (float) scalars[i]);
     }
   }
 
@@ -193,9 +203,7 @@ final class SimdBackward extends Scratch {
     for (int done = 0; done < count; done += QUERIES) {
       int n = Math.min(QUERIES, count - done);
       long to = target.address(from + done, n);
-      for (int i = 0; i < n; i++) {
-        loops.addScaled(sums + (long) (done + i) * rowBytes, to + i * target.stride(), headSize, factor);
-      }
+      loops.addScaled(sums + (long) done * rowBytes, rowBytes, to, target.stride(), n, headSize, factor);
       target.writeBack(from + done, n);
     }
   }

@@ -4,6 +4,7 @@ import dev.longnet.attention.HeadRows;
 import dev.longnet.attention.RowScalars;
 import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /// The forward fold: keys are packed [#KEYS] at a time; [#QUERIES] queries at a time run an online softmax over them, tile by
 /// tile; then their (O, LSE) is merged into the accumulators.
@@ -23,10 +24,13 @@ final class SimdForward extends Scratch {
   private final MemorySegment scores = allocate((long) TILE * VectorLoops.KEYS);
   private final MemorySegment max = allocate((long) TILE * loops.lanes);
   private final MemorySegment sums = allocate((long) QUERIES * loops.lanes);
-  private final MemorySegment shifts = allocate(QUERIES);
-  private final MemorySegment factors = allocate(TILE);
+  private final MemorySegment shifts = allocate(QUERIES + loops.lanes);
+  private final MemorySegment factors = allocate(TILE + loops.lanes);
   private final MemorySegment copy = allocate((long) QUERIES * headSize);
-  private final float[] totals = new float[QUERIES];
+  private final MemorySegment totals = allocate(QUERIES);
+  private final MemorySegment scales = allocate(QUERIES);
+  private final MemorySegment keeps = allocate(QUERIES);
+  private final MemorySegment ownNorms = allocate(2 * QUERIES);
   private final double[] norms = new double[QUERIES];
   private final int[] limits = new int[QUERIES];
 
@@ -98,9 +102,10 @@ final class SimdForward extends Scratch {
     if (clear < registers) {
       loops.products(query, rowBytes, keys + open * panelBytes(), panelBytes(), scores.address() + clear * loops.lanes * 4L,
           registers - clear, headSize);
+      loops.maskedMax(scores.address(), clear, registers, limits, row, from, max.address());
     }
     long shift = shifts.address() + row * 4L;
-    loops.shift(scores.address(), clear, registers, limits, row, from, max.address(), shift, factors.address());
+    loops.shift(max.address(), shift, factors.address());
     loops.softmax(scores.address(), clear, registers, limits, row, from, shift, factors.address(),
         sums.address() + (long) row * loops.lanes * 4);
     long to = outputs.address() + (long) row * rowBytes;
@@ -115,33 +120,43 @@ final class SimdForward extends Scratch {
 
   private void merge(Source output, RowScalars lse, long block, int rows) {
     // Step by step for all rows, so that no row waits for the steps of the one before.
-    for (int i = 0; i < rows; i++) {
-      totals[i] = loops.sum(sums.address() + (long) i * loops.lanes * 4);
-    }
-    for (int i = 0; i < rows; i++) {
-      norms[i] = getFloat(shifts, i) + log(totals[i]);
-    }
+    loops.totals(sums.address(), rows, totals.address());
+    loops.norms(totals.address(), shifts.address(), rows, scales.address(), ownNorms.address());
+    read(lse, block, rows, norms);
     long to = output.address(block, rows);
-    for (int i = 0; i < rows; i++, to += output.stride()) {
-      if (limits[i] == 0) {
-        continue;
+    for (int from = 0, end; from < rows; from = end) {
+      boolean fresh = norms[from] == Double.NEGATIVE_INFINITY;
+      end = from + 1;
+      while (end < rows && norms[end] == Double.NEGATIVE_INFINITY == fresh) {
+        end++;
       }
-      float sum = totals[i];
-      double own = norms[i];
-      double past = get(lse, block + i);
-      long from = outputs.address() + (long) i * rowBytes;
-      if (past == Double.NEGATIVE_INFINITY) {
-        loops.store(from, to, headSize, 1 / sum);
-        set(lse, block + i, own);
+      long sources = outputs.address() + (long) from * rowBytes;
+      long targets = to + from * output.stride();
+      long factors = scales.address() + from * 4L;
+      if (fresh) {
+        MemorySegment.copy(ownNorms, ValueLayout.JAVA_DOUBLE, from * 8L, norms, from, end - from);
+        loops.store(sources, rowBytes, targets, output.stride(), end - from, headSize, factors);
       } else {
-        double top = Math.max(past, own);
-        double pastWeight = Math.exp(past - top);
-        double ownWeight = Math.exp(own - top);
-        double all = pastWeight + ownWeight;
-        loops.blend(from, to, headSize, (float) (pastWeight / all), (float) (ownWeight / all / sum));
-        set(lse, block + i, top + Math.log(all));
+        weigh(from, end);
+        loops.blend(sources, rowBytes, targets, output.stride(), end - from, headSize, keeps.address() + from * 4L, factors);
       }
     }
     output.writeBack(block, rows);
+    write(norms, lse, block, rows);
+  }
+
+  /// What of the past and of these keys goes into rows `from` to `end`, and their norms.
+  private void weigh(int from, int end) {
+    for (int i = from; i < end; i++) {
+      double past = norms[i];
+      double own = ownNorms.get(ValueLayout.JAVA_DOUBLE, i * 8L);
+      // The larger has weight 1 before both are divided by their sum.
+      double top = Math.max(past, own);
+      double smaller = Math.exp(Math.min(past, own) - top);
+      double all = 1 + smaller;
+      setFloat(keeps, i, (float) ((own > past ? smaller : 1) / all));
+      setFloat(scales, i, (float) ((own > past ? 1 : smaller) / all / getFloat(totals, i)));
+      norms[i] = top + Math.log(all);
+    }
   }
 }

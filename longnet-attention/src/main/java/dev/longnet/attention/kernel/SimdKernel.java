@@ -52,12 +52,6 @@ final class SimdKernel implements AttentionKernel {
   @Override
   public void delta(HeadRows gradOut, HeadRows out, RowScalars delta) {
     FoldChecks.delta(gradOut, out, delta);
-    if (floatsOffHeap(gradOut) && floatsOffHeap(out)) {
-      for (long i = 0; i < out.count(); i++) {
-        Scratch.set(delta, i, loops.dot(address(gradOut, i), address(out, i), out.headSize()));
-      }
-      return;
-    }
     SimdBackward scratch = take(backwards, out.headSize(), size -> new SimdBackward(loops, size));
     scratch.delta(gradOut, out, delta);
     give(backwards, scratch);
@@ -73,6 +67,23 @@ final class SimdKernel implements AttentionKernel {
     for (long i = 0; i < from.count(); i++) {
       loops.roundToBfloats(address(from, i), from.headSize(), address(to, i));
     }
+  }
+
+  @Override
+  public boolean round(RowScalars norms, RowScalars lse) {
+    if (!norms.data().isNative() || !norms.float64() || !lse.data().isNative() || lse.float64()) {
+      return AttentionKernel.super.round(norms, lse);
+    }
+    FoldChecks.round(norms, lse);
+    long from = norms.data().address() + norms.byteOffset(0);
+    long to = lse.data().address() + lse.byteOffset(0);
+    boolean all = true;
+    for (long i = 0; i < norms.count(); i++) {
+      double norm = OffHeap.ALL.get(OffHeap.DOUBLE, from + i * 8 * norms.stride());
+      OffHeap.ALL.set(OffHeap.FLOAT, to + i * 4 * lse.stride(), (float) norm);
+      all &= norm != Double.NEGATIVE_INFINITY;
+    }
+    return all;
   }
 
   @Override

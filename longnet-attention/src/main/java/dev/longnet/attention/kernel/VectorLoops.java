@@ -12,6 +12,7 @@ abstract class VectorLoops {
   static final int KEYS = 384;
 
   static final float LOG2E = 1.4426950408889634f;
+  static final double LN2 = 0.6931471805599453;
   /// 2^f on [-1/2, 1/2], degree 5, minimax with p(0) = 1: relative error below 9e-8.
   static final float EXP5 = 1.326472464e-03f;
   static final float EXP4 = 9.671512952e-03f;
@@ -31,9 +32,18 @@ abstract class VectorLoops {
   final int lanes;
   final int panelKeys;
 
+  /// Bytes of a register; bytes of a panel's column, also of its scores in a row. Not final, as steps of loops should not be
+  /// constants: C2 would then count the turns and work out, before the first, limits for every address in the loop, twenty
+  /// instructions each. That takes longer than many of these loops do; their addresses cost one comparison a turn instead.
+  long registerBytes;
+  long columnBytes;
+  int four = 4;
+
   VectorLoops(int lanes, int vectors) {
     this.lanes = lanes;
     this.panelKeys = lanes * vectors;
+    this.registerBytes = lanes * 4L;
+    this.columnBytes = panelKeys * 4L;
   }
 
   /// to[i][key] = sum_d rows[i][d] panels[d][key] for a tile of rows and `count` whole panels; `max` is raised, lane by lane.
@@ -46,16 +56,21 @@ abstract class VectorLoops {
   /// As [#scores] without the maximum, and for `count` registers of keys.
   abstract void products(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size);
 
-  /// When a row's maximum has outgrown its shift, the shift follows, and `factors` says by what the row's past sums shrink.
+  /// Raises `max` as [#scores] does, by the keys that each row sees from register `open` on.
   ///
-  /// @param open how many registers from the first are of keys that all rows see, and in `max`: whole panels
   /// @param count how many registers have scores
   /// @param limits row i sees the keys before `limits[first + i] - from`
-  abstract void shift(
-      long scores, int open, int count, int[] limits, int first, int from, long max, long shifts, long factors);
+  abstract void maskedMax(long scores, int open, int count, int[] limits, int first, int from, long max);
+
+  /// When a row's maximum has outgrown its shift, the shift follows, and `factors` says by what the row's past sums shrink.
+  ///
+  /// @param shifts those of the tile's rows; a whole register of them is read and written, the others as they are
+  abstract void shift(long max, long shifts, long factors);
 
   /// scores = exp(scores - shift), row by row; 0 for keys that the row does not see and what else is in the last half of a panel.
   ///
+  /// @param open how many registers from the first are of keys that all rows see: whole panels
+  /// @param count how many registers have scores
   /// @param sums one register per row: shrinks by its factor, then grows by the exponentials
   abstract void softmax(
       long scores, int open, int count, int[] limits, int first, int from, long shifts, long factors, long sums);
@@ -95,17 +110,23 @@ abstract class VectorLoops {
   /// One panel from `count` rows; what the panel's other keys hold is unspecified, but finite.
   abstract void transpose(long rows, long rowBytes, int count, int size, long panel);
 
-  /// to = factor from, one row.
-  abstract void store(long from, long to, int size, float factor);
+  /// totals[i] = the sum of register i, for `count` of them, rounded up to whole registers of totals.
+  abstract void totals(long sums, int count, long totals);
 
-  /// to = keep to + factor from, one row.
-  abstract void blend(long from, long to, int size, float keep, float factor);
+  /// scales[i] = 1 / totals[i], norms[i] = shifts[i] + ln totals[i], to 1e-9, as float64; rounded up as [#totals] is.
+  ///
+  /// @param totals positive and normal
+  abstract void norms(long totals, long shifts, int count, long scales, long norms);
 
-  /// to += factor from, one row.
-  abstract void addScaled(long from, long to, int size, float factor);
+  /// to[i] = factors[i] from[i], row by row.
+  abstract void store(long from, long fromBytes, long to, long toBytes, int count, int size, long factors);
 
-  abstract float dot(long a, long b, int size);
+  /// to[i] = keeps[i] to[i] + factors[i] from[i], row by row.
+  abstract void blend(long from, long fromBytes, long to, long toBytes, int count, int size, long keeps, long factors);
 
-  /// The sum of one register.
-  abstract float sum(long lanes);
+  /// to += factor from, row by row.
+  abstract void addScaled(long from, long fromBytes, long to, long toBytes, int count, int size, float factor);
+
+  /// One register per row, whose sum is a[i] · b[i].
+  abstract void dots(long a, long aBytes, long b, long bBytes, int count, int size, long sums);
 }

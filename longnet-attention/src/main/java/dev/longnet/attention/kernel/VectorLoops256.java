@@ -6,6 +6,7 @@ import static dev.longnet.attention.kernel.OffHeap.FLOAT;
 import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 import static dev.longnet.attention.kernel.OffHeap.SHORT;
 
+import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -19,9 +20,12 @@ final class VectorLoops256 extends VectorLoops {
   private static final VectorSpecies<Float> F = FloatVector.SPECIES_256;
   private static final VectorSpecies<Integer> I = IntVector.SPECIES_256;
   private static final VectorSpecies<Short> H = ShortVector.SPECIES_128;
+  private static final VectorSpecies<Double> D = DoubleVector.SPECIES_256;
+  /// As many floats as a register has doubles.
+  private static final VectorSpecies<Float> FD = FloatVector.SPECIES_128;
 
-  /// The number of each lane.
-  private static final IntVector LANE = IntVector.zero(I).addIndex(1);
+  /// The number of each lane. Floats, as masks made of them are masks of floats: C2 makes less of more kinds of vectors.
+  private static final FloatVector LANE = FloatVector.zero(F).addIndex(1);
 
   private static final VectorShuffle<Float> SWAP1 = VectorShuffle.fromOp(F, l -> l ^ 1);
   private static final VectorMask<Float> UPPER1 = VectorMask.fromLong(F, 0xaaL);
@@ -29,6 +33,7 @@ final class VectorLoops256 extends VectorLoops {
   private static final VectorMask<Float> UPPER2 = VectorMask.fromLong(F, 0xccL);
   private static final VectorShuffle<Float> SWAP4 = VectorShuffle.fromOp(F, l -> l ^ 4);
   private static final VectorMask<Float> UPPER4 = VectorMask.fromLong(F, 0xf0L);
+  private static final VectorMask<Float> TILE0 = VectorMask.fromLong(F, 0x3fL);
 
   VectorLoops256() {
     super(8, 2);
@@ -36,37 +41,34 @@ final class VectorLoops256 extends VectorLoops {
 
   @Override
   void scores(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size, long max) {
-    long r1 = rows + 1 * rowBytes; long r2 = rows + 2 * rowBytes; long r3 = rows + 3 * rowBytes; long r4 = rows + 4 * rowBytes; long r5 = rows + 5 * rowBytes;
-    for (int p = 0; p < count; p++) {
-      long panel = panels + p * panelBytes;
-      long at = to + p * 64L;
+    long step = columnBytes;
+    for (long panel = panels, end = panels + count * panelBytes, at = to; panel < end; panel += panelBytes, at += step) {
       FloatVector c0_0 = FloatVector.zero(F), c0_1 = FloatVector.zero(F);
       FloatVector c1_0 = FloatVector.zero(F), c1_1 = FloatVector.zero(F);
       FloatVector c2_0 = FloatVector.zero(F), c2_1 = FloatVector.zero(F);
       FloatVector c3_0 = FloatVector.zero(F), c3_1 = FloatVector.zero(F);
       FloatVector c4_0 = FloatVector.zero(F), c4_1 = FloatVector.zero(F);
       FloatVector c5_0 = FloatVector.zero(F), c5_1 = FloatVector.zero(F);
-      for (int d = 0; d < size; d++) {
-        long column = panel + d * 64L;
-        long e = d * 4L;
+      long e0 = rows + 0 * rowBytes, e1 = rows + 1 * rowBytes, e2 = rows + 2 * rowBytes, e3 = rows + 3 * rowBytes, e4 = rows + 4 * rowBytes, e5 = rows + 5 * rowBytes;
+      for (long column = panel, last = panel + size * step; column < last; column += step, e0 += 4, e1 += 4, e2 += 4, e3 += 4, e4 += 4, e5 += 4) {
         FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, column, NATIVE);
         FloatVector b1 = FloatVector.fromMemorySegment(F, ALL, column + 32L, NATIVE);
-        FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, rows + e));
+        FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, e0));
         c0_0 = a0.fma(b0, c0_0);
         c0_1 = a0.fma(b1, c0_1);
-        FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, r1 + e));
+        FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, e1));
         c1_0 = a1.fma(b0, c1_0);
         c1_1 = a1.fma(b1, c1_1);
-        FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, r2 + e));
+        FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, e2));
         c2_0 = a2.fma(b0, c2_0);
         c2_1 = a2.fma(b1, c2_1);
-        FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, r3 + e));
+        FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, e3));
         c3_0 = a3.fma(b0, c3_0);
         c3_1 = a3.fma(b1, c3_1);
-        FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, r4 + e));
+        FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, e4));
         c4_0 = a4.fma(b0, c4_0);
         c4_1 = a4.fma(b1, c4_1);
-        FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, r5 + e));
+        FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, e5));
         c5_0 = a5.fma(b0, c5_0);
         c5_1 = a5.fma(b1, c5_1);
       }
@@ -113,32 +115,29 @@ final class VectorLoops256 extends VectorLoops {
     }
   }
 
-  private static void products1(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size) {
-    long r1 = rows + 1 * rowBytes; long r2 = rows + 2 * rowBytes; long r3 = rows + 3 * rowBytes; long r4 = rows + 4 * rowBytes; long r5 = rows + 5 * rowBytes;
-    for (int p = 0; p < count; p++) {
-      long panel = panels + p * panelBytes;
-      long at = to + p * 64L;
+  private void products1(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size) {
+    long step = columnBytes;
+    for (long panel = panels, end = panels + count * panelBytes, at = to; panel < end; panel += panelBytes, at += step) {
       FloatVector c0_0 = FloatVector.zero(F);
       FloatVector c1_0 = FloatVector.zero(F);
       FloatVector c2_0 = FloatVector.zero(F);
       FloatVector c3_0 = FloatVector.zero(F);
       FloatVector c4_0 = FloatVector.zero(F);
       FloatVector c5_0 = FloatVector.zero(F);
-      for (int d = 0; d < size; d++) {
-        long column = panel + d * 64L;
-        long e = d * 4L;
+      long e0 = rows + 0 * rowBytes, e1 = rows + 1 * rowBytes, e2 = rows + 2 * rowBytes, e3 = rows + 3 * rowBytes, e4 = rows + 4 * rowBytes, e5 = rows + 5 * rowBytes;
+      for (long column = panel, last = panel + size * step; column < last; column += step, e0 += 4, e1 += 4, e2 += 4, e3 += 4, e4 += 4, e5 += 4) {
         FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, column, NATIVE);
-        FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, rows + e));
+        FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, e0));
         c0_0 = a0.fma(b0, c0_0);
-        FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, r1 + e));
+        FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, e1));
         c1_0 = a1.fma(b0, c1_0);
-        FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, r2 + e));
+        FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, e2));
         c2_0 = a2.fma(b0, c2_0);
-        FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, r3 + e));
+        FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, e3));
         c3_0 = a3.fma(b0, c3_0);
-        FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, r4 + e));
+        FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, e4));
         c4_0 = a4.fma(b0, c4_0);
-        FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, r5 + e));
+        FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, e5));
         c5_0 = a5.fma(b0, c5_0);
       }
       c0_0.intoMemorySegment(ALL, at + 0L, NATIVE);
@@ -150,38 +149,35 @@ final class VectorLoops256 extends VectorLoops {
     }
   }
 
-  private static void products2(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size) {
-    long r1 = rows + 1 * rowBytes; long r2 = rows + 2 * rowBytes; long r3 = rows + 3 * rowBytes; long r4 = rows + 4 * rowBytes; long r5 = rows + 5 * rowBytes;
-    for (int p = 0; p < count; p++) {
-      long panel = panels + p * panelBytes;
-      long at = to + p * 64L;
+  private void products2(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size) {
+    long step = columnBytes;
+    for (long panel = panels, end = panels + count * panelBytes, at = to; panel < end; panel += panelBytes, at += step) {
       FloatVector c0_0 = FloatVector.zero(F), c0_1 = FloatVector.zero(F);
       FloatVector c1_0 = FloatVector.zero(F), c1_1 = FloatVector.zero(F);
       FloatVector c2_0 = FloatVector.zero(F), c2_1 = FloatVector.zero(F);
       FloatVector c3_0 = FloatVector.zero(F), c3_1 = FloatVector.zero(F);
       FloatVector c4_0 = FloatVector.zero(F), c4_1 = FloatVector.zero(F);
       FloatVector c5_0 = FloatVector.zero(F), c5_1 = FloatVector.zero(F);
-      for (int d = 0; d < size; d++) {
-        long column = panel + d * 64L;
-        long e = d * 4L;
+      long e0 = rows + 0 * rowBytes, e1 = rows + 1 * rowBytes, e2 = rows + 2 * rowBytes, e3 = rows + 3 * rowBytes, e4 = rows + 4 * rowBytes, e5 = rows + 5 * rowBytes;
+      for (long column = panel, last = panel + size * step; column < last; column += step, e0 += 4, e1 += 4, e2 += 4, e3 += 4, e4 += 4, e5 += 4) {
         FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, column, NATIVE);
         FloatVector b1 = FloatVector.fromMemorySegment(F, ALL, column + 32L, NATIVE);
-        FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, rows + e));
+        FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, e0));
         c0_0 = a0.fma(b0, c0_0);
         c0_1 = a0.fma(b1, c0_1);
-        FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, r1 + e));
+        FloatVector a1 = FloatVector.broadcast(F, ALL.get(FLOAT, e1));
         c1_0 = a1.fma(b0, c1_0);
         c1_1 = a1.fma(b1, c1_1);
-        FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, r2 + e));
+        FloatVector a2 = FloatVector.broadcast(F, ALL.get(FLOAT, e2));
         c2_0 = a2.fma(b0, c2_0);
         c2_1 = a2.fma(b1, c2_1);
-        FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, r3 + e));
+        FloatVector a3 = FloatVector.broadcast(F, ALL.get(FLOAT, e3));
         c3_0 = a3.fma(b0, c3_0);
         c3_1 = a3.fma(b1, c3_1);
-        FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, r4 + e));
+        FloatVector a4 = FloatVector.broadcast(F, ALL.get(FLOAT, e4));
         c4_0 = a4.fma(b0, c4_0);
         c4_1 = a4.fma(b1, c4_1);
-        FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, r5 + e));
+        FloatVector a5 = FloatVector.broadcast(F, ALL.get(FLOAT, e5));
         c5_0 = a5.fma(b0, c5_0);
         c5_1 = a5.fma(b1, c5_1);
       }
@@ -213,16 +209,14 @@ final class VectorLoops256 extends VectorLoops {
     }
   }
 
-  private static void mix1(long weights, long rows, long rowBytes, long to, int count) {
+  private void mix1(long weights, long rows, long rowBytes, long to, int count) {
     FloatVector c0_0 = FloatVector.zero(F);
     FloatVector c1_0 = FloatVector.zero(F);
     FloatVector c2_0 = FloatVector.zero(F);
     FloatVector c3_0 = FloatVector.zero(F);
     FloatVector c4_0 = FloatVector.zero(F);
     FloatVector c5_0 = FloatVector.zero(F);
-    for (int k = 0; k < count; k++) {
-      long row = rows + k * rowBytes;
-      long weight = weights + k * 4L;
+    for (long row = rows, end = rows + count * rowBytes, weight = weights; row < end; row += rowBytes, weight += 4) {
       FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, row, NATIVE);
       FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 0L));
       c0_0 = a0.fma(b0, c0_0);
@@ -245,16 +239,14 @@ final class VectorLoops256 extends VectorLoops {
     c5_0.intoMemorySegment(ALL, to + 5 * rowBytes + 0L, NATIVE);
   }
 
-  private static void mix2(long weights, long rows, long rowBytes, long to, int count) {
+  private void mix2(long weights, long rows, long rowBytes, long to, int count) {
     FloatVector c0_0 = FloatVector.zero(F), c0_1 = FloatVector.zero(F);
     FloatVector c1_0 = FloatVector.zero(F), c1_1 = FloatVector.zero(F);
     FloatVector c2_0 = FloatVector.zero(F), c2_1 = FloatVector.zero(F);
     FloatVector c3_0 = FloatVector.zero(F), c3_1 = FloatVector.zero(F);
     FloatVector c4_0 = FloatVector.zero(F), c4_1 = FloatVector.zero(F);
     FloatVector c5_0 = FloatVector.zero(F), c5_1 = FloatVector.zero(F);
-    for (int k = 0; k < count; k++) {
-      long row = rows + k * rowBytes;
-      long weight = weights + k * 4L;
+    for (long row = rows, end = rows + count * rowBytes, weight = weights; row < end; row += rowBytes, weight += 4) {
       FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, row, NATIVE);
       FloatVector b1 = FloatVector.fromMemorySegment(F, ALL, row + 32L, NATIVE);
       FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 0L));
@@ -303,16 +295,14 @@ final class VectorLoops256 extends VectorLoops {
     }
   }
 
-  private static void mixColumns1(long weights, long rows, long rowBytes, long to, int count) {
+  private void mixColumns1(long weights, long rows, long rowBytes, long to, int count) {
     FloatVector c0_0 = FloatVector.zero(F);
     FloatVector c1_0 = FloatVector.zero(F);
     FloatVector c2_0 = FloatVector.zero(F);
     FloatVector c3_0 = FloatVector.zero(F);
     FloatVector c4_0 = FloatVector.zero(F);
     FloatVector c5_0 = FloatVector.zero(F);
-    for (int k = 0; k < count; k++) {
-      long row = rows + k * rowBytes;
-      long weight = weights + k * 1536L;
+    for (long row = rows, end = rows + count * rowBytes, weight = weights; row < end; row += rowBytes, weight += 1536) {
       FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, row, NATIVE);
       FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 0L));
       c0_0 = a0.fma(b0, c0_0);
@@ -335,16 +325,14 @@ final class VectorLoops256 extends VectorLoops {
     c5_0.intoMemorySegment(ALL, to + 5 * rowBytes + 0L, NATIVE);
   }
 
-  private static void mixColumns2(long weights, long rows, long rowBytes, long to, int count) {
+  private void mixColumns2(long weights, long rows, long rowBytes, long to, int count) {
     FloatVector c0_0 = FloatVector.zero(F), c0_1 = FloatVector.zero(F);
     FloatVector c1_0 = FloatVector.zero(F), c1_1 = FloatVector.zero(F);
     FloatVector c2_0 = FloatVector.zero(F), c2_1 = FloatVector.zero(F);
     FloatVector c3_0 = FloatVector.zero(F), c3_1 = FloatVector.zero(F);
     FloatVector c4_0 = FloatVector.zero(F), c4_1 = FloatVector.zero(F);
     FloatVector c5_0 = FloatVector.zero(F), c5_1 = FloatVector.zero(F);
-    for (int k = 0; k < count; k++) {
-      long row = rows + k * rowBytes;
-      long weight = weights + k * 1536L;
+    for (long row = rows, end = rows + count * rowBytes, weight = weights; row < end; row += rowBytes, weight += 1536) {
       FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, row, NATIVE);
       FloatVector b1 = FloatVector.fromMemorySegment(F, ALL, row + 32L, NATIVE);
       FloatVector a0 = FloatVector.broadcast(F, ALL.get(FLOAT, weight + 0L));
@@ -382,54 +370,123 @@ final class VectorLoops256 extends VectorLoops {
 
   @Override
   void combine(long tile, long to, long factors, long rowBytes) {
-    for (int i = 0; i < 6; i++) {
-      FloatVector factor = FloatVector.broadcast(F, ALL.get(FLOAT, factors + i * 4L));
-      for (long at = i * rowBytes; at < (i + 1) * rowBytes; at += 32) {
-        factor.fma(FloatVector.fromMemorySegment(F, ALL, to + at, NATIVE), FloatVector.fromMemorySegment(F, ALL, tile + at, NATIVE)).intoMemorySegment(ALL, to + at, NATIVE);
-      }
+    FloatVector f0 = FloatVector.broadcast(F, ALL.get(FLOAT, factors + 0L));
+    FloatVector f1 = FloatVector.broadcast(F, ALL.get(FLOAT, factors + 4L));
+    FloatVector f2 = FloatVector.broadcast(F, ALL.get(FLOAT, factors + 8L));
+    FloatVector f3 = FloatVector.broadcast(F, ALL.get(FLOAT, factors + 12L));
+    FloatVector f4 = FloatVector.broadcast(F, ALL.get(FLOAT, factors + 16L));
+    FloatVector f5 = FloatVector.broadcast(F, ALL.get(FLOAT, factors + 20L));
+    for (long from = tile, end = tile + rowBytes, at = to; from < end; from += registerBytes, at += registerBytes) {
+      f0.fma(FloatVector.fromMemorySegment(F, ALL, at + 0 * rowBytes, NATIVE), FloatVector.fromMemorySegment(F, ALL, from + 0 * rowBytes, NATIVE)).intoMemorySegment(ALL, at + 0 * rowBytes, NATIVE);
+      f1.fma(FloatVector.fromMemorySegment(F, ALL, at + 1 * rowBytes, NATIVE), FloatVector.fromMemorySegment(F, ALL, from + 1 * rowBytes, NATIVE)).intoMemorySegment(ALL, at + 1 * rowBytes, NATIVE);
+      f2.fma(FloatVector.fromMemorySegment(F, ALL, at + 2 * rowBytes, NATIVE), FloatVector.fromMemorySegment(F, ALL, from + 2 * rowBytes, NATIVE)).intoMemorySegment(ALL, at + 2 * rowBytes, NATIVE);
+      f3.fma(FloatVector.fromMemorySegment(F, ALL, at + 3 * rowBytes, NATIVE), FloatVector.fromMemorySegment(F, ALL, from + 3 * rowBytes, NATIVE)).intoMemorySegment(ALL, at + 3 * rowBytes, NATIVE);
+      f4.fma(FloatVector.fromMemorySegment(F, ALL, at + 4 * rowBytes, NATIVE), FloatVector.fromMemorySegment(F, ALL, from + 4 * rowBytes, NATIVE)).intoMemorySegment(ALL, at + 4 * rowBytes, NATIVE);
+      f5.fma(FloatVector.fromMemorySegment(F, ALL, at + 5 * rowBytes, NATIVE), FloatVector.fromMemorySegment(F, ALL, from + 5 * rowBytes, NATIVE)).intoMemorySegment(ALL, at + 5 * rowBytes, NATIVE);
     }
   }
 
   @Override
   void add(long tile, long to, long bytes) {
-    for (long at = 0; at < bytes; at += 32) {
-      FloatVector.fromMemorySegment(F, ALL, to + at, NATIVE).add(FloatVector.fromMemorySegment(F, ALL, tile + at, NATIVE)).intoMemorySegment(ALL, to + at, NATIVE);
+    for (long from = tile, end = tile + bytes, at = to; from < end; from += registerBytes, at += registerBytes) {
+      FloatVector.fromMemorySegment(F, ALL, at, NATIVE).add(FloatVector.fromMemorySegment(F, ALL, from, NATIVE)).intoMemorySegment(ALL, at, NATIVE);
     }
   }
 
   @Override
   void fill(long to, long bytes, float value) {
     FloatVector x = FloatVector.broadcast(F, value);
-    for (long at = 0; at < bytes; at += 32) {
-      x.intoMemorySegment(ALL, to + at, NATIVE);
+    for (long at = to, end = to + bytes; at < end; at += registerBytes) {
+      x.intoMemorySegment(ALL, at, NATIVE);
     }
   }
 
   @Override
-  void shift(long scores, int open, int count, int[] limits, int first, int from, long max, long shifts, long factors) {
-    FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
-    for (int i = 0; i < 6; i++) {
-      long row = scores + i * 1536L;
-      int limit = limits[first + i] - from;
-      FloatVector highest = FloatVector.fromMemorySegment(F, ALL, max + i * 32L, NATIVE);
-      for (int c = open; c < count; c += 2) {
-        FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 8).cast(F));
-        highest = highest.blend(x0, x0.compare(VectorOperators.GT, highest));
-        if (c + 1 < count) {
-          FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F));
-          highest = highest.blend(x1, x1.compare(VectorOperators.GT, highest));
-        }
-      }
-      IntVector bits = highest.reinterpretAsInts();
-      int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF)).reduceLanes(VectorOperators.MAX);
-      float top = Float.intBitsToFloat(order ^ order >> 31 & 0x7FFFFFFF);
-      float shift = ALL.get(FLOAT, shifts + i * 4L);
-      float factor = 1f;
-      if (top > shift + SLACK) {
-        factor = shift == LOWEST ? 0f : (float) Math.exp(shift - top);
-        ALL.set(FLOAT, shifts + i * 4L, top);
-      }
-      ALL.set(FLOAT, factors + i * 4L, factor);
+  void maskedMax(long scores, int open, int count, int[] limits, int first, int from, long max) {
+    FloatVector limit0 = FloatVector.broadcast(F, limits[first + 0] - from - open * 8);
+    FloatVector v0 = FloatVector.fromMemorySegment(F, ALL, max, NATIVE);
+    FloatVector limit1 = FloatVector.broadcast(F, limits[first + 1] - from - open * 8);
+    FloatVector v1 = FloatVector.fromMemorySegment(F, ALL, max + 32L, NATIVE);
+    FloatVector limit2 = FloatVector.broadcast(F, limits[first + 2] - from - open * 8);
+    FloatVector v2 = FloatVector.fromMemorySegment(F, ALL, max + 64L, NATIVE);
+    FloatVector limit3 = FloatVector.broadcast(F, limits[first + 3] - from - open * 8);
+    FloatVector v3 = FloatVector.fromMemorySegment(F, ALL, max + 96L, NATIVE);
+    FloatVector limit4 = FloatVector.broadcast(F, limits[first + 4] - from - open * 8);
+    FloatVector v4 = FloatVector.fromMemorySegment(F, ALL, max + 128L, NATIVE);
+    FloatVector limit5 = FloatVector.broadcast(F, limits[first + 5] - from - open * 8);
+    FloatVector v5 = FloatVector.fromMemorySegment(F, ALL, max + 160L, NATIVE);
+    FloatVector key = LANE;
+    for (long column = scores + open * 32L, end = scores + count * 32L; column < end; column += registerBytes) {
+      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, column, NATIVE);
+      v0 = v0.blend(x0, x0.compare(VectorOperators.GT, v0, key.compare(VectorOperators.LT, limit0)));
+      FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, column + 1536L, NATIVE);
+      v1 = v1.blend(x1, x1.compare(VectorOperators.GT, v1, key.compare(VectorOperators.LT, limit1)));
+      FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, column + 3072L, NATIVE);
+      v2 = v2.blend(x2, x2.compare(VectorOperators.GT, v2, key.compare(VectorOperators.LT, limit2)));
+      FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, column + 4608L, NATIVE);
+      v3 = v3.blend(x3, x3.compare(VectorOperators.GT, v3, key.compare(VectorOperators.LT, limit3)));
+      FloatVector x4 = FloatVector.fromMemorySegment(F, ALL, column + 6144L, NATIVE);
+      v4 = v4.blend(x4, x4.compare(VectorOperators.GT, v4, key.compare(VectorOperators.LT, limit4)));
+      FloatVector x5 = FloatVector.fromMemorySegment(F, ALL, column + 7680L, NATIVE);
+      v5 = v5.blend(x5, x5.compare(VectorOperators.GT, v5, key.compare(VectorOperators.LT, limit5)));
+      key = key.add(8);
+    }
+    v0.intoMemorySegment(ALL, max + 0L, NATIVE);
+    v1.intoMemorySegment(ALL, max + 32L, NATIVE);
+    v2.intoMemorySegment(ALL, max + 64L, NATIVE);
+    v3.intoMemorySegment(ALL, max + 96L, NATIVE);
+    v4.intoMemorySegment(ALL, max + 128L, NATIVE);
+    v5.intoMemorySegment(ALL, max + 160L, NATIVE);
+  }
+
+  @Override
+  void shift(long max, long shifts, long factors) {
+    FloatVector v0 = FloatVector.fromMemorySegment(F, ALL, max, NATIVE);
+    FloatVector v1 = FloatVector.fromMemorySegment(F, ALL, max + 32L, NATIVE);
+    FloatVector v2 = FloatVector.fromMemorySegment(F, ALL, max + 64L, NATIVE);
+    FloatVector v3 = FloatVector.fromMemorySegment(F, ALL, max + 96L, NATIVE);
+    FloatVector v4 = FloatVector.fromMemorySegment(F, ALL, max + 128L, NATIVE);
+    FloatVector v5 = FloatVector.fromMemorySegment(F, ALL, max + 160L, NATIVE);
+    FloatVector ptop0 = v0.blend(v1, UPPER1);
+    FloatVector qtop0 = v1.blend(v0, UPPER1).rearrange(SWAP1);
+    FloatVector top0 = ptop0.blend(qtop0, qtop0.compare(VectorOperators.GT, ptop0));
+    FloatVector ptop1 = v2.blend(v3, UPPER1);
+    FloatVector qtop1 = v3.blend(v2, UPPER1).rearrange(SWAP1);
+    FloatVector top1 = ptop1.blend(qtop1, qtop1.compare(VectorOperators.GT, ptop1));
+    FloatVector ptop2 = v4.blend(v5, UPPER1);
+    FloatVector qtop2 = v5.blend(v4, UPPER1).rearrange(SWAP1);
+    FloatVector top2 = ptop2.blend(qtop2, qtop2.compare(VectorOperators.GT, ptop2));
+    FloatVector ptop3 = v5;
+    FloatVector qtop3 = v5.rearrange(SWAP1);
+    FloatVector top3 = ptop3.blend(qtop3, qtop3.compare(VectorOperators.GT, ptop3));
+    FloatVector ptop4 = top0.blend(top1, UPPER2);
+    FloatVector qtop4 = top1.blend(top0, UPPER2).rearrange(SWAP2);
+    FloatVector top4 = ptop4.blend(qtop4, qtop4.compare(VectorOperators.GT, ptop4));
+    FloatVector ptop5 = top2.blend(top3, UPPER2);
+    FloatVector qtop5 = top3.blend(top2, UPPER2).rearrange(SWAP2);
+    FloatVector top5 = ptop5.blend(qtop5, qtop5.compare(VectorOperators.GT, ptop5));
+    FloatVector ptop6 = top4.blend(top5, UPPER4);
+    FloatVector qtop6 = top5.blend(top4, UPPER4).rearrange(SWAP4);
+    FloatVector top6 = ptop6.blend(qtop6, qtop6.compare(VectorOperators.GT, ptop6));
+    FloatVector old0 = FloatVector.fromMemorySegment(F, ALL, shifts + 0L, NATIVE);
+    VectorMask<Float> grown0 = top6.compare(VectorOperators.GT, old0.add(SLACK), TILE0);
+    old0.blend(top6, grown0).intoMemorySegment(ALL, shifts + 0L, NATIVE);
+    if (grown0.anyTrue()) {
+      FloatVector c5 = FloatVector.broadcast(F, EXP5);
+      FloatVector c4 = FloatVector.broadcast(F, EXP4);
+      FloatVector c3 = FloatVector.broadcast(F, EXP3);
+      FloatVector c2 = FloatVector.broadcast(F, EXP2);
+      FloatVector c1 = FloatVector.broadcast(F, EXP1);
+      FloatVector c0 = FloatVector.broadcast(F, 1f);
+      FloatVector x0 = old0;
+      x0 = x0.sub(top6).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      FloatVector t0 = x0.add(ROUND);
+      FloatVector f0 = x0.sub(t0.sub(ROUND));
+      FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
+      e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+      c0.blend(e0, grown0).intoMemorySegment(ALL, factors + 0L, NATIVE);
+    } else {
+      FloatVector.broadcast(F, 1f).intoMemorySegment(ALL, factors + 0L, NATIVE);
     }
   }
 
@@ -448,46 +505,37 @@ final class VectorLoops256 extends VectorLoops {
       FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));
       FloatVector s0 = FloatVector.fromMemorySegment(F, ALL, sums + i * 32L, NATIVE).mul(FloatVector.broadcast(F, ALL.get(FLOAT, factors + i * 4L)));
       FloatVector s1 = FloatVector.zero(F);
-      for (int c = 0; c < open; c += 2) {
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE);
-        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE);
-        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        FloatVector t0 = x0.add(ROUND);
-        FloatVector t1 = x1.add(ROUND);
-        FloatVector f0 = x0.sub(t0.sub(ROUND));
-        FloatVector f1 = x1.sub(t1.sub(ROUND));
-        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
-        FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
-        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, row + c * 32L + 0L, NATIVE);
-        e1.intoMemorySegment(ALL, row + c * 32L + 32L, NATIVE);
-        s0 = s0.add(e0);
-        s1 = s1.add(e1);
-      }
-      for (int c = open; c < count; c += 2) {
-        FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 8).cast(F));
+      for (long at = row + 0 * 32L, end = row + open * 32L; at < end; at += columnBytes / 2) {
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE);
         x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, row + c * 32L + 0L, NATIVE);
-        s0 = s0.add(e0);
-        if (c + 1 < count) {
-          FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F));
-          x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-          FloatVector t1 = x1.add(ROUND);
-          FloatVector f1 = x1.sub(t1.sub(ROUND));
-          FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
-          e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-          e1.intoMemorySegment(ALL, row + c * 32L + 32L, NATIVE);
-          s1 = s1.add(e1);
-        }
+        e0.intoMemorySegment(ALL, at + 0L, NATIVE);
+        FloatVector a0 = s0.add(e0);
+        s0 = s1;
+        s1 = a0;
       }
-      s0 = s0.add(s1);
-      s0.intoMemorySegment(ALL, sums + i * 32L, NATIVE);
+      int left = limit - open * 8;
+      for (long at = row + open * 32L, end = row + count * 32L; at < end; at += columnBytes / 2) {
+        FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, left - 0));
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector t0 = x0.add(ROUND);
+        FloatVector f0 = x0.sub(t0.sub(ROUND));
+        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
+        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e0.intoMemorySegment(ALL, at + 0L, NATIVE);
+        FloatVector a0 = s0.add(e0);
+        s0 = s1;
+        s1 = a0;
+        left -= 8;
+      }
+      if ((count - open + 0) / 1 % 2 == 0) {
+        s0.add(s1).intoMemorySegment(ALL, sums + i * 32L, NATIVE);
+      } else {
+        s1.add(s0).intoMemorySegment(ALL, sums + i * 32L, NATIVE);
+      }
     }
   }
 
@@ -504,24 +552,15 @@ final class VectorLoops256 extends VectorLoops {
       FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));
       FloatVector delta = FloatVector.broadcast(F, ALL.get(FLOAT, deltas + i * 4L));
       long row = scores + i * 1536L;
-      long gradRow = grads + i * 1536L;
-      for (int c = 0; c < count; c += 2) {
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE);
-        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE);
+      for (long at = row + 0 * 32L, end = row + count * 32L; at < end; at += columnBytes / 2) {
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE);
         x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
-        FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
-        FloatVector f1 = x1.sub(t1.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
-        FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, row + c * 32L + 0L, NATIVE);
-        e1.intoMemorySegment(ALL, row + c * 32L + 32L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, gradRow + c * 32L, NATIVE).sub(delta).mul(e0).intoMemorySegment(ALL, gradRow + c * 32L + 0L, NATIVE);
-        FloatVector.fromMemorySegment(F, ALL, gradRow + c * 32L + 32L, NATIVE).sub(delta).mul(e1).intoMemorySegment(ALL, gradRow + c * 32L + 32L, NATIVE);
+        e0.intoMemorySegment(ALL, at + 0L, NATIVE);
+        FloatVector.fromMemorySegment(F, ALL, grads - scores + at, NATIVE).sub(delta).mul(e0).intoMemorySegment(ALL, grads - scores + at + 0L, NATIVE);
       }
     }
   }
@@ -539,55 +578,94 @@ final class VectorLoops256 extends VectorLoops {
       FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));
       FloatVector delta = FloatVector.broadcast(F, ALL.get(FLOAT, deltas + i * 4L));
       long row = scores + i * 1536L;
-      long gradRow = grads + i * 1536L;
       int limit = limits[first + i] - key;
-      for (int c = from; c < count; c += 2) {
-        FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 8).cast(F));
+      int left = limit - from * 8;
+      for (long at = row + from * 32L, end = row + count * 32L; at < end; at += columnBytes / 2) {
+        FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, left - 0));
         x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
         e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-        e0.intoMemorySegment(ALL, row + c * 32L + 0L, NATIVE);
-        delta.blend(FloatVector.fromMemorySegment(F, ALL, gradRow + c * 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 0) * 8).cast(F)).sub(delta).mul(e0).intoMemorySegment(ALL, gradRow + c * 32L + 0L, NATIVE);
-        if (c + 1 < count) {
-          FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, row + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F));
-          x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-          FloatVector t1 = x1.add(ROUND);
-          FloatVector f1 = x1.sub(t1.sub(ROUND));
-          FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
-          e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
-          e1.intoMemorySegment(ALL, row + c * 32L + 32L, NATIVE);
-          delta.blend(FloatVector.fromMemorySegment(F, ALL, gradRow + c * 32L + 32L, NATIVE), LANE.compare(VectorOperators.LT, limit - (c + 1) * 8).cast(F)).sub(delta).mul(e1).intoMemorySegment(ALL, gradRow + c * 32L + 32L, NATIVE);
-        }
+        e0.intoMemorySegment(ALL, at + 0L, NATIVE);
+        delta.blend(FloatVector.fromMemorySegment(F, ALL, grads - scores + at, NATIVE), LANE.compare(VectorOperators.LT, left - 0)).sub(delta).mul(e0).intoMemorySegment(ALL, grads - scores + at + 0L, NATIVE);
+        left -= 8;
       }
+    }
+  }
+
+  @Override
+  void totals(long sums, int count, long totals) {
+    for (long from = sums, to = totals, end = totals + count * 4L; to < end; to += registerBytes, from += 256L) {
+      FloatVector v0 = FloatVector.fromMemorySegment(F, ALL, from, NATIVE);
+      FloatVector v1 = FloatVector.fromMemorySegment(F, ALL, from + 32L, NATIVE);
+      FloatVector v2 = FloatVector.fromMemorySegment(F, ALL, from + 64L, NATIVE);
+      FloatVector v3 = FloatVector.fromMemorySegment(F, ALL, from + 96L, NATIVE);
+      FloatVector v4 = FloatVector.fromMemorySegment(F, ALL, from + 128L, NATIVE);
+      FloatVector v5 = FloatVector.fromMemorySegment(F, ALL, from + 160L, NATIVE);
+      FloatVector v6 = FloatVector.fromMemorySegment(F, ALL, from + 192L, NATIVE);
+      FloatVector v7 = FloatVector.fromMemorySegment(F, ALL, from + 224L, NATIVE);
+      v0 = v0.blend(v1, UPPER1).add(v1.blend(v0, UPPER1).rearrange(SWAP1));
+      v2 = v2.blend(v3, UPPER1).add(v3.blend(v2, UPPER1).rearrange(SWAP1));
+      v4 = v4.blend(v5, UPPER1).add(v5.blend(v4, UPPER1).rearrange(SWAP1));
+      v6 = v6.blend(v7, UPPER1).add(v7.blend(v6, UPPER1).rearrange(SWAP1));
+      v0 = v0.blend(v2, UPPER2).add(v2.blend(v0, UPPER2).rearrange(SWAP2));
+      v4 = v4.blend(v6, UPPER2).add(v6.blend(v4, UPPER2).rearrange(SWAP2));
+      v0 = v0.blend(v4, UPPER4).add(v4.blend(v0, UPPER4).rearrange(SWAP4));
+      v0.intoMemorySegment(ALL, to, NATIVE);
+    }
+  }
+
+  @Override
+  void norms(long totals, long shifts, int count, long scales, long norms) {
+    long bytes = count * 4L;
+    for (long at = 0; at < bytes; at += registerBytes) {
+      FloatVector.broadcast(F, 1f).div(FloatVector.fromMemorySegment(F, ALL, totals + at, NATIVE)).intoMemorySegment(ALL, scales + at, NATIVE);
+    }
+    for (long at = 0; at < bytes; at += registerBytes / 2) {
+      IntVector bits = FloatVector.fromMemorySegment(FD, ALL, totals + at, NATIVE).reinterpretAsInts();
+      IntVector exponent = bits.sub(0x3F3504F3).lanewise(VectorOperators.ASHR, 23);
+      DoubleVector m = (DoubleVector) bits.sub(exponent.lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats().convertShape(VectorOperators.F2D, D, 0);
+      DoubleVector s = m.sub(1.0).div(m.add(1.0));
+      DoubleVector t = s.mul(s);
+      DoubleVector series = t.mul(1.0 / 11).add(1.0 / 9);
+      series = series.mul(t).add(1.0 / 7);
+      series = series.mul(t).add(1.0 / 5);
+      series = series.mul(t).add(1.0 / 3);
+      series = series.mul(t).add(1.0 / 1);
+      DoubleVector shift = (DoubleVector) FloatVector.fromMemorySegment(FD, ALL, shifts + at, NATIVE).convertShape(VectorOperators.F2D, D, 0);
+      ((DoubleVector) exponent.convertShape(VectorOperators.I2D, D, 0)).mul(LN2).add(s.add(s).mul(series)).add(shift).intoMemorySegment(ALL, norms + 2 * at, NATIVE);
     }
   }
 
   @Override
   void packFloats(long from, long fromBytes, int count, int size, float scale, long to, long toBytes) {
     FloatVector factor = FloatVector.broadcast(F, scale);
-    int whole = size / 8 * 8;
-    for (int i = 0; i < count; i++) {
-      long source = from + i * fromBytes;
-      long target = to + i * toBytes;
-      int d = 0;
-      for (; d + 32 <= whole; d += 32) {
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source + d * 4L, NATIVE);
-        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, source + d * 4L + 32L, NATIVE);
-        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, source + d * 4L + 64L, NATIVE);
-        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, source + d * 4L + 96L, NATIVE);
-        x0.mul(factor).intoMemorySegment(ALL, target + d * 4L + 0L, NATIVE);
-        x1.mul(factor).intoMemorySegment(ALL, target + d * 4L + 32L, NATIVE);
-        x2.mul(factor).intoMemorySegment(ALL, target + d * 4L + 64L, NATIVE);
-        x3.mul(factor).intoMemorySegment(ALL, target + d * 4L + 96L, NATIVE);
+    int d = 0;
+    for (; d + 32 <= size; d += 32) {
+      long end = to + d * 4L + count * toBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; target < end; source += fromBytes, target += toBytes, i++) {
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, source + 32L, NATIVE);
+        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, source + 64L, NATIVE);
+        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, source + 96L, NATIVE);
+        x0.mul(factor).intoMemorySegment(ALL, target + 0L, NATIVE);
+        x1.mul(factor).intoMemorySegment(ALL, target + 32L, NATIVE);
+        x2.mul(factor).intoMemorySegment(ALL, target + 64L, NATIVE);
+        x3.mul(factor).intoMemorySegment(ALL, target + 96L, NATIVE);
       }
-      for (; d + 8 <= whole; d += 8) {
-        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source + d * 4L, NATIVE);
-        x0.mul(factor).intoMemorySegment(ALL, target + d * 4L + 0L, NATIVE);
+    }
+    for (; d + 8 <= size; d += 8) {
+      long end = to + d * 4L + count * toBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; target < end; source += fromBytes, target += toBytes, i++) {
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        x0.mul(factor).intoMemorySegment(ALL, target + 0L, NATIVE);
       }
-      for (; d < size; d++) {
-        ALL.set(FLOAT, target + d * 4L, ALL.get(FLOAT, source + d * 4L) * scale);
+    }
+    for (; d < size; d++) {
+      long end = to + d * 4L + count * toBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; target < end; source += fromBytes, target += toBytes, i++) {
+        ALL.set(FLOAT, target, ALL.get(FLOAT, source) * scale);
       }
     }
   }
@@ -595,27 +673,31 @@ final class VectorLoops256 extends VectorLoops {
   @Override
   void packBfloats(long from, long fromBytes, int count, int size, float scale, long to, long toBytes) {
     FloatVector factor = FloatVector.broadcast(F, scale);
-    int whole = size / 8 * 8;
-    for (int i = 0; i < count; i++) {
-      long source = from + i * fromBytes;
-      long target = to + i * toBytes;
-      int d = 0;
-      for (; d + 32 <= whole; d += 32) {
-        FloatVector x0 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source + d * 2L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-        FloatVector x1 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source + d * 2L + 16L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-        FloatVector x2 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source + d * 2L + 32L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-        FloatVector x3 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source + d * 2L + 48L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-        x0.mul(factor).intoMemorySegment(ALL, target + d * 4L + 0L, NATIVE);
-        x1.mul(factor).intoMemorySegment(ALL, target + d * 4L + 32L, NATIVE);
-        x2.mul(factor).intoMemorySegment(ALL, target + d * 4L + 64L, NATIVE);
-        x3.mul(factor).intoMemorySegment(ALL, target + d * 4L + 96L, NATIVE);
+    int d = 0;
+    for (; d + 32 <= size; d += 32) {
+      long end = to + d * 4L + count * toBytes;
+      for (long source = from + d * 2L, target = to + d * 4L, i = 0; target < end; source += fromBytes, target += toBytes, i++) {
+        FloatVector x0 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+        FloatVector x1 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source + 16L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+        FloatVector x2 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source + 32L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+        FloatVector x3 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source + 48L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+        x0.mul(factor).intoMemorySegment(ALL, target + 0L, NATIVE);
+        x1.mul(factor).intoMemorySegment(ALL, target + 32L, NATIVE);
+        x2.mul(factor).intoMemorySegment(ALL, target + 64L, NATIVE);
+        x3.mul(factor).intoMemorySegment(ALL, target + 96L, NATIVE);
       }
-      for (; d + 8 <= whole; d += 8) {
-        FloatVector x0 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source + d * 2L, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-        x0.mul(factor).intoMemorySegment(ALL, target + d * 4L + 0L, NATIVE);
+    }
+    for (; d + 8 <= size; d += 8) {
+      long end = to + d * 4L + count * toBytes;
+      for (long source = from + d * 2L, target = to + d * 4L, i = 0; target < end; source += fromBytes, target += toBytes, i++) {
+        FloatVector x0 = ((IntVector) ShortVector.fromMemorySegment(H, ALL, source, NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+        x0.mul(factor).intoMemorySegment(ALL, target + 0L, NATIVE);
       }
-      for (; d < size; d++) {
-        ALL.set(FLOAT, target + d * 4L, Float.intBitsToFloat(ALL.get(SHORT, source + d * 2L) << 16) * scale);
+    }
+    for (; d < size; d++) {
+      long end = to + d * 4L + count * toBytes;
+      for (long source = from + d * 2L, target = to + d * 4L, i = 0; target < end; source += fromBytes, target += toBytes, i++) {
+        ALL.set(FLOAT, target, Float.intBitsToFloat(ALL.get(SHORT, source) << 16) * scale);
       }
     }
   }
@@ -636,145 +718,198 @@ final class VectorLoops256 extends VectorLoops {
   }
 
   @Override
-  void store(long from, long to, int size, float factor) {
-    FloatVector f = FloatVector.broadcast(F, factor);
-    int whole = size / 8 * 8;
+  void store(long from, long fromBytes, long to, long toBytes, int count, int size, long factors) {
     int d = 0;
-    for (; d + 32 <= whole; d += 32) {
-      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
-      FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 32L, NATIVE);
-      FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 64L, NATIVE);
-      FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 96L, NATIVE);
-      x0.mul(f).intoMemorySegment(ALL, to + d * 4L + 0L, NATIVE);
-      x1.mul(f).intoMemorySegment(ALL, to + d * 4L + 32L, NATIVE);
-      x2.mul(f).intoMemorySegment(ALL, to + d * 4L + 64L, NATIVE);
-      x3.mul(f).intoMemorySegment(ALL, to + d * 4L + 96L, NATIVE);
+    for (; d + 32 <= size; d += 32) {
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        float factor = ALL.get(FLOAT, factors + i * 4L);
+        FloatVector f = FloatVector.broadcast(F, factor);
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, source + 32L, NATIVE);
+        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, source + 64L, NATIVE);
+        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, source + 96L, NATIVE);
+        x0.mul(f).intoMemorySegment(ALL, target + 0L, NATIVE);
+        x1.mul(f).intoMemorySegment(ALL, target + 32L, NATIVE);
+        x2.mul(f).intoMemorySegment(ALL, target + 64L, NATIVE);
+        x3.mul(f).intoMemorySegment(ALL, target + 96L, NATIVE);
+      }
     }
-    for (; d + 8 <= whole; d += 8) {
-      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
-      x0.mul(f).intoMemorySegment(ALL, to + d * 4L + 0L, NATIVE);
+    for (; d + 8 <= size; d += 8) {
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        float factor = ALL.get(FLOAT, factors + i * 4L);
+        FloatVector f = FloatVector.broadcast(F, factor);
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        x0.mul(f).intoMemorySegment(ALL, target + 0L, NATIVE);
+      }
     }
     for (; d < size; d++) {
-      float x = ALL.get(FLOAT, from + d * 4L);
-      ALL.set(FLOAT, to + d * 4L, x * factor);
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        float factor = ALL.get(FLOAT, factors + i * 4L);
+        float x = ALL.get(FLOAT, source);
+        ALL.set(FLOAT, target, x * factor);
+      }
     }
   }
 
   @Override
-  void blend(long from, long to, int size, float keep, float factor) {
-    FloatVector f = FloatVector.broadcast(F, factor);
-    FloatVector k = FloatVector.broadcast(F, keep);
-    int whole = size / 8 * 8;
+  void blend(long from, long fromBytes, long to, long toBytes, int count, int size, long keeps, long factors) {
     int d = 0;
-    for (; d + 32 <= whole; d += 32) {
-      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
-      FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 32L, NATIVE);
-      FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 64L, NATIVE);
-      FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 96L, NATIVE);
-      FloatVector y0 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L, NATIVE);
-      FloatVector y1 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L + 32L, NATIVE);
-      FloatVector y2 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L + 64L, NATIVE);
-      FloatVector y3 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L + 96L, NATIVE);
-      k.fma(y0, x0.mul(f)).intoMemorySegment(ALL, to + d * 4L + 0L, NATIVE);
-      k.fma(y1, x1.mul(f)).intoMemorySegment(ALL, to + d * 4L + 32L, NATIVE);
-      k.fma(y2, x2.mul(f)).intoMemorySegment(ALL, to + d * 4L + 64L, NATIVE);
-      k.fma(y3, x3.mul(f)).intoMemorySegment(ALL, to + d * 4L + 96L, NATIVE);
+    for (; d + 32 <= size; d += 32) {
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        float keep = ALL.get(FLOAT, keeps + i * 4L);
+        float factor = ALL.get(FLOAT, factors + i * 4L);
+        FloatVector k = FloatVector.broadcast(F, keep);
+        FloatVector f = FloatVector.broadcast(F, factor);
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, source + 32L, NATIVE);
+        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, source + 64L, NATIVE);
+        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, source + 96L, NATIVE);
+        FloatVector y0 = FloatVector.fromMemorySegment(F, ALL, target, NATIVE);
+        FloatVector y1 = FloatVector.fromMemorySegment(F, ALL, target + 32L, NATIVE);
+        FloatVector y2 = FloatVector.fromMemorySegment(F, ALL, target + 64L, NATIVE);
+        FloatVector y3 = FloatVector.fromMemorySegment(F, ALL, target + 96L, NATIVE);
+        k.fma(y0, x0.mul(f)).intoMemorySegment(ALL, target + 0L, NATIVE);
+        k.fma(y1, x1.mul(f)).intoMemorySegment(ALL, target + 32L, NATIVE);
+        k.fma(y2, x2.mul(f)).intoMemorySegment(ALL, target + 64L, NATIVE);
+        k.fma(y3, x3.mul(f)).intoMemorySegment(ALL, target + 96L, NATIVE);
+      }
     }
-    for (; d + 8 <= whole; d += 8) {
-      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
-      FloatVector y0 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L, NATIVE);
-      k.fma(y0, x0.mul(f)).intoMemorySegment(ALL, to + d * 4L + 0L, NATIVE);
+    for (; d + 8 <= size; d += 8) {
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        float keep = ALL.get(FLOAT, keeps + i * 4L);
+        float factor = ALL.get(FLOAT, factors + i * 4L);
+        FloatVector k = FloatVector.broadcast(F, keep);
+        FloatVector f = FloatVector.broadcast(F, factor);
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        FloatVector y0 = FloatVector.fromMemorySegment(F, ALL, target, NATIVE);
+        k.fma(y0, x0.mul(f)).intoMemorySegment(ALL, target + 0L, NATIVE);
+      }
     }
     for (; d < size; d++) {
-      float x = ALL.get(FLOAT, from + d * 4L);
-      float y = ALL.get(FLOAT, to + d * 4L);
-      ALL.set(FLOAT, to + d * 4L, Math.fma(keep, y, x * factor));
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        float keep = ALL.get(FLOAT, keeps + i * 4L);
+        float factor = ALL.get(FLOAT, factors + i * 4L);
+        float x = ALL.get(FLOAT, source);
+        float y = ALL.get(FLOAT, target);
+        ALL.set(FLOAT, target, Math.fma(keep, y, x * factor));
+      }
     }
   }
 
   @Override
-  void addScaled(long from, long to, int size, float factor) {
-    FloatVector f = FloatVector.broadcast(F, factor);
-    int whole = size / 8 * 8;
+  void addScaled(long from, long fromBytes, long to, long toBytes, int count, int size, float factor) {
     int d = 0;
-    for (; d + 32 <= whole; d += 32) {
-      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
-      FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 32L, NATIVE);
-      FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 64L, NATIVE);
-      FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L + 96L, NATIVE);
-      FloatVector y0 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L, NATIVE);
-      FloatVector y1 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L + 32L, NATIVE);
-      FloatVector y2 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L + 64L, NATIVE);
-      FloatVector y3 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L + 96L, NATIVE);
-      x0.fma(f, y0).intoMemorySegment(ALL, to + d * 4L + 0L, NATIVE);
-      x1.fma(f, y1).intoMemorySegment(ALL, to + d * 4L + 32L, NATIVE);
-      x2.fma(f, y2).intoMemorySegment(ALL, to + d * 4L + 64L, NATIVE);
-      x3.fma(f, y3).intoMemorySegment(ALL, to + d * 4L + 96L, NATIVE);
+    for (; d + 32 <= size; d += 32) {
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        FloatVector f = FloatVector.broadcast(F, factor);
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, source + 32L, NATIVE);
+        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, source + 64L, NATIVE);
+        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, source + 96L, NATIVE);
+        FloatVector y0 = FloatVector.fromMemorySegment(F, ALL, target, NATIVE);
+        FloatVector y1 = FloatVector.fromMemorySegment(F, ALL, target + 32L, NATIVE);
+        FloatVector y2 = FloatVector.fromMemorySegment(F, ALL, target + 64L, NATIVE);
+        FloatVector y3 = FloatVector.fromMemorySegment(F, ALL, target + 96L, NATIVE);
+        x0.fma(f, y0).intoMemorySegment(ALL, target + 0L, NATIVE);
+        x1.fma(f, y1).intoMemorySegment(ALL, target + 32L, NATIVE);
+        x2.fma(f, y2).intoMemorySegment(ALL, target + 64L, NATIVE);
+        x3.fma(f, y3).intoMemorySegment(ALL, target + 96L, NATIVE);
+      }
     }
-    for (; d + 8 <= whole; d += 8) {
-      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, from + d * 4L, NATIVE);
-      FloatVector y0 = FloatVector.fromMemorySegment(F, ALL, to + d * 4L, NATIVE);
-      x0.fma(f, y0).intoMemorySegment(ALL, to + d * 4L + 0L, NATIVE);
+    for (; d + 8 <= size; d += 8) {
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        FloatVector f = FloatVector.broadcast(F, factor);
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        FloatVector y0 = FloatVector.fromMemorySegment(F, ALL, target, NATIVE);
+        x0.fma(f, y0).intoMemorySegment(ALL, target + 0L, NATIVE);
+      }
     }
     for (; d < size; d++) {
-      float x = ALL.get(FLOAT, from + d * 4L);
-      float y = ALL.get(FLOAT, to + d * 4L);
-      ALL.set(FLOAT, to + d * 4L, Math.fma(x, factor, y));
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        float x = ALL.get(FLOAT, source);
+        float y = ALL.get(FLOAT, target);
+        ALL.set(FLOAT, target, Math.fma(x, factor, y));
+      }
     }
   }
 
   @Override
-  float dot(long a, long b, int size) {
-    FloatVector s = FloatVector.zero(F);
-    int d = 0;
-    int whole = size / 8 * 8;
-    for (; d < whole; d += 8) {
-      s = FloatVector.fromMemorySegment(F, ALL, a + d * 4L, NATIVE).fma(FloatVector.fromMemorySegment(F, ALL, b + d * 4L, NATIVE), s);
+  void dots(long a, long aBytes, long b, long bBytes, int count, int size, long sums) {
+    long whole = size / 8 * 32L;
+    for (long x = a, y = b, to = sums, end = sums + count * registerBytes; to < end; to += registerBytes, x += aBytes, y += bBytes) {
+      FloatVector s = FloatVector.zero(F);
+      for (long d = 0; d < whole; d += registerBytes) {
+        s = FloatVector.fromMemorySegment(F, ALL, x + d, NATIVE).fma(FloatVector.fromMemorySegment(F, ALL, y + d, NATIVE), s);
+      }
+      s.intoMemorySegment(ALL, to, NATIVE);
+      for (long d = whole; d < size * 4L; d += 4) {
+        ALL.set(FLOAT, to, Math.fma(ALL.get(FLOAT, x + d), ALL.get(FLOAT, y + d), ALL.get(FLOAT, to)));
+      }
     }
-    s = s.add(s.rearrange(SWAP1));
-    s = s.add(s.rearrange(SWAP2));
-    s = s.add(s.rearrange(SWAP4));
-    float sum = s.lane(0);
-    for (; d < size; d++) {
-      sum = Math.fma(ALL.get(FLOAT, a + d * 4L), ALL.get(FLOAT, b + d * 4L), sum);
-    }
-    return sum;
-  }
-
-  @Override
-  float sum(long lanes) {
-    FloatVector s = FloatVector.fromMemorySegment(F, ALL, lanes, NATIVE);
-    s = s.add(s.rearrange(SWAP1));
-    s = s.add(s.rearrange(SWAP2));
-    s = s.add(s.rearrange(SWAP4));
-    return s.lane(0);
   }
 
   @Override
   void transpose(long rows, long rowBytes, int count, int size, long panel) {
-    int whole = size / 8 * 8;
-    for (int key = 0; key < count; key += 8) {
-      for (int d = 0; d < whole; d += 8) {
-        transposeSquare(rows + d * 4L, rowBytes, key, count - 1, panel + d * 64L + key * 4L);
+    int d = 0;
+    for (; d + 8 <= size; d += 8) {
+      long column = rows + d * 4L;
+      long to = panel + d * 64L;
+      transposeFours(column, rowBytes, count, to);
+      if (count % 4 != 0) {
+        transposeRest(column, rowBytes, count, to);
       }
+      transposeSquares(count, to);
     }
-    for (int d = whole; d < size; d++) {
+    for (; d < size; d++) {
       for (int key = 0; key < count; key++) {
         ALL.set(FLOAT, panel + d * 64L + key * 4L, ALL.get(FLOAT, rows + key * rowBytes + d * 4L));
       }
     }
   }
 
+  private void transposeFours(long rows, long rowBytes, int count, long to) {
+    int step = four;
+    for (int key = 0; key + 4 <= count; key += step) {
+      FloatVector v0 = FloatVector.fromMemorySegment(F, ALL, rows + (key + 0) * rowBytes, NATIVE);
+      FloatVector v1 = FloatVector.fromMemorySegment(F, ALL, rows + (key + 1) * rowBytes, NATIVE);
+      FloatVector v2 = FloatVector.fromMemorySegment(F, ALL, rows + (key + 2) * rowBytes, NATIVE);
+      FloatVector v3 = FloatVector.fromMemorySegment(F, ALL, rows + (key + 3) * rowBytes, NATIVE);
+      FloatVector x;
+      x = v0.rearrange(SWAP1);
+      v0 = v0.blend(v1.rearrange(SWAP1), UPPER1);
+      v1 = x.blend(v1, UPPER1);
+      x = v2.rearrange(SWAP1);
+      v2 = v2.blend(v3.rearrange(SWAP1), UPPER1);
+      v3 = x.blend(v3, UPPER1);
+      x = v0.rearrange(SWAP2);
+      v0 = v0.blend(v2.rearrange(SWAP2), UPPER2);
+      v2 = x.blend(v2, UPPER2);
+      x = v1.rearrange(SWAP2);
+      v1 = v1.blend(v3.rearrange(SWAP2), UPPER2);
+      v3 = x.blend(v3, UPPER2);
+      long at = to + key % 8 * 64L + key / 8 * 32L;
+      v0.intoMemorySegment(ALL, at + 0L, NATIVE);
+      v1.intoMemorySegment(ALL, at + 64L, NATIVE);
+      v2.intoMemorySegment(ALL, at + 128L, NATIVE);
+      v3.intoMemorySegment(ALL, at + 192L, NATIVE);
+    }
+  }
 
-  private static void transposeSquare(long rows, long rowBytes, int key, int last, long to) {
-    FloatVector v0 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 0, last) * rowBytes, NATIVE);
-    FloatVector v1 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 1, last) * rowBytes, NATIVE);
-    FloatVector v2 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 2, last) * rowBytes, NATIVE);
-    FloatVector v3 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 3, last) * rowBytes, NATIVE);
-    FloatVector v4 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 4, last) * rowBytes, NATIVE);
-    FloatVector v5 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 5, last) * rowBytes, NATIVE);
-    FloatVector v6 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 6, last) * rowBytes, NATIVE);
-    FloatVector v7 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 7, last) * rowBytes, NATIVE);
+  private void transposeRest(long rows, long rowBytes, int count, long to) {
+    int key = count / 4 * 4;
+    FloatVector v0 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 0, count - 1) * rowBytes, NATIVE);
+    FloatVector v1 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 1, count - 1) * rowBytes, NATIVE);
+    FloatVector v2 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 2, count - 1) * rowBytes, NATIVE);
+    FloatVector v3 = FloatVector.fromMemorySegment(F, ALL, rows + Math.min(key + 3, count - 1) * rowBytes, NATIVE);
     FloatVector x;
     x = v0.rearrange(SWAP1);
     v0 = v0.blend(v1.rearrange(SWAP1), UPPER1);
@@ -782,43 +917,32 @@ final class VectorLoops256 extends VectorLoops {
     x = v2.rearrange(SWAP1);
     v2 = v2.blend(v3.rearrange(SWAP1), UPPER1);
     v3 = x.blend(v3, UPPER1);
-    x = v4.rearrange(SWAP1);
-    v4 = v4.blend(v5.rearrange(SWAP1), UPPER1);
-    v5 = x.blend(v5, UPPER1);
-    x = v6.rearrange(SWAP1);
-    v6 = v6.blend(v7.rearrange(SWAP1), UPPER1);
-    v7 = x.blend(v7, UPPER1);
     x = v0.rearrange(SWAP2);
     v0 = v0.blend(v2.rearrange(SWAP2), UPPER2);
     v2 = x.blend(v2, UPPER2);
     x = v1.rearrange(SWAP2);
     v1 = v1.blend(v3.rearrange(SWAP2), UPPER2);
     v3 = x.blend(v3, UPPER2);
-    x = v4.rearrange(SWAP2);
-    v4 = v4.blend(v6.rearrange(SWAP2), UPPER2);
-    v6 = x.blend(v6, UPPER2);
-    x = v5.rearrange(SWAP2);
-    v5 = v5.blend(v7.rearrange(SWAP2), UPPER2);
-    v7 = x.blend(v7, UPPER2);
-    x = v0.rearrange(SWAP4);
-    v0 = v0.blend(v4.rearrange(SWAP4), UPPER4);
-    v4 = x.blend(v4, UPPER4);
-    x = v1.rearrange(SWAP4);
-    v1 = v1.blend(v5.rearrange(SWAP4), UPPER4);
-    v5 = x.blend(v5, UPPER4);
-    x = v2.rearrange(SWAP4);
-    v2 = v2.blend(v6.rearrange(SWAP4), UPPER4);
-    v6 = x.blend(v6, UPPER4);
-    x = v3.rearrange(SWAP4);
-    v3 = v3.blend(v7.rearrange(SWAP4), UPPER4);
-    v7 = x.blend(v7, UPPER4);
-    v0.intoMemorySegment(ALL, to + 0L, NATIVE);
-    v1.intoMemorySegment(ALL, to + 64L, NATIVE);
-    v2.intoMemorySegment(ALL, to + 128L, NATIVE);
-    v3.intoMemorySegment(ALL, to + 192L, NATIVE);
-    v4.intoMemorySegment(ALL, to + 256L, NATIVE);
-    v5.intoMemorySegment(ALL, to + 320L, NATIVE);
-    v6.intoMemorySegment(ALL, to + 384L, NATIVE);
-    v7.intoMemorySegment(ALL, to + 448L, NATIVE);
+    long at = to + key % 8 * 64L + key / 8 * 32L;
+    v0.intoMemorySegment(ALL, at + 0L, NATIVE);
+    v1.intoMemorySegment(ALL, at + 64L, NATIVE);
+    v2.intoMemorySegment(ALL, at + 128L, NATIVE);
+    v3.intoMemorySegment(ALL, at + 192L, NATIVE);
+  }
+
+  private void transposeSquares(int count, long to) {
+    long end = to + (count + 7) / 8 * 32L;
+    for (long square = to; square < end; square += registerBytes) {
+      for (long at = square, last = square + 4 * columnBytes; at < last; at += columnBytes) {
+        FloatVector v0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE);
+        FloatVector v1 = FloatVector.fromMemorySegment(F, ALL, at + 256L, NATIVE);
+        FloatVector x;
+        x = v0.rearrange(SWAP4);
+        v0 = v0.blend(v1.rearrange(SWAP4), UPPER4);
+        v1 = x.blend(v1, UPPER4);
+        v0.intoMemorySegment(ALL, at + 0L, NATIVE);
+        v1.intoMemorySegment(ALL, at + 256L, NATIVE);
+      }
+    }
   }
 }

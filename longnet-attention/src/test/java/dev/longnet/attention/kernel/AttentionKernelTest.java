@@ -1,7 +1,10 @@
 package dev.longnet.attention.kernel;
 
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.data.Percentage.withPercentage;
 
 import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.ElementType;
@@ -17,9 +20,9 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// The accumulating primitive on its own: queries and keys of different counts, positions and buffers, in pieces and in any order.
 class AttentionKernelTest {
@@ -204,12 +207,37 @@ class AttentionKernelTest {
     assertThat(Thread.interrupted()).isTrue();
   }
 
-  @Test
-  void logarithmIsExactToABillionth() {
+  @ParameterizedTest
+  @ValueSource(ints = {128, 256, 512})
+  void normsAreExactToABillionth(int bits) {
+    VectorLoops loops = VectorShapes.loops(bits);
     Random random = new Random(1);
-    for (int i = 0; i < 100_000; i++) {
-      float x = (float) Math.exp(random.nextDouble() * 60 - 20);
-      assertThat(Math.abs(Scratch.log(x) - Math.log(x))).isLessThan(2e-9);
+    int rows = 96;
+    MemorySegment sums = floats((long) rows * loops.lanes);
+    MemorySegment shifts = floats(rows);
+    MemorySegment totals = floats(rows);
+    MemorySegment scales = floats(rows);
+    MemorySegment norms = floats(2 * rows);
+    for (int round = 0; round < 1000; round++) {
+      double[] exact = new double[rows];
+      for (int i = 0; i < rows; i++) {
+        double size = Math.exp(random.nextDouble() * 60 - 20);
+        for (int lane = 0; lane < loops.lanes; lane++) {
+          float x = (float) (random.nextDouble() * size);
+          sums.setAtIndex(JAVA_FLOAT, (long) i * loops.lanes + lane, x);
+          exact[i] += x;
+        }
+        shifts.setAtIndex(JAVA_FLOAT, i, (float) random.nextGaussian());
+      }
+      loops.totals(sums.address(), rows, totals.address());
+      loops.norms(totals.address(), shifts.address(), rows, scales.address(), norms.address());
+      for (int i = 0; i < rows; i++) {
+        float total = totals.getAtIndex(JAVA_FLOAT, i);
+        assertThat(total).isCloseTo((float) exact[i], withPercentage(1e-4));
+        assertThat(scales.getAtIndex(JAVA_FLOAT, i)).isEqualTo(1 / total);
+        double norm = norms.getAtIndex(JAVA_DOUBLE, i);
+        assertThat(Math.abs(norm - shifts.getAtIndex(JAVA_FLOAT, i) - Math.log(total))).isLessThan(2e-9);
+      }
     }
   }
 
@@ -251,7 +279,7 @@ class AttentionKernelTest {
   }
 
   private static MemorySegment floats(long count) {
-    return Arena.ofAuto().allocate(count * 4, 4);
+    return Arena.ofAuto().allocate(count * 4, 64);
   }
 
   private static void assertRow(String as, HeadRows rows, int i, double[] exact) {

@@ -3,7 +3,12 @@ package dev.longnet.attention.kernel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -58,6 +63,7 @@ public final class VectorLoopsGenerator {
         import static dev.longnet.attention.kernel.OffHeap.NATIVE;
         import static dev.longnet.attention.kernel.OffHeap.SHORT;
 
+        import jdk.incubator.vector.DoubleVector;
         import jdk.incubator.vector.FloatVector;
         import jdk.incubator.vector.IntVector;
         import jdk.incubator.vector.ShortVector;
@@ -71,9 +77,12 @@ public final class VectorLoopsGenerator {
           private static final VectorSpecies<Float> F = FloatVector.SPECIES_%1$d;
           private static final VectorSpecies<Integer> I = IntVector.SPECIES_%1$d;
           private static final VectorSpecies<Short> H = ShortVector.SPECIES_%5$d;
+          private static final VectorSpecies<Double> D = DoubleVector.SPECIES_%1$d;
+          /// As many floats as a register has doubles.
+          private static final VectorSpecies<Float> FD = FloatVector.SPECIES_%5$d;
 
-          /// The number of each lane.
-          private static final IntVector LANE = IntVector.zero(I).addIndex(1);
+          /// The number of each lane. Floats, as masks made of them are masks of floats: C2 makes less of more kinds of vectors.
+          private static final FloatVector LANE = FloatVector.zero(F).addIndex(1);
 
         %6$s
           VectorLoops%1$d() {
@@ -84,15 +93,17 @@ public final class VectorLoopsGenerator {
     mix("mix", ROW_BYTES, 4);
     mix("mixColumns", 4, ROW_BYTES);
     combine();
+    shift();
     softmax();
     gradients();
+    norms();
     rows();
     transpose();
     out.append("}\n");
     return out.toString();
   }
 
-  /// For [#transpose] and [#sumLanes]: lane l takes lane l ^ half; the lanes with that bit set.
+  /// For [#transpose], [#norms] and [#shift]: lane l takes lane l ^ half; the lanes with that bit set; the lanes of a tile's rows.
   private String shuffles() {
     StringBuilder text = new StringBuilder();
     for (int half = 1; half < lanes; half *= 2) {
@@ -100,6 +111,10 @@ public final class VectorLoopsGenerator {
       long mask = IntStream.range(0, lanes).filter(l -> (l & bit) != 0).mapToLong(l -> 1L << l).sum();
       text.append("  private static final VectorShuffle<Float> SWAP%1$d = VectorShuffle.fromOp(F, l -> l ^ %1$d);\n".formatted(half));
       text.append("  private static final VectorMask<Float> UPPER%d = VectorMask.fromLong(F, 0x%xL);\n".formatted(half, mask));
+    }
+    for (int g = 0; g < ROWS; g += lanes) {
+      text.append("  private static final VectorMask<Float> TILE%d = VectorMask.fromLong(F, 0x%xL);\n".formatted(
+          g / lanes, (1L << Math.min(lanes, ROWS - g)) - 1));
     }
     return text.toString();
   }
@@ -113,7 +128,7 @@ public final class VectorLoopsGenerator {
     open("@Override", "void products(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size)");
     line("int full = count / " + vectors + ";");
     line("products" + vectors + "(rows, rowBytes, panels, panelBytes, to, full, size);");
-    String rest = "(rows, rowBytes, panels + full * panelBytes, panelBytes, to + full * " + panelBytes() + "L, 1, size);";
+    String rest = "(rows, rowBytes, panels + full * panelBytes, panelBytes, to + full * " + columnBytes() + "L, 1, size);";
     open("switch (count % " + vectors + ")");
     for (int n = 1; n < vectors; n++) {
       line("case " + n + " -> products" + n + rest);
@@ -122,30 +137,28 @@ public final class VectorLoopsGenerator {
     close();
     close();
     for (int n = 1; n <= vectors; n++) {
-      open("private static void products" + n + "(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size)");
+      open("private void products" + n + "(long rows, long rowBytes, long panels, long panelBytes, long to, int count, int size)");
       tiles(n, false);
       close();
     }
   }
 
-  private int panelBytes() {
+  /// Of a panel.
+  private int columnBytes() {
     return vectors * lanes * 4;
   }
 
   /// `count` panels, of each the first `n` registers.
   private void tiles(int n, boolean max) {
-    line(IntStream.range(1, ROWS).mapToObj(i -> "long r" + i + " = rows + " + i + " * rowBytes")
-        .collect(Collectors.joining("; ", "", ";")));
-    open("for (int p = 0; p < count; p++)");
-    line("long panel = panels + p * panelBytes;");
-    line("long at = to + p * " + panelBytes() + "L;");
+    line("long step = columnBytes;");
+    open("for (long panel = panels, end = panels + count * panelBytes, at = to; panel < end; panel += panelBytes, at += step)");
     zeroTile(n);
-    open("for (int d = 0; d < size; d++)");
-    line("long column = panel + d * " + panelBytes() + "L;");
-    line("long e = d * 4L;");
+    line(rowNumbers().mapToObj(i -> "e%d = rows + %d * rowBytes".formatted(i, i)).collect(Collectors.joining(", ", "long ", ";")));
+    open("for (long column = panel, last = panel + size * step; column < last; column += step"
+        + rowNumbers().mapToObj(i -> ", e" + i + " += 4").collect(Collectors.joining()) + ")");
     loadColumns(n, "column");
     for (int i = 0; i < ROWS; i++) {
-      multiply(i, n, (i == 0 ? "rows" : "r" + i) + " + e");
+      multiply(i, n, "e" + i);
     }
     close();
     for (int i = 0; i < ROWS; i++) {
@@ -189,11 +202,9 @@ public final class VectorLoopsGenerator {
     close();
     close();
     for (int n = 1; n <= vectors; n++) {
-      open("private static void " + name + n + "(long weights, long rows, long rowBytes, long to, int count)");
+      open("private void " + name + n + "(long weights, long rows, long rowBytes, long to, int count)");
       zeroTile(n);
-      open("for (int k = 0; k < count; k++)");
-      line("long row = rows + k * rowBytes;");
-      line("long weight = weights + k * " + kBytes + "L;");
+      open("for (long row = rows, end = rows + count * rowBytes, weight = weights; row < end; row += rowBytes, weight += " + kBytes + ")");
       loadColumns(n, "row");
       for (int i = 0; i < ROWS; i++) {
         multiply(i, n, "weight + " + i * iBytes + "L");
@@ -210,22 +221,25 @@ public final class VectorLoopsGenerator {
 
   private void combine() {
     open("@Override", "void combine(long tile, long to, long factors, long rowBytes)");
-    open("for (int i = 0; i < " + ROWS + "; i++)");
-    line("FloatVector factor = FloatVector.broadcast(F, ALL.get(FLOAT, factors + i * 4L));");
-    open("for (long at = i * rowBytes; at < (i + 1) * rowBytes; at += " + lanes * 4 + ")");
-    line("factor.fma(" + load("to + at", 0) + ", " + load("tile + at", 0) + ").intoMemorySegment(ALL, to + at, NATIVE);");
-    close();
+    for (int i = 0; i < ROWS; i++) {
+      line("FloatVector f%1$d = FloatVector.broadcast(F, ALL.get(FLOAT, factors + %2$dL));".formatted(i, i * 4));
+    }
+    open("for (long from = tile, end = tile + rowBytes, at = to; from < end; from += registerBytes, at += registerBytes)");
+    for (int i = 0; i < ROWS; i++) {
+      String row = " + " + i + " * rowBytes";
+      line("f" + i + ".fma(" + load("at" + row, 0) + ", " + load("from" + row, 0) + ").intoMemorySegment(ALL, at" + row + ", NATIVE);");
+    }
     close();
     close();
     open("@Override", "void add(long tile, long to, long bytes)");
-    open("for (long at = 0; at < bytes; at += " + lanes * 4 + ")");
-    line(load("to + at", 0) + ".add(" + load("tile + at", 0) + ").intoMemorySegment(ALL, to + at, NATIVE);");
+    open("for (long from = tile, end = tile + bytes, at = to; from < end; from += registerBytes, at += registerBytes)");
+    line(load("at", 0) + ".add(" + load("from", 0) + ").intoMemorySegment(ALL, at, NATIVE);");
     close();
     close();
     open("@Override", "void fill(long to, long bytes, float value)");
     line("FloatVector x = FloatVector.broadcast(F, value);");
-    open("for (long at = 0; at < bytes; at += " + lanes * 4 + ")");
-    line("x.intoMemorySegment(ALL, to + at, NATIVE);");
+    open("for (long at = to, end = to + bytes; at < end; at += registerBytes)");
+    line("x.intoMemorySegment(ALL, at, NATIVE);");
     close();
     close();
   }
@@ -239,35 +253,30 @@ public final class VectorLoopsGenerator {
     line("FloatVector c2 = FloatVector.broadcast(F, EXP2);");
     line("FloatVector c1 = FloatVector.broadcast(F, EXP1);");
     line("FloatVector c0 = FloatVector.broadcast(F, 1f);");
-    line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
   }
 
-  /// For the panels from column `from` to `count`: the body for all registers of a panel at once; or, masked, for each half of a
-  /// panel that has scores.
-  private void panels(boolean masked, String from, String to, Consumer<int[]> body) {
-    open("for (int c = " + from + "; c < " + to + "; c += " + vectors + ")");
-    int half = vectors / 2;
+  /// The body for half a panel's registers at a time, from column `from` to `to`, where, when not masked, a panel ends.
+  private void halves(boolean masked, String from, String to, Consumer<int[]> body) {
+    String bytes = " * " + lanes * 4 + "L";
     if (masked) {
-      body.accept(IntStream.range(0, half).toArray());
-      open("if (c + " + half + " < " + to + ")");
-      body.accept(IntStream.range(half, vectors).toArray());
-      close();
-    } else {
-      body.accept(IntStream.range(0, vectors).toArray());
+      line("int left = limit - " + from + " * " + lanes + ";");
+    }
+    open("for (long at = row + " + from + bytes + ", end = row + " + to + bytes + "; at < end; at += columnBytes / 2)");
+    body.accept(IntStream.range(0, vectors / 2).toArray());
+    if (masked) {
+      line("left -= " + lanes * vectors / 2 + ";");
     }
     close();
   }
 
-  /// Registers `c + u` of `row`, those of keys from `limit` on hidden.
+  /// Registers u from `at` on, those of keys that the row does not see hidden.
   private void loadScores(int[] us, boolean masked) {
-    each(us, u -> "FloatVector x" + u + " = " + (masked ? seen("hidden", "row + c * " + lanes * 4 + "L", u)
-        : load("row + c * " + lanes * 4 + "L", u * lanes * 4)) + ";");
+    each(us, u -> "FloatVector x" + u + " = " + (masked ? seen("hidden", "at", u) : load("at", u * lanes * 4)) + ";");
   }
 
-  /// Register `u` from `at` on where the keys of column `c + u` lie before `limit`, else `otherwise`.
+  /// Register u from `at` on where its keys are among the `left` that the row sees, else `otherwise`.
   private String seen(String otherwise, String at, int u) {
-    return otherwise + ".blend(" + load(at, u * lanes * 4) + ", LANE.compare(VectorOperators.LT, limit - (c + " + u + ") * " + lanes
-        + ").cast(F))";
+    return otherwise + ".blend(" + load(at, u * lanes * 4) + ", LANE.compare(VectorOperators.LT, left - " + u * lanes + "))";
   }
 
   /// e = exp(x - shift), 0 below 2^-127. The difference is taken before log2 e comes in: it is exact for the keys that matter.
@@ -280,58 +289,123 @@ public final class VectorLoopsGenerator {
         + ", c1).fma(f" + u + ", c0);");
     each(us, u -> "e" + u + " = e" + u + ".reinterpretAsInts().add(t" + u
         + ".reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();");
-    each(us, u -> "e" + u + ".intoMemorySegment(ALL, row + c * " + lanes * 4 + "L + " + u * lanes * 4 + "L, NATIVE);");
+  }
+
+  private void storeWeights(int[] us) {
+    each(us, u -> "e" + u + ".intoMemorySegment(ALL, at + " + u * lanes * 4 + "L, NATIVE);");
+  }
+
+  /// All rows at once, column by column; then the rows' shifts. In two methods, as C2 stops in the middle of one that is too large.
+  private void shift() {
+    open("@Override", "void maskedMax(long scores, int open, int count, int[] limits, int first, int from, long max)");
+    for (int i = 0; i < ROWS; i++) {
+      line("FloatVector limit" + i + " = FloatVector.broadcast(F, limits[first + " + i + "] - from - open * " + lanes + ");");
+      line("FloatVector v" + i + " = " + load("max", i * lanes * 4) + ";");
+    }
+    line("FloatVector key = LANE;");
+    String bytes = " * " + lanes * 4 + "L";
+    open("for (long column = scores + open" + bytes + ", end = scores + count" + bytes + "; column < end; column += registerBytes)");
+    for (int i = 0; i < ROWS; i++) {
+      line("FloatVector x" + i + " = " + load("column", i * ROW_BYTES) + ";");
+      line("v%1$d = v%1$d.blend(x%1$d, x%1$d.compare(VectorOperators.GT, v%1$d, key.compare(VectorOperators.LT, limit%1$d)));"
+          .formatted(i));
+    }
+    line("key = key.add(" + lanes + ");");
+    close();
+    for (int i = 0; i < ROWS; i++) {
+      line("v" + i + ".intoMemorySegment(ALL, max + " + i * lanes * 4 + "L, NATIVE);");
+    }
+    close();
+
+    open("@Override", "void shift(long max, long shifts, long factors)");
+    for (int i = 0; i < ROWS; i++) {
+      line("FloatVector v" + i + " = " + load("max", i * lanes * 4) + ";");
+    }
+    // Two registers become one, as in totals, until lane l has the maximum of row l (or of one that is there twice).
+    int[] rows = IntStream.range(0, Math.ceilDiv(ROWS, lanes) * lanes).map(i -> Math.min(i, ROWS - 1)).toArray();
+    List<List<String>> groups = new ArrayList<>();
+    for (int g = 0; g < rows.length; g += lanes) {
+      groups.add(IntStream.range(g, g + lanes).mapToObj(i -> "v" + rows[i]).toList());
+    }
+    int made = 0;
+    Map<String, String> known = new HashMap<>();
+    for (int g = 0; g < groups.size(); g++) {
+      List<String> registers = groups.get(g);
+      for (int half = 1; half < lanes; half *= 2) {
+        List<String> next = new ArrayList<>();
+        for (int i = 0; i < registers.size(); i += 2) {
+          String a = registers.get(i);
+          String b = registers.get(i + 1);
+          String of = a + " " + b + " " + half;
+          if (!known.containsKey(of)) {
+            String top = "top" + made++;
+            boolean same = a.equals(b);
+            line("FloatVector p%1$s = %2$s;".formatted(top, same ? a : a + ".blend(" + b + ", UPPER" + half + ")"));
+            line("FloatVector q%1$s = %2$s.rearrange(SWAP%3$d);".formatted(top, same ? a : b + ".blend(" + a + ", UPPER" + half + ")", half));
+            line("FloatVector %1$s = p%1$s.blend(q%1$s, q%1$s.compare(VectorOperators.GT, p%1$s));".formatted(top));
+            known.put(of, top);
+          }
+          next.add(known.get(of));
+        }
+        registers = next;
+      }
+      String top = registers.getFirst();
+      String at = g * lanes * 4 + "L";
+      line("FloatVector old" + g + " = " + load("shifts + " + at, 0) + ";");
+      // The lanes behind the tile's rows are those of the rows after them, and stay as they are.
+      line("VectorMask<Float> grown%1$d = %2$s.compare(VectorOperators.GT, old%1$d.add(SLACK), TILE%1$d);".formatted(g, top));
+      line("old%1$d.blend(%2$s, grown%1$d).intoMemorySegment(ALL, shifts + %3$s, NATIVE);".formatted(g, top, at));
+      open("if (grown" + g + ".anyTrue())");
+      constants();
+      line("FloatVector x" + g + " = old" + g + ";");
+      exponentials(new int[] {g}, top);
+      line("c0.blend(e%1$d, grown%1$d).intoMemorySegment(ALL, factors + %2$s, NATIVE);".formatted(g, at));
+      indent--;
+      open("} else");
+      line("FloatVector.broadcast(F, 1f).intoMemorySegment(ALL, factors + " + at + ", NATIVE);");
+      close();
+    }
+    close();
   }
 
   private void softmax() {
-    open("@Override", "void shift(long scores, int open, int count, int[] limits, int first, int from, long max, long shifts, long factors)");
-    line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
-    open("for (int i = 0; i < " + ROWS + "; i++)");
-    line("long row = scores + i * " + ROW_BYTES + "L;");
-    line("int limit = limits[first + i] - from;");
-    line("FloatVector highest = " + load("max + i * " + lanes * 4 + "L", 0) + ";");
-    panels(true, "open", "count", us -> {
-      loadScores(us, true);
-      each(us, u -> "highest = highest.blend(x" + u + ", x" + u + ".compare(VectorOperators.GT, highest));");
-    });
-    // As integers: of floats whose sign is a complement, the larger is the larger. The float maximum minds NaN and takes longer.
-    line("IntVector bits = highest.reinterpretAsInts();");
-    line("int order = bits.lanewise(VectorOperators.XOR, bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF))"
-        + ".reduceLanes(VectorOperators.MAX);");
-    line("float top = Float.intBitsToFloat(order ^ order >> 31 & 0x7FFFFFFF);");
-    line("float shift = ALL.get(FLOAT, shifts + i * 4L);");
-    line("float factor = 1f;");
-    open("if (top > shift + SLACK)");
-    line("factor = shift == LOWEST ? 0f : (float) Math.exp(shift - top);");
-    line("ALL.set(FLOAT, shifts + i * 4L, top);");
-    close();
-    line("ALL.set(FLOAT, factors + i * 4L, factor);");
-    close();
-    close();
     open("@Override", "void softmax(long scores, int open, int count, int[] limits, int first, int from, long shifts, long factors, long sums)");
     constants();
+    line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
     open("for (int i = 0; i < " + ROWS + "; i++)");
     line("long row = scores + i * " + ROW_BYTES + "L;");
     line("int limit = limits[first + i] - from;");
     line("FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));");
     line("FloatVector s0 = " + load("sums + i * " + lanes * 4 + "L", 0) + ".mul(FloatVector.broadcast(F, ALL.get(FLOAT, factors + i * 4L)));");
-    // A column keeps to its sum: how many keys a tile scores must not change the order in which a row adds.
     for (int u = 1; u < vectors; u++) {
       line("FloatVector s" + u + " = FloatVector.zero(F);");
     }
+    // A panel's column keeps to its sum, as how many keys a tile scores must not change the order in which a row adds: the two
+    // halves' sums change places after each half. One body for both, as C2 stops in the middle of a method that is too large.
+    int half = vectors / 2;
     for (boolean masked : new boolean[] {false, true}) {
-      panels(masked, masked ? "open" : "0", masked ? "count" : "open", us -> {
+      halves(masked, masked ? "open" : "0", masked ? "count" : "open", us -> {
         loadScores(us, masked);
         exponentials(us, "m");
-        each(us, u -> "s" + u + " = s" + u + ".add(e" + u + ");");
+        storeWeights(us);
+        each(us, u -> "FloatVector a" + u + " = s" + u + ".add(e" + u + ");");
+        each(us, u -> "s" + u + " = s" + (u + half) + ";");
+        each(us, u -> "s" + (u + half) + " = a" + u + ";");
       });
     }
-    for (int u = 1; u < vectors; u++) {
-      line("s0 = s0.add(s" + u + ");");
-    }
-    line("s0.intoMemorySegment(ALL, sums + i * " + lanes * 4 + "L, NATIVE);");
+    String all = ".intoMemorySegment(ALL, sums + i * " + lanes * 4 + "L, NATIVE);";
+    open("if ((count - open + " + (half - 1) + ") / " + half + " % 2 == 0)");
+    line(sumFrom(0) + all);
+    indent--;
+    open("} else");
+    line(sumFrom(half) + all);
     close();
     close();
+    close();
+  }
+
+  private String sumFrom(int first) {
+    return "s" + first + IntStream.range(1, vectors).mapToObj(u -> ".add(s" + (first + u) % vectors + ")").collect(Collectors.joining());
   }
 
   /// Two methods: C1 has no registers for both loops in one, and what it does not compile C2 never sees.
@@ -340,18 +414,19 @@ public final class VectorLoopsGenerator {
       open("@Override", "void " + (masked ? "maskedGradients(long scores, long grads, int from, int count, int[] limits, int first, int key"
           : "gradients(long scores, long grads, int count") + ", long shifts, long deltas)");
       constants();
+      line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
       open("for (int i = 0; i < " + ROWS + "; i++)");
       line("FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));");
       line("FloatVector delta = FloatVector.broadcast(F, ALL.get(FLOAT, deltas + i * 4L));");
       line("long row = scores + i * " + ROW_BYTES + "L;");
-      line("long gradRow = grads + i * " + ROW_BYTES + "L;");
       if (masked) {
         line("int limit = limits[first + i] - key;");
       }
-      panels(masked, masked ? "from" : "0", "count", us -> {
-        String g = "gradRow + c * " + lanes * 4 + "L";
+      halves(masked, masked ? "from" : "0", "count", us -> {
+        String g = "grads - scores + at";
         loadScores(us, masked);
         exponentials(us, "m");
+        storeWeights(us);
         // What stands behind the last key may be NaN, which a weight of 0 does not hide.
         each(us, u -> (masked ? seen("delta", g, u) : load(g, u * lanes * 4)) + ".sub(delta).mul(e" + u
             + ").intoMemorySegment(ALL, " + g + " + " + u * lanes * 4 + "L, NATIVE);");
@@ -361,6 +436,47 @@ public final class VectorLoopsGenerator {
     }
   }
 
+  private void norms() {
+    open("@Override", "void totals(long sums, int count, long totals)");
+    open("for (long from = sums, to = totals, end = totals + count * 4L; to < end; to += registerBytes, from += " + lanes * lanes * 4 + "L)");
+    each(lanes, u -> "FloatVector v" + u + " = " + load("from", u * lanes * 4) + ";");
+    // Two registers become one, which has sums of pairs of lanes: in lane l of the last stands the sum of row l.
+    for (int half = 1; half < lanes; half *= 2) {
+      for (int u = 0; u < lanes; u += 2 * half) {
+        String a = "v" + u;
+        String b = "v" + (u + half);
+        line("%1$s = %1$s.blend(%2$s, UPPER%3$d).add(%2$s.blend(%1$s, UPPER%3$d).rearrange(SWAP%3$d));".formatted(a, b, half));
+      }
+    }
+    line("v0.intoMemorySegment(ALL, to, NATIVE);");
+    close();
+    close();
+
+    open("@Override", "void norms(long totals, long shifts, int count, long scales, long norms)");
+    line("long bytes = count * 4L;");
+    open("for (long at = 0; at < bytes; at += registerBytes)");
+    line("FloatVector.broadcast(F, 1f).div(" + load("totals + at", 0) + ").intoMemorySegment(ALL, scales + at, NATIVE);");
+    close();
+    open("for (long at = 0; at < bytes; at += registerBytes / 2)");
+    // total = 2^exponent m with m in [1/sqrt 2, sqrt 2); ln m = 2 artanh s
+    line("IntVector bits = FloatVector.fromMemorySegment(FD, ALL, totals + at, NATIVE).reinterpretAsInts();");
+    line("IntVector exponent = bits.sub(0x3F3504F3).lanewise(VectorOperators.ASHR, 23);");
+    line("DoubleVector m = (DoubleVector) bits.sub(exponent.lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats()"
+        + ".convertShape(VectorOperators.F2D, D, 0);");
+    line("DoubleVector s = m.sub(1.0).div(m.add(1.0));");
+    line("DoubleVector t = s.mul(s);");
+    line("DoubleVector series = t.mul(1.0 / 11).add(1.0 / 9);");
+    for (int n : new int[] {7, 5, 3, 1}) {
+      line("series = series.mul(t).add(1.0 / " + n + ");");
+    }
+    line("DoubleVector shift = (DoubleVector) FloatVector.fromMemorySegment(FD, ALL, shifts + at, NATIVE)"
+        + ".convertShape(VectorOperators.F2D, D, 0);");
+    line("((DoubleVector) exponent.convertShape(VectorOperators.I2D, D, 0)).mul(LN2).add(s.add(s).mul(series)).add(shift)"
+        + ".intoMemorySegment(ALL, norms + 2 * at, NATIVE);");
+    close();
+    close();
+  }
+
   // ---- rows in and out
 
   private void rows() {
@@ -368,22 +484,13 @@ public final class VectorLoopsGenerator {
         open("@Override", "void pack" + (floats ? "Floats" : "Bfloats")
           + "(long from, long fromBytes, int count, int size, float scale, long to, long toBytes)");
       line("FloatVector factor = FloatVector.broadcast(F, scale);");
-      line("int whole = size / " + lanes + " * " + lanes + ";");
-      open("for (int i = 0; i < count; i++)");
-      line("long source = from + i * fromBytes;");
-      line("long target = to + i * toBytes;");
-      line("int d = 0;");
-      for (int n : new int[] {TOGETHER, 1}) {
-        open("for (; d + " + n * lanes + " <= whole; d += " + n * lanes + ")");
-        each(n, u -> "FloatVector x" + u + " = " + (floats ? load("source + d * 4L", u * lanes * 4) : widened("source + d * 2L", u * lanes * 2)) + ";");
-        each(n, u -> "x" + u + ".mul(factor).intoMemorySegment(ALL, target + d * 4L + " + u * lanes * 4 + "L, NATIVE);");
-        close();
-      }
-      open("for (; d < size; d++)");
-      String element = floats ? "ALL.get(FLOAT, source + d * 4L)" : "Float.intBitsToFloat(ALL.get(SHORT, source + d * 2L) << 16)";
-      line("ALL.set(FLOAT, target + d * 4L, " + element + " * scale);");
-      close();
-      close();
+      columns(floats ? 4 : 2, false, n -> {
+        each(n, u -> "FloatVector x" + u + " = " + (floats ? load("source", u * lanes * 4) : widened("source", u * lanes * 2)) + ";");
+        each(n, u -> "x" + u + ".mul(factor).intoMemorySegment(ALL, target + " + u * lanes * 4 + "L, NATIVE);");
+      }, () -> {
+        String element = floats ? "ALL.get(FLOAT, source)" : "Float.intBitsToFloat(ALL.get(SHORT, source) << 16)";
+        line("ALL.set(FLOAT, target, " + element + " * scale);");
+      });
       close();
     }
 
@@ -401,105 +508,155 @@ public final class VectorLoopsGenerator {
     close();
     close();
 
-    row("store", "float factor", "", "x%1$d.mul(f)", "x * factor");
-    row("blend", "float keep, float factor", "FloatVector k = FloatVector.broadcast(F, keep);",
-        "k.fma(y%1$d, x%1$d.mul(f))", "Math.fma(keep, y, x * factor)");
-    row("addScaled", "float factor", "", "x%1$d.fma(f, y%1$d)", "Math.fma(x, factor, y)");
+    rowLoop("store", "long factors", "factors", "x%1$d.mul(f)", "x * factor");
+    rowLoop("blend", "long keeps, long factors", "keeps, factors", "k.fma(y%1$d, x%1$d.mul(f))", "Math.fma(keep, y, x * factor)");
+    rowLoop("addScaled", "float factor", "", "x%1$d.fma(f, y%1$d)", "Math.fma(x, factor, y)");
 
-    open("@Override", "float dot(long a, long b, int size)");
+    open("@Override", "void dots(long a, long aBytes, long b, long bBytes, int count, int size, long sums)");
+    line("long whole = size / " + lanes + " * " + lanes * 4 + "L;");
+    open("for (long x = a, y = b, to = sums, end = sums + count * registerBytes; to < end; to += registerBytes, x += aBytes, y += bBytes)");
     line("FloatVector s = FloatVector.zero(F);");
-    line("int d = 0;");
-    line("int whole = size / " + lanes + " * " + lanes + ";");
-    open("for (; d < whole; d += " + lanes + ")");
-    line("s = " + load("a + d * 4L", 0) + ".fma(" + load("b + d * 4L", 0) + ", s);");
+    open("for (long d = 0; d < whole; d += registerBytes)");
+    line("s = " + load("x + d", 0) + ".fma(" + load("y + d", 0) + ", s);");
     close();
-    sumLanes("s");
-    line("float sum = s.lane(0);");
-    open("for (; d < size; d++)");
-    line("sum = Math.fma(ALL.get(FLOAT, a + d * 4L), ALL.get(FLOAT, b + d * 4L), sum);");
+    line("s.intoMemorySegment(ALL, to, NATIVE);");
+    open("for (long d = whole; d < size * 4L; d += 4)");
+    line("ALL.set(FLOAT, to, Math.fma(ALL.get(FLOAT, x + d), ALL.get(FLOAT, y + d), ALL.get(FLOAT, to)));");
     close();
-    line("return sum;");
     close();
-
-    open("@Override", "float sum(long lanes)");
-    line("FloatVector s = " + load("lanes", 0) + ";");
-    sumLanes("s");
-    line("return s.lane(0);");
     close();
   }
 
-  /// Every lane becomes the sum of all. `reduceLanes` may add in another order when interpreted than when compiled.
-  private void sumLanes(String x) {
-    for (int half = 1; half < lanes; half *= 2) {
-      line(x + " = " + x + ".add(" + x + ".rearrange(SWAP" + half + "));");
-    }
-  }
-
-  /// A square of registers at a time: log2(lanes) rounds, each swaps the halves of ever larger sub-squares between two registers.
+  /// log2(lanes) rounds, each swaps the halves of ever larger sub-squares between two registers: two rounds on four neighbouring
+  /// rows, the others on every fourth row of a square. All at once is more than C2 always gets into registers.
   private void transpose() {
     open("@Override", "void transpose(long rows, long rowBytes, int count, int size, long panel)");
-    line("int whole = size / " + lanes + " * " + lanes + ";");
-    open("for (int key = 0; key < count; key += " + lanes + ")");
-    open("for (int d = 0; d < whole; d += " + lanes + ")");
-    line("transposeSquare(rows + d * 4L, rowBytes, key, count - 1, panel + d * " + panelBytes() + "L + key * 4L);");
+    line("int d = 0;");
+    open("for (; d + " + lanes + " <= size; d += " + lanes + ")");
+    line("long column = rows + d * 4L;");
+    line("long to = panel + d * " + columnBytes() + "L;");
+    line("transposeFours(column, rowBytes, count, to);");
+    open("if (count % 4 != 0)");
+    line("transposeRest(column, rowBytes, count, to);");
     close();
+    if (lanes > 4) {
+      line("transposeSquares(count, to);");
+    }
     close();
-    open("for (int d = whole; d < size; d++)");
+    open("for (; d < size; d++)");
     open("for (int key = 0; key < count; key++)");
-    line("ALL.set(FLOAT, panel + d * " + panelBytes() + "L + key * 4L, ALL.get(FLOAT, rows + key * rowBytes + d * 4L));");
+    line("ALL.set(FLOAT, panel + d * " + columnBytes() + "L + key * 4L, ALL.get(FLOAT, rows + key * rowBytes + d * 4L));");
     close();
     close();
     close();
 
-    out.append('\n');
-    open("private static void transposeSquare(long rows, long rowBytes, int key, int last, long to)");
-    for (int i = 0; i < lanes; i++) {
-      line("FloatVector v" + i + " = " + load("rows + Math.min(key + " + i + ", last) * rowBytes", 0) + ";");
+    open("private void transposeFours(long rows, long rowBytes, int count, long to)");
+    line("int step = four;");
+    open("for (int key = 0; key + 4 <= count; key += step)");
+    fours(i -> "rows + (key + " + i + ") * rowBytes");
+    close();
+    close();
+
+    // The address of a row that may be the last instead takes longer than the rounds.
+    open("private void transposeRest(long rows, long rowBytes, int count, long to)");
+    line("int key = count / 4 * 4;");
+    fours(i -> "rows + Math.min(key + " + i + ", count - 1) * rowBytes");
+    close();
+
+    if (lanes > 4) {
+      open("private void transposeSquares(int count, long to)");
+      line("long end = to + (count + " + (lanes - 1) + ") / " + lanes + " * " + lanes * 4 + "L;");
+      open("for (long square = to; square < end; square += registerBytes)");
+      int n = lanes / 4;
+      open("for (long at = square, last = square + 4 * columnBytes; at < last; at += columnBytes)");
+      each(n, u -> "FloatVector v" + u + " = " + load("at", 4 * u * columnBytes()) + ";");
+      line("FloatVector x;");
+      for (int half = 1; half < n; half *= 2) {
+        swap(n, half, 4 * half);
+      }
+      each(n, u -> "v" + u + ".intoMemorySegment(ALL, at + " + 4 * u * columnBytes() + "L, NATIVE);");
+      close();
+      close();
+      close();
     }
+  }
+
+  private void fours(IntFunction<String> row) {
+    each(4, i -> "FloatVector v" + i + " = " + load(row.apply(i), 0) + ";");
     line("FloatVector x;");
-    for (int half = 1; half < lanes; half *= 2) {
-      for (int i = 0; i < lanes; i++) {
-        if ((i & half) == 0) {
-          String a = "v" + i;
-          String b = "v" + (i + half);
-          line("x = " + a + ".rearrange(SWAP" + half + ");");
-          line(a + " = " + a + ".blend(" + b + ".rearrange(SWAP" + half + "), UPPER" + half + ");");
-          line(b + " = x.blend(" + b + ", UPPER" + half + ");");
-        }
+    swap(4, 1, 1);
+    swap(4, 2, 2);
+    line("long at = to + key %% %1$d * %2$dL + key / %1$d * %3$dL;".formatted(lanes, columnBytes(), lanes * 4));
+    each(4, i -> "v" + i + ".intoMemorySegment(ALL, at + " + i * columnBytes() + "L, NATIVE);");
+  }
+
+  /// Registers `step` apart exchange the lanes with bit `half`.
+  private void swap(int registers, int step, int half) {
+    for (int i = 0; i < registers; i++) {
+      if ((i & step) == 0) {
+        String a = "v" + i;
+        String b = "v" + (i + step);
+        line("x = " + a + ".rearrange(SWAP" + half + ");");
+        line(a + " = " + a + ".blend(" + b + ".rearrange(SWAP" + half + "), UPPER" + half + ");");
+        line(b + " = x.blend(" + b + ", UPPER" + half + ");");
       }
     }
-    for (int i = 0; i < lanes; i++) {
-      line("v" + i + ".intoMemorySegment(ALL, to + " + i * panelBytes() + "L, NATIVE);");
-    }
+  }
+
+  /// Rows of x into rows of y, each with factors of its own where these are addresses.
+  private void rowLoop(String name, String parameters, String perRow, String vector, String scalar) {
+    open("@Override", "void " + name + "(long from, long fromBytes, long to, long toBytes, int count, int size, " + parameters + ")");
+    boolean reads = !name.equals("store");
+    Runnable factors = () -> {
+      if (perRow.contains("keeps")) {
+        line("float keep = ALL.get(FLOAT, keeps + i * 4L);");
+      }
+      if (perRow.contains("factors")) {
+        line("float factor = ALL.get(FLOAT, factors + i * 4L);");
+      }
+    };
+    columns(4, true, n -> {
+      factors.run();
+      if (perRow.contains("keeps")) {
+        line("FloatVector k = FloatVector.broadcast(F, keep);");
+      }
+      line("FloatVector f = FloatVector.broadcast(F, factor);");
+      each(n, u -> "FloatVector x" + u + " = " + load("source", u * lanes * 4) + ";");
+      if (reads) {
+        each(n, u -> "FloatVector y" + u + " = " + load("target", u * lanes * 4) + ";");
+      }
+      each(n, u -> vector.formatted(u) + ".intoMemorySegment(ALL, target + " + u * lanes * 4 + "L, NATIVE);");
+    }, () -> {
+      factors.run();
+      line("float x = ALL.get(FLOAT, source);");
+      if (reads) {
+        line("float y = ALL.get(FLOAT, target);");
+      }
+      line("ALL.set(FLOAT, target, " + scalar + ");");
+    });
     close();
   }
 
-  /// One row of x into one row of y.
-  private void row(String name, String parameters, String prepare, String vector, String scalar) {
-    open("@Override", "void " + name + "(long from, long to, int size, " + parameters + ")");
-    line("FloatVector f = FloatVector.broadcast(F, factor);");
-    if (!prepare.isEmpty()) {
-      line(prepare);
-    }
-    line("int whole = size / " + lanes + " * " + lanes + ";");
+  /// Rows of `size` elements in columns: [#TOGETHER] registers of all rows, then the next; register by register; element by
+  /// element. The loop over rows is the inner one, as it is the long one.
+  private void columns(int fromElement, boolean bySource, IntConsumer registers, Runnable element) {
     line("int d = 0;");
-    boolean reads = !name.equals("store");
     for (int n : new int[] {TOGETHER, 1}) {
-      open("for (; d + " + n * lanes + " <= whole; d += " + n * lanes + ")");
-      each(n, u -> "FloatVector x" + u + " = " + load("from + d * 4L", u * lanes * 4) + ";");
-      if (reads) {
-        each(n, u -> "FloatVector y" + u + " = " + load("to + d * 4L", u * lanes * 4) + ";");
-      }
-      each(n, u -> vector.formatted(u) + ".intoMemorySegment(ALL, to + d * 4L + " + u * lanes * 4 + "L, NATIVE);");
+      open("for (; d + " + n * lanes + " <= size; d += " + n * lanes + ")");
+      rowsOf(fromElement, bySource, () -> registers.accept(n));
       close();
     }
     open("for (; d < size; d++)");
-    line("float x = ALL.get(FLOAT, from + d * 4L);");
-    if (reads) {
-      line("float y = ALL.get(FLOAT, to + d * 4L);");
-    }
-    line("ALL.set(FLOAT, to + d * 4L, " + scalar + ");");
+    rowsOf(fromElement, bySource, element);
     close();
+  }
+
+  /// @param bySource which of the two has rows that lie apart: the other's may all be one row
+  private void rowsOf(int fromElement, boolean bySource, Runnable body) {
+    line("long end = " + (bySource ? "from + d * 4L + count * fromBytes;" : "to + d * 4L + count * toBytes;"));
+    open("for (long source = from + d * " + fromElement + "L, target = to + d * 4L, i = 0; " + (bySource ? "source" : "target")
+        + " < end; source += fromBytes, target += toBytes, i++)");
+    body.run();
     close();
   }
 
@@ -538,6 +695,10 @@ public final class VectorLoopsGenerator {
     for (int j = 0; j < n; j++) {
       line(cell(i, j) + " = a" + i + ".fma(b" + j + ", " + cell(i, j) + ");");
     }
+  }
+
+  private static IntStream rowNumbers() {
+    return IntStream.range(0, ROWS);
   }
 
   private void storeRow(int i, int n, String at, int bytes) {
