@@ -9,6 +9,7 @@ import java.util.List;
 /// One backward call: cut into blocks of positions of one head. One task computes all gradients of its block's rows, through all
 /// branches, so no two threads meet and every gradient is rounded once. A fold inside a block gives its three gradients in
 /// one pass; of a fold that reaches beyond, the part outside is visited twice: for dQ here, for dK and dV where the keys live.
+/// Where no fold reaches beyond, a block is all that a task needs: delta is computed there too.
 final class BackwardPass {
   private final AttentionPattern pattern;
   private final AttentionKernel kernel;
@@ -24,6 +25,8 @@ final class BackwardPass {
   private final AttentionTensor gradV;
   private final GradientMode mode;
   private final Blocks blocks;
+  /// Whether no fold reaches from one block into another.
+  private final boolean closed;
 
   BackwardPass(
       AttentionPattern pattern,
@@ -53,6 +56,7 @@ final class BackwardPass {
     this.gradV = gradV;
     this.mode = mode;
     this.blocks = Blocks.backward(pattern, q);
+    this.closed = blocks.closed(pattern);
   }
 
   void run() {
@@ -70,12 +74,21 @@ final class BackwardPass {
       for (int i = 0; i < deltas; i++) {
         delta[i] = arena.allocate(Math.multiplyExact(values, 4L), 64);
       }
-      switch (mode) {
-        case EXACT -> blocks.run(threads, kernel, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
-        case DETACHED_WEIGHTS -> Workers.run(threads, blocks.count() * deltas, task -> branchDelta(
+      List<AttentionTensor> rows = List.of(q, k, v, gradOut, gradQ, gradK, gradV);
+      if (mode == GradientMode.EXACT && closed) {
+        rows = List.of(q, k, v, gradOut, out, gradQ, gradK, gradV);
+      } else if (mode == GradientMode.EXACT) {
+        blocks.run(threads, kernel, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
+      } else {
+        Workers.run(threads, blocks.count() * deltas, task -> branchDelta(
             (int) (task % deltas), blocks.block(task / deltas), delta[(int) (task % deltas)]));
       }
-      blocks.run(threads, kernel, List.of(q, k, v, gradOut, gradQ, gradK, gradV), block -> block(block, delta, pool));
+      blocks.run(threads, kernel, rows, block -> {
+        if (mode == GradientMode.EXACT && closed) {
+          jointDelta(block, delta[0]);
+        }
+        block(block, delta, pool);
+      });
     }
   }
 
@@ -109,15 +122,18 @@ final class BackwardPass {
     try (RowBuffer dq = new RowBuffer(gradQ, block, pool);
         RowBuffer dk = new RowBuffer(gradK, block, pool);
         RowBuffer dv = new RowBuffer(gradV, block, pool)) {
-      kernel.clear(dq.rows(block.rows()));
-      kernel.clear(dk.rows(block.rows()));
-      kernel.clear(dv.rows(block.rows()));
+      boolean covered = closed && covers(0, block);
+      if (!covered) {
+        kernel.clear(dq.rows(block.rows()));
+        kernel.clear(dk.rows(block.rows()));
+        kernel.clear(dv.rows(block.rows()));
+      }
       for (int branch = 0; branch < pattern.branches(); branch++) {
         MemorySegment branchDelta = delta[Math.min(branch, delta.length - 1)];
         long end = pattern.endSegment(branch, block.to(), q.tokens());
         for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
           Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
-          fold(fold, block, branchDelta, dq, dk, dv);
+          fold(fold, block, branchDelta, dq, dk, dv, covered && branch == 0);
         }
       }
       dq.store(kernel);
@@ -126,7 +142,24 @@ final class BackwardPass {
     }
   }
 
-  private void fold(Fold fold, Blocks.Block block, MemorySegment delta, RowBuffer dq, RowBuffer dk, RowBuffer dv) {
+  /// Whether the branch's folds hold every row of a block once, each as a query and as a key of one fold.
+  private boolean covers(int branch, Blocks.Block block) {
+    long next = block.from();
+    long end = pattern.endSegment(branch, block.to(), q.tokens());
+    for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
+      Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
+      Rows rows = fold.queries();
+      if (!rows.equals(fold.keys()) || rows.isEmpty() || rows.first() != next || rows.last() != next + rows.count() - 1) {
+        return false;
+      }
+      next += rows.count();
+    }
+    return next == block.to();
+  }
+
+  /// @param first whether no gradient of these rows has been computed before
+  private void fold(
+      Fold fold, Blocks.Block block, MemorySegment delta, RowBuffer dq, RowBuffer dk, RowBuffer dv, boolean first) {
     Rows queries = fold.queries().within(block.from(), block.to());
     Rows keys = fold.keys().within(block.from(), block.to());
     if (!queries.isEmpty()) {
@@ -134,7 +167,7 @@ final class BackwardPass {
       Rows after = fold.keys().within(block.to(), Long.MAX_VALUE);
       add(block, queries, before, delta, new FoldGradients(dq.rows(queries), null, null));
       if (!keys.isEmpty()) {
-        add(block, queries, keys, delta, new FoldGradients(dq.rows(queries), dk.rows(keys), dv.rows(keys)));
+        add(block, queries, keys, delta, new FoldGradients(dq.rows(queries), dk.rows(keys), dv.rows(keys), first));
       }
       add(block, queries, after, delta, new FoldGradients(dq.rows(queries), null, null));
     }

@@ -58,6 +58,18 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
     return (double) length * q.heads() * q.headSize() * q.type().bytes() * tensors < TOGETHER_BYTES;
   }
 
+  /// Whether no fold reaches from one block into another.
+  boolean closed(AttentionPattern pattern) {
+    for (long end = length; end < tokens; end += length) {
+      for (int branch = 0; branch < pattern.branches(); branch++) {
+        if (pattern.endSegment(branch, end, tokens) > pattern.firstSegment(branch, end)) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
   /// How many threads a call is worth.
   static int usefulThreads(AttentionPattern pattern, AttentionTensor q, int threads) {
     if (threads == 1 || q.tokens() == 0 || q.batch() == 0) {

@@ -35,7 +35,7 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
   /// @param gradOut dO, one row per query
   /// @param lse the joint log-sum-exp after all folds, one per query
   /// @param delta sum_d dO O with the joint O, one per query
-  /// @param gradients where to add; absent ones are not computed
+  /// @param gradients where to add, or to put them; absent ones are not computed
   void foldBackward(
       HeadRows q,
       HeadRows k,

@@ -1,13 +1,18 @@
 package dev.longnet.attention.kernel;
 
 import dev.longnet.attention.HeadRows;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 
 /// Where a backward fold adds its gradients: float32 rows, updated. `null` means that side is not wanted, and not computed.
+/// Or where it puts them, whatever was there: what has no gradient is set to 0 then.
 ///
 /// @param queries dQ, one row per query, or null
 /// @param keys dK, one row per key, or null; present iff `values` is
 /// @param values dV, one row per key, or null
-public record FoldGradients(HeadRows queries, HeadRows keys, HeadRows values) {
+/// @param overwrite whether what the rows hold is not added to, nor read
+public record FoldGradients(HeadRows queries, HeadRows keys, HeadRows values, boolean overwrite) {
   public FoldGradients {
     if ((keys == null) != (values == null)) {
       throw new IllegalArgumentException("gradients of keys and values come together");
@@ -17,13 +22,14 @@ public record FoldGradients(HeadRows queries, HeadRows keys, HeadRows values) {
     }
   }
 
-  /// Only dQ.
-  public static FoldGradients ofQueries(HeadRows queries) {
-    return new FoldGradients(queries, null, null);
+  /// All three, added to.
+  public FoldGradients(HeadRows queries, HeadRows keys, HeadRows values) {
+    this(queries, keys, values, false);
   }
 
-  /// Only dK and dV.
-  public static FoldGradients ofKeys(HeadRows keys, HeadRows values) {
-    return new FoldGradients(null, keys, values);
+  /// Those that are wanted.
+  List<HeadRows> rows() {
+    return Stream.of(queries, keys, values).filter(Objects::nonNull).toList();
   }
+
 }

@@ -68,6 +68,9 @@ final class ScalarKernel implements AttentionKernel {
   public void foldBackward(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows gradOut, RowScalars lse,
       RowScalars delta, FoldGradients gradients) {
     FoldChecks.backward(q, k, v, gradOut, lse, delta, gradients);
+    if (gradients.overwrite()) {
+      gradients.rows().forEach(this::clear);
+    }
     int headSize = q.headSize();
     float scale = (float) (1 / Math.sqrt(headSize));
     boolean wantQ = gradients.queries() != null;

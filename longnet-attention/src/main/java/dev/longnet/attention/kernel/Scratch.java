@@ -12,11 +12,15 @@ import java.util.Arrays;
 /// Off-heap working memory of one fold: a few MiB for D = 64, whatever the sequence's length. Pooled by [SimdKernel], one per thread
 /// at work; freed by the garbage collector when the pool lets go.
 abstract class Scratch {
+  static final int NEAR = 64;
+
   final VectorLoops loops;
   final int headSize;
   /// Bytes of a packed row: D rounded up to whole registers.
   final int rowBytes;
   final int paddedSize;
+  /// 1 / sqrt(D).
+  final float scale;
   private final Arena arena = Arena.ofAuto();
 
   Scratch(VectorLoops loops, int headSize) {
@@ -24,6 +28,7 @@ abstract class Scratch {
     this.headSize = headSize;
     this.paddedSize = Math.ceilDiv(headSize, loops.lanes) * loops.lanes;
     this.rowBytes = paddedSize * 4;
+    this.scale = (float) (1 / Math.sqrt(headSize));
   }
 
   /// Zeroed floats, aligned to a cache line.
@@ -33,6 +38,19 @@ abstract class Scratch {
 
   final long panelBytes() {
     return (long) loops.panelKeys * rowBytes;
+  }
+
+  /// The panel of `count` rows from `from` on, no more than it has keys.
+  ///
+  /// @param few whether there are no more than [#NEAR]: such rows have just been read, as a rule (dev.longnet.attention.Blocks), and are
+  ///     taken where they are. Others go to `packed`, neighbouring rows, first, which waits for memory once for many rows.
+  final void transpose(Source rows, long from, int count, boolean few, long packed, long panel) {
+    if (few && rows.inPlace()) {
+      loops.transpose(rows.address(from, count), rows.stride(), count, headSize, panel);
+    } else {
+      rows.pack(from, count, 1f, packed);
+      loops.transpose(packed, rowBytes, count, headSize, panel);
+    }
   }
 
   /// Rows by address: in place when they are off heap, else copied here once, as they are.
@@ -87,7 +105,8 @@ abstract class Scratch {
       return inPlace() ? stride : rowBytes;
     }
 
-    private boolean inPlace() {
+    /// Whether rows are float32 and off heap.
+    boolean inPlace() {
       return rows.type() == ElementType.FLOAT32 && rows.data().isNative();
     }
 

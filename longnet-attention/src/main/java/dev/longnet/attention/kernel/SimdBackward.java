@@ -53,30 +53,31 @@ final class SimdBackward extends Scratch {
       if (firstQuery == q.count()) {
         return;
       }
-      packKeys(key, value, from, count);
-      if (wantK) {
-        loops.fill(gradKeys.address(), (long) count * rowBytes, 0);
-        loops.fill(gradValues.address(), (long) count * rowBytes, 0);
-      }
+      packKeys(key, value, from, count, k.count() <= NEAR);
       for (long block = firstQuery; block < q.count(); block += QUERIES) {
         FoldChecks.stopIfInterrupted();
         int rows = (int) Math.min(QUERIES, q.count() - block);
         limits(q.positions(), block, rows, positions, causal, limits);
         packQueries(query, gradient, lse, delta, block, rows);
-        loops.fill(gradQueries.address(), (long) QUERIES * rowBytes, 0);
+        int seen = 0;
         for (int at = 0; at < limits[rows - 1]; at += VectorLoops.KEYS) {
           weights(rows, at, wantQ);
           if (wantK) {
-            columns(rows, at, Math.min(VectorLoops.KEYS, count - at));
+            seen = columns(rows, at, Math.min(VectorLoops.KEYS, count - at), block == firstQuery);
           }
         }
+        if (wantK && block == firstQuery) {
+          long rest = (long) (count - seen) * rowBytes;
+          loops.fill(gradKeys.address() + (long) seen * rowBytes, rest, 0);
+          loops.fill(gradValues.address() + (long) seen * rowBytes, rest, 0);
+        }
         if (wantQ) {
-          addTo(gradients.queries(), block, rows, gradQueries.address(), (float) (1 / Math.sqrt(headSize)));
+          put(gradients.queries(), block, rows, gradQueries, gradients.overwrite() && from == 0, scale);
         }
       }
       if (wantK) {
-        addTo(gradients.keys(), from, count, gradKeys.address(), 1f);
-        addTo(gradients.values(), from, count, gradValues.address(), 1f);
+        put(gradients.keys(), from, count, gradKeys, gradients.overwrite(), 1f);
+        put(gradients.values(), from, count, gradValues, gradients.overwrite(), 1f);
       }
     }
   }
@@ -98,20 +99,19 @@ final class SimdBackward extends Scratch {
     }
   }
 
-  private void packKeys(Source key, Source value, long from, int count) {
+  private void packKeys(Source key, Source value, long from, int count, boolean few) {
     int panel = loops.panelKeys;
     for (int at = 0; at < count; at += panel) {
       int n = Math.min(panel, count - at);
       long rows = keyRows.address() + (long) at * rowBytes;
       key.pack(from + at, n, 1f, rows);
-      value.pack(from + at, n, 1f, valueRows.address());
       loops.transpose(rows, rowBytes, n, headSize, keyPanels.address() + at / panel * panelBytes());
-      loops.transpose(valueRows.address(), rowBytes, n, headSize, valuePanels.address() + at / panel * panelBytes());
+      transpose(value, from + at, n, few, valueRows.address(), valuePanels.address() + at / panel * panelBytes());
     }
   }
 
   private void packQueries(Source query, Source gradient, RowScalars lse, RowScalars delta, long block, int rows) {
-    query.pack(block, rows, (float) (1 / Math.sqrt(headSize)), queries.address());
+    query.pack(block, rows, scale, queries.address());
     gradient.pack(block, rows, 1f, gradOuts.address());
     // The rest of the last tile takes part, with weights of 0: it must not hold what an earlier call left, which may be NaN.
     long rest = (long) (Math.ceilDiv(rows, TILE) * TILE - rows) * rowBytes;
@@ -157,8 +157,11 @@ final class SimdBackward extends Scratch {
       int half = loops.panelKeys / 2;
       clearAfter(Math.ceilDiv(count, half) * half, p, ds);
       if (wantQ) {
-        loops.mix(ds, keyRows.address() + panel, rowBytes, tile.address(), count, paddedSize);
-        loops.add(tile.address(), gradQueries.address() + (long) row * rowBytes, (long) TILE * rowBytes);
+        long sum = gradQueries.address() + (long) row * rowBytes;
+        loops.mix(ds, keyRows.address() + panel, rowBytes, at == 0 ? sum : tile.address(), count, paddedSize);
+        if (at > 0) {
+          loops.add(tile.address(), sum, (long) TILE * rowBytes);
+        }
       }
     }
   }
@@ -176,8 +179,10 @@ final class SimdBackward extends Scratch {
     }
   }
 
-  /// dV += P^T dO and dK += dS^T Q for the `keys` keys from `at`.
-  private void columns(int rows, int at, int keys) {
+  /// dV += P^T dO and dK += dS^T Q for the `keys` keys from `at`; or, for the first of all rows, dV = and dK =.
+  ///
+  /// @return one past the last key that a row sees
+  private int columns(int rows, int at, int keys, boolean fresh) {
     int padded = Math.ceilDiv(rows, TILE) * TILE;
     int first = 0;
     for (int key = 0; key < keys; key += TILE) {
@@ -186,24 +191,36 @@ final class SimdBackward extends Scratch {
         first += TILE;
       }
       if (first == padded) {
-        return;
+        return at + key;
       }
       long offset = (long) first * SCORE_BYTES + key * 4L;
       long target = (long) (at + key) * rowBytes;
       long row = (long) first * rowBytes;
-      loops.mixColumns(weights.address() + offset, gradOuts.address() + row, rowBytes, tile.address(), padded - first, paddedSize);
-      loops.add(tile.address(), gradValues.address() + target, (long) TILE * rowBytes);
-      loops.mixColumns(gradScores.address() + offset, queries.address() + row, rowBytes, tile.address(), padded - first, paddedSize);
-      loops.add(tile.address(), gradKeys.address() + target, (long) TILE * rowBytes);
+      long value = gradValues.address() + target;
+      loops.mixColumns(weights.address() + offset, gradOuts.address() + row, rowBytes, fresh ? value : tile.address(), padded - first, paddedSize);
+      if (!fresh) {
+        loops.add(tile.address(), value, (long) TILE * rowBytes);
+      }
+      long gradient = gradKeys.address() + target;
+      loops.mixColumns(gradScores.address() + offset, queries.address() + row, rowBytes, fresh ? gradient : tile.address(), padded - first, paddedSize);
+      if (!fresh) {
+        loops.add(tile.address(), gradient, (long) TILE * rowBytes);
+      }
     }
+    return at + keys;
   }
 
-  private void addTo(HeadRows accumulator, long from, int count, long sums, float factor) {
+  private void put(HeadRows accumulator, long from, int count, MemorySegment sums, boolean overwrite, float factor) {
     Source target = new Source(accumulator, copy);
     for (int done = 0; done < count; done += QUERIES) {
       int n = Math.min(QUERIES, count - done);
       long to = target.address(from + done, n);
-      loops.addScaled(sums + (long) done * rowBytes, rowBytes, to, target.stride(), n, headSize, factor);
+      long source = sums.address() + (long) done * rowBytes;
+      if (overwrite) {
+        loops.scale(source, rowBytes, to, target.stride(), n, headSize, factor);
+      } else {
+        loops.addScaled(source, rowBytes, to, target.stride(), n, headSize, factor);
+      }
       target.writeBack(from + done, n);
     }
   }

@@ -50,27 +50,24 @@ final class SimdForward extends Scratch {
       if (firstQuery == q.count()) {
         return;
       }
-      packKeys(key, value, from, count);
+      packKeys(key, value, from, count, k.count() <= NEAR);
       for (long block = firstQuery; block < q.count(); block += QUERIES) {
         FoldChecks.stopIfInterrupted();
         int rows = (int) Math.min(QUERIES, q.count() - block);
         limits(q.positions(), block, rows, positions, causal, limits);
-        query.pack(block, rows, (float) (1 / Math.sqrt(headSize)), queries.address());
+        query.pack(block, rows, scale, queries.address());
         attend(rows);
         merge(output, lse, block, rows);
       }
     }
   }
 
-  private void packKeys(Source key, Source value, long from, int count) {
+  private void packKeys(Source key, Source value, long from, int count, boolean few) {
     int panel = loops.panelKeys;
     for (int at = 0; at < count; at += panel) {
       int n = Math.min(panel, count - at);
       value.pack(from + at, n, 1f, values.address() + (long) at * rowBytes);
-      long to = panels.address() + at / panel * panelBytes();
-      // First to neighbouring rows, which waits for memory once for many rows; the transposition then finds them in the cache.
-      key.pack(from + at, n, 1f, keyRows.address());
-      loops.transpose(keyRows.address(), rowBytes, n, headSize, to);
+      transpose(key, from + at, n, few, keyRows.address(), panels.address() + at / panel * panelBytes());
     }
   }
 

@@ -41,12 +41,29 @@ final class SimdKernel implements AttentionKernel {
   public void foldBackward(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows gradOut, RowScalars lse,
       RowScalars delta, FoldGradients gradients) {
     FoldChecks.backward(q, k, v, gradOut, lse, delta, gradients);
+    if (gradients.overwrite()) {
+      clearUnseen(q, k, causal, gradients);
+    }
     if (q.count() == 0 || k.count() == 0) {
       return;
     }
     SimdBackward scratch = take(backwards, q.headSize(), size -> new SimdBackward(loops, size));
     scratch.fold(q, k, v, causal, gradOut, lse, delta, gradients);
     give(backwards, scratch);
+  }
+
+  /// The gradients that no pair of a query and a key has a part in.
+  private void clearUnseen(HeadRows q, HeadRows k, boolean causal, FoldGradients gradients) {
+    boolean empty = q.count() == 0 || k.count() == 0;
+    if (gradients.queries() != null) {
+      long blind = empty ? q.count() : causal ? q.positions().countBefore(k.positions().first()) : 0;
+      clear(gradients.queries().slice(0, blind));
+    }
+    if (gradients.keys() != null) {
+      long seen = empty ? 0 : causal ? k.positions().countUpTo(q.positions().last()) : k.count();
+      clear(gradients.keys().slice(seen, k.count()));
+      clear(gradients.values().slice(seen, k.count()));
+    }
   }
 
   @Override

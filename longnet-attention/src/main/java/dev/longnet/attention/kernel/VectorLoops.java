@@ -107,7 +107,7 @@ abstract class VectorLoops {
   /// One row, rounded to nearest even.
   abstract void roundToBfloats(long from, int size, long to);
 
-  /// One panel from `count` rows; what the panel's other keys hold is unspecified, but finite.
+  /// One panel from `count` rows; what the panel's other keys hold is unspecified, but finite where the rows are.
   abstract void transpose(long rows, long rowBytes, int count, int size, long panel);
 
   /// totals[i] = the sum of register i, for `count` of them, rounded up to whole registers of totals.
@@ -123,6 +123,9 @@ abstract class VectorLoops {
 
   /// to[i] = keeps[i] to[i] + factors[i] from[i], row by row.
   abstract void blend(long from, long fromBytes, long to, long toBytes, int count, int size, long keeps, long factors);
+
+  /// to = factor from, row by row.
+  abstract void scale(long from, long fromBytes, long to, long toBytes, int count, int size, float factor);
 
   /// to += factor from, row by row.
   abstract void addScaled(long from, long fromBytes, long to, long toBytes, int count, int size, float factor);

@@ -1276,6 +1276,40 @@ final class VectorLoops128 extends VectorLoops {
   }
 
   @Override
+  void scale(long from, long fromBytes, long to, long toBytes, int count, int size, float factor) {
+    int d = 0;
+    for (; d + 16 <= size; d += 16) {
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        FloatVector f = FloatVector.broadcast(F, factor);
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, source + 16L, NATIVE);
+        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, source + 32L, NATIVE);
+        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, source + 48L, NATIVE);
+        x0.mul(f).intoMemorySegment(ALL, target + 0L, NATIVE);
+        x1.mul(f).intoMemorySegment(ALL, target + 16L, NATIVE);
+        x2.mul(f).intoMemorySegment(ALL, target + 32L, NATIVE);
+        x3.mul(f).intoMemorySegment(ALL, target + 48L, NATIVE);
+      }
+    }
+    for (; d + 4 <= size; d += 4) {
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        FloatVector f = FloatVector.broadcast(F, factor);
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        x0.mul(f).intoMemorySegment(ALL, target + 0L, NATIVE);
+      }
+    }
+    for (; d < size; d++) {
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        float x = ALL.get(FLOAT, source);
+        ALL.set(FLOAT, target, x * factor);
+      }
+    }
+  }
+
+  @Override
   void addScaled(long from, long fromBytes, long to, long toBytes, int count, int size, float factor) {
     int d = 0;
     for (; d + 16 <= size; d += 16) {

@@ -803,6 +803,40 @@ final class VectorLoops256 extends VectorLoops {
   }
 
   @Override
+  void scale(long from, long fromBytes, long to, long toBytes, int count, int size, float factor) {
+    int d = 0;
+    for (; d + 32 <= size; d += 32) {
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        FloatVector f = FloatVector.broadcast(F, factor);
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, source + 32L, NATIVE);
+        FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, source + 64L, NATIVE);
+        FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, source + 96L, NATIVE);
+        x0.mul(f).intoMemorySegment(ALL, target + 0L, NATIVE);
+        x1.mul(f).intoMemorySegment(ALL, target + 32L, NATIVE);
+        x2.mul(f).intoMemorySegment(ALL, target + 64L, NATIVE);
+        x3.mul(f).intoMemorySegment(ALL, target + 96L, NATIVE);
+      }
+    }
+    for (; d + 8 <= size; d += 8) {
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        FloatVector f = FloatVector.broadcast(F, factor);
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        x0.mul(f).intoMemorySegment(ALL, target + 0L, NATIVE);
+      }
+    }
+    for (; d < size; d++) {
+      long end = from + d * 4L + count * fromBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; source < end; source += fromBytes, target += toBytes, i++) {
+        float x = ALL.get(FLOAT, source);
+        ALL.set(FLOAT, target, x * factor);
+      }
+    }
+  }
+
+  @Override
   void addScaled(long from, long fromBytes, long to, long toBytes, int count, int size, float factor) {
     int d = 0;
     for (; d + 32 <= size; d += 32) {

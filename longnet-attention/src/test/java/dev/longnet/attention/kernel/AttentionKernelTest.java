@@ -133,16 +133,22 @@ class AttentionKernelTest {
       HeadRows gradQ = HeadRows.contiguous(floats(queryRows.count() * size), size, queryRows);
       HeadRows gradK = HeadRows.contiguous(floats(keyRows.count() * size), size, keyRows);
       HeadRows gradV = HeadRows.contiguous(floats(keyRows.count() * size), size, keyRows);
+      // Added to 0, or put where NaN is: each piece's keys once, the queries by the first piece.
+      boolean overwrite = random.nextBoolean();
+      if (overwrite) {
+        Stream.of(gradQ, gradK, gradV).forEach(rows -> rows.data().fill((byte) -1));
+      }
       for (long[] piece : pieces) {
+        boolean first = overwrite && piece == pieces.getFirst();
         HeadRows keys = elsewhere(random, k.slice(piece[0], piece[1]));
         HeadRows values = elsewhere(random, v.slice(piece[0], piece[1]));
         HeadRows dk = gradK.slice(piece[0], piece[1]);
         HeadRows dv = gradV.slice(piece[0], piece[1]);
-        if (random.nextBoolean()) {
-          kernel.foldBackward(q, keys, values, causal, gradOut, lse, delta, new FoldGradients(gradQ, dk, dv));
+        if (random.nextBoolean() && first == overwrite) {
+          kernel.foldBackward(q, keys, values, causal, gradOut, lse, delta, new FoldGradients(gradQ, dk, dv, first));
         } else {
-          kernel.foldBackward(q, keys, values, causal, gradOut, lse, delta, FoldGradients.ofQueries(gradQ));
-          kernel.foldBackward(q, keys, values, causal, gradOut, lse, delta, FoldGradients.ofKeys(dk, dv));
+          kernel.foldBackward(q, keys, values, causal, gradOut, lse, delta, new FoldGradients(gradQ, null, null, first));
+          kernel.foldBackward(q, keys, values, causal, gradOut, lse, delta, new FoldGradients(null, dk, dv, overwrite));
         }
       }
       for (int i = 0; i < queryRows.count(); i++) {

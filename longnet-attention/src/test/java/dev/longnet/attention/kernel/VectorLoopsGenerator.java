@@ -510,6 +510,7 @@ public final class VectorLoopsGenerator {
 
     rowLoop("store", "long factors", "factors", "x%1$d.mul(f)", "x * factor");
     rowLoop("blend", "long keeps, long factors", "keeps, factors", "k.fma(y%1$d, x%1$d.mul(f))", "Math.fma(keep, y, x * factor)");
+    rowLoop("scale", "float factor", "", "x%1$d.mul(f)", "x * factor");
     rowLoop("addScaled", "float factor", "", "x%1$d.fma(f, y%1$d)", "Math.fma(x, factor, y)");
 
     open("@Override", "void dots(long a, long aBytes, long b, long bBytes, int count, int size, long sums)");
@@ -606,7 +607,7 @@ public final class VectorLoopsGenerator {
   /// Rows of x into rows of y, each with factors of its own where these are addresses.
   private void rowLoop(String name, String parameters, String perRow, String vector, String scalar) {
     open("@Override", "void " + name + "(long from, long fromBytes, long to, long toBytes, int count, int size, " + parameters + ")");
-    boolean reads = !name.equals("store");
+    boolean reads = !name.startsWith("s");
     Runnable factors = () -> {
       if (perRow.contains("keeps")) {
         line("float keep = ALL.get(FLOAT, keeps + i * 4L);");
