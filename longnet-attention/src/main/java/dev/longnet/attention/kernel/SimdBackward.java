@@ -91,7 +91,7 @@ final class SimdBackward extends Scratch {
       long a = gradient.floats(from, rows, gradOuts.address());
       long b = output.floats(from, rows, queries.address());
       loops.dots(a, gradient.floatStride(), b, output.floatStride(), rows, headSize, sums.address());
-      loops.totals(sums.address(), rows, deltas.address());
+      loops.totals(sums.address(), rows, deltas.address(), shifts.address());
       for (int i = 0; i < rows; i++) {
         scalars[i] = getFloat(deltas, i);
       }

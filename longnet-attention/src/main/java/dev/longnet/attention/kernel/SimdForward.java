@@ -4,7 +4,6 @@ import dev.longnet.attention.HeadRows;
 import dev.longnet.attention.RowScalars;
 import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
 /// The forward fold: keys are packed [#KEYS] at a time; [#QUERIES] queries at a time run an online softmax over them, tile by
 /// tile; then their (O, LSE) is merged into the accumulators.
@@ -30,7 +29,7 @@ final class SimdForward extends Scratch {
   private final MemorySegment totals = allocate(QUERIES);
   private final MemorySegment scales = allocate(QUERIES);
   private final MemorySegment keeps = allocate(QUERIES);
-  private final MemorySegment ownNorms = allocate(2 * QUERIES);
+  private final double[] ownNorms = new double[QUERIES];
   private final double[] norms = new double[QUERIES];
   private final int[] limits = new int[QUERIES];
 
@@ -117,8 +116,10 @@ final class SimdForward extends Scratch {
 
   private void merge(Source output, RowScalars lse, long block, int rows) {
     // Step by step for all rows, so that no row waits for the steps of the one before.
-    loops.totals(sums.address(), rows, totals.address());
-    loops.norms(totals.address(), shifts.address(), rows, scales.address(), ownNorms.address());
+    loops.totals(sums.address(), rows, totals.address(), scales.address());
+    for (int i = 0; i < rows; i++) {
+      ownNorms[i] = getFloat(shifts, i) + log(getFloat(totals, i));
+    }
     read(lse, block, rows, norms);
     long to = output.address(block, rows);
     for (int from = 0, end; from < rows; from = end) {
@@ -131,7 +132,7 @@ final class SimdForward extends Scratch {
       long targets = to + from * output.stride();
       long factors = scales.address() + from * 4L;
       if (fresh) {
-        MemorySegment.copy(ownNorms, ValueLayout.JAVA_DOUBLE, from * 8L, norms, from, end - from);
+        System.arraycopy(ownNorms, from, norms, from, end - from);
         loops.store(sources, rowBytes, targets, output.stride(), end - from, headSize, factors);
       } else {
         weigh(from, end);
@@ -146,7 +147,7 @@ final class SimdForward extends Scratch {
   private void weigh(int from, int end) {
     for (int i = from; i < end; i++) {
       double past = norms[i];
-      double own = ownNorms.get(ValueLayout.JAVA_DOUBLE, i * 8L);
+      double own = ownNorms[i];
       // The larger has weight 1 before both are divided by their sum.
       double top = Math.max(past, own);
       double smaller = Math.exp(Math.min(past, own) - top);

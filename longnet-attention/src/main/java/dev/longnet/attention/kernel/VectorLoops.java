@@ -12,7 +12,6 @@ abstract class VectorLoops {
   static final int KEYS = 384;
 
   static final float LOG2E = 1.4426950408889634f;
-  static final double LN2 = 0.6931471805599453;
   /// 2^f on [-1/2, 1/2], degree 5, minimax with p(0) = 1: relative error below 9e-8.
   static final float EXP5 = 1.326472464e-03f;
   static final float EXP4 = 9.671512952e-03f;
@@ -110,13 +109,8 @@ abstract class VectorLoops {
   /// One panel from `count` rows; what the panel's other keys hold is unspecified, but finite where the rows are.
   abstract void transpose(long rows, long rowBytes, int count, int size, long panel);
 
-  /// totals[i] = the sum of register i, for `count` of them, rounded up to whole registers of totals.
-  abstract void totals(long sums, int count, long totals);
-
-  /// scales[i] = 1 / totals[i], norms[i] = shifts[i] + ln totals[i], to 1e-9, as float64; rounded up as [#totals] is.
-  ///
-  /// @param totals positive and normal
-  abstract void norms(long totals, long shifts, int count, long scales, long norms);
+  /// totals[i] = the sum of register i, scales[i] = 1 / totals[i], for `count` of them, rounded up to whole registers of totals.
+  abstract void totals(long sums, int count, long totals, long scales);
 
   /// to[i] = factors[i] from[i], row by row.
   abstract void store(long from, long fromBytes, long to, long toBytes, int count, int size, long factors);

@@ -6,7 +6,6 @@ import static dev.longnet.attention.kernel.OffHeap.FLOAT;
 import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 import static dev.longnet.attention.kernel.OffHeap.SHORT;
 
-import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -20,9 +19,6 @@ final class VectorLoops128 extends VectorLoops {
   private static final VectorSpecies<Float> F = FloatVector.SPECIES_128;
   private static final VectorSpecies<Integer> I = IntVector.SPECIES_128;
   private static final VectorSpecies<Short> H = ShortVector.SPECIES_64;
-  private static final VectorSpecies<Double> D = DoubleVector.SPECIES_128;
-  /// As many floats as a register has doubles.
-  private static final VectorSpecies<Float> FD = FloatVector.SPECIES_64;
 
   /// The number of each lane. Floats, as masks made of them are masks of floats: C2 makes less of more kinds of vectors.
   private static final FloatVector LANE = FloatVector.zero(F).addIndex(1);
@@ -841,7 +837,7 @@ final class VectorLoops128 extends VectorLoops {
     FloatVector v4 = FloatVector.fromMemorySegment(F, ALL, max + 64L, NATIVE);
     FloatVector limit5 = FloatVector.broadcast(F, limits[first + 5] - from - open * 4);
     FloatVector v5 = FloatVector.fromMemorySegment(F, ALL, max + 80L, NATIVE);
-    FloatVector key = LANE;
+    FloatVector key = LANE.add(FloatVector.zero(F));
     for (long column = scores + open * 16L, end = scores + count * 16L; column < end; column += registerBytes) {
       FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, column, NATIVE);
       v0 = v0.blend(x0, x0.compare(VectorOperators.GT, v0, key.compare(VectorOperators.LT, limit0)));
@@ -1076,7 +1072,7 @@ final class VectorLoops128 extends VectorLoops {
   }
 
   @Override
-  void totals(long sums, int count, long totals) {
+  void totals(long sums, int count, long totals, long scales) {
     for (long from = sums, to = totals, end = totals + count * 4L; to < end; to += registerBytes, from += 64L) {
       FloatVector v0 = FloatVector.fromMemorySegment(F, ALL, from, NATIVE);
       FloatVector v1 = FloatVector.fromMemorySegment(F, ALL, from + 16L, NATIVE);
@@ -1086,28 +1082,7 @@ final class VectorLoops128 extends VectorLoops {
       v2 = v2.blend(v3, UPPER1).add(v3.blend(v2, UPPER1).rearrange(SWAP1));
       v0 = v0.blend(v2, UPPER2).add(v2.blend(v0, UPPER2).rearrange(SWAP2));
       v0.intoMemorySegment(ALL, to, NATIVE);
-    }
-  }
-
-  @Override
-  void norms(long totals, long shifts, int count, long scales, long norms) {
-    long bytes = count * 4L;
-    for (long at = 0; at < bytes; at += registerBytes) {
-      FloatVector.broadcast(F, 1f).div(FloatVector.fromMemorySegment(F, ALL, totals + at, NATIVE)).intoMemorySegment(ALL, scales + at, NATIVE);
-    }
-    for (long at = 0; at < bytes; at += registerBytes / 2) {
-      IntVector bits = FloatVector.fromMemorySegment(FD, ALL, totals + at, NATIVE).reinterpretAsInts();
-      IntVector exponent = bits.sub(0x3F3504F3).lanewise(VectorOperators.ASHR, 23);
-      DoubleVector m = (DoubleVector) bits.sub(exponent.lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats().convertShape(VectorOperators.F2D, D, 0);
-      DoubleVector s = m.sub(1.0).div(m.add(1.0));
-      DoubleVector t = s.mul(s);
-      DoubleVector series = t.mul(1.0 / 11).add(1.0 / 9);
-      series = series.mul(t).add(1.0 / 7);
-      series = series.mul(t).add(1.0 / 5);
-      series = series.mul(t).add(1.0 / 3);
-      series = series.mul(t).add(1.0 / 1);
-      DoubleVector shift = (DoubleVector) FloatVector.fromMemorySegment(FD, ALL, shifts + at, NATIVE).convertShape(VectorOperators.F2D, D, 0);
-      ((DoubleVector) exponent.convertShape(VectorOperators.I2D, D, 0)).mul(LN2).add(s.add(s).mul(series)).add(shift).intoMemorySegment(ALL, norms + 2 * at, NATIVE);
+      FloatVector.broadcast(F, 1f).div(v0).intoMemorySegment(ALL, scales - totals + to, NATIVE);
     }
   }
 

@@ -63,7 +63,6 @@ public final class VectorLoopsGenerator {
         import static dev.longnet.attention.kernel.OffHeap.NATIVE;
         import static dev.longnet.attention.kernel.OffHeap.SHORT;
 
-        import jdk.incubator.vector.DoubleVector;
         import jdk.incubator.vector.FloatVector;
         import jdk.incubator.vector.IntVector;
         import jdk.incubator.vector.ShortVector;
@@ -77,9 +76,6 @@ public final class VectorLoopsGenerator {
           private static final VectorSpecies<Float> F = FloatVector.SPECIES_%1$d;
           private static final VectorSpecies<Integer> I = IntVector.SPECIES_%1$d;
           private static final VectorSpecies<Short> H = ShortVector.SPECIES_%5$d;
-          private static final VectorSpecies<Double> D = DoubleVector.SPECIES_%1$d;
-          /// As many floats as a register has doubles.
-          private static final VectorSpecies<Float> FD = FloatVector.SPECIES_%5$d;
 
           /// The number of each lane. Floats, as masks made of them are masks of floats: C2 makes less of more kinds of vectors.
           private static final FloatVector LANE = FloatVector.zero(F).addIndex(1);
@@ -96,14 +92,14 @@ public final class VectorLoopsGenerator {
     shift();
     softmax();
     gradients();
-    norms();
+    totals();
     rows();
     transpose();
     out.append("}\n");
     return out.toString();
   }
 
-  /// For [#transpose], [#norms] and [#shift]: lane l takes lane l ^ half; the lanes with that bit set; the lanes of a tile's rows.
+  /// For [#transpose], [#totals] and [#shift]: lane l takes lane l ^ half; the lanes with that bit set; the lanes of a tile's rows.
   private String shuffles() {
     StringBuilder text = new StringBuilder();
     for (int half = 1; half < lanes; half *= 2) {
@@ -302,7 +298,8 @@ public final class VectorLoopsGenerator {
       line("FloatVector limit" + i + " = FloatVector.broadcast(F, limits[first + " + i + "] - from - open * " + lanes + ");");
       line("FloatVector v" + i + " = " + load("max", i * lanes * 4) + ";");
     }
-    line("FloatVector key = LANE;");
+    // Added to, as a variable that begins as a constant object would stay one in the loop.
+    line("FloatVector key = LANE.add(FloatVector.zero(F));");
     String bytes = " * " + lanes * 4 + "L";
     open("for (long column = scores + open" + bytes + ", end = scores + count" + bytes + "; column < end; column += registerBytes)");
     for (int i = 0; i < ROWS; i++) {
@@ -436,8 +433,8 @@ public final class VectorLoopsGenerator {
     }
   }
 
-  private void norms() {
-    open("@Override", "void totals(long sums, int count, long totals)");
+  private void totals() {
+    open("@Override", "void totals(long sums, int count, long totals, long scales)");
     open("for (long from = sums, to = totals, end = totals + count * 4L; to < end; to += registerBytes, from += " + lanes * lanes * 4 + "L)");
     each(lanes, u -> "FloatVector v" + u + " = " + load("from", u * lanes * 4) + ";");
     // Two registers become one, which has sums of pairs of lanes: in lane l of the last stands the sum of row l.
@@ -449,30 +446,7 @@ public final class VectorLoopsGenerator {
       }
     }
     line("v0.intoMemorySegment(ALL, to, NATIVE);");
-    close();
-    close();
-
-    open("@Override", "void norms(long totals, long shifts, int count, long scales, long norms)");
-    line("long bytes = count * 4L;");
-    open("for (long at = 0; at < bytes; at += registerBytes)");
-    line("FloatVector.broadcast(F, 1f).div(" + load("totals + at", 0) + ").intoMemorySegment(ALL, scales + at, NATIVE);");
-    close();
-    open("for (long at = 0; at < bytes; at += registerBytes / 2)");
-    // total = 2^exponent m with m in [1/sqrt 2, sqrt 2); ln m = 2 artanh s
-    line("IntVector bits = FloatVector.fromMemorySegment(FD, ALL, totals + at, NATIVE).reinterpretAsInts();");
-    line("IntVector exponent = bits.sub(0x3F3504F3).lanewise(VectorOperators.ASHR, 23);");
-    line("DoubleVector m = (DoubleVector) bits.sub(exponent.lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats()"
-        + ".convertShape(VectorOperators.F2D, D, 0);");
-    line("DoubleVector s = m.sub(1.0).div(m.add(1.0));");
-    line("DoubleVector t = s.mul(s);");
-    line("DoubleVector series = t.mul(1.0 / 11).add(1.0 / 9);");
-    for (int n : new int[] {7, 5, 3, 1}) {
-      line("series = series.mul(t).add(1.0 / " + n + ");");
-    }
-    line("DoubleVector shift = (DoubleVector) FloatVector.fromMemorySegment(FD, ALL, shifts + at, NATIVE)"
-        + ".convertShape(VectorOperators.F2D, D, 0);");
-    line("((DoubleVector) exponent.convertShape(VectorOperators.I2D, D, 0)).mul(LN2).add(s.add(s).mul(series)).add(shift)"
-        + ".intoMemorySegment(ALL, norms + 2 * at, NATIVE);");
+    line("FloatVector.broadcast(F, 1f).div(v0).intoMemorySegment(ALL, scales - totals + to, NATIVE);");
     close();
     close();
   }
