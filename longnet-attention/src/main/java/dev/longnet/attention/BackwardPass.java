@@ -122,7 +122,7 @@ final class BackwardPass {
     try (RowBuffer dq = new RowBuffer(gradQ, block, pool);
         RowBuffer dk = new RowBuffer(gradK, block, pool);
         RowBuffer dv = new RowBuffer(gradV, block, pool)) {
-      boolean covered = closed && covers(0, block);
+      boolean covered = closed && pattern.branches() > 0 && covers(0, block);
       if (!covered) {
         kernel.clear(dq.rows(block.rows()));
         kernel.clear(dk.rows(block.rows()));

@@ -33,7 +33,8 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
     return cut(pattern, q, 7, LONGEST, 2 * SHORTEST, 16);
   }
 
-  /// @param tensors read and written
+  /// @param tensors read and written, roughly: the backward pass of closed blocks also reads out. The lengths decide in what order
+  ///     gradients are added, so the number stays
   private static Blocks cut(
       AttentionPattern pattern, AttentionTensor q, int tensors, long longest, long shortest, long wanted) {
     long length = longest;

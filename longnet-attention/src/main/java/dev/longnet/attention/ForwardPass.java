@@ -39,15 +39,15 @@ final class ForwardPass {
 
   void run() {
     try (RowBuffer.Pool accumulators = new RowBuffer.Pool(blocks, 4L * q.headSize(), threads);
-        RowBuffer.Pool norms = new RowBuffer.Pool(blocks, 8, threads)) {
-      blocks.run(threads, kernel, List.of(q, k, v, out), block -> block(block, accumulators, norms));
+        RowBuffer.Pool doubles = new RowBuffer.Pool(blocks, 8, threads)) {
+      blocks.run(threads, kernel, List.of(q, k, v, out), block -> block(block, accumulators, doubles));
     }
   }
 
-  private void block(Blocks.Block block, RowBuffer.Pool accumulators, RowBuffer.Pool pool) {
+  private void block(Blocks.Block block, RowBuffer.Pool accumulators, RowBuffer.Pool doubles) {
     Rows all = block.rows();
-    MemorySegment doubles = pool.take();
-    RowScalars norms = RowScalars.contiguousDoubles(doubles, all.count());
+    MemorySegment memory = doubles.take();
+    RowScalars norms = RowScalars.contiguousDoubles(memory, all.count());
     norms.fill(Double.NEGATIVE_INFINITY);
     try (RowBuffer accumulator = new RowBuffer(out, block, accumulators)) {
       for (int branch = 0; branch < pattern.branches(); branch++) {
@@ -61,7 +61,7 @@ final class ForwardPass {
       }
       accumulator.store(kernel);
     }
-    pool.give(doubles);
+    doubles.give(memory);
   }
 
   private void branch(int branch, Blocks.Block block, RowBuffer accumulator, RowScalars norms) {

@@ -68,14 +68,8 @@ public record RowScalars(MemorySegment data, boolean float64, long offset, long 
 
   /// Sets all values.
   public void fill(double value) {
-    if (float64) {
-      for (long i = 0; i < count; i++) {
-        data.set(ValueLayout.JAVA_DOUBLE_UNALIGNED, (offset + i * stride) * 8, value);
-      }
-    } else {
-      for (long i = 0; i < count; i++) {
-        data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, (offset + i * stride) * 4, (float) value);
-      }
+    for (long i = 0; i < count; i++) {
+      set(i, value);
     }
   }
 }

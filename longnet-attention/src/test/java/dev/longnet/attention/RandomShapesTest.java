@@ -49,14 +49,19 @@ class RandomShapesTest {
     check(new Random(7), "long", DilatedAttentionSpec.dense(false), 1, 4200, 1, 3, ElementType.FLOAT32, GradientMode.EXACT);
   }
 
-  /// Segments that end where tasks do, and segments that reach across.
+  /// Segments that end where tasks do, and segments that reach across; tasks that no segment leaves, of one head and of many.
   @Test
   void segmentsAcrossTasksAreTheSame() {
     for (DilatedAttentionSpec spec : List.of(
+        DilatedAttentionSpec.of(new long[] {64, 512}, new long[] {1, 1}, true, HeadOffsets.INTERLEAVED),
+        DilatedAttentionSpec.of(new long[] {64, 512}, new long[] {1, 3}, false, HeadOffsets.INTERLEAVED),
         DilatedAttentionSpec.of(new long[] {100}, new long[] {1}, true, HeadOffsets.INTERLEAVED),
         DilatedAttentionSpec.of(new long[] {64, 1024}, new long[] {1, 100}, true, HeadOffsets.INTERLEAVED))) {
       check(new Random(8), "across", spec, 1, 1500, 2, 3, ElementType.FLOAT32, GradientMode.EXACT);
     }
+    DilatedAttentionSpec shortest = DilatedAttentionSpec.of(new long[] {64}, new long[] {1}, true, HeadOffsets.INTERLEAVED);
+    check(new Random(8), "together", shortest, 1, 1100, 12, 16, ElementType.FLOAT32, GradientMode.EXACT);
+    check(new Random(8), "dense", DilatedAttentionSpec.dense(true), 1, 2000, 1, 3, ElementType.FLOAT32, GradientMode.EXACT);
   }
 
   @Test

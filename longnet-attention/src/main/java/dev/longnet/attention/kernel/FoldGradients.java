@@ -22,7 +22,7 @@ public record FoldGradients(HeadRows queries, HeadRows keys, HeadRows values, bo
     }
   }
 
-  /// All three, added to.
+  /// Added to.
   public FoldGradients(HeadRows queries, HeadRows keys, HeadRows values) {
     this(queries, keys, values, false);
   }
@@ -31,5 +31,4 @@ public record FoldGradients(HeadRows queries, HeadRows keys, HeadRows values, bo
   List<HeadRows> rows() {
     return Stream.of(queries, keys, values).filter(Objects::nonNull).toList();
   }
-
 }

@@ -179,9 +179,10 @@ final class SimdBackward extends Scratch {
     }
   }
 
-  /// dV += P^T dO and dK += dS^T Q for the `keys` keys from `at`; or, for the first of all rows, dV = and dK =.
+  /// dV += P^T dO and dK += dS^T Q for the `keys` keys from `at`.
   ///
-  /// @return one past the last key that a row sees
+  /// @param fresh whether these are the keys' first queries: then dV = P^T dO and dK = dS^T Q
+  /// @return the key from which on no row sees any, whose gradients are left as they were
   private int columns(int rows, int at, int keys, boolean fresh) {
     int padded = Math.ceilDiv(rows, TILE) * TILE;
     int first = 0;

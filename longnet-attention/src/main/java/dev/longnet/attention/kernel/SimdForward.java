@@ -115,7 +115,8 @@ final class SimdForward extends Scratch {
   }
 
   private void merge(Source output, RowScalars lse, long block, int rows) {
-    // Step by step for all rows, so that no row waits for the steps of the one before.
+    // Step by step for all rows, so that no row waits for the steps of the one before. Every row sees a key: they begin with the first
+    // that does, and see ever more.
     loops.totals(sums.address(), rows, totals.address(), scales.address());
     for (int i = 0; i < rows; i++) {
       ownNorms[i] = getFloat(shifts, i) + log(getFloat(totals, i));

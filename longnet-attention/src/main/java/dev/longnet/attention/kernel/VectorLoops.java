@@ -36,6 +36,7 @@ abstract class VectorLoops {
   /// instructions each. That takes longer than many of these loops do; their addresses cost one comparison a turn instead.
   long registerBytes;
   long columnBytes;
+  /// 4, rows that are transposed together, not final for the same reason.
   int four = 4;
 
   VectorLoops(int lanes, int vectors) {
@@ -63,7 +64,8 @@ abstract class VectorLoops {
 
   /// When a row's maximum has outgrown its shift, the shift follows, and `factors` says by what the row's past sums shrink.
   ///
-  /// @param shifts those of the tile's rows; a whole register of them is read and written, the others as they are
+  /// @param shifts those of the tile's rows; whole registers of them are read and written, the others as they are
+  /// @param factors whole registers of them are written
   abstract void shift(long max, long shifts, long factors);
 
   /// scores = exp(scores - shift), row by row; 0 for keys that the row does not see and what else is in the last half of a panel.
@@ -106,10 +108,11 @@ abstract class VectorLoops {
   /// One row, rounded to nearest even.
   abstract void roundToBfloats(long from, int size, long to);
 
-  /// One panel from `count` rows; what the panel's other keys hold is unspecified, but finite where the rows are.
+  /// One panel from `count` rows. The panel's other keys may hold anything, NaN too: whoever uses their scores hides them.
   abstract void transpose(long rows, long rowBytes, int count, int size, long panel);
 
-  /// totals[i] = the sum of register i, scales[i] = 1 / totals[i], for `count` of them, rounded up to whole registers of totals.
+  /// totals[i] = the sum of register i of `sums`, scales[i] = 1 / totals[i]: `count` of them, rounded up to whole registers of totals,
+  /// for which `sums` must have room too.
   abstract void totals(long sums, int count, long totals, long scales);
 
   /// to[i] = factors[i] from[i], row by row.

@@ -543,7 +543,6 @@ final class VectorLoops256 extends VectorLoops {
     FloatVector c2 = FloatVector.broadcast(F, EXP2);
     FloatVector c1 = FloatVector.broadcast(F, EXP1);
     FloatVector c0 = FloatVector.broadcast(F, 1f);
-    FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < 6; i++) {
       FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));
       FloatVector delta = FloatVector.broadcast(F, ALL.get(FLOAT, deltas + i * 4L));

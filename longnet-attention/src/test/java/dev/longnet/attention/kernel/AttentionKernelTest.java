@@ -161,6 +161,49 @@ class AttentionKernelTest {
     }
   }
 
+  /// More keys than a kernel packs at once: gradients of queries are put once and then added to.
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void gradientsOfManyKeysAreOverwrittenOnce(AttentionOptions options) {
+    AttentionKernel kernel = AttentionKernel.of(options);
+    Random random = new Random(3);
+    int size = 5;
+    Rows keyRows = new Rows(500, 1, 3400);
+    for (Rows queryRows : List.of(new Rows(300, 17, 200), new Rows(700, 3, 300), new Rows(0, 1, 20))) {
+      HeadRows q = random(random, queryRows, size);
+      HeadRows k = random(random, keyRows, size);
+      HeadRows v = random(random, keyRows, size);
+      HeadRows gradOut = random(random, queryRows, size);
+      HeadRows out = random(random, queryRows, size);
+      RowScalars lse = RowScalars.contiguous(floats(queryRows.count()), queryRows.count());
+      RowScalars delta = RowScalars.contiguous(floats(queryRows.count()), queryRows.count());
+      lse.fill(Double.NEGATIVE_INFINITY);
+      kernel.fold(q, k, v, true, out, lse);
+      kernel.delta(gradOut, out, delta);
+      FoldGradients[] gradients = new FoldGradients[2];
+      for (int i = 0; i < 2; i++) {
+        HeadRows[] rows = new HeadRows[3];
+        for (int j = 0; j < 3; j++) {
+          Rows positions = j == 0 ? queryRows : keyRows;
+          rows[j] = HeadRows.contiguous(floats(positions.count() * size), size, positions);
+          rows[j].data().fill((byte) (i == 0 ? 0 : -1));
+        }
+        gradients[i] = new FoldGradients(rows[0], rows[1], rows[2], i == 1);
+        kernel.foldBackward(q, k, v, true, gradOut, lse, delta, gradients[i]);
+      }
+      for (int j = 0; j < 3; j++) {
+        HeadRows added = gradients[0].rows().get(j);
+        HeadRows put = gradients[1].rows().get(j);
+        for (long i = 0; i < added.count(); i++) {
+          for (int d = 0; d < size; d++) {
+            // 0 added to -0 is 0.
+            assertThat(put.get(i, d) + 0f).as("tensor %d row %d", j, i).isEqualTo(added.get(i, d) + 0f);
+          }
+        }
+      }
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("kernels")
   void refusesRowsThatDoNotFit(AttentionOptions options) {
@@ -218,8 +261,14 @@ class AttentionKernelTest {
   void totalsAreSumsOfRegisters(int bits) {
     VectorLoops loops = VectorShapes.loops(bits);
     Random random = new Random(1);
-    int rows = 96;
-    MemorySegment sums = floats((long) rows * loops.lanes);
+    for (int rows : new int[] {1, 5, 17, 96}) {
+      totalsAreSumsOfRegisters(loops, random, rows);
+    }
+  }
+
+  private static void totalsAreSumsOfRegisters(VectorLoops loops, Random random, int rows) {
+    int whole = Math.ceilDiv(rows, loops.lanes) * loops.lanes;
+    MemorySegment sums = floats((long) whole * loops.lanes);
     double[] exact = new double[rows];
     for (int i = 0; i < rows; i++) {
       for (int lane = 0; lane < loops.lanes; lane++) {
@@ -227,9 +276,13 @@ class AttentionKernelTest {
         exact[i] += sums.getAtIndex(JAVA_FLOAT, (long) i * loops.lanes + lane);
       }
     }
-    MemorySegment totals = floats(rows);
-    MemorySegment scales = floats(rows);
+    MemorySegment totals = floats(whole + 1);
+    MemorySegment scales = floats(whole + 1);
+    totals.setAtIndex(JAVA_FLOAT, whole, -7);
+    scales.setAtIndex(JAVA_FLOAT, whole, -7);
     loops.totals(sums.address(), rows, totals.address(), scales.address());
+    assertThat(totals.getAtIndex(JAVA_FLOAT, whole)).isEqualTo(-7);
+    assertThat(scales.getAtIndex(JAVA_FLOAT, whole)).isEqualTo(-7);
     for (int i = 0; i < rows; i++) {
       assertThat(totals.getAtIndex(JAVA_FLOAT, i)).isCloseTo((float) exact[i], withPercentage(1e-4));
       assertThat(scales.getAtIndex(JAVA_FLOAT, i)).isEqualTo(1 / totals.getAtIndex(JAVA_FLOAT, i));

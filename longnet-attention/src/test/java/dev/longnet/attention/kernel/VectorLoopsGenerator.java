@@ -411,7 +411,9 @@ public final class VectorLoopsGenerator {
       open("@Override", "void " + (masked ? "maskedGradients(long scores, long grads, int from, int count, int[] limits, int first, int key"
           : "gradients(long scores, long grads, int count") + ", long shifts, long deltas)");
       constants();
-      line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
+      if (masked) {
+        line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
+      }
       open("for (int i = 0; i < " + ROWS + "; i++)");
       line("FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));");
       line("FloatVector delta = FloatVector.broadcast(F, ALL.get(FLOAT, deltas + i * 4L));");
@@ -455,7 +457,7 @@ public final class VectorLoopsGenerator {
 
   private void rows() {
     for (boolean floats : new boolean[] {true, false}) {
-        open("@Override", "void pack" + (floats ? "Floats" : "Bfloats")
+      open("@Override", "void pack" + (floats ? "Floats" : "Bfloats")
           + "(long from, long fromBytes, int count, int size, float scale, long to, long toBytes)");
       line("FloatVector factor = FloatVector.broadcast(F, scale);");
       columns(floats ? 4 : 2, false, n -> {
@@ -482,10 +484,10 @@ public final class VectorLoopsGenerator {
     close();
     close();
 
-    rowLoop("store", "long factors", "factors", "x%1$d.mul(f)", "x * factor");
-    rowLoop("blend", "long keeps, long factors", "keeps, factors", "k.fma(y%1$d, x%1$d.mul(f))", "Math.fma(keep, y, x * factor)");
-    rowLoop("scale", "float factor", "", "x%1$d.mul(f)", "x * factor");
-    rowLoop("addScaled", "float factor", "", "x%1$d.fma(f, y%1$d)", "Math.fma(x, factor, y)");
+    rowLoop("store", false, "long factors", "factors", "x%1$d.mul(f)", "x * factor");
+    rowLoop("blend", true, "long keeps, long factors", "keeps, factors", "k.fma(y%1$d, x%1$d.mul(f))", "Math.fma(keep, y, x * factor)");
+    rowLoop("scale", false, "float factor", "", "x%1$d.mul(f)", "x * factor");
+    rowLoop("addScaled", true, "float factor", "", "x%1$d.fma(f, y%1$d)", "Math.fma(x, factor, y)");
 
     open("@Override", "void dots(long a, long aBytes, long b, long bBytes, int count, int size, long sums)");
     line("long whole = size / " + lanes + " * " + lanes * 4 + "L;");
@@ -579,9 +581,10 @@ public final class VectorLoopsGenerator {
   }
 
   /// Rows of x into rows of y, each with factors of its own where these are addresses.
-  private void rowLoop(String name, String parameters, String perRow, String vector, String scalar) {
+  ///
+  /// @param reads whether y is read too
+  private void rowLoop(String name, boolean reads, String parameters, String perRow, String vector, String scalar) {
     open("@Override", "void " + name + "(long from, long fromBytes, long to, long toBytes, int count, int size, " + parameters + ")");
-    boolean reads = !name.startsWith("s");
     Runnable factors = () -> {
       if (perRow.contains("keeps")) {
         line("float keep = ALL.get(FLOAT, keeps + i * 4L);");
@@ -699,7 +702,7 @@ public final class VectorLoopsGenerator {
   }
 
   private void open(String header) {
-    if (indent == 1 && !header.startsWith("void") && !header.startsWith("float")) {
+    if (indent == 1 && !header.startsWith("void")) {
       out.append('\n');
     }
     line(header + " {");
