@@ -74,21 +74,19 @@ final class BackwardPass {
       for (int i = 0; i < deltas; i++) {
         delta[i] = arena.allocate(Math.multiplyExact(values, 4L), 64);
       }
-      List<AttentionTensor> rows = List.of(q, k, v, gradOut, gradQ, gradK, gradV);
       if (mode == GradientMode.EXACT && closed) {
-        rows = List.of(q, k, v, gradOut, out, gradQ, gradK, gradV);
-      } else if (mode == GradientMode.EXACT) {
-        blocks.run(threads, kernel, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
-      } else {
-        Workers.run(threads, blocks.count() * deltas, task -> branchDelta(
+        blocks.run(threads, kernel, List.of(q, k, v, gradOut, out, gradQ, gradK, gradV), block -> {
+          jointDelta(block, delta[0]);
+          block(block, delta, pool);
+        });
+        return;
+      }
+      switch (mode) {
+        case EXACT -> blocks.run(threads, kernel, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
+        case DETACHED_WEIGHTS -> Workers.run(threads, blocks.count() * deltas, task -> branchDelta(
             (int) (task % deltas), blocks.block(task / deltas), delta[(int) (task % deltas)]));
       }
-      blocks.run(threads, kernel, rows, block -> {
-        if (mode == GradientMode.EXACT && closed) {
-          jointDelta(block, delta[0]);
-        }
-        block(block, delta, pool);
-      });
+      blocks.run(threads, kernel, List.of(q, k, v, gradOut, gradQ, gradK, gradV), block -> block(block, delta, pool));
     }
   }
 

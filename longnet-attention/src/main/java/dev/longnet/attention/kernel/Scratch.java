@@ -13,8 +13,7 @@ import java.util.Arrays;
 /// at work; freed by the garbage collector when the pool lets go.
 abstract class Scratch {
   /// Keys of a fold that [#transpose] takes where they are: at D = 64 their rows of all heads fit a core's second cache.
-  static final int NEAR = 64;
-
+  private static final int NEAR = 64;
 
   final VectorLoops loops;
   final int headSize;
@@ -42,17 +41,20 @@ abstract class Scratch {
     return (long) loops.panelKeys * rowBytes;
   }
 
-  /// The panel of `count` rows from `from` on, no more than it has keys.
-  ///
-  /// @param few whether there are no more than [#NEAR]: such rows have just been read, as a rule (dev.longnet.attention.Blocks), and are
-  ///     taken where they are. Others go to `packed`, neighbouring rows, first, which waits for memory once for many rows.
-  final void transpose(Source rows, long from, int count, boolean few, long packed, long panel) {
-    if (few && rows.inPlace()) {
+  /// The panel of `count` rows from `from` on, no more than it has keys. The rows of a short fold have just been read, as a rule
+  /// (dev.longnet.attention.Blocks), and are taken where they are. Others go to `packed`, neighbouring rows, first, which waits for
+  /// memory once for many rows.
+  final void transpose(Source rows, long from, int count, long packed, long panel) {
+    if (rows.count() <= NEAR && rows.inPlace()) {
       loops.transpose(rows.address(from, count), rows.stride(), count, headSize, panel);
     } else {
       rows.pack(from, count, 1f, packed);
       loops.transpose(packed, rowBytes, count, headSize, panel);
     }
+  }
+
+  static boolean floatsOffHeap(HeadRows rows) {
+    return rows.type() == ElementType.FLOAT32 && rows.data().isNative();
   }
 
   /// Rows by address: in place when they are off heap, else copied here once, as they are.
@@ -107,9 +109,12 @@ abstract class Scratch {
       return inPlace() ? stride : rowBytes;
     }
 
-    /// Whether rows are float32 and off heap.
-    boolean inPlace() {
-      return rows.type() == ElementType.FLOAT32 && rows.data().isNative();
+    private boolean inPlace() {
+      return floatsOffHeap(rows);
+    }
+
+    private long count() {
+      return rows.count();
     }
 
     /// Writes rows back that were copied to be updated.

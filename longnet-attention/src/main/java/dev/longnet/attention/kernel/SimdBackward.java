@@ -53,7 +53,7 @@ final class SimdBackward extends Scratch {
       if (firstQuery == q.count()) {
         return;
       }
-      packKeys(key, value, from, count, k.count() <= NEAR);
+      packKeys(key, value, from, count);
       for (long block = firstQuery; block < q.count(); block += QUERIES) {
         FoldChecks.stopIfInterrupted();
         int rows = (int) Math.min(QUERIES, q.count() - block);
@@ -99,14 +99,14 @@ final class SimdBackward extends Scratch {
     }
   }
 
-  private void packKeys(Source key, Source value, long from, int count, boolean few) {
+  private void packKeys(Source key, Source value, long from, int count) {
     int panel = loops.panelKeys;
     for (int at = 0; at < count; at += panel) {
       int n = Math.min(panel, count - at);
       long rows = keyRows.address() + (long) at * rowBytes;
       key.pack(from + at, n, 1f, rows);
       loops.transpose(rows, rowBytes, n, headSize, keyPanels.address() + at / panel * panelBytes());
-      transpose(value, from + at, n, few, valueRows.address(), valuePanels.address() + at / panel * panelBytes());
+      transpose(value, from + at, n, valueRows.address(), valuePanels.address() + at / panel * panelBytes());
     }
   }
 
@@ -197,18 +197,17 @@ final class SimdBackward extends Scratch {
       long offset = (long) first * SCORE_BYTES + key * 4L;
       long target = (long) (at + key) * rowBytes;
       long row = (long) first * rowBytes;
-      long value = gradValues.address() + target;
-      loops.mixColumns(weights.address() + offset, gradOuts.address() + row, rowBytes, fresh ? value : tile.address(), padded - first, paddedSize);
-      if (!fresh) {
-        loops.add(tile.address(), value, (long) TILE * rowBytes);
-      }
-      long gradient = gradKeys.address() + target;
-      loops.mixColumns(gradScores.address() + offset, queries.address() + row, rowBytes, fresh ? gradient : tile.address(), padded - first, paddedSize);
-      if (!fresh) {
-        loops.add(tile.address(), gradient, (long) TILE * rowBytes);
-      }
+      mixColumns(weights.address() + offset, gradOuts.address() + row, gradValues.address() + target, padded - first, fresh);
+      mixColumns(gradScores.address() + offset, queries.address() + row, gradKeys.address() + target, padded - first, fresh);
     }
     return at + keys;
+  }
+
+  private void mixColumns(long weights, long rows, long sum, int count, boolean fresh) {
+    loops.mixColumns(weights, rows, rowBytes, fresh ? sum : tile.address(), count, paddedSize);
+    if (!fresh) {
+      loops.add(tile.address(), sum, (long) TILE * rowBytes);
+    }
   }
 
   private void put(HeadRows accumulator, long from, int count, MemorySegment sums, boolean overwrite, float factor) {

@@ -49,7 +49,7 @@ final class SimdForward extends Scratch {
       if (firstQuery == q.count()) {
         return;
       }
-      packKeys(key, value, from, count, k.count() <= NEAR);
+      packKeys(key, value, from, count);
       for (long block = firstQuery; block < q.count(); block += QUERIES) {
         FoldChecks.stopIfInterrupted();
         int rows = (int) Math.min(QUERIES, q.count() - block);
@@ -61,12 +61,12 @@ final class SimdForward extends Scratch {
     }
   }
 
-  private void packKeys(Source key, Source value, long from, int count, boolean few) {
+  private void packKeys(Source key, Source value, long from, int count) {
     int panel = loops.panelKeys;
     for (int at = 0; at < count; at += panel) {
       int n = Math.min(panel, count - at);
       value.pack(from + at, n, 1f, values.address() + (long) at * rowBytes);
-      transpose(key, from + at, n, few, keyRows.address(), panels.address() + at / panel * panelBytes());
+      transpose(key, from + at, n, keyRows.address(), panels.address() + at / panel * panelBytes());
     }
   }
 

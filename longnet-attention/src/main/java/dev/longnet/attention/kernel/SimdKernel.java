@@ -76,7 +76,7 @@ final class SimdKernel implements AttentionKernel {
 
   @Override
   public void copy(HeadRows from, HeadRows to) {
-    if (!floatsOffHeap(from) || !to.data().isNative() || to.type() != ElementType.BFLOAT16) {
+    if (!Scratch.floatsOffHeap(from) || !to.data().isNative() || to.type() != ElementType.BFLOAT16) {
       AttentionKernel.super.copy(from, to);
       return;
     }
@@ -105,7 +105,7 @@ final class SimdKernel implements AttentionKernel {
 
   @Override
   public void clear(HeadRows rows) {
-    if (!floatsOffHeap(rows) || rows.headSize() % loops.lanes != 0) {
+    if (!Scratch.floatsOffHeap(rows) || rows.headSize() % loops.lanes != 0) {
       AttentionKernel.super.clear(rows);
       return;
     }
@@ -141,10 +141,6 @@ final class SimdKernel implements AttentionKernel {
       // Hardly ever: a sum that nobody asks for would let the compiler drop the reads.
       Thread.onSpinWait();
     }
-  }
-
-  private static boolean floatsOffHeap(HeadRows rows) {
-    return rows.type() == ElementType.FLOAT32 && rows.data().isNative();
   }
 
   private static long address(HeadRows rows, long index) {
