@@ -1,5 +1,7 @@
 package dev.longnet.attention;
 
+import dev.longnet.attention.kernel.PlainProducts;
+import java.util.ArrayList;
 import java.util.List;
 
 /// Every kernel and vector shape that tests run.
@@ -10,5 +12,15 @@ final class Kernels {
     AttentionOptions simd = AttentionOptions.defaults().withKernel(KernelChoice.SIMD).withThreads(2);
     return List.of(simd.withKernel(KernelChoice.SCALAR), simd.withVectorBits(128), simd.withVectorBits(256),
         simd.withVectorBits(512));
+  }
+
+  /// Also those that only this element type has.
+  static List<AttentionOptions> all(ElementType type) {
+    List<AttentionOptions> kernels = new ArrayList<>(all());
+    if (type == ElementType.BFLOAT16) {
+      AttentionOptions matrix = AttentionOptions.defaults().withThreads(2).withProducts(new PlainProducts());
+      kernels.addAll(List.of(matrix.withVectorBits(128), matrix.withVectorBits(256), matrix.withVectorBits(512)));
+    }
+    return kernels;
   }
 }

@@ -147,7 +147,7 @@ class RandomShapesTest {
     double terms = 12 * Math.max(1, Math.sqrt(size) / 3) * Errors.rootMeanSquare(gradOut) * Errors.rootMeanSquare(v)
         * Errors.rootMeanSquare(k);
     long queries = (long) batch * heads * tokens;
-    for (AttentionOptions options : Kernels.all()) {
+    for (AttentionOptions options : Kernels.all(type)) {
       String as = "%s %s %s [%d,%d,%d,%d] %s %s ".formatted(
           name, options.kernel() + "/" + options.vectorBits(), pattern, batch, tokens, heads, size, type, gradient);
       DilatedAttention attention = DilatedAttention.of(pattern, options);

@@ -1,6 +1,7 @@
 package dev.longnet.attention.kernel;
 
 import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.KernelChoice;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.Map;
@@ -10,7 +11,8 @@ import java.util.concurrent.ConcurrentHashMap;
 /// only [VectorShapes] touches it.
 final class KernelSelection {
   private static final Logger LOGGER = System.getLogger(AttentionKernel.class.getName());
-  private static final Map<Integer, AttentionKernel> SIMD = new ConcurrentHashMap<>();
+  private static final Map<Integer, SimdKernel> SIMD = new ConcurrentHashMap<>();
+  private static final Map<Map.Entry<Integer, BfloatProducts>, AttentionKernel> MATRIX = new ConcurrentHashMap<>();
   private static final AttentionKernel SCALAR = new ScalarKernel();
   private static final Map<String, Boolean> SAID = new ConcurrentHashMap<>();
 
@@ -40,7 +42,10 @@ final class KernelSelection {
   private static AttentionKernel simd(AttentionOptions options) {
     int own = VectorShapes.preferredBits();
     int bits = options.vectorBits() == 0 ? own : options.vectorBits();
-    AttentionKernel kernel = SIMD.computeIfAbsent(bits, b -> new SimdKernel(VectorShapes.loops(b)));
+    SimdKernel simd = SIMD.computeIfAbsent(bits, b -> new SimdKernel(VectorShapes.loops(b)));
+    BfloatProducts products = options.kernel() == KernelChoice.AUTO ? options.products() : null;
+    AttentionKernel kernel = products == null ? simd
+        : MATRIX.computeIfAbsent(Map.entry(bits, products), key -> new MatrixKernel(VectorShapes.loops(bits), simd, products));
     return say(kernel, options, bits <= own ? "" : " (many times slower than this machine's own " + own + " bits: emulated)");
   }
 

@@ -63,13 +63,15 @@ abstract class Scratch {
     private final MemorySegment copy;
     private final long base;
     private final long stride;
+    private final int most;
 
-    /// @param copy room for `most` rows, used for rows on the heap
+    /// @param copy room for as many rows as are asked for at once, used for rows on the heap
     Source(HeadRows rows, MemorySegment copy) {
       this.rows = rows;
       this.copy = copy;
       boolean inPlace = rows.data().isNative();
       this.base = inPlace ? rows.data().address() : 0;
+      this.most = (int) (copy.byteSize() / (headSize * 4L));
       this.stride = inPlace ? rows.stride() * rows.type().bytes() : (long) headSize * rows.type().bytes();
     }
 
@@ -79,6 +81,14 @@ abstract class Scratch {
       switch (rows.type()) {
         case FLOAT32 -> loops.packFloats(address, stride, count, headSize, scale, to, rowBytes);
         case BFLOAT16 -> loops.packBfloats(address, stride, count, headSize, scale, to, rowBytes);
+      }
+    }
+
+    /// The same rows one after another, as they are: of bfloat16, with an even number of elements.
+    void copy(long from, int count, long to) {
+      for (int done = 0; done < count; done += most) {
+        int n = Math.min(most, count - done);
+        loops.copy(address(from + done, n), stride, n, headSize / 2, to + done * headSize * 2L, headSize * 2L);
       }
     }
 

@@ -1,67 +1,23 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
-import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
 
-/// The forward fold: keys are packed [#KEYS] at a time; [#QUERIES] queries at a time run an online softmax over them, tile by
-/// tile; then their (O, LSE) is merged into the accumulators.
-///
-/// What a row computes depends on its own keys alone, in key order: not on the tile or block it shares.
-final class SimdForward extends Scratch {
-  static final int KEYS = 4 * VectorLoops.KEYS;
-  static final int QUERIES = 96;
-  private static final int TILE = VectorLoops.TILE_ROWS;
-
+/// The forward fold in vector loops, tile by tile.
+final class SimdForward extends ForwardScratch {
   private final MemorySegment panels = allocate((long) KEYS * paddedSize);
   private final MemorySegment values = allocate((long) KEYS * paddedSize);
   private final MemorySegment keyRows = allocate((long) loops.panelKeys * paddedSize);
   private final MemorySegment queries = allocate((long) QUERIES * paddedSize);
-  private final MemorySegment outputs = allocate((long) QUERIES * paddedSize);
   private final MemorySegment tile = allocate((long) TILE * paddedSize);
   private final MemorySegment scores = allocate((long) TILE * VectorLoops.KEYS);
   private final MemorySegment max = allocate((long) TILE * loops.lanes);
-  private final MemorySegment sums = allocate((long) QUERIES * loops.lanes);
-  private final MemorySegment shifts = allocate(QUERIES + loops.lanes);
-  private final MemorySegment factors = allocate(TILE + loops.lanes);
-  private final MemorySegment copy = allocate((long) QUERIES * headSize);
-  private final MemorySegment totals = allocate(QUERIES);
-  private final MemorySegment scales = allocate(QUERIES);
-  private final MemorySegment keeps = allocate(QUERIES);
-  private final double[] ownNorms = new double[QUERIES];
-  private final double[] norms = new double[QUERIES];
-  private final int[] limits = new int[QUERIES];
 
   SimdForward(VectorLoops loops, int headSize) {
     super(loops, headSize);
   }
 
-  void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse) {
-    Source query = new Source(q, copy);
-    Source key = new Source(k, copy);
-    Source value = new Source(v, copy);
-    Source output = new Source(out, copy);
-    for (long from = 0; from < k.count(); from += KEYS) {
-      int count = (int) Math.min(KEYS, k.count() - from);
-      Rows positions = k.positions().slice(from, from + count);
-      long firstQuery = causal ? q.positions().countBefore(positions.first()) : 0;
-      if (firstQuery == q.count()) {
-        return;
-      }
-      packKeys(key, value, from, count);
-      for (long block = firstQuery; block < q.count(); block += QUERIES) {
-        FoldChecks.stopIfInterrupted();
-        int rows = (int) Math.min(QUERIES, q.count() - block);
-        limits(q.positions(), block, rows, positions, causal, limits);
-        query.pack(block, rows, scale, queries.address());
-        attend(rows);
-        merge(output, lse, block, rows);
-      }
-    }
-  }
-
-  private void packKeys(Source key, Source value, long from, int count) {
+  @Override
+  void packKeys(Source key, Source value, long from, int count) {
     int panel = loops.panelKeys;
     for (int at = 0; at < count; at += panel) {
       int n = Math.min(panel, count - at);
@@ -70,10 +26,13 @@ final class SimdForward extends Scratch {
     }
   }
 
-  private void attend(int rows) {
-    int padded = Math.ceilDiv(rows, TILE) * TILE;
-    loops.fill(sums.address(), (long) padded * loops.lanes * 4, 0);
-    loops.fill(shifts.address(), Math.ceilDiv(padded, loops.lanes) * loops.lanes * 4L, VectorLoops.LOWEST);
+  @Override
+  void packQueries(Source query, long block, int rows) {
+    query.pack(block, rows, scale, queries.address());
+  }
+
+  @Override
+  void attend(int rows) {
     for (int from = 0; from < limits[rows - 1]; from += VectorLoops.KEYS) {
       for (int row = 0; row < rows; row += TILE) {
         int count = Math.min(VectorLoops.KEYS, limits[row + TILE - 1] - from);
@@ -111,51 +70,6 @@ final class SimdForward extends Scratch {
     } else {
       loops.mix(scores.address(), rows, rowBytes, tile.address(), count, paddedSize);
       loops.combine(tile.address(), to, factors.address(), rowBytes);
-    }
-  }
-
-  private void merge(Source output, RowScalars lse, long block, int rows) {
-    // Step by step for all rows, so that no row waits for the steps of the one before. Every row sees a key: they begin with the first
-    // that does, and see ever more.
-    loops.totals(sums.address(), rows, totals.address(), scales.address());
-    for (int i = 0; i < rows; i++) {
-      ownNorms[i] = getFloat(shifts, i) + log(getFloat(totals, i));
-    }
-    read(lse, block, rows, norms);
-    long to = output.address(block, rows);
-    for (int from = 0, end; from < rows; from = end) {
-      boolean fresh = norms[from] == Double.NEGATIVE_INFINITY;
-      end = from + 1;
-      while (end < rows && norms[end] == Double.NEGATIVE_INFINITY == fresh) {
-        end++;
-      }
-      long sources = outputs.address() + (long) from * rowBytes;
-      long targets = to + from * output.stride();
-      long factors = scales.address() + from * 4L;
-      if (fresh) {
-        System.arraycopy(ownNorms, from, norms, from, end - from);
-        loops.store(sources, rowBytes, targets, output.stride(), end - from, headSize, factors);
-      } else {
-        weigh(from, end);
-        loops.blend(sources, rowBytes, targets, output.stride(), end - from, headSize, keeps.address() + from * 4L, factors);
-      }
-    }
-    output.writeBack(block, rows);
-    write(norms, lse, block, rows);
-  }
-
-  /// What of the past and of these keys goes into rows `from` to `end`, and their norms.
-  private void weigh(int from, int end) {
-    for (int i = from; i < end; i++) {
-      double past = norms[i];
-      double own = ownNorms[i];
-      // The larger has weight 1 before both are divided by their sum.
-      double top = Math.max(past, own);
-      double smaller = Math.exp(Math.min(past, own) - top);
-      double all = 1 + smaller;
-      setFloat(keeps, i, (float) ((own > past ? smaller : 1) / all));
-      setFloat(scales, i, (float) ((own > past ? 1 : smaller) / all / getFloat(totals, i)));
-      norms[i] = top + Math.log(all);
     }
   }
 }

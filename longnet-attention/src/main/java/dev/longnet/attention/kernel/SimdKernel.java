@@ -6,16 +6,14 @@ import dev.longnet.attention.RowScalars;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
-import java.util.concurrent.ConcurrentLinkedDeque;
-import java.util.function.Function;
 
 /// The Vector API kernel for one register width. Keeps the working memory of past folds for the next ones.
 final class SimdKernel implements AttentionKernel {
   private static final long CACHE_LINE = 64;
 
   private final VectorLoops loops;
-  private final ConcurrentLinkedDeque<SimdForward> forwards = new ConcurrentLinkedDeque<>();
-  private final ConcurrentLinkedDeque<SimdBackward> backwards = new ConcurrentLinkedDeque<>();
+  private final Pool<SimdForward> forwards = new Pool<>();
+  private final Pool<SimdBackward> backwards = new Pool<>();
 
   SimdKernel(VectorLoops loops) {
     this.loops = loops;
@@ -32,9 +30,9 @@ final class SimdKernel implements AttentionKernel {
     if (q.count() == 0 || k.count() == 0) {
       return;
     }
-    SimdForward scratch = take(forwards, q.headSize(), size -> new SimdForward(loops, size));
+    SimdForward scratch = forwards.take(q.headSize(), size -> new SimdForward(loops, size));
     scratch.fold(q, k, v, causal, out, lse);
-    give(forwards, scratch);
+    forwards.give(scratch);
   }
 
   @Override
@@ -47,13 +45,13 @@ final class SimdKernel implements AttentionKernel {
     if (q.count() == 0 || k.count() == 0) {
       return;
     }
-    SimdBackward scratch = take(backwards, q.headSize(), size -> new SimdBackward(loops, size));
+    SimdBackward scratch = backwards.take(q.headSize(), size -> new SimdBackward(loops, size));
     scratch.fold(q, k, v, causal, gradOut, lse, delta, gradients);
-    give(backwards, scratch);
+    backwards.give(scratch);
   }
 
   /// The gradients that no pair of a query and a key has a part in.
-  private void clearUnseen(HeadRows q, HeadRows k, boolean causal, FoldGradients gradients) {
+  void clearUnseen(HeadRows q, HeadRows k, boolean causal, FoldGradients gradients) {
     boolean empty = q.count() == 0 || k.count() == 0;
     if (gradients.queries() != null) {
       long blind = empty ? q.count() : causal ? q.positions().countBefore(k.positions().first()) : 0;
@@ -69,9 +67,9 @@ final class SimdKernel implements AttentionKernel {
   @Override
   public void delta(HeadRows gradOut, HeadRows out, RowScalars delta) {
     FoldChecks.delta(gradOut, out, delta);
-    SimdBackward scratch = take(backwards, out.headSize(), size -> new SimdBackward(loops, size));
+    SimdBackward scratch = backwards.take(out.headSize(), size -> new SimdBackward(loops, size));
     scratch.delta(gradOut, out, delta);
-    give(backwards, scratch);
+    backwards.give(scratch);
   }
 
   @Override
@@ -145,19 +143,5 @@ final class SimdKernel implements AttentionKernel {
 
   private static long address(HeadRows rows, long index) {
     return rows.data().address() + rows.byteOffset(index);
-  }
-
-  private static <T extends Scratch> T take(ConcurrentLinkedDeque<T> pool, int headSize, Function<Integer, T> create) {
-    // A scratch of another head size is dropped: a program uses one or two sizes.
-    for (T scratch = pool.pollFirst(); scratch != null; scratch = pool.pollFirst()) {
-      if (scratch.headSize == headSize) {
-        return scratch;
-      }
-    }
-    return create.apply(headSize);
-  }
-
-  private static <T extends Scratch> void give(ConcurrentLinkedDeque<T> pool, T scratch) {
-    pool.addFirst(scratch);
   }
 }

@@ -25,6 +25,10 @@ abstract class VectorLoops {
   static final int SMALLEST = 0xC2FE0000;
   /// A shift follows the row maximum only when that has grown by more: sums may reach e^4 times their keys' number.
   static final float SLACK = 4f;
+  /// Half of what rounding to bfloat16 cuts off; the lower and the higher one of two bfloat16 in 32 bits.
+  static final int HALF = 0x8000;
+  static final int LOWER = 0xFFFF;
+  static final int HIGHER = 0xFFFF0000;
   /// Below every score; finite, so that -inf minus it stays -inf.
   static final float LOWEST = -1e30f;
 
@@ -61,6 +65,9 @@ abstract class VectorLoops {
   /// @param count how many registers have scores
   /// @param limits row i sees the keys before `limits[first + i] - from`
   abstract void maskedMax(long scores, int open, int count, int[] limits, int first, int from, long max);
+
+  /// Raises `max` as [#scores] does, by the first `count` registers, then scales it.
+  abstract void maxima(long scores, int count, float scale, long max);
 
   /// When a row's maximum has outgrown its shift, the shift follows, and `factors` says by what the row's past sums shrink.
   ///
@@ -129,4 +136,29 @@ abstract class VectorLoops {
 
   /// One register per row, whose sum is a[i] · b[i].
   abstract void dots(long a, long aBytes, long b, long bBytes, int count, int size, long sums);
+
+  // ---- operands of bfloat16 products (BfloatProducts)
+
+  /// Rows of `size` 32-bit elements, as they are.
+  abstract void copy(long from, long fromBytes, int count, int size, long to, long toBytes);
+
+  /// Row i of `to` has the elements of row i from `first` and of row i from `second` in turns: of bfloat16 rows, `size` times two.
+  abstract void pairs(long first, long second, long fromBytes, int count, int size, long to, long toBytes);
+
+  /// As [#softmax] of `scale` times the scores, into rows of bfloat16 [#KEYS] long, two registers' keys in turns: of 2 `lanes` keys k,
+  /// places 2 i and 2 i + 1 have those of keys i and i + lanes. 0 for keys that the row does not see and what else is in the last two registers.
+  ///
+  /// @param open how many registers from the first are of keys that all rows see: an even number
+  abstract void bfloatWeights(long scores, int open, int count, int[] limits, int first, int from, float scale, long shifts, long factors,
+      long sums, long weights);
+
+  /// P^T and dS^T of the queries in two registers and of `pairs` times two keys: with transposed scores s and `grads`, rows of two
+  /// panels' queries, P = exp(scale s - shift) and dS = P (grads - delta), in bfloat16; 0 where the query's limit hides the key.
+  ///
+  /// @param key the number of the first key
+  /// @param limits for each query, as floats, as shifts and deltas are: it sees the keys before
+  /// @param weights P^T, queries of the two registers in turns; so `gradScores`, dS^T
+  /// @param gradPairs dS^T again, two keys in turns for each query: rows of a panel's queries
+  abstract void bfloatGradients(long scores, long grads, int pairs, float key, long limits, long shifts, long deltas, float scale,
+      long weights, long gradScores, long gradPairs);
 }

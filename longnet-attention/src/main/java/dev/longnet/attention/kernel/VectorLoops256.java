@@ -3,6 +3,7 @@ package dev.longnet.attention.kernel;
 
 import static dev.longnet.attention.kernel.OffHeap.ALL;
 import static dev.longnet.attention.kernel.OffHeap.FLOAT;
+import static dev.longnet.attention.kernel.OffHeap.INT;
 import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 import static dev.longnet.attention.kernel.OffHeap.SHORT;
 
@@ -29,6 +30,8 @@ final class VectorLoops256 extends VectorLoops {
   private static final VectorMask<Float> UPPER2 = VectorMask.fromLong(F, 0xccL);
   private static final VectorShuffle<Float> SWAP4 = VectorShuffle.fromOp(F, l -> l ^ 4);
   private static final VectorMask<Float> UPPER4 = VectorMask.fromLong(F, 0xf0L);
+  private static final VectorShuffle<Float> TWICE0 = VectorShuffle.fromOp(F, l -> l / 2 + 0);
+  private static final VectorShuffle<Float> TWICE1 = VectorShuffle.fromOp(F, l -> l / 2 + 4);
   private static final VectorMask<Float> TILE0 = VectorMask.fromLong(F, 0x3fL);
 
   VectorLoops256() {
@@ -436,6 +439,36 @@ final class VectorLoops256 extends VectorLoops {
   }
 
   @Override
+  void maxima(long scores, int count, float scale, long max) {
+    FloatVector v0 = FloatVector.fromMemorySegment(F, ALL, max, NATIVE);
+    FloatVector v1 = FloatVector.fromMemorySegment(F, ALL, max + 32L, NATIVE);
+    FloatVector v2 = FloatVector.fromMemorySegment(F, ALL, max + 64L, NATIVE);
+    FloatVector v3 = FloatVector.fromMemorySegment(F, ALL, max + 96L, NATIVE);
+    FloatVector v4 = FloatVector.fromMemorySegment(F, ALL, max + 128L, NATIVE);
+    FloatVector v5 = FloatVector.fromMemorySegment(F, ALL, max + 160L, NATIVE);
+    for (long column = scores, end = scores + count * 32L; column < end; column += registerBytes) {
+      FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, column, NATIVE);
+      v0 = v0.blend(x0, x0.compare(VectorOperators.GT, v0));
+      FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, column + 1536L, NATIVE);
+      v1 = v1.blend(x1, x1.compare(VectorOperators.GT, v1));
+      FloatVector x2 = FloatVector.fromMemorySegment(F, ALL, column + 3072L, NATIVE);
+      v2 = v2.blend(x2, x2.compare(VectorOperators.GT, v2));
+      FloatVector x3 = FloatVector.fromMemorySegment(F, ALL, column + 4608L, NATIVE);
+      v3 = v3.blend(x3, x3.compare(VectorOperators.GT, v3));
+      FloatVector x4 = FloatVector.fromMemorySegment(F, ALL, column + 6144L, NATIVE);
+      v4 = v4.blend(x4, x4.compare(VectorOperators.GT, v4));
+      FloatVector x5 = FloatVector.fromMemorySegment(F, ALL, column + 7680L, NATIVE);
+      v5 = v5.blend(x5, x5.compare(VectorOperators.GT, v5));
+    }
+    v0.mul(scale).intoMemorySegment(ALL, max + 0L, NATIVE);
+    v1.mul(scale).intoMemorySegment(ALL, max + 32L, NATIVE);
+    v2.mul(scale).intoMemorySegment(ALL, max + 64L, NATIVE);
+    v3.mul(scale).intoMemorySegment(ALL, max + 96L, NATIVE);
+    v4.mul(scale).intoMemorySegment(ALL, max + 128L, NATIVE);
+    v5.mul(scale).intoMemorySegment(ALL, max + 160L, NATIVE);
+  }
+
+  @Override
   void shift(long max, long shifts, long factors) {
     FloatVector v0 = FloatVector.fromMemorySegment(F, ALL, max, NATIVE);
     FloatVector v1 = FloatVector.fromMemorySegment(F, ALL, max + 32L, NATIVE);
@@ -475,7 +508,8 @@ final class VectorLoops256 extends VectorLoops {
       FloatVector c1 = FloatVector.broadcast(F, EXP1);
       FloatVector c0 = FloatVector.broadcast(F, 1f);
       FloatVector x0 = old0;
-      x0 = x0.sub(top6).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      x0 = x0.sub(top6).mul(LOG2E);
+      x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
       FloatVector t0 = x0.add(ROUND);
       FloatVector f0 = x0.sub(t0.sub(ROUND));
       FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
@@ -503,7 +537,8 @@ final class VectorLoops256 extends VectorLoops {
       FloatVector s1 = FloatVector.zero(F);
       for (long at = row + 0 * 32L, end = row + open * 32L; at < end; at += columnBytes / 2) {
         FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE);
-        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x0 = x0.sub(m).mul(LOG2E);
+        x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
@@ -516,7 +551,8 @@ final class VectorLoops256 extends VectorLoops {
       int left = limit - open * 8;
       for (long at = row + open * 32L, end = row + count * 32L; at < end; at += columnBytes / 2) {
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, left - 0));
-        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x0 = x0.sub(m).mul(LOG2E);
+        x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
@@ -549,7 +585,8 @@ final class VectorLoops256 extends VectorLoops {
       long row = scores + i * 1536L;
       for (long at = row + 0 * 32L, end = row + count * 32L; at < end; at += columnBytes / 2) {
         FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE);
-        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x0 = x0.sub(m).mul(LOG2E);
+        x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
@@ -577,7 +614,8 @@ final class VectorLoops256 extends VectorLoops {
       int left = limit - from * 8;
       for (long at = row + from * 32L, end = row + count * 32L; at < end; at += columnBytes / 2) {
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, left - 0));
-        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x0 = x0.sub(m).mul(LOG2E);
+        x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
         FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
@@ -951,6 +989,173 @@ final class VectorLoops256 extends VectorLoops {
         v0.intoMemorySegment(ALL, at + 0L, NATIVE);
         v1.intoMemorySegment(ALL, at + 256L, NATIVE);
       }
+    }
+  }
+
+  @Override
+  void copy(long from, long fromBytes, int count, int size, long to, long toBytes) {
+    int d = 0;
+    for (; d + 16 <= size; d += 16) {
+      long end = to + d * 4L + count * toBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; target < end; source += fromBytes, target += toBytes, i++) {
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, source + 32L, NATIVE);
+        x0.intoMemorySegment(ALL, target + 0L, NATIVE);
+        x1.intoMemorySegment(ALL, target + 32L, NATIVE);
+      }
+    }
+    for (; d + 8 <= size; d += 8) {
+      long end = to + d * 4L + count * toBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; target < end; source += fromBytes, target += toBytes, i++) {
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, source, NATIVE);
+        x0.intoMemorySegment(ALL, target + 0L, NATIVE);
+      }
+    }
+    for (; d < size; d++) {
+      long end = to + d * 4L + count * toBytes;
+      for (long source = from + d * 4L, target = to + d * 4L, i = 0; target < end; source += fromBytes, target += toBytes, i++) {
+        ALL.set(INT, target, ALL.get(INT, source));
+      }
+    }
+  }
+
+  @Override
+  void pairs(long first, long second, long fromBytes, int count, int size, long to, long toBytes) {
+    int d = 0;
+    for (; d + 8 <= size; d += 8) {
+      for (long a = first + d * 4L, b = second + d * 4L, at = to + d * 8L, end = at + count * toBytes; at < end; a += fromBytes, b += fromBytes, at += toBytes) {
+        IntVector x = FloatVector.fromMemorySegment(F, ALL, a, NATIVE).reinterpretAsInts();
+        IntVector y = FloatVector.fromMemorySegment(F, ALL, b, NATIVE).reinterpretAsInts();
+        FloatVector even = x.and(LOWER).or(y.lanewise(VectorOperators.LSHL, 16)).reinterpretAsFloats();
+        FloatVector odd = x.lanewise(VectorOperators.LSHR, 16).or(y.and(HIGHER)).reinterpretAsFloats();
+        even.rearrange(TWICE0).blend(odd.rearrange(TWICE0), UPPER1).intoMemorySegment(ALL, at + 0L, NATIVE);
+        even.rearrange(TWICE1).blend(odd.rearrange(TWICE1), UPPER1).intoMemorySegment(ALL, at + 32L, NATIVE);
+      }
+    }
+    for (; d < size; d++) {
+      for (long a = first + d * 4L, b = second + d * 4L, at = to + d * 8L, end = at + count * toBytes; at < end; a += fromBytes, b += fromBytes, at += toBytes) {
+        int x = ALL.get(INT, a);
+        int y = ALL.get(INT, b);
+        ALL.set(INT, at, x & LOWER | y << 16);
+        ALL.set(INT, at + 4, x >>> 16 | y & HIGHER);
+      }
+    }
+  }
+
+  @Override
+  void bfloatWeights(long scores, int open, int count, int[] limits, int first, int from, float scale, long shifts, long factors, long sums, long weights) {
+    FloatVector c5 = FloatVector.broadcast(F, EXP5);
+    FloatVector c4 = FloatVector.broadcast(F, EXP4);
+    FloatVector c3 = FloatVector.broadcast(F, EXP3);
+    FloatVector c2 = FloatVector.broadcast(F, EXP2);
+    FloatVector c1 = FloatVector.broadcast(F, EXP1);
+    FloatVector c0 = FloatVector.broadcast(F, 1f);
+    FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    FloatVector factor = FloatVector.broadcast(F, scale * LOG2E);
+    for (int i = 0; i < 6; i++) {
+      long row = scores + i * 1536L;
+      long to = weights + i * 768L;
+      int limit = limits[first + i] - from;
+      FloatVector m = FloatVector.broadcast(F, -LOG2E * ALL.get(FLOAT, shifts + i * 4L));
+      FloatVector s0 = FloatVector.fromMemorySegment(F, ALL, sums + i * 32L, NATIVE).mul(FloatVector.broadcast(F, ALL.get(FLOAT, factors + i * 4L)));
+      FloatVector s1 = FloatVector.zero(F);
+      for (long at = row + 0 * 32L, end = row + open * 32L; at < end; at += 2 * registerBytes) {
+        FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE);
+        FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 32L, NATIVE);
+        x0 = x0.fma(factor, m);
+        x1 = x1.fma(factor, m);
+        x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector t0 = x0.add(ROUND);
+        FloatVector t1 = x1.add(ROUND);
+        FloatVector f0 = x0.sub(t0.sub(ROUND));
+        FloatVector f1 = x1.sub(t1.sub(ROUND));
+        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
+        FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
+        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        s0 = s0.add(e0);
+        s1 = s1.add(e1);
+        e0.reinterpretAsInts().add(HALF).lanewise(VectorOperators.LSHR, 16).or(e1.reinterpretAsInts().add(HALF).and(HIGHER)).reinterpretAsFloats().intoMemorySegment(ALL, to + (at - row) / 2, NATIVE);
+      }
+      int left = limit - open * 8;
+      for (long at = row + open * 32L, end = row + count * 32L; at < end; at += 2 * registerBytes) {
+        FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, left - 0));
+        FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at + 32L, NATIVE), LANE.compare(VectorOperators.LT, left - 8));
+        x0 = x0.fma(factor, m);
+        x1 = x1.fma(factor, m);
+        x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        FloatVector t0 = x0.add(ROUND);
+        FloatVector t1 = x1.add(ROUND);
+        FloatVector f0 = x0.sub(t0.sub(ROUND));
+        FloatVector f1 = x1.sub(t1.sub(ROUND));
+        FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
+        FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
+        e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+        s0 = s0.add(e0);
+        s1 = s1.add(e1);
+        e0.reinterpretAsInts().add(HALF).lanewise(VectorOperators.LSHR, 16).or(e1.reinterpretAsInts().add(HALF).and(HIGHER)).reinterpretAsFloats().intoMemorySegment(ALL, to + (at - row) / 2, NATIVE);
+        left -= 16;
+      }
+      s0.add(s1).intoMemorySegment(ALL, sums + i * 32L, NATIVE);
+    }
+  }
+
+  @Override
+  void bfloatGradients(long scores, long grads, int pairs, float key, long limits, long shifts, long deltas, float scale, long weights, long gradScores, long gradPairs) {
+    FloatVector c5 = FloatVector.broadcast(F, EXP5);
+    FloatVector c4 = FloatVector.broadcast(F, EXP4);
+    FloatVector c3 = FloatVector.broadcast(F, EXP3);
+    FloatVector c2 = FloatVector.broadcast(F, EXP2);
+    FloatVector c1 = FloatVector.broadcast(F, EXP1);
+    FloatVector c0 = FloatVector.broadcast(F, 1f);
+    FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    FloatVector factor = FloatVector.broadcast(F, scale * LOG2E);
+    FloatVector m0 = FloatVector.fromMemorySegment(F, ALL, shifts, NATIVE).mul(-LOG2E);
+    FloatVector d0 = FloatVector.fromMemorySegment(F, ALL, deltas, NATIVE);
+    FloatVector l0 = FloatVector.fromMemorySegment(F, ALL, limits, NATIVE).sub(key);
+    FloatVector m1 = FloatVector.fromMemorySegment(F, ALL, shifts + 32L, NATIVE).mul(-LOG2E);
+    FloatVector d1 = FloatVector.fromMemorySegment(F, ALL, deltas + 32L, NATIVE);
+    FloatVector l1 = FloatVector.fromMemorySegment(F, ALL, limits + 32L, NATIVE).sub(key);
+    for (long at = scores, end = scores + pairs * 4L * columnBytes, g = grads, w = weights, d = gradScores, p = gradPairs; at < end; at += 4 * columnBytes, g += 4 * columnBytes, w += 2 * columnBytes, d += 2 * columnBytes, p += columnBytes) {
+      FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), l0.compare(VectorOperators.GT, 0f)).fma(factor, m0);
+      FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at + 32L, NATIVE), l1.compare(VectorOperators.GT, 0f)).fma(factor, m1);
+      FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at + 128L, NATIVE), l0.compare(VectorOperators.GT, 1f)).fma(factor, m0);
+      FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at + 160L, NATIVE), l1.compare(VectorOperators.GT, 1f)).fma(factor, m1);
+      x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      x1 = x1.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      x2 = x2.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      x3 = x3.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      FloatVector t0 = x0.add(ROUND);
+      FloatVector t1 = x1.add(ROUND);
+      FloatVector t2 = x2.add(ROUND);
+      FloatVector t3 = x3.add(ROUND);
+      FloatVector f0 = x0.sub(t0.sub(ROUND));
+      FloatVector f1 = x1.sub(t1.sub(ROUND));
+      FloatVector f2 = x2.sub(t2.sub(ROUND));
+      FloatVector f3 = x3.sub(t3.sub(ROUND));
+      FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
+      FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
+      FloatVector e2 = c5.fma(f2, c4).fma(f2, c3).fma(f2, c2).fma(f2, c1).fma(f2, c0);
+      FloatVector e3 = c5.fma(f3, c4).fma(f3, c3).fma(f3, c2).fma(f3, c1).fma(f3, c0);
+      e0 = e0.reinterpretAsInts().add(t0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+      e1 = e1.reinterpretAsInts().add(t1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+      e2 = e2.reinterpretAsInts().add(t2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+      e3 = e3.reinterpretAsInts().add(t3.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+      FloatVector g0 = FloatVector.fromMemorySegment(F, ALL, g, NATIVE).sub(d0).mul(e0);
+      FloatVector g1 = FloatVector.fromMemorySegment(F, ALL, g + 32L, NATIVE).sub(d1).mul(e1);
+      FloatVector g2 = FloatVector.fromMemorySegment(F, ALL, g + 128L, NATIVE).sub(d0).mul(e2);
+      FloatVector g3 = FloatVector.fromMemorySegment(F, ALL, g + 160L, NATIVE).sub(d1).mul(e3);
+      e0.reinterpretAsInts().add(HALF).lanewise(VectorOperators.LSHR, 16).or(e1.reinterpretAsInts().add(HALF).and(HIGHER)).reinterpretAsFloats().intoMemorySegment(ALL, w + 0L, NATIVE);
+      g0.reinterpretAsInts().add(HALF).lanewise(VectorOperators.LSHR, 16).or(g1.reinterpretAsInts().add(HALF).and(HIGHER)).reinterpretAsFloats().intoMemorySegment(ALL, d + 0L, NATIVE);
+      e2.reinterpretAsInts().add(HALF).lanewise(VectorOperators.LSHR, 16).or(e3.reinterpretAsInts().add(HALF).and(HIGHER)).reinterpretAsFloats().intoMemorySegment(ALL, w + 64L, NATIVE);
+      g2.reinterpretAsInts().add(HALF).lanewise(VectorOperators.LSHR, 16).or(g3.reinterpretAsInts().add(HALF).and(HIGHER)).reinterpretAsFloats().intoMemorySegment(ALL, d + 64L, NATIVE);
+      g0.reinterpretAsInts().add(HALF).lanewise(VectorOperators.LSHR, 16).or(g2.reinterpretAsInts().add(HALF).and(HIGHER)).reinterpretAsFloats().intoMemorySegment(ALL, p + 0L, NATIVE);
+      l0 = l0.sub(2f);
+      g1.reinterpretAsInts().add(HALF).lanewise(VectorOperators.LSHR, 16).or(g3.reinterpretAsInts().add(HALF).and(HIGHER)).reinterpretAsFloats().intoMemorySegment(ALL, p + 32L, NATIVE);
+      l1 = l1.sub(2f);
     }
   }
 }

@@ -9,7 +9,6 @@ import dev.longnet.attention.DilatedAttentionSpec;
 import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.attention.HeadOffsets;
-import dev.longnet.attention.KernelChoice;
 import java.io.File;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -37,7 +36,8 @@ class CompilationTest {
     // Or nothing was seen because nothing was compiled.
     assertThat(lines.stream().map(IN_A_LOOP::matcher).filter(m -> m.matches()).map(m -> m.group(1) + "::" + m.group(2)))
         .contains("128::softmax", "256::softmax", "512::softmax", "512::maskedGradients", "512::gradients", "512::scores",
-            "512::mix4", "512::mixColumns4", "512::products4");
+            "512::mix4", "512::mixColumns4", "512::products4", "128::bfloatGradients", "256::bfloatGradients", "512::bfloatGradients",
+            "512::bfloatWeights");
   }
 
   /// A vector that C2 cannot keep in a register becomes an object, and its loop several times slower: in methods too large for its
@@ -45,7 +45,7 @@ class CompilationTest {
   @Test
   void compiledLoopsLeaveNoVectorsInObjects() throws Exception {
     List<String> lines = run(Warm.class);
-    assertThat(lines).filteredOn(line -> line.startsWith("bytes a fold")).hasSize(8).allSatisfy(line ->
+    assertThat(lines).filteredOn(line -> line.startsWith("bytes a fold")).hasSize(10).allSatisfy(line ->
         assertThat(Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1))).as(line).isLessThan(Warm.MOST));
   }
 
@@ -69,6 +69,9 @@ class CompilationTest {
         Passes passes = new Passes(bits, 512, new long[] {128, 512}, new long[] {1, 2});
         passes.forward();
         passes.backward();
+        Passes matrices = new Passes(bits, 512, new long[] {128, 512}, new long[] {1, 2}, ElementType.BFLOAT16, new NoProducts());
+        matrices.forward();
+        matrices.backward();
       }
     }
   }
@@ -88,10 +91,13 @@ class CompilationTest {
       }
       // Folds that are added to others', and rows of bfloat16.
       for (ElementType type : ElementType.values()) {
-        Passes passes = new Passes(0, TOKENS, new long[] {64, 256}, new long[] {1, 2}, type);
+        Passes passes = new Passes(0, TOKENS, new long[] {64, 256}, new long[] {1, 2}, type, null);
         measure("forward, two branches, " + type, TOKENS / 64 + TOKENS / 256, passes::forward);
         measure("backward, two branches, " + type, TOKENS / 64 + TOKENS / 256, passes::backward);
       }
+      Passes matrices = new Passes(0, TOKENS, new long[] {256}, new long[] {1}, ElementType.BFLOAT16, new NoProducts());
+      measure("forward, matrices", TOKENS / 256, matrices::forward);
+      measure("backward, matrices", TOKENS / 256, matrices::backward);
     }
 
     private static void measure(String name, long folds, Runnable pass) {
@@ -109,17 +115,29 @@ class CompilationTest {
     }
   }
 
+  /// Leaves all products 0: only the loops around them are looked at.
+  private record NoProducts() implements BfloatProducts {
+    @Override
+    public void multiply(int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {}
+
+    @Override
+    public String description() {
+      return "none";
+    }
+  }
+
   private static final class Passes {
     private final DilatedAttention attention;
     private final AttentionTensor[] x = new AttentionTensor[8];
     private final MemorySegment lse;
 
     Passes(int bits, int tokens, long[] segments, long[] dilations) {
-      this(bits, tokens, segments, dilations, ElementType.FLOAT32);
+      this(bits, tokens, segments, dilations, ElementType.FLOAT32, null);
     }
 
-    Passes(int bits, int tokens, long[] segments, long[] dilations, ElementType type) {
-      AttentionOptions options = AttentionOptions.defaults().withKernel(KernelChoice.SIMD).withVectorBits(bits).withThreads(1);
+    /// @param products null for the vector kernel
+    Passes(int bits, int tokens, long[] segments, long[] dilations, ElementType type, BfloatProducts products) {
+      AttentionOptions options = AttentionOptions.defaults().withVectorBits(bits).withThreads(1).withProducts(products);
       attention = DilatedAttention.of(DilatedAttentionSpec.of(segments, dilations, true, HeadOffsets.INTERLEAVED), options);
       Arrays.setAll(x, i -> AttentionTensor.contiguous(
           Arena.ofAuto().allocate(4L * tokens * 64), type, 1, tokens, 1, 64));

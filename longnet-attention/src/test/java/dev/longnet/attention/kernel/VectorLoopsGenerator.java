@@ -60,6 +60,7 @@ public final class VectorLoopsGenerator {
 
         import static dev.longnet.attention.kernel.OffHeap.ALL;
         import static dev.longnet.attention.kernel.OffHeap.FLOAT;
+        import static dev.longnet.attention.kernel.OffHeap.INT;
         import static dev.longnet.attention.kernel.OffHeap.NATIVE;
         import static dev.longnet.attention.kernel.OffHeap.SHORT;
 
@@ -95,6 +96,7 @@ public final class VectorLoopsGenerator {
     totals();
     rows();
     transpose();
+    bfloats();
     out.append("}\n");
     return out.toString();
   }
@@ -107,6 +109,10 @@ public final class VectorLoopsGenerator {
       long mask = IntStream.range(0, lanes).filter(l -> (l & bit) != 0).mapToLong(l -> 1L << l).sum();
       text.append("  private static final VectorShuffle<Float> SWAP%1$d = VectorShuffle.fromOp(F, l -> l ^ %1$d);\n".formatted(half));
       text.append("  private static final VectorMask<Float> UPPER%d = VectorMask.fromLong(F, 0x%xL);\n".formatted(half, mask));
+    }
+    for (int part = 0; part < 2; part++) {
+      text.append("  private static final VectorShuffle<Float> TWICE%1$d = VectorShuffle.fromOp(F, l -> l / 2 + %2$d);\n".formatted(
+          part, part * lanes / 2));
     }
     for (int g = 0; g < ROWS; g += lanes) {
       text.append("  private static final VectorMask<Float> TILE%d = VectorMask.fromLong(F, 0x%xL);\n".formatted(
@@ -277,8 +283,13 @@ public final class VectorLoopsGenerator {
 
   /// e = exp(x - shift), 0 below 2^-127. The difference is taken before log2 e comes in: it is exact for the keys that matter.
   private void exponentials(int[] us, String shift) {
-    each(us, u -> "x" + u + " = x" + u + ".sub(" + shift
-        + ").mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();");
+    each(us, u -> "x" + u + " = x" + u + ".sub(" + shift + ").mul(LOG2E);");
+    powers(us);
+  }
+
+  /// e = 2^x, 0 below 2^-127.
+  private void powers(int[] us) {
+    each(us, u -> "x" + u + " = x" + u + ".reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();");
     each(us, u -> "FloatVector t" + u + " = x" + u + ".add(ROUND);");
     each(us, u -> "FloatVector f" + u + " = x" + u + ".sub(t" + u + ".sub(ROUND));");
     each(us, u -> "FloatVector e" + u + " = c5.fma(f" + u + ", c4).fma(f" + u + ", c3).fma(f" + u + ", c2).fma(f" + u
@@ -311,6 +322,21 @@ public final class VectorLoopsGenerator {
     close();
     for (int i = 0; i < ROWS; i++) {
       line("v" + i + ".intoMemorySegment(ALL, max + " + i * lanes * 4 + "L, NATIVE);");
+    }
+    close();
+
+    open("@Override", "void maxima(long scores, int count, float scale, long max)");
+    for (int i = 0; i < ROWS; i++) {
+      line("FloatVector v" + i + " = " + load("max", i * lanes * 4) + ";");
+    }
+    open("for (long column = scores, end = scores + count" + bytes + "; column < end; column += registerBytes)");
+    for (int i = 0; i < ROWS; i++) {
+      line("FloatVector x" + i + " = " + load("column", i * ROW_BYTES) + ";");
+      line("v%1$d = v%1$d.blend(x%1$d, x%1$d.compare(VectorOperators.GT, v%1$d));".formatted(i));
+    }
+    close();
+    for (int i = 0; i < ROWS; i++) {
+      line("v" + i + ".mul(scale).intoMemorySegment(ALL, max + " + i * lanes * 4 + "L, NATIVE);");
     }
     close();
 
@@ -580,6 +606,116 @@ public final class VectorLoopsGenerator {
     }
   }
 
+  // ---- operands of bfloat16 products
+
+  private void bfloats() {
+    open("@Override", "void copy(long from, long fromBytes, int count, int size, long to, long toBytes)");
+    columns(2, 4, false, n -> {
+      each(n, u -> "FloatVector x" + u + " = " + load("source", u * lanes * 4) + ";");
+      each(n, u -> "x" + u + ".intoMemorySegment(ALL, target + " + u * lanes * 4 + "L, NATIVE);");
+    }, () -> line("ALL.set(INT, target, ALL.get(INT, source));"));
+    close();
+
+    open("@Override", "void pairs(long first, long second, long fromBytes, int count, int size, long to, long toBytes)");
+    line("int d = 0;");
+    open("for (; d + " + lanes + " <= size; d += " + lanes + ")");
+    open("for (long a = first + d * 4L, b = second + d * 4L, at = to + d * 8L, end = at + count * toBytes; at < end; a += fromBytes, b += fromBytes, at += toBytes)");
+    line("IntVector x = " + load("a", 0) + ".reinterpretAsInts();");
+    line("IntVector y = " + load("b", 0) + ".reinterpretAsInts();");
+    line("FloatVector even = x.and(LOWER).or(y.lanewise(VectorOperators.LSHL, 16)).reinterpretAsFloats();");
+    line("FloatVector odd = x.lanewise(VectorOperators.LSHR, 16).or(y.and(HIGHER)).reinterpretAsFloats();");
+    for (int part = 0; part < 2; part++) {
+      line("even.rearrange(TWICE%1$d).blend(odd.rearrange(TWICE%1$d), UPPER1).intoMemorySegment(ALL, at + %2$dL, NATIVE);"
+          .formatted(part, part * lanes * 4));
+    }
+    close();
+    close();
+    open("for (; d < size; d++)");
+    open("for (long a = first + d * 4L, b = second + d * 4L, at = to + d * 8L, end = at + count * toBytes; at < end; a += fromBytes, b += fromBytes, at += toBytes)");
+    line("int x = ALL.get(INT, a);");
+    line("int y = ALL.get(INT, b);");
+    line("ALL.set(INT, at, x & LOWER | y << 16);");
+    line("ALL.set(INT, at + 4, x >>> 16 | y & HIGHER);");
+    close();
+    close();
+    close();
+
+    open("@Override", "void bfloatWeights(long scores, int open, int count, int[] limits, int first, int from, float scale, long shifts, "
+        + "long factors, long sums, long weights)");
+    constants();
+    line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
+    line("FloatVector factor = FloatVector.broadcast(F, scale * LOG2E);");
+    open("for (int i = 0; i < " + ROWS + "; i++)");
+    line("long row = scores + i * " + ROW_BYTES + "L;");
+    line("long to = weights + i * " + ROW_BYTES / 2 + "L;");
+    line("int limit = limits[first + i] - from;");
+    line("FloatVector m = FloatVector.broadcast(F, -LOG2E * ALL.get(FLOAT, shifts + i * 4L));");
+    line("FloatVector s0 = " + load("sums + i * " + lanes * 4 + "L", 0) + ".mul(FloatVector.broadcast(F, ALL.get(FLOAT, factors + i * 4L)));");
+    line("FloatVector s1 = FloatVector.zero(F);");
+    int[] us = {0, 1};
+    for (boolean masked : new boolean[] {false, true}) {
+      String bytes = " * " + lanes * 4 + "L";
+      if (masked) {
+        line("int left = limit - open * " + lanes + ";");
+      }
+      open("for (long at = row + " + (masked ? "open" : "0") + bytes + ", end = row + " + (masked ? "count" : "open") + bytes
+          + "; at < end; at += 2 * registerBytes)");
+      loadScores(us, masked);
+      each(us, u -> "x" + u + " = x" + u + ".fma(factor, m);");
+      powers(us);
+      each(us, u -> "s" + u + " = s" + u + ".add(e" + u + ");");
+      line(paired("e0", "e1") + ".intoMemorySegment(ALL, to + (at - row) / 2, NATIVE);");
+      if (masked) {
+        line("left -= " + 2 * lanes + ";");
+      }
+      close();
+    }
+    line("s0.add(s1).intoMemorySegment(ALL, sums + i * " + lanes * 4 + "L, NATIVE);");
+    close();
+    close();
+
+    open("@Override", "void bfloatGradients(long scores, long grads, int pairs, float key, long limits, long shifts, long deltas, float scale, "
+        + "long weights, long gradScores, long gradPairs)");
+    constants();
+    line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
+    line("FloatVector factor = FloatVector.broadcast(F, scale * LOG2E);");
+    for (int u = 0; u < 2; u++) {
+      line("FloatVector m%d = %s.mul(-LOG2E);".formatted(u, load("shifts", u * lanes * 4)));
+      line("FloatVector d%d = %s;".formatted(u, load("deltas", u * lanes * 4)));
+      line("FloatVector l%d = %s.sub(key);".formatted(u, load("limits", u * lanes * 4)));
+    }
+    // Two rows of keys, two registers of queries.
+    open("for (long at = scores, end = scores + pairs * 4L * columnBytes, g = grads, w = weights, d = gradScores, p = gradPairs; at < end; "
+        + "at += 4 * columnBytes, g += 4 * columnBytes, w += 2 * columnBytes, d += 2 * columnBytes, p += columnBytes)");
+    int[] four = {0, 1, 2, 3};
+    each(four, u -> "FloatVector x%d = hidden.blend(%s, l%d.compare(VectorOperators.GT, %df)).fma(factor, m%d);".formatted(
+        u, load("at", scoreAt(u)), u % 2, u / 2, u % 2));
+    powers(four);
+    each(four, u -> "FloatVector g%d = %s.sub(d%d).mul(e%d);".formatted(u, load("g", scoreAt(u)), u % 2, u));
+    for (int row = 0; row < 2; row++) {
+      String at = " + " + row * columnBytes() + "L, NATIVE);";
+      line(paired("e" + 2 * row, "e" + (2 * row + 1)) + ".intoMemorySegment(ALL, w" + at);
+      line(paired("g" + 2 * row, "g" + (2 * row + 1)) + ".intoMemorySegment(ALL, d" + at);
+    }
+    for (int u = 0; u < 2; u++) {
+      line(paired("g" + u, "g" + (u + 2)) + ".intoMemorySegment(ALL, p + " + u * lanes * 4 + "L, NATIVE);");
+      line("l" + u + " = l" + u + ".sub(2f);");
+    }
+    close();
+    close();
+  }
+
+  /// Register u of two rows by two registers; rows of two panels' columns.
+  private int scoreAt(int u) {
+    return u / 2 * 2 * columnBytes() + u % 2 * lanes * 4;
+  }
+
+  /// Two registers rounded to bfloat16, lane by lane next to one another.
+  private static String paired(String low, String high) {
+    return ("%s.reinterpretAsInts().add(HALF).lanewise(VectorOperators.LSHR, 16).or(%s.reinterpretAsInts().add(HALF).and(HIGHER))"
+        + ".reinterpretAsFloats()").formatted(low, high);
+  }
+
   /// Rows of x into rows of y, each with factors of its own where these are addresses.
   ///
   /// @param reads whether y is read too
@@ -618,8 +754,12 @@ public final class VectorLoopsGenerator {
   /// Rows of `size` elements in columns: [#TOGETHER] registers of all rows, then the next; register by register; element by
   /// element. The loop over rows is the inner one, as it is the long one.
   private void columns(int fromElement, boolean bySource, IntConsumer registers, Runnable element) {
+    columns(TOGETHER, fromElement, bySource, registers, element);
+  }
+
+  private void columns(int together, int fromElement, boolean bySource, IntConsumer registers, Runnable element) {
     line("int d = 0;");
-    for (int n : new int[] {TOGETHER, 1}) {
+    for (int n : new int[] {together, 1}) {
       open("for (; d + " + n * lanes + " <= size; d += " + n * lanes + ")");
       rowsOf(fromElement, bySource, () -> registers.accept(n));
       close();

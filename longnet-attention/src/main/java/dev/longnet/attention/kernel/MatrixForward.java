@@ -1,0 +1,109 @@
+package dev.longnet.attention.kernel;
+
+import java.lang.foreign.MemorySegment;
+
+/// The forward fold of bfloat16 rows in products of bfloat16 matrices: [VectorLoops#KEYS] keys at a time, S = Q K^T, then P = exp(S)
+/// by vector loops, rounded to bfloat16, then O += P V. Scores, sums and O are float32.
+final class MatrixForward extends ForwardScratch {
+  private static final int STEP = VectorLoops.KEYS;
+
+  private final BfloatProducts products;
+  private final Operands operands = new Operands(this);
+  private final MemorySegment keyRows = allocate((long) loops.panelKeys * headSize / 2);
+  private final MemorySegment keyPanels = allocate((long) KEYS * headSize / 2);
+  private final MemorySegment values = allocate((long) KEYS * paddedSize / 2);
+  private final MemorySegment valueRows = allocate((long) STEP * headSize / 2);
+  private final MemorySegment queries = allocate((long) QUERIES * headSize / 2);
+  private final MemorySegment scores = allocate((long) QUERIES * STEP);
+  private final MemorySegment weights = allocate((long) QUERIES * STEP / 2);
+  private final MemorySegment max = allocate((long) TILE * loops.lanes);
+
+  MatrixForward(VectorLoops loops, BfloatProducts products, int headSize) {
+    super(loops, headSize);
+    this.products = products;
+  }
+
+  @Override
+  void packKeys(Source key, Source value, long from, int count) {
+    int panel = loops.panelKeys;
+    for (int at = 0; at < count; at += panel) {
+      int n = Math.min(panel, count - at);
+      key.copy(from + at, n, keyRows.address());
+      loops.transpose(keyRows.address(), headSize * 2L, n, headSize / 2, keyPanels.address() + (long) at * headSize * 2);
+    }
+    for (int at = 0; at < count; at += STEP) {
+      int n = Math.min(STEP, count - at);
+      value.copy(from + at, n, valueRows.address());
+      operands.pairs(valueRows.address(), n, roundUp(n), STEP, values.address() + (long) at * paddedSize * 2);
+    }
+  }
+
+  @Override
+  void packQueries(Source query, long block, int rows) {
+    query.copy(block, rows, queries.address());
+    queries.asSlice(rows * headSize * 2L, (tall(rows) - rows) * headSize * 2L).fill((byte) 0);
+  }
+
+  @Override
+  void attend(int rows) {
+    int panel = loops.panelKeys;
+    int m = tall(rows);
+    for (int from = 0; from < limits[rows - 1]; from += STEP) {
+      int width = Math.min(STEP, limits[rows - 1] - from);
+      for (int at = 0; at < width; at += panel) {
+        products.multiply(m, panel, headSize, queries.address(), headSize, keyPanels.address() + (long) (from + at) * headSize * 2,
+            scores.address() + at * 4L, STEP, false);
+      }
+      int k = roundUp(width);
+      for (int row = 0; row < rows; row += TILE) {
+        weights(row, from, k);
+      }
+      if (from > 0) {
+        loops.store(outputs.address(), rowBytes, outputs.address(), rowBytes, rows, paddedSize, factors.address());
+      }
+      for (int d = 0; d < paddedSize; d += panel) {
+        int n = Math.min(panel, paddedSize - d);
+        products.multiply(m, n, k, weights.address(), STEP, values.address() + ((long) from * paddedSize + (long) d * STEP) * 2,
+            outputs.address() + d * 4L, paddedSize, from > 0);
+      }
+    }
+  }
+
+  /// P of a tile's rows and the `k` keys from `from` on.
+  private void weights(int row, int from, int k) {
+    int count = Math.min(STEP, limits[row + TILE - 1] - from);
+    long to = weights.address() + (long) row * STEP * 2;
+    int pair = 2 * loops.lanes;
+    int written = 0;
+    long factor = factors.address() + row * 4L;
+    if (count > 0) {
+      long tile = scores.address() + (long) row * STEP * 4;
+      int registers = Math.ceilDiv(count, loops.lanes);
+      int open = Math.clamp(limits[row] - from, 0, count) / pair * 2;
+      loops.fill(max.address(), (long) TILE * loops.lanes * 4, VectorLoops.LOWEST);
+      loops.maskedMax(tile, open, registers, limits, row, from, max.address());
+      loops.maxima(tile, open, scale, max.address());
+      long shift = shifts.address() + row * 4L;
+      loops.shift(max.address(), shift, factor);
+      loops.bfloatWeights(tile, open, registers, limits, row, from, scale, shift, factor,
+          sums.address() + (long) row * loops.lanes * 4, to);
+      written = Math.ceilDiv(count, pair) * pair;
+    } else {
+      loops.fill(factor, TILE * 4L, 1);
+    }
+    for (int i = 0; i < TILE && written < k; i++) {
+      loops.fill(to + ((long) i * STEP + written) * 2, (k - written) * 2L, 0);
+    }
+  }
+
+  /// Few different numbers of rows, as a library may build a kernel for each.
+  private static int tall(int rows) {
+    return Math.ceilDiv(rows, 16) * 16;
+  }
+
+  /// Keys of one product P V, for the same reason.
+  private int roundUp(int keys) {
+    int step = 2 * loops.panelKeys;
+    return Math.ceilDiv(keys, step) * step;
+  }
+}

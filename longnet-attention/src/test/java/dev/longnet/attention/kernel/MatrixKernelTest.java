@@ -1,0 +1,308 @@
+package dev.longnet.attention.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.ElementType;
+import dev.longnet.attention.HeadRows;
+import dev.longnet.attention.KernelChoice;
+import dev.longnet.attention.RowScalars;
+import dev.longnet.attention.Rows;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Random;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Folds of bfloat16 rows in matrix products: P and dS are rounded to bfloat16, once, and nothing else is.
+class MatrixKernelTest {
+  /// What rounding to bfloat16 may change, relatively.
+  private static final double HALF_UNIT = 0x1p-8;
+  private static final int[] SIZES = {16, 32, 48, 64, 80, 128, 144};
+
+  private static AttentionKernel kernel(int bits) {
+    return AttentionKernel.of(AttentionOptions.defaults().withVectorBits(bits).withProducts(new PlainProducts()));
+  }
+
+  /// One fold's tensors.
+  private record Problem(HeadRows q, HeadRows k, HeadRows v, HeadRows gradOut, boolean causal) {
+    static Problem random(Random random, int size, int queries, int keys, boolean causal, float scale) {
+      Rows queryRows = new Rows(random.nextInt(50), 1 + random.nextInt(4), queries);
+      Rows keyRows = new Rows(random.nextInt(80), 1 + random.nextInt(5), keys);
+      return new Problem(rows(random, queryRows, size, scale), rows(random, keyRows, size, 1), rows(random, keyRows, size, 1),
+          rows(random, queryRows, size, 1), causal);
+    }
+
+    private static HeadRows rows(Random random, Rows positions, int size, float scale) {
+      long stride = size + random.nextInt(3);
+      long elements = 1 + stride * positions.count();
+      MemorySegment data = random.nextBoolean() ? Arena.ofAuto().allocate(2 * elements, 2) : MemorySegment.ofArray(new short[(int) elements]);
+      HeadRows rows = new HeadRows(data, ElementType.BFLOAT16, 1, stride, size, positions);
+      float[] row = new float[size];
+      for (long i = 0; i < positions.count(); i++) {
+        for (int d = 0; d < size; d++) {
+          row[d] = (float) random.nextGaussian() * scale;
+        }
+        rows.write(i, row, 0);
+      }
+      return rows;
+    }
+
+    int size() {
+      return q.headSize();
+    }
+  }
+
+  /// What a kernel computed: rows of out and gradients, and lse.
+  private static final class Result {
+    final HeadRows out;
+    final RowScalars lse;
+    final HeadRows gradQ;
+    final HeadRows gradK;
+    final HeadRows gradV;
+
+    /// @param cut keys are folded in two pieces, the second first; 0 for one piece
+    Result(AttentionKernel kernel, Problem p, long cut, boolean overwrite) {
+      out = floats(p.q);
+      gradQ = floats(p.q);
+      gradK = floats(p.k);
+      gradV = floats(p.k);
+      lse = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * p.q.count()), p.q.count());
+      lse.fill(Double.NEGATIVE_INFINITY);
+      RowScalars delta = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * p.q.count()), p.q.count());
+      long[][] pieces = cut == 0 ? new long[][] {{0, p.k.count()}} : new long[][] {{cut, p.k.count()}, {0, cut}};
+      for (long[] piece : pieces) {
+        kernel.fold(p.q, p.k.slice(piece[0], piece[1]), p.v.slice(piece[0], piece[1]), p.causal, out, lse);
+      }
+      for (int i = 0; i < p.q.count(); i++) {
+        boolean blind = lse.get(i) == Double.NEGATIVE_INFINITY;
+        delta.set(i, blind ? 0 : dot(p.gradOut, i, out, i));
+      }
+      boolean first = true;
+      for (long[] piece : pieces) {
+        kernel.foldBackward(p.q, p.k.slice(piece[0], piece[1]), p.v.slice(piece[0], piece[1]), p.causal, p.gradOut, lse, delta,
+            new FoldGradients(gradQ, gradK.slice(piece[0], piece[1]), gradV.slice(piece[0], piece[1]), overwrite && first));
+        first = false;
+      }
+    }
+  }
+
+  private static HeadRows floats(HeadRows like) {
+    return HeadRows.contiguous(Arena.ofAuto().allocate(4 * like.count() * like.headSize(), 64), like.headSize(), like.positions());
+  }
+
+  private static double dot(HeadRows a, long i, HeadRows b, long j) {
+    double sum = 0;
+    for (int d = 0; d < a.headSize(); d++) {
+      sum += (double) a.get(i, d) * b.get(j, d);
+    }
+    return sum;
+  }
+
+  /// Compares with float64; what may differ is the sum of the terms' roundings, and float32's own: of scores, so the more the larger they are.
+  private static void check(String as, Problem p, Result actual) {
+    int queries = (int) p.q.count();
+    int keys = (int) p.k.count();
+    int size = p.size();
+    double largest = largestScore(p);
+    double[][] gradK = new double[keys][size];
+    double[][] gradV = new double[keys][size];
+    double[][] mayK = new double[keys][size];
+    double[][] mayV = new double[keys][size];
+    for (int i = 0; i < queries; i++) {
+      double[] weights = new double[keys];
+      double max = Double.NEGATIVE_INFINITY;
+      for (int j = 0; j < keys; j++) {
+        boolean seen = !p.causal || p.k.positions().position(j) <= p.q.positions().position(i);
+        weights[j] = seen ? dot(p.q, i, p.k, j) / Math.sqrt(size) : Double.NEGATIVE_INFINITY;
+        max = Math.max(max, weights[j]);
+      }
+      if (max == Double.NEGATIVE_INFINITY) {
+        assertThat(actual.lse.get(i)).as(as).isEqualTo(max);
+        continue;
+      }
+      double sum = 0;
+      for (int j = 0; j < keys; j++) {
+        weights[j] = Math.exp(weights[j] - max);
+        sum += weights[j];
+      }
+      double lse = max + Math.log(sum);
+      assertThat(Math.abs(actual.lse.get(i) - lse)).as("%s lse %d", as, i).isLessThan(1e-6 * (4 + Math.abs(lse)));
+      double[] out = new double[size];
+      double[] may = new double[size];
+      for (int j = 0; j < keys; j++) {
+        weights[j] /= sum;
+        for (int d = 0; d < size; d++) {
+          out[d] += weights[j] * p.v.get(j, d);
+          may[d] += weights[j] * Math.abs(p.v.get(j, d));
+        }
+      }
+      close(as + " out", actual.out, i, out, may, largest);
+      // Delta as the kernel was given it: from its own out.
+      double delta = dot(p.gradOut, i, actual.out, i);
+      double[] gradQ = new double[size];
+      double[] mayQ = new double[size];
+      for (int j = 0; j < keys; j++) {
+        double ds = weights[j] * (dot(p.gradOut, i, p.v, j) - delta) / Math.sqrt(size);
+        for (int d = 0; d < size; d++) {
+          gradQ[d] += ds * p.k.get(j, d);
+          mayQ[d] += Math.abs(ds * p.k.get(j, d));
+          gradK[j][d] += ds * p.q.get(i, d);
+          mayK[j][d] += Math.abs(ds * p.q.get(i, d));
+          gradV[j][d] += weights[j] * p.gradOut.get(i, d);
+          mayV[j][d] += Math.abs(weights[j] * p.gradOut.get(i, d));
+        }
+      }
+      close(as + " gradQ", actual.gradQ, i, gradQ, mayQ, largest);
+    }
+    for (int j = 0; j < keys; j++) {
+      close(as + " gradK", actual.gradK, j, gradK[j], mayK[j], largest);
+      close(as + " gradV", actual.gradV, j, gradV[j], mayV[j], largest);
+    }
+  }
+
+  private static double largestScore(Problem p) {
+    double largest = 0;
+    for (int i = 0; i < p.q.count(); i++) {
+      for (int j = 0; j < p.k.count(); j++) {
+        largest = Math.max(largest, Math.abs(dot(p.q, i, p.k, j)) / Math.sqrt(p.size()));
+      }
+    }
+    return largest;
+  }
+
+  /// @param terms the sum of the terms' sizes
+  private static void close(String as, HeadRows actual, int row, double[] expected, double[] terms, double score) {
+    for (int d = 0; d < expected.length; d++) {
+      assertThat(Math.abs(actual.get(row, d) - expected[d])).as("%s [%d, %d] = %s", as, row, d, expected[d])
+          .isLessThanOrEqualTo(1.001 * HALF_UNIT * terms[d] + 1e-6 * (1 + score) * (1 + terms[d]));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {128, 256, 512})
+  void foldsAreRightUpToTheRoundingOfTheirWeights(int bits) {
+    for (int seed = 0; seed < 60; seed++) {
+      Random random = new Random(seed);
+      Problem p = Problem.random(random, SIZES[random.nextInt(SIZES.length)], 1 + random.nextInt(seed % 4 == 0 ? 20 : 300),
+          1 + random.nextInt(seed % 3 == 0 ? 70 : 500), random.nextBoolean(), seed % 5 == 0 ? 20 : 1);
+      long cut = random.nextInt((int) p.k.count());
+      check("seed " + seed, p, new Result(kernel(bits), p, cut, random.nextBoolean()));
+    }
+  }
+
+  /// More keys than are packed at once.
+  @Test
+  void longFoldsAreRight() {
+    for (boolean causal : new boolean[] {true, false}) {
+      for (int keys : new int[] {1536, 1537, 3500}) {
+        Problem p = Problem.random(new Random(keys), 16, 700, keys, causal, 1);
+        check(keys + " keys", p, new Result(kernel(512), p, 0, true));
+      }
+    }
+  }
+
+  /// What a row gets depends on its own keys alone: the same bits with other queries beside it, without them, and whatever its future holds.
+  @Test
+  void rowsDoNotDependOnTheirNeighbours() {
+    Random random = new Random(3);
+    Rows positions = new Rows(0, 1, 900);
+    Problem p = new Problem(Problem.rows(random, positions, 32, 2), Problem.rows(random, positions, 32, 1), Problem.rows(random, positions, 32, 1),
+        Problem.rows(random, positions, 32, 1), true);
+    Result all = new Result(kernel(512), p, 0, true);
+    for (long[] part : new long[][] {{0, 5}, {100, 101}, {384, 385}, {300, 500}, {890, 900}}) {
+      HeadRows q = p.q.slice(part[0], part[1]);
+      HeadRows out = floats(q);
+      RowScalars lse = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * q.count()), q.count());
+      lse.fill(Double.NEGATIVE_INFINITY);
+      long seen = part[1] == 385 ? 385 : 900;
+      kernel(512).fold(q, p.k.slice(0, seen), p.v.slice(0, seen), true, out, lse);
+      for (long i = part[0]; i < part[1]; i++) {
+        assertThat(lse.get(i - part[0])).as("lse %d", i).isEqualTo(all.lse.get(i));
+        for (int d = 0; d < 32; d++) {
+          assertThat(out.get(i - part[0], d)).as("out %d", i).isEqualTo(all.out.get(i, d));
+        }
+      }
+    }
+  }
+
+  /// A call leaves nothing behind in the working memory that could get into the next one's results.
+  @Test
+  void whatAnEarlierCallLeftChangesNothing() {
+    for (int keys : new int[] {1, 17, 70, 400}) {
+      Problem p = Problem.random(new Random(keys), 48, 33, keys, keys % 2 == 1, 1);
+      AttentionKernel fresh = new MatrixKernel(VectorShapes.loops(256), new SimdKernel(VectorShapes.loops(256)), new PlainProducts());
+      Result first = new Result(fresh, p, 0, true);
+      Problem poison = Problem.random(new Random(1), 48, 300, 900, false, 1);
+      for (HeadRows rows : new HeadRows[] {poison.q, poison.k, poison.v, poison.gradOut}) {
+        rows.data().fill((byte) -1);
+      }
+      new Result(fresh, poison, 0, true);
+      Result second = new Result(fresh, p, 0, true);
+      assertThat(second.out.data().mismatch(first.out.data())).isEqualTo(-1);
+      assertThat(second.gradQ.data().mismatch(first.gradQ.data())).isEqualTo(-1);
+      assertThat(second.gradK.data().mismatch(first.gradK.data())).isEqualTo(-1);
+      assertThat(second.gradV.data().mismatch(first.gradV.data())).isEqualTo(-1);
+    }
+  }
+
+  /// Other element types and head sizes, and kernels that are asked for by name.
+  @Test
+  void theRestIsTheVectorKernels() {
+    AtomicInteger calls = new AtomicInteger();
+    BfloatProducts counting = new BfloatProducts() {
+      @Override
+      public void multiply(int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {
+        calls.incrementAndGet();
+        new PlainProducts().multiply(m, n, k, a, strideA, b, c, strideC, add);
+      }
+
+      @Override
+      public String description() {
+        return "counting";
+      }
+    };
+    AttentionOptions options = AttentionOptions.defaults().withProducts(counting);
+    assertThat(AttentionKernel.of(options).description()).endsWith("bfloat16 by counting");
+    assertThat(AttentionKernel.of(options.withKernel(KernelChoice.SIMD)).description()).doesNotContain("counting");
+    Problem odd = Problem.random(new Random(1), 20, 30, 40, true, 1);
+    Result expected = new Result(AttentionKernel.of(options.withKernel(KernelChoice.SIMD)), odd, 0, true);
+    Result actual = new Result(AttentionKernel.of(options), odd, 0, true);
+    assertThat(actual.out.data().mismatch(expected.out.data())).isEqualTo(-1);
+    assertThat(calls.get()).isZero();
+    new Result(AttentionKernel.of(options), Problem.random(new Random(1), 32, 30, 40, true, 1), 0, true);
+    assertThat(calls.get()).isPositive();
+  }
+
+  @Test
+  void anInterruptedFoldStopsAndLetsTheUnitsGo() {
+    AtomicInteger released = new AtomicInteger();
+    BfloatProducts products = new BfloatProducts() {
+      @Override
+      public void multiply(int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {}
+
+      @Override
+      public void release() {
+        released.incrementAndGet();
+      }
+
+      @Override
+      public String description() {
+        return "none";
+      }
+    };
+    AttentionKernel kernel = AttentionKernel.of(AttentionOptions.defaults().withProducts(products));
+    Problem p = Problem.random(new Random(1), 32, 300, 400, false, 1);
+    Thread.currentThread().interrupt();
+    try {
+      assertThatThrownBy(() -> new Result(kernel, p, 0, true)).isInstanceOf(CancellationException.class);
+    } finally {
+      assertThat(Thread.interrupted()).isTrue();
+    }
+    assertThat(released.get()).isEqualTo(1);
+  }
+}
