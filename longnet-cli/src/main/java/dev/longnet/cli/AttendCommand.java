@@ -5,6 +5,8 @@ import dev.longnet.attention.DilatedAttentionSpec;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.attention.HeadOffsets;
 import dev.longnet.attention.KernelChoice;
+import dev.longnet.attention.kernel.BfloatProducts;
+import dev.longnet.lm.io.DType;
 import dev.longnet.lm.io.SafetensorsFile;
 import dev.longnet.lm.io.SafetensorsWriter;
 import dev.longnet.lm.io.TensorEntry;
@@ -16,8 +18,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -46,6 +50,7 @@ final class AttendCommand implements Callable<Integer> {
     AUTO,
     SCALAR,
     SIMD,
+    MATRIX,
     TORCH
   }
 
@@ -68,7 +73,10 @@ final class AttendCommand implements Callable<Integer> {
   @Option(
       names = "--kernel",
       paramLabel = "KERNEL",
-      description = "auto, scalar, simd or torch (default: auto, the fastest of Java's own that runs here).")
+      description = {
+        "auto, scalar, simd, matrix or torch (default: auto, the faster of scalar and simd that runs here).",
+        "matrix: BF16 tensors through the processor's matrix units (AMX), weights rounded to BF16."
+      })
   Kernel kernel = Kernel.AUTO;
 
   @Option(names = "--threads", paramLabel = "N", description = "Threads to use (default: one a core).")
@@ -103,6 +111,9 @@ final class AttendCommand implements Callable<Integer> {
       // What the flags alone say is their mistake, not the file's.
       DilatedAttentionSpec pattern = flags.saysBranches() ? settings.spec() : of(in, settings::spec);
       AttentionInput input = of(in, () -> AttentionInput.read(file, gradients || detachedWeights));
+      if (kernel == Kernel.MATRIX) {
+        requireBfloats(input);
+      }
       GradientMode mode = detachedWeights ? GradientMode.DETACHED_WEIGHTS : GradientMode.EXACT;
       long start = System.nanoTime();
       AttentionRun run = run(pattern, mode);
@@ -141,12 +152,22 @@ final class AttendCommand implements Callable<Integer> {
     }
   }
 
+  private void requireBfloats(AttentionInput input) {
+    for (TensorEntry entry : Stream.of(input.q(), input.k(), input.v(), input.gradOut()).filter(Objects::nonNull).toList()) {
+      if (entry.type() != DType.BF16 || entry.shape()[3] % BfloatProducts.HEAD_SIZE != 0) {
+        throw new IllegalArgumentException("%s: --kernel matrix takes BF16 tensors whose head size is a multiple of %d: %s is %s %s".formatted(
+            in, BfloatProducts.HEAD_SIZE, entry.name(), entry.type(), Arrays.toString(entry.shape())));
+      }
+    }
+  }
+
   private AttentionRun run(DilatedAttentionSpec pattern, GradientMode mode) {
     AttentionOptions options = AttentionOptions.defaults().withThreads(threads);
     return switch (kernel) {
       case AUTO -> AttentionRun.java(pattern, options, mode);
       case SCALAR -> AttentionRun.java(pattern, options.withKernel(KernelChoice.SCALAR), mode);
       case SIMD -> AttentionRun.java(pattern, options.withKernel(KernelChoice.SIMD), mode);
+      case MATRIX -> AttentionRun.matrix(pattern, options, mode);
       case TORCH -> AttentionRun.torch(pattern, threads, mode);
     };
   }

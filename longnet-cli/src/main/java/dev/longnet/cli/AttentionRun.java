@@ -6,6 +6,7 @@ import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.DilatedAttentionSpec;
 import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.attention.TorchAttentionOperator;
 import dev.longnet.lm.io.DType;
 import dev.longnet.lm.io.EnvironmentException;
@@ -66,6 +67,14 @@ interface AttentionRun {
         return results;
       }
     };
+  }
+
+  /// Java's kernels with libtorch's products of bfloat16 matrices.
+  ///
+  /// @throws EnvironmentException when this processor has no units for them
+  static AttentionRun matrix(DilatedAttentionSpec pattern, AttentionOptions options, GradientMode mode) {
+    return java(pattern, options.withProducts(AttentionOperators.bfloatProducts().orElseThrow(() -> new EnvironmentException(
+        "the matrix kernel was asked for, but this processor has no AMX, or libtorch does not use it"))), mode);
   }
 
   /// libtorch's flash kernels on the CPU.

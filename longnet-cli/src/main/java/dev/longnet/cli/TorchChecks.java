@@ -4,6 +4,7 @@ import static dev.longnet.cli.Check.fail;
 import static dev.longnet.cli.Check.ok;
 import static dev.longnet.cli.Check.warn;
 
+import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.io.EnvironmentException;
 import dev.longnet.lm.torch.Torch;
 import java.nio.file.Files;
@@ -35,7 +36,11 @@ final class TorchChecks {
     String finding =
         String.format(Locale.ROOT, "loaded in %.1f s; matrix products on %d threads: float32 %.0f GFLOP/s, bfloat16 %.0f GFLOP/s",
             loaded, Torch.threads(), fp32 / 1e9, bf16 / 1e9);
-    return List.of(ok("libtorch", finding), gpu(Torch.hasCuda(), Files.exists(Path.of("/dev/nvidia0"))));
+    return List.of(ok("libtorch", finding), matrixUnits(AttentionOperators.bfloatProducts().isPresent()), gpu(Torch.hasCuda(), Files.exists(Path.of("/dev/nvidia0"))));
+  }
+
+  static Check matrixUnits(boolean present) {
+    return ok("matrix units", present ? "AMX: attention of bfloat16 tensors uses it" : "none for bfloat16; attention runs in vector loops");
   }
 
   static Check gpu(boolean seen, boolean present) {

@@ -2,6 +2,7 @@ package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.io.DType;
 import dev.longnet.lm.io.Floats;
 import dev.longnet.lm.io.SafetensorsFile;
@@ -114,6 +115,41 @@ class AttendCommandTest {
           assertClose(a.tensor(name), e.tensor(name), 1e-6);
         }
       }
+    }
+  }
+
+  /// bfloat16 through matrix units, where there are any: float32's results but for the rounding of weights.
+  @Test
+  void matrixUnitsTakeBfloats() throws IOException {
+    Path in = write("bfloats", settings(), inputs(1, 50, 3, 16).stream().map(entry -> converted(entry, DType.BF16)).toList());
+    Cli run = Cli.run("attend", in, "--out", out, "--gradients", "--kernel", "matrix");
+    if (AttentionOperators.bfloatProducts().isEmpty()) {
+      assertThat(run.exitCode()).isEqualTo(1);
+      assertThat(run.err()).contains("no AMX").hasLineCount(1);
+      assertThat(out).doesNotExist();
+      return;
+    }
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out()).contains("bfloat16 by AMX");
+    Path expected = temporary.resolve("expected.safetensors");
+    assertThat(Cli.run("attend", in, "--out", expected, "--gradients").exitCode()).isZero();
+    try (SafetensorsFile a = SafetensorsFile.open(out);
+        SafetensorsFile e = SafetensorsFile.open(expected)) {
+      for (String name : e.names()) {
+        assertClose(a.tensor(name), e.tensor(name), name.equals("lse") ? 1e-6 : 1.0 / 128);
+      }
+    }
+  }
+
+  @Test
+  void matrixUnitsRefuseWhatTheyDoNotTake() throws IOException {
+    Path floats = write("floats", settings(), inputs(1, 5, 3, 16));
+    Path odd = write("odd", settings(), inputs(1, 5, 3, 8).stream().map(entry -> converted(entry, DType.BF16)).toList());
+    for (Path in : List.of(floats, odd)) {
+      Cli run = Cli.run("attend", in, "--out", out, "--kernel", "matrix");
+      assertThat(run.exitCode()).isEqualTo(2);
+      assertThat(run.err()).contains("--kernel matrix takes BF16 tensors whose head size is a multiple of 16: q is ").hasLineCount(1);
+      assertThat(out).doesNotExist();
     }
   }
 

@@ -6,6 +6,7 @@ import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.DilatedAttentionSpec;
 import dev.longnet.attention.HeadOffsets;
 import dev.longnet.attention.KernelChoice;
+import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.torch.Torch;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -68,7 +69,7 @@ public final class KernelBenchmark {
     DilatedAttention scalar = DilatedAttention.of(segments(2048), options.withKernel(KernelChoice.SCALAR));
     DilatedAttention tiny = DilatedAttention.of(DilatedAttentionSpec.dense(settings.causal()), options);
     DilatedAttention tinyAtOnce = DilatedAttention.of(tiny.pattern(), options.withThreads(1));
-    return List.of(
+    List<Case> cases = new ArrayList<>(List.of(
         new Case("all branches, float32", all, floats, 1),
         new Case("all branches, bfloat16", all, bfloats, 1),
         new Case("segments of 2048", DilatedAttention.of(segments(2048), options), floats, 1),
@@ -77,7 +78,14 @@ public final class KernelBenchmark {
         new Case("segments of 64", DilatedAttention.of(segments(64), options), floats, 1),
         new Case("10,000 calls of 64 tokens", tiny, floats.cut(TINY, settings.heads(), 1), TINY_CALLS),
         new Case("10,000 calls of 64 tokens, one head", tiny, floats.cut(TINY, 1, 1), TINY_CALLS),
-        new Case("64 tokens, all in one call, one thread", tinyAtOnce, floats.cut(TINY, settings.heads(), tokens / TINY), 1));
+        new Case("64 tokens, all in one call, one thread", tinyAtOnce, floats.cut(TINY, settings.heads(), tokens / TINY), 1)));
+    AttentionOperators.bfloatProducts().map(options::withProducts).ifPresent(units -> {
+      cases.add(new Case("all branches, bfloat16, matrix units", DilatedAttention.of(all.pattern(), units), bfloats, 1));
+      for (int length : new int[] {256, 64}) {
+        cases.add(new Case("segments of " + length + ", bfloat16, matrix units", DilatedAttention.of(segments(length), units), bfloats, 1));
+      }
+    });
+    return cases;
   }
 
   private DilatedAttentionSpec segments(long length) {

@@ -4,15 +4,18 @@ import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.kernel.BfloatProducts;
 import dev.longnet.lm.config.RuntimeConfig;
+import dev.longnet.lm.config.RuntimeConfig.AttentionChoice;
 import dev.longnet.lm.model.AttentionOperator;
+import java.util.Optional;
 
 /// Chooses an operator for a run.
 public final class AttentionOperators {
   private AttentionOperators() {}
 
   /// @param pattern who attends to whom
-  /// @param runtime device, threads and kernel; a forced kernel never falls back
+  /// @param runtime device, threads and kernel; a forced kernel never falls back, nor does `java` use more than vector loops
   /// @throws IllegalArgumentException when the Java kernels are forced on a GPU
   public static AttentionOperator of(AttentionPattern pattern, GradientMode gradients, RuntimeConfig runtime) {
     boolean gpu = !runtime.device().equals("cpu");
@@ -31,7 +34,15 @@ public final class AttentionOperators {
       return new TorchAttentionOperator(pattern, gradients);
     }
     AttentionOptions options = AttentionOptions.defaults();
+    if (runtime.attentionKernel() == AttentionChoice.AUTO) {
+      options = options.withProducts(bfloatProducts().orElse(null));
+    }
     return new JavaAttentionOperator(
         DilatedAttention.of(pattern, runtime.threads() == 0 ? options : options.withThreads(runtime.threads())), gradients);
+  }
+
+  /// libtorch's products of bfloat16 matrices, for the Java kernels on bfloat16 tensors, where the processor has AMX.
+  public static Optional<BfloatProducts> bfloatProducts() {
+    return LibtorchProducts.find();
   }
 }

@@ -56,6 +56,8 @@ class AttentionOperatorTest {
   enum Kind {
     SIMD,
     SCALAR,
+    /// bfloat16 through libtorch's products of matrices.
+    MATRIX,
     FLASH,
     PLAIN,
     /// The libtorch operator on a GPU; inputs and results are the CPU's.
@@ -63,7 +65,11 @@ class AttentionOperatorTest {
 
     /// Every kind this machine can run.
     static Stream<Kind> all() {
-      return Stream.of(values()).filter(kind -> kind != CUDA || Torch.hasCuda());
+      return Stream.of(values()).filter(kind -> switch (kind) {
+        case MATRIX -> AttentionOperators.bfloatProducts().isPresent();
+        case CUDA -> Torch.hasCuda();
+        default -> true;
+      });
     }
 
     AttentionOperator of(AttentionPattern pattern, GradientMode mode) {
@@ -71,6 +77,8 @@ class AttentionOperatorTest {
       return switch (this) {
         case SIMD -> new JavaAttentionOperator(DilatedAttention.of(pattern, options.withKernel(KernelChoice.SIMD)), mode);
         case SCALAR -> new JavaAttentionOperator(DilatedAttention.of(pattern, options.withKernel(KernelChoice.SCALAR)), mode);
+        case MATRIX -> new JavaAttentionOperator(
+            DilatedAttention.of(pattern, options.withProducts(AttentionOperators.bfloatProducts().orElseThrow())), mode);
         case FLASH -> new TorchAttentionOperator(pattern, mode);
         case PLAIN -> new TorchAttentionOperator(pattern, mode, q -> new PlainFlash());
         case CUDA -> new OnGpu(new TorchAttentionOperator(pattern, mode));
@@ -205,7 +213,7 @@ class AttentionOperatorTest {
 
   private static void checkRandom(Kind kind, Random random) {
     int heads = 1 + random.nextInt(7);
-    int size = new int[] {1, 3, 8, 16, 20}[random.nextInt(5)];
+    int size = new int[] {1, 3, 8, 16, 20, 64}[random.nextInt(6)];
     long batch = 1 + random.nextInt(3);
     long tokens = new long[] {1, 2, 7, 33, 64, 65}[random.nextInt(6)];
     AttentionPattern pattern = pattern(random);
