@@ -20,8 +20,6 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
   /// Its rows of all tensors of all heads fit a core's second cache, nearly: in bytes, and no fewer positions than this.
   private static final long TOGETHER_BYTES = 3 << 19;
   private static final long TOGETHER = 64;
-  /// Below this much work a helper thread costs more than it brings: a tenth of a millisecond of one core.
-  private static final double WORTH_A_THREAD = 8e6;
 
   /// The forward pass gives the same bits for any length, so it may follow the number of threads.
   static Blocks forward(AttentionPattern pattern, AttentionTensor q, int threads) {
@@ -72,7 +70,7 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
   }
 
   /// How many threads a call is worth.
-  static int usefulThreads(AttentionPattern pattern, AttentionTensor q, int threads) {
+  static int usefulThreads(AttentionPattern pattern, AttentionKernel kernel, AttentionTensor q, int threads) {
     if (threads == 1 || q.tokens() == 0 || q.batch() == 0) {
       return 1;
     }
@@ -81,7 +79,7 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
       return threads;
     }
     double work = 4 * pattern.pairs(0, q.heads(), q.tokens()) * q.headSize() * q.heads() * q.batch();
-    return (int) Math.clamp((long) (work / WORTH_A_THREAD), 1L, threads);
+    return (int) Math.clamp((long) (work / kernel.worthAThread(q.type(), q.headSize())), 1L, threads);
   }
 
   /// Hands every block to `work` once. Where there are enough blocks of positions for all threads, one thread takes all heads of a

@@ -28,7 +28,7 @@ final class ForwardPass {
       MemorySegment lse) {
     this.pattern = pattern;
     this.kernel = kernel;
-    this.threads = Blocks.usefulThreads(pattern, q, threads);
+    this.threads = Blocks.usefulThreads(pattern, kernel, q, threads);
     this.q = q;
     this.k = k;
     this.v = v;

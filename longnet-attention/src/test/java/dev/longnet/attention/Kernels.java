@@ -18,9 +18,13 @@ final class Kernels {
   static List<AttentionOptions> all(ElementType type) {
     List<AttentionOptions> kernels = new ArrayList<>(all());
     if (type == ElementType.BFLOAT16) {
-      AttentionOptions matrix = AttentionOptions.defaults().withThreads(2).withProducts(new PlainProducts());
-      kernels.addAll(List.of(matrix.withVectorBits(128), matrix.withVectorBits(256), matrix.withVectorBits(512)));
+      kernels.addAll(List.of(matrix(128), matrix(256), matrix(512)));
     }
     return kernels;
+  }
+
+  /// bfloat16 folded in products of matrices.
+  static AttentionOptions matrix(int bits) {
+    return AttentionOptions.defaults().withThreads(2).withVectorBits(bits).withProducts(new PlainProducts());
   }
 }

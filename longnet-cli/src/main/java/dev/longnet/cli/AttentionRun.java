@@ -6,6 +6,7 @@ import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.DilatedAttentionSpec;
 import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.KernelChoice;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.attention.TorchAttentionOperator;
 import dev.longnet.lm.io.DType;
@@ -73,6 +74,8 @@ interface AttentionRun {
   ///
   /// @throws EnvironmentException when this processor has no units for them
   static AttentionRun matrix(DilatedAttentionSpec pattern, AttentionOptions options, GradientMode mode) {
+    // Refuses where there is no Vector API, which auto does without.
+    java(pattern, options.withKernel(KernelChoice.SIMD), mode);
     return java(pattern, options.withProducts(AttentionOperators.bfloatProducts().orElseThrow(() -> new EnvironmentException(
         "the matrix kernel was asked for, but this processor has no AMX, or libtorch does not use it"))), mode);
   }

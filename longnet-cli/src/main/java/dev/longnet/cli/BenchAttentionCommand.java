@@ -51,7 +51,7 @@ final class BenchAttentionCommand implements Callable<Integer> {
 
   @Option(
       names = "--kernels",
-      description = "Instead, at the longest length: the Java kernels on short segments, in bfloat16, in tiny calls, without SIMD.")
+      description = "Instead, at the longest length: the Java kernels on short segments, in bfloat16, through matrix units where there are any, in tiny calls, without SIMD.")
   boolean kernels;
 
   @Option(

@@ -40,7 +40,7 @@ final class TorchChecks {
   }
 
   static Check matrixUnits(boolean present) {
-    return ok("matrix units", present ? "AMX: attention of bfloat16 tensors uses it" : "none for bfloat16; attention runs in vector loops");
+    return ok("matrix units", present ? "AMX: models in bf16 use it for attention, and so does attend --kernel matrix" : "none for bfloat16; attention runs in vector loops");
   }
 
   static Check gpu(boolean seen, boolean present) {

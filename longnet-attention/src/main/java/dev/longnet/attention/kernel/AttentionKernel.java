@@ -1,6 +1,7 @@
 package dev.longnet.attention.kernel;
 
 import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.ElementType;
 import dev.longnet.attention.HeadRows;
 import dev.longnet.attention.RowScalars;
 import java.lang.foreign.MemorySegment;
@@ -96,6 +97,12 @@ public sealed interface AttentionKernel permits MatrixKernel, ScalarKernel, Simd
 
   /// Reads memory to have it in the cache. A hint: some kernels, and memory on the heap, leave it at that.
   default void read(MemorySegment data, long offset, long bytes) {}
+
+  /// Operations (4 D for each query and key) below which a helper thread costs more than it brings, on tensors of this type and head
+  /// size: a tenth of a millisecond of one core.
+  default double worthAThread(ElementType type, int headSize) {
+    return 8e6;
+  }
 
   /// Kernel and vector width, for logs and benchmarks: `scalar`, `simd 512-bit`.
   String description();

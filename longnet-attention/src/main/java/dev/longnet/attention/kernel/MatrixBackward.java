@@ -21,13 +21,13 @@ final class MatrixBackward extends Scratch {
   private final MemorySegment valueRows = bfloats((long) KEYS * headSize);
   private final MemorySegment keyPairs = bfloats((long) step * headSize);
   private final MemorySegment keyColumns = bfloats((long) KEYS * headSize);
-  private final MemorySegment gradKeys = allocate((long) KEYS * paddedSize);
-  private final MemorySegment gradValues = allocate((long) KEYS * paddedSize);
+  private final MemorySegment gradKeys = allocate((long) KEYS * headSize);
+  private final MemorySegment gradValues = allocate((long) KEYS * headSize);
   private final MemorySegment queryRows = bfloats((long) step * headSize);
   private final MemorySegment queryPanels = bfloats((long) step * headSize);
-  private final MemorySegment queryPairs = bfloats((long) step * paddedSize);
+  private final MemorySegment queryPairs = bfloats((long) step * headSize);
   private final MemorySegment gradPanels = bfloats((long) step * headSize);
-  private final MemorySegment gradPairs = bfloats((long) step * paddedSize);
+  private final MemorySegment gradPairs = bfloats((long) step * headSize);
   private final MemorySegment scores = allocate((long) step * step);
   private final MemorySegment gradWeights = allocate((long) step * step);
   private final MemorySegment weights = bfloats((long) step * step);
@@ -72,6 +72,9 @@ final class MatrixBackward extends Scratch {
         int rows = (int) Math.min(step, q.count() - block);
         limits(q.positions(), block, rows, positions, causal, seen);
         packQueries(query, gradient, lse, delta, block, rows);
+        if (wantQ) {
+          loops.fill(gradColumns.address(), (long) step * headSize * 4, 0);
+        }
         for (int at = 0; at < seen[rows - 1]; at += step) {
           multiply(rows, at, Math.min(step, seen[rows - 1] - at), wantQ, wantK);
         }
@@ -111,7 +114,6 @@ final class MatrixBackward extends Scratch {
   private void packQueries(Source query, Source gradient, RowScalars lse, RowScalars delta, long block, int rows) {
     packQueries(query, block, rows, queryPanels, queryPairs);
     packQueries(gradient, block, rows, gradPanels, gradPairs);
-    loops.fill(gradColumns.address(), (long) step * headSize * 4, 0);
     read(lse, block, rows, scalars);
     for (int i = 0; i < step; i++) {
       // A row without keys has no weights: exp(s - a huge shift) = 0. Nor have the rows behind the last.
@@ -164,14 +166,14 @@ final class MatrixBackward extends Scratch {
       products.multiply(headSize, panel, m, keyColumns.address() + keysAt, step, gradScorePairs.address() + (long) q * step * 2,
           gradColumns.address() + (long) q * headSize * 4, panel, true);
     }
-    for (int d = 0; d < paddedSize && wantK; d += panel) {
-      int n = Math.min(panel, paddedSize - d);
+    for (int d = 0; d < headSize && wantK; d += panel) {
+      int n = Math.min(panel, headSize - d);
       long operand = ((long) d * step + (long) start * n) * 2;
       long sum = (long) at * rowBytes + d * 4L;
       products.multiply(m, n, end - start, weights.address() + start * 2L, step, gradPairs.address() + operand,
-          gradValues.address() + sum, paddedSize, true);
+          gradValues.address() + sum, headSize, true);
       products.multiply(m, n, end - start, gradScores.address() + start * 2L, step, queryPairs.address() + operand,
-          gradKeys.address() + sum, paddedSize, true);
+          gradKeys.address() + sum, headSize, true);
     }
   }
 

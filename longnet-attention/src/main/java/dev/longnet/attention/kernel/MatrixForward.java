@@ -11,7 +11,7 @@ final class MatrixForward extends ForwardScratch {
   private final Operands operands = new Operands(this);
   private final MemorySegment keyRows = allocate((long) loops.panelKeys * headSize / 2);
   private final MemorySegment keyPanels = allocate((long) KEYS * headSize / 2);
-  private final MemorySegment values = allocate((long) KEYS * paddedSize / 2);
+  private final MemorySegment values = allocate((long) KEYS * headSize / 2);
   private final MemorySegment valueRows = allocate((long) STEP * headSize / 2);
   private final MemorySegment queries = allocate((long) QUERIES * headSize / 2);
   private final MemorySegment scores = allocate((long) QUERIES * STEP);
@@ -34,7 +34,7 @@ final class MatrixForward extends ForwardScratch {
     for (int at = 0; at < count; at += STEP) {
       int n = Math.min(STEP, count - at);
       value.copy(from + at, n, valueRows.address());
-      operands.pairs(valueRows.address(), n, roundUp(n), STEP, values.address() + (long) at * paddedSize * 2);
+      operands.pairs(valueRows.address(), n, roundUp(n), STEP, values.address() + (long) at * headSize * 2);
     }
   }
 
@@ -59,12 +59,12 @@ final class MatrixForward extends ForwardScratch {
         weights(row, from, k);
       }
       if (from > 0) {
-        loops.store(outputs.address(), rowBytes, outputs.address(), rowBytes, rows, paddedSize, factors.address());
+        loops.store(outputs.address(), rowBytes, outputs.address(), rowBytes, rows, headSize, factors.address());
       }
-      for (int d = 0; d < paddedSize; d += panel) {
-        int n = Math.min(panel, paddedSize - d);
-        products.multiply(m, n, k, weights.address(), STEP, values.address() + ((long) from * paddedSize + (long) d * STEP) * 2,
-            outputs.address() + d * 4L, paddedSize, from > 0);
+      for (int d = 0; d < headSize; d += panel) {
+        int n = Math.min(panel, headSize - d);
+        products.multiply(m, n, k, weights.address(), STEP, values.address() + ((long) from * headSize + (long) d * STEP) * 2,
+            outputs.address() + d * 4L, headSize, from > 0);
       }
     }
   }

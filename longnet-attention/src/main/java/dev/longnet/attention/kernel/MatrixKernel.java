@@ -6,7 +6,7 @@ import dev.longnet.attention.RowScalars;
 import java.lang.foreign.MemorySegment;
 
 /// The vector kernel, with bfloat16 rows folded in products of bfloat16 matrices. Q, K, V and dO must all be bfloat16 and D a multiple of
-/// [BfloatProducts#HEAD_SIZE]; all else is the vector kernel's.
+/// [BfloatProducts#HEAD_SIZE], so a multiple of every register's lanes; all else is the vector kernel's.
 final class MatrixKernel implements AttentionKernel {
   private final VectorLoops loops;
   private final SimdKernel simd;
@@ -63,11 +63,21 @@ final class MatrixKernel implements AttentionKernel {
 
   private static boolean fits(HeadRows... rows) {
     for (HeadRows some : rows) {
-      if (some.type() != ElementType.BFLOAT16 || some.headSize() % BfloatProducts.HEAD_SIZE != 0) {
+      if (!fits(some.type(), some.headSize())) {
         return false;
       }
     }
     return true;
+  }
+
+  private static boolean fits(ElementType type, int headSize) {
+    return type == ElementType.BFLOAT16 && headSize % BfloatProducts.HEAD_SIZE == 0;
+  }
+
+  /// A library may generate its products anew in every thread: some milliseconds.
+  @Override
+  public double worthAThread(ElementType type, int headSize) {
+    return fits(type, headSize) ? 1e9 : simd.worthAThread(type, headSize);
   }
 
   @Override

@@ -6,13 +6,11 @@ import java.lang.foreign.MemorySegment;
 final class Operands {
   private final VectorLoops loops;
   private final int headSize;
-  private final int paddedSize;
   private final MemorySegment rest;
 
   Operands(Scratch scratch) {
     this.loops = scratch.loops;
     this.headSize = scratch.headSize;
-    this.paddedSize = scratch.paddedSize;
     this.rest = scratch.allocate((long) loops.lanes * headSize);
   }
 
@@ -32,10 +30,9 @@ final class Operands {
         rest.asSlice(left * bytes).fill((byte) 0);
         group = rest.address();
       }
-      for (int d = 0; d < paddedSize; d += loops.panelKeys) {
-        int width = Math.min(loops.panelKeys, paddedSize - d);
-        int size = Math.min(width, headSize - d);
-        loops.pairs(group + d * 2L, group + lanes * bytes + d * 2L, bytes, lanes, size / 2,
+      for (int d = 0; d < headSize; d += loops.panelKeys) {
+        int width = Math.min(loops.panelKeys, headSize - d);
+        loops.pairs(group + d * 2L, group + lanes * bytes + d * 2L, bytes, lanes, width / 2,
             to + ((long) d * room + (long) at * width) * 2, width * 4L);
       }
     }

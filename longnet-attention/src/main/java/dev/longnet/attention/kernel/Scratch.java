@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
-/// Off-heap working memory of one fold: a few MiB for D = 64, whatever the sequence's length. Pooled by [SimdKernel], one per thread
+/// Off-heap working memory of one fold: a few MiB for D = 64, whatever the sequence's length. Pooled by the kernels, one per thread
 /// at work; freed by the garbage collector when the pool lets go.
 abstract class Scratch {
   /// Keys of a fold that [#transpose] takes where they are: at D = 64 their rows of all heads fit a core's second cache.

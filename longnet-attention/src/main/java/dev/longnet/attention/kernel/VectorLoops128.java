@@ -922,8 +922,7 @@ final class VectorLoops128 extends VectorLoops {
       FloatVector c1 = FloatVector.broadcast(F, EXP1);
       FloatVector c0 = FloatVector.broadcast(F, 1f);
       FloatVector x0 = old0;
-      x0 = x0.sub(top2).mul(LOG2E);
-      x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      x0 = x0.sub(top2).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
       FloatVector t0 = x0.add(ROUND);
       FloatVector f0 = x0.sub(t0.sub(ROUND));
       FloatVector e0 = c5.fma(f0, c4).fma(f0, c3).fma(f0, c2).fma(f0, c1).fma(f0, c0);
@@ -952,8 +951,7 @@ final class VectorLoops128 extends VectorLoops {
       FloatVector c1 = FloatVector.broadcast(F, EXP1);
       FloatVector c0 = FloatVector.broadcast(F, 1f);
       FloatVector x1 = old1;
-      x1 = x1.sub(top5).mul(LOG2E);
-      x1 = x1.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      x1 = x1.sub(top5).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
       FloatVector t1 = x1.add(ROUND);
       FloatVector f1 = x1.sub(t1.sub(ROUND));
       FloatVector e1 = c5.fma(f1, c4).fma(f1, c3).fma(f1, c2).fma(f1, c1).fma(f1, c0);
@@ -984,10 +982,8 @@ final class VectorLoops128 extends VectorLoops {
       for (long at = row + 0 * 16L, end = row + open * 16L; at < end; at += columnBytes / 2) {
         FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE);
         FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 16L, NATIVE);
-        x0 = x0.sub(m).mul(LOG2E);
-        x1 = x1.sub(m).mul(LOG2E);
-        x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x1 = x1.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
@@ -1009,10 +1005,8 @@ final class VectorLoops128 extends VectorLoops {
       for (long at = row + open * 16L, end = row + count * 16L; at < end; at += columnBytes / 2) {
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, left - 0));
         FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at + 16L, NATIVE), LANE.compare(VectorOperators.LT, left - 4));
-        x0 = x0.sub(m).mul(LOG2E);
-        x1 = x1.sub(m).mul(LOG2E);
-        x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x1 = x1.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
@@ -1054,10 +1048,8 @@ final class VectorLoops128 extends VectorLoops {
       for (long at = row + 0 * 16L, end = row + count * 16L; at < end; at += columnBytes / 2) {
         FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE);
         FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 16L, NATIVE);
-        x0 = x0.sub(m).mul(LOG2E);
-        x1 = x1.sub(m).mul(LOG2E);
-        x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x1 = x1.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
@@ -1092,10 +1084,8 @@ final class VectorLoops128 extends VectorLoops {
       for (long at = row + from * 16L, end = row + count * 16L; at < end; at += columnBytes / 2) {
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, left - 0));
         FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at + 16L, NATIVE), LANE.compare(VectorOperators.LT, left - 4));
-        x0 = x0.sub(m).mul(LOG2E);
-        x1 = x1.sub(m).mul(LOG2E);
-        x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x1 = x1.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
@@ -1512,21 +1502,20 @@ final class VectorLoops128 extends VectorLoops {
     FloatVector c1 = FloatVector.broadcast(F, EXP1);
     FloatVector c0 = FloatVector.broadcast(F, 1f);
     FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
-    FloatVector factor = FloatVector.broadcast(F, scale * LOG2E);
     for (int i = 0; i < 6; i++) {
       long row = scores + i * 1536L;
       long to = weights + i * 768L;
       int limit = limits[first + i] - from;
-      FloatVector m = FloatVector.broadcast(F, -LOG2E * ALL.get(FLOAT, shifts + i * 4L));
+      FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));
       FloatVector s0 = FloatVector.fromMemorySegment(F, ALL, sums + i * 16L, NATIVE).mul(FloatVector.broadcast(F, ALL.get(FLOAT, factors + i * 4L)));
       FloatVector s1 = FloatVector.zero(F);
       for (long at = row + 0 * 16L, end = row + open * 16L; at < end; at += 2 * registerBytes) {
         FloatVector x0 = FloatVector.fromMemorySegment(F, ALL, at, NATIVE);
         FloatVector x1 = FloatVector.fromMemorySegment(F, ALL, at + 16L, NATIVE);
-        x0 = x0.fma(factor, m);
-        x1 = x1.fma(factor, m);
-        x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x1 = x1.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x0 = x0.mul(scale);
+        x1 = x1.mul(scale);
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
@@ -1543,10 +1532,10 @@ final class VectorLoops128 extends VectorLoops {
       for (long at = row + open * 16L, end = row + count * 16L; at < end; at += 2 * registerBytes) {
         FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), LANE.compare(VectorOperators.LT, left - 0));
         FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at + 16L, NATIVE), LANE.compare(VectorOperators.LT, left - 4));
-        x0 = x0.fma(factor, m);
-        x1 = x1.fma(factor, m);
-        x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-        x1 = x1.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x0 = x0.mul(scale);
+        x1 = x1.mul(scale);
+        x0 = x0.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+        x1 = x1.sub(m).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
         FloatVector t0 = x0.add(ROUND);
         FloatVector t1 = x1.add(ROUND);
         FloatVector f0 = x0.sub(t0.sub(ROUND));
@@ -1573,22 +1562,21 @@ final class VectorLoops128 extends VectorLoops {
     FloatVector c1 = FloatVector.broadcast(F, EXP1);
     FloatVector c0 = FloatVector.broadcast(F, 1f);
     FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
-    FloatVector factor = FloatVector.broadcast(F, scale * LOG2E);
-    FloatVector m0 = FloatVector.fromMemorySegment(F, ALL, shifts, NATIVE).mul(-LOG2E);
+    FloatVector m0 = FloatVector.fromMemorySegment(F, ALL, shifts, NATIVE);
     FloatVector d0 = FloatVector.fromMemorySegment(F, ALL, deltas, NATIVE);
     FloatVector l0 = FloatVector.fromMemorySegment(F, ALL, limits, NATIVE).sub(key);
-    FloatVector m1 = FloatVector.fromMemorySegment(F, ALL, shifts + 16L, NATIVE).mul(-LOG2E);
+    FloatVector m1 = FloatVector.fromMemorySegment(F, ALL, shifts + 16L, NATIVE);
     FloatVector d1 = FloatVector.fromMemorySegment(F, ALL, deltas + 16L, NATIVE);
     FloatVector l1 = FloatVector.fromMemorySegment(F, ALL, limits + 16L, NATIVE).sub(key);
     for (long at = scores, end = scores + pairs * 4L * columnBytes, g = grads, w = weights, d = gradScores, p = gradPairs; at < end; at += 4 * columnBytes, g += 4 * columnBytes, w += 2 * columnBytes, d += 2 * columnBytes, p += columnBytes) {
-      FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), l0.compare(VectorOperators.GT, 0f)).fma(factor, m0);
-      FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at + 16L, NATIVE), l1.compare(VectorOperators.GT, 0f)).fma(factor, m1);
-      FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at + 128L, NATIVE), l0.compare(VectorOperators.GT, 1f)).fma(factor, m0);
-      FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at + 144L, NATIVE), l1.compare(VectorOperators.GT, 1f)).fma(factor, m1);
-      x0 = x0.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-      x1 = x1.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-      x2 = x2.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
-      x3 = x3.reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      FloatVector x0 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at, NATIVE), l0.compare(VectorOperators.GT, 0f)).mul(scale);
+      FloatVector x1 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at + 16L, NATIVE), l1.compare(VectorOperators.GT, 0f)).mul(scale);
+      FloatVector x2 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at + 128L, NATIVE), l0.compare(VectorOperators.GT, 1f)).mul(scale);
+      FloatVector x3 = hidden.blend(FloatVector.fromMemorySegment(F, ALL, at + 144L, NATIVE), l1.compare(VectorOperators.GT, 1f)).mul(scale);
+      x0 = x0.sub(m0).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      x1 = x1.sub(m1).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      x2 = x2.sub(m0).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
+      x3 = x3.sub(m1).mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();
       FloatVector t0 = x0.add(ROUND);
       FloatVector t1 = x1.add(ROUND);
       FloatVector t2 = x2.add(ROUND);

@@ -11,6 +11,8 @@ import dev.longnet.attention.RowScalars;
 import dev.longnet.attention.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -64,14 +66,25 @@ class MatrixKernelTest {
     final HeadRows gradQ;
     final HeadRows gradK;
     final HeadRows gradV;
+    /// What the gradients held before, and were added to.
+    final float base;
+
+    Result(AttentionKernel kernel, Problem p) {
+      this(kernel, p, 0, new Random(0));
+    }
 
     /// @param cut keys are folded in two pieces, the second first; 0 for one piece
-    Result(AttentionKernel kernel, Problem p, long cut, boolean overwrite) {
-      out = floats(p.q);
-      gradQ = floats(p.q);
-      gradK = floats(p.k);
-      gradV = floats(p.k);
-      lse = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * p.q.count()), p.q.count());
+    /// @param how memory on or off heap, gradients put or added, sides one by one or together
+    Result(AttentionKernel kernel, Problem p, long cut, Random how) {
+      // NaN: an accumulator whose LSE is -inf may hold anything, and so may what is overwritten.
+      boolean overwrite = cut == 0 && how.nextBoolean();
+      base = overwrite ? Float.NaN : 0.5f;
+      out = floats(p.q, how, Float.NaN);
+      gradQ = floats(p.q, how, base);
+      gradK = floats(p.k, how, base);
+      gradV = floats(p.k, how, base);
+      lse = how.nextBoolean() ? RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * p.q.count()), p.q.count())
+          : RowScalars.contiguous(MemorySegment.ofArray(new float[(int) p.q.count()]), p.q.count());
       lse.fill(Double.NEGATIVE_INFINITY);
       RowScalars delta = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * p.q.count()), p.q.count());
       long[][] pieces = cut == 0 ? new long[][] {{0, p.k.count()}} : new long[][] {{cut, p.k.count()}, {0, cut}};
@@ -79,20 +92,28 @@ class MatrixKernelTest {
         kernel.fold(p.q, p.k.slice(piece[0], piece[1]), p.v.slice(piece[0], piece[1]), p.causal, out, lse);
       }
       for (int i = 0; i < p.q.count(); i++) {
-        boolean blind = lse.get(i) == Double.NEGATIVE_INFINITY;
-        delta.set(i, blind ? 0 : dot(p.gradOut, i, out, i));
+        delta.set(i, lse.get(i) == Double.NEGATIVE_INFINITY ? 0 : dot(p.gradOut, i, out, i));
       }
-      boolean first = true;
+      boolean together = how.nextBoolean();
       for (long[] piece : pieces) {
-        kernel.foldBackward(p.q, p.k.slice(piece[0], piece[1]), p.v.slice(piece[0], piece[1]), p.causal, p.gradOut, lse, delta,
-            new FoldGradients(gradQ, gradK.slice(piece[0], piece[1]), gradV.slice(piece[0], piece[1]), overwrite && first));
-        first = false;
+        HeadRows keys = gradK.slice(piece[0], piece[1]);
+        HeadRows values = gradV.slice(piece[0], piece[1]);
+        List<FoldGradients> sides = together ? List.of(new FoldGradients(gradQ, keys, values, overwrite))
+            : List.of(new FoldGradients(gradQ, null, null, overwrite), new FoldGradients(null, keys, values, overwrite));
+        for (FoldGradients side : sides) {
+          kernel.foldBackward(p.q, p.k.slice(piece[0], piece[1]), p.v.slice(piece[0], piece[1]), p.causal, p.gradOut, lse, delta, side);
+        }
       }
     }
   }
 
-  private static HeadRows floats(HeadRows like) {
-    return HeadRows.contiguous(Arena.ofAuto().allocate(4 * like.count() * like.headSize(), 64), like.headSize(), like.positions());
+  private static HeadRows floats(HeadRows like, Random how, float value) {
+    int count = (int) like.count() * like.headSize();
+    MemorySegment data = how.nextBoolean() ? Arena.ofAuto().allocate(4L * count, 64) : MemorySegment.ofArray(new float[count]);
+    for (int i = 0; i < count; i++) {
+      data.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+    }
+    return HeadRows.contiguous(data, like.headSize(), like.positions());
   }
 
   private static double dot(HeadRows a, long i, HeadRows b, long j) {
@@ -123,6 +144,7 @@ class MatrixKernelTest {
       }
       if (max == Double.NEGATIVE_INFINITY) {
         assertThat(actual.lse.get(i)).as(as).isEqualTo(max);
+        close(as + " gradQ of a blind row", actual.gradQ, i, new double[size], new double[size], 0, actual.base);
         continue;
       }
       double sum = 0;
@@ -141,7 +163,7 @@ class MatrixKernelTest {
           may[d] += weights[j] * Math.abs(p.v.get(j, d));
         }
       }
-      close(as + " out", actual.out, i, out, may, largest);
+      close(as + " out", actual.out, i, out, may, largest, 0);
       // Delta as the kernel was given it: from its own out.
       double delta = dot(p.gradOut, i, actual.out, i);
       double[] gradQ = new double[size];
@@ -157,11 +179,11 @@ class MatrixKernelTest {
           mayV[j][d] += Math.abs(weights[j] * p.gradOut.get(i, d));
         }
       }
-      close(as + " gradQ", actual.gradQ, i, gradQ, mayQ, largest);
+      close(as + " gradQ", actual.gradQ, i, gradQ, mayQ, largest, actual.base);
     }
     for (int j = 0; j < keys; j++) {
-      close(as + " gradK", actual.gradK, j, gradK[j], mayK[j], largest);
-      close(as + " gradV", actual.gradV, j, gradV[j], mayV[j], largest);
+      close(as + " gradK", actual.gradK, j, gradK[j], mayK[j], largest, actual.base);
+      close(as + " gradV", actual.gradV, j, gradV[j], mayV[j], largest, actual.base);
     }
   }
 
@@ -176,9 +198,10 @@ class MatrixKernelTest {
   }
 
   /// @param terms the sum of the terms' sizes
-  private static void close(String as, HeadRows actual, int row, double[] expected, double[] terms, double score) {
+  /// @param base what `expected` was added to; NaN when it was overwritten
+  private static void close(String as, HeadRows actual, int row, double[] expected, double[] terms, double score, float base) {
     for (int d = 0; d < expected.length; d++) {
-      assertThat(Math.abs(actual.get(row, d) - expected[d])).as("%s [%d, %d] = %s", as, row, d, expected[d])
+      assertThat(Math.abs(actual.get(row, d) - (Float.isNaN(base) ? 0 : base) - expected[d])).as("%s [%d, %d] = %s", as, row, d, expected[d])
           .isLessThanOrEqualTo(1.001 * HALF_UNIT * terms[d] + 1e-6 * (1 + score) * (1 + terms[d]));
     }
   }
@@ -191,7 +214,7 @@ class MatrixKernelTest {
       Problem p = Problem.random(random, SIZES[random.nextInt(SIZES.length)], 1 + random.nextInt(seed % 4 == 0 ? 20 : 300),
           1 + random.nextInt(seed % 3 == 0 ? 70 : 500), random.nextBoolean(), seed % 5 == 0 ? 20 : 1);
       long cut = random.nextInt((int) p.k.count());
-      check("seed " + seed, p, new Result(kernel(bits), p, cut, random.nextBoolean()));
+      check("seed " + seed, p, new Result(kernel(bits), p, random.nextBoolean() ? 0 : cut, random));
     }
   }
 
@@ -201,7 +224,7 @@ class MatrixKernelTest {
     for (boolean causal : new boolean[] {true, false}) {
       for (int keys : new int[] {1536, 1537, 3500}) {
         Problem p = Problem.random(new Random(keys), 16, 700, keys, causal, 1);
-        check(keys + " keys", p, new Result(kernel(512), p, 0, true));
+        check(keys + " keys", p, new Result(kernel(512), p));
       }
     }
   }
@@ -213,16 +236,16 @@ class MatrixKernelTest {
     Rows positions = new Rows(0, 1, 900);
     Problem p = new Problem(Problem.rows(random, positions, 32, 2), Problem.rows(random, positions, 32, 1), Problem.rows(random, positions, 32, 1),
         Problem.rows(random, positions, 32, 1), true);
-    Result all = new Result(kernel(512), p, 0, true);
+    Result all = new Result(kernel(512), p);
     for (long[] part : new long[][] {{0, 5}, {100, 101}, {384, 385}, {300, 500}, {890, 900}}) {
       HeadRows q = p.q.slice(part[0], part[1]);
-      HeadRows out = floats(q);
+      HeadRows out = floats(q, random, Float.NaN);
       RowScalars lse = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * q.count()), q.count());
       lse.fill(Double.NEGATIVE_INFINITY);
       long seen = part[1] == 385 ? 385 : 900;
       kernel(512).fold(q, p.k.slice(0, seen), p.v.slice(0, seen), true, out, lse);
       for (long i = part[0]; i < part[1]; i++) {
-        assertThat(lse.get(i - part[0])).as("lse %d", i).isEqualTo(all.lse.get(i));
+        assertThat((float) lse.get(i - part[0])).as("lse %d", i).isEqualTo((float) all.lse.get(i));
         for (int d = 0; d < 32; d++) {
           assertThat(out.get(i - part[0], d)).as("out %d", i).isEqualTo(all.out.get(i, d));
         }
@@ -236,13 +259,13 @@ class MatrixKernelTest {
     for (int keys : new int[] {1, 17, 70, 400}) {
       Problem p = Problem.random(new Random(keys), 48, 33, keys, keys % 2 == 1, 1);
       AttentionKernel fresh = new MatrixKernel(VectorShapes.loops(256), new SimdKernel(VectorShapes.loops(256)), new PlainProducts());
-      Result first = new Result(fresh, p, 0, true);
+      Result first = new Result(fresh, p);
       Problem poison = Problem.random(new Random(1), 48, 300, 900, false, 1);
       for (HeadRows rows : new HeadRows[] {poison.q, poison.k, poison.v, poison.gradOut}) {
         rows.data().fill((byte) -1);
       }
-      new Result(fresh, poison, 0, true);
-      Result second = new Result(fresh, p, 0, true);
+      new Result(fresh, poison);
+      Result second = new Result(fresh, p);
       assertThat(second.out.data().mismatch(first.out.data())).isEqualTo(-1);
       assertThat(second.gradQ.data().mismatch(first.gradQ.data())).isEqualTo(-1);
       assertThat(second.gradK.data().mismatch(first.gradK.data())).isEqualTo(-1);
@@ -270,11 +293,11 @@ class MatrixKernelTest {
     assertThat(AttentionKernel.of(options).description()).endsWith("bfloat16 by counting");
     assertThat(AttentionKernel.of(options.withKernel(KernelChoice.SIMD)).description()).doesNotContain("counting");
     Problem odd = Problem.random(new Random(1), 20, 30, 40, true, 1);
-    Result expected = new Result(AttentionKernel.of(options.withKernel(KernelChoice.SIMD)), odd, 0, true);
-    Result actual = new Result(AttentionKernel.of(options), odd, 0, true);
+    Result expected = new Result(AttentionKernel.of(options.withKernel(KernelChoice.SIMD)), odd);
+    Result actual = new Result(AttentionKernel.of(options), odd);
     assertThat(actual.out.data().mismatch(expected.out.data())).isEqualTo(-1);
     assertThat(calls.get()).isZero();
-    new Result(AttentionKernel.of(options), Problem.random(new Random(1), 32, 30, 40, true, 1), 0, true);
+    new Result(AttentionKernel.of(options), Problem.random(new Random(1), 32, 30, 40, true, 1));
     assertThat(calls.get()).isPositive();
   }
 
@@ -299,7 +322,7 @@ class MatrixKernelTest {
     Problem p = Problem.random(new Random(1), 32, 300, 400, false, 1);
     Thread.currentThread().interrupt();
     try {
-      assertThatThrownBy(() -> new Result(kernel, p, 0, true)).isInstanceOf(CancellationException.class);
+      assertThatThrownBy(() -> new Result(kernel, p)).isInstanceOf(CancellationException.class);
     } finally {
       assertThat(Thread.interrupted()).isTrue();
     }

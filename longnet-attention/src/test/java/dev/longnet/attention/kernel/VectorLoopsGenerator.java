@@ -283,13 +283,11 @@ public final class VectorLoopsGenerator {
 
   /// e = exp(x - shift), 0 below 2^-127. The difference is taken before log2 e comes in: it is exact for the keys that matter.
   private void exponentials(int[] us, String shift) {
-    each(us, u -> "x" + u + " = x" + u + ".sub(" + shift + ").mul(LOG2E);");
-    powers(us);
+    exponentials(us, u -> shift);
   }
 
-  /// e = 2^x, 0 below 2^-127.
-  private void powers(int[] us) {
-    each(us, u -> "x" + u + " = x" + u + ".reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();");
+  private void exponentials(int[] us, IntFunction<String> shift) {
+    each(us, u -> "x" + u + " = x" + u + ".sub(" + shift.apply(u) + ").mul(LOG2E).reinterpretAsInts().lanewise(VectorOperators.UMIN, SMALLEST).reinterpretAsFloats();");
     each(us, u -> "FloatVector t" + u + " = x" + u + ".add(ROUND);");
     each(us, u -> "FloatVector f" + u + " = x" + u + ".sub(t" + u + ".sub(ROUND));");
     each(us, u -> "FloatVector e" + u + " = c5.fma(f" + u + ", c4).fma(f" + u + ", c3).fma(f" + u + ", c2).fma(f" + u
@@ -644,12 +642,11 @@ public final class VectorLoopsGenerator {
         + "long factors, long sums, long weights)");
     constants();
     line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
-    line("FloatVector factor = FloatVector.broadcast(F, scale * LOG2E);");
     open("for (int i = 0; i < " + ROWS + "; i++)");
     line("long row = scores + i * " + ROW_BYTES + "L;");
     line("long to = weights + i * " + ROW_BYTES / 2 + "L;");
     line("int limit = limits[first + i] - from;");
-    line("FloatVector m = FloatVector.broadcast(F, -LOG2E * ALL.get(FLOAT, shifts + i * 4L));");
+    line("FloatVector m = FloatVector.broadcast(F, ALL.get(FLOAT, shifts + i * 4L));");
     line("FloatVector s0 = " + load("sums + i * " + lanes * 4 + "L", 0) + ".mul(FloatVector.broadcast(F, ALL.get(FLOAT, factors + i * 4L)));");
     line("FloatVector s1 = FloatVector.zero(F);");
     int[] us = {0, 1};
@@ -661,8 +658,8 @@ public final class VectorLoopsGenerator {
       open("for (long at = row + " + (masked ? "open" : "0") + bytes + ", end = row + " + (masked ? "count" : "open") + bytes
           + "; at < end; at += 2 * registerBytes)");
       loadScores(us, masked);
-      each(us, u -> "x" + u + " = x" + u + ".fma(factor, m);");
-      powers(us);
+      each(us, u -> "x" + u + " = x" + u + ".mul(scale);");
+      exponentials(us, "m");
       each(us, u -> "s" + u + " = s" + u + ".add(e" + u + ");");
       line(paired("e0", "e1") + ".intoMemorySegment(ALL, to + (at - row) / 2, NATIVE);");
       if (masked) {
@@ -678,9 +675,8 @@ public final class VectorLoopsGenerator {
         + "long weights, long gradScores, long gradPairs)");
     constants();
     line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
-    line("FloatVector factor = FloatVector.broadcast(F, scale * LOG2E);");
     for (int u = 0; u < 2; u++) {
-      line("FloatVector m%d = %s.mul(-LOG2E);".formatted(u, load("shifts", u * lanes * 4)));
+      line("FloatVector m%d = %s;".formatted(u, load("shifts", u * lanes * 4)));
       line("FloatVector d%d = %s;".formatted(u, load("deltas", u * lanes * 4)));
       line("FloatVector l%d = %s.sub(key);".formatted(u, load("limits", u * lanes * 4)));
     }
@@ -688,9 +684,9 @@ public final class VectorLoopsGenerator {
     open("for (long at = scores, end = scores + pairs * 4L * columnBytes, g = grads, w = weights, d = gradScores, p = gradPairs; at < end; "
         + "at += 4 * columnBytes, g += 4 * columnBytes, w += 2 * columnBytes, d += 2 * columnBytes, p += columnBytes)");
     int[] four = {0, 1, 2, 3};
-    each(four, u -> "FloatVector x%d = hidden.blend(%s, l%d.compare(VectorOperators.GT, %df)).fma(factor, m%d);".formatted(
-        u, load("at", scoreAt(u)), u % 2, u / 2, u % 2));
-    powers(four);
+    each(four, u -> "FloatVector x%d = hidden.blend(%s, l%d.compare(VectorOperators.GT, %df)).mul(scale);".formatted(
+        u, load("at", scoreAt(u)), u % 2, u / 2));
+    exponentials(four, u -> "m" + u % 2);
     each(four, u -> "FloatVector g%d = %s.sub(d%d).mul(e%d);".formatted(u, load("g", scoreAt(u)), u % 2, u));
     for (int row = 0; row < 2; row++) {
       String at = " + " + row * columnBytes() + "L, NATIVE);";

@@ -8,6 +8,7 @@ import dev.longnet.attention.kernel.BfloatProducts;
 import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.config.RuntimeConfig.AttentionChoice;
 import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.torch.Torch;
 import java.util.Optional;
 
 /// Chooses an operator for a run.
@@ -42,7 +43,11 @@ public final class AttentionOperators {
   }
 
   /// libtorch's products of bfloat16 matrices, for the Java kernels on bfloat16 tensors, where the processor has AMX.
+  ///
+  /// @throws dev.longnet.lm.io.EnvironmentException when libtorch does not load
   public static Optional<BfloatProducts> bfloatProducts() {
+    // Before LibtorchProducts, whose constants are libtorch's functions.
+    Torch.load();
     return LibtorchProducts.find();
   }
 }

@@ -5,7 +5,6 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.longnet.attention.kernel.BfloatProducts;
-import dev.longnet.lm.torch.Torch;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
@@ -20,7 +19,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 @SuppressWarnings("restricted")
 final class LibtorchProducts implements BfloatProducts {
   private static final String NAMES = "_ZN2at6native7cpublas";
-  // Constants, as only those are inlined.
+  // Constants, as only those are inlined. Whoever touches this class has loaded libtorch.
   private static final MethodHandle MULTIPLY = handle(NAMES + "6brgemmEllllllbPKN3c108BFloat16ES5_Pfb", JAVA_LONG, JAVA_LONG, JAVA_LONG,
       JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_BOOLEAN, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_BOOLEAN);
   private static final MethodHandle RELEASE = handle(NAMES + "14brgemm_releaseEb", JAVA_BOOLEAN);
@@ -47,7 +46,6 @@ final class LibtorchProducts implements BfloatProducts {
   }
 
   private static Optional<MemorySegment> symbol(String name) {
-    Torch.load();
     return SymbolLookup.loaderLookup().find(name);
   }
 

@@ -9,6 +9,10 @@ import dev.longnet.attention.DilatedAttentionSpec;
 import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.HeadRows;
+import dev.longnet.attention.RowScalars;
+import dev.longnet.attention.Rows;
+import dev.longnet.attention.kernel.AttentionKernel;
 import dev.longnet.attention.kernel.BfloatProducts;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.Torch;
@@ -16,6 +20,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.bytedeco.javacpp.PointerScope;
@@ -68,24 +73,63 @@ class LibtorchProductsTest {
   @Test
   void rowsDoNotDependOnTheirNeighboursNorOnZeros() {
     try (Arena arena = Arena.ofConfined()) {
-      Matrices x = new Matrices(arena, new Random(2), 96, 64, 384);
-      for (int i = 0; i < 96; i++) {
-        for (int l = 128; l < 384; l++) {
-          x.a.setAtIndex(ValueLayout.JAVA_SHORT, i * 384L + l, (short) 0);
+      for (int n : new int[] {16, 32, 48, 64}) {
+        Matrices x = new Matrices(arena, new Random(2), 96, n, 384);
+        for (int i = 0; i < 96; i++) {
+          for (int l = 128; l < 384; l++) {
+            x.a.setAtIndex(ValueLayout.JAVA_SHORT, i * 384L + l, (short) 0);
+          }
         }
-      }
-      products.multiply(96, 64, 384, x.a.address(), 384, x.b.address(), x.c.address(), 64, false);
-      float[] all = x.c.toArray(ValueLayout.JAVA_FLOAT);
-      for (int m : new int[] {16, 32, 48, 96}) {
-        for (int k : new int[] {128, 256, 384}) {
-          products.multiply(m, 64, k, x.a.address(), 384, x.b.address(), x.c.address(), 64, false);
-          for (int i = 0; i < m * 64; i++) {
-            assertThat(x.c.getAtIndex(ValueLayout.JAVA_FLOAT, i)).as("%d rows, %d terms, %d", m, k, i).isEqualTo(all[i]);
+        MemorySegment before = arena.allocate(x.c.byteSize(), 64).copyFrom(x.c);
+        for (boolean add : new boolean[] {false, true}) {
+          float[] all = null;
+          for (int m : new int[] {96, 16, 32, 48, 96}) {
+            for (int k : new int[] {384, 128, 256}) {
+              x.c.copyFrom(before);
+              products.multiply(m, n, k, x.a.address(), 384, x.b.address(), x.c.address(), n, add);
+              float[] result = x.c.toArray(ValueLayout.JAVA_FLOAT);
+              all = all == null ? result : all;
+              assertThat(Arrays.equals(result, 0, m * n, all, 0, m * n)).as("%d rows, %d columns, %d terms, add %s", m, n, k, add).isTrue();
+            }
           }
         }
       }
       products.release();
     }
+  }
+
+  /// Queries folded with others beside them or without, and with or without keys of their future: the same bits.
+  @Test
+  void aRowsOutputDependsOnItsOwnKeysAlone() {
+    AttentionKernel kernel = AttentionKernel.of(AttentionOptions.defaults().withProducts(products));
+    Random random = new Random(4);
+    for (int size : new int[] {16, 64, 80}) {
+      int tokens = 900;
+      HeadRows[] x = new HeadRows[3];
+      for (int i = 0; i < x.length; i++) {
+        MemorySegment data = Arena.ofAuto().allocate(2L * tokens * size, 64);
+        for (int at = 0; at < tokens * size; at++) {
+          Matrices.put(data, at, random);
+        }
+        x[i] = new HeadRows(data, ElementType.BFLOAT16, 0, size, size, new Rows(0, 1, tokens));
+      }
+      HeadRows all = fold(kernel, x[0], x[1], x[2]);
+      for (int round = 0; round < 30; round++) {
+        long from = random.nextInt(tokens);
+        long to = from + 1 + random.nextInt((int) (tokens - from));
+        long keys = to + random.nextInt((int) (tokens - to) + 1);
+        HeadRows part = fold(kernel, x[0].slice(from, to), x[1].slice(0, keys), x[2].slice(0, keys));
+        assertThat(part.data().mismatch(all.data().asSlice(4 * from * size, 4 * (to - from) * size))).as("%d: %d to %d", size, from, to).isEqualTo(-1);
+      }
+    }
+  }
+
+  private static HeadRows fold(AttentionKernel kernel, HeadRows q, HeadRows k, HeadRows v) {
+    HeadRows out = HeadRows.contiguous(Arena.ofAuto().allocate(4 * q.count() * q.headSize(), 64), q.headSize(), q.positions());
+    RowScalars lse = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * q.count()), q.count());
+    lse.fill(Double.NEGATIVE_INFINITY);
+    kernel.fold(q, k, v, true, out, lse);
+    return out;
   }
 
   /// libtorch's own products use the same units in between; threads share nothing.
@@ -152,7 +196,7 @@ class LibtorchProductsTest {
       }
     }
 
-    private static float put(MemorySegment to, long at, Random random) {
+    static float put(MemorySegment to, long at, Random random) {
       short bits = ElementType.toBfloat16((float) random.nextGaussian());
       to.setAtIndex(ValueLayout.JAVA_SHORT, at, bits);
       return ElementType.fromBfloat16(bits);
