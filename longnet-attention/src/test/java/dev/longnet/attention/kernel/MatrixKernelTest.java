@@ -253,6 +253,27 @@ class MatrixKernelTest {
     }
   }
 
+  /// A query without keys has no gradient, nor do keys get any from it.
+  @Test
+  void rowsWhoseLseIsMinusInfinityTakeNoPart() {
+    Random random = new Random(5);
+    Problem p = Problem.random(random, 32, 40, 50, false, 1);
+    RowScalars lse = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * 40), 40);
+    RowScalars delta = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * 40), 40);
+    HeadRows gradQ = floats(p.q, random, 0);
+    HeadRows gradK = floats(p.k, random, 0);
+    HeadRows gradV = floats(p.k, random, 0);
+    lse.fill(Double.NEGATIVE_INFINITY);
+    kernel(256).foldBackward(p.q, p.k, p.v, false, p.gradOut, lse, delta, new FoldGradients(gradQ, gradK, gradV));
+    for (HeadRows rows : List.of(gradQ, gradK, gradV)) {
+      for (long i = 0; i < rows.count(); i++) {
+        for (int d = 0; d < 32; d++) {
+          assertThat(rows.get(i, d)).isZero();
+        }
+      }
+    }
+  }
+
   /// A call leaves nothing behind in the working memory that could get into the next one's results.
   @Test
   void whatAnEarlierCallLeftChangesNothing() {
