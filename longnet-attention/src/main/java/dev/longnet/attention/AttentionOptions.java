@@ -9,7 +9,7 @@ import java.util.Objects;
 /// @param threads how many threads a call may use, the caller's included; the result has the same bits for every number
 /// @param vectorBits width of the vector kernel's registers: 128, 256, 512, or 0 for the machine's preferred one
 /// @param products what multiplies bfloat16 matrices, or null: then all is done in vector loops. P and dS are rounded to bfloat16 on the way, sums stay
-///     float32. Only [KernelChoice#AUTO] uses it, and only beside the Vector API
+///     float32. Only the vector kernel uses it
 public record AttentionOptions(KernelChoice kernel, int threads, int vectorBits, BfloatProducts products) {
   public AttentionOptions {
     Objects.requireNonNull(kernel, "kernel");

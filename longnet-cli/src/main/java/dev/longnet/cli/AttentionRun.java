@@ -74,9 +74,7 @@ interface AttentionRun {
   ///
   /// @throws EnvironmentException when this processor has no units for them
   static AttentionRun matrix(DilatedAttentionSpec pattern, AttentionOptions options, GradientMode mode) {
-    // Refuses where there is no Vector API, which auto does without.
-    java(pattern, options.withKernel(KernelChoice.SIMD), mode);
-    return java(pattern, options.withProducts(AttentionOperators.bfloatProducts().orElseThrow(() -> new EnvironmentException(
+    return java(pattern, options.withKernel(KernelChoice.SIMD).withProducts(AttentionOperators.bfloatProducts().orElseThrow(() -> new EnvironmentException(
         "the matrix kernel was asked for, but this processor has no AMX, or libtorch does not use it"))), mode);
   }
 

@@ -1,7 +1,6 @@
 package dev.longnet.attention.kernel;
 
 import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.KernelChoice;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.Map;
@@ -43,7 +42,7 @@ final class KernelSelection {
     int own = VectorShapes.preferredBits();
     int bits = options.vectorBits() == 0 ? own : options.vectorBits();
     SimdKernel simd = SIMD.computeIfAbsent(bits, b -> new SimdKernel(VectorShapes.loops(b)));
-    BfloatProducts products = options.kernel() == KernelChoice.AUTO ? options.products() : null;
+    BfloatProducts products = options.products();
     AttentionKernel kernel = products == null ? simd
         : MATRIX.computeIfAbsent(Map.entry(bits, products), key -> new MatrixKernel(VectorShapes.loops(bits), simd, products));
     return say(kernel, options, bits <= own ? "" : " (many times slower than this machine's own " + own + " bits: emulated)");
