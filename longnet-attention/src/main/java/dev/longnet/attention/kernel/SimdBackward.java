@@ -2,15 +2,10 @@ package dev.longnet.attention.kernel;
 
 import dev.longnet.attention.HeadRows;
 import dev.longnet.attention.RowScalars;
-import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
-/// The backward fold: keys are packed [#KEYS] at a time with their gradients; [#QUERIES] queries at a time rebuild P and dS block by
-/// block ([VectorLoops#KEYS] keys) from the joint LSE and delta, and add to dQ by rows and to dK, dV by columns of
-/// them, so nothing is transposed.
-final class SimdBackward extends Scratch {
-  static final int KEYS = 4 * VectorLoops.KEYS;
+/// The backward fold in vector loops: adds to dQ by rows and to dK, dV by columns of P and dS, so nothing is transposed.
+final class SimdBackward extends BackwardScratch {
   static final int QUERIES = 96;
   private static final int TILE = VectorLoops.TILE_ROWS;
   private static final int SCORE_BYTES = VectorLoops.KEYS * 4;
@@ -18,8 +13,6 @@ final class SimdBackward extends Scratch {
   private final MemorySegment keyRows = allocate((long) KEYS * paddedSize);
   private final MemorySegment keyPanels = allocate((long) KEYS * paddedSize);
   private final MemorySegment valuePanels = allocate((long) KEYS * paddedSize);
-  private final MemorySegment gradKeys = allocate((long) KEYS * paddedSize);
-  private final MemorySegment gradValues = allocate((long) KEYS * paddedSize);
   private final MemorySegment valueRows = allocate((long) loops.panelKeys * paddedSize);
   private final MemorySegment queries = allocate((long) QUERIES * paddedSize);
   private final MemorySegment gradOuts = allocate((long) QUERIES * paddedSize);
@@ -27,59 +20,10 @@ final class SimdBackward extends Scratch {
   private final MemorySegment weights = allocate((long) QUERIES * VectorLoops.KEYS);
   private final MemorySegment gradScores = allocate((long) QUERIES * VectorLoops.KEYS);
   private final MemorySegment tile = allocate((long) TILE * paddedSize);
-  private final MemorySegment shifts = allocate(QUERIES);
-  private final MemorySegment deltas = allocate(QUERIES);
   private final MemorySegment sums = allocate((long) QUERIES * loops.lanes);
-  private final MemorySegment copy = allocate((long) QUERIES * headSize);
-  private final double[] scalars = new double[QUERIES];
-  private final int[] limits = new int[QUERIES];
 
   SimdBackward(VectorLoops loops, int headSize) {
-    super(loops, headSize);
-  }
-
-  void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows gradOut, RowScalars lse, RowScalars delta,
-      FoldGradients gradients) {
-    Source query = new Source(q, copy);
-    Source key = new Source(k, copy);
-    Source value = new Source(v, copy);
-    Source gradient = new Source(gradOut, copy);
-    boolean wantQ = gradients.queries() != null;
-    boolean wantK = gradients.keys() != null;
-    for (long from = 0; from < k.count(); from += KEYS) {
-      int count = (int) Math.min(KEYS, k.count() - from);
-      Rows positions = k.positions().slice(from, from + count);
-      long firstQuery = causal ? q.positions().countBefore(positions.first()) : 0;
-      if (firstQuery == q.count()) {
-        return;
-      }
-      packKeys(key, value, from, count);
-      for (long block = firstQuery; block < q.count(); block += QUERIES) {
-        FoldChecks.stopIfInterrupted();
-        int rows = (int) Math.min(QUERIES, q.count() - block);
-        limits(q.positions(), block, rows, positions, causal, limits);
-        packQueries(query, gradient, lse, delta, block, rows);
-        int seen = 0;
-        for (int at = 0; at < limits[rows - 1]; at += VectorLoops.KEYS) {
-          weights(rows, at, wantQ);
-          if (wantK) {
-            seen = columns(rows, at, Math.min(VectorLoops.KEYS, count - at), block == firstQuery);
-          }
-        }
-        if (wantK && block == firstQuery) {
-          long rest = (long) (count - seen) * rowBytes;
-          loops.fill(gradKeys.address() + (long) seen * rowBytes, rest, 0);
-          loops.fill(gradValues.address() + (long) seen * rowBytes, rest, 0);
-        }
-        if (wantQ) {
-          put(gradients.queries(), block, rows, gradQueries, gradients.overwrite() && from == 0, scale);
-        }
-      }
-      if (wantK) {
-        put(gradients.keys(), from, count, gradKeys, gradients.overwrite(), 1f);
-        put(gradients.values(), from, count, gradValues, gradients.overwrite(), 1f);
-      }
-    }
+    super(loops, headSize, QUERIES, true);
   }
 
   /// delta = sum_d dO O.
@@ -99,7 +43,8 @@ final class SimdBackward extends Scratch {
     }
   }
 
-  private void packKeys(Source key, Source value, long from, int count) {
+  @Override
+  void packKeys(Source key, Source value, long from, int count, boolean wantQ) {
     int panel = loops.panelKeys;
     for (int at = 0; at < count; at += panel) {
       int n = Math.min(panel, count - at);
@@ -110,24 +55,35 @@ final class SimdBackward extends Scratch {
     }
   }
 
-  private void packQueries(Source query, Source gradient, RowScalars lse, RowScalars delta, long block, int rows) {
+  @Override
+  void packQueries(Source query, Source gradient, long block, int rows) {
     query.pack(block, rows, scale, queries.address());
     gradient.pack(block, rows, 1f, gradOuts.address());
     // The rest of the last tile takes part, with weights of 0: it must not hold what an earlier call left, which may be NaN.
     long rest = (long) (Math.ceilDiv(rows, TILE) * TILE - rows) * rowBytes;
     loops.fill(queries.address() + (long) rows * rowBytes, rest, 0);
     loops.fill(gradOuts.address() + (long) rows * rowBytes, rest, 0);
-    read(lse, block, rows, scalars);
-    Arrays.fill(scalars, rows, QUERIES, Double.NEGATIVE_INFINITY);
-    for (int i = 0; i < QUERIES; i++) {
-      // A row without keys has no weights: exp(s - a huge shift) = 0.
-      setFloat(shifts, i, scalars[i] == Double.NEGATIVE_INFINITY ? -VectorLoops.LOWEST : (float) scalars[i]);
+  }
+
+  @Override
+  void multiply(int rows, int count, boolean fresh, boolean wantQ, boolean wantK) {
+    int seen = 0;
+    for (int at = 0; at < limits[rows - 1]; at += VectorLoops.KEYS) {
+      weights(rows, at, wantQ);
+      if (wantK) {
+        seen = columns(rows, at, Math.min(VectorLoops.KEYS, count - at), fresh);
+      }
     }
-    read(delta, block, rows, scalars);
-    Arrays.fill(scalars, rows, QUERIES, 0);
-    for (int i = 0; i < QUERIES; i++) {
-      setFloat(deltas, i, (float) scalars[i]);
+    if (wantK && fresh) {
+      long rest = (long) (count - seen) * rowBytes;
+      loops.fill(gradKeys.address() + (long) seen * rowBytes, rest, 0);
+      loops.fill(gradValues.address() + (long) seen * rowBytes, rest, 0);
     }
+  }
+
+  @Override
+  void putQueries(HeadRows accumulator, long block, int rows, boolean overwrite) {
+    put(accumulator, block, rows, gradQueries.address(), rowBytes, 0, headSize, overwrite, scale);
   }
 
   /// P and dS of all rows and the keys from `at`; dQ += dS K.
@@ -207,21 +163,6 @@ final class SimdBackward extends Scratch {
     loops.mixColumns(weights, rows, rowBytes, fresh ? sum : tile.address(), count, paddedSize);
     if (!fresh) {
       loops.add(tile.address(), sum, (long) TILE * rowBytes);
-    }
-  }
-
-  private void put(HeadRows accumulator, long from, int count, MemorySegment sums, boolean overwrite, float factor) {
-    Source target = new Source(accumulator, copy);
-    for (int done = 0; done < count; done += QUERIES) {
-      int n = Math.min(QUERIES, count - done);
-      long to = target.address(from + done, n);
-      long source = sums.address() + (long) done * rowBytes;
-      if (overwrite) {
-        loops.scale(source, rowBytes, to, target.stride(), n, headSize, factor);
-      } else {
-        loops.addScaled(source, rowBytes, to, target.stride(), n, headSize, factor);
-      }
-      target.writeBack(from + done, n);
     }
   }
 }
