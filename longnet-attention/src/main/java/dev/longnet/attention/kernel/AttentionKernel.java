@@ -19,7 +19,7 @@ import java.lang.foreign.MemorySegment;
 /// Implementations are stateless to their callers: any number of threads may call one instance on disjoint accumulators. The
 /// caller keeps all memory alive during a call. A call on an interrupted thread stops with [java.util.concurrent.CancellationException],
 /// the interrupt status still set, the accumulators unspecified. Results do not depend on the thread that computes them.
-public sealed interface AttentionKernel permits MatrixKernel, ScalarKernel, SimdKernel {
+public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
 
   /// Folds keys into (O, LSE): with s = q·k / sqrt(D), LSE' = log(exp(LSE) + sum exp(s)), O' = exp(LSE - LSE') O + sum exp(s - LSE') v.
   ///

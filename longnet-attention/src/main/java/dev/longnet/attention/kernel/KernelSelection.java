@@ -10,10 +10,11 @@ import java.util.concurrent.ConcurrentHashMap;
 /// only [VectorShapes] touches it.
 final class KernelSelection {
   private static final Logger LOGGER = System.getLogger(AttentionKernel.class.getName());
-  private static final Map<Integer, SimdKernel> SIMD = new ConcurrentHashMap<>();
-  private static final Map<Map.Entry<Integer, BfloatProducts>, AttentionKernel> MATRIX = new ConcurrentHashMap<>();
+  private static final Map<Simd, AttentionKernel> SIMD = new ConcurrentHashMap<>();
   private static final AttentionKernel SCALAR = new ScalarKernel();
   private static final Map<String, Boolean> SAID = new ConcurrentHashMap<>();
+
+  private record Simd(int bits, BfloatProducts products) {}
 
   private KernelSelection() {}
 
@@ -41,10 +42,7 @@ final class KernelSelection {
   private static AttentionKernel simd(AttentionOptions options) {
     int own = VectorShapes.preferredBits();
     int bits = options.vectorBits() == 0 ? own : options.vectorBits();
-    SimdKernel simd = SIMD.computeIfAbsent(bits, b -> new SimdKernel(VectorShapes.loops(b)));
-    BfloatProducts products = options.products();
-    AttentionKernel kernel = products == null ? simd
-        : MATRIX.computeIfAbsent(Map.entry(bits, products), key -> new MatrixKernel(VectorShapes.loops(bits), simd, products));
+    AttentionKernel kernel = SIMD.computeIfAbsent(new Simd(bits, options.products()), key -> new SimdKernel(VectorShapes.loops(key.bits), key.products));
     return say(kernel, options, bits <= own ? "" : " (many times slower than this machine's own " + own + " bits: emulated)");
   }
 

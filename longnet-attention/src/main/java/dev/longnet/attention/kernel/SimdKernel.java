@@ -7,21 +7,28 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 
-/// The Vector API kernel for one register width. Keeps the working memory of past folds for the next ones.
+/// The Vector API kernel for one register width. Keeps the working memory of past folds for the next ones. With products of bfloat16
+/// matrices, it folds through them where Q, K, V and dO are all bfloat16 and D is a multiple of [BfloatProducts#HEAD_SIZE], so of every
+/// register's lanes.
 final class SimdKernel implements AttentionKernel {
   private static final long CACHE_LINE = 64;
 
   private final VectorLoops loops;
-  private final Pool<SimdForward> forwards = new Pool<>();
+  private final BfloatProducts products;
+  private final Pool<ForwardScratch> forwards = new Pool<>();
   private final Pool<SimdBackward> backwards = new Pool<>();
+  private final Pool<ForwardScratch> matrixForwards = new Pool<>();
+  private final Pool<BackwardScratch> matrixBackwards = new Pool<>();
 
-  SimdKernel(VectorLoops loops) {
+  /// @param products null for vector loops alone
+  SimdKernel(VectorLoops loops, BfloatProducts products) {
     this.loops = loops;
+    this.products = products;
   }
 
   @Override
   public String description() {
-    return "simd " + loops.lanes * 32 + "-bit";
+    return "simd " + loops.lanes * 32 + "-bit" + (products == null ? "" : ", bfloat16 by " + products.description());
   }
 
   @Override
@@ -30,9 +37,19 @@ final class SimdKernel implements AttentionKernel {
     if (q.count() == 0 || k.count() == 0) {
       return;
     }
-    SimdForward scratch = forwards.take(q.headSize(), size -> new SimdForward(loops, size));
-    scratch.fold(q, k, v, causal, out, lse);
-    forwards.give(scratch);
+    if (!inMatrices(q, k, v)) {
+      ForwardScratch scratch = forwards.take(q.headSize(), size -> new SimdForward(loops, size));
+      scratch.fold(q, k, v, causal, out, lse);
+      forwards.give(scratch);
+      return;
+    }
+    ForwardScratch scratch = matrixForwards.take(q.headSize(), size -> new MatrixForward(loops, products, size));
+    try {
+      scratch.fold(q, k, v, causal, out, lse);
+    } finally {
+      products.release();
+    }
+    matrixForwards.give(scratch);
   }
 
   @Override
@@ -45,13 +62,42 @@ final class SimdKernel implements AttentionKernel {
     if (q.count() == 0 || k.count() == 0) {
       return;
     }
-    SimdBackward scratch = backwards.take(q.headSize(), size -> new SimdBackward(loops, size));
-    scratch.fold(q, k, v, causal, gradOut, lse, delta, gradients);
-    backwards.give(scratch);
+    if (!inMatrices(q, k, v, gradOut)) {
+      SimdBackward scratch = backwards.take(q.headSize(), size -> new SimdBackward(loops, size));
+      scratch.fold(q, k, v, causal, gradOut, lse, delta, gradients);
+      backwards.give(scratch);
+      return;
+    }
+    BackwardScratch scratch = matrixBackwards.take(q.headSize(), size -> new MatrixBackward(loops, products, size));
+    try {
+      scratch.fold(q, k, v, causal, gradOut, lse, delta, gradients);
+    } finally {
+      products.release();
+    }
+    matrixBackwards.give(scratch);
+  }
+
+  private boolean inMatrices(HeadRows... rows) {
+    for (HeadRows some : rows) {
+      if (!inMatrices(some.type(), some.headSize())) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private boolean inMatrices(ElementType type, int headSize) {
+    return products != null && type == ElementType.BFLOAT16 && headSize % BfloatProducts.HEAD_SIZE == 0;
+  }
+
+  /// A library may generate its products anew in every thread: some milliseconds.
+  @Override
+  public double worthAThread(ElementType type, int headSize) {
+    return inMatrices(type, headSize) ? 1e9 : AttentionKernel.super.worthAThread(type, headSize);
   }
 
   /// The gradients that no pair of a query and a key has a part in.
-  void clearUnseen(HeadRows q, HeadRows k, boolean causal, FoldGradients gradients) {
+  private void clearUnseen(HeadRows q, HeadRows k, boolean causal, FoldGradients gradients) {
     boolean empty = q.count() == 0 || k.count() == 0;
     if (gradients.queries() != null) {
       long blind = empty ? q.count() : causal ? q.positions().countBefore(k.positions().first()) : 0;

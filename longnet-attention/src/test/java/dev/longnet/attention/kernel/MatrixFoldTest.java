@@ -21,7 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Folds of bfloat16 rows in matrix products: P and dS are rounded to bfloat16, once, and nothing else is.
-class MatrixKernelTest {
+class MatrixFoldTest {
   /// What rounding to bfloat16 may change, relatively.
   private static final double HALF_UNIT = 0x1p-8;
   private static final int[] SIZES = {16, 32, 48, 64, 80, 128, 144};
@@ -279,7 +279,7 @@ class MatrixKernelTest {
   void whatAnEarlierCallLeftChangesNothing() {
     for (int keys : new int[] {1, 17, 70, 400}) {
       Problem p = Problem.random(new Random(keys), 48, 33, keys, keys % 2 == 1, 1);
-      AttentionKernel fresh = new MatrixKernel(VectorShapes.loops(256), new SimdKernel(VectorShapes.loops(256)), new PlainProducts());
+      AttentionKernel fresh = new SimdKernel(VectorShapes.loops(256), new PlainProducts());
       Result first = new Result(fresh, p);
       Problem poison = Problem.random(new Random(1), 48, 300, 900, false, 1);
       for (HeadRows rows : new HeadRows[] {poison.q, poison.k, poison.v, poison.gradOut}) {
