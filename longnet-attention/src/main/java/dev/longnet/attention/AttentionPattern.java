@@ -4,9 +4,10 @@ import java.util.TreeMap;
 
 /// Who attends to whom, in integers only: no tensors, no memory, no arithmetic on values.
 ///
-/// A pattern is a set of branches; a branch is a sequence of segments; a segment is one [Fold] per head. All folds of a
-/// head share one softmax: a key that several folds offer to a query counts several times (paper, eq. 9-10). Query rows of
-/// different segments of one branch are disjoint and their positions grow with the segment's number.
+/// A pattern is a set of branches; a branch is a sequence of segments; a segment is one [Fold] per
+/// head. All folds of a head share one softmax: a key that several folds offer to a query counts
+/// several times (paper, eq. 9-10). Query rows of different segments of one branch are disjoint and
+/// their positions grow with the segment's number.
 public interface AttentionPattern {
   /// Whether a query sees only keys at its own position or before.
   boolean causal();
@@ -22,10 +23,12 @@ public interface AttentionPattern {
   /// @param to exclusive, in `[0, tokens]`
   long endSegment(int branch, long to, long tokens);
 
-  /// The rows of one head in one segment of one branch, of a sequence of `tokens` positions. Either side may be empty.
+  /// The rows of one head in one segment of one branch, of a sequence of `tokens` positions. Either
+  /// side may be empty.
   Fold fold(int branch, long segment, int head, int heads, long tokens);
 
-  /// The number of query-key pairs that one head of a sequence computes: the work, in units of 4 D floating-point operations forward.
+  /// The number of query-key pairs that one head of a sequence computes: the work, in units of 4 D
+  /// floating-point operations forward.
   default double pairs(int head, int heads, long tokens) {
     double pairs = 0;
     for (int branch = 0; branch < branches(); branch++) {
@@ -38,8 +41,9 @@ public interface AttentionPattern {
     return pairs;
   }
 
-  /// The number of neighbouring positions within which nearly all pairs (95 %) of a head lie, judged by every branch's first segment:
-  /// how far apart the rows are that should be at hand together.
+  /// The number of neighbouring positions within which nearly all pairs (95 %) of a head lie,
+  /// judged by every branch's first segment: how far apart the rows are that should be at hand
+  /// together.
   default long reach(int heads, long tokens) {
     TreeMap<Long, Double> pairsBySpan = new TreeMap<>();
     for (int branch = 0; branch < branches() && tokens > 0; branch++) {

@@ -5,8 +5,8 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Objects;
 
-/// A [B, N, H, D] tensor somewhere in memory: a view, owned by whoever owns `data`. The last dimension is contiguous, the
-/// others have any stride.
+/// A [B, N, H, D] tensor somewhere in memory: a view, owned by whoever owns `data`. The last
+/// dimension is contiguous, the others have any stride.
 ///
 /// @param data on or off heap; element 0 is (0, 0, 0, 0)
 /// @param batch B, 0 or more
@@ -30,12 +30,24 @@ public record AttentionTensor(
     Objects.requireNonNull(data, "data");
     Objects.requireNonNull(type, "type");
     if (batch < 0 || tokens < 0 || heads < 1 || headSize < 1) {
-      throw new IllegalArgumentException("a tensor needs batch, tokens >= 0 and heads, headSize >= 1: batch=" + batch
-          + ", tokens=" + tokens + ", heads=" + heads + ", headSize=" + headSize);
+      throw new IllegalArgumentException(
+          "a tensor needs batch, tokens >= 0 and heads, headSize >= 1: batch="
+              + batch
+              + ", tokens="
+              + tokens
+              + ", heads="
+              + heads
+              + ", headSize="
+              + headSize);
     }
     if (batchStride < 0 || tokenStride < 0 || headStride < 0) {
-      throw new IllegalArgumentException("strides must not be negative: batchStride=" + batchStride + ", tokenStride="
-          + tokenStride + ", headStride=" + headStride);
+      throw new IllegalArgumentException(
+          "strides must not be negative: batchStride="
+              + batchStride
+              + ", tokenStride="
+              + tokenStride
+              + ", headStride="
+              + headStride);
     }
     if (batch > 0 && tokens > 0) {
       long end = headSize;
@@ -43,8 +55,19 @@ public record AttentionTensor(
       end = Math.addExact(end, Math.multiplyExact(tokens - 1, tokenStride));
       end = Math.addExact(end, Math.multiplyExact(heads - 1L, headStride));
       if (end > data.byteSize() / type.bytes()) {
-        throw new IllegalArgumentException("tensor [" + batch + ", " + tokens + ", " + heads + ", " + headSize
-            + "] ends at element " + end + ", its memory holds " + data.byteSize() / type.bytes());
+        throw new IllegalArgumentException(
+            "tensor ["
+                + batch
+                + ", "
+                + tokens
+                + ", "
+                + heads
+                + ", "
+                + headSize
+                + "] ends at element "
+                + end
+                + ", its memory holds "
+                + data.byteSize() / type.bytes());
       }
     }
   }
@@ -54,7 +77,15 @@ public record AttentionTensor(
       MemorySegment data, ElementType type, long batch, long tokens, int heads, int headSize) {
     long tokenStride = Math.multiplyExact((long) heads, headSize);
     return new AttentionTensor(
-        data, type, batch, tokens, heads, headSize, Math.multiplyExact(tokens, tokenStride), tokenStride, headSize);
+        data,
+        type,
+        batch,
+        tokens,
+        heads,
+        headSize,
+        Math.multiplyExact(tokens, tokenStride),
+        tokenStride,
+        headSize);
   }
 
   /// The rows of one head of one sequence at these positions.
@@ -64,7 +95,10 @@ public record AttentionTensor(
   }
 
   boolean sameShape(AttentionTensor other) {
-    return batch == other.batch && tokens == other.tokens && heads == other.heads && headSize == other.headSize;
+    return batch == other.batch
+        && tokens == other.tokens
+        && heads == other.heads
+        && headSize == other.headSize;
   }
 
   String shape() {

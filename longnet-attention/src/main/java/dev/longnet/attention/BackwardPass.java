@@ -6,10 +6,11 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/// One backward call: cut into blocks of positions of one head. One task computes all gradients of its block's rows, through all
-/// branches, so no two threads meet and every gradient is rounded once. A fold inside a block gives its three gradients in
-/// one pass; of a fold that reaches beyond, the part outside is visited twice: for dQ here, for dK and dV where the keys live.
-/// Where no fold reaches beyond, a block is all that a task needs: delta is computed there too.
+/// One backward call: cut into blocks of positions of one head. One task computes all gradients of
+/// its block's rows, through all branches, so no two threads meet and every gradient is rounded
+/// once. A fold inside a block gives its three gradients in one pass; of a fold that reaches
+/// beyond, the part outside is visited twice: for dQ here, for dK and dV where the keys live. Where
+/// no fold reaches beyond, a block is all that a task needs: delta is computed there too.
 final class BackwardPass {
   private final AttentionPattern pattern;
   private final AttentionKernel kernel;
@@ -25,6 +26,7 @@ final class BackwardPass {
   private final AttentionTensor gradV;
   private final GradientMode mode;
   private final Blocks blocks;
+
   /// Whether no fold reaches from one block into another.
   private final boolean closed;
 
@@ -64,10 +66,11 @@ final class BackwardPass {
     if (values == 0) {
       return;
     }
-    int deltas = switch (mode) {
-      case EXACT -> 1;
-      case DETACHED_WEIGHTS -> pattern.branches();
-    };
+    int deltas =
+        switch (mode) {
+          case EXACT -> 1;
+          case DETACHED_WEIGHTS -> pattern.branches();
+        };
     try (Arena arena = threads == 1 ? Arena.ofConfined() : Arena.ofShared();
         RowBuffer.Pool pool = new RowBuffer.Pool(blocks, 4L * q.headSize(), threads)) {
       MemorySegment[] delta = new MemorySegment[deltas];
@@ -75,18 +78,35 @@ final class BackwardPass {
         delta[i] = arena.allocate(Math.multiplyExact(values, 4L), 64);
       }
       if (mode == GradientMode.EXACT && closed) {
-        blocks.run(threads, kernel, List.of(q, k, v, gradOut, out, gradQ, gradK, gradV), block -> {
-          jointDelta(block, delta[0]);
-          block(block, delta, pool);
-        });
+        blocks.run(
+            threads,
+            kernel,
+            List.of(q, k, v, gradOut, out, gradQ, gradK, gradV),
+            block -> {
+              jointDelta(block, delta[0]);
+              block(block, delta, pool);
+            });
         return;
       }
       switch (mode) {
-        case EXACT -> blocks.run(threads, kernel, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
-        case DETACHED_WEIGHTS -> Workers.run(threads, blocks.count() * deltas, task -> branchDelta(
-            (int) (task % deltas), blocks.block(task / deltas), delta[(int) (task % deltas)]));
+        case EXACT ->
+            blocks.run(
+                threads, kernel, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
+        case DETACHED_WEIGHTS ->
+            Workers.run(
+                threads,
+                blocks.count() * deltas,
+                task ->
+                    branchDelta(
+                        (int) (task % deltas),
+                        blocks.block(task / deltas),
+                        delta[(int) (task % deltas)]));
       }
-      blocks.run(threads, kernel, List.of(q, k, v, gradOut, gradQ, gradK, gradV), block -> block(block, delta, pool));
+      blocks.run(
+          threads,
+          kernel,
+          List.of(q, k, v, gradOut, gradQ, gradK, gradV),
+          block -> block(block, delta, pool));
     }
   }
 
@@ -95,7 +115,8 @@ final class BackwardPass {
     kernel.delta(block.rows(gradOut, rows), block.rows(out, rows), block.scalars(delta, rows));
   }
 
-  /// delta_i = sum_d dO o_i with the branch's own output o_i: what is left of the exact delta when alpha_i is held constant.
+  /// delta_i = sum_d dO o_i with the branch's own output o_i: what is left of the exact delta when
+  /// alpha_i is held constant.
   private void branchDelta(int branch, Blocks.Block block, MemorySegment delta) {
     int headSize = q.headSize();
     long end = pattern.endSegment(branch, block.to(), q.tokens());
@@ -106,10 +127,19 @@ final class BackwardPass {
         Rows queries = rows.slice(from, Math.min(rows.count(), from + 1024));
         Rows keys = visible(fold.keys(), queries);
         try (Arena arena = Arena.ofConfined()) {
-          HeadRows own = HeadRows.contiguous(arena.allocate(queries.count() * 4 * headSize, 64), headSize, queries);
-          RowScalars norms = RowScalars.contiguous(arena.allocate(queries.count() * 4, 64), queries.count());
+          HeadRows own =
+              HeadRows.contiguous(
+                  arena.allocate(queries.count() * 4 * headSize, 64), headSize, queries);
+          RowScalars norms =
+              RowScalars.contiguous(arena.allocate(queries.count() * 4, 64), queries.count());
           norms.fill(Double.NEGATIVE_INFINITY);
-          kernel.fold(block.rows(q, queries), block.rows(k, keys), block.rows(v, keys), pattern.causal(), own, norms);
+          kernel.fold(
+              block.rows(q, queries),
+              block.rows(k, keys),
+              block.rows(v, keys),
+              pattern.causal(),
+              own,
+              norms);
           kernel.delta(block.rows(gradOut, queries), own, block.scalars(delta, queries));
         }
       }
@@ -140,14 +170,18 @@ final class BackwardPass {
     }
   }
 
-  /// Whether the branch's folds hold every row of a block once, each as a query and as a key of one fold.
+  /// Whether the branch's folds hold every row of a block once, each as a query and as a key of one
+  /// fold.
   private boolean covers(int branch, Blocks.Block block) {
     long next = block.from();
     long end = pattern.endSegment(branch, block.to(), q.tokens());
     for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
       Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
       Rows rows = fold.queries();
-      if (!rows.equals(fold.keys()) || rows.isEmpty() || rows.first() != next || rows.last() != next + rows.count() - 1) {
+      if (!rows.equals(fold.keys())
+          || rows.isEmpty()
+          || rows.first() != next
+          || rows.last() != next + rows.count() - 1) {
         return false;
       }
       next += rows.count();
@@ -157,7 +191,13 @@ final class BackwardPass {
 
   /// @param first whether no gradient of these rows has been computed before
   private void fold(
-      Fold fold, Blocks.Block block, MemorySegment delta, RowBuffer dq, RowBuffer dk, RowBuffer dv, boolean first) {
+      Fold fold,
+      Blocks.Block block,
+      MemorySegment delta,
+      RowBuffer dq,
+      RowBuffer dk,
+      RowBuffer dv,
+      boolean first) {
     Rows queries = fold.queries().within(block.from(), block.to());
     Rows keys = fold.keys().within(block.from(), block.to());
     if (!queries.isEmpty()) {
@@ -165,7 +205,12 @@ final class BackwardPass {
       Rows after = fold.keys().within(block.to(), Long.MAX_VALUE);
       add(block, queries, before, delta, new FoldGradients(dq.rows(queries), null, null));
       if (!keys.isEmpty()) {
-        add(block, queries, keys, delta, new FoldGradients(dq.rows(queries), dk.rows(keys), dv.rows(keys), first));
+        add(
+            block,
+            queries,
+            keys,
+            delta,
+            new FoldGradients(dq.rows(queries), dk.rows(keys), dv.rows(keys), first));
       }
       add(block, queries, after, delta, new FoldGradients(dq.rows(queries), null, null));
     }
@@ -176,12 +221,20 @@ final class BackwardPass {
     }
   }
 
-  private void add(Blocks.Block block, Rows queries, Rows keys, MemorySegment delta, FoldGradients gradients) {
+  private void add(
+      Blocks.Block block, Rows queries, Rows keys, MemorySegment delta, FoldGradients gradients) {
     if (queries.isEmpty() || keys.isEmpty() || pattern.causal() && queries.last() < keys.first()) {
       return;
     }
-    kernel.foldBackward(block.rows(q, queries), block.rows(k, keys), block.rows(v, keys), pattern.causal(),
-        block.rows(gradOut, queries), block.scalars(lse, queries), block.scalars(delta, queries), gradients);
+    kernel.foldBackward(
+        block.rows(q, queries),
+        block.rows(k, keys),
+        block.rows(v, keys),
+        pattern.causal(),
+        block.rows(gradOut, queries),
+        block.scalars(lse, queries),
+        block.scalars(delta, queries),
+        gradients);
   }
 
   private Rows visible(Rows keys, Rows queries) {

@@ -5,20 +5,25 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.Consumer;
 
-/// How a call is cut into tasks: blocks of consecutive positions of one head of one sequence, the later blocks first
-/// (under a causal pattern they are the longest).
+/// How a call is cut into tasks: blocks of consecutive positions of one head of one sequence, the
+/// later blocks first (under a causal pattern they are the longest).
 ///
 /// @param length positions in a block
 /// @param together whether a block's rows of all heads and tensors fit a core's cache
 record Blocks(long batch, int heads, long tokens, long length, boolean together) {
   /// Accumulators that are not the output itself hold a block: at D = 64, 2 MiB of float32.
   private static final long LONGEST_CONVERTED = 8192;
+
   private static final long LONGEST = 32768;
   private static final long SHORTEST = 2048;
+
   /// Its rows of all tensors of a head fit a core's cache.
   private static final long IN_CACHE = 512;
-  /// Its rows of all tensors of all heads fit a core's second cache, nearly: in bytes, and no fewer positions than this.
+
+  /// Its rows of all tensors of all heads fit a core's second cache, nearly: in bytes, and no fewer
+  /// positions than this.
   private static final long TOGETHER_BYTES = 3 << 19;
+
   private static final long TOGETHER = 64;
 
   /// The forward pass gives the same bits for any length, so it may follow the number of threads.
@@ -26,20 +31,27 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
     return cut(pattern, q, 4, LONGEST_CONVERTED, SHORTEST, threads == 1 ? 1 : 8L * threads);
   }
 
-  /// The backward pass adds in an order that depends on the length, so this depends on shape and pattern alone.
+  /// The backward pass adds in an order that depends on the length, so this depends on shape and
+  /// pattern alone.
   static Blocks backward(AttentionPattern pattern, AttentionTensor q) {
     return cut(pattern, q, 7, LONGEST, 2 * SHORTEST, 16);
   }
 
-  /// @param tensors read and written, roughly: the backward pass of closed blocks also reads out. The lengths decide in what order
-  ///     gradients are added, so the number stays
+  /// @param tensors read and written, roughly: the backward pass of closed blocks also reads out.
+  ///   The lengths decide in what order gradients are added, so the number stays
   private static Blocks cut(
-      AttentionPattern pattern, AttentionTensor q, int tensors, long longest, long shortest, long wanted) {
+      AttentionPattern pattern,
+      AttentionTensor q,
+      int tensors,
+      long longest,
+      long shortest,
+      long wanted) {
     long length = longest;
     while (length > shortest && q.batch() * q.heads() * Math.ceilDiv(q.tokens(), length) < wanted) {
       length /= 2;
     }
-    // No longer than a block's rows have to do with one another: what a short fold touched should still be in the cache.
+    // No longer than a block's rows have to do with one another: what a short fold touched should
+    // still be in the cache.
     long reach = pattern.reach(q.heads(), q.tokens());
     while (length > IN_CACHE && length / 2 >= reach) {
       length /= 2;
@@ -70,7 +82,8 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
   }
 
   /// How many threads a call is worth.
-  static int usefulThreads(AttentionPattern pattern, AttentionKernel kernel, AttentionTensor q, int threads) {
+  static int usefulThreads(
+      AttentionPattern pattern, AttentionKernel kernel, AttentionTensor q, int threads) {
     if (threads == 1 || q.tokens() == 0 || q.batch() == 0) {
       return 1;
     }
@@ -78,26 +91,32 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
     if (q.tokens() > 16384) {
       return threads;
     }
-    double work = 4 * pattern.pairs(0, q.heads(), q.tokens()) * q.headSize() * q.heads() * q.batch();
-    return (int) Math.clamp((long) (work / kernel.worthAThread(q.type(), q.headSize())), 1L, threads);
+    double work =
+        4 * pattern.pairs(0, q.heads(), q.tokens()) * q.headSize() * q.heads() * q.batch();
+    return (int)
+        Math.clamp((long) (work / kernel.worthAThread(q.type(), q.headSize())), 1L, threads);
   }
 
-  /// Hands every block to `work` once. Where there are enough blocks of positions for all threads, one thread takes all heads of a
-  /// block: they are neighbours in memory, without another thread at work on the same pages. If they fit its cache, it reads their
-  /// rows first, in order: the rows of one head alone lie apart, and each would be waited for.
+  /// Hands every block to `work` once. Where there are enough blocks of positions for all threads,
+  /// one thread takes all heads of a block: they are neighbours in memory, without another thread
+  /// at work on the same pages. If they fit its cache, it reads their rows first, in order: the
+  /// rows of one head alone lie apart, and each would be waited for.
   ///
   /// @param rows of which tensors to read first
   void run(int threads, AttentionKernel kernel, List<AttentionTensor> rows, Consumer<Block> work) {
     long group = batch * Math.ceilDiv(tokens, length) >= 8L * threads ? heads : 1;
-    Workers.run(threads, count() / group, task -> {
-      if (together && group > 1) {
-        Block first = block(task * group);
-        rows.forEach(tensor -> first.read(kernel, tensor));
-      }
-      for (long i = task * group; i < (task + 1) * group; i++) {
-        work.accept(block(i));
-      }
-    });
+    Workers.run(
+        threads,
+        count() / group,
+        task -> {
+          if (together && group > 1) {
+            Block first = block(task * group);
+            rows.forEach(tensor -> first.read(kernel, tensor));
+          }
+          for (long i = task * group; i < (task + 1) * group; i++) {
+            work.accept(block(i));
+          }
+        });
   }
 
   long count() {
@@ -108,7 +127,11 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
     long perPosition = batch * heads;
     long index = Math.ceilDiv(tokens, length) - 1 - task / perPosition;
     long sequenceAndHead = task % perPosition;
-    return new Block(this, sequenceAndHead / heads, (int) (sequenceAndHead % heads), index * length,
+    return new Block(
+        this,
+        sequenceAndHead / heads,
+        (int) (sequenceAndHead % heads),
+        index * length,
         Math.min(tokens, (index + 1) * length));
   }
 
@@ -130,7 +153,8 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
       long run = row == tensor.tokenStride() ? to - from : 1;
       for (long position = from; position < to; position += run) {
         long offset = sequence * tensor.batchStride() + position * tensor.tokenStride();
-        kernel.read(tensor.data(), offset * tensor.type().bytes(), run * row * tensor.type().bytes());
+        kernel.read(
+            tensor.data(), offset * tensor.type().bytes(), run * row * tensor.type().bytes());
       }
     }
 

@@ -2,23 +2,28 @@ package dev.longnet.attention;
 
 import java.util.Objects;
 
-/// Blockwise causal attention (Sun et al. 2022, used by the paper to test beyond the trained length): no query ever looks
-/// further back than a training sequence did. The sequence is cut into blocks of half the trained length; a query of block b
-/// attends within a window made of block b - 1 and its own, exactly as `inner` lets the second half of a training sequence attend.
+/// Blockwise causal attention (Sun et al. 2022, used by the paper to test beyond the trained
+/// length): no query ever looks further back than a training sequence did. The sequence is cut into
+/// blocks of half the trained length; a query of block b attends within a window made of block b -
+/// 1 and its own, exactly as `inner` lets the second half of a training sequence attend.
 ///
-/// Windows start at multiples of `blockLength` and are two blocks long. The first gives all of its queries, every later one those of
-/// its second half, so that every query belongs to one window. Up to two blocks of tokens the pattern equals `inner`.
+/// Windows start at multiples of `blockLength` and are two blocks long. The first gives all of its
+/// queries, every later one those of its second half, so that every query belongs to one window. Up
+/// to two blocks of tokens the pattern equals `inner`.
 ///
 /// @param inner the causal pattern of training
 /// @param blockLength half the trained length, in tokens, positive
-public record BlockwiseCausalPattern(AttentionPattern inner, long blockLength) implements AttentionPattern {
+public record BlockwiseCausalPattern(AttentionPattern inner, long blockLength)
+    implements AttentionPattern {
   public BlockwiseCausalPattern {
     Objects.requireNonNull(inner, "inner");
     if (!inner.causal()) {
-      throw new IllegalArgumentException("blockwise causal attention needs a causal pattern: inner=" + inner);
+      throw new IllegalArgumentException(
+          "blockwise causal attention needs a causal pattern: inner=" + inner);
     }
     if (blockLength < 1 || blockLength > Long.MAX_VALUE / 4) {
-      throw new IllegalArgumentException("blockLength must be positive: blockLength=" + blockLength);
+      throw new IllegalArgumentException(
+          "blockLength must be positive: blockLength=" + blockLength);
     }
   }
 
@@ -68,7 +73,9 @@ public record BlockwiseCausalPattern(AttentionPattern inner, long blockLength) i
   }
 
   private long segmentsBefore(int branch, long window) {
-    return window == 0 ? 0 : perWindow(branch) + (window - 1) * (perWindow(branch) - halfWay(branch));
+    return window == 0
+        ? 0
+        : perWindow(branch) + (window - 1) * (perWindow(branch) - halfWay(branch));
   }
 
   private static Rows shifted(Rows rows, long by) {

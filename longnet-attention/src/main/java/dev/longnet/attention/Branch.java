@@ -1,7 +1,7 @@
 package dev.longnet.attention;
 
-/// One branch of dilated attention: the sequence is cut into segments of `segmentLength` tokens and every
-/// `dilation`-th position of a segment is kept (paper, section 2.2; w and r there).
+/// One branch of dilated attention: the sequence is cut into segments of `segmentLength` tokens and
+/// every `dilation`-th position of a segment is kept (paper, section 2.2; w and r there).
 ///
 /// @param segmentLength w, in tokens, positive; need not be a multiple of the dilation
 /// @param dilation r, positive; 1 keeps every position
@@ -11,7 +11,8 @@ public record Branch(long segmentLength, long dilation) {
 
   public Branch {
     if (segmentLength < 1) {
-      throw new IllegalArgumentException("segmentLength must be positive: segmentLength=" + segmentLength);
+      throw new IllegalArgumentException(
+          "segmentLength must be positive: segmentLength=" + segmentLength);
     }
     if (dilation < 1) {
       throw new IllegalArgumentException("dilation must be positive: dilation=" + dilation);

@@ -21,8 +21,14 @@ final class Checks {
 
   static void writable(String name, AttentionTensor tensor) {
     if (!tensor.isWritable()) {
-      throw new IllegalArgumentException(name + " must be writable memory whose elements do not overlap: strides "
-          + tensor.batchStride() + ", " + tensor.tokenStride() + ", " + tensor.headStride());
+      throw new IllegalArgumentException(
+          name
+              + " must be writable memory whose elements do not overlap: strides "
+              + tensor.batchStride()
+              + ", "
+              + tensor.tokenStride()
+              + ", "
+              + tensor.headStride());
     }
   }
 

@@ -3,9 +3,10 @@ package dev.longnet.attention;
 import java.util.List;
 import java.util.Objects;
 
-/// LongNet's pattern: per branch the sequence is cut into segments of w tokens, and head j keeps the positions p of a segment
-/// that starts at g w with `(p - g w) mod r = s_ij`; kept rows attend to kept rows of their segment (paper, section 2.2).
-/// The last segment may be short; nothing is padded.
+/// LongNet's pattern: per branch the sequence is cut into segments of w tokens, and head j keeps
+/// the positions p of a segment that starts at g w with `(p - g w) mod r = s_ij`; kept rows attend
+/// to kept rows of their segment (paper, section 2.2). The last segment may be short; nothing is
+/// padded.
 ///
 /// @param segments the (w, r) pairs, one or more, in any order
 /// @param causal whether a query sees only its own position and earlier ones
@@ -15,7 +16,8 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
   public DilatedAttentionSpec {
     segments = List.copyOf(segments);
     if (segments.isEmpty()) {
-      throw new IllegalArgumentException("dilated attention needs at least one branch: segments=[]");
+      throw new IllegalArgumentException(
+          "dilated attention needs at least one branch: segments=[]");
     }
     Objects.requireNonNull(headOffsets, "headOffsets");
   }
@@ -27,20 +29,30 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
 
   /// Dense attention of any length: one segment as long as the sequence, nothing left out.
   public static DilatedAttentionSpec dense(boolean causal) {
-    return new DilatedAttentionSpec(List.of(new Branch(Long.MAX_VALUE, 1)), causal, HeadOffsets.INTERLEAVED);
+    return new DilatedAttentionSpec(
+        List.of(new Branch(Long.MAX_VALUE, 1)), causal, HeadOffsets.INTERLEAVED);
   }
 
   /// The paper's setting (section 4.1): w = 2048, 4096, 8192, 16384, 32768; r = 1, 2, 4, 6, 12.
   public static DilatedAttentionSpec paper(boolean causal) {
-    return of(new long[] {2048, 4096, 8192, 16384, 32768}, new long[] {1, 2, 4, 6, 12}, causal, HeadOffsets.INTERLEAVED);
+    return of(
+        new long[] {2048, 4096, 8192, 16384, 32768},
+        new long[] {1, 2, 4, 6, 12},
+        causal,
+        HeadOffsets.INTERLEAVED);
   }
 
-  /// Segment lengths and dilations as two lists of one length, the way configuration files write them.
+  /// Segment lengths and dilations as two lists of one length, the way configuration files write
+  /// them.
   public static DilatedAttentionSpec of(
       long[] segmentLengths, long[] dilations, boolean causal, HeadOffsets headOffsets) {
     if (segmentLengths.length != dilations.length) {
-      throw new IllegalArgumentException("every segment length needs one dilation: " + segmentLengths.length
-          + " segment lengths, " + dilations.length + " dilations");
+      throw new IllegalArgumentException(
+          "every segment length needs one dilation: "
+              + segmentLengths.length
+              + " segment lengths, "
+              + dilations.length
+              + " dilations");
     }
     Branch[] branches = new Branch[dilations.length];
     for (int i = 0; i < branches.length; i++) {

@@ -4,8 +4,9 @@ import dev.longnet.attention.kernel.AttentionKernel;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/// One forward call: cut into blocks of query positions of one head, each of which one thread carries through all branches. A
-/// row of the output belongs to one task, so no two threads meet, and its value does not depend on where the blocks begin.
+/// One forward call: cut into blocks of query positions of one head, each of which one thread
+/// carries through all branches. A row of the output belongs to one task, so no two threads meet,
+/// and its value does not depend on where the blocks begin.
 final class ForwardPass {
   private final AttentionPattern pattern;
   private final AttentionKernel kernel;
@@ -40,7 +41,8 @@ final class ForwardPass {
   void run() {
     try (RowBuffer.Pool accumulators = new RowBuffer.Pool(blocks, 4L * q.headSize(), threads);
         RowBuffer.Pool doubles = new RowBuffer.Pool(blocks, 8, threads)) {
-      blocks.run(threads, kernel, List.of(q, k, v, out), block -> block(block, accumulators, doubles));
+      blocks.run(
+          threads, kernel, List.of(q, k, v, out), block -> block(block, accumulators, doubles));
     }
   }
 
@@ -77,10 +79,20 @@ final class ForwardPass {
         keys = keys.slice(0, keys.countUpTo(queries.last()));
       }
       if (!keys.isEmpty()) {
-        RowScalars own = new RowScalars(
-            norms.data(), true, queries.first() - block.from(), queries.stride(), queries.count());
-        kernel.fold(block.rows(q, queries), block.rows(k, keys), block.rows(v, keys), pattern.causal(),
-            accumulator.rows(queries), own);
+        RowScalars own =
+            new RowScalars(
+                norms.data(),
+                true,
+                queries.first() - block.from(),
+                queries.stride(),
+                queries.count());
+        kernel.fold(
+            block.rows(q, queries),
+            block.rows(k, keys),
+            block.rows(v, keys),
+            pattern.causal(),
+            accumulator.rows(queries),
+            own);
       }
     }
   }

@@ -3,8 +3,9 @@ package dev.longnet.attention;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 
-/// The oracle: attention in float64 by its literal definition, O(N²) for every branch and head, sharing no geometry and no
-/// arithmetic with the operator. For tests and for judging other implementations; use [DilatedAttention] to compute.
+/// The oracle: attention in float64 by its literal definition, O(N²) for every branch and head,
+/// sharing no geometry and no arithmetic with the operator. For tests and for judging other
+/// implementations; use [DilatedAttention] to compute.
 public final class ReferenceAttention {
   private final Membership membership;
 
@@ -27,49 +28,56 @@ public final class ReferenceAttention {
 
   /// Position p, with l = p mod w, is kept iff l mod r = s_ij.
   public static ReferenceAttention of(DilatedAttentionSpec spec) {
-    return new ReferenceAttention(new Membership() {
-      @Override
-      public int branches() {
-        return spec.segments().size();
-      }
+    return new ReferenceAttention(
+        new Membership() {
+          @Override
+          public int branches() {
+            return spec.segments().size();
+          }
 
-      @Override
-      public boolean attends(int branch, int head, int heads, long query, long key) {
-        Branch b = spec.segments().get(branch);
-        return query / b.segmentLength() == key / b.segmentLength() && kept(b, head, heads, query)
-            && kept(b, head, heads, key) && (!spec.causal() || key <= query);
-      }
+          @Override
+          public boolean attends(int branch, int head, int heads, long query, long key) {
+            Branch b = spec.segments().get(branch);
+            return query / b.segmentLength() == key / b.segmentLength()
+                && kept(b, head, heads, query)
+                && kept(b, head, heads, key)
+                && (!spec.causal() || key <= query);
+          }
 
-      private boolean kept(Branch b, int head, int heads, long position) {
-        long offset = switch (spec.headOffsets()) {
-          case INTERLEAVED -> head % b.dilation();
-          case BLOCKED -> head / ((heads + b.dilation() - 1) / b.dilation());
-        };
-        return position % b.segmentLength() % b.dilation() == offset;
-      }
-    });
+          private boolean kept(Branch b, int head, int heads, long position) {
+            long offset =
+                switch (spec.headOffsets()) {
+                  case INTERLEAVED -> head % b.dilation();
+                  case BLOCKED -> head / ((heads + b.dilation() - 1) / b.dilation());
+                };
+            return position % b.segmentLength() % b.dilation() == offset;
+          }
+        });
   }
 
   /// One softmax over the own block and the columns of earlier blocks: a single branch.
   public static ReferenceAttention of(SparseAttentionSpec spec) {
-    return new ReferenceAttention(new Membership() {
-      @Override
-      public int branches() {
-        return 1;
-      }
+    return new ReferenceAttention(
+        new Membership() {
+          @Override
+          public int branches() {
+            return 1;
+          }
 
-      @Override
-      public boolean attends(int branch, int head, int heads, long query, long key) {
-        long stride = spec.blockLength() / spec.columns();
-        long queryBlock = query / spec.blockLength();
-        long keyBlock = key / spec.blockLength();
-        if (keyBlock == queryBlock) {
-          return !spec.causal() || key <= query;
-        }
-        long local = key % spec.blockLength();
-        return keyBlock < queryBlock && local % stride == head % stride && local / stride < spec.columns();
-      }
-    });
+          @Override
+          public boolean attends(int branch, int head, int heads, long query, long key) {
+            long stride = spec.blockLength() / spec.columns();
+            long queryBlock = query / spec.blockLength();
+            long keyBlock = key / spec.blockLength();
+            if (keyBlock == queryBlock) {
+              return !spec.causal() || key <= query;
+            }
+            long local = key % spec.blockLength();
+            return keyBlock < queryBlock
+                && local % stride == head % stride
+                && local / stride < spec.columns();
+          }
+        });
   }
 
   /// out and lse of q, k, v: [B, N, H, D].
@@ -81,13 +89,20 @@ public final class ReferenceAttention {
 
   /// The gradients of sum(out gradOut).
   public Backward backward(
-      AttentionTensor q, AttentionTensor k, AttentionTensor v, AttentionTensor gradOut, GradientMode mode) {
+      AttentionTensor q,
+      AttentionTensor k,
+      AttentionTensor v,
+      AttentionTensor gradOut,
+      GradientMode mode) {
     Checks.sameShape(q, "k", k, "v", v, "gradOut", gradOut);
     return new Mix(q, k, v).backward(gradOut, mode);
   }
 
   private static double[] values(AttentionTensor tensor) {
-    double[] values = new double[Math.toIntExact(tensor.batch() * tensor.tokens() * tensor.heads() * tensor.headSize())];
+    double[] values =
+        new double
+            [Math.toIntExact(
+                tensor.batch() * tensor.tokens() * tensor.heads() * tensor.headSize())];
     int at = 0;
     for (long b = 0; b < tensor.batch(); b++) {
       for (long n = 0; n < tensor.tokens(); n++) {
@@ -154,16 +169,25 @@ public final class ReferenceAttention {
     }
 
     Seen seen(int b, int h, int p, int branch) {
-      int[] keys = IntStream.range(0, tokens).filter(key -> membership.attends(branch, h, heads, p, key)).toArray();
-      double[] scores = Arrays.stream(keys)
-          .mapToDouble(key -> dot(q, row(b, p, h), k, row(b, key, h)) / Math.sqrt(size)).toArray();
+      int[] keys =
+          IntStream.range(0, tokens)
+              .filter(key -> membership.attends(branch, h, heads, p, key))
+              .toArray();
+      double[] scores =
+          Arrays.stream(keys)
+              .mapToDouble(key -> dot(q, row(b, p, h), k, row(b, key, h)) / Math.sqrt(size))
+              .toArray();
       return new Seen(keys, scores);
     }
 
     void query(int b, int h, int p) {
       Seen[] branches = new Seen[membership.branches()];
       Arrays.setAll(branches, i -> seen(b, h, p, i));
-      double norm = new Seen(new int[0], Arrays.stream(branches).flatMapToDouble(s -> Arrays.stream(s.scores)).toArray()).norm();
+      double norm =
+          new Seen(
+                  new int[0],
+                  Arrays.stream(branches).flatMapToDouble(s -> Arrays.stream(s.scores)).toArray())
+              .norm();
       lse[(b * heads + h) * tokens + p] = norm;
       for (Seen seen : branches) {
         for (int i = 0; i < seen.keys.length; i++) {
@@ -174,7 +198,8 @@ public final class ReferenceAttention {
 
     Backward backward(AttentionTensor gradient, GradientMode mode) {
       double[] gradOut = values(gradient);
-      Backward result = new Backward(new double[q.length], new double[q.length], new double[q.length]);
+      Backward result =
+          new Backward(new double[q.length], new double[q.length], new double[q.length]);
       for (int b = 0; b < batch; b++) {
         for (int h = 0; h < heads; h++) {
           for (int p = 0; p < tokens; p++) {
@@ -187,22 +212,26 @@ public final class ReferenceAttention {
       return result;
     }
 
-    /// dS = P (dO·v - delta) with P of the joint softmax; delta is dO·O, or dO·o_i when alpha_i is a constant.
-    private void backward(int b, int h, int p, int branch, double[] gradOut, GradientMode mode, Backward result) {
+    /// dS = P (dO·v - delta) with P of the joint softmax; delta is dO·O, or dO·o_i when alpha_i is
+    /// a constant.
+    private void backward(
+        int b, int h, int p, int branch, double[] gradOut, GradientMode mode, Backward result) {
       int at = row(b, p, h);
       double joint = lse[(b * heads + h) * tokens + p];
       Seen seen = seen(b, h, p, branch);
-      double delta = switch (mode) {
-        case EXACT -> dot(gradOut, at, out, at);
-        case DETACHED_WEIGHTS -> {
-          double own = seen.norm();
-          double sum = 0;
-          for (int i = 0; i < seen.keys.length; i++) {
-            sum += Math.exp(seen.scores[i] - own) * dot(gradOut, at, v, row(b, seen.keys[i], h));
-          }
-          yield sum;
-        }
-      };
+      double delta =
+          switch (mode) {
+            case EXACT -> dot(gradOut, at, out, at);
+            case DETACHED_WEIGHTS -> {
+              double own = seen.norm();
+              double sum = 0;
+              for (int i = 0; i < seen.keys.length; i++) {
+                sum +=
+                    Math.exp(seen.scores[i] - own) * dot(gradOut, at, v, row(b, seen.keys[i], h));
+              }
+              yield sum;
+            }
+          };
       for (int i = 0; i < seen.keys.length; i++) {
         int keyAt = row(b, seen.keys[i], h);
         double weight = Math.exp(seen.scores[i] - joint);

@@ -5,8 +5,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.ConcurrentLinkedDeque;
 
-/// The float32 accumulator of one block of a tensor: the tensor's own memory when that is float32, else a buffer
-/// that [#store] rounds into the tensor once, when all branches have been added.
+/// The float32 accumulator of one block of a tensor: the tensor's own memory when that is float32,
+/// else a buffer that [#store] rounds into the tensor once, when all branches have been added.
 final class RowBuffer implements AutoCloseable {
   private final AttentionTensor tensor;
   private final Blocks.Block block;
@@ -27,8 +27,13 @@ final class RowBuffer implements AutoCloseable {
       return block.rows(tensor, rows);
     }
     int headSize = tensor.headSize();
-    return new HeadRows(buffer, ElementType.FLOAT32, (rows.first() - block.from()) * headSize,
-        rows.stride() * headSize, headSize, rows);
+    return new HeadRows(
+        buffer,
+        ElementType.FLOAT32,
+        (rows.first() - block.from()) * headSize,
+        rows.stride() * headSize,
+        headSize,
+        rows);
   }
 
   /// Makes the accumulated rows the tensor's.
@@ -45,7 +50,8 @@ final class RowBuffer implements AutoCloseable {
     }
   }
 
-  /// The buffers of one call, as many as are in use at once: memory new to the process costs more than the sums it is for.
+  /// The buffers of one call, as many as are in use at once: memory new to the process costs more
+  /// than the sums it is for.
   static final class Pool implements AutoCloseable {
     private final long bytes;
     private final int threads;

@@ -3,27 +3,43 @@ package dev.longnet.attention;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/// One value per row: a log-sum-exp or a delta. Row i is element `offset + i stride` of `data`, a float32 or a float64.
+/// One value per row: a log-sum-exp or a delta. Row i is element `offset + i stride` of `data`, a
+/// float32 or a float64.
 ///
-/// A log-sum-exp that many folds update is best kept in float64: every fold rounds it once, and a rounding of LSE is a
-/// relative error of all weights.
+/// A log-sum-exp that many folds update is best kept in float64: every fold rounds it once, and a
+/// rounding of LSE is a relative error of all weights.
 ///
 /// @param data on or off heap; must stay alive while a kernel runs
 /// @param float64 whether elements are doubles
 /// @param offset element index of row 0
 /// @param stride elements between two rows
-public record RowScalars(MemorySegment data, boolean float64, long offset, long stride, long count) {
+public record RowScalars(
+    MemorySegment data, boolean float64, long offset, long stride, long count) {
   public RowScalars {
     if (offset < 0 || stride < 0 || count < 0) {
-      throw new IllegalArgumentException("row scalars need offset, stride, count >= 0: offset=" + offset + ", stride="
-          + stride + ", count=" + count);
+      throw new IllegalArgumentException(
+          "row scalars need offset, stride, count >= 0: offset="
+              + offset
+              + ", stride="
+              + stride
+              + ", count="
+              + count);
     }
     if (count > 0) {
       long end = Math.addExact(Math.addExact(offset, Math.multiplyExact(stride, count - 1)), 1);
       long elements = data.byteSize() / (float64 ? 8 : 4);
       if (end > elements) {
-        throw new IllegalArgumentException("row scalars end at element " + end + " of " + elements
-            + ": offset=" + offset + ", stride=" + stride + ", count=" + count);
+        throw new IllegalArgumentException(
+            "row scalars end at element "
+                + end
+                + " of "
+                + elements
+                + ": offset="
+                + offset
+                + ", stride="
+                + stride
+                + ", count="
+                + count);
       }
     }
   }
@@ -53,7 +69,8 @@ public record RowScalars(MemorySegment data, boolean float64, long offset, long 
   }
 
   public double get(long index) {
-    return float64 ? data.get(ValueLayout.JAVA_DOUBLE_UNALIGNED, byteOffset(index))
+    return float64
+        ? data.get(ValueLayout.JAVA_DOUBLE_UNALIGNED, byteOffset(index))
         : data.get(ValueLayout.JAVA_FLOAT_UNALIGNED, byteOffset(index));
   }
 

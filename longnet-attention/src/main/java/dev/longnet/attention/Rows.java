@@ -1,7 +1,7 @@
 package dev.longnet.attention;
 
-/// Positions of the rows one head keeps: `first, first + stride, …`, `count` of them. Integers only; says nothing
-/// about where the rows live in memory.
+/// Positions of the rows one head keeps: `first, first + stride, …`, `count` of them. Integers
+/// only; says nothing about where the rows live in memory.
 ///
 /// @param first position of the first row, not negative
 /// @param stride distance between two rows in positions, at least 1
@@ -10,7 +10,12 @@ public record Rows(long first, long stride, long count) {
   public Rows {
     if (first < 0 || stride < 1 || count < 0) {
       throw new IllegalArgumentException(
-          "rows need first >= 0, stride >= 1, count >= 0: first=" + first + ", stride=" + stride + ", count=" + count);
+          "rows need first >= 0, stride >= 1, count >= 0: first="
+              + first
+              + ", stride="
+              + stride
+              + ", count="
+              + count);
     }
     if (count > 0) {
       Math.addExact(first, Math.multiplyExact(stride, count - 1));
@@ -39,7 +44,8 @@ public record Rows(long first, long stride, long count) {
     return Math.min(count, Math.ceilDiv(position - first, stride));
   }
 
-  /// How many of the rows a causal query at `position` may see: those at its own position or before.
+  /// How many of the rows a causal query at `position` may see: those at its own position or
+  /// before.
   public long countUpTo(long position) {
     return position < first ? 0 : Math.min(count, (position - first) / stride + 1);
   }

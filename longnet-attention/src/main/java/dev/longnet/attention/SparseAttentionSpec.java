@@ -1,29 +1,39 @@
 package dev.longnet.attention;
 
-/// The sparse baseline the paper compares with (after Sparse Transformers' fixed pattern): every query attends to its own
-/// block of `blockLength` tokens densely and to `columns` strided columns of every earlier block, each head to other columns.
-/// Earlier blocks and the own block are disjoint, so no key counts twice.
+/// The sparse baseline the paper compares with (after Sparse Transformers' fixed pattern): every
+/// query attends to its own block of `blockLength` tokens densely and to `columns` strided columns
+/// of every earlier block, each head to other columns. Earlier blocks and the own block are
+/// disjoint, so no key counts twice.
 ///
-/// Head j takes column t of each block at local index `j mod s + t s`, with s = floor(blockLength / columns).
+/// Head j takes column t of each block at local index `j mod s + t s`, with s = floor(blockLength /
+/// columns).
 ///
 /// @param blockLength in tokens, positive
 /// @param columns how many positions of an earlier block a head sees, in `[1, blockLength]`
-/// @param causal whether a query of a block sees only its own position and earlier ones; later blocks are never seen
-public record SparseAttentionSpec(long blockLength, long columns, boolean causal) implements AttentionPattern {
+/// @param causal whether a query of a block sees only its own position and earlier ones; later
+///   blocks are never seen
+public record SparseAttentionSpec(long blockLength, long columns, boolean causal)
+    implements AttentionPattern {
   /// Columns that do not divide the block are a branch each.
   public static final int MOST_UNEVEN_COLUMNS = 1024;
 
   public SparseAttentionSpec {
     if (blockLength < 1) {
-      throw new IllegalArgumentException("blockLength must be positive: blockLength=" + blockLength);
+      throw new IllegalArgumentException(
+          "blockLength must be positive: blockLength=" + blockLength);
     }
     if (columns < 1 || columns > blockLength) {
       throw new IllegalArgumentException(
           "columns must be between 1 and blockLength=" + blockLength + ": columns=" + columns);
     }
     if (blockLength % columns != 0 && columns > MOST_UNEVEN_COLUMNS) {
-      throw new IllegalArgumentException("more than " + MOST_UNEVEN_COLUMNS + " columns must divide the block: columns=" + columns
-          + ", blockLength=" + blockLength);
+      throw new IllegalArgumentException(
+          "more than "
+              + MOST_UNEVEN_COLUMNS
+              + " columns must divide the block: columns="
+              + columns
+              + ", blockLength="
+              + blockLength);
     }
   }
 
@@ -32,8 +42,8 @@ public record SparseAttentionSpec(long blockLength, long columns, boolean causal
     return blockLength / columns;
   }
 
-  /// Branch 0 is the own block. When the columns divide the block they have one stride throughout the past and are one more
-  /// branch; else every column is a branch, its stride the block.
+  /// Branch 0 is the own block. When the columns divide the block they have one stride throughout
+  /// the past and are one more branch; else every column is a branch, its stride the block.
   @Override
   public int branches() {
     return blockLength % columns == 0 ? 2 : Math.toIntExact(1 + columns);

@@ -12,11 +12,12 @@ import java.util.function.LongConsumer;
 public final class Workers {
   private Workers() {}
 
-  /// Runs `task` for 0 … tasks - 1, each exactly once, handed out in that order. Returns when all are done and all helpers have ended.
+  /// Runs `task` for 0 … tasks - 1, each exactly once, handed out in that order. Returns when all
+  /// are done and all helpers have ended.
   ///
-  /// When a task throws, no further task starts, the other threads are interrupted, and the first exception is thrown here, the
-  /// others suppressed in it. When the caller is interrupted, the same happens with a [CancellationException]; the interrupt
-  /// status stays set.
+  /// When a task throws, no further task starts, the other threads are interrupted, and the first
+  /// exception is thrown here, the others suppressed in it. When the caller is interrupted, the
+  /// same happens with a [CancellationException]; the interrupt status stays set.
   ///
   /// @param threads how many threads to use at most, the caller's included
   public static void run(int threads, long tasks, LongConsumer task) {
@@ -51,7 +52,8 @@ public final class Workers {
       try {
         // All are listed before any runs: a helper that fails reads the list.
         for (int i = 1; i < threads; i++) {
-          helpers.add(Thread.ofPlatform().daemon().name("longnet-attention-" + i).unstarted(this::work));
+          helpers.add(
+              Thread.ofPlatform().daemon().name("longnet-attention-" + i).unstarted(this::work));
         }
         helpers.forEach(Thread::start);
         work();
@@ -68,7 +70,7 @@ public final class Workers {
       }
       Throwable thrown = failure.get();
       switch (thrown) {
-        case null -> { }
+        case null -> {}
         case RuntimeException e -> throw e;
         case Error e -> throw e;
         default -> throw new IllegalStateException(thrown);
@@ -101,7 +103,9 @@ public final class Workers {
         return;
       }
       stopped.set(true);
-      helpers.stream().filter(helper -> helper != Thread.currentThread()).forEach(Thread::interrupt);
+      helpers.stream()
+          .filter(helper -> helper != Thread.currentThread())
+          .forEach(Thread::interrupt);
     }
 
     /// Waits for a helper whatever happens; true when the caller was interrupted meanwhile.

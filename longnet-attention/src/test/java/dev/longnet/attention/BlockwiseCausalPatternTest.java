@@ -47,7 +47,9 @@ class BlockwiseCausalPatternTest {
 
   @Test
   void withinTheTrainedLengthNothingChanges() {
-    AttentionPattern inner = DilatedAttentionSpec.of(new long[] {8, 32}, new long[] {1, 4}, true, HeadOffsets.INTERLEAVED);
+    AttentionPattern inner =
+        DilatedAttentionSpec.of(
+            new long[] {8, 32}, new long[] {1, 4}, true, HeadOffsets.INTERLEAVED);
     AttentionPattern blockwise = new BlockwiseCausalPattern(inner, 16);
     for (long tokens : new long[] {0, 1, 15, 16, 17, 31, 32}) {
       assertThat(pairs(blockwise, 1, 2, tokens)).isEqualTo(pairs(inner, 1, 2, tokens));
@@ -58,7 +60,8 @@ class BlockwiseCausalPatternTest {
   void segmentsOutsideARangeTouchNoRowOfIt() {
     for (long seed = 0; seed < 200; seed++) {
       Random random = new Random(seed);
-      AttentionPattern blockwise = new BlockwiseCausalPattern(pattern(random), 1 + random.nextInt(20));
+      AttentionPattern blockwise =
+          new BlockwiseCausalPattern(pattern(random), 1 + random.nextInt(20));
       long tokens = 1 + random.nextInt(150);
       long from = random.nextInt((int) tokens + 1);
       long to = random.nextInt((int) tokens + 1);
@@ -76,7 +79,9 @@ class BlockwiseCausalPatternTest {
             }
           }
           if (!fold.queries().isEmpty()) {
-            assertThat(fold.queries().first()).as("seed %d: disjoint and growing", seed).isGreaterThan(previous);
+            assertThat(fold.queries().first())
+                .as("seed %d: disjoint and growing", seed)
+                .isGreaterThan(previous);
             previous = fold.queries().last();
           }
         }
@@ -104,12 +109,14 @@ class BlockwiseCausalPatternTest {
         int branches = 1 + random.nextInt(3);
         long[] lengths = random.longs(branches, 1, 50).toArray();
         long[] dilations = random.longs(branches, 1, 6).toArray();
-        return DilatedAttentionSpec.of(lengths, dilations, true, HeadOffsets.values()[random.nextInt(2)]);
+        return DilatedAttentionSpec.of(
+            lengths, dilations, true, HeadOffsets.values()[random.nextInt(2)]);
     }
   }
 
   /// How often each query attends to each key.
-  private static Map<Pair, Integer> pairs(AttentionPattern pattern, int head, int heads, long tokens) {
+  private static Map<Pair, Integer> pairs(
+      AttentionPattern pattern, int head, int heads, long tokens) {
     Map<Pair, Integer> pairs = new TreeMap<>();
     for (int branch = 0; branch < pattern.branches(); branch++) {
       for (long segment = 0; segment < pattern.endSegment(branch, tokens, tokens); segment++) {

@@ -21,15 +21,17 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class DilatedAttentionTest {
-  private static final DilatedAttentionSpec SPEC = DilatedAttentionSpec.of(
-      new long[] {512, 1024, 4096}, new long[] {1, 3, 8}, true, HeadOffsets.INTERLEAVED);
+  private static final DilatedAttentionSpec SPEC =
+      DilatedAttentionSpec.of(
+          new long[] {512, 1024, 4096}, new long[] {1, 3, 8}, true, HeadOffsets.INTERLEAVED);
 
   static Stream<AttentionOptions> kernels() {
     return Stream.concat(Kernels.all().stream(), Stream.of(Kernels.matrix(256)));
   }
 
   /// Everything a call computes.
-  private record Result(double[] out, double[] lse, double[] gradQ, double[] gradK, double[] gradV) {
+  private record Result(
+      double[] out, double[] lse, double[] gradQ, double[] gradK, double[] gradV) {
     static Result of(DilatedAttention attention, Inputs floats) {
       Inputs in = floats.as(type(attention.options()));
       AttentionTensor out = TestTensors.like(in.q, ElementType.FLOAT32);
@@ -39,9 +41,14 @@ class DilatedAttentionTest {
       AttentionTensor gradQ = TestTensors.like(in.q, ElementType.FLOAT32);
       AttentionTensor gradK = TestTensors.like(in.q, ElementType.FLOAT32);
       AttentionTensor gradV = TestTensors.like(in.q, ElementType.FLOAT32);
-      attention.backward(in.q, in.k, in.v, out, lse, in.gradOut, gradQ, gradK, gradV, GradientMode.EXACT);
-      return new Result(TestTensors.values(out), TestTensors.values(lse, queries), TestTensors.values(gradQ),
-          TestTensors.values(gradK), TestTensors.values(gradV));
+      attention.backward(
+          in.q, in.k, in.v, out, lse, in.gradOut, gradQ, gradK, gradV, GradientMode.EXACT);
+      return new Result(
+          TestTensors.values(out),
+          TestTensors.values(lse, queries),
+          TestTensors.values(gradQ),
+          TestTensors.values(gradK),
+          TestTensors.values(gradV));
     }
 
     void assertSameBits(Result other) {
@@ -69,9 +76,12 @@ class DilatedAttentionTest {
     return options.products() == null ? size : 32;
   }
 
-  private record Inputs(AttentionTensor q, AttentionTensor k, AttentionTensor v, AttentionTensor gradOut) {
+  private record Inputs(
+      AttentionTensor q, AttentionTensor k, AttentionTensor v, AttentionTensor gradOut) {
     Inputs as(ElementType type) {
-      return type == q.type() ? this : new Inputs(as(q, type), as(k, type), as(v, type), as(gradOut, type));
+      return type == q.type()
+          ? this
+          : new Inputs(as(q, type), as(k, type), as(v, type), as(gradOut, type));
     }
 
     private static AttentionTensor as(AttentionTensor from, ElementType type) {
@@ -82,7 +92,8 @@ class DilatedAttentionTest {
 
     static Inputs random(int seed, float scale, long batch, long tokens, int heads, int size) {
       Random random = new Random(seed);
-      return new Inputs(TestTensors.random(random, scale, batch, tokens, heads, size),
+      return new Inputs(
+          TestTensors.random(random, scale, batch, tokens, heads, size),
           TestTensors.random(random, scale, batch, tokens, heads, size),
           TestTensors.random(random, 1, batch, tokens, heads, size),
           TestTensors.random(random, 1, batch, tokens, heads, size));
@@ -95,19 +106,27 @@ class DilatedAttentionTest {
     Inputs inputs = Inputs.random(3, 1, 1, 5000, 2, size(options, 8));
     Result one = Result.of(DilatedAttention.of(SPEC, options.withThreads(1)), inputs);
     for (int threads : new int[] {2, 16}) {
-      one.assertSameBits(Result.of(DilatedAttention.of(SPEC, options.withThreads(threads)), inputs));
+      one.assertSameBits(
+          Result.of(DilatedAttention.of(SPEC, options.withThreads(threads)), inputs));
     }
   }
 
-  /// Memory of a confined arena is its owner's alone: the call does without helpers there, with the same bits.
+  /// Memory of a confined arena is its owner's alone: the call does without helpers there, with the
+  /// same bits.
   @ParameterizedTest
   @MethodSource("kernels")
   void confinedMemoryGivesTheSameBits(AttentionOptions options) {
     Inputs inputs = Inputs.random(3, 1, 1, 5000, 2, size(options, 8)).as(type(options));
-    DilatedAttention attention = DilatedAttention.of(DilatedAttentionSpec.paper(true), options.withThreads(4));
+    DilatedAttention attention =
+        DilatedAttention.of(DilatedAttentionSpec.paper(true), options.withThreads(4));
     Result shared = Result.of(attention, inputs);
     try (Arena arena = Arena.ofConfined()) {
-      Inputs confined = new Inputs(confined(arena, inputs.q), confined(arena, inputs.k), confined(arena, inputs.v), confined(arena, inputs.gradOut));
+      Inputs confined =
+          new Inputs(
+              confined(arena, inputs.q),
+              confined(arena, inputs.k),
+              confined(arena, inputs.v),
+              confined(arena, inputs.gradOut));
       Result.of(attention, confined).assertSameBits(shared);
       MemorySegment lse = arena.allocate(4 * 2 * 5000);
       AttentionTensor out = TestTensors.like(inputs.q, ElementType.FLOAT32);
@@ -117,9 +136,11 @@ class DilatedAttentionTest {
   }
 
   private static AttentionTensor confined(Arena arena, AttentionTensor from) {
-    MemorySegment memory = arena.allocate(4 * from.batch() * from.tokens() * from.heads() * from.headSize(), 64);
+    MemorySegment memory =
+        arena.allocate(4 * from.batch() * from.tokens() * from.heads() * from.headSize(), 64);
     AttentionTensor to =
-        AttentionTensor.contiguous(memory, from.type(), from.batch(), from.tokens(), from.heads(), from.headSize());
+        AttentionTensor.contiguous(
+            memory, from.type(), from.batch(), from.tokens(), from.heads(), from.headSize());
     TestTensors.copy(from, to);
     return to;
   }
@@ -192,7 +213,8 @@ class DilatedAttentionTest {
     }
   }
 
-  /// Kernels keep working memory from call to call: a diverged training run must not poison its neighbour.
+  /// Kernels keep working memory from call to call: a diverged training run must not poison its
+  /// neighbour.
   @ParameterizedTest
   @MethodSource("kernels")
   void aCallWithNaNLeavesNothingBehind(AttentionOptions options) {
@@ -203,7 +225,8 @@ class DilatedAttentionTest {
         Result expected = Result.of(DilatedAttention.of(spec, options), inputs);
         DilatedAttention attention = DilatedAttention.of(spec, options);
         for (float poison : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
-          AttentionTensor x = TestTensors.random(new Random(12), poison, 1, 999, 2, size(options, 20));
+          AttentionTensor x =
+              TestTensors.random(new Random(12), poison, 1, 999, 2, size(options, 20));
           Result.of(attention, new Inputs(x, x, x, x));
           expected.assertSameBits(Result.of(attention, inputs));
         }
@@ -239,37 +262,50 @@ class DilatedAttentionTest {
   @Test
   void anInterruptedForwardPassStopsAndLeavesNoThread() throws Exception {
     Inputs inputs = Inputs.random(1, 1, 1, 30000, 4, 32);
-    DilatedAttention attention = DilatedAttention.of(
-        DilatedAttentionSpec.dense(true), AttentionOptions.defaults().withThreads(3));
+    DilatedAttention attention =
+        DilatedAttention.of(
+            DilatedAttentionSpec.dense(true), AttentionOptions.defaults().withThreads(3));
     assertStopsWhenInterrupted(() -> Result.of(attention, inputs));
   }
 
   @Test
   void anInterruptedBackwardPassStopsAndLeavesNoThread() throws Exception {
     Inputs inputs = Inputs.random(1, 1, 1, 30000, 4, 32);
-    DilatedAttention attention = DilatedAttention.of(
-        DilatedAttentionSpec.dense(true), AttentionOptions.defaults().withThreads(3));
+    DilatedAttention attention =
+        DilatedAttention.of(
+            DilatedAttentionSpec.dense(true), AttentionOptions.defaults().withThreads(3));
     AttentionTensor[] gradients = new AttentionTensor[3];
     Arrays.setAll(gradients, i -> TestTensors.like(inputs.q, ElementType.FLOAT32));
     // Which out and lse does not matter to how it stops.
     MemorySegment lse = TestTensors.floats(4 * 30000);
-    assertStopsWhenInterrupted(() -> attention.backward(inputs.q, inputs.k, inputs.v, inputs.v, lse, inputs.gradOut,
-        gradients[0], gradients[1], gradients[2], GradientMode.EXACT));
+    assertStopsWhenInterrupted(() ->
+        attention.backward(
+            inputs.q,
+            inputs.k,
+            inputs.v,
+            inputs.v,
+            lse,
+            inputs.gradOut,
+            gradients[0],
+            gradients[1],
+            gradients[2],
+            GradientMode.EXACT));
   }
 
   /// @param call takes seconds when left alone
   private static void assertStopsWhenInterrupted(Runnable call) throws InterruptedException {
     List<Throwable> thrown = new ArrayList<>();
-    Thread caller = new Thread(() -> {
-      try {
-        call.run();
-      } catch (Throwable e) {
-        thrown.add(e);
-        if (!Thread.currentThread().isInterrupted()) {
-          thrown.add(new AssertionError("interrupt status lost"));
-        }
-      }
-    });
+    Thread caller =
+        new Thread(() -> {
+          try {
+            call.run();
+          } catch (Throwable e) {
+            thrown.add(e);
+            if (!Thread.currentThread().isInterrupted()) {
+              thrown.add(new AssertionError("interrupt status lost"));
+            }
+          }
+        });
     caller.start();
     Thread.sleep(200);
     caller.interrupt();
@@ -281,11 +317,17 @@ class DilatedAttentionTest {
 
   @Test
   void aFailingTaskStopsTheOthersAndLeavesNoThread() {
-    assertThatThrownBy(() -> Workers.run(4, 1000, task -> {
-      if (task == 7) {
-        throw new IllegalStateException("task 7");
-      }
-    })).isInstanceOf(IllegalStateException.class).hasMessage("task 7");
+    assertThatThrownBy(() ->
+            Workers.run(
+                4,
+                1000,
+                task -> {
+                  if (task == 7) {
+                    throw new IllegalStateException("task 7");
+                  }
+                }))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("task 7");
     assertThat(Thread.currentThread().isInterrupted()).isFalse();
     assertNoHelpers();
   }
@@ -294,13 +336,19 @@ class DilatedAttentionTest {
   void aFailureInAHelperReachesTheCaller() {
     Thread caller = Thread.currentThread();
     CountDownLatch failed = new CountDownLatch(1);
-    assertThatThrownBy(() -> Workers.run(3, 1000, task -> {
-      if (Thread.currentThread() != caller) {
-        failed.countDown();
-        throw new IllegalStateException("in a helper");
-      }
-      await(failed);
-    })).isInstanceOf(IllegalStateException.class).hasMessage("in a helper");
+    assertThatThrownBy(() ->
+            Workers.run(
+                3,
+                1000,
+                task -> {
+                  if (Thread.currentThread() != caller) {
+                    failed.countDown();
+                    throw new IllegalStateException("in a helper");
+                  }
+                  await(failed);
+                }))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("in a helper");
     assertNoHelpers();
   }
 
@@ -316,17 +364,21 @@ class DilatedAttentionTest {
   void everyTaskRunsOnce() {
     for (int threads : new int[] {1, 2, 7}) {
       int[] runs = new int[500];
-      Workers.run(threads, runs.length, task -> {
-        synchronized (runs) {
-          runs[(int) task]++;
-        }
-      });
+      Workers.run(
+          threads,
+          runs.length,
+          task -> {
+            synchronized (runs) {
+              runs[(int) task]++;
+            }
+          });
       assertThat(runs).containsOnly(1);
     }
   }
 
   private static void assertNoHelpers() {
-    assertThat(Thread.getAllStackTraces().keySet()).noneMatch(t -> t.getName().startsWith("longnet-attention"));
+    assertThat(Thread.getAllStackTraces().keySet())
+        .noneMatch(t -> t.getName().startsWith("longnet-attention"));
   }
 
   @Test
@@ -336,26 +388,37 @@ class DilatedAttentionTest {
     AttentionTensor shorter = TestTensors.empty(ElementType.FLOAT32, 1, 9, 2, 4);
     MemorySegment lse = TestTensors.floats(20);
     assertThatThrownBy(() -> attention.forward(q, shorter, q, q, lse))
-        .isInstanceOf(IllegalArgumentException.class).hasMessage("k must have the shape of q, [1, 10, 2, 4]: [1, 9, 2, 4]");
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("k must have the shape of q, [1, 10, 2, 4]: [1, 9, 2, 4]");
     assertThatThrownBy(() -> attention.forward(q, q, q, q, TestTensors.floats(19)))
-        .isInstanceOf(IllegalArgumentException.class).hasMessage("lse must hold B H N = 20 floats: it holds 19");
-    AttentionTensor overlapping = new AttentionTensor(q.data(), ElementType.FLOAT32, 1, 10, 2, 4, 0, 0, 4);
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("lse must hold B H N = 20 floats: it holds 19");
+    AttentionTensor overlapping =
+        new AttentionTensor(q.data(), ElementType.FLOAT32, 1, 10, 2, 4, 0, 0, 4);
     assertThatThrownBy(() -> attention.forward(q, q, q, overlapping, lse))
-        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("out must be writable memory");
-    assertThatThrownBy(() -> new AttentionTensor(q.data(), ElementType.FLOAT32, 1, 11, 2, 4, 80, 8, 4))
-        .isInstanceOf(IllegalArgumentException.class).hasMessage("tensor [1, 11, 2, 4] ends at element 88, its memory holds 80");
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("out must be writable memory");
+    assertThatThrownBy(
+            () -> new AttentionTensor(q.data(), ElementType.FLOAT32, 1, 11, 2, 4, 80, 8, 4))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("tensor [1, 11, 2, 4] ends at element 88, its memory holds 80");
     AttentionTensor closed;
     try (Arena arena = Arena.ofConfined()) {
       closed = AttentionTensor.contiguous(arena.allocate(320), ElementType.FLOAT32, 1, 10, 2, 4);
     }
     assertThatThrownBy(() -> attention.forward(closed, q, q, q, lse))
-        .isInstanceOf(IllegalStateException.class).hasMessageContaining("already released");
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("already released");
     assertThatThrownBy(() -> new DilatedAttentionSpec(List.of(), true))
-        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("at least one branch");
-    assertThatThrownBy(() -> DilatedAttentionSpec.of(new long[] {1}, new long[] {1, 2}, true, HeadOffsets.BLOCKED))
-        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("1 segment lengths, 2 dilations");
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("at least one branch");
+    assertThatThrownBy(() ->
+            DilatedAttentionSpec.of(new long[] {1}, new long[] {1, 2}, true, HeadOffsets.BLOCKED))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("1 segment lengths, 2 dilations");
     assertThatThrownBy(() -> AttentionOptions.defaults().withVectorBits(64))
-        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("vectorBits=64");
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("vectorBits=64");
   }
 
   private static void assertClose(double[] a, double[] b, double tolerance) {

@@ -2,19 +2,25 @@ package dev.longnet.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-/// The project's rule for tolerances: at most twice the error of the plain float32 path, both against float64.
+/// The project's rule for tolerances: at most twice the error of the plain float32 path, both
+/// against float64.
 final class Errors {
   private Errors() {}
 
   /// @param as what is compared, with the seed that makes it again
-  /// @param terms the size of the largest terms the values are sums of: where they cancel, their rounding is what remains
+  /// @param terms the size of the largest terms the values are sums of: where they cancel, their
+  ///   rounding is what remains
   static void assertAtMostTwicePlain(
       String as, double[] exact, float[] plain, double[] actual, ElementType type, double terms) {
-    assertThat(share(as, exact, plain, actual, type, terms)).as("%s: error as a share of twice the plain error", as).isLessThanOrEqualTo(1);
+    assertThat(share(as, exact, plain, actual, type, terms))
+        .as("%s: error as a share of twice the plain error", as)
+        .isLessThanOrEqualTo(1);
   }
 
-  /// The largest error as a share of what is allowed: twice the plain path's largest error and a few roundings.
-  static double share(String as, double[] exact, float[] plain, double[] actual, ElementType type, double terms) {
+  /// The largest error as a share of what is allowed: twice the plain path's largest error and a
+  /// few roundings.
+  static double share(
+      String as, double[] exact, float[] plain, double[] actual, ElementType type, double terms) {
     assertThat(actual).as(as).hasSameSizeAs(exact);
     double largest = terms;
     double plainError = 0;
@@ -30,12 +36,15 @@ final class Errors {
       assertThat(difference).as("%s [%d] = %s", as, i, actual[i]).isNotNaN();
       error = Math.max(error, difference);
     }
-    // Where plain arithmetic happens to be exact (one key, a zero gradient) a few roundings are still in order.
-    double floor = largest * switch (type) {
-      // Units of rounding, 2^-24 and 2^-9.
-      case FLOAT32 -> 4 * 0x1p-24;
-      case BFLOAT16 -> 2 * 0x1p-9;
-    };
+    // Where plain arithmetic happens to be exact (one key, a zero gradient) a few roundings are
+    // still in order.
+    double floor =
+        largest
+            * switch (type) {
+              // Units of rounding, 2^-24 and 2^-9.
+              case FLOAT32 -> 4 * 0x1p-24;
+              case BFLOAT16 -> 2 * 0x1p-9;
+            };
     return error / (2 * plainError + floor + 1e-30);
   }
 

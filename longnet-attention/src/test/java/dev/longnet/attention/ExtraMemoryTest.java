@@ -15,8 +15,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
-/// What a call takes beyond its tensors and LSE: blocks of its threads, and delta in the backward pass. Measured as the system counts
-/// resident memory, in a JVM whose heap is small and touched in advance.
+/// What a call takes beyond its tensors and LSE: blocks of its threads, and delta in the backward
+/// pass. Measured as the system counts resident memory, in a JVM whose heap is small and touched in
+/// advance.
 class ExtraMemoryTest {
   private static final long TOKENS = 1 << 20;
   private static final int SIZE = 64;
@@ -25,14 +26,31 @@ class ExtraMemoryTest {
   @Tag("slow")
   @EnabledOnOs(OS.LINUX)
   void doesNotGrowWithTheSequence() throws Exception {
-    Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xms64m", "-Xmx64m",
-        "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC", "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-cp",
-        "target/classes" + File.pathSeparator + "target/test-classes", Child.class.getName()).redirectErrorStream(true).start();
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xms64m",
+                "-Xmx64m",
+                "-XX:+AlwaysPreTouch",
+                "-XX:+UseSerialGC",
+                "--add-modules=jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                "target/classes" + File.pathSeparator + "target/test-classes",
+                Child.class.getName())
+            .redirectErrorStream(true)
+            .start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor()).as(output).isZero();
     for (String pass : List.of("forward", "backward")) {
-      List<Long> bytes = output.lines().filter(l -> l.startsWith(pass + " ")).map(l -> Long.parseLong(l.split(" ")[1])).toList();
-      // At most: three gradients of a block of 32,768 rows in float32 for each of two threads, 48 MiB; delta, 4; scratch and what
+      List<Long> bytes =
+          output
+              .lines()
+              .filter(l -> l.startsWith(pass + " "))
+              .map(l -> Long.parseLong(l.split(" ")[1]))
+              .toList();
+      // At most: three gradients of a block of 32,768 rows in float32 for each of two threads, 48
+      // MiB; delta, 4; scratch and what
       // the JIT takes. A tensor of this length has 128 or 256.
       assertThat(bytes).as(output).hasSize(2).allMatch(b -> b < 80 << 20);
     }
@@ -43,8 +61,10 @@ class ExtraMemoryTest {
     private Child() {}
 
     public static void main(String[] args) throws IOException {
-      DilatedAttentionSpec spec = new DilatedAttentionSpec(List.of(new Branch(512, 1), new Branch(TOKENS, 2048)), true);
-      DilatedAttention attention = DilatedAttention.of(spec, AttentionOptions.defaults().withThreads(2));
+      DilatedAttentionSpec spec =
+          new DilatedAttentionSpec(List.of(new Branch(512, 1), new Branch(TOKENS, 2048)), true);
+      DilatedAttention attention =
+          DilatedAttention.of(spec, AttentionOptions.defaults().withThreads(2));
       try (Arena arena = Arena.ofShared()) {
         for (ElementType type : ElementType.values()) {
           run(attention, arena, type, 1 << 16); // compiles
@@ -53,16 +73,22 @@ class ExtraMemoryTest {
       }
     }
 
-    private static void run(DilatedAttention attention, Arena arena, ElementType type, long tokens) throws IOException {
+    private static void run(DilatedAttention attention, Arena arena, ElementType type, long tokens)
+        throws IOException {
       AttentionTensor[] x = new AttentionTensor[5];
       for (int i = 0; i < x.length; i++) {
-        x[i] = AttentionTensor.contiguous(arena.allocate(tokens * SIZE * type.bytes(), 64), type, 1, tokens, 1, SIZE);
+        x[i] =
+            AttentionTensor.contiguous(
+                arena.allocate(tokens * SIZE * type.bytes(), 64), type, 1, tokens, 1, SIZE);
         x[i].data().fill((byte) 0); // touches every page
       }
       MemorySegment lse = arena.allocate(tokens * 4, 64);
       lse.fill((byte) 0);
       long forward = extra(() -> attention.forward(x[0], x[0], x[0], x[1], lse));
-      long backward = extra(() -> attention.backward(x[0], x[0], x[0], x[1], lse, x[0], x[2], x[3], x[4], GradientMode.EXACT));
+      long backward =
+          extra(() ->
+              attention.backward(
+                  x[0], x[0], x[0], x[1], lse, x[0], x[2], x[3], x[4], GradientMode.EXACT));
       if (tokens == TOKENS) {
         System.out.println("forward " + forward);
         System.out.println("backward " + backward);
@@ -78,8 +104,11 @@ class ExtraMemoryTest {
     }
 
     private static long status(String field) throws IOException {
-      return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith(field))
-          .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024).findFirst().orElseThrow();
+      return Files.readAllLines(Path.of("/proc/self/status")).stream()
+          .filter(line -> line.startsWith(field))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024)
+          .findFirst()
+          .orElseThrow();
     }
   }
 }

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 class GeometryTest {
   @Test
   void rowsCountSliceAndCompareByPosition() {
-    Rows rows = new Rows(5, 3, 4);  // 5 8 11 14
+    Rows rows = new Rows(5, 3, 4); // 5 8 11 14
     assertThat(rows.last()).isEqualTo(14);
     assertThat(rows.countBefore(5)).isZero();
     assertThat(rows.countBefore(6)).isOne();
@@ -19,7 +19,8 @@ class GeometryTest {
     assertThat(rows.within(6, 14)).isEqualTo(new Rows(8, 3, 2));
     assertThat(rows.within(15, 99).isEmpty()).isTrue();
     assertThatThrownBy(() -> new Rows(0, 0, 1)).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> new Rows(Long.MAX_VALUE, 1, 2)).isInstanceOf(ArithmeticException.class);
+    assertThatThrownBy(() -> new Rows(Long.MAX_VALUE, 1, 2))
+        .isInstanceOf(ArithmeticException.class);
   }
 
   @Test
@@ -33,7 +34,9 @@ class GeometryTest {
 
   @Test
   void everyQueryHeadPairIsKeptOncePerBranchAndRatio() {
-    DilatedAttentionSpec spec = DilatedAttentionSpec.of(new long[] {10, 7}, new long[] {3, 4}, true, HeadOffsets.INTERLEAVED);
+    DilatedAttentionSpec spec =
+        DilatedAttentionSpec.of(
+            new long[] {10, 7}, new long[] {3, 4}, true, HeadOffsets.INTERLEAVED);
     for (int branch = 0; branch < 2; branch++) {
       long r = spec.segments().get(branch).dilation();
       int[] kept = new int[33];
@@ -54,7 +57,8 @@ class GeometryTest {
     DilatedAttentionSpec spec = DilatedAttentionSpec.paper(false);
     // sum_i N w_i / r_i^2, rows of incomplete dilation periods apart
     double expected = 32768.0 * (2048 + 4096 / 4.0 + 8192 / 16.0 + 16384 / 36.0 + 32768 / 144.0);
-    assertThat(spec.pairs(0, 12, 32768)).isCloseTo(expected, org.assertj.core.data.Percentage.withPercentage(0.2));
+    assertThat(spec.pairs(0, 12, 32768))
+        .isCloseTo(expected, org.assertj.core.data.Percentage.withPercentage(0.2));
   }
 
   @Test
@@ -65,6 +69,7 @@ class GeometryTest {
     assertThat(spec.fold(1, 2, 3, 4, 48).keys().last()).isLessThan(32);
     assertThat(new SparseAttentionSpec(16, 5, true).branches()).isEqualTo(6);
     assertThatThrownBy(() -> new SparseAttentionSpec(16, 17, true))
-        .isInstanceOf(IllegalArgumentException.class).hasMessage("columns must be between 1 and blockLength=16: columns=17");
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("columns must be between 1 and blockLength=16: columns=17");
   }
 }

@@ -11,13 +11,28 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /// Equal to values computed independently, in float64, and checked against Microsoft's torchscale.
 class GoldenAttentionTest {
-  static final List<String> CASES = List.of("blocked_offsets_causal", "blocked_offsets_padded_heads",
-      "dense_bidirectional", "dense_causal", "head_dim_128", "long_4096", "many_heads_per_offset", "more_ratios_than_heads",
-      "no_ratio_one_uncovered_queries", "paper_bidirectional", "paper_causal", "ragged_length_bidirectional",
-      "ragged_length_causal", "segment_not_multiple_of_ratio", "shorter_than_every_segment", "single_token");
+  static final List<String> CASES =
+      List.of(
+          "blocked_offsets_causal",
+          "blocked_offsets_padded_heads",
+          "dense_bidirectional",
+          "dense_causal",
+          "head_dim_128",
+          "long_4096",
+          "many_heads_per_offset",
+          "more_ratios_than_heads",
+          "no_ratio_one_uncovered_queries",
+          "paper_bidirectional",
+          "paper_causal",
+          "ragged_length_bidirectional",
+          "ragged_length_causal",
+          "segment_not_multiple_of_ratio",
+          "shorter_than_every_segment",
+          "single_token");
 
   static Stream<Arguments> casesAndKernels() {
-    return CASES.stream().flatMap(name -> Kernels.all().stream().map(options -> Arguments.of(name, options)));
+    return CASES.stream()
+        .flatMap(name -> Kernels.all().stream().map(options -> Arguments.of(name, options)));
   }
 
   @ParameterizedTest
@@ -36,7 +51,17 @@ class GoldenAttentionTest {
       AttentionTensor gradQ = TestTensors.like(q, ElementType.FLOAT32);
       AttentionTensor gradK = TestTensors.like(q, ElementType.FLOAT32);
       AttentionTensor gradV = TestTensors.like(q, ElementType.FLOAT32);
-      attention.backward(q, file.tensor("k"), file.tensor("v"), out, lse, file.tensor("grad_out"), gradQ, gradK, gradV, mode);
+      attention.backward(
+          q,
+          file.tensor("k"),
+          file.tensor("v"),
+          out,
+          lse,
+          file.tensor("grad_out"),
+          gradQ,
+          gradK,
+          gradV,
+          mode);
       String suffix = mode == GradientMode.EXACT ? "" : "_detached_weights";
       assertClose(file, "grad_q" + suffix, TestTensors.values(gradQ));
       assertClose(file, "grad_k" + suffix, TestTensors.values(gradK));
@@ -57,7 +82,8 @@ class GoldenAttentionTest {
     assertRounded(file, "out", forward.out());
     assertRounded(file, "lse", forward.lse());
     for (GradientMode mode : GradientMode.values()) {
-      ReferenceAttention.Backward backward = oracle.backward(q, k, v, file.tensor("grad_out"), mode);
+      ReferenceAttention.Backward backward =
+          oracle.backward(q, k, v, file.tensor("grad_out"), mode);
       String suffix = mode == GradientMode.EXACT ? "" : "_detached_weights";
       assertRounded(file, "grad_q" + suffix, backward.gradQ());
       assertRounded(file, "grad_k" + suffix, backward.gradK());
@@ -73,7 +99,8 @@ class GoldenAttentionTest {
     double[] expected = file.values(tensor);
     for (int i = 0; i < expected.length; i++) {
       if (actual[i] != expected[i]) {
-        assertThat(Math.abs(actual[i] - expected[i])).as("%s %s[%d]", file.name(), tensor, i)
+        assertThat(Math.abs(actual[i] - expected[i]))
+            .as("%s %s[%d]", file.name(), tensor, i)
             .isLessThanOrEqualTo(0.51 * Math.ulp((float) expected[i]) + 1e-12);
       }
     }
@@ -89,7 +116,8 @@ class GoldenAttentionTest {
     assertThat(actual).hasSameSizeAs(expected);
     for (int i = 0; i < expected.length; i++) {
       if (actual[i] != expected[i]) {
-        assertThat(Math.abs(actual[i] - expected[i])).as("%s %s[%d]", file.name(), tensor, i)
+        assertThat(Math.abs(actual[i] - expected[i]))
+            .as("%s %s[%d]", file.name(), tensor, i)
             .isLessThanOrEqualTo(1e-6 * largest);
       }
     }

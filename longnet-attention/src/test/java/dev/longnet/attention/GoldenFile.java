@@ -12,23 +12,30 @@ import java.util.Arrays;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// One golden case: float32 tensors and settings of a safetensors file whose header is known to be well-formed.
+/// One golden case: float32 tensors and settings of a safetensors file whose header is known to be
+/// well-formed.
 record GoldenFile(String name, String header, MemorySegment data) {
   static GoldenFile read(String name) {
-    try (InputStream in = GoldenFile.class.getResourceAsStream("/golden/attention/" + name + ".safetensors")) {
+    try (InputStream in =
+        GoldenFile.class.getResourceAsStream("/golden/attention/" + name + ".safetensors")) {
       byte[] bytes = in.readAllBytes();
       long headerBytes = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong(0);
       int dataStart = Math.toIntExact(8 + headerBytes);
-      MemorySegment data = MemorySegment.ofArray(Arrays.copyOfRange(bytes, dataStart, bytes.length));
-      return new GoldenFile(name, new String(bytes, 8, dataStart - 8, StandardCharsets.UTF_8), data);
+      MemorySegment data =
+          MemorySegment.ofArray(Arrays.copyOfRange(bytes, dataStart, bytes.length));
+      return new GoldenFile(
+          name, new String(bytes, 8, dataStart - 8, StandardCharsets.UTF_8), data);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
   DilatedAttentionSpec spec() {
-    return DilatedAttentionSpec.of(longs(setting("segment_lengths")), longs(setting("dilation_ratios")),
-        Boolean.parseBoolean(setting("causal")), HeadOffsets.valueOf(setting("head_offsets").toUpperCase()));
+    return DilatedAttentionSpec.of(
+        longs(setting("segment_lengths")),
+        longs(setting("dilation_ratios")),
+        Boolean.parseBoolean(setting("causal")),
+        HeadOffsets.valueOf(setting("head_offsets").toUpperCase()));
   }
 
   long[] shape(String tensor) {
@@ -66,6 +73,8 @@ record GoldenFile(String name, String header, MemorySegment data) {
   }
 
   private static long[] longs(String list) {
-    return Arrays.stream(list.replaceAll("[\\[\\] ]", "").split(",")).mapToLong(Long::parseLong).toArray();
+    return Arrays.stream(list.replaceAll("[\\[\\] ]", "").split(","))
+        .mapToLong(Long::parseLong)
+        .toArray();
   }
 }

@@ -9,8 +9,12 @@ final class Kernels {
   private Kernels() {}
 
   static List<AttentionOptions> all() {
-    AttentionOptions simd = AttentionOptions.defaults().withKernel(KernelChoice.SIMD).withThreads(2);
-    return List.of(simd.withKernel(KernelChoice.SCALAR), simd.withVectorBits(128), simd.withVectorBits(256),
+    AttentionOptions simd =
+        AttentionOptions.defaults().withKernel(KernelChoice.SIMD).withThreads(2);
+    return List.of(
+        simd.withKernel(KernelChoice.SCALAR),
+        simd.withVectorBits(128),
+        simd.withVectorBits(256),
         simd.withVectorBits(512));
   }
 
@@ -25,6 +29,9 @@ final class Kernels {
 
   /// bfloat16 folded in products of matrices.
   static AttentionOptions matrix(int bits) {
-    return AttentionOptions.defaults().withThreads(2).withVectorBits(bits).withProducts(new PlainProducts());
+    return AttentionOptions.defaults()
+        .withThreads(2)
+        .withVectorBits(bits)
+        .withProducts(new PlainProducts());
   }
 }

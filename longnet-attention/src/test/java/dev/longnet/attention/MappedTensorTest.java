@@ -21,8 +21,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// Tensors in mapped files, where an element's index or a byte's needs more than 31 or 32 bits. The files are sparse: what nobody
-/// touches takes no room.
+/// Tensors in mapped files, where an element's index or a byte's needs more than 31 or 32 bits. The
+/// files are sparse: what nobody touches takes no room.
 class MappedTensorTest {
   @TempDir Path folder;
 
@@ -30,14 +30,17 @@ class MappedTensorTest {
     return Kernels.all();
   }
 
-  /// A few rows far apart: element indices up to 2^34, both passes, every kernel and both types. The same bits as close together.
+  /// A few rows far apart: element indices up to 2^34, both passes, every kernel and both types.
+  /// The same bits as close together.
   @ParameterizedTest
   @MethodSource("kernels")
   void rowsFarApartGiveTheSameBits(AttentionOptions options) throws IOException {
     int tokens = 130;
     int heads = 2;
     int size = 20;
-    DilatedAttentionSpec spec = DilatedAttentionSpec.of(new long[] {16, 50, 130}, new long[] {1, 2, 3}, true, HeadOffsets.INTERLEAVED);
+    DilatedAttentionSpec spec =
+        DilatedAttentionSpec.of(
+            new long[] {16, 50, 130}, new long[] {1, 2, 3}, true, HeadOffsets.INTERLEAVED);
     DilatedAttention attention = DilatedAttention.of(spec, options);
     for (ElementType type : ElementType.values()) {
       Random random = new Random(1);
@@ -51,13 +54,25 @@ class MappedTensorTest {
           TestTensors.copy(TestTensors.random(random, 1, 1, tokens, heads, size), values);
           near.add(values);
           // A token's rows of all tensors are neighbours, so that they share a page.
-          far.add(new AttentionTensor(file.asSlice((long) i * heads * size * type.bytes()), type, 1, tokens, heads, size, 0, tokenStride, size));
+          far.add(
+              new AttentionTensor(
+                  file.asSlice((long) i * heads * size * type.bytes()),
+                  type,
+                  1,
+                  tokens,
+                  heads,
+                  size,
+                  0,
+                  tokenStride,
+                  size));
           TestTensors.copy(values, far.get(i));
         }
         MemorySegment nearLse = bothPasses(attention, near);
         assertThat(bothPasses(attention, far).mismatch(nearLse)).as("lse").isEqualTo(-1);
         for (int i = 0; i < 8; i++) {
-          assertThat(TestTensors.values(far.get(i))).as("tensor %d", i).isEqualTo(TestTensors.values(near.get(i)));
+          assertThat(TestTensors.values(far.get(i)))
+              .as("tensor %d", i)
+              .isEqualTo(TestTensors.values(near.get(i)));
         }
       }
     }
@@ -67,31 +82,62 @@ class MappedTensorTest {
   private static MemorySegment bothPasses(DilatedAttention attention, List<AttentionTensor> x) {
     MemorySegment lse = TestTensors.floats(x.getFirst().tokens() * x.getFirst().heads());
     attention.forward(x.get(0), x.get(1), x.get(2), x.get(4), lse);
-    attention.backward(x.get(0), x.get(1), x.get(2), x.get(4), lse, x.get(3), x.get(5), x.get(6), x.get(7), GradientMode.EXACT);
+    attention.backward(
+        x.get(0),
+        x.get(1),
+        x.get(2),
+        x.get(4),
+        lse,
+        x.get(3),
+        x.get(5),
+        x.get(6),
+        x.get(7),
+        GradientMode.EXACT);
     return lse;
   }
 
   private MemorySegment map(Arena arena, String name, long bytes) throws IOException {
-    try (FileChannel channel = FileChannel.open(folder.resolve(name), StandardOpenOption.CREATE,
-        StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.SPARSE)) {
+    try (FileChannel channel =
+        FileChannel.open(
+            folder.resolve(name),
+            StandardOpenOption.CREATE,
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE,
+            StandardOpenOption.TRUNCATE_EXISTING,
+            StandardOpenOption.SPARSE)) {
       return channel.map(MapMode.READ_WRITE, 0, bytes, arena);
     }
   }
 
-  /// N H D = 2^31 + 2^19 elements of bfloat16, 4 GiB a tensor; q = k = v. Random where an index that lost its upper bits would
-  /// land, and at rows that a branch as long as the sequence keeps; zero elsewhere. Rows of the output there against the definition
-  /// in float64.
+  /// N H D = 2^31 + 2^19 elements of bfloat16, 4 GiB a tensor; q = k = v. Random where an index
+  /// that lost its upper bits would land, and at rows that a branch as long as the sequence keeps;
+  /// zero elsewhere. Rows of the output there against the definition in float64.
   @Test
   @Tag("slow")
   void moreThanTwoToThe31Elements() throws IOException {
     int heads = 2;
     int size = 64;
     long tokens = (1L << 24) + (1L << 12);
-    List<Branch> branches = List.of(new Branch(16, 1), new Branch(96, 5), new Branch(tokens, 1L << 20));
+    List<Branch> branches =
+        List.of(new Branch(16, 1), new Branch(96, 5), new Branch(tokens, 1L << 20));
     DilatedAttentionSpec spec = new DilatedAttentionSpec(branches, true);
     try (Arena arena = Arena.ofShared()) {
-      AttentionTensor x = AttentionTensor.contiguous(map(arena, "x", tokens * heads * size * 2), ElementType.BFLOAT16, 1, tokens, heads, size);
-      AttentionTensor out = AttentionTensor.contiguous(map(arena, "out", tokens * heads * size * 2), ElementType.BFLOAT16, 1, tokens, heads, size);
+      AttentionTensor x =
+          AttentionTensor.contiguous(
+              map(arena, "x", tokens * heads * size * 2),
+              ElementType.BFLOAT16,
+              1,
+              tokens,
+              heads,
+              size);
+      AttentionTensor out =
+          AttentionTensor.contiguous(
+              map(arena, "out", tokens * heads * size * 2),
+              ElementType.BFLOAT16,
+              1,
+              tokens,
+              heads,
+              size);
       // Around element 0, 2^30, 2^31 (byte 2^31, 2^32) and the end.
       long[] windows = {0, (1L << 23) - 96, (1L << 24) - 96, tokens - 192};
       Random random = new Random(1);
@@ -114,21 +160,33 @@ class MappedTensorTest {
     }
   }
 
-  /// The same size backward: branches within 96 tokens, so that what surrounds an index is a small problem of its own.
+  /// The same size backward: branches within 96 tokens, so that what surrounds an index is a small
+  /// problem of its own.
   @Test
   @Tag("slow")
   void gradientsOfMoreThanTwoToThe31Elements() throws IOException {
     int heads = 2;
     int size = 64;
     long tokens = (1L << 24) + (1L << 12);
-    DilatedAttention attention = DilatedAttention.of(new DilatedAttentionSpec(List.of(new Branch(16, 1), new Branch(96, 5)), true));
+    DilatedAttention attention =
+        DilatedAttention.of(
+            new DilatedAttentionSpec(List.of(new Branch(16, 1), new Branch(96, 5)), true));
     try (Arena arena = Arena.ofShared()) {
       AttentionTensor[] far = new AttentionTensor[7];
       for (int i = 0; i < far.length; i++) {
-        far[i] = AttentionTensor.contiguous(map(arena, "t" + i, tokens * heads * size * 2), ElementType.BFLOAT16, 1, tokens, heads, size);
+        far[i] =
+            AttentionTensor.contiguous(
+                map(arena, "t" + i, tokens * heads * size * 2),
+                ElementType.BFLOAT16,
+                1,
+                tokens,
+                heads,
+                size);
       }
       // q = k, v, gradOut, out, gradQ, gradK, gradV.
-      long[] windows = {0, (1L << 23) / 96 * 96 - 96, (1L << 24) / 96 * 96 - 96, tokens / 96 * 96 - 96};
+      long[] windows = {
+        0, (1L << 23) / 96 * 96 - 96, (1L << 24) / 96 * 96 - 96, tokens / 96 * 96 - 96
+      };
       Random random = new Random(2);
       for (long window : windows) {
         for (int i = 0; i < 3; i++) {
@@ -137,7 +195,8 @@ class MappedTensorTest {
       }
       MemorySegment lse = arena.allocate(tokens * heads * 4, 64);
       attention.forward(far[0], far[0], far[1], far[3], lse);
-      attention.backward(far[0], far[0], far[1], far[3], lse, far[2], far[4], far[5], far[6], GradientMode.EXACT);
+      attention.backward(
+          far[0], far[0], far[1], far[3], lse, far[2], far[4], far[5], far[6], GradientMode.EXACT);
       for (long window : windows) {
         int count = (int) Math.min(192, tokens - window);
         AttentionTensor[] near = new AttentionTensor[far.length];
@@ -149,9 +208,20 @@ class MappedTensorTest {
         }
         MemorySegment nearLse = TestTensors.floats((long) count * heads);
         attention.forward(near[0], near[0], near[1], near[3], nearLse);
-        attention.backward(near[0], near[0], near[1], near[3], nearLse, near[2], near[4], near[5], near[6], GradientMode.EXACT);
+        attention.backward(
+            near[0],
+            near[0],
+            near[1],
+            near[3],
+            nearLse,
+            near[2],
+            near[4],
+            near[5],
+            near[6],
+            GradientMode.EXACT);
         for (int i = 3; i < far.length; i++) {
-          assertThat(TestTensors.values(part(far[i], window, count))).as("tensor %d, tokens from %d", i, window)
+          assertThat(TestTensors.values(part(far[i], window, count)))
+              .as("tensor %d, tokens from %d", i, window)
               .containsExactly(TestTensors.values(near[i]), within(1.0 / 32));
         }
       }
@@ -162,7 +232,12 @@ class MappedTensorTest {
   private static AttentionTensor part(AttentionTensor whole, long first, int count) {
     long token = 2L * whole.heads() * whole.headSize();
     return AttentionTensor.contiguous(
-        whole.data().asSlice(first * token, count * token), ElementType.BFLOAT16, 1, count, whole.heads(), whole.headSize());
+        whole.data().asSlice(first * token, count * token),
+        ElementType.BFLOAT16,
+        1,
+        count,
+        whole.heads(),
+        whole.headSize());
   }
 
   private static void randomize(Random random, AttentionTensor x, Rows positions) {
@@ -178,8 +253,15 @@ class MappedTensorTest {
     }
   }
 
-  /// One query by the definition: the softmax over the kept keys of its segments, up to its own position.
-  private static void assertRow(DilatedAttentionSpec spec, AttentionTensor x, AttentionTensor out, MemorySegment lse, long position, int head) {
+  /// One query by the definition: the softmax over the kept keys of its segments, up to its own
+  /// position.
+  private static void assertRow(
+      DilatedAttentionSpec spec,
+      AttentionTensor x,
+      AttentionTensor out,
+      MemorySegment lse,
+      long position,
+      int head) {
     double[] query = row(x, position, head);
     double sum = 0;
     double[] weighted = new double[query.length];
@@ -203,12 +285,15 @@ class MappedTensorTest {
     }
     double expectedLse = Math.log(sum);
     float actualLse = lse.get(ValueLayout.JAVA_FLOAT, (head * x.tokens() + position) * 4);
-    assertThat(Math.abs(actualLse - expectedLse)).as("lse at %d, head %d", position, head).isLessThan(2e-6 * Math.max(1, expectedLse));
+    assertThat(Math.abs(actualLse - expectedLse))
+        .as("lse at %d, head %d", position, head)
+        .isLessThan(2e-6 * Math.max(1, expectedLse));
     double[] actual = row(out, position, head);
     double largest = Arrays.stream(weighted).map(Math::abs).max().orElseThrow() / sum;
     for (int d = 0; d < actual.length; d++) {
       // A bfloat16 has eight bits: half a unit, and what float32 adds.
-      assertThat(Math.abs(actual[d] - weighted[d] / sum)).as("out at %d, head %d, %d", position, head, d)
+      assertThat(Math.abs(actual[d] - weighted[d] / sum))
+          .as("out at %d, head %d, %d", position, head, d)
           .isLessThanOrEqualTo(Math.abs(weighted[d] / sum) * 0x1p-8 + 1e-5 * largest);
     }
   }

@@ -4,7 +4,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/// Attention as one writes it first, in float32, branch by branch: the yardstick for the operator's rounding errors.
+/// Attention as one writes it first, in float32, branch by branch: the yardstick for the operator's
+/// rounding errors.
 final class PlainAttention {
   private final AttentionPattern pattern;
   private final int batch;
@@ -20,7 +21,8 @@ final class PlainAttention {
   float[] gradK;
   float[] gradV;
 
-  PlainAttention(AttentionPattern pattern, AttentionTensor q, AttentionTensor k, AttentionTensor v) {
+  PlainAttention(
+      AttentionPattern pattern, AttentionTensor q, AttentionTensor k, AttentionTensor v) {
     this.pattern = pattern;
     this.batch = (int) q.batch();
     this.tokens = (int) q.tokens();
@@ -70,7 +72,9 @@ final class PlainAttention {
             }
             for (int key : branch) {
               int keyAt = row(b, key, h);
-              float weight = (float) Math.exp(dot(q, at, k, keyAt) * scale - lse[(b * heads + h) * tokens + p]);
+              float weight =
+                  (float)
+                      Math.exp(dot(q, at, k, keyAt) * scale - lse[(b * heads + h) * tokens + p]);
               float ds = weight * (dot(gradOut, at, v, keyAt) - delta) * scale;
               add(weight, gradOut, at, gradV, keyAt);
               add(ds, k, keyAt, gradQ, at);
@@ -87,7 +91,8 @@ final class PlainAttention {
     }
   }
 
-  /// One softmax per branch, then their outputs mixed by the branches' shares of the joint denominator.
+  /// One softmax per branch, then their outputs mixed by the branches' shares of the joint
+  /// denominator.
   private void query(int b, int h, int p) {
     List<int[]> branches = keys(h, p);
     float[][] outs = new float[branches.size()][size];

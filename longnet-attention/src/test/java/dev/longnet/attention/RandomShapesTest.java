@@ -9,10 +9,15 @@ import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/// Forward, LSE and both gradients on random shapes, layouts and element types, against the oracle. A failure names its seed.
+/// Forward, LSE and both gradients on random shapes, layouts and element types, against the oracle.
+/// A failure names its seed.
 class RandomShapesTest {
-  private static final int[] TOKENS = {0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 80};
-  private static final int[] SIZES = {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 40, 64, 65, 80};
+  private static final int[] TOKENS = {
+    0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 80
+  };
+  private static final int[] SIZES = {
+    1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 40, 64, 65, 80
+  };
 
   @Test
   void everyKernelStaysWithinTwiceThePlainError() {
@@ -21,56 +26,99 @@ class RandomShapesTest {
     }
   }
 
-  /// Two float32 paths round differently, and the plain one is lucky at times: on some shapes of many thousands the largest error of a
-  /// tensor is more than twice its. How often and by how much is bounded here, and told in RESULTS.md.
+  /// Two float32 paths round differently, and the plain one is lucky at times: on some shapes of
+  /// many thousands the largest error of a tensor is more than twice its. How often and by how much
+  /// is bounded here, and told in RESULTS.md.
   @Test
   @Tag("slow")
   void fewOfManyMoreShapesExceedTwiceThePlainError() {
     long[] counts = new long[2];
     double[] worst = new double[1];
     for (int seed = 1000; seed < 20000; seed++) {
-      check(seed, (as, exact, plain, actual, type, terms) -> {
-        double share = Errors.share(as, exact, plain, actual, type, terms);
-        counts[0]++;
-        if (share > 1) {
-          counts[1]++;
-          worst[0] = Math.max(worst[0], share);
-        }
-      });
+      check(
+          seed,
+          (as, exact, plain, actual, type, terms) -> {
+            double share = Errors.share(as, exact, plain, actual, type, terms);
+            counts[0]++;
+            if (share > 1) {
+              counts[1]++;
+              worst[0] = Math.max(worst[0], share);
+            }
+          });
     }
-    System.out.printf("%,d of %,d tensors exceed twice the plain error, the worst %.2f times that%n", counts[1], counts[0], worst[0]);
+    System.out.printf(
+        "%,d of %,d tensors exceed twice the plain error, the worst %.2f times that%n",
+        counts[1], counts[0], worst[0]);
     assertThat((double) counts[1] / counts[0]).isLessThan(1e-3);
     assertThat(worst[0]).isLessThan(8);
   }
 
-  /// Beyond what a kernel packs at once and a task covers: key chunks, query blocks, folds that reach out of their task.
+  /// Beyond what a kernel packs at once and a task covers: key chunks, query blocks, folds that
+  /// reach out of their task.
   @Test
   void longSegmentsAreTheSame() {
-    check(new Random(7), "long", DilatedAttentionSpec.dense(false), 1, 4200, 1, 3, ElementType.FLOAT32, GradientMode.EXACT);
+    check(
+        new Random(7),
+        "long",
+        DilatedAttentionSpec.dense(false),
+        1,
+        4200,
+        1,
+        3,
+        ElementType.FLOAT32,
+        GradientMode.EXACT);
   }
 
-  /// Segments that end where tasks do, and segments that reach across; tasks that no segment leaves, of one head and of many.
+  /// Segments that end where tasks do, and segments that reach across; tasks that no segment
+  /// leaves, of one head and of many.
   @Test
   void segmentsAcrossTasksAreTheSame() {
-    for (DilatedAttentionSpec spec : List.of(
-        DilatedAttentionSpec.of(new long[] {64, 512}, new long[] {1, 1}, true, HeadOffsets.INTERLEAVED),
-        DilatedAttentionSpec.of(new long[] {64, 512}, new long[] {1, 3}, false, HeadOffsets.INTERLEAVED),
-        DilatedAttentionSpec.of(new long[] {100}, new long[] {1}, true, HeadOffsets.INTERLEAVED),
-        DilatedAttentionSpec.of(new long[] {64, 1024}, new long[] {1, 100}, true, HeadOffsets.INTERLEAVED))) {
+    for (DilatedAttentionSpec spec :
+        List.of(
+            DilatedAttentionSpec.of(
+                new long[] {64, 512}, new long[] {1, 1}, true, HeadOffsets.INTERLEAVED),
+            DilatedAttentionSpec.of(
+                new long[] {64, 512}, new long[] {1, 3}, false, HeadOffsets.INTERLEAVED),
+            DilatedAttentionSpec.of(
+                new long[] {100}, new long[] {1}, true, HeadOffsets.INTERLEAVED),
+            DilatedAttentionSpec.of(
+                new long[] {64, 1024}, new long[] {1, 100}, true, HeadOffsets.INTERLEAVED))) {
       check(new Random(8), "across", spec, 1, 1500, 2, 3, ElementType.FLOAT32, GradientMode.EXACT);
     }
-    DilatedAttentionSpec shortest = DilatedAttentionSpec.of(new long[] {64}, new long[] {1}, true, HeadOffsets.INTERLEAVED);
-    check(new Random(8), "together", shortest, 1, 1100, 12, 16, ElementType.FLOAT32, GradientMode.EXACT);
-    check(new Random(8), "dense", DilatedAttentionSpec.dense(true), 1, 2000, 1, 3, ElementType.FLOAT32, GradientMode.EXACT);
+    DilatedAttentionSpec shortest =
+        DilatedAttentionSpec.of(new long[] {64}, new long[] {1}, true, HeadOffsets.INTERLEAVED);
+    check(
+        new Random(8),
+        "together",
+        shortest,
+        1,
+        1100,
+        12,
+        16,
+        ElementType.FLOAT32,
+        GradientMode.EXACT);
+    check(
+        new Random(8),
+        "dense",
+        DilatedAttentionSpec.dense(true),
+        1,
+        2000,
+        1,
+        3,
+        ElementType.FLOAT32,
+        GradientMode.EXACT);
   }
 
   @Test
   @Tag("slow")
   void longSegmentsOfEveryPatternAreTheSame() {
     for (boolean causal : new boolean[] {true, false}) {
-      for (AttentionPattern pattern : List.of(DilatedAttentionSpec.dense(causal),
-          DilatedAttentionSpec.of(new long[] {900, 5000}, new long[] {1, 2}, causal, HeadOffsets.INTERLEAVED),
-          new SparseAttentionSpec(1500, 300, causal))) {
+      for (AttentionPattern pattern :
+          List.of(
+              DilatedAttentionSpec.dense(causal),
+              DilatedAttentionSpec.of(
+                  new long[] {900, 5000}, new long[] {1, 2}, causal, HeadOffsets.INTERLEAVED),
+              new SparseAttentionSpec(1500, 300, causal))) {
         for (ElementType type : ElementType.values()) {
           check(new Random(7), "long", pattern, 1, 4700, 1, 4, type, GradientMode.EXACT);
         }
@@ -79,7 +127,8 @@ class RandomShapesTest {
   }
 
   private interface Judge {
-    void judge(String as, double[] exact, float[] plain, double[] actual, ElementType type, double terms);
+    void judge(
+        String as, double[] exact, float[] plain, double[] actual, ElementType type, double terms);
   }
 
   private static void check(int seed) {
@@ -88,13 +137,24 @@ class RandomShapesTest {
 
   private static void check(int seed, Judge judge) {
     Random random = new Random(seed);
-    int tokens = random.nextInt(3) == 0 ? random.nextInt(90) : TOKENS[random.nextInt(TOKENS.length)];
+    int tokens =
+        random.nextInt(3) == 0 ? random.nextInt(90) : TOKENS[random.nextInt(TOKENS.length)];
     int size = SIZES[random.nextInt(SIZES.length)];
     int heads = 1 + random.nextInt(7);
     int batch = random.nextInt(20) == 0 ? 0 : 1 + random.nextInt(2);
     ElementType type = random.nextInt(4) == 0 ? ElementType.BFLOAT16 : ElementType.FLOAT32;
     GradientMode mode = random.nextInt(3) == 0 ? GradientMode.DETACHED_WEIGHTS : GradientMode.EXACT;
-    check(random, "seed " + seed, pattern(random, tokens), batch, tokens, heads, size, type, mode, judge);
+    check(
+        random,
+        "seed " + seed,
+        pattern(random, tokens),
+        batch,
+        tokens,
+        heads,
+        size,
+        type,
+        mode,
+        judge);
   }
 
   private static AttentionPattern pattern(Random random, int tokens) {
@@ -102,8 +162,10 @@ class RandomShapesTest {
     if (random.nextInt(8) == 0) {
       int block = 1 + random.nextInt(tokens + 3);
       int columns = 1 + random.nextInt(block);
-      // Columns that do not divide the block are a fold each, and every fold rounds LSE: a few stay within the bound.
-      return new SparseAttentionSpec(block, block % columns == 0 ? columns : Math.min(columns, 3), causal);
+      // Columns that do not divide the block are a fold each, and every fold rounds LSE: a few stay
+      // within the bound.
+      return new SparseAttentionSpec(
+          block, block % columns == 0 ? columns : Math.min(columns, 3), causal);
     }
     List<Branch> branches = new ArrayList<>();
     int count = 1 + random.nextInt(4);
@@ -114,56 +176,124 @@ class RandomShapesTest {
     return new DilatedAttentionSpec(branches, causal, offsets);
   }
 
-  private static void check(Random random, String name, AttentionPattern pattern, int batch, int tokens, int heads,
-      int size, ElementType type, GradientMode mode) {
-    check(random, name, pattern, batch, tokens, heads, size, type, mode, Errors::assertAtMostTwicePlain);
+  private static void check(
+      Random random,
+      String name,
+      AttentionPattern pattern,
+      int batch,
+      int tokens,
+      int heads,
+      int size,
+      ElementType type,
+      GradientMode mode) {
+    check(
+        random,
+        name,
+        pattern,
+        batch,
+        tokens,
+        heads,
+        size,
+        type,
+        mode,
+        Errors::assertAtMostTwicePlain);
   }
 
-  private static void check(Random random, String name, AttentionPattern pattern, int batch, int tokens, int heads,
-      int size, ElementType type, GradientMode mode, Judge judge) {
+  private static void check(
+      Random random,
+      String name,
+      AttentionPattern pattern,
+      int batch,
+      int tokens,
+      int heads,
+      int size,
+      ElementType type,
+      GradientMode mode,
+      Judge judge) {
     float scale = random.nextInt(3) == 0 ? 3 : 1;
     AttentionTensor[] inputs = new AttentionTensor[4];
     for (int i = 0; i < inputs.length; i++) {
-      AttentionTensor values = TestTensors.random(random, i < 2 ? scale : 1, batch, tokens, heads, size);
+      AttentionTensor values =
+          TestTensors.random(random, i < 2 ? scale : 1, batch, tokens, heads, size);
       inputs[i] = TestTensors.relaid(values, random, type);
     }
     AttentionTensor q = inputs[0];
     AttentionTensor k = inputs[1];
     AttentionTensor v = inputs[2];
     AttentionTensor gradOut = inputs[3];
-    // The sparse baseline is one softmax of one branch in the oracle: its weights have nothing to detach.
+    // The sparse baseline is one softmax of one branch in the oracle: its weights have nothing to
+    // detach.
     GradientMode gradient = pattern instanceof SparseAttentionSpec ? GradientMode.EXACT : mode;
-    ReferenceAttention oracle = switch (pattern) {
-      case DilatedAttentionSpec spec -> ReferenceAttention.of(spec);
-      case SparseAttentionSpec spec -> ReferenceAttention.of(spec);
-      default -> throw new AssertionError(pattern);
-    };
+    ReferenceAttention oracle =
+        switch (pattern) {
+          case DilatedAttentionSpec spec -> ReferenceAttention.of(spec);
+          case SparseAttentionSpec spec -> ReferenceAttention.of(spec);
+          default -> throw new AssertionError(pattern);
+        };
     ReferenceAttention.Forward exact = oracle.forward(q, k, v);
     ReferenceAttention.Backward exactGradients = oracle.backward(q, k, v, gradOut, gradient);
     PlainAttention plain = new PlainAttention(pattern, q, k, v).rounded(type);
     plain.backward(gradOut, gradient, type);
-    // dS = P (dO·v - delta), times k or q: the terms' size, four standard deviations of the dot and three of the row out,
-    // before they cancel. With a single key they cancel exactly in the plain path and to a rounding in ours.
-    double terms = 12 * Math.max(1, Math.sqrt(size) / 3) * Errors.rootMeanSquare(gradOut) * Errors.rootMeanSquare(v)
-        * Errors.rootMeanSquare(k);
+    // dS = P (dO·v - delta), times k or q: the terms' size, four standard deviations of the dot and
+    // three of the row out,
+    // before they cancel. With a single key they cancel exactly in the plain path and to a rounding
+    // in ours.
+    double terms =
+        12
+            * Math.max(1, Math.sqrt(size) / 3)
+            * Errors.rootMeanSquare(gradOut)
+            * Errors.rootMeanSquare(v)
+            * Errors.rootMeanSquare(k);
     long queries = (long) batch * heads * tokens;
     for (AttentionOptions options : Kernels.all(type)) {
-      String as = "%s %s %s [%d,%d,%d,%d] %s %s ".formatted(
-          name, options.kernel() + "/" + options.vectorBits(), pattern, batch, tokens, heads, size, type, gradient);
+      String as =
+          "%s %s %s [%d,%d,%d,%d] %s %s "
+              .formatted(
+                  name,
+                  options.kernel() + "/" + options.vectorBits(),
+                  pattern,
+                  batch,
+                  tokens,
+                  heads,
+                  size,
+                  type,
+                  gradient);
       DilatedAttention attention = DilatedAttention.of(pattern, options);
-      AttentionTensor out = TestTensors.relaid(TestTensors.like(q, ElementType.FLOAT32), random, type);
-      MemorySegment lse = random.nextBoolean() ? TestTensors.floats(queries) : MemorySegment.ofArray(new float[(int) queries]);
+      AttentionTensor out =
+          TestTensors.relaid(TestTensors.like(q, ElementType.FLOAT32), random, type);
+      MemorySegment lse =
+          random.nextBoolean()
+              ? TestTensors.floats(queries)
+              : MemorySegment.ofArray(new float[(int) queries]);
       attention.forward(q, k, v, out, lse);
       judge.judge(as + "out", exact.out(), plain.out, TestTensors.values(out), type, 0);
       judge.judge(
-          as + "lse", exact.lse(), plain.lse, TestTensors.values(lse, queries), ElementType.FLOAT32, 1);
+          as + "lse",
+          exact.lse(),
+          plain.lse,
+          TestTensors.values(lse, queries),
+          ElementType.FLOAT32,
+          1);
       AttentionTensor gradQ = TestTensors.relaid(gradOut, random, type);
       AttentionTensor gradK = TestTensors.relaid(gradOut, random, type);
       AttentionTensor gradV = TestTensors.relaid(gradOut, random, type);
       attention.backward(q, k, v, out, lse, gradOut, gradQ, gradK, gradV, gradient);
-      judge.judge(as + "gradQ", exactGradients.gradQ(), plain.gradQ, TestTensors.values(gradQ), type, terms);
-      judge.judge(as + "gradK", exactGradients.gradK(), plain.gradK, TestTensors.values(gradK), type, terms);
-      judge.judge(as + "gradV", exactGradients.gradV(), plain.gradV, TestTensors.values(gradV), type, 0);
+      judge.judge(
+          as + "gradQ",
+          exactGradients.gradQ(),
+          plain.gradQ,
+          TestTensors.values(gradQ),
+          type,
+          terms);
+      judge.judge(
+          as + "gradK",
+          exactGradients.gradK(),
+          plain.gradK,
+          TestTensors.values(gradK),
+          type,
+          terms);
+      judge.judge(
+          as + "gradV", exactGradients.gradV(), plain.gradV, TestTensors.values(gradV), type, 0);
     }
   }
 }

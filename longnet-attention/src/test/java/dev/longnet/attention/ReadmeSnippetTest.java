@@ -29,7 +29,9 @@ class ReadmeSnippetTest {
       var q = AttentionTensor.contiguous(queries, ElementType.FLOAT32, 1, tokens, heads, headSize);
       var k = AttentionTensor.contiguous(keys, ElementType.FLOAT32, 1, tokens, heads, headSize);
       var v = AttentionTensor.contiguous(values, ElementType.FLOAT32, 1, tokens, heads, headSize);
-      var out = AttentionTensor.contiguous(arena.allocate(q.data().byteSize()), ElementType.FLOAT32, 1, tokens, heads, headSize);
+      var out =
+          AttentionTensor.contiguous(
+              arena.allocate(q.data().byteSize()), ElementType.FLOAT32, 1, tokens, heads, headSize);
       attention.forward(q, k, v, out, arena.allocate(4 * heads * tokens));
       // end
       Rows last = new Rows(tokens - 1, 1, 1);
@@ -39,9 +41,14 @@ class ReadmeSnippetTest {
 
   @Test
   void theReadmeShowsThisCode() throws IOException {
-    String source = Files.readString(Path.of("src/test/java/dev/longnet/attention/ReadmeSnippetTest.java"));
-    String snippet = source.substring(source.indexOf("// README\n") + 10, source.indexOf("      // end"))
-        .lines().map(String::strip).collect(Collectors.joining("\n"));
+    String source =
+        Files.readString(Path.of("src/test/java/dev/longnet/attention/ReadmeSnippetTest.java"));
+    String snippet =
+        source
+            .substring(source.indexOf("// README\n") + 10, source.indexOf("      // end"))
+            .lines()
+            .map(String::strip)
+            .collect(Collectors.joining("\n"));
     for (String readme : new String[] {"README.md", "../README.md"}) {
       assertThat(Files.readString(Path.of(readme))).contains("```java\n" + snippet + "\n```");
     }

@@ -14,7 +14,8 @@ final class TestTensors {
   }
 
   static AttentionTensor empty(ElementType type, long batch, long tokens, int heads, int headSize) {
-    MemorySegment data = Arena.ofAuto().allocate(Math.max(1, batch * tokens * heads * headSize) * type.bytes(), 64);
+    MemorySegment data =
+        Arena.ofAuto().allocate(Math.max(1, batch * tokens * heads * headSize) * type.bytes(), 64);
     return AttentionTensor.contiguous(data, type, batch, tokens, heads, headSize);
   }
 
@@ -23,7 +24,8 @@ final class TestTensors {
   }
 
   /// Standard normal values times `scale`, contiguous and off heap.
-  static AttentionTensor random(Random random, float scale, long batch, long tokens, int heads, int headSize) {
+  static AttentionTensor random(
+      Random random, float scale, long batch, long tokens, int heads, int headSize) {
     AttentionTensor t = empty(ElementType.FLOAT32, batch, tokens, heads, headSize);
     for (long i = 0; i < batch * tokens * heads * headSize; i++) {
       t.data().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) random.nextGaussian() * scale);
@@ -31,23 +33,39 @@ final class TestTensors {
     return t;
   }
 
-  /// The same values in another layout: heads before tokens, odd gaps, an odd start; on or off heap; another type.
+  /// The same values in another layout: heads before tokens, odd gaps, an odd start; on or off
+  /// heap; another type.
   static AttentionTensor relaid(AttentionTensor from, Random random, ElementType type) {
     long rowStride = from.headSize() + random.nextInt(3);
     boolean headsFirst = random.nextBoolean();
-    long headStride = headsFirst ? rowStride * Math.max(1, from.tokens()) + random.nextInt(5) : rowStride;
+    long headStride =
+        headsFirst ? rowStride * Math.max(1, from.tokens()) + random.nextInt(5) : rowStride;
     long tokenStride = headsFirst ? rowStride : rowStride * from.heads() + random.nextInt(5);
-    long batchStride = (headsFirst ? headStride * from.heads() : tokenStride * Math.max(1, from.tokens())) + random.nextInt(7);
+    long batchStride =
+        (headsFirst ? headStride * from.heads() : tokenStride * Math.max(1, from.tokens()))
+            + random.nextInt(7);
     long start = random.nextInt(3);
     long elements = start + batchStride * Math.max(1, from.batch()) + headStride + tokenStride;
-    MemorySegment all = switch (random.nextInt(3)) {
-      case 0 -> type == ElementType.FLOAT32
-          ? MemorySegment.ofArray(new float[(int) elements]) : MemorySegment.ofArray(new short[(int) elements]);
-      case 1 -> MemorySegment.ofArray(new byte[(int) elements * type.bytes() + 1]).asSlice(1);
-      default -> Arena.ofAuto().allocate(elements * type.bytes() + 2, 1);
-    };
-    AttentionTensor to = new AttentionTensor(all.asSlice(start * type.bytes()), type, from.batch(), from.tokens(),
-        from.heads(), from.headSize(), batchStride, tokenStride, headStride);
+    MemorySegment all =
+        switch (random.nextInt(3)) {
+          case 0 ->
+              type == ElementType.FLOAT32
+                  ? MemorySegment.ofArray(new float[(int) elements])
+                  : MemorySegment.ofArray(new short[(int) elements]);
+          case 1 -> MemorySegment.ofArray(new byte[(int) elements * type.bytes() + 1]).asSlice(1);
+          default -> Arena.ofAuto().allocate(elements * type.bytes() + 2, 1);
+        };
+    AttentionTensor to =
+        new AttentionTensor(
+            all.asSlice(start * type.bytes()),
+            type,
+            from.batch(),
+            from.tokens(),
+            from.heads(),
+            from.headSize(),
+            batchStride,
+            tokenStride,
+            headStride);
     copy(from, to);
     return to;
   }

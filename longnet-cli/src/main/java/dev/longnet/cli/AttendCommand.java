@@ -59,15 +59,22 @@ final class AttendCommand implements Callable<Integer> {
   @Parameters(paramLabel = "IN", description = "A safetensors file with q, k and v.")
   Path in;
 
-  @Option(names = "--out", required = true, paramLabel = "OUT", description = "The safetensors file to write.")
+  @Option(
+      names = "--out",
+      required = true,
+      paramLabel = "OUT",
+      description = "The safetensors file to write.")
   Path out;
 
-  @Option(names = "--gradients", description = "Also the gradients of q, k and v, from the file's grad_out.")
+  @Option(
+      names = "--gradients",
+      description = "Also the gradients of q, k and v, from the file's grad_out.")
   boolean gradients;
 
   @Option(
       names = "--detached-weights",
-      description = "Gradients with the branches' mixing weights held constant, as torchscale has them. Implies --gradients.")
+      description =
+          "Gradients with the branches' mixing weights held constant, as torchscale has them. Implies --gradients.")
   boolean detachedWeights;
 
   @Option(
@@ -79,13 +86,24 @@ final class AttendCommand implements Callable<Integer> {
       })
   Kernel kernel = Kernel.AUTO;
 
-  @Option(names = "--threads", paramLabel = "N", description = "Threads to use (default: one a core).")
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads to use (default: one a core).")
   int threads = Runtime.getRuntime().availableProcessors();
 
-  @Option(names = "--segment-lengths", split = ",", paramLabel = "W", description = "Segment length of each branch, in tokens.")
+  @Option(
+      names = "--segment-lengths",
+      split = ",",
+      paramLabel = "W",
+      description = "Segment length of each branch, in tokens.")
   long[] segmentLengths;
 
-  @Option(names = "--dilation-ratios", split = ",", paramLabel = "R", description = "Dilation of each branch.")
+  @Option(
+      names = "--dilation-ratios",
+      split = ",",
+      paramLabel = "R",
+      description = "Dilation of each branch.")
   long[] dilationRatios;
 
   @Option(
@@ -96,7 +114,10 @@ final class AttendCommand implements Callable<Integer> {
       description = "Whether a query sees only keys up to its own position.")
   Boolean causal;
 
-  @Option(names = "--head-offsets", paramLabel = "RULE", description = "interleaved (the paper) or blocked (torchscale).")
+  @Option(
+      names = "--head-offsets",
+      paramLabel = "RULE",
+      description = "interleaved (the paper) or blocked (torchscale).")
   HeadOffsets headOffsets;
 
   @Override
@@ -106,10 +127,13 @@ final class AttendCommand implements Callable<Integer> {
     }
     try (SafetensorsFile file = SafetensorsFile.open(in);
         Arena arena = Arena.ofShared()) {
-      AttentionSettings flags = new AttentionSettings(segmentLengths, dilationRatios, causal, headOffsets);
-      AttentionSettings settings = of(in, () -> flags.orElse(AttentionSettings.read(flags.without(file.metadata()))));
+      AttentionSettings flags =
+          new AttentionSettings(segmentLengths, dilationRatios, causal, headOffsets);
+      AttentionSettings settings =
+          of(in, () -> flags.orElse(AttentionSettings.read(flags.without(file.metadata()))));
       // What the flags alone say is their mistake, not the file's.
-      DilatedAttentionSpec pattern = flags.saysBranches() ? settings.spec() : of(in, settings::spec);
+      DilatedAttentionSpec pattern =
+          flags.saysBranches() ? settings.spec() : of(in, settings::spec);
       AttentionInput input = of(in, () -> AttentionInput.read(file, gradients || detachedWeights));
       if (kernel == Kernel.MATRIX) {
         requireBfloats(input);
@@ -123,9 +147,16 @@ final class AttendCommand implements Callable<Integer> {
       Map<String, String> metadata = AttentionSettings.metadata(pattern);
       metadata.put("kernel", run.kernel());
       SafetensorsWriter.write(out, metadata, results);
-      spec.commandLine().getOut().printf(Locale.ROOT, "%s of %s in %.3f s (%s) -> %s%n",
-          String.join(", ", results.stream().map(TensorEntry::name).toList()), Arrays.toString(input.q().shape()), seconds,
-          run.kernel(), out);
+      spec.commandLine()
+          .getOut()
+          .printf(
+              Locale.ROOT,
+              "%s of %s in %.3f s (%s) -> %s%n",
+              String.join(", ", results.stream().map(TensorEntry::name).toList()),
+              Arrays.toString(input.q().shape()),
+              seconds,
+              run.kernel(),
+              out);
       spec.commandLine().getOut().flush();
     }
     return 0;
@@ -136,27 +167,39 @@ final class AttendCommand implements Callable<Integer> {
       return read.get();
     } catch (IllegalArgumentException e) {
       String message = e.getMessage();
-      throw new IllegalArgumentException(message.startsWith(file + ": ") ? message : file + ": " + message, e);
+      throw new IllegalArgumentException(
+          message.startsWith(file + ": ") ? message : file + ": " + message, e);
     }
   }
 
-  /// Finite inputs can be too large: their scores leave float32's range. Only lse may be infinite, where a query sees no key.
+  /// Finite inputs can be too large: their scores leave float32's range. Only lse may be infinite,
+  /// where a query sees no key.
   private void requireNumbers(TensorEntry result) {
     boolean lse = result.name().equals("lse");
     for (long i = 0; i < result.elements(); i++) {
       float value = result.data().getAtIndex(ValueLayout.JAVA_FLOAT, i);
       if (!Float.isFinite(value) && !(lse && value == Float.NEGATIVE_INFINITY)) {
         throw new IllegalArgumentException(
-            "%s: the scores of q and k, or their gradients, leave float32's range: %s[%d]=%s".formatted(in, result.name(), i, value));
+            "%s: the scores of q and k, or their gradients, leave float32's range: %s[%d]=%s"
+                .formatted(in, result.name(), i, value));
       }
     }
   }
 
   private void requireBfloats(AttentionInput input) {
-    for (TensorEntry entry : Stream.of(input.q(), input.k(), input.v(), input.gradOut()).filter(Objects::nonNull).toList()) {
+    for (TensorEntry entry :
+        Stream.of(input.q(), input.k(), input.v(), input.gradOut())
+            .filter(Objects::nonNull)
+            .toList()) {
       if (entry.type() != DType.BF16 || entry.shape()[3] % BfloatProducts.HEAD_SIZE != 0) {
-        throw new IllegalArgumentException("%s: --kernel matrix takes BF16 tensors whose head size is a multiple of %d: %s is %s %s".formatted(
-            in, BfloatProducts.HEAD_SIZE, entry.name(), entry.type(), Arrays.toString(entry.shape())));
+        throw new IllegalArgumentException(
+            "%s: --kernel matrix takes BF16 tensors whose head size is a multiple of %d: %s is %s %s"
+                .formatted(
+                    in,
+                    BfloatProducts.HEAD_SIZE,
+                    entry.name(),
+                    entry.type(),
+                    Arrays.toString(entry.shape())));
       }
     }
   }

@@ -5,7 +5,8 @@ import dev.longnet.lm.io.SafetensorsFile;
 import dev.longnet.lm.io.TensorEntry;
 import java.util.Arrays;
 
-/// q, k, v and perhaps gradOut of a file, checked: one shape [B, N, H, D], a floating type, every value finite.
+/// q, k, v and perhaps gradOut of a file, checked: one shape [B, N, H, D], a floating type, every
+/// value finite.
 ///
 /// @param gradOut null when no gradients are wanted
 record AttentionInput(TensorEntry q, TensorEntry k, TensorEntry v, TensorEntry gradOut) {
@@ -14,12 +15,18 @@ record AttentionInput(TensorEntry q, TensorEntry k, TensorEntry v, TensorEntry g
   static AttentionInput read(SafetensorsFile file, boolean gradients) {
     TensorEntry q = file.tensor("q");
     long[] shape = q.shape();
-    if (shape.length != 4 || shape[2] < 1 || shape[3] < 1 || Math.max(shape[2], shape[3]) > Integer.MAX_VALUE) {
+    if (shape.length != 4
+        || shape[2] < 1
+        || shape[3] < 1
+        || Math.max(shape[2], shape[3]) > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
-          "q must be [batch, tokens, heads, head size], the last two 1 to 2^31-1: shape=" + Arrays.toString(shape));
+          "q must be [batch, tokens, heads, head size], the last two 1 to 2^31-1: shape="
+              + Arrays.toString(shape));
     }
     return new AttentionInput(
-        checked(q, shape), checked(file.tensor("k"), shape), checked(file.tensor("v"), shape),
+        checked(q, shape),
+        checked(file.tensor("k"), shape),
+        checked(file.tensor("v"), shape),
         gradients ? checked(gradOut(file), shape) : null);
   }
 
@@ -32,16 +39,23 @@ record AttentionInput(TensorEntry q, TensorEntry k, TensorEntry v, TensorEntry g
 
   private static TensorEntry checked(TensorEntry tensor, long[] shape) {
     if (!Arrays.equals(tensor.shape(), shape)) {
-      throw new IllegalArgumentException("%s must have the shape of q, %s: shape=%s"
-          .formatted(tensor.name(), Arrays.toString(shape), Arrays.toString(tensor.shape())));
+      throw new IllegalArgumentException(
+          "%s must have the shape of q, %s: shape=%s"
+              .formatted(tensor.name(), Arrays.toString(shape), Arrays.toString(tensor.shape())));
     }
     if (!Floats.isFloating(tensor.type())) {
-      throw new IllegalArgumentException(tensor.name() + " must be F32, BF16, F16 or F64: dtype=" + tensor.type());
+      throw new IllegalArgumentException(
+          tensor.name() + " must be F32, BF16, F16 or F64: dtype=" + tensor.type());
     }
     long bad = Floats.firstNotFinite(tensor);
     if (bad >= 0) {
-      throw new IllegalArgumentException("%s must be finite (in float32): %s%s=%s"
-          .formatted(tensor.name(), tensor.name(), Arrays.toString(index(bad, shape)), Floats.get(tensor, bad)));
+      throw new IllegalArgumentException(
+          "%s must be finite (in float32): %s%s=%s"
+              .formatted(
+                  tensor.name(),
+                  tensor.name(),
+                  Arrays.toString(index(bad, shape)),
+                  Floats.get(tensor, bad)));
     }
     return tensor;
   }

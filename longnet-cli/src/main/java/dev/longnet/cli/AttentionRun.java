@@ -23,8 +23,8 @@ import java.util.List;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
-/// One implementation of the operator on tensors of a file. Results are float32: `out`, `lse`, and, where the input has
-/// gradOut, `grad_q`, `grad_k`, `grad_v`.
+/// One implementation of the operator on tensors of a file. Results are float32: `out`, `lse`, and,
+/// where the input has gradOut, `grad_q`, `grad_k`, `grad_v`.
 interface AttentionRun {
   /// Which kernel, in one line.
   String kernel();
@@ -35,7 +35,8 @@ interface AttentionRun {
   /// Java's kernels: they read the file's memory in place; libtorch is not loaded.
   ///
   /// @throws EnvironmentException when a forced kernel cannot run here
-  static AttentionRun java(DilatedAttentionSpec pattern, AttentionOptions options, GradientMode mode) {
+  static AttentionRun java(
+      DilatedAttentionSpec pattern, AttentionOptions options, GradientMode mode) {
     DilatedAttention attention;
     try {
       attention = DilatedAttention.of(pattern, options);
@@ -73,9 +74,18 @@ interface AttentionRun {
   /// Java's kernels with libtorch's products of bfloat16 matrices.
   ///
   /// @throws EnvironmentException when this processor has no units for them
-  static AttentionRun matrix(DilatedAttentionSpec pattern, AttentionOptions options, GradientMode mode) {
-    return java(pattern, options.withKernel(KernelChoice.SIMD).withProducts(AttentionOperators.bfloatProducts().orElseThrow(() -> new EnvironmentException(
-        "the matrix kernel was asked for, but this processor has no AMX, or libtorch does not use it"))), mode);
+  static AttentionRun matrix(
+      DilatedAttentionSpec pattern, AttentionOptions options, GradientMode mode) {
+    return java(
+        pattern,
+        options
+            .withKernel(KernelChoice.SIMD)
+            .withProducts(
+                AttentionOperators.bfloatProducts()
+                    .orElseThrow(() ->
+                        new EnvironmentException(
+                            "the matrix kernel was asked for, but this processor has no AMX, or libtorch does not use it"))),
+        mode);
   }
 
   /// libtorch's flash kernels on the CPU.
@@ -100,7 +110,8 @@ interface AttentionRun {
           copy(output.out(), result("out", arena, results, shape));
           copy(output.lse(), result("lse", arena, results, shape[0], shape[2], shape[1]));
           if (input.gradOut() != null) {
-            AttentionOperator.Gradients gradients = operator.backward(q, k, v, output, view(input.gradOut(), arena));
+            AttentionOperator.Gradients gradients =
+                operator.backward(q, k, v, output, view(input.gradOut(), arena));
             copy(gradients.gradQ(), result("grad_q", arena, results, shape));
             copy(gradients.gradK(), result("grad_k", arena, results, shape));
             copy(gradients.gradV(), result("grad_v", arena, results, shape));
@@ -111,7 +122,8 @@ interface AttentionRun {
     };
   }
 
-  private static TensorEntry result(String name, Arena arena, List<TensorEntry> results, long... shape) {
+  private static TensorEntry result(
+      String name, Arena arena, List<TensorEntry> results, long... shape) {
     long bytes = 4;
     for (long size : shape) {
       bytes = Math.multiplyExact(bytes, size);
@@ -126,7 +138,8 @@ interface AttentionRun {
     TensorEntry readable = entry.type() == DType.BF16 ? entry : Floats.toFloat32(entry, arena);
     ElementType type = readable.type() == DType.BF16 ? ElementType.BFLOAT16 : ElementType.FLOAT32;
     long[] shape = entry.shape();
-    return AttentionTensor.contiguous(readable.data(), type, shape[0], shape[1], (int) shape[2], (int) shape[3]);
+    return AttentionTensor.contiguous(
+        readable.data(), type, shape[0], shape[1], (int) shape[2], (int) shape[3]);
   }
 
   private static Tensor view(TensorEntry entry, Arena arena) {

@@ -14,16 +14,20 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/// The settings of dilated attention as safetensors metadata holds them, each a JSON string: `segment_lengths`,
-/// `dilation_ratios`, `causal`, `head_offsets`. Null where nothing is said.
-record AttentionSettings(long[] segmentLengths, long[] dilationRatios, Boolean causal, HeadOffsets headOffsets) {
+/// The settings of dilated attention as safetensors metadata holds them, each a JSON string:
+/// `segment_lengths`, `dilation_ratios`, `causal`, `head_offsets`. Null where nothing is said.
+record AttentionSettings(
+    long[] segmentLengths, long[] dilationRatios, Boolean causal, HeadOffsets headOffsets) {
   private static final ObjectMapper JSON =
       JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
 
   /// @throws IllegalArgumentException naming the field that cannot be read
   static AttentionSettings read(Map<String, String> metadata) {
     return new AttentionSettings(
-        longs(metadata, "segment_lengths"), longs(metadata, "dilation_ratios"), flag(metadata), offsets(metadata));
+        longs(metadata, "segment_lengths"),
+        longs(metadata, "dilation_ratios"),
+        flag(metadata),
+        offsets(metadata));
   }
 
   /// Whether these say what the branches are.
@@ -34,13 +38,15 @@ record AttentionSettings(long[] segmentLengths, long[] dilationRatios, Boolean c
   /// Metadata without the settings that these replace: nobody has to be able to read those.
   Map<String, String> without(Map<String, String> metadata) {
     Map<String, String> rest = new LinkedHashMap<>(metadata);
-    rest.keySet().removeIf(key -> switch (key) {
-      case "segment_lengths" -> segmentLengths != null;
-      case "dilation_ratios" -> dilationRatios != null;
-      case "causal" -> causal != null;
-      case "head_offsets" -> headOffsets != null;
-      default -> false;
-    });
+    rest.keySet()
+        .removeIf(key ->
+            switch (key) {
+              case "segment_lengths" -> segmentLengths != null;
+              case "dilation_ratios" -> dilationRatios != null;
+              case "causal" -> causal != null;
+              case "head_offsets" -> headOffsets != null;
+              default -> false;
+            });
     return rest;
   }
 
@@ -59,12 +65,16 @@ record AttentionSettings(long[] segmentLengths, long[] dilationRatios, Boolean c
     require(dilationRatios, "dilation_ratios", "--dilation-ratios");
     require(causal, "causal", "--causal");
     return DilatedAttentionSpec.of(
-        segmentLengths, dilationRatios, causal, headOffsets == null ? HeadOffsets.INTERLEAVED : headOffsets);
+        segmentLengths,
+        dilationRatios,
+        causal,
+        headOffsets == null ? HeadOffsets.INTERLEAVED : headOffsets);
   }
 
   private static void require(Object value, String key, String option) {
     if (value == null) {
-      throw new IllegalArgumentException("the metadata has no " + key + ": set it there or pass " + option);
+      throw new IllegalArgumentException(
+          "the metadata has no " + key + ": set it there or pass " + option);
     }
   }
 
@@ -72,7 +82,8 @@ record AttentionSettings(long[] segmentLengths, long[] dilationRatios, Boolean c
   static Map<String, String> metadata(DilatedAttentionSpec spec) {
     List<Branch> branches = spec.segments();
     Map<String, String> metadata = new LinkedHashMap<>();
-    metadata.put("segment_lengths", branches.stream().map(Branch::segmentLength).toList().toString());
+    metadata.put(
+        "segment_lengths", branches.stream().map(Branch::segmentLength).toList().toString());
     metadata.put("dilation_ratios", branches.stream().map(Branch::dilation).toList().toString());
     metadata.put("causal", Boolean.toString(spec.causal()));
     metadata.put("head_offsets", spec.headOffsets().name().toLowerCase(Locale.ROOT));
@@ -116,7 +127,9 @@ record AttentionSettings(long[] segmentLengths, long[] dilationRatios, Boolean c
       return null;
     }
     String name = text.strip().replaceAll("^\"(.*)\"$", "$1");
-    return Arrays.stream(HeadOffsets.values()).filter(o -> o.name().equalsIgnoreCase(name)).findFirst()
+    return Arrays.stream(HeadOffsets.values())
+        .filter(o -> o.name().equalsIgnoreCase(name))
+        .findFirst()
         .orElseThrow(() -> wrong("head_offsets", "interleaved or blocked", text));
   }
 
@@ -129,6 +142,7 @@ record AttentionSettings(long[] segmentLengths, long[] dilationRatios, Boolean c
   }
 
   private static IllegalArgumentException wrong(String key, String rule, String text) {
-    return new IllegalArgumentException("metadata " + key + " must be " + rule + ": " + key + "=" + text);
+    return new IllegalArgumentException(
+        "metadata " + key + " must be " + rule + ": " + key + "=" + text);
   }
 }

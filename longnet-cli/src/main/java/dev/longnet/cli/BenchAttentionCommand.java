@@ -25,7 +25,8 @@ import picocli.CommandLine.Spec;
 /// `longnet bench attention`: the operator beside libtorch's attention and the PyTorch user's.
 @Command(
     name = "attention",
-    description = "Dilated attention in Java beside the PyTorch user's version and dense attention, in one run.",
+    description =
+        "Dilated attention in Java beside the PyTorch user's version and dense attention, in one run.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -43,7 +44,11 @@ import picocli.CommandLine.Spec;
 final class BenchAttentionCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
 
-  @Option(names = "--lengths", split = ",", paramLabel = "N", description = "Sequence lengths (default: 8192,16384,32768).")
+  @Option(
+      names = "--lengths",
+      split = ",",
+      paramLabel = "N",
+      description = "Sequence lengths (default: 8192,16384,32768).")
   List<Long> lengths = List.of(8192L, 16384L, 32768L);
 
   @Option(names = "--backward", description = "The backward pass instead of the forward pass.")
@@ -51,25 +56,36 @@ final class BenchAttentionCommand implements Callable<Integer> {
 
   @Option(
       names = "--kernels",
-      description = "Instead, at the longest length: the Java kernels on short segments, in bfloat16, through matrix units where there are any, in tiny calls, without SIMD.")
+      description =
+          "Instead, at the longest length: the Java kernels on short segments, in bfloat16, through matrix units where there are any, in tiny calls, without SIMD.")
   boolean kernels;
 
   @Option(
       names = "--device",
       paramLabel = "NAME",
-      description = "cpu, cuda or cuda:INDEX; on a GPU everything is bfloat16, ours libtorch's kernel (default: ${DEFAULT-VALUE}).")
+      description =
+          "cpu, cuda or cuda:INDEX; on a GPU everything is bfloat16, ours libtorch's kernel (default: ${DEFAULT-VALUE}).")
   String device = "cpu";
 
-  @Option(names = "--json", paramLabel = "FILE", description = "Also write everything to this file.")
+  @Option(
+      names = "--json",
+      paramLabel = "FILE",
+      description = "Also write everything to this file.")
   Path json;
 
-  @Option(names = "--batch", paramLabel = "B", description = "Sequences (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--batch",
+      paramLabel = "B",
+      description = "Sequences (default: ${DEFAULT-VALUE}).")
   int batch = 1;
 
   @Option(names = "--heads", paramLabel = "H", description = "Heads (default: ${DEFAULT-VALUE}).")
   int heads = 12;
 
-  @Option(names = "--head-size", paramLabel = "D", description = "Head size (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--head-size",
+      paramLabel = "D",
+      description = "Head size (default: ${DEFAULT-VALUE}).")
   int headSize = 64;
 
   @Option(
@@ -79,10 +95,16 @@ final class BenchAttentionCommand implements Callable<Integer> {
       description = "Segment length of each branch (default: 2048,4096,8192,16384,32768).")
   List<Long> segmentLengths = List.of(2048L, 4096L, 8192L, 16384L, 32768L);
 
-  @Option(names = "--dilation-ratios", split = ",", paramLabel = "R", description = "Dilation of each branch (default: 1,2,4,6,12).")
+  @Option(
+      names = "--dilation-ratios",
+      split = ",",
+      paramLabel = "R",
+      description = "Dilation of each branch (default: 1,2,4,6,12).")
   List<Long> dilationRatios = List.of(1L, 2L, 4L, 6L, 12L);
 
-  @Option(names = "--growing", description = "Instead: w = 2048 and r = 1, both doubled until w reaches the length.")
+  @Option(
+      names = "--growing",
+      description = "Instead: w = 2048 and r = 1, both doubled until w reaches the length.")
   boolean growing;
 
   @Option(names = "--bidirectional", description = "Without the causal mask.")
@@ -91,7 +113,8 @@ final class BenchAttentionCommand implements Callable<Integer> {
   @Option(
       names = "--dense-up-to",
       paramLabel = "N",
-      description = "Longest sequence for dense attention, for it as it comes half of that (default: ${DEFAULT-VALUE}).")
+      description =
+          "Longest sequence for dense attention, for it as it comes half of that (default: ${DEFAULT-VALUE}).")
   long denseUpTo = 32768;
 
   @Option(
@@ -100,16 +123,23 @@ final class BenchAttentionCommand implements Callable<Integer> {
       description = "Longest sequence for the PyTorch user's version (default: ${DEFAULT-VALUE}).")
   long pytorchUpTo = 131072;
 
-  @Option(names = "--rounds", paramLabel = "COUNT", description = "Samples of everything (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--rounds",
+      paramLabel = "COUNT",
+      description = "Samples of everything (default: ${DEFAULT-VALUE}).")
   int rounds = 5;
 
   @Option(
       names = "--seconds",
       paramLabel = "S",
-      description = "No more samples of an implementation that took longer at one length (default: ${DEFAULT-VALUE}).")
+      description =
+          "No more samples of an implementation that took longer at one length (default: ${DEFAULT-VALUE}).")
   double seconds = 15;
 
-  @Option(names = "--threads", paramLabel = "COUNT", description = "Threads of all implementations (default: one a core).")
+  @Option(
+      names = "--threads",
+      paramLabel = "COUNT",
+      description = "Threads of all implementations (default: one a core).")
   int threads = Runtime.getRuntime().availableProcessors();
 
   @Override
@@ -120,22 +150,42 @@ final class BenchAttentionCommand implements Callable<Integer> {
       throw new IllegalArgumentException("--kernels are the CPU's: --device=" + device);
     }
     ComputeOptions.requireDevice(device);
-    BenchSettings settings = new BenchSettings(device, measured, batch, heads, headSize, branches(), !bidirectional, backward, denseUpTo,
-        pytorchUpTo, rounds, seconds);
+    BenchSettings settings =
+        new BenchSettings(
+            device,
+            measured,
+            batch,
+            heads,
+            headSize,
+            branches(),
+            !bidirectional,
+            backward,
+            denseUpTo,
+            pytorchUpTo,
+            rounds,
+            seconds);
     AttentionOptions options = AttentionOptions.defaults().withThreads(threads);
     PrintWriter err = spec.commandLine().getErr();
-    Consumer<String> progress = line -> {
-      err.println(line);
-      err.flush();
-    };
-    BenchReport report = kernels ? new KernelBenchmark(settings, options, progress).run()
-        : new AttentionBenchmark(settings, options, progress).run();
+    Consumer<String> progress =
+        line -> {
+          err.println(line);
+          err.flush();
+        };
+    BenchReport report =
+        kernels
+            ? new KernelBenchmark(settings, options, progress).run()
+            : new AttentionBenchmark(settings, options, progress).run();
     PrintWriter out = spec.commandLine().getOut();
     out.print(report.table());
     out.flush();
     if (json != null) {
-      AtomicFiles.writeString(json,
-          JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build().writeValueAsString(report.tree()) + "\n");
+      AtomicFiles.writeString(
+          json,
+          JsonMapper.builder()
+                  .enable(SerializationFeature.INDENT_OUTPUT)
+                  .build()
+                  .writeValueAsString(report.tree())
+              + "\n");
     }
     return 0;
   }
@@ -146,8 +196,12 @@ final class BenchAttentionCommand implements Callable<Integer> {
       return branches;
     }
     if (segmentLengths.size() != dilationRatios.size()) {
-      throw new IllegalArgumentException("every segment length needs one dilation: " + segmentLengths.size()
-          + " segment lengths, " + dilationRatios.size() + " dilations");
+      throw new IllegalArgumentException(
+          "every segment length needs one dilation: "
+              + segmentLengths.size()
+              + " segment lengths, "
+              + dilationRatios.size()
+              + " dilations");
     }
     for (int i = 0; i < segmentLengths.size(); i++) {
       branches.add(new Branch(segmentLengths.get(i), dilationRatios.get(i)));

@@ -18,7 +18,12 @@ import picocli.CommandLine.Spec;
       BenchEncodeCommand.class,
       BenchTrainCommand.class,
     },
-    footer = {"", "Examples:", "  longnet bench attention --lengths 8192,32768", "  longnet bench train --recipe base-125m --window 8192"})
+    footer = {
+      "",
+      "Examples:",
+      "  longnet bench attention --lengths 8192,32768",
+      "  longnet bench train --recipe base-125m --window 8192"
+    })
 final class BenchCommand implements Runnable {
   @Spec CommandSpec spec;
 

@@ -36,7 +36,8 @@ import picocli.CommandLine.Spec;
 /// `longnet bench inference`: a model in float32 beside itself in int8.
 @Command(
     name = "inference",
-    description = "A model in float32 and in int8, in one run: perplexity, prompt and generation speed beside the machine's limits.",
+    description =
+        "A model in float32 and in int8, in one run: perplexity, prompt and generation speed beside the machine's limits.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -53,25 +54,46 @@ import picocli.CommandLine.Spec;
 final class BenchInferenceCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
 
-  @Parameters(paramLabel = "RUN", arity = "0..1", description = "A run or a checkpoint in float32, instead of random weights.")
+  @Parameters(
+      paramLabel = "RUN",
+      arity = "0..1",
+      description = "A run or a checkpoint in float32, instead of random weights.")
   Path run;
 
-  @Option(names = "--hidden", paramLabel = "C", description = "Width of a random model (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--hidden",
+      paramLabel = "C",
+      description = "Width of a random model (default: ${DEFAULT-VALUE}).")
   int hidden = 768;
 
-  @Option(names = "--layers", paramLabel = "L", description = "Layers of a random model (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--layers",
+      paramLabel = "L",
+      description = "Layers of a random model (default: ${DEFAULT-VALUE}).")
   int layers = 12;
 
-  @Option(names = "--heads", paramLabel = "H", description = "Heads of a random model (default: one for 64 channels).")
+  @Option(
+      names = "--heads",
+      paramLabel = "H",
+      description = "Heads of a random model (default: one for 64 channels).")
   Integer heads;
 
-  @Option(names = "--prompt-tokens", paramLabel = "N", description = "Length of the timed prompt (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--prompt-tokens",
+      paramLabel = "N",
+      description = "Length of the timed prompt (default: ${DEFAULT-VALUE}).")
   int promptTokens = 8192;
 
-  @Option(names = "--text-tokens", paramLabel = "N", description = "Held-out tokens to score (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--text-tokens",
+      paramLabel = "N",
+      description = "Held-out tokens to score (default: ${DEFAULT-VALUE}).")
   int textTokens = 262_144;
 
-  @Option(names = "--rounds", paramLabel = "N", description = "How often everything is timed (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--rounds",
+      paramLabel = "N",
+      description = "How often everything is timed (default: ${DEFAULT-VALUE}).")
   int rounds = 5;
 
   @Mixin StreamComputeOptions compute;
@@ -79,14 +101,19 @@ final class BenchInferenceCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     if (textTokens < 1) {
-      throw new IllegalArgumentException("--text-tokens must be positive: --text-tokens=" + textTokens);
+      throw new IllegalArgumentException(
+          "--text-tokens must be positive: --text-tokens=" + textTokens);
     }
     if (promptTokens < 1 || rounds < 1) {
-      throw new IllegalArgumentException("%s must be positive: %s".formatted(
-          promptTokens < 1 ? "--prompt-tokens" : "--rounds", promptTokens < 1 ? "--prompt-tokens=" + promptTokens : "--rounds=" + rounds));
+      throw new IllegalArgumentException(
+          "%s must be positive: %s"
+              .formatted(
+                  promptTokens < 1 ? "--prompt-tokens" : "--rounds",
+                  promptTokens < 1 ? "--prompt-tokens=" + promptTokens : "--rounds=" + rounds));
     }
     if (run == null) {
-      ModelConfig config = StreamModels.paper(layers, hidden, heads == null ? Math.max(1, hidden / 64) : heads);
+      ModelConfig config =
+          StreamModels.paper(layers, hidden, heads == null ? Math.max(1, hidden / 64) : heads);
       measure(config, StreamModels.weights(config, 1), new int[0]);
       return 0;
     }
@@ -104,13 +131,19 @@ final class BenchInferenceCommand implements Callable<Integer> {
   private int[] text(Checkpoint checkpoint) throws IOException {
     Optional<RunConfig> recipe = RunRecipe.of(checkpoint);
     if (recipe.isEmpty()) {
-      spec.commandLine().getErr().println("no perplexity: " + run + " has no recipe.yaml that names its corpus");
+      spec.commandLine()
+          .getErr()
+          .println("no perplexity: " + run + " has no recipe.yaml that names its corpus");
       return new int[0];
     }
     CorpusConfig corpus =
-        recipe.get().corpus().withTokenizer(RunRecipe.tokenizer(recipe, checkpoint, spec.commandLine().getErr()));
+        recipe
+            .get()
+            .corpus()
+            .withTokenizer(RunRecipe.tokenizer(recipe, checkpoint, spec.commandLine().getErr()));
     TokenizationDisplay display =
-        new TokenizationDisplay(spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
+        new TokenizationDisplay(
+            spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
     try (TokenShards shards = Tokenization.prepare(corpus, display)) {
       display.done();
       TokenSplit held = shards.validation();
@@ -125,33 +158,85 @@ final class BenchInferenceCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     try (Arena arena = Arena.ofConfined();
         StreamingModel fp32 = StreamingModel.load(config, weights, compute.options());
-        StreamingModel int8 = StreamingModel.load(config, Quantization.int8(weights, arena), compute.options())) {
+        StreamingModel int8 =
+            StreamingModel.load(config, Quantization.int8(weights, arena), compute.options())) {
       Result r =
-          InferenceBenchmark.run(fp32, int8, text, promptTokens, rounds, line -> {
-            err.println(line);
-            err.flush();
-          });
-      out.printf(Locale.ROOT, "%d layers, %d wide, %d heads, %.2f M parameters; %s%n%n", config.layers(), config.hidden(), config.heads(),
-          new ModelCost(config).parameters() / 1e6, fp32.describe());
+          InferenceBenchmark.run(
+              fp32,
+              int8,
+              text,
+              promptTokens,
+              rounds,
+              line -> {
+                err.println(line);
+                err.flush();
+              });
+      out.printf(
+          Locale.ROOT,
+          "%d layers, %d wide, %d heads, %.2f M parameters; %s%n%n",
+          config.layers(),
+          config.hidden(),
+          config.heads(),
+          new ModelCost(config).parameters() / 1e6,
+          fp32.describe());
       out.printf("%-32s %14s %14s%n", "", "fp32", "int8");
-      row(out, "weights", StreamDisplay.size(r.fp32().weightBytes()), StreamDisplay.size(r.int8().weightBytes()),
-          "%.1f %%", 100.0 * r.int8().weightBytes() / r.fp32().weightBytes());
+      row(
+          out,
+          "weights",
+          StreamDisplay.size(r.fp32().weightBytes()),
+          StreamDisplay.size(r.int8().weightBytes()),
+          "%.1f %%",
+          100.0 * r.int8().weightBytes() / r.fp32().weightBytes());
       if (text.length > 1) {
-        row(out, "perplexity, %,d tokens".formatted(text.length - 1), perplexity(r.fp32()), perplexity(r.int8()),
-            "%+.3f %%", 100 * (r.int8().perplexity() / r.fp32().perplexity() - 1));
+        row(
+            out,
+            "perplexity, %,d tokens".formatted(text.length - 1),
+            perplexity(r.fp32()),
+            perplexity(r.int8()),
+            "%+.3f %%",
+            100 * (r.int8().perplexity() / r.fp32().perplexity() - 1));
       }
-      row(out, "prompt, tokens/s", speed(r.fp32().prefillTokensPerSecond()), speed(r.int8().prefillTokensPerSecond()),
-          "%.2f times", r.int8().prefillTokensPerSecond() / r.fp32().prefillTokensPerSecond());
-      row(out, "  share of matrix products", percent(r.prefillShare(r.fp32())), percent(r.prefillShare(r.int8())), "of %.0f GFLOP/s", r.matrixRate() / 1e9);
-      row(out, "generation, tokens/s", speed(r.fp32().decodeTokensPerSecond()), speed(r.int8().decodeTokensPerSecond()),
-          "%.2f times", r.int8().decodeTokensPerSecond() / r.fp32().decodeTokensPerSecond());
-      row(out, "  share of reading the weights", percent(r.decodeShare(r.fp32())), percent(r.decodeShare(r.int8())), "at %.1f GB/s", r.memoryRate() / 1e9);
+      row(
+          out,
+          "prompt, tokens/s",
+          speed(r.fp32().prefillTokensPerSecond()),
+          speed(r.int8().prefillTokensPerSecond()),
+          "%.2f times",
+          r.int8().prefillTokensPerSecond() / r.fp32().prefillTokensPerSecond());
+      row(
+          out,
+          "  share of matrix products",
+          percent(r.prefillShare(r.fp32())),
+          percent(r.prefillShare(r.int8())),
+          "of %.0f GFLOP/s",
+          r.matrixRate() / 1e9);
+      row(
+          out,
+          "generation, tokens/s",
+          speed(r.fp32().decodeTokensPerSecond()),
+          speed(r.int8().decodeTokensPerSecond()),
+          "%.2f times",
+          r.int8().decodeTokensPerSecond() / r.fp32().decodeTokensPerSecond());
+      row(
+          out,
+          "  share of reading the weights",
+          percent(r.decodeShare(r.fp32())),
+          percent(r.decodeShare(r.int8())),
+          "at %.1f GB/s",
+          r.memoryRate() / 1e9);
       out.flush();
     }
   }
 
-  private static void row(PrintWriter out, String name, String fp32, String int8, String noteFormat, double note) {
-    out.printf(Locale.ROOT, "%-32s %14s %14s   %s%n", name, fp32, int8, String.format(Locale.ROOT, noteFormat, note));
+  private static void row(
+      PrintWriter out, String name, String fp32, String int8, String noteFormat, double note) {
+    out.printf(
+        Locale.ROOT,
+        "%-32s %14s %14s   %s%n",
+        name,
+        fp32,
+        int8,
+        String.format(Locale.ROOT, noteFormat, note));
   }
 
   private static String perplexity(Side side) {

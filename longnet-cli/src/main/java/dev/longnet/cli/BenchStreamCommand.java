@@ -24,7 +24,8 @@ import picocli.CommandLine.Spec;
 /// `longnet bench stream`: one stream up to a billion tokens, or dilated beside sparse and dense.
 @Command(
     name = "stream",
-    description = "Streams the JDK's source, repeated, through a model and times every decade of tokens.",
+    description =
+        "Streams the JDK's source, repeated, through a model and times every decade of tokens.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -41,25 +42,47 @@ final class BenchStreamCommand implements Callable<Integer> {
 
   @Spec CommandSpec spec;
 
-  @Parameters(paramLabel = "RUN", arity = "0..1", description = "A run or a checkpoint instead of random weights.")
+  @Parameters(
+      paramLabel = "RUN",
+      arity = "0..1",
+      description = "A run or a checkpoint instead of random weights.")
   Path run;
 
-  @Option(names = "--tokens", paramLabel = "N", description = "How many, such as 1e9 (default: 2e6; with --compare 262144).")
+  @Option(
+      names = "--tokens",
+      paramLabel = "N",
+      description = "How many, such as 1e9 (default: 2e6; with --compare 262144).")
   Long wanted;
 
-  @Option(names = "--out", paramLabel = "DIR", description = "For results and the saved state (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      description = "For results and the saved state (default: ${DEFAULT-VALUE}).")
   Path out = Path.of("bench", "stream");
 
-  @Option(names = "--input", paramLabel = "FILE", arity = "1..*", description = "What to read, repeated (default: the JDK's lib/src.zip).")
+  @Option(
+      names = "--input",
+      paramLabel = "FILE",
+      arity = "1..*",
+      description = "What to read, repeated (default: the JDK's lib/src.zip).")
   List<Path> inputs;
 
-  @Option(names = "--suffix", paramLabel = "TEXT", description = "Only files whose names end so (default: .java of the JDK's source, else all).")
+  @Option(
+      names = "--suffix",
+      paramLabel = "TEXT",
+      description = "Only files whose names end so (default: .java of the JDK's source, else all).")
   String suffix;
 
-  @Option(names = "--save-every", paramLabel = "M", description = "Tokens between two saved states (default: 10 million).")
+  @Option(
+      names = "--save-every",
+      paramLabel = "M",
+      description = "Tokens between two saved states (default: 10 million).")
   Long saveEvery;
 
-  @Option(names = "--compare", description = "Time and memory of dilated, sparse and dense attention side by side instead, in small random models on random tokens.")
+  @Option(
+      names = "--compare",
+      description =
+          "Time and memory of dilated, sparse and dense attention side by side instead, in small random models on random tokens.")
   boolean compare;
 
   @Mixin StreamComputeOptions compute;
@@ -74,10 +97,20 @@ final class BenchStreamCommand implements Callable<Integer> {
     if (compare) {
       refuseBesideCompare();
       text.printf("%-10s %12s %14s %12s%n", "attention", "tokens", "µs per token", "state");
-      StreamComparison.run(tokens, compute.options(), out, p -> {
-        text.printf(Locale.ROOT, "%-10s %,12d %14.2f %12s%n", p.attention(), p.tokens(), p.microseconds(), StreamDisplay.size(p.stateBytes()));
-        text.flush();
-      });
+      StreamComparison.run(
+          tokens,
+          compute.options(),
+          out,
+          p -> {
+            text.printf(
+                Locale.ROOT,
+                "%-10s %,12d %14.2f %12s%n",
+                p.attention(),
+                p.tokens(),
+                p.microseconds(),
+                StreamDisplay.size(p.stateBytes()));
+            text.flush();
+          });
       text.printf("%nresults in %s%n", out);
       text.flush();
       return 0;
@@ -87,24 +120,46 @@ final class BenchStreamCommand implements Callable<Integer> {
     if (read == null) {
       Path source = Path.of(System.getProperty("java.home"), "lib", "src.zip");
       if (!Files.isReadable(source)) {
-        throw new IllegalArgumentException("this JDK has no lib/src.zip: name another input with --input");
+        throw new IllegalArgumentException(
+            "this JDK has no lib/src.zip: name another input with --input");
       }
       read = List.of(source);
       ending = suffix == null ? ".java" : suffix;
     }
-    try (StreamingCheckpoint model = model(tokens); BenchStreamDisplay display = new BenchStreamDisplay(spec.commandLine(), tokens)) {
-      text.printf(Locale.ROOT, "%s; weights %s%n%n%15s %10s %12s %11s %10s %14s%n", model.model().describe(),
-          StreamDisplay.size(model.model().weightBytes()), "tokens", "seconds", "tokens/s", "perplexity", "state", "peak resident");
+    try (StreamingCheckpoint model = model(tokens);
+        BenchStreamDisplay display = new BenchStreamDisplay(spec.commandLine(), tokens)) {
+      text.printf(
+          Locale.ROOT,
+          "%s; weights %s%n%n%15s %10s %12s %11s %10s %14s%n",
+          model.model().describe(),
+          StreamDisplay.size(model.model().weightBytes()),
+          "tokens",
+          "seconds",
+          "tokens/s",
+          "perplexity",
+          "state",
+          "peak resident");
       text.flush();
       List<StreamBenchmark.Mark> marks =
-          StreamBenchmark.run(model.model(), model.tokenizer(), read, ending, tokens, saveEvery == null ? SAVE_EVERY : saveEvery, out, display);
+          StreamBenchmark.run(
+              model.model(),
+              model.tokenizer(),
+              read,
+              ending,
+              tokens,
+              saveEvery == null ? SAVE_EVERY : saveEvery,
+              out,
+              display);
       if (marks.isEmpty() || marks.getLast().tokens() < tokens) {
         text.printf(Locale.ROOT, "stopped and saved in %s; the same command goes on%n", out);
         text.flush();
         return StopOnInterrupt.EXIT_CODE;
       }
       double exponent = StreamBenchmark.exponent(marks);
-      String law = Double.isFinite(exponent) ? String.format(Locale.ROOT, "time ~ tokens^%.4f beyond 100,000 tokens; ", exponent) : "";
+      String law =
+          Double.isFinite(exponent)
+              ? String.format(Locale.ROOT, "time ~ tokens^%.4f beyond 100,000 tokens; ", exponent)
+              : "";
       text.printf("%n%sresults in %s%n", law, out);
       text.flush();
     }
@@ -112,9 +167,15 @@ final class BenchStreamCommand implements Callable<Integer> {
   }
 
   private void refuseBesideCompare() {
-    String given = run != null ? "RUN" : inputs != null ? "--input" : suffix != null ? "--suffix" : saveEvery != null ? "--save-every" : null;
+    String given =
+        run != null
+            ? "RUN"
+            : inputs != null
+                ? "--input"
+                : suffix != null ? "--suffix" : saveEvery != null ? "--save-every" : null;
     if (given != null) {
-      throw new IllegalArgumentException("--compare makes its own models and tokens and saves no state: leave out " + given);
+      throw new IllegalArgumentException(
+          "--compare makes its own models and tokens and saves no state: leave out " + given);
     }
   }
 
@@ -124,6 +185,7 @@ final class BenchStreamCommand implements Callable<Integer> {
     }
     Tokenizer bytes = Tokenizers.of("bytes");
     return new StreamingCheckpoint(
-        StreamModels.random(StreamModels.small(StreamModels.growing(tokens)), 1, compute.options()), bytes);
+        StreamModels.random(StreamModels.small(StreamModels.growing(tokens)), 1, compute.options()),
+        bytes);
   }
 }

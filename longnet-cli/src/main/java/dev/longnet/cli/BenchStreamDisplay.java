@@ -9,8 +9,9 @@ import java.io.PrintWriter;
 import java.util.Locale;
 import picocli.CommandLine;
 
-/// `longnet bench stream` as it runs: marks on standard output, progress between them on standard error: on a terminal one line that
-/// rewrites itself, else a line a minute. Ctrl-C stops and saves while this is open.
+/// `longnet bench stream` as it runs: marks on standard output, progress between them on standard
+/// error: on a terminal one line that rewrites itself, else a line a minute. Ctrl-C stops and saves
+/// while this is open.
 final class BenchStreamDisplay implements StreamBenchmark.Watcher, AutoCloseable {
   private static final double TERMINAL_SECONDS = 0.5;
   private static final double PLAIN_SECONDS = 60;
@@ -45,8 +46,14 @@ final class BenchStreamDisplay implements StreamBenchmark.Watcher, AutoCloseable
     }
     shown = System.nanoTime();
     String line =
-        String.format(Locale.ROOT, "%,d of %,d tokens (%.1f %%), %,.0f tokens/s, %s left", r.tokens(), tokens,
-            100.0 * r.tokens() / tokens, r.tokensPerSecond(), ProgressLine.duration((tokens - r.tokens()) / r.tokensPerSecond()));
+        String.format(
+            Locale.ROOT,
+            "%,d of %,d tokens (%.1f %%), %,.0f tokens/s, %s left",
+            r.tokens(),
+            tokens,
+            100.0 * r.tokens() / tokens,
+            r.tokensPerSecond(),
+            ProgressLine.duration((tokens - r.tokens()) / r.tokensPerSecond()));
     if (terminal) {
       err.print("\r" + line + " ".repeat(Math.max(0, width - line.length())));
       width = line.length();
@@ -59,8 +66,15 @@ final class BenchStreamDisplay implements StreamBenchmark.Watcher, AutoCloseable
   @Override
   public void mark(Mark m) {
     clear();
-    out.printf(Locale.ROOT, "%,15d %10.1f %,12.0f %11.4f %10s %14s%n", m.tokens(), m.seconds(), m.tokensPerSecond(), m.perplexity(),
-        StreamDisplay.size(m.stateBytes()), StreamDisplay.size(m.peakResidentBytes()));
+    out.printf(
+        Locale.ROOT,
+        "%,15d %10.1f %,12.0f %11.4f %10s %14s%n",
+        m.tokens(),
+        m.seconds(),
+        m.tokensPerSecond(),
+        m.perplexity(),
+        StreamDisplay.size(m.stateBytes()),
+        StreamDisplay.size(m.peakResidentBytes()));
     StandardOutput.flush(out);
   }
 

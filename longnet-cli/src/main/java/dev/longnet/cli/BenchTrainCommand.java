@@ -26,7 +26,8 @@ import picocli.CommandLine.Spec;
 /// `longnet bench train`: whole training steps beside the machine's matrix-product rate.
 @Command(
     name = "train",
-    description = "Training steps of a recipe's model: tokens/s, FLOP/s, share of the matrix-product rate, memory.",
+    description =
+        "Training steps of a recipe's model: tokens/s, FLOP/s, share of the matrix-product rate, memory.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -42,22 +43,41 @@ import picocli.CommandLine.Spec;
 final class BenchTrainCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
 
-  @Option(names = "--recipe", paramLabel = "NAME|FILE", description = "Whose model, window and runtime (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--recipe",
+      paramLabel = "NAME|FILE",
+      description = "Whose model, window and runtime (default: ${DEFAULT-VALUE}).")
   String recipe = "quickstart";
 
-  @Option(names = "--window", paramLabel = "N", description = "Tokens of the sequence (default: the recipe's).")
+  @Option(
+      names = "--window",
+      paramLabel = "N",
+      description = "Tokens of the sequence (default: the recipe's).")
   Integer window;
 
-  @Option(names = "--precision", split = ",", paramLabel = "TYPE", description = "fp32, bf16 or both (default: fp32,bf16).")
+  @Option(
+      names = "--precision",
+      split = ",",
+      paramLabel = "TYPE",
+      description = "fp32, bf16 or both (default: fp32,bf16).")
   List<Precision> precisions = List.of(Precision.FP32, Precision.BF16);
 
-  @Option(names = "--steps", paramLabel = "COUNT", description = "Timed steps, after two that warm up (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--steps",
+      paramLabel = "COUNT",
+      description = "Timed steps, after two that warm up (default: ${DEFAULT-VALUE}).")
   int steps = 5;
 
-  @Option(names = "--set", paramLabel = "PATH=VALUE", description = "Changes one key of the recipe; repeatable.")
+  @Option(
+      names = "--set",
+      paramLabel = "PATH=VALUE",
+      description = "Changes one key of the recipe; repeatable.")
   List<String> overrides = List.of();
 
-  @Option(names = "--json", paramLabel = "FILE", description = "Also write everything to this file.")
+  @Option(
+      names = "--json",
+      paramLabel = "FILE",
+      description = "Also write everything to this file.")
   Path json;
 
   @Override
@@ -72,34 +92,78 @@ final class BenchTrainCommand implements Callable<Integer> {
       all.add("runtime.precision=" + precision.name().toLowerCase(Locale.ROOT));
       if (window != null) {
         // One sequence is a step here; the recipe's evaluation lengths need not fit the window.
-        all.addAll(List.of("training.window=" + window, "training.sequences=1", "training.batch_tokens=" + window,
-            "evaluation.lengths=[" + window + "]"));
+        all.addAll(
+            List.of(
+                "training.window=" + window,
+                "training.sequences=1",
+                "training.batch_tokens=" + window,
+                "evaluation.lengths=[" + window + "]"));
       }
       RunConfig config = Recipes.load(recipe, all, Tokenizers::vocabularySize);
       ComputeOptions.requireGpu("runtime.device", config.runtime().device());
       configs.add(config);
     }
-    out.printf("%-12s %-5s %8s %10s %9s %9s %9s %10s %9s %11s%n", "recipe", "type", "N", "parameters", "step", "tokens/s",
-        "GFLOP/s", "products", "share", "peak memory");
+    out.printf(
+        "%-12s %-5s %8s %10s %9s %9s %9s %10s %9s %11s%n",
+        "recipe",
+        "type",
+        "N",
+        "parameters",
+        "step",
+        "tokens/s",
+        "GFLOP/s",
+        "products",
+        "share",
+        "peak memory");
     for (RunConfig config : configs) {
-      Result r = new TrainingBenchmark(config, steps, line -> {
-        err.println(line);
-        err.flush();
-      }).run();
-      out.printf(Locale.ROOT, "%-12s %-5s %,8d %,9.2fM %7.3f s %,9.0f %9.1f %10.1f %8.1f%% %11s%n", r.name(),
-          r.precision().name().toLowerCase(Locale.ROOT), r.window(), r.parameters() / 1e6, r.seconds(), r.tokensPerSecond(),
-          r.flops() / r.seconds() / 1e9, r.rate() / 1e9, 100 * r.share(),
-          r.peakBytes().isPresent() ? "%.2f GiB".formatted(r.peakBytes().getAsLong() / (double) (1L << 30)) : "unknown");
+      Result r =
+          new TrainingBenchmark(
+                  config,
+                  steps,
+                  line -> {
+                    err.println(line);
+                    err.flush();
+                  })
+              .run();
+      out.printf(
+          Locale.ROOT,
+          "%-12s %-5s %,8d %,9.2fM %7.3f s %,9.0f %9.1f %10.1f %8.1f%% %11s%n",
+          r.name(),
+          r.precision().name().toLowerCase(Locale.ROOT),
+          r.window(),
+          r.parameters() / 1e6,
+          r.seconds(),
+          r.tokensPerSecond(),
+          r.flops() / r.seconds() / 1e9,
+          r.rate() / 1e9,
+          100 * r.share(),
+          r.peakBytes().isPresent()
+              ? "%.2f GiB".formatted(r.peakBytes().getAsLong() / (double) (1L << 30))
+              : "unknown");
       out.flush();
-      ObjectNode node = tree.addObject().put("recipe", r.name()).put("precision", r.precision().name()).put("window", r.window())
-          .put("parameters", r.parameters()).put("step_seconds", r.seconds()).put("tokens_per_second", r.tokensPerSecond())
-          .put("step_flops", r.flops()).put("matrix_flops_per_second", r.rate()).put("share_of_matrix_rate", r.share())
-          .put("first_loss", r.firstLoss()).put("last_loss", r.lastLoss());
+      ObjectNode node =
+          tree.addObject()
+              .put("recipe", r.name())
+              .put("precision", r.precision().name())
+              .put("window", r.window())
+              .put("parameters", r.parameters())
+              .put("step_seconds", r.seconds())
+              .put("tokens_per_second", r.tokensPerSecond())
+              .put("step_flops", r.flops())
+              .put("matrix_flops_per_second", r.rate())
+              .put("share_of_matrix_rate", r.share())
+              .put("first_loss", r.firstLoss())
+              .put("last_loss", r.lastLoss());
       r.peakBytes().ifPresent(bytes -> node.put("peak_resident_bytes", bytes));
     }
     if (json != null) {
-      AtomicFiles.writeString(json,
-          JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build().writeValueAsString(tree) + "\n");
+      AtomicFiles.writeString(
+          json,
+          JsonMapper.builder()
+                  .enable(SerializationFeature.INDENT_OUTPUT)
+                  .build()
+                  .writeValueAsString(tree)
+              + "\n");
     }
     return 0;
   }

@@ -7,9 +7,11 @@ final class Bytes implements ITypeConverter<Long> {
   @Override
   public Long convert(String text) {
     java.util.regex.Matcher m =
-        java.util.regex.Pattern.compile("([0-9]{1,12})\\s*(?:([KMGT])(i?)B?|B?)").matcher(text.strip());
+        java.util.regex.Pattern.compile("([0-9]{1,12})\\s*(?:([KMGT])(i?)B?|B?)")
+            .matcher(text.strip());
     if (!m.matches()) {
-      throw new IllegalArgumentException("a size must be a number with B, KB, MB, GB, KiB, MiB or GiB: " + text);
+      throw new IllegalArgumentException(
+          "a size must be a number with B, KB, MB, GB, KiB, MiB or GiB: " + text);
     }
     long number = Long.parseLong(m.group(1));
     if (m.group(2) == null) {

@@ -8,7 +8,10 @@ import picocli.CommandLine.Option;
 
 /// How a command that runs a model computes.
 final class ComputeOptions {
-  @Option(names = "--device", paramLabel = "NAME", description = "cpu, cuda or cuda:INDEX (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--device",
+      paramLabel = "NAME",
+      description = "cpu, cuda or cuda:INDEX (default: ${DEFAULT-VALUE}).")
   String device = "cpu";
 
   @Option(
@@ -17,13 +20,17 @@ final class ComputeOptions {
       description = "Of matrix products: fp32 or bf16 (default: ${DEFAULT-VALUE}).")
   Precision precision = Precision.FP32;
 
-  @Option(names = "--threads", paramLabel = "N", description = "Threads of the CPU (default: one a core).")
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads of the CPU (default: one a core).")
   int threads;
 
   @Option(
       names = "--attention",
       paramLabel = "KERNEL",
-      description = "auto, java or libtorch; a forced one never falls back (default: ${DEFAULT-VALUE}).")
+      description =
+          "auto, java or libtorch; a forced one never falls back (default: ${DEFAULT-VALUE}).")
   AttentionChoice attention = AttentionChoice.AUTO;
 
   /// @throws IllegalArgumentException when this machine can't compute so
@@ -38,7 +45,8 @@ final class ComputeOptions {
   /// @throws IllegalArgumentException when `--device` is no device, or none of this machine's
   static void requireDevice(String device) {
     if (!device.matches("cpu|cuda(:[0-9]+)?")) {
-      throw new IllegalArgumentException("--device must be cpu, cuda or cuda:INDEX: --device=" + device);
+      throw new IllegalArgumentException(
+          "--device must be cpu, cuda or cuda:INDEX: --device=" + device);
     }
     requireGpu("--device", device);
   }
@@ -48,7 +56,8 @@ final class ComputeOptions {
   static void requireGpu(String field, String device) {
     if (!device.equals("cpu") && !Torch.hasCuda()) {
       throw new IllegalArgumentException(
-          "%1$s must be cpu here, no usable GPU was found (see longnet doctor): %1$s=%2$s".formatted(field, device));
+          "%1$s must be cpu here, no usable GPU was found (see longnet doctor): %1$s=%2$s"
+              .formatted(field, device));
     }
   }
 }

@@ -27,16 +27,26 @@ final class CorpusOptions {
   @Option(
       names = "--text-field",
       paramLabel = "NAME",
-      description = "Field or column that holds the text of .jsonl and .parquet rows (default: ${DEFAULT-VALUE}).")
+      description =
+          "Field or column that holds the text of .jsonl and .parquet rows (default: ${DEFAULT-VALUE}).")
   String textField = CorpusSource.DEFAULT_TEXT_FIELD;
 
-  @Option(names = "--name-field", paramLabel = "NAME", description = "Field or column that names a row's document.")
+  @Option(
+      names = "--name-field",
+      paramLabel = "NAME",
+      description = "Field or column that names a row's document.")
   String nameField = "";
 
-  @Option(names = "--include", paramLabel = "GLOB", description = "Only documents whose name matches; repeatable.")
+  @Option(
+      names = "--include",
+      paramLabel = "GLOB",
+      description = "Only documents whose name matches; repeatable.")
   List<String> include = List.of();
 
-  @Option(names = "--exclude", paramLabel = "GLOB", description = "No documents whose name matches; repeatable.")
+  @Option(
+      names = "--exclude",
+      paramLabel = "GLOB",
+      description = "No documents whose name matches; repeatable.")
   List<String> exclude = List.of();
 
   @Option(
@@ -46,10 +56,16 @@ final class CorpusOptions {
       description = "Only files of these languages, told by extension: java, python, …")
   List<String> languages = List.of();
 
-  @Option(names = "--min-bytes", paramLabel = "N", description = "Leave out smaller documents (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--min-bytes",
+      paramLabel = "N",
+      description = "Leave out smaller documents (default: ${DEFAULT-VALUE}).")
   long minBytes = 1;
 
-  @Option(names = "--max-bytes", paramLabel = "N", description = "Leave out larger documents (default: no limit).")
+  @Option(
+      names = "--max-bytes",
+      paramLabel = "N",
+      description = "Leave out larger documents (default: no limit).")
   long maxBytes = Long.MAX_VALUE;
 
   @Option(
@@ -64,7 +80,8 @@ final class CorpusOptions {
   @Option(
       names = "--similarity",
       paramLabel = "S",
-      description = "Similarity from which documents are near duplicates, 0.5 to 1 (default: ${DEFAULT-VALUE}).")
+      description =
+          "Similarity from which documents are near duplicates, 0.5 to 1 (default: ${DEFAULT-VALUE}).")
   double similarity = Duplicates.NEAR.similarity();
 
   @Option(
@@ -76,19 +93,22 @@ final class CorpusOptions {
   @Option(
       names = "--broken",
       paramLabel = "ACTION",
-      description = "What to do about broken or hostile input: skip or refuse (default: ${DEFAULT-VALUE}).")
+      description =
+          "What to do about broken or hostile input: skip or refuse (default: ${DEFAULT-VALUE}).")
   InputPolicy.Action broken = InputPolicy.DEFAULT.broken();
 
   @Option(
       names = "--binary",
       paramLabel = "ACTION",
-      description = "About documents with NUL bytes: keep, skip or refuse (default: ${DEFAULT-VALUE}).")
+      description =
+          "About documents with NUL bytes: keep, skip or refuse (default: ${DEFAULT-VALUE}).")
   InputPolicy.Action binary = InputPolicy.DEFAULT.binary();
 
   @Option(
       names = "--invalid-utf8",
       paramLabel = "ACTION",
-      description = "About documents that are not UTF-8: keep, skip or refuse (default: ${DEFAULT-VALUE}).")
+      description =
+          "About documents that are not UTF-8: keep, skip or refuse (default: ${DEFAULT-VALUE}).")
   InputPolicy.Action invalidUtf8 = InputPolicy.DEFAULT.invalidUtf8();
 
   @Option(
@@ -120,7 +140,8 @@ final class CorpusOptions {
           case "exact" -> Duplicates.EXACT;
           case "near" -> new Duplicates(Duplicates.Kind.NEAR, similarity);
           default ->
-              throw new IllegalArgumentException("--duplicates must be none, exact or near: --duplicates " + duplicates);
+              throw new IllegalArgumentException(
+                  "--duplicates must be none, exact or near: --duplicates " + duplicates);
         };
     return new CorpusConfig(
         sources,
@@ -136,7 +157,8 @@ final class CorpusOptions {
     return new CorpusSource(path(argument, weight), weight, textField, nameField);
   }
 
-  /// The weight of a `PATH=WEIGHT`. What is there under its whole name (`data/year=2023`) is a path.
+  /// The weight of a `PATH=WEIGHT`. What is there under its whole name (`data/year=2023`) is a
+  /// path.
   static OptionalDouble weight(String argument) {
     int equals = argument.lastIndexOf('=');
     try {

@@ -9,11 +9,12 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/// `longnet doctor`: what this machine offers, and the remedy for what it lacks. Exits with 1 when something is missing
-/// without which nothing runs.
+/// `longnet doctor`: what this machine offers, and the remedy for what it lacks. Exits with 1 when
+/// something is missing without which nothing runs.
 @Command(
     name = "doctor",
-    description = "Checks this machine: JDK, Vector API, libtorch, cores, memory, disk, GPU, corpus; says the remedies.",
+    description =
+        "Checks this machine: JDK, Vector API, libtorch, cores, memory, disk, GPU, corpus; says the remedies.",
     mixinStandardHelpOptions = true,
     footer = {"", "Example:", "  longnet doctor", "", "Exit code: 0, or 1 when a check failed."})
 final class DoctorCommand implements Callable<Integer> {
@@ -24,12 +25,16 @@ final class DoctorCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Path javaHome = Path.of(System.getProperty("java.home"));
-    Path natives = Path.of(System.getProperty("org.bytedeco.javacpp.cachedir",
-        System.getProperty("user.home") + "/.javacpp/cache"));
+    Path natives =
+        Path.of(
+            System.getProperty(
+                "org.bytedeco.javacpp.cachedir",
+                System.getProperty("user.home") + "/.javacpp/cache"));
     int cores = Runtime.getRuntime().availableProcessors();
     List<Check> checks = new ArrayList<>();
     checks.add(Machine.jdk(Runtime.version(), System.getProperty("java.vendor"), javaHome));
-    checks.add(Machine.vectorApi(ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()));
+    checks.add(
+        Machine.vectorApi(ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()));
     checks.add(Machine.cores(cores));
     checks.add(Machine.memory());
     checks.add(Machine.disk("runs go here", Path.of("").toAbsolutePath(), 2 * GIB));
@@ -54,7 +59,10 @@ final class DoctorCommand implements Callable<Integer> {
     out.println(
         failed > 0
             ? failed + " of " + checks.size() + " checks failed"
-            : "ready" + (warned > 0 ? ", with " + warned + (warned == 1 ? " warning" : " warnings") : ""));
+            : "ready"
+                + (warned > 0
+                    ? ", with " + warned + (warned == 1 ? " warning" : " warnings")
+                    : ""));
     out.flush();
     return failed > 0 ? 1 : 0;
   }

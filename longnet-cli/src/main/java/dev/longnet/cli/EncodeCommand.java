@@ -60,13 +60,23 @@ final class EncodeCommand implements Callable<Integer> {
   @Parameters(paramLabel = "RUN", description = "An imported encoder.")
   Path run;
 
-  @Option(names = "--input", paramLabel = "IN", required = true, description = "A safetensors or .npy file.")
+  @Option(
+      names = "--input",
+      paramLabel = "IN",
+      required = true,
+      description = "A safetensors or .npy file.")
   Path in;
 
-  @Option(names = "--mask", paramLabel = "F", description = "padding_mask [B, N] in a file of its own (.npy or safetensors).")
+  @Option(
+      names = "--mask",
+      paramLabel = "F",
+      description = "padding_mask [B, N] in a file of its own (.npy or safetensors).")
   Path mask;
 
-  @Option(names = "--coords", paramLabel = "F", description = "coords [B, N, 2] in a file of its own, in pixels.")
+  @Option(
+      names = "--coords",
+      paramLabel = "F",
+      description = "coords [B, N, 2] in a file of its own, in pixels.")
   Path coordinates;
 
   @Option(
@@ -80,19 +90,28 @@ final class EncodeCommand implements Callable<Integer> {
       names = "--outputs",
       paramLabel = "NAME",
       split = ",",
-      description = "hidden, pooled, layers, logits (default: hidden,pooled, and logits where there is a head).")
+      description =
+          "hidden, pooled, layers, logits (default: hidden,pooled, and logits where there is a head).")
   List<Output> outputs;
 
-  @Option(names = "--pool", paramLabel = "HOW", description = "mean or class (default: class where there is a class token).")
+  @Option(
+      names = "--pool",
+      paramLabel = "HOW",
+      description = "mean or class (default: class where there is a class token).")
   Pooling pooling;
 
   @Option(
       names = "--segment-lengths",
       paramLabel = "LIST",
-      description = "In place of the encoder's own: 1024,4096,… or geometric:FIRST, which follows N.")
+      description =
+          "In place of the encoder's own: 1024,4096,… or geometric:FIRST, which follows N.")
   String segmentLengths;
 
-  @Option(names = "--dilations", paramLabel = "LIST", split = ",", description = "In place of the encoder's own.")
+  @Option(
+      names = "--dilations",
+      paramLabel = "LIST",
+      split = ",",
+      description = "In place of the encoder's own.")
   List<Long> dilations;
 
   @Option(
@@ -111,7 +130,8 @@ final class EncodeCommand implements Callable<Integer> {
             EmbeddingInput.open(in, Optional.ofNullable(mask), Optional.ofNullable(coordinates));
         PointerScope _ = new PointerScope()) {
       long start = System.nanoTime();
-      Map<String, Tensor> results = embeddings ? embeddings(input, runtime) : tokens(input, runtime);
+      Map<String, Tensor> results =
+          embeddings ? embeddings(input, runtime) : tokens(input, runtime);
       double seconds = (System.nanoTime() - start) * 1e-9;
       write(results);
       PrintWriter output = spec.commandLine().getOut();
@@ -131,13 +151,17 @@ final class EncodeCommand implements Callable<Integer> {
   private void checkDestination() throws IOException {
     AtomicFiles.check("--out", out);
     for (Path given : new Path[] {in, mask, coordinates}) {
-      if (given != null && Files.exists(given) && Files.exists(out) && Files.isSameFile(given, out)) {
+      if (given != null
+          && Files.exists(given)
+          && Files.exists(out)
+          && Files.isSameFile(given, out)) {
         throw new IllegalArgumentException("--out must not replace what is read: --out=" + out);
       }
     }
   }
 
-  private Map<String, Tensor> embeddings(EmbeddingInput input, RuntimeConfig runtime) throws IOException {
+  private Map<String, Tensor> embeddings(EmbeddingInput input, RuntimeConfig runtime)
+      throws IOException {
     EncoderCheckpoint checkpoint = EncoderCheckpoint.open(run);
     EncoderConfig config = configured(checkpoint.config());
     Set<Output> wanted = wanted(config.classes().isPresent());
@@ -147,17 +171,23 @@ final class EncodeCommand implements Callable<Integer> {
     }
   }
 
-  private Map<String, Tensor> tokens(EmbeddingInput input, RuntimeConfig runtime) throws IOException {
+  private Map<String, Tensor> tokens(EmbeddingInput input, RuntimeConfig runtime)
+      throws IOException {
     Checkpoint checkpoint = Checkpoint.resolve(run);
     if (segmentLengths != null || dilations != null || zeroPaddedKeys) {
       throw new IllegalArgumentException(
           "--segment-lengths, --dilations and --torchscale-zero-padded-keys are for encoders of embeddings; an encoder of tokens has them in its config.json");
     }
     if (pooling == Pooling.CLASS) {
-      throw new IllegalArgumentException("--pool=class needs an encoder with a class token (cls_token)");
+      throw new IllegalArgumentException(
+          "--pool=class needs an encoder with a class token (cls_token)");
     }
     try (LoadedModel model = LoadedModel.open(checkpoint, runtime)) {
-      return Encoding.run(model.decoder(), input, wanted(false), progress(input.batch() * checkpoint.model().layers()));
+      return Encoding.run(
+          model.decoder(),
+          input,
+          wanted(false),
+          progress(input.batch() * checkpoint.model().layers()));
     }
   }
 
@@ -171,14 +201,17 @@ final class EncodeCommand implements Callable<Integer> {
     if (segmentLengths != null && segmentLengths.startsWith("geometric:")) {
       lengths = new SegmentLengths.Geometric(number(segmentLengths.substring(10)), ratios.size());
     } else if (segmentLengths != null) {
-      lengths = new SegmentLengths.Fixed(Stream.of(segmentLengths.split(",")).map(EncodeCommand::number).toList());
+      lengths =
+          new SegmentLengths.Fixed(
+              Stream.of(segmentLengths.split(",")).map(EncodeCommand::number).toList());
     }
     return result.withSegments(lengths, ratios);
   }
 
   private static long number(String text) {
     if (!text.strip().matches("[1-9][0-9]{0,17}")) {
-      throw new IllegalArgumentException("--segment-lengths must be 1024,4096,… or geometric:1024: " + text);
+      throw new IllegalArgumentException(
+          "--segment-lengths must be 1024,4096,… or geometric:1024: " + text);
     }
     return Long.parseLong(text.strip());
   }
@@ -187,9 +220,12 @@ final class EncodeCommand implements Callable<Integer> {
     Set<Output> wanted =
         outputs != null
             ? EnumSet.copyOf(outputs)
-            : head ? EnumSet.of(Output.HIDDEN, Output.POOLED, Output.LOGITS) : EnumSet.of(Output.HIDDEN, Output.POOLED);
+            : head
+                ? EnumSet.of(Output.HIDDEN, Output.POOLED, Output.LOGITS)
+                : EnumSet.of(Output.HIDDEN, Output.POOLED);
     if (out.toString().endsWith(".npy") && wanted.size() != 1) {
-      throw new IllegalArgumentException("a .npy file holds one array: name one with --outputs, as --outputs=pooled");
+      throw new IllegalArgumentException(
+          "a .npy file holds one array: name one with --outputs, as --outputs=pooled");
     }
     return wanted;
   }
@@ -202,7 +238,12 @@ final class EncodeCommand implements Callable<Integer> {
       if (terminal) {
         double seconds = (System.nanoTime() - start) * 1e-9;
         err.printf(
-            Locale.ROOT, "\rlayer %d of %d, %.0f s, %.0f s to go %s", done, all, seconds, seconds / done * (all - done),
+            Locale.ROOT,
+            "\rlayer %d of %d, %.0f s, %.0f s to go %s",
+            done,
+            all,
+            seconds,
+            seconds / done * (all - done),
             done == all ? System.lineSeparator() : "");
         err.flush();
       }

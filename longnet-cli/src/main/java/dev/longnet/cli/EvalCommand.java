@@ -28,10 +28,12 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/// `longnet eval`: perplexity and bits per byte of held-out documents at several lengths, and against gzip.
+/// `longnet eval`: perplexity and bits per byte of held-out documents at several lengths, and
+/// against gzip.
 @Command(
     name = "eval",
-    description = "Measures a model on held-out documents: perplexity and bits per byte at several lengths, and against gzip -9.",
+    description =
+        "Measures a model on held-out documents: perplexity and bits per byte at several lengths, and against gzip -9.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -52,13 +54,17 @@ final class EvalCommand implements Callable<Integer> {
   @Parameters(paramLabel = "RUN", description = "A run or a checkpoint.")
   Path run;
 
-  @Option(names = "--corpus", paramLabel = "PATH", description = "Documents to measure on (default: the run's own corpus); repeatable.")
+  @Option(
+      names = "--corpus",
+      paramLabel = "PATH",
+      description = "Documents to measure on (default: the run's own corpus); repeatable.")
   List<String> corpus = List.of();
 
   @Option(
       names = "--validation",
       paramLabel = "SHARE",
-      description = "Share of the documents of --corpus that is held out (default: ${DEFAULT-VALUE}).")
+      description =
+          "Share of the documents of --corpus that is held out (default: ${DEFAULT-VALUE}).")
   double validation = CorpusConfig.DEFAULT_VALIDATION;
 
   @Option(
@@ -70,13 +76,15 @@ final class EvalCommand implements Callable<Integer> {
 
   @Option(
       names = "--blockwise",
-      description = "Blockwise causal attention: no query looks further back than in training, for lengths beyond the trained one.")
+      description =
+          "Blockwise causal attention: no query looks further back than in training, for lengths beyond the trained one.")
   boolean blockwise;
 
   @Option(
       names = "--max-tokens",
       paramLabel = "N",
-      description = "Score about this many tokens at each length, and half as many of single documents (default: ${DEFAULT-VALUE}).")
+      description =
+          "Score about this many tokens at each length, and half as many of single documents (default: ${DEFAULT-VALUE}).")
   long maxTokens = 262_144;
 
   @Option(names = "--json", paramLabel = "FILE", description = "Also write the results there.")
@@ -87,7 +95,8 @@ final class EvalCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     if (maxTokens < 1) {
-      throw new IllegalArgumentException("--max-tokens must be positive: --max-tokens=" + maxTokens);
+      throw new IllegalArgumentException(
+          "--max-tokens must be positive: --max-tokens=" + maxTokens);
     }
     AtomicFiles.check("--json", json);
     Checkpoint checkpoint = Checkpoint.resolve(run);
@@ -96,7 +105,8 @@ final class EvalCommand implements Callable<Integer> {
     List<Long> wanted = lengths(checkpoint, recipe);
     PrintWriter out = spec.commandLine().getOut();
     TokenizationDisplay display =
-        new TokenizationDisplay(spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
+        new TokenizationDisplay(
+            spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
     try (TokenShards shards = Tokenization.prepare(config, display)) {
       display.done();
       TokenSplit held = shards.validation();
@@ -108,8 +118,17 @@ final class EvalCommand implements Callable<Integer> {
       long tokens = Evaluator.scoredTokens(held, wanted, maxTokens);
       RuntimeConfig runtime = compute.runtime();
       try (LoadedModel model =
-          blockwise ? LoadedModel.openBlockwise(checkpoint, runtime) : LoadedModel.open(checkpoint, runtime)) {
-        Evaluation evaluation = evaluate(new Evaluator(model.scorer(), model.tokenizer()), held, wanted, tokens, checkpoint, out);
+          blockwise
+              ? LoadedModel.openBlockwise(checkpoint, runtime)
+              : LoadedModel.open(checkpoint, runtime)) {
+        Evaluation evaluation =
+            evaluate(
+                new Evaluator(model.scorer(), model.tokenizer()),
+                held,
+                wanted,
+                tokens,
+                checkpoint,
+                out);
         if (json != null) {
           AtomicFiles.writeString(json, json(evaluation, checkpoint).toPrettyString() + "\n");
         }
@@ -119,39 +138,83 @@ final class EvalCommand implements Callable<Integer> {
   }
 
   private Evaluation evaluate(
-      Evaluator evaluator, TokenSplit held, List<Long> wanted, long tokens, Checkpoint checkpoint, PrintWriter out) {
+      Evaluator evaluator,
+      TokenSplit held,
+      List<Long> wanted,
+      long tokens,
+      Checkpoint checkpoint,
+      PrintWriter out) {
     long bytes = evaluator.textBytes(held, tokens);
-    out.printf(Locale.ROOT, "%,d tokens (%,d bytes) of %,d held-out documents, the same at every length%s%n%n",
-        tokens, bytes, held.documents(), blockwise ? ", blockwise attention" : "");
+    out.printf(
+        Locale.ROOT,
+        "%,d tokens (%,d bytes) of %,d held-out documents, the same at every length%s%n%n",
+        tokens,
+        bytes,
+        held.documents(),
+        blockwise ? ", blockwise attention" : "");
     out.printf("%10s  %12s  %12s  %12s%n", "length", "perplexity", "bits/byte", "tokens/s");
     List<Evaluation.AtLength> rows = new ArrayList<>();
     for (long length : wanted) {
       Evaluation.AtLength at = evaluator.atLength(held, length, tokens);
       rows.add(at);
-      out.printf(Locale.ROOT, "%,10d  %12.4f  %12.4f  %,12.0f%s%n", length, at.perplexity(), at.bitsPerByte(), at.tokensPerSecond(),
-          length > checkpoint.trainedLength() ? "  (trained on " + checkpoint.trainedLength() + ")" : "");
+      out.printf(
+          Locale.ROOT,
+          "%,10d  %12.4f  %12.4f  %,12.0f%s%n",
+          length,
+          at.perplexity(),
+          at.bitsPerByte(),
+          at.tokensPerSecond(),
+          length > checkpoint.trainedLength()
+              ? "  (trained on " + checkpoint.trainedLength() + ")"
+              : "");
       StandardOutput.flush(out);
     }
-    long length = Math.min(checkpoint.trainedLength(), wanted.stream().mapToLong(Long::longValue).max().orElseThrow());
-    Evaluation.Documents documents = evaluator.documents(held, length, Math.max(1, (long) (maxTokens * DOCUMENT_SHARE)));
-    out.printf(Locale.ROOT, "%n%,d documents (%,d bytes), each on its own: %.4f bits/byte, gzip -9 %.4f%n",
-        documents.documents(), documents.bytes(), documents.bitsPerByte(), documents.gzipBitsPerByte());
+    long length =
+        Math.min(
+            checkpoint.trainedLength(),
+            wanted.stream().mapToLong(Long::longValue).max().orElseThrow());
+    Evaluation.Documents documents =
+        evaluator.documents(held, length, Math.max(1, (long) (maxTokens * DOCUMENT_SHARE)));
+    out.printf(
+        Locale.ROOT,
+        "%n%,d documents (%,d bytes), each on its own: %.4f bits/byte, gzip -9 %.4f%n",
+        documents.documents(),
+        documents.bytes(),
+        documents.bitsPerByte(),
+        documents.gzipBitsPerByte());
     StandardOutput.flush(out);
     return new Evaluation(tokens, bytes, rows, Optional.of(documents));
   }
 
-  private CorpusConfig corpus(Checkpoint checkpoint, Optional<RunConfig> recipe) throws IOException {
+  private CorpusConfig corpus(Checkpoint checkpoint, Optional<RunConfig> recipe)
+      throws IOException {
     String tokenizer = RunRecipe.tokenizer(recipe, checkpoint, spec.commandLine().getErr());
     if (corpus.isEmpty()) {
       return recipe
           .map(r -> r.corpus().withTokenizer(tokenizer))
-          .orElseThrow(() -> new IllegalArgumentException(run + " has no recipe.yaml that names its corpus: give --corpus PATH"));
+          .orElseThrow(() ->
+              new IllegalArgumentException(
+                  run + " has no recipe.yaml that names its corpus: give --corpus PATH"));
     }
     CorpusConfig plain = CorpusConfig.of(corpus, tokenizer);
-    recipe.map(r -> r.corpus().validation()).filter(share -> share != validation).ifPresent(share ->
-        spec.commandLine().getErr().printf(
-            Locale.ROOT, "note: held out here is a share of %s, in training it was %s: the model may have seen these documents%n", validation, share));
-    return new CorpusConfig(plain.sources(), plain.tokenizer(), validation, plain.filter(), plain.duplicates(), plain.input());
+    recipe
+        .map(r -> r.corpus().validation())
+        .filter(share -> share != validation)
+        .ifPresent(share ->
+            spec.commandLine()
+                .getErr()
+                .printf(
+                    Locale.ROOT,
+                    "note: held out here is a share of %s, in training it was %s: the model may have seen these documents%n",
+                    validation,
+                    share));
+    return new CorpusConfig(
+        plain.sources(),
+        plain.tokenizer(),
+        validation,
+        plain.filter(),
+        plain.duplicates(),
+        plain.input());
   }
 
   private List<Long> lengths(Checkpoint checkpoint, Optional<RunConfig> recipe) {
@@ -163,7 +226,10 @@ final class EvalCommand implements Callable<Integer> {
         .filter(l -> !l.isEmpty())
         .orElseGet(() -> {
           long trained = checkpoint.trainedLength();
-          return Stream.of(trained / 16, trained / 4, trained).filter(l -> l > 0).distinct().toList();
+          return Stream.of(trained / 16, trained / 4, trained)
+              .filter(l -> l > 0)
+              .distinct()
+              .toList();
         });
   }
 

@@ -39,7 +39,11 @@ final class ExportCommand implements Callable<Integer> {
   @Parameters(paramLabel = "RUN", description = "A run or a checkpoint.")
   Path run;
 
-  @Option(names = "--to", paramLabel = "FORMAT", required = true, description = "torchscale or safetensors.")
+  @Option(
+      names = "--to",
+      paramLabel = "FORMAT",
+      required = true,
+      description = "torchscale or safetensors.")
   WeightsExport.Target target;
 
   @Option(
@@ -49,7 +53,10 @@ final class ExportCommand implements Callable<Integer> {
       description = "A file *.safetensors; with --shard-size a directory. Must not exist.")
   Path out;
 
-  @Option(names = "--dtype", paramLabel = "TYPE", description = "f32, f16 or bf16 (default: as the run has them).")
+  @Option(
+      names = "--dtype",
+      paramLabel = "TYPE",
+      description = "f32, f16 or bf16 (default: as the run has them).")
   Type type;
 
   @Option(
@@ -62,10 +69,12 @@ final class ExportCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     if (shardSize != null && shardSize < 1) {
-      throw new IllegalArgumentException("--shard-size must be positive: --shard-size=" + shardSize);
+      throw new IllegalArgumentException(
+          "--shard-size must be positive: --shard-size=" + shardSize);
     }
     if (shardSize == null && !out.toString().endsWith(".safetensors")) {
-      throw new IllegalArgumentException("--out must end with .safetensors where there is no --shard-size: --out=" + out);
+      throw new IllegalArgumentException(
+          "--out must end with .safetensors where there is no --shard-size: --out=" + out);
     }
     int tensors =
         WeightsExport.run(

@@ -58,34 +58,49 @@ final class GenerateCommand implements Callable<Integer> {
 
   @ArgGroup Prompt prompt;
 
-  @Option(names = "--max-tokens", paramLabel = "N", description = "Stop after this many (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--max-tokens",
+      paramLabel = "N",
+      description = "Stop after this many (default: ${DEFAULT-VALUE}).")
   long maxTokens = 256;
 
   @Option(
       names = "--temperature",
       paramLabel = "T",
-      description = "Below 1 safer, above 1 wilder; 0: always the likeliest token (default: ${DEFAULT-VALUE}).")
+      description =
+          "Below 1 safer, above 1 wilder; 0: always the likeliest token (default: ${DEFAULT-VALUE}).")
   double temperature = 0.8;
 
-  @Option(names = "--top-k", paramLabel = "K", description = "Draw from the K likeliest tokens; 0: from all (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--top-k",
+      paramLabel = "K",
+      description = "Draw from the K likeliest tokens; 0: from all (default: ${DEFAULT-VALUE}).")
   int topK;
 
   @Option(
       names = "--top-p",
       paramLabel = "P",
-      description = "Draw from the fewest tokens whose probability reaches P (default: ${DEFAULT-VALUE}).")
+      description =
+          "Draw from the fewest tokens whose probability reaches P (default: ${DEFAULT-VALUE}).")
   double topP = 0.95;
 
-  @Option(names = "--seed", paramLabel = "S", description = "The same seed gives the same text (default: another each time).")
+  @Option(
+      names = "--seed",
+      paramLabel = "S",
+      description = "The same seed gives the same text (default: another each time).")
   Long seed;
 
   @Option(
       names = "--load-state",
       paramLabel = "F",
-      description = "Go on from a context read earlier (longnet stream --save-state, or generate's); the prompt, if any, follows it.")
+      description =
+          "Go on from a context read earlier (longnet stream --save-state, or generate's); the prompt, if any, follows it.")
   Path loadState;
 
-  @Option(names = "--save-state", paramLabel = "F", description = "Save the context at the end: what was read and generated.")
+  @Option(
+      names = "--save-state",
+      paramLabel = "F",
+      description = "Save the context at the end: what was read and generated.")
   Path saveState;
 
   @Mixin StreamComputeOptions compute;
@@ -95,7 +110,10 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--prompt", paramLabel = "TEXT", description = "The text to continue.")
     String text;
 
-    @Option(names = "--prompt-file", paramLabel = "FILE", description = "A file to continue, - for standard input; not printed again.")
+    @Option(
+        names = "--prompt-file",
+        paramLabel = "FILE",
+        description = "A file to continue, - for standard input; not printed again.")
     Path file;
   }
 
@@ -104,7 +122,8 @@ final class GenerateCommand implements Callable<Integer> {
     long usedSeed = seed == null ? ThreadLocalRandom.current().nextLong(1, 1_000_000) : seed;
     Sampler sampler = Sampler.of(temperature, topK, topP, usedSeed);
     if (maxTokens < 1) {
-      throw new IllegalArgumentException("--max-tokens must be positive: --max-tokens=" + maxTokens);
+      throw new IllegalArgumentException(
+          "--max-tokens must be positive: --max-tokens=" + maxTokens);
     }
     AtomicFiles.check("--save-state", saveState);
     Checkpoint checkpoint = Checkpoint.resolve(run);
@@ -120,7 +139,8 @@ final class GenerateCommand implements Callable<Integer> {
       }
       long before = stream.state().position();
       long start = System.nanoTime();
-      float[] logits = read(stream, new DocumentTokens(text, tokenizer), tokenizer.endOfText(), err);
+      float[] logits =
+          read(stream, new DocumentTokens(text, tokenizer), tokenizer.endOfText(), err);
       double promptSeconds = (System.nanoTime() - start) / 1e9;
       long promptTokens = stream.state().position() - before;
       TextStream characters = new TextStream();
@@ -128,10 +148,17 @@ final class GenerateCommand implements Callable<Integer> {
       // Ctrl-C ends the text where it is; what was asked to be saved is.
       try (StopOnInterrupt _ = StopOnInterrupt.install(() -> stop.set(true))) {
         Generator.Summary summary =
-            Generator.generate(stream, sampler, logits, maxTokens, tokenizer.endOfText(), token -> {
-              out.print(characters.add(tokenizer.decode(new int[] {token})));
-              StandardOutput.flush(out);
-            }, stop::get);
+            Generator.generate(
+                stream,
+                sampler,
+                logits,
+                maxTokens,
+                tokenizer.endOfText(),
+                token -> {
+                  out.print(characters.add(tokenizer.decode(new int[] {token})));
+                  StandardOutput.flush(out);
+                },
+                stop::get);
         out.println(characters.end());
         out.flush();
         if (saveState != null) {
@@ -139,9 +166,16 @@ final class GenerateCommand implements Callable<Integer> {
           model.model().read(stream.state(), new int[] {summary.last()}, 0, 1);
           StateFile.save(saveState, stream.state(), Map.of());
         }
-        err.printf(Locale.ROOT, "%,d tokens (%s) in %.1f s: %.1f tokens/s; prompt of %,d tokens in %.2f s; seed %d%n",
-            summary.tokens(), summary.ended() ? "the text ended" : summary.stopped() ? "stopped" : "--max-tokens", summary.seconds(),
-            summary.tokensPerSecond(), promptTokens, promptSeconds, usedSeed);
+        err.printf(
+            Locale.ROOT,
+            "%,d tokens (%s) in %.1f s: %.1f tokens/s; prompt of %,d tokens in %.2f s; seed %d%n",
+            summary.tokens(),
+            summary.ended() ? "the text ended" : summary.stopped() ? "stopped" : "--max-tokens",
+            summary.seconds(),
+            summary.tokensPerSecond(),
+            promptTokens,
+            promptSeconds,
+            usedSeed);
         err.flush();
         return summary.stopped() ? StopOnInterrupt.EXIT_CODE : 0;
       }
@@ -150,18 +184,22 @@ final class GenerateCommand implements Callable<Integer> {
 
   private InputStream prompt() throws IOException {
     if (prompt == null || prompt.text != null) {
-      return new ByteArrayInputStream(prompt == null ? new byte[0] : prompt.text.getBytes(StandardCharsets.UTF_8));
+      return new ByteArrayInputStream(
+          prompt == null ? new byte[0] : prompt.text.getBytes(StandardCharsets.UTF_8));
     }
     if (Files.isDirectory(prompt.file)) {
-      throw new IllegalArgumentException("--prompt-file must be a file, not a directory: " + prompt.file);
+      throw new IllegalArgumentException(
+          "--prompt-file must be a file, not a directory: " + prompt.file);
     }
     return prompt.file.toString().equals("-") ? System.in : Files.newInputStream(prompt.file);
   }
 
-  /// Reads a prompt of any length, piece by piece. A document begins after an end-of-text token, as in training; a loaded context
-  /// is in its middle, and a prompt follows on.
-  private float[] read(StreamReader stream, DocumentTokens text, int endOfText, PrintWriter err) throws IOException {
-    float[] logits = stream.read(stream.state().position() > 0 ? new int[0] : new int[] {endOfText});
+  /// Reads a prompt of any length, piece by piece. A document begins after an end-of-text token, as
+  /// in training; a loaded context is in its middle, and a prompt follows on.
+  private float[] read(StreamReader stream, DocumentTokens text, int endOfText, PrintWriter err)
+      throws IOException {
+    float[] logits =
+        stream.read(stream.state().position() > 0 ? new int[0] : new int[] {endOfText});
     long start = System.nanoTime();
     long said = start;
     long before = stream.state().position();
@@ -173,7 +211,11 @@ final class GenerateCommand implements Callable<Integer> {
       if (System.nanoTime() - said > PROGRESS_NANOS) {
         said = System.nanoTime();
         long tokens = stream.state().position() - before;
-        err.printf(Locale.ROOT, "prompt: %,d tokens read, %,.0f tokens/s%n", tokens, tokens * 1e9 / (said - start));
+        err.printf(
+            Locale.ROOT,
+            "prompt: %,d tokens read, %,.0f tokens/s%n",
+            tokens,
+            tokens * 1e9 / (said - start));
         err.flush();
       }
     }

@@ -32,7 +32,8 @@ final class ImportCommand implements Runnable {
   /// `longnet import torchscale`
   @Command(
       name = "torchscale",
-      description = "Imports a decoder or encoder of Microsoft's torchscale (LongNet, LongViT, Prov-GigaPath).",
+      description =
+          "Imports a decoder or encoder of Microsoft's torchscale (LongNet, LongViT, Prov-GigaPath).",
       mixinStandardHelpOptions = true,
       footer = {
         "",
@@ -49,25 +50,32 @@ final class ImportCommand implements Runnable {
     @Parameters(paramLabel = "FILE", description = "The weights.")
     Path file;
 
-    @Option(names = "--out", paramLabel = "RUN", required = true, description = "The directory to make; must not exist.")
+    @Option(
+        names = "--out",
+        paramLabel = "RUN",
+        required = true,
+        description = "The directory to make; must not exist.")
     Path out;
 
     @Option(
         names = "--config",
         paramLabel = "JSON",
-        description = "File with torchscale's keyword arguments (default: the metadata key config of the weights).")
+        description =
+            "File with torchscale's keyword arguments (default: the metadata key config of the weights).")
     Path config;
 
     @Option(
         names = "--prefix",
         paramLabel = "TEXT",
-        description = "What stands before layers.0.self_attn.q_proj.weight (default: found; model. wins).")
+        description =
+            "What stands before layers.0.self_attn.q_proj.weight (default: found; model. wins).")
     String prefix;
 
     @Option(
         names = "--tokenizer",
         paramLabel = "NAME",
-        description = "Whose ids the model knows: bytes, cl100k_base, … (default: none; eval and generate need one).")
+        description =
+            "Whose ids the model knows: bytes, cl100k_base, … (default: none; eval and generate need one).")
     String tokenizer;
 
     @Option(
@@ -87,7 +95,8 @@ final class ImportCommand implements Runnable {
     @Override
     public Integer call() throws IOException {
       if (trainedLength != null && trainedLength < 1) {
-        throw new IllegalArgumentException("--trained-length must be positive: --trained-length=" + trainedLength);
+        throw new IllegalArgumentException(
+            "--trained-length must be positive: --trained-length=" + trainedLength);
       }
       TorchscaleImport.Result result =
           TorchscaleImport.run(
@@ -100,10 +109,15 @@ final class ImportCommand implements Runnable {
                   Optional.ofNullable(trainedLength),
                   zeroPaddedKeys));
       PrintWriter output = spec.commandLine().getOut();
-      output.printf("%s: %s, %,d parameters in %d tensors%n", out, result.kind(), result.parameters(), result.tensors());
+      output.printf(
+          "%s: %s, %,d parameters in %d tensors%n",
+          out, result.kind(), result.parameters(), result.tensors());
       if (!result.kept().isEmpty()) {
-        spec.commandLine().getErr().printf(
-            "longnet: kept for export but not computed with: %s%n", String.join(", ", result.kept()));
+        spec.commandLine()
+            .getErr()
+            .printf(
+                "longnet: kept for export but not computed with: %s%n",
+                String.join(", ", result.kept()));
       }
       return 0;
     }

@@ -55,19 +55,32 @@ final class InspectCommand implements Callable<Integer> {
 
   @Parameters(
       paramLabel = "WHAT",
-      description = "A corpus (as --corpus takes it), a directory of token shards, a run, a checkpoint, or weights as import takes them.")
+      description =
+          "A corpus (as --corpus takes it), a directory of token shards, a run, a checkpoint, or weights as import takes them.")
   String what;
 
-  @Option(names = "--tokenizer", paramLabel = "NAME", description = "For a corpus: its tokenizer (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--tokenizer",
+      paramLabel = "NAME",
+      description = "For a corpus: its tokenizer (default: ${DEFAULT-VALUE}).")
   String tokenizer = "bytes";
 
-  @Option(names = "--png", paramLabel = "FILE", description = "Draw the lengths of documents into a picture, too.")
+  @Option(
+      names = "--png",
+      paramLabel = "FILE",
+      description = "Draw the lengths of documents into a picture, too.")
   Path png;
 
-  @Option(names = "--samples", paramLabel = "N", description = "Beginnings of documents to show (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--samples",
+      paramLabel = "N",
+      description = "Beginnings of documents to show (default: ${DEFAULT-VALUE}).")
   int samples = 3;
 
-  @Option(names = "--seed", paramLabel = "S", description = "Chooses the samples (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--seed",
+      paramLabel = "S",
+      description = "Chooses the samples (default: ${DEFAULT-VALUE}).")
   long seed = 1;
 
   @Option(names = "--verify", description = "Compare token shards with their checksums.")
@@ -87,24 +100,29 @@ final class InspectCommand implements Callable<Integer> {
     }
     corpus.corpus = List.of(what);
     TokenizationDisplay display =
-        new TokenizationDisplay(spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
+        new TokenizationDisplay(
+            spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
     try (TokenShards shards = Tokenization.prepare(corpus.config(tokenizer), display)) {
       display.done();
       return show(shards);
     }
   }
 
-  /// The weights of a run, a checkpoint, an encoder, or another program's model; empty where it is a corpus.
+  /// The weights of a run, a checkpoint, an encoder, or another program's model; empty where it is
+  /// a corpus.
   private static Optional<Path> weights(Path path) throws IOException {
     boolean whole = Files.isRegularFile(path.resolve("model.safetensors"));
     if (whole && EncoderCheckpoint.isAt(path)) {
       return Optional.of(EncoderCheckpoint.open(path).weights());
     }
-    if (Files.isDirectory(path.resolve("checkpoints")) || whole && Files.isRegularFile(path.resolve("config.json"))) {
+    if (Files.isDirectory(path.resolve("checkpoints"))
+        || whole && Files.isRegularFile(path.resolve("config.json"))) {
       return Optional.of(Checkpoint.resolve(path).weights());
     }
     boolean file = path.toString().matches(".*\\.(safetensors|pt|pth|bin|ckpt|index\\.json)");
-    return file || whole || Files.isRegularFile(path.resolve(ShardedWeights.INDEX)) ? Optional.of(path) : Optional.empty();
+    return file || whole || Files.isRegularFile(path.resolve(ShardedWeights.INDEX))
+        ? Optional.of(path)
+        : Optional.empty();
   }
 
   private int show(TokenShards shards) throws IOException {
@@ -113,7 +131,8 @@ final class InspectCommand implements Callable<Integer> {
     LengthHistogram lengths = new LengthHistogram();
     lengths.add(shards.train());
     lengths.add(shards.validation());
-    out.printf(Locale.ROOT, "%nLengths of documents (the longest has %,d tokens)%n", lengths.longest());
+    out.printf(
+        Locale.ROOT, "%nLengths of documents (the longest has %,d tokens)%n", lengths.longest());
     lengths.lines().forEach(out::println);
     if (png != null) {
       lengths.writePng(png, "Lengths of documents, " + shards.manifest().tokenizer());
@@ -125,8 +144,12 @@ final class InspectCommand implements Callable<Integer> {
       return 0;
     }
     List<Path> wrong = shards.verify();
-    wrong.forEach(file -> spec.commandLine().getErr().println("longnet: differs from its checksum: " + file));
-    out.println(wrong.isEmpty() ? "every file has its checksum" : wrong.size() + " files are damaged: make the shards again");
+    wrong.forEach(
+        file -> spec.commandLine().getErr().println("longnet: differs from its checksum: " + file));
+    out.println(
+        wrong.isEmpty()
+            ? "every file has its checksum"
+            : wrong.size() + " files are damaged: make the shards again");
     out.flush();
     return wrong.isEmpty() ? 0 : 1;
   }
@@ -145,9 +168,17 @@ final class InspectCommand implements Callable<Integer> {
       TokenDocument d = train.document(random.nextLong(train.documents()));
       int count = (int) Math.min(SAMPLE_TOKENS, d.tokens());
       out.printf(
-          Locale.ROOT, "%n--- %s (%,d tokens, %,d bytes)%n", ShardsSummary.printable(d.name()), d.tokens(), d.bytes());
-      String text = new String(decoder.get().decode(ids(train, d.firstToken(), count)), StandardCharsets.UTF_8);
-      text.lines().limit(8).forEach(line -> out.println(ShardsSummary.printable(line.replace("\t", "    "))));
+          Locale.ROOT,
+          "%n--- %s (%,d tokens, %,d bytes)%n",
+          ShardsSummary.printable(d.name()),
+          d.tokens(),
+          d.bytes());
+      String text =
+          new String(
+              decoder.get().decode(ids(train, d.firstToken(), count)), StandardCharsets.UTF_8);
+      text.lines()
+          .limit(8)
+          .forEach(line -> out.println(ShardsSummary.printable(line.replace("\t", "    "))));
     }
   }
 
@@ -165,7 +196,9 @@ final class InspectCommand implements Callable<Integer> {
     } catch (UncheckedIOException e) {
       why = "can't be read: " + e.getCause().getMessage();
     }
-    spec.commandLine().getErr().println("longnet: no samples: the tokenizer " + manifest.tokenizer() + " " + why);
+    spec.commandLine()
+        .getErr()
+        .println("longnet: no samples: the tokenizer " + manifest.tokenizer() + " " + why);
     return Optional.empty();
   }
 
@@ -186,7 +219,11 @@ final class InspectCommand implements Callable<Integer> {
         TensorEntry tensor = tensors.tensor(name);
         elements += tensor.elements();
         out.printf(
-            Locale.ROOT, "  %-56s %-5s %s%n", ShardsSummary.printable(name), tensor.type(), Arrays.toString(tensor.shape()));
+            Locale.ROOT,
+            "  %-56s %-5s %s%n",
+            ShardsSummary.printable(name),
+            tensor.type(),
+            Arrays.toString(tensor.shape()));
       }
       out.printf(Locale.ROOT, "  %,d tensors, %,d numbers%n", tensors.names().size(), elements);
     }

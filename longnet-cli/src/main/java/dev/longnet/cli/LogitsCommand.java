@@ -31,7 +31,8 @@ import picocli.CommandLine.Parameters;
 /// `longnet logits`: a model's scores for given tokens, for parity with other frameworks.
 @Command(
     name = "logits",
-    description = "Computes a model's logits for given tokens, for comparison with other frameworks.",
+    description =
+        "Computes a model's logits for given tokens, for comparison with other frameworks.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -46,10 +47,18 @@ final class LogitsCommand implements Callable<Integer> {
   @Parameters(paramLabel = "RUN", description = "A run or a checkpoint.")
   Path run;
 
-  @Option(names = "--tokens", paramLabel = "IN", required = true, description = "A safetensors file.")
+  @Option(
+      names = "--tokens",
+      paramLabel = "IN",
+      required = true,
+      description = "A safetensors file.")
   Path in;
 
-  @Option(names = "--out", paramLabel = "OUT", required = true, description = "The safetensors file to write.")
+  @Option(
+      names = "--out",
+      paramLabel = "OUT",
+      required = true,
+      description = "The safetensors file to write.")
   Path out;
 
   @Mixin ComputeOptions compute;
@@ -67,17 +76,26 @@ final class LogitsCommand implements Callable<Integer> {
       RuntimeConfig runtime = compute.runtime();
       try (LoadedModel model = LoadedModel.open(checkpoint, runtime)) {
         for (long row = 0; row < batch; row++) {
-          MemorySegment ids = arena.allocate(8 * length, 8).copyFrom(tokens.data().asSlice(8 * row * length, 8 * length));
+          MemorySegment ids =
+              arena
+                  .allocate(8 * length, 8)
+                  .copyFrom(tokens.data().asSlice(8 * row * length, 8 * length));
           try (PointerScope _ = new PointerScope()) {
-            Tensor input = TensorMemory.view(ids, ScalarType.Long, 1, length).to(new Device(runtime.device()), ScalarType.Long);
+            Tensor input =
+                TensorMemory.view(ids, ScalarType.Long, 1, length)
+                    .to(new Device(runtime.device()), ScalarType.Long);
             Tensor output = model.decoder().logits(input).cpu().contiguous();
             long bytes = 4 * length * vocabulary;
             logits.asSlice(row * bytes, bytes).copyFrom(TensorMemory.of(output).asSlice(0, bytes));
           }
         }
       }
-      SafetensorsWriter.write(out, Map.of(),
-          List.of(new TensorEntry("logits", DType.F32, new long[] {batch, length, vocabulary}, logits)));
+      SafetensorsWriter.write(
+          out,
+          Map.of(),
+          List.of(
+              new TensorEntry(
+                  "logits", DType.F32, new long[] {batch, length, vocabulary}, logits)));
     }
     return 0;
   }
@@ -87,7 +105,8 @@ final class LogitsCommand implements Callable<Integer> {
     long[] shape = tokens.shape();
     if (tokens.type() != DType.I64 || shape.length != 2 || shape[0] < 1 || shape[1] < 1) {
       throw new IllegalArgumentException(
-          "%s: tokens must be [B, N] I64, B and N at least 1: tokens=%s %s".formatted(in, Arrays.toString(shape), tokens.type()));
+          "%s: tokens must be [B, N] I64, B and N at least 1: tokens=%s %s"
+              .formatted(in, Arrays.toString(shape), tokens.type()));
     }
     for (long i = 0; i < shape[0] * shape[1]; i++) {
       long id = tokens.data().get(ID, 8 * i);
@@ -107,8 +126,15 @@ final class LogitsCommand implements Callable<Integer> {
       return arena.allocate(bytes, 64);
     } catch (OutOfMemoryError e) {
       throw new EnvironmentException(
-          String.format(Locale.ROOT, "the logits [%d, %d, %d] take %.1f GiB, %s: give fewer tokens",
-              batch, length, vocabulary, bytes / (double) (1L << 30), memory.finding()), e);
+          String.format(
+              Locale.ROOT,
+              "the logits [%d, %d, %d] take %.1f GiB, %s: give fewer tokens",
+              batch,
+              length,
+              vocabulary,
+              bytes / (double) (1L << 30),
+              memory.finding()),
+          e);
     }
   }
 }

@@ -24,7 +24,10 @@ final class Machine {
     String finding = "%s (%s) at %s".formatted(version, vendor, home);
     return version.feature() == 25
         ? ok("JDK", finding)
-        : fail("JDK", finding, "install a JDK 25 (https://adoptium.net) and start through ./longnet, which finds it");
+        : fail(
+            "JDK",
+            finding,
+            "install a JDK 25 (https://adoptium.net) and start through ./longnet, which finds it");
   }
 
   static Check vectorApi(boolean present) {
@@ -39,7 +42,10 @@ final class Machine {
   static Check cores(int cores) {
     return cores >= 2
         ? ok("cores", cores + " available to this process")
-        : warn("cores", "1 available to this process", "give the container or cgroup at least 2; all works, slowly");
+        : warn(
+            "cores",
+            "1 available to this process",
+            "give the container or cgroup at least 2; all works, slowly");
   }
 
   /// @param available what a new process could use without swapping, in bytes
@@ -49,7 +55,10 @@ final class Machine {
       return fail("memory", finding, "close other programs: even the quickstart needs about 2 GiB");
     }
     return available < 4 * GIB
-        ? warn("memory", finding, "enough for the quickstart; `longnet train` says before it starts what a recipe needs")
+        ? warn(
+            "memory",
+            finding,
+            "enough for the quickstart; `longnet train` says before it starts what a recipe needs")
         : ok("memory", finding);
   }
 
@@ -63,62 +72,91 @@ final class Machine {
       long usable = store.getUsableSpace();
       String finding = "%s free at %s (%s)".formatted(gib(usable), path, what);
       if (!Files.isWritable(existing)) {
-        return fail("disk", "cannot write to " + path + " (" + what + ")", "run where you may write, or change its owner");
+        return fail(
+            "disk",
+            "cannot write to " + path + " (" + what + ")",
+            "run where you may write, or change its owner");
       }
       return usable < needed
           ? fail("disk", finding, "free at least " + gib(needed))
           : ok("disk", finding);
     } catch (IOException e) {
-      return warn("disk", "unknown at " + path + ": " + e.getMessage(), "check that the folder can be read");
+      return warn(
+          "disk",
+          "unknown at " + path + ": " + e.getMessage(),
+          "check that the folder can be read");
     }
   }
 
-  /// Native pools whose idle threads spin steal cores from the Java kernels; pools smaller than the machine waste it.
+  /// Native pools whose idle threads spin steal cores from the Java kernels; pools smaller than the
+  /// machine waste it.
   static Check threadPools(Map<String, String> environment, int cores) {
     StringBuilder finding = new StringBuilder();
-    for (String name : new String[] {"OPENBLAS_THREAD_TIMEOUT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}) {
+    for (String name :
+        new String[] {
+          "OPENBLAS_THREAD_TIMEOUT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"
+        }) {
       if (environment.containsKey(name)) {
-        finding.append(finding.isEmpty() ? "" : ", ").append(name).append('=').append(environment.get(name));
+        finding
+            .append(finding.isEmpty() ? "" : ", ")
+            .append(name)
+            .append('=')
+            .append(environment.get(name));
       }
     }
-    boolean spins = !"4".equals(environment.get("OPENBLAS_THREAD_TIMEOUT"))
-        || !"PASSIVE".equalsIgnoreCase(environment.get("OMP_WAIT_POLICY"));
+    boolean spins =
+        !"4".equals(environment.get("OPENBLAS_THREAD_TIMEOUT"))
+            || !"PASSIVE".equalsIgnoreCase(environment.get("OMP_WAIT_POLICY"));
     if (spins) {
       return warn(
           "thread pools",
-          (finding.isEmpty() ? "nothing set" : finding) + ": idle native threads spin beside the Java kernels",
+          (finding.isEmpty() ? "nothing set" : finding)
+              + ": idle native threads spin beside the Java kernels",
           "start through ./longnet, or export OPENBLAS_THREAD_TIMEOUT=4 OMP_WAIT_POLICY=PASSIVE");
     }
     for (String name : new String[] {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}) {
       String value = environment.get(name);
       if (value != null && !value.equals(Integer.toString(cores))) {
-        return warn("thread pools", finding + " on " + cores + " cores", "unset " + name + " to use every core");
+        return warn(
+            "thread pools",
+            finding + " on " + cores + " cores",
+            "unset " + name + " to use every core");
       }
     }
     return ok("thread pools", finding.toString());
   }
 
-  /// Matrix products as fast as this processor can: on one with AVX-512 another's kernels may halve them.
+  /// Matrix products as fast as this processor can: on one with AVX-512 another's kernels may halve
+  /// them.
   static Check blasKernels(Map<String, String> environment) {
     String core = environment.get("OPENBLAS_CORETYPE");
     return core == null
         ? ok("BLAS kernels", "OpenBLAS chooses those of this processor")
-        : warn("BLAS kernels", "OPENBLAS_CORETYPE=" + core + " holds OpenBLAS to that processor's, whatever this one is",
+        : warn(
+            "BLAS kernels",
+            "OPENBLAS_CORETYPE="
+                + core
+                + " holds OpenBLAS to that processor's, whatever this one is",
             "unset OPENBLAS_CORETYPE and compare the rate above, unless somebody set it for a reason");
   }
 
   /// The quickstart's corpus: the source of the JDK that runs this.
   static Check corpus(Path javaHome) {
     Path source = javaHome.resolve("lib").resolve("src.zip");
-    String remedy = "install a JDK that ships lib/src.zip (Temurin does; Debian and Fedora: openjdk-25-source, "
-        + "java-25-openjdk-src), or name another corpus: longnet train --corpus PATH";
+    String remedy =
+        "install a JDK that ships lib/src.zip (Temurin does; Debian and Fedora: openjdk-25-source, "
+            + "java-25-openjdk-src), or name another corpus: longnet train --corpus PATH";
     if (!Files.isReadable(source)) {
       return warn("corpus", "no " + source, remedy);
     }
     try (ZipFile zip = new ZipFile(source.toFile())) {
       long files = zip.stream().filter(e -> e.getName().endsWith(".java")).count();
-      long bytes = zip.stream().filter(e -> e.getName().endsWith(".java")).mapToLong(e -> e.getSize()).sum();
-      return ok("corpus", String.format(Locale.ROOT, "%s: %,d Java files, %,d MB", source, files, bytes / 1_000_000));
+      long bytes =
+          zip.stream().filter(e -> e.getName().endsWith(".java")).mapToLong(e -> e.getSize()).sum();
+      return ok(
+          "corpus",
+          String.format(
+              Locale.ROOT, "%s: %,d Java files, %,d MB", source, files, bytes / 1_000_000));
     } catch (IOException e) {
       return warn("corpus", source + " can't be read: " + e.getMessage(), remedy);
     }
@@ -129,7 +167,8 @@ final class Machine {
     return memory(os.getTotalMemorySize(), Math.max(os.getFreeMemorySize(), availableByKernel()));
   }
 
-  /// MemAvailable counts what the page cache would give back; MXBean's free memory does not. 0 where unknown.
+  /// MemAvailable counts what the page cache would give back; MXBean's free memory does not. 0
+  /// where unknown.
   private static long availableByKernel() {
     Path info = Path.of("/proc/meminfo");
     if (!Files.isReadable(info)) {

@@ -18,8 +18,8 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/// `longnet`: parses, runs a command, turns what it throws into one line and an exit code:
-/// 0 done, 1 the environment lacks something (or a bug: with its stack trace), 2 the user's mistake.
+/// `longnet`: parses, runs a command, turns what it throws into one line and an exit code: 0 done,
+/// 1 the environment lacks something (or a bug: with its stack trace), 2 the user's mistake.
 @Command(
     name = "longnet",
     mixinStandardHelpOptions = true,
@@ -57,7 +57,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
     })
 public final class Main implements Runnable {
   /// What libtorch says when a GPU's or the CPU's memory is full.
-  private static final Pattern OUT_OF_MEMORY = Pattern.compile("CUDA out of memory|DefaultCPUAllocator: (not enough|can't allocate) memory");
+  private static final Pattern OUT_OF_MEMORY =
+      Pattern.compile("CUDA out of memory|DefaultCPUAllocator: (not enough|can't allocate) memory");
 
   @Spec CommandSpec spec;
 
@@ -65,7 +66,8 @@ public final class Main implements Runnable {
 
   public static void main(String[] args) {
     StandardError.takeOver();
-    // Log lines (which kernel, which threads) read like the rest of standard error, without dates and class names.
+    // Log lines (which kernel, which threads) read like the rest of standard error, without dates
+    // and class names.
     System.setProperty("java.util.logging.SimpleFormatter.format", "longnet: %5$s%6$s%n");
     System.exit(run(commandLine(), args));
   }
@@ -91,21 +93,24 @@ public final class Main implements Runnable {
 
   static CommandLine commandLine() {
     CommandLine line = new CommandLine(new Main());
-    line.setExecutionExceptionHandler(
-        (e, cmd, parsed) -> {
-          PrintWriter err = cmd.getErr();
-          int code = report(e, err);
-          err.flush();
-          return code;
-        });
-    line.setParameterExceptionHandler(
-        (e, rawArgs) -> {
-          CommandLine cmd = e.getCommandLine();
-          PrintWriter err = cmd.getErr();
-          err.println("longnet: " + oneLine(mistake(e)) + " (see " + cmd.getCommandSpec().qualifiedName() + " --help)");
-          err.flush();
-          return 2;
-        });
+    line.setExecutionExceptionHandler((e, cmd, parsed) -> {
+      PrintWriter err = cmd.getErr();
+      int code = report(e, err);
+      err.flush();
+      return code;
+    });
+    line.setParameterExceptionHandler((e, rawArgs) -> {
+      CommandLine cmd = e.getCommandLine();
+      PrintWriter err = cmd.getErr();
+      err.println(
+          "longnet: "
+              + oneLine(mistake(e))
+              + " (see "
+              + cmd.getCommandSpec().qualifiedName()
+              + " --help)");
+      err.flush();
+      return 2;
+    });
     line.registerConverter(Long.class, WholeNumber::parseLong);
     line.registerConverter(long.class, WholeNumber::parseLong);
     line.registerConverter(Integer.class, WholeNumber::parseInt);
@@ -122,10 +127,11 @@ public final class Main implements Runnable {
       String word = unmatched.getUnmatched().getFirst();
       boolean command = !word.startsWith("-") && !e.getCommandLine().getSubcommands().isEmpty();
       List<String> near = unmatched.getSuggestions();
-      return "unknown %s '%s'%s".formatted(
-          command ? "command" : word.startsWith("-") ? "option" : "argument",
-          word,
-          near.isEmpty() ? "" : ", did you mean " + String.join(" or ", near) + "?");
+      return "unknown %s '%s'%s"
+          .formatted(
+              command ? "command" : word.startsWith("-") ? "option" : "argument",
+              word,
+              near.isEmpty() ? "" : ", did you mean " + String.join(" or ", near) + "?");
     }
     return e.getMessage();
   }
@@ -135,17 +141,31 @@ public final class Main implements Runnable {
     return switch (cause) {
       case IllegalArgumentException user -> print(err, 2, user.getMessage());
       case EnvironmentException environment -> print(err, 1, environment.getMessage());
-      case NoSuchFileException missing -> print(err, 2, "no such file or directory: " + missing.getFile());
+      case NoSuchFileException missing ->
+          print(err, 2, "no such file or directory: " + missing.getFile());
       case NotDirectoryException file -> print(err, 2, "not a directory: " + file.getFile());
-      case FileAlreadyExistsException exists -> print(err, 2, "file exists already: " + exists.getFile());
+      case FileAlreadyExistsException exists ->
+          print(err, 2, "file exists already: " + exists.getFile());
       case AccessDeniedException denied -> print(err, 2, "permission denied: " + denied.getFile());
-      case FileSystemException disk when disk.getReason() != null -> print(err, 1, disk.getReason() + ": " + disk.getFile());
+      case FileSystemException disk when disk.getReason() != null ->
+          print(err, 1, disk.getReason() + ": " + disk.getFile());
       case IOException io -> print(err, 1, io.getMessage());
       case OutOfMemoryError memory ->
-          print(err, 1, "out of memory (" + memory.getMessage() + "): try a smaller input or LONGNET_JAVA_OPTS=-Xmx8g");
-      case RuntimeException libtorch when OUT_OF_MEMORY.matcher(String.valueOf(libtorch.getMessage())).find() ->
-          print(err, 1, "out of memory (" + libtorch.getMessage().lines().findFirst().orElse("") + "): try less at once, e.g. "
-              + "runtime.activation_checkpointing=true, a shorter training.window or a smaller runtime.loss_chunk");
+          print(
+              err,
+              1,
+              "out of memory ("
+                  + memory.getMessage()
+                  + "): try a smaller input or LONGNET_JAVA_OPTS=-Xmx8g");
+      case RuntimeException libtorch
+          when OUT_OF_MEMORY.matcher(String.valueOf(libtorch.getMessage())).find() ->
+          print(
+              err,
+              1,
+              "out of memory ("
+                  + libtorch.getMessage().lines().findFirst().orElse("")
+                  + "): try less at once, e.g. "
+                  + "runtime.activation_checkpointing=true, a shorter training.window or a smaller runtime.loss_chunk");
       default -> {
         err.println("longnet: internal error, please report it: " + cause);
         cause.printStackTrace(err);

@@ -17,7 +17,8 @@ import picocli.CommandLine.Spec;
 /// `longnet quantize`: a checkpoint with int8 weights.
 @Command(
     name = "quantize",
-    description = "Writes a model with int8 weights, a quarter of the memory, for stream and generate.",
+    description =
+        "Writes a model with int8 weights, a quarter of the memory, for stream and generate.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -33,7 +34,11 @@ final class QuantizeCommand implements Callable<Integer> {
   @Parameters(paramLabel = "RUN", description = "A run or a checkpoint in float32.")
   Path run;
 
-  @Option(names = "--out", paramLabel = "RUN8", required = true, description = "The checkpoint to write; must not exist.")
+  @Option(
+      names = "--out",
+      paramLabel = "RUN8",
+      required = true,
+      description = "The checkpoint to write; must not exist.")
   Path out;
 
   @Override
@@ -42,9 +47,16 @@ final class QuantizeCommand implements Callable<Integer> {
       throw new FileAlreadyExistsException(out.toString());
     }
     Quantization.Summary summary = Quantization.quantize(Checkpoint.resolve(run), out);
-    spec.commandLine().getOut().printf(Locale.ROOT, "%d matrices, %s as float32, %s as int8 (%.1f %%): %s%n", summary.matrices(),
-        StreamDisplay.size(summary.bytesBefore()), StreamDisplay.size(summary.bytesAfter()),
-        100.0 * summary.bytesAfter() / summary.bytesBefore(), out);
+    spec.commandLine()
+        .getOut()
+        .printf(
+            Locale.ROOT,
+            "%d matrices, %s as float32, %s as int8 (%.1f %%): %s%n",
+            summary.matrices(),
+            StreamDisplay.size(summary.bytesBefore()),
+            StreamDisplay.size(summary.bytesAfter()),
+            100.0 * summary.bytesAfter() / summary.bytesBefore(),
+            out);
     spec.commandLine().getOut().flush();
     return 0;
   }

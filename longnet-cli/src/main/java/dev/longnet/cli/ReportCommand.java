@@ -18,7 +18,9 @@ import picocli.CommandLine.Spec;
 final class ReportCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
 
-  @Parameters(paramLabel = "RUN", description = "the run's directory; the run may still be going on")
+  @Parameters(
+      paramLabel = "RUN",
+      description = "the run's directory; the run may still be going on")
   Path run;
 
   @Override

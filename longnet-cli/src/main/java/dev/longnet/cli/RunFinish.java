@@ -28,7 +28,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
-/// What follows the last step of a run: perplexity by length and against gzip, a sample, the report.
+/// What follows the last step of a run: perplexity by length and against gzip, a sample, the
+/// report.
 final class RunFinish {
   private final RunConfig config;
   private final Path run;
@@ -54,7 +55,8 @@ final class RunFinish {
     out.flush();
   }
 
-  /// A run that stopped early may have branches that no step has seen; the model has them all the same.
+  /// A run that stopped early may have branches that no step has seen; the model has them all the
+  /// same.
   private void untrainedBranches(long steps) {
     if (config.model().attention() instanceof AttentionConfig.Dilated dilated) {
       int all = dilated.branches().size();
@@ -74,14 +76,26 @@ final class RunFinish {
   private void evaluate(LoadedModel model, Checkpoint checkpoint) throws IOException {
     EvaluationConfig wanted = config.evaluation();
     TokenSplit held = shards.validation();
-    Map<Boolean, List<Long>> fit = wanted.lengths().stream().sorted().distinct().collect(Collectors.partitioningBy(l -> l < held.size()));
+    Map<Boolean, List<Long>> fit =
+        wanted.lengths().stream()
+            .sorted()
+            .distinct()
+            .collect(Collectors.partitioningBy(l -> l < held.size()));
     List<Long> lengths = fit.get(true);
     if (lengths.isEmpty()) {
-      out.printf(Locale.ROOT, "evaluation   none: %,d held-out tokens are fewer than evaluation.lengths=%s%n", held.size(), wanted.lengths());
+      out.printf(
+          Locale.ROOT,
+          "evaluation   none: %,d held-out tokens are fewer than evaluation.lengths=%s%n",
+          held.size(),
+          wanted.lengths());
       return;
     }
     if (!fit.get(false).isEmpty()) {
-      out.printf(Locale.ROOT, "note         evaluation.lengths %s are left out: %,d tokens are held out%n", fit.get(false), held.size());
+      out.printf(
+          Locale.ROOT,
+          "note         evaluation.lengths %s are left out: %,d tokens are held out%n",
+          fit.get(false),
+          held.size());
     }
     Evaluator evaluator = new Evaluator(model.scorer(), model.tokenizer());
     long tokens = Evaluator.scoredTokens(held, lengths, wanted.tokens());

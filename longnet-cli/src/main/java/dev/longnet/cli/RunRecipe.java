@@ -18,19 +18,25 @@ final class RunRecipe {
   /// @return empty where the checkpoint lies in no run
   static Optional<RunConfig> of(Checkpoint checkpoint) throws IOException {
     Path directory = checkpoint.directory().toAbsolutePath();
-    Path found = Stream.of(directory, directory.resolve("../..").normalize())
-        .map(d -> d.resolve("recipe.yaml")).filter(Files::isRegularFile).findFirst().orElse(null);
+    Path found =
+        Stream.of(directory, directory.resolve("../..").normalize())
+            .map(d -> d.resolve("recipe.yaml"))
+            .filter(Files::isRegularFile)
+            .findFirst()
+            .orElse(null);
     // The checkpoint knows the vocabulary, also where the tokenizer's file has gone.
     return found == null
         ? Optional.empty()
-        : Optional.of(Recipes.load(found.toString(), List.of(), name -> checkpoint.model().vocabulary()));
+        : Optional.of(
+            Recipes.load(found.toString(), List.of(), name -> checkpoint.model().vocabulary()));
   }
 
-  /// What to tokenize a corpus with for this model: the recipe's tokenizer, whose shards may be there already; where its file
-  /// is gone or another one now, the checkpoint's own copy.
+  /// What to tokenize a corpus with for this model: the recipe's tokenizer, whose shards may be
+  /// there already; where its file is gone or another one now, the checkpoint's own copy.
   ///
   /// @param err hears of that
-  static String tokenizer(Optional<RunConfig> recipe, Checkpoint checkpoint, PrintWriter err) throws IOException {
+  static String tokenizer(Optional<RunConfig> recipe, Checkpoint checkpoint, PrintWriter err)
+      throws IOException {
     if (recipe.isEmpty()) {
       return checkpoint.tokenizer();
     }
@@ -38,7 +44,9 @@ final class RunRecipe {
     if (!checkpoint.hasTokenizer() || checkpoint.hasTokenizer(given)) {
       return given;
     }
-    err.println(given + " is gone or another tokenizer now than the one of training: its copy in the checkpoint is used");
+    err.println(
+        given
+            + " is gone or another tokenizer now than the one of training: its copy in the checkpoint is used");
     err.flush();
     return checkpoint.tokenizer();
   }

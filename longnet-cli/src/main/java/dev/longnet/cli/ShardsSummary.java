@@ -30,7 +30,8 @@ final class ShardsSummary {
         documents += shard.split() == split ? shard.documents() : 0;
         tokens += shard.split() == split ? shard.tokens() : 0;
       }
-      out.printf(Locale.ROOT, "  %-10s %,12d documents  %,16d tokens%n", split.label(), documents, tokens);
+      out.printf(
+          Locale.ROOT, "  %-10s %,12d documents  %,16d tokens%n", split.label(), documents, tokens);
     }
     for (SourceSummary source : manifest.sources()) {
       out.printf(
@@ -65,12 +66,15 @@ final class ShardsSummary {
     StringBuilder result = new StringBuilder();
     text.codePoints()
         .limit(200)
-        .forEach(
-            c -> {
-              int type = Character.getType(c);
-              boolean shown = c != 0xFFFD && type != Character.CONTROL && type != Character.FORMAT && type != Character.SURROGATE;
-              result.appendCodePoint(shown ? c : '?');
-            });
+        .forEach(c -> {
+          int type = Character.getType(c);
+          boolean shown =
+              c != 0xFFFD
+                  && type != Character.CONTROL
+                  && type != Character.FORMAT
+                  && type != Character.SURROGATE;
+          result.appendCodePoint(shown ? c : '?');
+        });
     return result.toString();
   }
 }

@@ -5,9 +5,10 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/// Takes over the launcher's standard error. The JVM starts with descriptor 2 behind a filter that drops its line about
-/// the incubating Vector API, and the terminal (or file) on the descriptor that `longnet.stderr` names; from here on
-/// descriptor 2 is that one, for Java and native code alike, and the filter ends.
+/// Takes over the launcher's standard error. The JVM starts with descriptor 2 behind a filter that
+/// drops its line about the incubating Vector API, and the terminal (or file) on the descriptor
+/// that `longnet.stderr` names; from here on descriptor 2 is that one, for Java and native code
+/// alike, and the filter ends.
 final class StandardError {
   private StandardError() {}
 
@@ -22,7 +23,8 @@ final class StandardError {
       MethodHandle dup2 =
           linker.downcallHandle(
               linker.defaultLookup().findOrThrow("dup2"),
-              FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
+              FunctionDescriptor.of(
+                  ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
       MethodHandle close =
           linker.downcallHandle(
               linker.defaultLookup().findOrThrow("close"),
@@ -34,7 +36,8 @@ final class StandardError {
         assert closed == 0 : "descriptor " + source;
       }
     } catch (Throwable e) { // the filter stays: every line still arrives
-      System.getLogger(StandardError.class.getName()).log(System.Logger.Level.DEBUG, "standard error stays filtered", e);
+      System.getLogger(StandardError.class.getName())
+          .log(System.Logger.Level.DEBUG, "standard error stays filtered", e);
     }
   }
 }

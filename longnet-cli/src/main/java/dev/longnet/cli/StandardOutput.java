@@ -5,7 +5,8 @@ import java.io.PrintWriter;
 
 /// Writers swallow what goes wrong on standard output; a full disk must not look like success.
 final class StandardOutput {
-  static final String LOST = "standard output can't be written: its disk is full, or its reader is gone";
+  static final String LOST =
+      "standard output can't be written: its disk is full, or its reader is gone";
 
   private StandardOutput() {}
 

@@ -2,8 +2,8 @@ package dev.longnet.cli;
 
 import java.util.concurrent.CountDownLatch;
 
-/// Ctrl-C (or a polite kill) while something long runs: it is asked to stop, and the JVM waits until this is closed, which
-/// is when it has saved itself and its user knows.
+/// Ctrl-C (or a polite kill) while something long runs: it is asked to stop, and the JVM waits
+/// until this is closed, which is when it has saved itself and its user knows.
 final class StopOnInterrupt implements AutoCloseable {
   /// 128 + SIGINT, as shells have it.
   static final int EXIT_CODE = 130;

@@ -25,7 +25,8 @@ import picocli.CommandLine.Spec;
 /// `longnet stream`: perplexity along a text of any length, in a state of fixed size.
 @Command(
     name = "stream",
-    description = "Reads a text of any length through a model: perplexity, speed and memory along it, a state to go on from.",
+    description =
+        "Reads a text of any length through a model: perplexity, speed and memory along it, a state to go on from.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -53,31 +54,56 @@ final class StreamCommand implements Callable<Integer> {
       paramLabel = "FILE",
       arity = "1..*",
       required = true,
-      description = "Files, directories, .zip or .jar archives, read in this order; hidden files of directories are left out, and what this command saves.")
+      description =
+          "Files, directories, .zip or .jar archives, read in this order; hidden files of directories are left out, and what this command saves.")
   List<Path> inputs;
 
-  @Option(names = "--suffix", paramLabel = "TEXT", description = "Of directories and archives, only files whose names end so, such as .java.")
+  @Option(
+      names = "--suffix",
+      paramLabel = "TEXT",
+      description = "Of directories and archives, only files whose names end so, such as .java.")
   String suffix = "";
 
-  @Option(names = "--repeat", description = "Begin the input anew at its end, for ever; give --max-tokens.")
+  @Option(
+      names = "--repeat",
+      description = "Begin the input anew at its end, for ever; give --max-tokens.")
   boolean repeat;
 
-  @Option(names = "--max-tokens", paramLabel = "N", description = "Stop when the stream has read N tokens in all (default: at the input's end).")
+  @Option(
+      names = "--max-tokens",
+      paramLabel = "N",
+      description = "Stop when the stream has read N tokens in all (default: at the input's end).")
   Long maxTokens;
 
-  @Option(names = "--report-every", paramLabel = "N", description = "Tokens between two lines (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--report-every",
+      paramLabel = "N",
+      description = "Tokens between two lines (default: ${DEFAULT-VALUE}).")
   long reportEvery = 100_000;
 
-  @Option(names = "--json", paramLabel = "F", description = "Write every report to this file, at every save and at the end; a stream that goes on keeps its earlier ones.")
+  @Option(
+      names = "--json",
+      paramLabel = "F",
+      description =
+          "Write every report to this file, at every save and at the end; a stream that goes on keeps its earlier ones.")
   Path json;
 
-  @Option(names = "--save-state", paramLabel = "F", description = "Save the state here, every --save-every tokens and at the end.")
+  @Option(
+      names = "--save-state",
+      paramLabel = "F",
+      description = "Save the state here, every --save-every tokens and at the end.")
   Path saveState;
 
-  @Option(names = "--save-every", paramLabel = "M", description = "Tokens between two saves of state and reports (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--save-every",
+      paramLabel = "M",
+      description = "Tokens between two saves of state and reports (default: ${DEFAULT-VALUE}).")
   long saveEvery = 1_000_000;
 
-  @Option(names = "--load-state", paramLabel = "F", description = "Start from this state instead of an empty one.")
+  @Option(
+      names = "--load-state",
+      paramLabel = "F",
+      description = "Start from this state instead of an empty one.")
   Path loadState;
 
   @Mixin StreamComputeOptions compute;
@@ -110,22 +136,30 @@ final class StreamCommand implements Callable<Integer> {
       try (StreamState state = loaded == null ? model.model().newStream() : loaded.state()) {
         if (maxTokens != null && maxTokens < state.position()) {
           throw new IllegalArgumentException(
-              "--max-tokens counts the state's tokens too and must not be below them: --max-tokens=%d, state=%d".formatted(maxTokens, state.position()));
+              "--max-tokens counts the state's tokens too and must not be below them: --max-tokens=%d, state=%d"
+                  .formatted(maxTokens, state.position()));
         }
         StreamRun stream = new StreamRun(model.model(), input, state);
         boolean resumed = loaded != null && stream.resume(loaded.notes());
         if (resumed) {
           results.keep(state.position());
         }
-        display.start(model.model(), state,
-            !resumed ? "this input follows them" : stream.atEnd() ? "this input is read to its end already" : "in the middle of this input");
+        display.start(
+            model.model(),
+            state,
+            !resumed
+                ? "this input follows them"
+                : stream.atEnd()
+                    ? "this input is read to its end already"
+                    : "in the middle of this input");
         try (StopOnInterrupt _ = StopOnInterrupt.install(stream::requestStop)) {
           StreamReport last = stream.run(plan);
           results.write(last);
           if (stream.stopRequested()) {
-            out.println(saveState == null
-                ? "stopped; nothing was saved, give --save-state F to be able to go on"
-                : "stopped and saved; go on with --load-state " + saveState);
+            out.println(
+                saveState == null
+                    ? "stopped; nothing was saved, give --save-state F to be able to go on"
+                    : "stopped and saved; go on with --load-state " + saveState);
             out.flush();
             return StopOnInterrupt.EXIT_CODE;
           }

@@ -31,7 +31,9 @@ final class StreamDisplay {
     if (state.position() > 0) {
       out.printf(Locale.ROOT, "going on after %,d tokens, %s%n", state.position(), where);
     }
-    out.printf("%15s %11s %11s %10s %10s %10s %9s%n", "tokens", "perplexity", "so far", "tokens/s", "state", "resident", "ETA");
+    out.printf(
+        "%15s %11s %11s %10s %10s %10s %9s%n",
+        "tokens", "perplexity", "so far", "tokens/s", "state", "resident", "ETA");
     out.flush();
   }
 
@@ -41,15 +43,28 @@ final class StreamDisplay {
       double rest = (tokens - r.tokens()) / r.tokensPerSecond();
       eta = repeats ? rest : Math.min(eta, rest);
     }
-    out.printf(Locale.ROOT, "%,15d %11s %11s %10s %10s %10s %9s%n", r.tokens(), number(r.recentPerplexity()), number(r.perplexity()),
-        Forecast.si(r.tokensPerSecond()).strip(), size(r.stateBytes()), r.residentBytes() == 0 ? "?" : size(r.residentBytes()),
+    out.printf(
+        Locale.ROOT,
+        "%,15d %11s %11s %10s %10s %10s %9s%n",
+        r.tokens(),
+        number(r.recentPerplexity()),
+        number(r.perplexity()),
+        Forecast.si(r.tokensPerSecond()).strip(),
+        size(r.stateBytes()),
+        r.residentBytes() == 0 ? "?" : size(r.residentBytes()),
         ProgressLine.duration(Math.max(0, eta)));
     StandardOutput.flush(out);
   }
 
   void end(StreamReport r) {
-    out.printf(Locale.ROOT, "%,d tokens, %,d bytes in %s: perplexity %s, %s bits per byte; peak resident memory %s%n",
-        r.tokens(), r.bytes(), ProgressLine.duration(r.seconds()), number(r.perplexity()), number(r.bitsPerByte()),
+    out.printf(
+        Locale.ROOT,
+        "%,d tokens, %,d bytes in %s: perplexity %s, %s bits per byte; peak resident memory %s%n",
+        r.tokens(),
+        r.bytes(),
+        ProgressLine.duration(r.seconds()),
+        number(r.perplexity()),
+        number(r.bitsPerByte()),
         r.peakResidentBytes() == 0 ? "unknown here" : size(r.peakResidentBytes()));
     out.flush();
   }
@@ -62,6 +77,8 @@ final class StreamDisplay {
   static String size(long bytes) {
     return bytes < 1L << 20
         ? String.format(Locale.ROOT, "%.1f KiB", bytes / 1024.0)
-        : bytes < 1L << 30 ? String.format(Locale.ROOT, "%.1f MiB", bytes / 1048576.0) : String.format(Locale.ROOT, "%.2f GiB", bytes / 1073741824.0);
+        : bytes < 1L << 30
+            ? String.format(Locale.ROOT, "%.1f MiB", bytes / 1048576.0)
+            : String.format(Locale.ROOT, "%.2f GiB", bytes / 1073741824.0);
   }
 }

@@ -14,7 +14,8 @@ import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
 
-/// What `longnet stream --json` writes, at every save and at the end. Not finite values become null.
+/// What `longnet stream --json` writes, at every save and at the end. Not finite values become
+/// null.
 final class StreamJson {
   private static final String REPORTS = "reports";
 
@@ -43,9 +44,11 @@ final class StreamJson {
     try {
       earlier = new ObjectMapper().readTree(file.toFile());
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("--json holds no reports of an earlier run, delete it or name another file: " + file, e);
+      throw new IllegalArgumentException(
+          "--json holds no reports of an earlier run, delete it or name another file: " + file, e);
     }
-    if (earlier.path("model_sha256").equals(head.get("model_sha256")) && earlier.path("inputs").equals(head.get("inputs"))) {
+    if (earlier.path("model_sha256").equals(head.get("model_sha256"))
+        && earlier.path("inputs").equals(head.get("inputs"))) {
       for (JsonNode report : earlier.path(REPORTS)) {
         if (report.path("tokens").asLong() <= tokens) {
           reports.add(report);

@@ -5,7 +5,8 @@ import dev.longnet.lm.data.pipeline.TokenizationProgress;
 import java.io.PrintWriter;
 import java.util.Locale;
 
-/// Tokenization as a person sees it: one line that rewrites itself on a terminal, now and then a plain line elsewhere.
+/// Tokenization as a person sees it: one line that rewrites itself on a terminal, now and then a
+/// plain line elsewhere.
 final class TokenizationDisplay implements TokenizationListener {
   private static final double PLAIN_SECONDS = 10;
 
@@ -66,7 +67,8 @@ final class TokenizationDisplay implements TokenizationListener {
 
   static String line(TokenizationProgress p) {
     if (p.passingOver()) {
-      return String.format(Locale.ROOT, "passing over what is tokenized already  %5.1f %%", 100 * p.fraction());
+      return String.format(
+          Locale.ROOT, "passing over what is tokenized already  %5.1f %%", 100 * p.fraction());
     }
     return String.format(
         Locale.ROOT,

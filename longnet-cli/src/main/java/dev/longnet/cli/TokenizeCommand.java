@@ -37,16 +37,25 @@ final class TokenizeCommand implements Callable<Integer> {
   @Option(
       names = "--tokenizer",
       paramLabel = "NAME",
-      description = "bytes, cl100k_base, o200k_base or the path of a tokenizer.json (default: ${DEFAULT-VALUE}).")
+      description =
+          "bytes, cl100k_base, o200k_base or the path of a tokenizer.json (default: ${DEFAULT-VALUE}).")
   String tokenizer = "bytes";
 
-  @Option(names = "--out", paramLabel = "DIR", description = "Where the shards go (default: the cache directory).")
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      description = "Where the shards go (default: the cache directory).")
   Path out;
 
-  @Option(names = "--force", description = "Replace shards in --out that were made from something else.")
+  @Option(
+      names = "--force",
+      description = "Replace shards in --out that were made from something else.")
   boolean force;
 
-  @Option(names = "--threads", paramLabel = "N", description = "Worker threads (default: one a core).")
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Worker threads (default: one a core).")
   int threads = Runtime.getRuntime().availableProcessors();
 
   @Override
@@ -54,12 +63,19 @@ final class TokenizeCommand implements Callable<Integer> {
     CorpusConfig config = corpus.config(tokenizer);
     PrintWriter output = spec.commandLine().getOut();
     TokenizationDisplay display =
-        new TokenizationDisplay(spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
+        new TokenizationDisplay(
+            spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
     if (config.weighted()) {
-      display.message("weights make no difference to token shards: give them to longnet train --corpus PATH=WEIGHT");
+      display.message(
+          "weights make no difference to token shards: give them to longnet train --corpus PATH=WEIGHT");
     }
     try (TokenShards shards =
-        Tokenization.prepare(config, out == null ? Tokenization.cached(config) : out, force || out == null, threads, display)) {
+        Tokenization.prepare(
+            config,
+            out == null ? Tokenization.cached(config) : out,
+            force || out == null,
+            threads,
+            display)) {
       display.done();
       ShardsSummary.print(shards, output);
     }

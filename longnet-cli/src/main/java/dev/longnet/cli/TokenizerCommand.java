@@ -24,7 +24,11 @@ import picocli.CommandLine.Spec;
     description = "Trains tokenizers.",
     mixinStandardHelpOptions = true,
     subcommands = TokenizerCommand.Train.class,
-    footer = {"", "Example:", "  longnet tokenizer train --vocab-size 8192 --corpus src --out tokenizer.json"})
+    footer = {
+      "",
+      "Example:",
+      "  longnet tokenizer train --vocab-size 8192 --corpus src --out tokenizer.json"
+    })
 final class TokenizerCommand implements Runnable {
   @Spec CommandSpec spec;
 
@@ -36,7 +40,8 @@ final class TokenizerCommand implements Runnable {
   /// `train`
   @Command(
       name = "train",
-      description = "Learns a byte-level BPE from a corpus and writes it as a Hugging Face tokenizer.json.",
+      description =
+          "Learns a byte-level BPE from a corpus and writes it as a Hugging Face tokenizer.json.",
       mixinStandardHelpOptions = true,
       footer = {
         "",
@@ -51,10 +56,15 @@ final class TokenizerCommand implements Runnable {
     @Option(
         names = "--vocab-size",
         paramLabel = "N",
-        description = "Tokens in all, 256 bytes and the end of text included (default: ${DEFAULT-VALUE}).")
+        description =
+            "Tokens in all, 256 bytes and the end of text included (default: ${DEFAULT-VALUE}).")
     int vocabularySize = 8192;
 
-    @Option(names = "--out", paramLabel = "FILE", required = true, description = "The tokenizer.json to write.")
+    @Option(
+        names = "--out",
+        paramLabel = "FILE",
+        required = true,
+        description = "The tokenizer.json to write.")
     Path out;
 
     @Option(names = "--force", description = "Replace FILE.")
@@ -63,10 +73,14 @@ final class TokenizerCommand implements Runnable {
     @Option(
         names = "--sample-bytes",
         paramLabel = "N",
-        description = "Learn from so much at most, the beginnings of all sources in equal shares (default: ${DEFAULT-VALUE}).")
+        description =
+            "Learn from so much at most, the beginnings of all sources in equal shares (default: ${DEFAULT-VALUE}).")
     long sampleBytes = 1L << 30;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Worker threads (default: one a core).")
+    @Option(
+        names = "--threads",
+        paramLabel = "N",
+        description = "Worker threads (default: one a core).")
     int threads = Runtime.getRuntime().availableProcessors();
 
     @Override
@@ -80,18 +94,29 @@ final class TokenizerCommand implements Runnable {
       CorpusConfig config = corpus.config("bytes");
       TokenizationDisplay display =
           new TokenizationDisplay(
-              spec.commandLine().getErr(), System.console() != null && System.console().isTerminal());
-      TokenizerTraining.Result trained = TokenizerTraining.train(config, vocabularySize, sampleBytes, threads, display);
+              spec.commandLine().getErr(),
+              System.console() != null && System.console().isTerminal());
+      TokenizerTraining.Result trained =
+          TokenizerTraining.train(config, vocabularySize, sampleBytes, threads, display);
       AtomicFiles.writeString(out, trained.json());
       int size = Tokenizers.of(out.toString()).vocabularySize();
       PrintWriter text = spec.commandLine().getOut();
       text.printf("%s: %,d tokens%n", out, size);
       for (SourceSummary source : trained.sources()) {
-        text.printf(Locale.ROOT, "  %s: %,d documents, %,d bytes%n", source.path(), source.documents(), source.bytes());
+        text.printf(
+            Locale.ROOT,
+            "  %s: %,d documents, %,d bytes%n",
+            source.path(),
+            source.documents(),
+            source.bytes());
         ShardsSummary.leftOut(source, text);
       }
       if (size < vocabularySize) {
-        spec.commandLine().getErr().printf("the corpus has no more pairs that repeat: %,d of %,d tokens%n", size, vocabularySize);
+        spec.commandLine()
+            .getErr()
+            .printf(
+                "the corpus has no more pairs that repeat: %,d of %,d tokens%n",
+                size, vocabularySize);
       }
       spec.commandLine().getOut().flush();
       return 0;

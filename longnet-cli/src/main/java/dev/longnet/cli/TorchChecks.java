@@ -16,7 +16,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// The checks of `longnet doctor` that run libtorch: it loads, how fast it multiplies matrices, whether it sees a GPU.
+/// The checks of `longnet doctor` that run libtorch: it loads, how fast it multiplies matrices,
+/// whether it sees a GPU.
 final class TorchChecks {
   private static final int SIZE = 1024;
   private static final double SECONDS = 0.4;
@@ -34,13 +35,25 @@ final class TorchChecks {
     double fp32 = matrixRate(ScalarType.Float);
     double bf16 = matrixRate(ScalarType.BFloat16);
     String finding =
-        String.format(Locale.ROOT, "loaded in %.1f s; matrix products on %d threads: float32 %.0f GFLOP/s, bfloat16 %.0f GFLOP/s",
-            loaded, Torch.threads(), fp32 / 1e9, bf16 / 1e9);
-    return List.of(ok("libtorch", finding), matrixUnits(AttentionOperators.bfloatProducts().isPresent()), gpu(Torch.hasCuda(), Files.exists(Path.of("/dev/nvidia0"))));
+        String.format(
+            Locale.ROOT,
+            "loaded in %.1f s; matrix products on %d threads: float32 %.0f GFLOP/s, bfloat16 %.0f GFLOP/s",
+            loaded,
+            Torch.threads(),
+            fp32 / 1e9,
+            bf16 / 1e9);
+    return List.of(
+        ok("libtorch", finding),
+        matrixUnits(AttentionOperators.bfloatProducts().isPresent()),
+        gpu(Torch.hasCuda(), Files.exists(Path.of("/dev/nvidia0"))));
   }
 
   static Check matrixUnits(boolean present) {
-    return ok("matrix units", present ? "AMX: models in bf16 use it for attention, and so does attend --kernel matrix" : "none for bfloat16; attention runs in vector loops");
+    return ok(
+        "matrix units",
+        present
+            ? "AMX: models in bf16 use it for attention, and so does attend --kernel matrix"
+            : "none for bfloat16; attention runs in vector loops");
   }
 
   static Check gpu(boolean seen, boolean present) {
@@ -48,7 +61,9 @@ final class TorchChecks {
       return ok("GPU", "CUDA is ready: runtime.device: cuda in a recipe uses it");
     }
     return present
-        ? warn("GPU", "this machine has one, this build of libtorch can't use it",
+        ? warn(
+            "GPU",
+            "this machine has one, this build of libtorch can't use it",
             "build with MAVEN_ARGS=-Djavacpp.platform.extension=-gpu, with the libraries of CUDA 13, cuDNN 9 and NCCL in LD_LIBRARY_PATH")
         : ok("GPU", "none; nothing here needs one");
   }

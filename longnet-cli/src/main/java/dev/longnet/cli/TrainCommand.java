@@ -37,7 +37,8 @@ import picocli.CommandLine.Spec;
 /// `longnet train`: from a recipe to a run's directory.
 @Command(
     name = "train",
-    description = "Trains a language model as a recipe says; without options: the quickstart, a model of the JDK's source code.",
+    description =
+        "Trains a language model as a recipe says; without options: the quickstart, a model of the JDK's source code.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -65,7 +66,10 @@ final class TrainCommand implements Callable<Integer> {
       description = "A recipe that comes with longnet, or a .yaml file (default: quickstart).")
   String recipe;
 
-  @Option(names = "--set", paramLabel = "PATH=VALUE", description = "Changes one key of the recipe, such as training.window=4096; repeatable.")
+  @Option(
+      names = "--set",
+      paramLabel = "PATH=VALUE",
+      description = "Changes one key of the recipe, such as training.window=4096; repeatable.")
   List<String> overrides = List.of();
 
   @Option(
@@ -77,22 +81,35 @@ final class TrainCommand implements Callable<Integer> {
       })
   List<String> corpus = List.of();
 
-  @Option(names = "--out", paramLabel = "RUN", description = "The run's directory (default: runs/NAME of the recipe, or the next free runs/NAME-2, …).")
+  @Option(
+      names = "--out",
+      paramLabel = "RUN",
+      description =
+          "The run's directory (default: runs/NAME of the recipe, or the next free runs/NAME-2, …).")
   Path out;
 
-  @Option(names = "--resume", description = "Go on with the run in --out, or with the recipe's latest run.")
+  @Option(
+      names = "--resume",
+      description = "Go on with the run in --out, or with the recipe's latest run.")
   boolean resume;
 
   @Option(
       names = "--init",
       paramLabel = "RUN",
-      description = "Start from the weights and the shape of this run or checkpoint, with the recipe's attention.")
+      description =
+          "Start from the weights and the shape of this run or checkpoint, with the recipe's attention.")
   Path init;
 
-  @Option(names = "--max-steps", paramLabel = "N", description = "Stop after step N; the schedule stays the recipe's.")
+  @Option(
+      names = "--max-steps",
+      paramLabel = "N",
+      description = "Stop after step N; the schedule stays the recipe's.")
   Long maxSteps;
 
-  @Option(names = "--max-minutes", paramLabel = "M", description = "Stop after M minutes of training, with a checkpoint.")
+  @Option(
+      names = "--max-minutes",
+      paramLabel = "M",
+      description = "Stop after M minutes of training, with a checkpoint.")
   Double maxMinutes;
 
   @Option(names = "--dry-run", description = "Say what the run would need, and stop.")
@@ -105,7 +122,8 @@ final class TrainCommand implements Callable<Integer> {
     RunConfig config = config(path);
     if (init != null) {
       if (resume) {
-        throw new IllegalArgumentException("--init starts a new run, --resume goes on with one: give one of them");
+        throw new IllegalArgumentException(
+            "--init starts a new run, --resume goes on with one: give one of them");
       }
       config = InitialWeights.apply(config, Checkpoint.resolve(init), overrides);
     }
@@ -126,14 +144,20 @@ final class TrainCommand implements Callable<Integer> {
           Forecast.si(shards.train().size()),
           shards.train().documents(),
           Forecast.si(shards.validation().size()));
-      try (RunDirectory directory = resume ? RunDirectory.existing(path) : RunDirectory.create(path)) {
+      try (RunDirectory directory =
+          resume ? RunDirectory.existing(path) : RunDirectory.create(path)) {
         return train(config, directory, shards, rate, terminal, text);
       }
     }
   }
 
   private int train(
-      RunConfig config, RunDirectory directory, TokenShards shards, double rate, boolean terminal, PrintWriter text)
+      RunConfig config,
+      RunDirectory directory,
+      TokenShards shards,
+      double rate,
+      boolean terminal,
+      PrintWriter text)
       throws IOException {
     Path path = directory.path();
     Optional<Checkpoint> from =
@@ -143,10 +167,14 @@ final class TrainCommand implements Callable<Integer> {
         TrainingRun.open(config, directory, from, initial(), shards, display(progress), rate)) {
       RunEnvironment.write(path, run.model().attention().describe(), rate, Version.text());
       if (run.state().step() >= config.training().lastStep()) {
-        progress.note("nothing to train: the run stands at step %,d, its last is %,d (training.steps, --max-steps)"
-            .formatted(run.state().step(), config.training().lastStep()));
+        progress.note(
+            "nothing to train: the run stands at step %,d, its last is %,d (training.steps, --max-steps)"
+                .formatted(run.state().step(), config.training().lastStep()));
       }
-      progress.note("run          " + path + (from.isEmpty() ? "" : ", resumed after step " + run.state().step()));
+      progress.note(
+          "run          "
+              + path
+              + (from.isEmpty() ? "" : ", resumed after step " + run.state().step()));
       Trainer.End end;
       Runnable stop =
           () -> {
@@ -157,7 +185,9 @@ final class TrainCommand implements Callable<Integer> {
         end = trained(run, path);
         progress.endLine();
         if (interrupt.requested()) {
-          progress.note("stopped after step %d and saved; go on with: longnet train --resume --out %s".formatted(run.state().step(), path));
+          progress.note(
+              "stopped after step %d and saved; go on with: longnet train --resume --out %s"
+                  .formatted(run.state().step(), path));
           return StopOnInterrupt.EXIT_CODE;
         }
       }
@@ -167,7 +197,9 @@ final class TrainCommand implements Callable<Integer> {
                 .formatted(
                     config.training().skipLimit(),
                     run.state().step(),
-                    Checkpoint.list(path).isEmpty() ? "before the first checkpoint" : "the last good checkpoint is kept",
+                    Checkpoint.list(path).isEmpty()
+                        ? "before the first checkpoint"
+                        : "the last good checkpoint is kept",
                     config.optimizer().learningRate(),
                     config.schedule().warmupSteps()));
       }
@@ -180,7 +212,8 @@ final class TrainCommand implements Callable<Integer> {
     return init == null ? Optional.empty() : Optional.of(Checkpoint.resolve(init));
   }
 
-  /// Whatever can't be written on the way is the environment's fault, and nothing is half-written: the last checkpoint stands.
+  /// Whatever can't be written on the way is the environment's fault, and nothing is half-written:
+  /// the last checkpoint stands.
   private static Trainer.End trained(TrainingRun run, Path path) throws IOException {
     try {
       return run.run();
@@ -196,9 +229,15 @@ final class TrainCommand implements Callable<Integer> {
     if (out != null) {
       return out;
     }
-    boolean named = recipe != null && !recipe.endsWith(".yaml") && !recipe.endsWith(".yml") && !recipe.contains("/");
+    boolean named =
+        recipe != null
+            && !recipe.endsWith(".yaml")
+            && !recipe.endsWith(".yml")
+            && !recipe.contains("/");
     if (recipe != null && !named) {
-      throw new IllegalArgumentException("--resume reads the run's own recipe: name the run with --out instead of --recipe " + recipe);
+      throw new IllegalArgumentException(
+          "--resume reads the run's own recipe: name the run with --out instead of --recipe "
+              + recipe);
     }
     return RunDirectory.latest(RUNS, recipe == null ? QUICKSTART : recipe);
   }
@@ -212,7 +251,10 @@ final class TrainCommand implements Callable<Integer> {
           all.addFirst(globs + "[]");
         }
       }
-      all.add("corpus.sources=[" + String.join(", ", corpus.stream().map(TrainCommand::source).toList()) + "]");
+      all.add(
+          "corpus.sources=["
+              + String.join(", ", corpus.stream().map(TrainCommand::source).toList())
+              + "]");
     }
     if (maxSteps != null) {
       if (maxSteps < 1) {
@@ -222,7 +264,8 @@ final class TrainCommand implements Callable<Integer> {
     }
     if (maxMinutes != null) {
       if (!(maxMinutes > 0)) {
-        throw new IllegalArgumentException("--max-minutes must be positive: --max-minutes=" + maxMinutes);
+        throw new IllegalArgumentException(
+            "--max-minutes must be positive: --max-minutes=" + maxMinutes);
       }
       all.add("training.max_minutes=" + maxMinutes);
     }
@@ -230,7 +273,8 @@ final class TrainCommand implements Callable<Integer> {
       return Recipes.load(recipe == null ? QUICKSTART : recipe, all, Tokenizers::vocabularySize);
     }
     if (!Files.isRegularFile(resumed.resolve("recipe.yaml"))) {
-      throw new IllegalArgumentException("no run to resume in " + resumed + ": it has no recipe.yaml");
+      throw new IllegalArgumentException(
+          "no run to resume in " + resumed + ": it has no recipe.yaml");
     }
     // The bounds of the run before do not bind this one.
     all.addFirst("training.max_steps=0");
@@ -242,11 +286,15 @@ final class TrainCommand implements Callable<Integer> {
   private double forecast(RunConfig config, Path run, PrintWriter text) throws IOException {
     ComputeOptions.requireGpu("runtime.device", config.runtime().device());
     Forecast forecast = Forecast.of(config.model(), config.training(), config.runtime());
-    text.println("recipe       " + config.name() + (config.about().isBlank() ? "" : ": " + config.about().strip()));
+    text.println(
+        "recipe       "
+            + config.name()
+            + (config.about().isBlank() ? "" : ": " + config.about().strip()));
     forecast.lines().forEach(text::println);
     boolean cpu = config.runtime().device().equals("cpu");
     if (cpu) {
-      forecast.requireMemory(AvailableMemory.bytes(), config.model(), config.training(), config.runtime());
+      forecast.requireMemory(
+          AvailableMemory.bytes(), config.model(), config.training(), config.runtime());
     }
     Path existing = run.toAbsolutePath();
     while (existing != null && !Files.exists(existing)) {
@@ -257,8 +305,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     forecast.requireDisk(Files.getFileStore(existing).getUsableSpace(), config.checkpoint().keep());
     double rate = MatrixRate.measure(config.runtime().precision(), config.runtime().device());
-    double seconds =
-        forecast.seconds(rate, Forecast.efficiency(config.model(), config.runtime()));
+    double seconds = forecast.seconds(rate, Forecast.efficiency(config.model(), config.runtime()));
     text.printf(
         Locale.ROOT,
         "time         about %s for %,d step%s of %,d tokens (matrix products run at %s here)%n",
@@ -266,7 +313,9 @@ final class TrainCommand implements Callable<Integer> {
         config.training().lastStep(),
         config.training().lastStep() == 1 ? "" : "s",
         config.training().batchTokens(),
-        Forecast.si(rate) + "FLOP/s" + (config.runtime().precision() == RuntimeConfig.Precision.BF16 ? " in bf16" : ""));
+        Forecast.si(rate)
+            + "FLOP/s"
+            + (config.runtime().precision() == RuntimeConfig.Precision.BF16 ? " in bf16" : ""));
     text.flush();
     return rate;
   }
@@ -294,6 +343,8 @@ final class TrainCommand implements Callable<Integer> {
   private static String source(String argument) {
     OptionalDouble weight = CorpusOptions.weight(argument);
     String path = "'" + CorpusOptions.path(argument, weight).replace("'", "''") + "'";
-    return weight.isEmpty() ? path : String.format(Locale.ROOT, "{path: %s, weight: %.9f}", path, weight.getAsDouble());
+    return weight.isEmpty()
+        ? path
+        : String.format(Locale.ROOT, "{path: %s, weight: %.9f}", path, weight.getAsDouble());
   }
 }

@@ -20,15 +20,18 @@ final class WholeNumber {
     try {
       number = new BigDecimal(text.strip());
     } catch (NumberFormatException e) {
-      throw new TypeConversionException("'" + text + "' is not a whole number, such as 4096 or 1e6");
+      throw new TypeConversionException(
+          "'" + text + "' is not a whole number, such as 4096 or 1e6");
     }
     // Asked first: 1e999999999 would take gigabytes to write out.
-    if (number.precision() - (long) number.scale() > 20 || number.compareTo(BigDecimal.valueOf(max)) > 0
+    if (number.precision() - (long) number.scale() > 20
+        || number.compareTo(BigDecimal.valueOf(max)) > 0
         || number.compareTo(BigDecimal.valueOf(min)) < 0) {
       throw new TypeConversionException("'" + text + "' is not between " + min + " and " + max);
     }
     if (number.signum() != 0 && number.stripTrailingZeros().scale() > 0) {
-      throw new TypeConversionException("'" + text + "' is not a whole number, such as 4096 or 1e6");
+      throw new TypeConversionException(
+          "'" + text + "' is not a whole number, such as 4096 or 1e6");
     }
     return number.longValue();
   }

@@ -1,2 +1,3 @@
-/// The command line. One class a command; errors become one line and an exit code in [dev.longnet.cli.Main].
+/// The command line. One class a command; errors become one line and an exit code in
+/// [dev.longnet.cli.Main].
 package dev.longnet.cli;

@@ -15,7 +15,8 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/// The arrows of ARCHITECTURE.md. Maven keeps those between modules; these are the ones between packages.
+/// The arrows of ARCHITECTURE.md. Maven keeps those between modules; these are the ones between
+/// packages.
 class ArchitectureTest {
   private static final String ATTENTION = "dev.longnet.attention..";
   private static final String IO = "dev.longnet.lm.io..";
@@ -31,43 +32,72 @@ class ArchitectureTest {
 
   @BeforeAll
   static void load() {
-    all = new ClassFileImporter().withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS).importPackages("dev.longnet");
+    all =
+        new ClassFileImporter()
+            .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+            .importPackages("dev.longnet");
   }
 
   @Test
   void everyModuleIsSeen() {
     Set<String> packages = all.stream().map(JavaClass::getPackageName).collect(Collectors.toSet());
-    assertThat(packages).contains("dev.longnet.attention", "dev.longnet.lm.model", "dev.longnet.experiments.report", "dev.longnet.cli");
+    assertThat(packages)
+        .contains(
+            "dev.longnet.attention",
+            "dev.longnet.lm.model",
+            "dev.longnet.experiments.report",
+            "dev.longnet.cli");
   }
 
   @Test
   void attentionNeedsTheJdkAlone() {
-    classes().that().resideInAPackage(ATTENTION)
-        .should().onlyDependOnClassesThat().resideInAnyPackage(ATTENTION, "java..", "jdk.incubator.vector..")
+    classes()
+        .that()
+        .resideInAPackage(ATTENTION)
+        .should()
+        .onlyDependOnClassesThat()
+        .resideInAnyPackage(ATTENTION, "java..", "jdk.incubator.vector..")
         .check(all);
   }
 
   @Test
   void onlyKernelsUseTheVectorApi() {
-    noClasses().that().resideOutsideOfPackages("dev.longnet.attention.kernel..", "dev.longnet.lm.inference.kernel..")
-        .should().dependOnClassesThat().resideInAPackage("jdk.incubator.vector..")
+    noClasses()
+        .that()
+        .resideOutsideOfPackages(
+            "dev.longnet.attention.kernel..", "dev.longnet.lm.inference.kernel..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("jdk.incubator.vector..")
         .check(all);
   }
 
   @Test
   void configurationDataAndFilesNeedNoLibtorch() {
-    noClasses().that().resideInAnyPackage(CONFIG, DATA, IO)
-        .should().dependOnClassesThat().resideInAnyPackage(LIBTORCH, TORCH, MODEL, TRAIN, INFERENCE)
+    noClasses()
+        .that()
+        .resideInAnyPackage(CONFIG, DATA, IO)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(LIBTORCH, TORCH, MODEL, TRAIN, INFERENCE)
         .check(all);
   }
 
   @Test
   void theModelKnowsNothingOfTrainingInferenceOrCorpora() {
-    noClasses().that().resideInAPackage(MODEL)
-        .should().dependOnClassesThat().resideInAnyPackage(TRAIN, INFERENCE, DATA)
+    noClasses()
+        .that()
+        .resideInAPackage(MODEL)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(TRAIN, INFERENCE, DATA)
         .check(all);
-    noClasses().that().resideInAPackage(TORCH)
-        .should().dependOnClassesThat().resideInAnyPackage(TRAIN, INFERENCE, DATA)
+    noClasses()
+        .that()
+        .resideInAPackage(TORCH)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(TRAIN, INFERENCE, DATA)
         .check(all);
   }
 
@@ -79,10 +109,19 @@ class ArchitectureTest {
 
   @Test
   void onlyTheCommandLineExitsAndUsesPicocli() {
-    noClasses().that().resideOutsideOfPackage("dev.longnet.cli..")
-        .should().dependOnClassesThat().resideInAPackage("picocli..")
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("dev.longnet.cli..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("picocli..")
         .check(all);
-    DescribedPredicate<JavaClass> main = DescribedPredicate.describe("Main", c -> c.isEquivalentTo(Main.class));
-    noClasses().that(DescribedPredicate.not(main)).should().callMethod(System.class, "exit", int.class).check(all);
+    DescribedPredicate<JavaClass> main =
+        DescribedPredicate.describe("Main", c -> c.isEquivalentTo(Main.class));
+    noClasses()
+        .that(DescribedPredicate.not(main))
+        .should()
+        .callMethod(System.class, "exit", int.class)
+        .check(all);
   }
 }

@@ -19,7 +19,10 @@ class CompletionTest {
     Cli run = Cli.run("completion", "bash");
     assertThat(run.exitCode()).isZero();
     Path script = Files.writeString(folder.resolve("completion"), run.out());
-    String ask = "source " + script + "; COMP_WORDS=(longnet doc); COMP_CWORD=1; _complete_longnet; echo ${COMPREPLY[@]}";
+    String ask =
+        "source "
+            + script
+            + "; COMP_WORDS=(longnet doc); COMP_CWORD=1; _complete_longnet; echo ${COMPREPLY[@]}";
     Process bash = new ProcessBuilder("bash", "-c", ask).redirectErrorStream(true).start();
     String answer = new String(bash.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(bash.waitFor()).isZero();

@@ -37,14 +37,44 @@ class CorpusOfARunTest {
   void corporaOnTheCommandLineMayHaveWeights() throws IOException {
     Path recipe = Files.writeString(folder.resolve("tiny.yaml"), RECIPE.formatted(first, "bytes"));
     Path out = folder.resolve("run");
-    Cli run = Cli.run("train", "--recipe", recipe, "--corpus", first + "=3", "--corpus", second + "=0.5", "--out", out);
+    Cli run =
+        Cli.run(
+            "train",
+            "--recipe",
+            recipe,
+            "--corpus",
+            first + "=3",
+            "--corpus",
+            second + "=0.5",
+            "--out",
+            out);
     assertThat(run.exitCode()).as(run.err()).isZero();
     String kept = Files.readString(out.resolve("recipe.yaml"));
-    assertThat(kept).containsPattern("path: \"?" + first + "\"?\\s+weight: 3.0").containsPattern("path: \"?" + second + "\"?\\s+weight: 0.5");
-    Cli mixed = Cli.run("train", "--recipe", recipe, "--corpus", first + "=3", "--corpus", second, "--out", folder.resolve("other"));
+    assertThat(kept)
+        .containsPattern("path: \"?" + first + "\"?\\s+weight: 3.0")
+        .containsPattern("path: \"?" + second + "\"?\\s+weight: 0.5");
+    Cli mixed =
+        Cli.run(
+            "train",
+            "--recipe",
+            recipe,
+            "--corpus",
+            first + "=3",
+            "--corpus",
+            second,
+            "--out",
+            folder.resolve("other"));
     assertThat(mixed.exitCode()).isEqualTo(2);
     assertThat(mixed.err()).contains("weight must be given for all sources or for none: 1 of 2");
-    Cli negative = Cli.run("train", "--recipe", recipe, "--corpus", first + "=-3", "--out", folder.resolve("other"));
+    Cli negative =
+        Cli.run(
+            "train",
+            "--recipe",
+            recipe,
+            "--corpus",
+            first + "=-3",
+            "--out",
+            folder.resolve("other"));
     assertThat(negative.exitCode()).isEqualTo(2);
     assertThat(negative.err()).contains("weight must be a number from");
   }
@@ -52,8 +82,20 @@ class CorpusOfARunTest {
   @Test
   void aRunKeepsItsTokenizer() throws IOException {
     Path tokenizer = folder.resolve("t.json");
-    assertThat(Cli.run("tokenizer", "train", "--vocab-size", 300, "--corpus", first, "--out", tokenizer).exitCode()).isZero();
-    Path recipe = Files.writeString(folder.resolve("tiny.yaml"), RECIPE.formatted(first, tokenizer));
+    assertThat(
+            Cli.run(
+                    "tokenizer",
+                    "train",
+                    "--vocab-size",
+                    300,
+                    "--corpus",
+                    first,
+                    "--out",
+                    tokenizer)
+                .exitCode())
+        .isZero();
+    Path recipe =
+        Files.writeString(folder.resolve("tiny.yaml"), RECIPE.formatted(first, tokenizer));
     Path out = folder.resolve("run");
     Cli run = Cli.run("train", "--recipe", recipe, "--out", out);
     assertThat(run.exitCode()).as(run.err()).isZero();
@@ -66,8 +108,22 @@ class CorpusOfARunTest {
     String before = evaluated(out, "");
 
     // Trained anew, with more ids: the model's are still those it was trained with.
-    assertThat(Cli.run("tokenizer", "train", "--vocab-size", 310, "--corpus", second, "--out", tokenizer, "--force").exitCode()).isZero();
-    String note = tokenizer + " is gone or another tokenizer now than the one of training: its copy in the checkpoint is used";
+    assertThat(
+            Cli.run(
+                    "tokenizer",
+                    "train",
+                    "--vocab-size",
+                    310,
+                    "--corpus",
+                    second,
+                    "--out",
+                    tokenizer,
+                    "--force")
+                .exitCode())
+        .isZero();
+    String note =
+        tokenizer
+            + " is gone or another tokenizer now than the one of training: its copy in the checkpoint is used";
     assertThat(evaluated(out, note)).isEqualTo(before);
     Files.delete(tokenizer);
     assertThat(evaluated(out, note)).isEqualTo(before);
@@ -76,8 +132,18 @@ class CorpusOfARunTest {
     Path int8 = folder.resolve("int8");
     assertThat(Cli.run("quantize", out, "--out", int8).exitCode()).isZero();
     assertThat(int8.resolve("tokenizer.json")).exists();
-    Cli more = Cli.run("train", "--recipe", recipe, "--set", "corpus.tokenizer=" + out.resolve("tokenizer.json"), "--init", out,
-        "--dry-run", "--out", folder.resolve("more"));
+    Cli more =
+        Cli.run(
+            "train",
+            "--recipe",
+            recipe,
+            "--set",
+            "corpus.tokenizer=" + out.resolve("tokenizer.json"),
+            "--init",
+            out,
+            "--dry-run",
+            "--out",
+            folder.resolve("more"));
     assertThat(more.exitCode()).as("the same content at another place: " + more.err()).isZero();
   }
 
@@ -86,7 +152,8 @@ class CorpusOfARunTest {
     Cli eval = Cli.run("eval", run, "--lengths", 16, "--max-tokens", 64);
     assertThat(eval.exitCode()).as(eval.err()).isZero();
     assertThat(eval.err()).contains(note);
-    String line = eval.out().lines().filter(l -> l.strip().startsWith("16 ")).findFirst().orElseThrow();
+    String line =
+        eval.out().lines().filter(l -> l.strip().startsWith("16 ")).findFirst().orElseThrow();
     return line.strip().replaceFirst("\\s+\\S+$", "");
   }
 

@@ -15,7 +15,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// Every command that reads a checkpoint, given one that is damaged: one line, exit code 2, nothing written.
+/// Every command that reads a checkpoint, given one that is damaged: one line, exit code 2, nothing
+/// written.
 class DamagedCheckpointTest {
   @TempDir Path folder;
   private Path model;
@@ -81,14 +82,19 @@ class DamagedCheckpointTest {
   }
 
   static Stream<Case> cases() {
-    return COMMANDS.stream().flatMap(command -> Arrays.stream(Damage.values()).map(damage -> new Case(command, damage)));
+    return COMMANDS.stream()
+        .flatMap(
+            command -> Arrays.stream(Damage.values()).map(damage -> new Case(command, damage)));
   }
 
   @BeforeEach
   void write() throws IOException {
     model = TinyCheckpoint.write(folder.resolve("model"));
     out = folder.resolve("out.safetensors"); // export takes no other ending
-    Files.writeString(folder.resolve("text.txt"), "some words and more words\n".repeat(40), StandardCharsets.UTF_8);
+    Files.writeString(
+        folder.resolve("text.txt"),
+        "some words and more words\n".repeat(40),
+        StandardCharsets.UTF_8);
   }
 
   @ParameterizedTest
@@ -97,12 +103,13 @@ class DamagedCheckpointTest {
     given.damage.to(model);
     List<Object> words = new ArrayList<>();
     for (String word : given.command.split(" ")) {
-      words.add(switch (word) {
-        case "MODEL" -> model;
-        case "OUT" -> out;
-        case "TEXT" -> folder.resolve("text.txt");
-        default -> word;
-      });
+      words.add(
+          switch (word) {
+            case "MODEL" -> model;
+            case "OUT" -> out;
+            case "TEXT" -> folder.resolve("text.txt");
+            default -> word;
+          });
     }
     Cli run = Cli.run(words.toArray());
     assertThat(run.exitCode()).as(run.toString()).isEqualTo(2);
@@ -110,7 +117,8 @@ class DamagedCheckpointTest {
     assertThat(run.err()).startsWith("longnet: ").contains(model.toString());
     assertThat(out).doesNotExist();
     try (Stream<Path> files = Files.list(folder)) {
-      assertThat(files.map(file -> file.getFileName().toString())).containsExactlyInAnyOrder("model", "text.txt");
+      assertThat(files.map(file -> file.getFileName().toString()))
+          .containsExactlyInAnyOrder("model", "text.txt");
     }
   }
 }

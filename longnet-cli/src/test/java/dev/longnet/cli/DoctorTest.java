@@ -20,7 +20,8 @@ class DoctorTest {
   @Test
   void jdkMustBe25() {
     Path home = Path.of("/jdk");
-    assertThat(Machine.jdk(Runtime.Version.parse("25.0.3+9"), "v", home).status()).isEqualTo(Check.Status.OK);
+    assertThat(Machine.jdk(Runtime.Version.parse("25.0.3+9"), "v", home).status())
+        .isEqualTo(Check.Status.OK);
     Check old = Machine.jdk(Runtime.Version.parse("17.0.1"), "v", home);
     assertThat(old.status()).isEqualTo(Check.Status.FAIL);
     assertThat(old.remedy()).contains("JDK 25");
@@ -38,7 +39,8 @@ class DoctorTest {
   void memoryIsJudgedByWhatIsAvailable() {
     assertThat(Machine.memory(32 * GIB, GIB - 1).status()).isEqualTo(Check.Status.FAIL);
     assertThat(Machine.memory(32 * GIB, 3 * GIB).status()).isEqualTo(Check.Status.WARN);
-    assertThat(Machine.memory(32 * GIB, 4 * GIB)).isEqualTo(Check.ok("memory", "4.0 GiB of 32.0 GiB available"));
+    assertThat(Machine.memory(32 * GIB, 4 * GIB))
+        .isEqualTo(Check.ok("memory", "4.0 GiB of 32.0 GiB available"));
   }
 
   @Test
@@ -50,12 +52,20 @@ class DoctorTest {
 
   @Test
   void threadPoolsThatSpinOrAreSmallWarn() {
-    Map<String, String> quiet = Map.of("OPENBLAS_THREAD_TIMEOUT", "4", "OMP_WAIT_POLICY", "passive");
+    Map<String, String> quiet =
+        Map.of("OPENBLAS_THREAD_TIMEOUT", "4", "OMP_WAIT_POLICY", "passive");
     assertThat(Machine.threadPools(quiet, 2).status()).isEqualTo(Check.Status.OK);
     assertThat(Machine.threadPools(Map.of(), 2).remedy()).contains("OPENBLAS_THREAD_TIMEOUT=4");
     Check small =
         Machine.threadPools(
-            Map.of("OPENBLAS_THREAD_TIMEOUT", "4", "OMP_WAIT_POLICY", "PASSIVE", "OMP_NUM_THREADS", "1"), 8);
+            Map.of(
+                "OPENBLAS_THREAD_TIMEOUT",
+                "4",
+                "OMP_WAIT_POLICY",
+                "PASSIVE",
+                "OMP_NUM_THREADS",
+                "1"),
+            8);
     assertThat(small.status()).isEqualTo(Check.Status.WARN);
     assertThat(small.remedy()).contains("unset OMP_NUM_THREADS");
   }
@@ -100,9 +110,17 @@ class DoctorTest {
   @Test
   void printsFindingsAndRemediesAndFailsWhenACheckFailed() {
     StringWriter out = new StringWriter();
-    assertThat(DoctorCommand.print(List.of(Check.ok("a", "fine"), Check.warn("b", "slow", "speed up")), new PrintWriter(out)))
+    assertThat(
+            DoctorCommand.print(
+                List.of(Check.ok("a", "fine"), Check.warn("b", "slow", "speed up")),
+                new PrintWriter(out)))
         .isZero();
-    assertThat(out.toString()).contains("OK    a").contains("-> speed up").endsWith("ready, with 1 warning\n");
-    assertThat(DoctorCommand.print(List.of(Check.fail("a", "gone", "bring it")), new PrintWriter(out))).isEqualTo(1);
+    assertThat(out.toString())
+        .contains("OK    a")
+        .contains("-> speed up")
+        .endsWith("ready, with 1 warning\n");
+    assertThat(
+            DoctorCommand.print(List.of(Check.fail("a", "gone", "bring it")), new PrintWriter(out)))
+        .isEqualTo(1);
   }
 }

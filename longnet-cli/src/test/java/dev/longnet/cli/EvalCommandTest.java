@@ -26,14 +26,27 @@ class EvalCommandTest {
     checkpoint = TinyCheckpoint.write(shared.resolve("model"));
     corpus = Files.createDirectories(shared.resolve("corpus"));
     for (int i = 0; i < 30; i++) {
-      Files.writeString(corpus.resolve("F" + i + ".java"), "class F" + i + " {\n" + "  int x = 1;\n".repeat(3 + i) + "}\n");
+      Files.writeString(
+          corpus.resolve("F" + i + ".java"),
+          "class F" + i + " {\n" + "  int x = 1;\n".repeat(3 + i) + "}\n");
     }
   }
 
   @Test
   void measuresEveryLengthAndWritesJson() throws IOException {
     Path json = folder.resolve("deep/eval.json");
-    Cli run = Cli.run("eval", checkpoint, "--corpus", corpus, "--validation", "0.5", "--lengths", "64,16", "--json", json);
+    Cli run =
+        Cli.run(
+            "eval",
+            checkpoint,
+            "--corpus",
+            corpus,
+            "--validation",
+            "0.5",
+            "--lengths",
+            "64,16",
+            "--json",
+            json);
     assertThat(run.exitCode()).as(run.err()).isZero();
     JsonNode result = new ObjectMapper().readTree(json.toFile());
     assertThat(result.path("lengths")).hasSize(2);
@@ -51,7 +64,18 @@ class EvalCommandTest {
   void blockwiseEqualsPlainWithinTheTrainedLengthAndReachesBeyond() throws IOException {
     Path plain = folder.resolve("plain.json");
     Path blocks = folder.resolve("blocks.json");
-    Object[] words = {"eval", checkpoint, "--corpus", corpus, "--validation", "0.5", "--lengths", "32,64,512", "--json", plain};
+    Object[] words = {
+      "eval",
+      checkpoint,
+      "--corpus",
+      corpus,
+      "--validation",
+      "0.5",
+      "--lengths",
+      "32,64,512",
+      "--json",
+      plain
+    };
     assertThat(Cli.run(words).exitCode()).isZero();
     Object[] more = Arrays.copyOf(words, words.length + 1);
     more[words.length - 1] = blocks;
@@ -65,7 +89,8 @@ class EvalCommandTest {
       assertThat(b.get(i).path("nats_per_token").asDouble())
           .isCloseTo(a.get(i).path("nats_per_token").asDouble(), within(1e-5));
     }
-    assertThat(b.get(2).path("nats_per_token").asDouble()).isNotEqualTo(a.get(2).path("nats_per_token").asDouble());
+    assertThat(b.get(2).path("nats_per_token").asDouble())
+        .isNotEqualTo(a.get(2).path("nats_per_token").asDouble());
   }
 
   @Test
@@ -75,9 +100,26 @@ class EvalCommandTest {
     double[] nats = new double[2];
     for (int i = 0; i < 2; i++) {
       Path json = folder.resolve(i + ".json");
-      Cli run = Cli.run("eval", i == 0 ? checkpoint : int8, "--corpus", corpus, "--validation", "0.5", "--lengths", "64", "--json", json);
+      Cli run =
+          Cli.run(
+              "eval",
+              i == 0 ? checkpoint : int8,
+              "--corpus",
+              corpus,
+              "--validation",
+              "0.5",
+              "--lengths",
+              "64",
+              "--json",
+              json);
       assertThat(run.exitCode()).as(run.err()).isZero();
-      nats[i] = new ObjectMapper().readTree(json.toFile()).path("lengths").get(0).path("nats_per_token").asDouble();
+      nats[i] =
+          new ObjectMapper()
+              .readTree(json.toFile())
+              .path("lengths")
+              .get(0)
+              .path("nats_per_token")
+              .asDouble();
     }
     assertThat(nats[1]).isNotEqualTo(nats[0]).isCloseTo(nats[0], within(0.01));
   }
@@ -85,12 +127,33 @@ class EvalCommandTest {
   @Test
   void mistakesAreOneLineAndLeaveNothing() throws IOException {
     Path json = folder.resolve("eval.json");
-    refused("length=0", checkpoint, "--corpus", corpus, "--validation", "0.5", "--lengths", "0", "--json", json);
-    refused("length=99999999", checkpoint, "--corpus", corpus, "--validation", "0.5", "--lengths", "99999999", "--json", json);
+    refused(
+        "length=0",
+        checkpoint,
+        "--corpus",
+        corpus,
+        "--validation",
+        "0.5",
+        "--lengths",
+        "0",
+        "--json",
+        json);
+    refused(
+        "length=99999999",
+        checkpoint,
+        "--corpus",
+        corpus,
+        "--validation",
+        "0.5",
+        "--lengths",
+        "99999999",
+        "--json",
+        json);
     refused("--lengths", checkpoint, "--corpus", corpus, "--lengths", "abc", "--json", json);
     refused("--max-tokens=0", checkpoint, "--corpus", corpus, "--max-tokens", "0", "--json", json);
     refused("give --corpus", checkpoint, "--json", json);
-    refused("no-such-corpus", checkpoint, "--corpus", folder.resolve("no-such-corpus"), "--json", json);
+    refused(
+        "no-such-corpus", checkpoint, "--corpus", folder.resolve("no-such-corpus"), "--json", json);
     refused("no such run", folder.resolve("none"), "--json", json);
     refused("0.9", checkpoint, "--corpus", corpus, "--validation", "0.9");
     Path broken = TinyCheckpoint.write(folder.resolve("broken"));
@@ -102,7 +165,18 @@ class EvalCommandTest {
   @Test
   @EnabledOnOs(OS.LINUX)
   void aFullDiskIsTheEnvironments() {
-    Cli run = Cli.run("eval", checkpoint, "--corpus", corpus, "--validation", "0.5", "--lengths", "16", "--json", "/dev/full");
+    Cli run =
+        Cli.run(
+            "eval",
+            checkpoint,
+            "--corpus",
+            corpus,
+            "--validation",
+            "0.5",
+            "--lengths",
+            "16",
+            "--json",
+            "/dev/full");
     assertThat(run.exitCode()).isEqualTo(1);
     assertThat(run.err()).endsWith("longnet: No space left on device: /dev/full\n");
   }

@@ -33,7 +33,16 @@ class GenerateCommandTest {
   /// Against the whole forward pass, token by token, beyond every segment's boundary.
   @Test
   void greedyTextIsTheModelsArgmax() {
-    Cli run = Cli.run("generate", checkpoint, "--prompt", "int x", "--temperature", "0", "--max-tokens", "90");
+    Cli run =
+        Cli.run(
+            "generate",
+            checkpoint,
+            "--prompt",
+            "int x",
+            "--temperature",
+            "0",
+            "--max-tokens",
+            "90");
     assertThat(run.exitCode()).as(run.err()).isZero();
     byte[] prompt = "int x".getBytes(StandardCharsets.UTF_8);
     long[] ids = new long[prompt.length + 1];
@@ -61,9 +70,12 @@ class GenerateCommandTest {
   @Test
   void aSeedFixesTheText() throws IOException {
     Path file = Files.writeString(shared.resolve("prompt.txt"), "class A {");
-    Cli a = Cli.run("generate", checkpoint, "--prompt-file", file, "--seed", "3", "--max-tokens", "40");
-    Cli b = Cli.run("generate", checkpoint, "--prompt-file", file, "--seed", "3", "--max-tokens", "40");
-    Cli c = Cli.run("generate", checkpoint, "--prompt-file", file, "--seed", "4", "--max-tokens", "40");
+    Cli a =
+        Cli.run("generate", checkpoint, "--prompt-file", file, "--seed", "3", "--max-tokens", "40");
+    Cli b =
+        Cli.run("generate", checkpoint, "--prompt-file", file, "--seed", "3", "--max-tokens", "40");
+    Cli c =
+        Cli.run("generate", checkpoint, "--prompt-file", file, "--seed", "4", "--max-tokens", "40");
     assertThat(a.exitCode()).as(a.err()).isZero();
     assertThat(a.out()).isEqualTo(b.out()).isNotEqualTo(c.out()).doesNotStartWith("class A {");
   }
@@ -98,8 +110,11 @@ class GenerateCommandTest {
   private static int argmax(Decoder decoder, long[] ids) {
     try (Arena arena = Arena.ofConfined();
         PointerScope _ = new PointerScope()) {
-      Tensor input = TensorMemory.view(arena.allocateFrom(ValueLayout.JAVA_LONG, ids), ScalarType.Long, 1, ids.length);
-      float[] logits = TensorMemory.of(decoder.logits(input).contiguous()).toArray(ValueLayout.JAVA_FLOAT);
+      Tensor input =
+          TensorMemory.view(
+              arena.allocateFrom(ValueLayout.JAVA_LONG, ids), ScalarType.Long, 1, ids.length);
+      float[] logits =
+          TensorMemory.of(decoder.logits(input).contiguous()).toArray(ValueLayout.JAVA_FLOAT);
       int best = 0;
       int row = logits.length - 257;
       for (int id = 0; id < 257; id++) {

@@ -31,7 +31,9 @@ class InspectCommandTest {
   static void set() throws IOException {
     corpus = Files.createDirectories(shared.resolve("corpus"));
     for (int i = 0; i < 30; i++) {
-      Files.writeString(corpus.resolve("F" + i + ".java"), "class F" + i + " {\n" + "  int x = 1;\n".repeat(3 + i) + "}\n");
+      Files.writeString(
+          corpus.resolve("F" + i + ".java"),
+          "class F" + i + " {\n" + "  int x = 1;\n".repeat(3 + i) + "}\n");
     }
     checkpoint = TinyCheckpoint.write(shared.resolve("model"));
   }
@@ -68,14 +70,42 @@ class InspectCommandTest {
   void shardsOfATokenizerThatIsAnotherOneNow() throws IOException {
     Path tokenizer = folder.resolve("t.json");
     Path shards = folder.resolve("shards");
-    assertThat(Cli.run("tokenizer", "train", "--vocab-size", 280, "--corpus", corpus, "--out", tokenizer).exitCode()).isZero();
-    assertThat(Cli.run("tokenize", "--corpus", corpus, "--tokenizer", tokenizer, "--out", shards).exitCode()).isZero();
+    assertThat(
+            Cli.run(
+                    "tokenizer",
+                    "train",
+                    "--vocab-size",
+                    280,
+                    "--corpus",
+                    corpus,
+                    "--out",
+                    tokenizer)
+                .exitCode())
+        .isZero();
+    assertThat(
+            Cli.run("tokenize", "--corpus", corpus, "--tokenizer", tokenizer, "--out", shards)
+                .exitCode())
+        .isZero();
     assertThat(Cli.run("inspect", shards).out()).contains("class F");
-    assertThat(Cli.run("tokenizer", "train", "--vocab-size", 270, "--corpus", corpus, "--out", tokenizer, "--force").exitCode()).isZero();
+    assertThat(
+            Cli.run(
+                    "tokenizer",
+                    "train",
+                    "--vocab-size",
+                    270,
+                    "--corpus",
+                    corpus,
+                    "--out",
+                    tokenizer,
+                    "--force")
+                .exitCode())
+        .isZero();
     Cli changed = Cli.run("inspect", shards);
     assertThat(changed.exitCode()).isZero();
     assertThat(changed.out()).contains("30 documents").doesNotContain("---");
-    assertThat(changed.err()).contains("no samples: the tokenizer " + tokenizer + " changed since these shards were made");
+    assertThat(changed.err())
+        .contains(
+            "no samples: the tokenizer " + tokenizer + " changed since these shards were made");
     Files.delete(tokenizer);
     Cli gone = Cli.run("inspect", shards);
     assertThat(gone.exitCode()).isZero();
@@ -90,23 +120,54 @@ class InspectCommandTest {
     assertThat(run.out()).contains("embed_tokens.weight", "[257, 32]", " tensors, ");
 
     EncoderConfig config =
-        new EncoderConfig(1, 16, 2, 32, true, new SegmentLengths.Fixed(List.of(4L, 8L)), List.of(1L, 2L), true, false,
-            Optional.empty(), false, new EncoderConfig.InputPositions.None(), Optional.empty(), Optional.empty());
+        new EncoderConfig(
+            1,
+            16,
+            2,
+            32,
+            true,
+            new SegmentLengths.Fixed(List.of(4L, 8L)),
+            List.of(1L, 2L),
+            true,
+            false,
+            Optional.empty(),
+            false,
+            new EncoderConfig.InputPositions.None(),
+            Optional.empty(),
+            Optional.empty());
     Path encoder = folder.resolve("encoder");
     try (Encoder random = LoadedEncoder.random(config, TinyCheckpoint.RUNTIME, 1)) {
-      EncoderCheckpoint.write(encoder, config, file -> TensorFiles.write(file, Map.of(), random.parameters()));
+      EncoderCheckpoint.write(
+          encoder, config, file -> TensorFiles.write(file, Map.of(), random.parameters()));
     }
     Cli ofEncoder = Cli.run("inspect", encoder);
     assertThat(ofEncoder.exitCode()).as(ofEncoder.err()).isZero();
     assertThat(ofEncoder.out()).contains("layers.0.self_attn.q_proj.weight", "[16, 16]");
 
     Path shards = folder.resolve("shards");
-    assertThat(Cli.run("export", checkpoint, "--to", "safetensors", "--out", shards, "--shard-size", "20KB").exitCode()).isZero();
+    assertThat(
+            Cli.run(
+                    "export",
+                    checkpoint,
+                    "--to",
+                    "safetensors",
+                    "--out",
+                    shards,
+                    "--shard-size",
+                    "20KB")
+                .exitCode())
+        .isZero();
     Path pytorch = Path.of("../longnet-lm/src/test/resources/pytorch/values.pt");
-    for (Path weights : List.of(shards, shards.resolve("model.safetensors.index.json"), checkpoint.resolve("model.safetensors"), pytorch)) {
+    for (Path weights :
+        List.of(
+            shards,
+            shards.resolve("model.safetensors.index.json"),
+            checkpoint.resolve("model.safetensors"),
+            pytorch)) {
       Cli ofWeights = Cli.run("inspect", weights);
       assertThat(ofWeights.exitCode()).as(ofWeights.err()).isZero();
-      assertThat(ofWeights.out()).contains(weights.equals(pytorch) ? "model.0.weight" : "embed_tokens.weight");
+      assertThat(ofWeights.out())
+          .contains(weights.equals(pytorch) ? "model.0.weight" : "embed_tokens.weight");
     }
   }
 
@@ -120,7 +181,16 @@ class InspectCommandTest {
     Path shards = Files.createDirectory(folder.resolve("shards"));
     Files.writeString(shards.resolve("manifest.json"), "{}");
     Path noRun = Files.createDirectories(folder.resolve("run/checkpoints")).getParent();
-    for (Object what : List.of(folder.resolve("nothing"), garbage, torch, broken, empty, shards, noRun, "nothing.pt")) {
+    for (Object what :
+        List.of(
+            folder.resolve("nothing"),
+            garbage,
+            torch,
+            broken,
+            empty,
+            shards,
+            noRun,
+            "nothing.pt")) {
       Cli run = Cli.run("inspect", what);
       assertThat(run.exitCode()).as(what + ": " + run.err()).isEqualTo(2);
       assertThat(run.err().strip().lines()).as(run.err()).hasSize(1);

@@ -49,7 +49,8 @@ class LogitsCommandTest {
   @Test
   void writesTheModelsLogits() throws IOException {
     long[] ids = new Random(1).longs(3 * 100, 0, 257).toArray();
-    Cli run = Cli.run("logits", checkpoint, "--tokens", tokens(DType.I64, ids, 3, 100), "--out", out);
+    Cli run =
+        Cli.run("logits", checkpoint, "--tokens", tokens(DType.I64, ids, 3, 100), "--out", out);
     assertThat(run.err()).isEmpty();
     assertThat(run.exitCode()).isZero();
     try (SafetensorsFile file = SafetensorsFile.open(out);
@@ -59,13 +60,16 @@ class LogitsCommandTest {
       TensorEntry logits = file.tensor("logits");
       assertThat(logits.shape()).containsExactly(3, 100, 257);
       assertThat(logits.type()).isEqualTo(DType.F32);
-      Tensor input = TensorMemory.view(arena.allocateFrom(ValueLayout.JAVA_LONG, ids), ScalarType.Long, 3, 100);
+      Tensor input =
+          TensorMemory.view(
+              arena.allocateFrom(ValueLayout.JAVA_LONG, ids), ScalarType.Long, 3, 100);
       MemorySegment expected = TensorMemory.of(decoder.logits(input).contiguous());
       double largest = 0;
       for (long i = 0; i < 3 * 100 * 257; i++) {
         float want = expected.getAtIndex(ValueLayout.JAVA_FLOAT, i);
         largest = Math.max(largest, Math.abs(want));
-        assertThat((double) logits.data().get(ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i)).isCloseTo(want, within(1e-4));
+        assertThat((double) logits.data().get(ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i))
+            .isCloseTo(want, within(1e-4));
       }
       assertThat(largest).as("the comparison means something").isGreaterThan(0.1);
     }
@@ -77,17 +81,26 @@ class LogitsCommandTest {
     Path int8 = folder.resolve("int8");
     assertThat(Cli.run("quantize", checkpoint, "--out", int8).exitCode()).isZero();
     int[] ids = new Random(2).ints(90, 0, 257).toArray();
-    Cli run = Cli.run("logits", int8, "--tokens", tokens(DType.I64, java.util.Arrays.stream(ids).asLongStream().toArray(), 1, 90), "--out", out);
+    Cli run =
+        Cli.run(
+            "logits",
+            int8,
+            "--tokens",
+            tokens(DType.I64, java.util.Arrays.stream(ids).asLongStream().toArray(), 1, 90),
+            "--out",
+            out);
     assertThat(run.err()).isEmpty();
     assertThat(run.exitCode()).isZero();
     try (SafetensorsFile file = SafetensorsFile.open(out);
-        StreamingCheckpoint model = StreamingCheckpoint.open(Checkpoint.open(int8), StreamOptions.defaults());
+        StreamingCheckpoint model =
+            StreamingCheckpoint.open(Checkpoint.open(int8), StreamOptions.defaults());
         StreamState state = model.model().newStream();
         Arena arena = Arena.ofConfined()) {
       MemorySegment expected = arena.allocate(4L * 90 * 257, 4);
       model.model().read(state, ids, 0, 90, expected);
       for (long i = 0; i < 90 * 257; i++) {
-        assertThat((double) file.tensor("logits").data().get(ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i))
+        assertThat(
+                (double) file.tensor("logits").data().get(ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i))
             .isCloseTo(expected.getAtIndex(ValueLayout.JAVA_FLOAT, i), within(1e-4));
       }
     }
@@ -132,8 +145,12 @@ class LogitsCommandTest {
   private Path tokens(DType type, long[] ids, long... shape) throws IOException {
     Path file = folder.resolve("tokens-" + System.nanoTime() + ".safetensors");
     try (Arena arena = Arena.ofConfined()) {
-      SafetensorsWriter.write(file, Map.of(),
-          List.of(new TensorEntry("tokens", type, shape, arena.allocateFrom(ValueLayout.JAVA_LONG, ids))));
+      SafetensorsWriter.write(
+          file,
+          Map.of(),
+          List.of(
+              new TensorEntry(
+                  "tokens", type, shape, arena.allocateFrom(ValueLayout.JAVA_LONG, ids))));
     }
     return file;
   }

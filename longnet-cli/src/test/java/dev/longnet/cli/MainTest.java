@@ -30,7 +30,8 @@ class MainTest {
 
   private static Stream<CommandLine> everyCommand(CommandLine line) {
     return Stream.concat(
-        Stream.of(line), line.getSubcommands().values().stream().distinct().flatMap(MainTest::everyCommand));
+        Stream.of(line),
+        line.getSubcommands().values().stream().distinct().flatMap(MainTest::everyCommand));
   }
 
   @ParameterizedTest
@@ -50,7 +51,10 @@ class MainTest {
     command
         .getCommandSpec()
         .args()
-        .forEach(a -> assertThat(a.description()).as(a.paramLabel() + " of " + String.join(" ", path)).isNotEmpty());
+        .forEach(a ->
+            assertThat(a.description())
+                .as(a.paramLabel() + " of " + String.join(" ", path))
+                .isNotEmpty());
   }
 
   @ParameterizedTest
@@ -72,14 +76,17 @@ class MainTest {
     assertThat(Cli.run().exitCode()).isEqualTo(2);
     Cli unknown = Cli.run("docter");
     assertThat(unknown.exitCode()).isEqualTo(2);
-    assertThat(unknown.err()).startsWith("longnet: unknown command 'docter', did you mean doctor").endsWith("(see longnet --help)\n");
+    assertThat(unknown.err())
+        .startsWith("longnet: unknown command 'docter', did you mean doctor")
+        .endsWith("(see longnet --help)\n");
   }
 
   @Test
   void errorsBecomeOneLineAndAnExitCode() {
     assertThat(report(new IllegalArgumentException("steps must be positive: steps=0")))
         .isEqualTo(new Cli(2, "", "longnet: steps must be positive: steps=0\n"));
-    assertThat(report(new EnvironmentException("no space\n left"))).isEqualTo(new Cli(1, "", "longnet: no space left\n"));
+    assertThat(report(new EnvironmentException("no space\n left")))
+        .isEqualTo(new Cli(1, "", "longnet: no space left\n"));
     assertThat(report(new NoSuchFileException("/x")).exitCode()).isEqualTo(2);
     assertThat(report(new UncheckedIOException(new NoSuchFileException("/x"))))
         .isEqualTo(new Cli(2, "", "longnet: no such file or directory: /x\n"));
@@ -88,10 +95,18 @@ class MainTest {
     assertThat(report(new IOException("No space left on device")))
         .isEqualTo(new Cli(1, "", "longnet: No space left on device\n"));
     assertThat(report(new OutOfMemoryError("Java heap space")).err())
-        .isEqualTo("longnet: out of memory (Java heap space): try a smaller input or LONGNET_JAVA_OPTS=-Xmx8g\n");
-    assertThat(report(new RuntimeException("CUDA out of memory. Tried to allocate 12.25 GiB. GPU 0 has …\nException raised from …")))
-        .isEqualTo(new Cli(1, "", "longnet: out of memory (CUDA out of memory. Tried to allocate 12.25 GiB. GPU 0 has …): try less at once, e.g. "
-            + "runtime.activation_checkpointing=true, a shorter training.window or a smaller runtime.loss_chunk\n"));
+        .isEqualTo(
+            "longnet: out of memory (Java heap space): try a smaller input or LONGNET_JAVA_OPTS=-Xmx8g\n");
+    assertThat(
+            report(
+                new RuntimeException(
+                    "CUDA out of memory. Tried to allocate 12.25 GiB. GPU 0 has …\nException raised from …")))
+        .isEqualTo(
+            new Cli(
+                1,
+                "",
+                "longnet: out of memory (CUDA out of memory. Tried to allocate 12.25 GiB. GPU 0 has …): try less at once, e.g. "
+                    + "runtime.activation_checkpointing=true, a shorter training.window or a smaller runtime.loss_chunk\n"));
     Cli bug = report(new IllegalStateException("impossible"));
     assertThat(bug.exitCode()).isEqualTo(1);
     assertThat(bug.err()).contains("internal error").contains("at dev.longnet.cli.MainTest");

@@ -1,8 +1,8 @@
 package dev.longnet.cli;
 
 import dev.longnet.attention.Branch;
-import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.PositionEncoding;
@@ -20,10 +20,25 @@ import java.util.Map;
 /// A small model with random weights on bytes, trained length 64, as a checkpoint's directory.
 final class TinyCheckpoint {
   static final ModelConfig MODEL =
-      new ModelConfig(257, 2, 32, 2, 64, PositionEncoding.XPOS, true, true,
+      new ModelConfig(
+          257,
+          2,
+          32,
+          2,
+          64,
+          PositionEncoding.XPOS,
+          true,
+          true,
           new AttentionConfig.Dilated(List.of(new Branch(16, 1), new Branch(64, 4)), false, false));
   static final RuntimeConfig RUNTIME =
-      new RuntimeConfig("cpu", RuntimeConfig.Precision.FP32, 1, RuntimeConfig.AttentionChoice.AUTO, false, 2048, 1024);
+      new RuntimeConfig(
+          "cpu",
+          RuntimeConfig.Precision.FP32,
+          1,
+          RuntimeConfig.AttentionChoice.AUTO,
+          false,
+          2048,
+          1024);
 
   private TinyCheckpoint() {}
 
@@ -34,10 +49,22 @@ final class TinyCheckpoint {
   /// The same weights under another attention: every other layer is the same for all of them.
   static Path write(Path directory, AttentionConfig attention) throws IOException {
     ModelConfig model =
-        new ModelConfig(MODEL.vocabulary(), MODEL.layers(), MODEL.hidden(), MODEL.heads(), MODEL.feedForward(), MODEL.positions(),
-            MODEL.tiedOutput(), MODEL.causal(), attention);
+        new ModelConfig(
+            MODEL.vocabulary(),
+            MODEL.layers(),
+            MODEL.hidden(),
+            MODEL.heads(),
+            MODEL.feedForward(),
+            MODEL.positions(),
+            MODEL.tiedOutput(),
+            MODEL.causal(),
+            attention);
     try (Decoder decoder = decoder()) {
-      Checkpoint.writeModelOnly(directory, model, "bytes", 64,
+      Checkpoint.writeModelOnly(
+          directory,
+          model,
+          "bytes",
+          64,
           file -> TensorFiles.write(file, Map.of("format", "pt"), decoder.parameters()));
     }
     return directory;
@@ -46,7 +73,10 @@ final class TinyCheckpoint {
   /// The same weights; the caller closes it.
   static Decoder decoder() {
     Torch.load();
-    return Decoder.create(MODEL, ModelOptions.cpu(),
-        AttentionOperators.of(MODEL.attention().pattern(true), GradientMode.EXACT, RUNTIME), 5);
+    return Decoder.create(
+        MODEL,
+        ModelOptions.cpu(),
+        AttentionOperators.of(MODEL.attention().pattern(true), GradientMode.EXACT, RUNTIME),
+        5);
   }
 }

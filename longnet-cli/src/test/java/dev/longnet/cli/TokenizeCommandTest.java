@@ -31,7 +31,13 @@ class TokenizeCommandTest {
   void saysWhatBecameOfTheCorpus() throws IOException {
     Cli run = Cli.run("tokenize", "--corpus", corpus, "--out", shards);
     assertThat(run.exitCode()).as(run.err()).isZero();
-    assertThat(run.out()).contains(shards.toString(), "tokenizer bytes, 257 ids, 16 bits each", "20 documents", "left out: 1 binary", "binary (3 bytes)");
+    assertThat(run.out())
+        .contains(
+            shards.toString(),
+            "tokenizer bytes, 257 ids, 16 bits each",
+            "20 documents",
+            "left out: 1 binary",
+            "binary (3 bytes)");
     assertThat(run.err()).contains("tokenized ").contains(" MB/s");
     Cli again = Cli.run("tokenize", "--corpus", corpus, "--out", shards);
     assertThat(again.exitCode()).isZero();
@@ -40,14 +46,26 @@ class TokenizeCommandTest {
     Cli other = Cli.run("tokenize", "--corpus", corpus, "--out", shards, "--validation", "0.2");
     assertThat(other.exitCode()).isEqualTo(2);
     assertThat(other.err()).contains("--force replaces them");
-    assertThat(Cli.run("tokenize", "--corpus", corpus, "--out", shards, "--validation", "0.2", "--force").exitCode()).isZero();
+    assertThat(
+            Cli.run(
+                    "tokenize",
+                    "--corpus",
+                    corpus,
+                    "--out",
+                    shards,
+                    "--validation",
+                    "0.2",
+                    "--force")
+                .exitCode())
+        .isZero();
   }
 
   @Test
   void weightsAreTrainings() throws IOException {
     Path second = Files.createDirectories(folder.resolve("second=2"));
     Files.writeString(second.resolve("x"), "another text");
-    Cli run = Cli.run("tokenize", "--corpus", corpus + "=3", "--corpus", second + "=1", "--out", shards);
+    Cli run =
+        Cli.run("tokenize", "--corpus", corpus + "=3", "--corpus", second + "=1", "--out", shards);
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.err()).contains("weights make no difference to token shards");
     Cli path = Cli.run("tokenize", "--corpus", second, "--out", folder.resolve("one"));
@@ -61,7 +79,17 @@ class TokenizeCommandTest {
     Cli run = Cli.run("tokenizer", "train", "--vocab-size", 300, "--corpus", corpus, "--out", out);
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out()).contains("tokens", corpus + ": 20 documents", "left out: 1 binary");
-    Cli refused = Cli.run("tokenizer", "train", "--corpus", corpus, "--binary", "refuse", "--out", out, "--force");
+    Cli refused =
+        Cli.run(
+            "tokenizer",
+            "train",
+            "--corpus",
+            corpus,
+            "--binary",
+            "refuse",
+            "--out",
+            out,
+            "--force");
     assertThat(refused.exitCode()).isEqualTo(2);
     assertThat(refused.err().lines().filter(l -> l.startsWith("longnet: "))).hasSize(1);
     assertThat(refused.err()).contains("binary (a NUL byte): binary in " + corpus);
@@ -69,7 +97,10 @@ class TokenizeCommandTest {
 
   @Test
   void mistakesAreOneLineAndLeaveNothing() throws IOException {
-    Path text = Files.writeString(folder.resolve("t.json"), "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 99999999}}}");
+    Path text =
+        Files.writeString(
+            folder.resolve("t.json"),
+            "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 99999999}}}");
     for (List<Object> options :
         List.<List<Object>>of(
             List.of("--corpus", folder.resolve("absent")),
@@ -99,9 +130,12 @@ class TokenizeCommandTest {
 
   @Test
   void walkingToWhereItStoppedIsNoSpeed() {
-    String passing = TokenizationDisplay.line(new TokenizationProgress(0.25, 5, 100, 100, 0, 0, 3, 0, true));
+    String passing =
+        TokenizationDisplay.line(new TokenizationProgress(0.25, 5, 100, 100, 0, 0, 3, 0, true));
     assertThat(passing).contains("passing over", "25.0 %").doesNotContain("ETA");
-    String working = TokenizationDisplay.line(new TokenizationProgress(0.75, 5, 100, 100, 50, 0.5, 12, 2, false));
+    String working =
+        TokenizationDisplay.line(
+            new TokenizationProgress(0.75, 5, 100, 100, 50, 0.5, 12, 2, false));
     assertThat(working).contains("75.0 %", "ETA 0:10");
   }
 }

@@ -49,7 +49,9 @@ class TrainCommandTest {
   void corpus() throws IOException {
     Path corpus = Files.createDirectory(directory.resolve("corpus"));
     for (int i = 0; i < 40; i++) {
-      Files.writeString(corpus.resolve("File" + i + ".java"), ("class File" + i + " { int value = " + i * i + "; }\n").repeat(8));
+      Files.writeString(
+          corpus.resolve("File" + i + ".java"),
+          ("class File" + i + " { int value = " + i * i + "; }\n").repeat(8));
     }
     recipe = directory.resolve("tiny.yaml");
     Files.writeString(recipe, RECIPE.formatted(corpus));
@@ -61,10 +63,26 @@ class TrainCommandTest {
     Result result = inProcess("train", "--recipe", recipe.toString(), "--out", run.toString());
     assertThat(result.code).as(result.toString()).isZero();
     assertThat(result.out)
-        .contains("parameters", "memory", "operations", "time ", "step 60/60", "bits/byte, gzip -9", "report");
+        .contains(
+            "parameters",
+            "memory",
+            "operations",
+            "time ",
+            "step 60/60",
+            "bits/byte, gzip -9",
+            "report");
     assertThat(names(run))
-        .contains("recipe.yaml", "metrics.jsonl", "tensorboard", "checkpoints", "environment.json", "evaluation.json", "sample.txt", "report.html");
-    assertThat(names(run.resolve("checkpoints"))).containsExactlyInAnyOrder("step-00000050", "step-00000060");
+        .contains(
+            "recipe.yaml",
+            "metrics.jsonl",
+            "tensorboard",
+            "checkpoints",
+            "environment.json",
+            "evaluation.json",
+            "sample.txt",
+            "report.html");
+    assertThat(names(run.resolve("checkpoints")))
+        .containsExactlyInAnyOrder("step-00000050", "step-00000060");
     assertThat(Files.readAllLines(run.resolve("metrics.jsonl")))
         .filteredOn(line -> line.contains("\"event\":\"validation\""))
         .hasSize(3);
@@ -73,26 +91,50 @@ class TrainCommandTest {
   @Test
   void aRunThatEndsBeforeItsBranchesJoinedSaysSo() throws Exception {
     String late = "training.branch_starts=[0, 0.5]";
-    Result early = inProcess("train", "--recipe", recipe.toString(), "--out", directory.resolve("early").toString(),
-        "--set", late, "--max-steps", "30");
-    assertThat(early.out).contains("note         stopped at step 30, before all branches joined (training.branch_starts): 1 of 2");
-    Result whole = inProcess("train", "--recipe", recipe.toString(), "--out", directory.resolve("whole").toString(),
-        "--set", late, "--max-steps", "31");
+    Result early =
+        inProcess(
+            "train",
+            "--recipe",
+            recipe.toString(),
+            "--out",
+            directory.resolve("early").toString(),
+            "--set",
+            late,
+            "--max-steps",
+            "30");
+    assertThat(early.out)
+        .contains(
+            "note         stopped at step 30, before all branches joined (training.branch_starts): 1 of 2");
+    Result whole =
+        inProcess(
+            "train",
+            "--recipe",
+            recipe.toString(),
+            "--out",
+            directory.resolve("whole").toString(),
+            "--set",
+            late,
+            "--max-steps",
+            "31");
     assertThat(whole.out).contains("step 31").doesNotContain("before all branches joined");
   }
 
   @Test
   void killedAndResumedGivesTheLossesOfARunThatWasNot() throws Exception {
     Path straight = directory.resolve("straight");
-    assertThat(inProcess("train", "--recipe", recipe.toString(), "--out", straight.toString()).code).isZero();
+    assertThat(inProcess("train", "--recipe", recipe.toString(), "--out", straight.toString()).code)
+        .isZero();
     Path killed = directory.resolve("killed");
     Process process = start("train", "--recipe", recipe.toString(), "--out", killed.toString());
     Path metrics = killed.resolve("metrics.jsonl");
-    while (process.isAlive() && (!Files.exists(metrics) || Files.readAllLines(metrics).size() < 25)) {
+    while (process.isAlive()
+        && (!Files.exists(metrics) || Files.readAllLines(metrics).size() < 25)) {
       Thread.sleep(2);
     }
     process.destroyForcibly().waitFor();
-    assertThat(process.exitValue()).as(Files.readString(directory.resolve("process.log"))).isEqualTo(137);
+    assertThat(process.exitValue())
+        .as(Files.readString(directory.resolve("process.log")))
+        .isEqualTo(137);
     Result resumed = inProcess("train", "--resume", "--out", killed.toString());
     assertThat(resumed.code).as(resumed.toString()).isZero();
     assertThat(resumed.out).containsPattern("resumed after step [1-5]0");
@@ -106,12 +148,27 @@ class TrainCommandTest {
   void stoppingSavesAndSaysHowToGoOn(String signal) throws Exception {
     Path run = directory.resolve("run");
     Process process =
-        start(signal.equals("INT") ? ProcessTest.heedingCtrlC() : List.of(), "train", "--recipe", recipe.toString(), "--out", run.toString(), "--set", "training.steps=100000", "--set", "checkpoint.every_steps=0");
+        start(
+            signal.equals("INT") ? ProcessTest.heedingCtrlC() : List.of(),
+            "train",
+            "--recipe",
+            recipe.toString(),
+            "--out",
+            run.toString(),
+            "--set",
+            "training.steps=100000",
+            "--set",
+            "checkpoint.every_steps=0");
     Path metrics = run.resolve("metrics.jsonl");
-    while (process.isAlive() && (!Files.exists(metrics) || Files.readAllLines(metrics).size() < 5)) {
+    while (process.isAlive()
+        && (!Files.exists(metrics) || Files.readAllLines(metrics).size() < 5)) {
       Thread.sleep(2);
     }
-    assertThat(new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start().waitFor()).isZero();
+    assertThat(
+            new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid()))
+                .start()
+                .waitFor())
+        .isZero();
     assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).isEqualTo(signal.equals("INT") ? 130 : 143);
     String log = Files.readString(directory.resolve("process.log"));
@@ -121,20 +178,40 @@ class TrainCommandTest {
     assertThat(resumed.code).as(resumed.toString()).isZero();
   }
 
-  /// A limit of 100 KiB a file stands for a full disk: records of steps fit, the next checkpoint does not.
+  /// A limit of 100 KiB a file stands for a full disk: records of steps fit, the next checkpoint
+  /// does not.
   @Test
   @EnabledOnOs(OS.LINUX)
   void aFullDiskKeepsTheLastCheckpoint() throws Exception {
     Path run = directory.resolve("run");
-    assertThat(inProcess("train", "--recipe", recipe.toString(), "--out", run.toString(), "--max-steps", "10").code).isZero();
+    assertThat(
+            inProcess(
+                    "train",
+                    "--recipe",
+                    recipe.toString(),
+                    "--out",
+                    run.toString(),
+                    "--max-steps",
+                    "10")
+                .code)
+        .isZero();
     List<String> files = names(run.resolve("checkpoints"));
     assertThat(files).hasSize(1);
-    Process full = start(List.of("bash", "-c", "ulimit -f 100; exec \"$@\"", "bash"), "train", "--resume", "--out", run.toString());
+    Process full =
+        start(
+            List.of("bash", "-c", "ulimit -f 100; exec \"$@\"", "bash"),
+            "train",
+            "--resume",
+            "--out",
+            run.toString());
     assertThat(full.waitFor(60, TimeUnit.SECONDS)).isTrue();
     String log = Files.readString(directory.resolve("process.log"));
     assertThat(full.exitValue()).as(log).isEqualTo(1);
-    assertThat(log.strip().lines().toList().getLast()).startsWith("longnet: step 20 could not be recorded (")
-        .endsWith("the last checkpoint in %1$s is whole; make room on its disk, then longnet train --resume --out %1$s".formatted(run));
+    assertThat(log.strip().lines().toList().getLast())
+        .startsWith("longnet: step 20 could not be recorded (")
+        .endsWith(
+            "the last checkpoint in %1$s is whole; make room on its disk, then longnet train --resume --out %1$s"
+                .formatted(run));
     assertThat(log).doesNotContain("\tat ");
     assertThat(names(run.resolve("checkpoints"))).isEqualTo(files);
     Result resumed = inProcess("train", "--resume", "--out", run.toString(), "--max-steps", "20");
@@ -145,8 +222,21 @@ class TrainCommandTest {
   @Test
   void resumingFromATruncatedCheckpointIsRefused() throws Exception {
     Path run = directory.resolve("run");
-    assertThat(inProcess("train", "--recipe", recipe.toString(), "--out", run.toString(), "--max-steps", "1").code).isZero();
-    Path weights = run.resolve("checkpoints").resolve(names(run.resolve("checkpoints")).getFirst()).resolve("model.safetensors");
+    assertThat(
+            inProcess(
+                    "train",
+                    "--recipe",
+                    recipe.toString(),
+                    "--out",
+                    run.toString(),
+                    "--max-steps",
+                    "1")
+                .code)
+        .isZero();
+    Path weights =
+        run.resolve("checkpoints")
+            .resolve(names(run.resolve("checkpoints")).getFirst())
+            .resolve("model.safetensors");
     byte[] bytes = Files.readAllBytes(weights);
     Files.write(weights, Arrays.copyOf(bytes, bytes.length / 2));
     Result resumed = inProcess("train", "--resume", "--out", run.toString());
@@ -158,7 +248,8 @@ class TrainCommandTest {
   @Test
   void aDryRunWritesNothing() {
     Path run = directory.resolve("run");
-    Result result = inProcess("train", "--recipe", recipe.toString(), "--out", run.toString(), "--dry-run");
+    Result result =
+        inProcess("train", "--recipe", recipe.toString(), "--out", run.toString(), "--dry-run");
     assertThat(result.code).isZero();
     assertThat(result.out).contains("parameters");
     assertThat(run).doesNotExist();
@@ -166,25 +257,55 @@ class TrainCommandTest {
 
   @Test
   void anotherCorpusComesWithoutTheRecipesGlobs() throws Exception {
-    Files.writeString(recipe, Files.readString(recipe).replace("tokenizer: bytes,", "tokenizer: bytes, include: ['*.txt'], exclude: ['File*'],"));
+    Files.writeString(
+        recipe,
+        Files.readString(recipe)
+            .replace(
+                "tokenizer: bytes,", "tokenizer: bytes, include: ['*.txt'], exclude: ['File*'],"));
     Path run = directory.resolve("run");
-    Result own = inProcess("train", "--recipe", recipe.toString(), "--out", run.toString(), "--max-steps", "1");
+    Result own =
+        inProcess(
+            "train", "--recipe", recipe.toString(), "--out", run.toString(), "--max-steps", "1");
     assertThat(own.code).as(own.toString()).isEqualTo(2);
-    Result other = inProcess("train", "--recipe", recipe.toString(), "--out", run.toString(), "--max-steps", "1",
-        "--corpus", directory.resolve("corpus").toString());
+    Result other =
+        inProcess(
+            "train",
+            "--recipe",
+            recipe.toString(),
+            "--out",
+            run.toString(),
+            "--max-steps",
+            "1",
+            "--corpus",
+            directory.resolve("corpus").toString());
     assertThat(other.code).as(other.toString()).isZero();
   }
 
   @Test
   void aRunInTheWayIsRefused() throws Exception {
     Path run = directory.resolve("run");
-    assertThat(inProcess("train", "--recipe", recipe.toString(), "--out", run.toString(), "--max-steps", "1").code).isZero();
+    assertThat(
+            inProcess(
+                    "train",
+                    "--recipe",
+                    recipe.toString(),
+                    "--out",
+                    run.toString(),
+                    "--max-steps",
+                    "1")
+                .code)
+        .isZero();
     Result again = inProcess("train", "--recipe", recipe.toString(), "--out", run.toString());
     assertThat(again.code).isEqualTo(2);
-    assertThat(again.err.strip()).endsWith("holds a run already: continue it with --resume, or name another directory with --out");
-    Result other = inProcess("train", "--resume", "--out", run.toString(), "--set", "model.layers=3");
+    assertThat(again.err.strip())
+        .endsWith(
+            "holds a run already: continue it with --resume, or name another directory with --out");
+    Result other =
+        inProcess("train", "--resume", "--out", run.toString(), "--set", "model.layers=3");
     assertThat(other.code).isEqualTo(2);
-    assertThat(other.err).contains("--resume needs the model of").contains("start a new run to change it: model.layers=3 is not 2\n");
+    assertThat(other.err)
+        .contains("--resume needs the model of")
+        .contains("start a new run to change it: model.layers=3 is not 2\n");
     Files.writeString(directory.resolve("corpus/File0.java"), "class Changed {}\n".repeat(30));
     Result changed = inProcess("train", "--resume", "--out", run.toString());
     assertThat(changed.code).isEqualTo(2);
@@ -235,7 +356,9 @@ class TrainCommandTest {
     Result result = inProcess(command.split(" "));
     assertThat(result.code).as(result.toString()).isEqualTo(2);
     assertThat(result.err.strip())
-        .isEqualTo("longnet: %1$s must be cpu here, no usable GPU was found (see longnet doctor): %1$s=cuda".formatted(field));
+        .isEqualTo(
+            "longnet: %1$s must be cpu here, no usable GPU was found (see longnet doctor): %1$s=cuda"
+                .formatted(field));
   }
 
   private record Result(int code, String out, String err) {}
@@ -254,8 +377,11 @@ class TrainCommandTest {
   private Process start(List<String> before, String... arguments) throws IOException {
     List<String> command = new ArrayList<>(before);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx1g", "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"));
-    command.addAll(List.of("-Dorg.bytedeco.javacpp.maxphysicalbytes=0", "-Dorg.bytedeco.javacpp.maxbytes=0"));
+    command.addAll(
+        List.of(
+            "-Xmx1g", "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"));
+    command.addAll(
+        List.of("-Dorg.bytedeco.javacpp.maxphysicalbytes=0", "-Dorg.bytedeco.javacpp.maxbytes=0"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
     command.addAll(List.of(arguments));
     return new ProcessBuilder(command)
@@ -272,7 +398,8 @@ class TrainCommandTest {
 
   private static List<String> losses(Path run) throws IOException {
     return Files.readAllLines(run.resolve("metrics.jsonl")).stream()
-        .filter(line -> line.contains("\"event\":\"train\"") || line.contains("\"event\":\"validation\""))
+        .filter(line ->
+            line.contains("\"event\":\"train\"") || line.contains("\"event\":\"validation\""))
         .map(line -> line.replaceAll("\"learning_rate.*", ""))
         .toList();
   }

@@ -35,7 +35,9 @@ class TrainInitTest {
   void aDenseRun() throws IOException {
     Path corpus = Files.createDirectory(directory.resolve("corpus"));
     for (int i = 0; i < 40; i++) {
-      Files.writeString(corpus.resolve("File" + i + ".java"), ("class File" + i + " { int value = " + i * i + "; }\n").repeat(8));
+      Files.writeString(
+          corpus.resolve("File" + i + ".java"),
+          ("class File" + i + " { int value = " + i * i + "; }\n").repeat(8));
     }
     recipe = Files.writeString(directory.resolve("tiny.yaml"), RECIPE.formatted(corpus));
     dense = directory.resolve("dense");
@@ -47,15 +49,31 @@ class TrainInitTest {
   private double[] started(Path init, String name, String attention) throws IOException {
     Path run = directory.resolve(name);
     Cli result =
-        Cli.run("train", "--recipe", recipe, "--out", run, "--init", init, "--max-steps", 1, "--set", "model.attention=" + attention,
-            "--set", "optimizer.learning_rate=1e-12");
+        Cli.run(
+            "train",
+            "--recipe",
+            recipe,
+            "--out",
+            run,
+            "--init",
+            init,
+            "--max-steps",
+            1,
+            "--set",
+            "model.attention=" + attention,
+            "--set",
+            "optimizer.learning_rate=1e-12");
     assertThat(result.exitCode()).as(result.err()).isZero();
     return losses(run);
   }
 
   private static double[] losses(Path run) throws IOException {
-    JsonNode lengths = new ObjectMapper().readTree(run.resolve("evaluation.json").toFile()).get("lengths");
-    return new double[] {lengths.get(0).get("nats_per_token").asDouble(), lengths.get(1).get("nats_per_token").asDouble()};
+    JsonNode lengths =
+        new ObjectMapper().readTree(run.resolve("evaluation.json").toFile()).get("lengths");
+    return new double[] {
+      lengths.get(0).get("nats_per_token").asDouble(),
+      lengths.get(1).get("nats_per_token").asDouble()
+    };
   }
 
   @Test
@@ -64,14 +82,18 @@ class TrainInitTest {
     // It learned something: random weights have log(257) = 5.55 nats.
     assertThat(expected[0]).isLessThan(2.5);
 
-    // Within the shortest segment undilated branches attend to the same keys as dense attention: one loss.
-    double[] undilated = started(dense, "undilated", "{type: dilated, segment_lengths: [16, 64], dilations: [1, 1]}");
+    // Within the shortest segment undilated branches attend to the same keys as dense attention:
+    // one loss.
+    double[] undilated =
+        started(
+            dense, "undilated", "{type: dilated, segment_lengths: [16, 64], dilations: [1, 1]}");
     assertThat(undilated[0]).isCloseTo(expected[0], within(1e-5));
     // Beyond it keys of the short segment count twice.
     assertThat(undilated[1]).isNotEqualTo(expected[1]);
 
     // A dilated branch counts some keys twice at any length, and the loss moves a little.
-    double[] dilated = started(dense, "dilated", "{type: dilated, segment_lengths: [16, 64], dilations: [1, 4]}");
+    double[] dilated =
+        started(dense, "dilated", "{type: dilated, segment_lengths: [16, 64], dilations: [1, 4]}");
     assertThat(dilated[0]).isCloseTo(expected[0], within(0.1)).isNotEqualTo(expected[0]);
     assertThat(dilated[1]).isLessThan(2.5);
   }
@@ -94,7 +116,16 @@ class TrainInitTest {
 
   private double perplexity(Path run) throws IOException {
     Path json = directory.resolve("stream.json");
-    Cli stream = Cli.run("stream", run, "--input", directory.resolve("corpus"), "--max-tokens", 64, "--json", json);
+    Cli stream =
+        Cli.run(
+            "stream",
+            run,
+            "--input",
+            directory.resolve("corpus"),
+            "--max-tokens",
+            64,
+            "--json",
+            json);
     assertThat(stream.exitCode()).as(stream.err()).isZero();
     return new ObjectMapper().readTree(json.toFile()).get("total").get("perplexity").asDouble();
   }

@@ -38,34 +38,63 @@ class WeightsCommandsTest {
 
   private void assertNothingHalfWritten() throws IOException {
     try (Stream<Path> files = Files.list(directory)) {
-      assertThat(files.map(p -> p.getFileName().toString()).filter(n -> n.startsWith("."))).isEmpty();
+      assertThat(files.map(p -> p.getFileName().toString()).filter(n -> n.startsWith(".")))
+          .isEmpty();
     }
   }
 
   @Test
   void exportsAndImportsToTheSameLogits() throws IOException {
     Path tokens = directory.resolve("tokens.safetensors");
-    SafetensorsWriter.write(tokens, Map.of(), List.of(TensorEntry.of("tokens", new long[] {1, 6}, 1L, 2, 3, 200, 5, 256)));
-    Cli export = Cli.run("export", checkpoint, "--to", "safetensors", "--out", directory.resolve("m"), "--shard-size", "20KB");
+    SafetensorsWriter.write(
+        tokens,
+        Map.of(),
+        List.of(TensorEntry.of("tokens", new long[] {1, 6}, 1L, 2, 3, 200, 5, 256)));
+    Cli export =
+        Cli.run(
+            "export",
+            checkpoint,
+            "--to",
+            "safetensors",
+            "--out",
+            directory.resolve("m"),
+            "--shard-size",
+            "20KB");
     assertThat(export.err()).isEmpty();
     assertThat(export.exitCode()).isZero();
-    Cli imported = Cli.run("import", "torchscale", directory.resolve("m"), "--out", directory.resolve("run"));
+    Cli imported =
+        Cli.run("import", "torchscale", directory.resolve("m"), "--out", directory.resolve("run"));
     assertThat(imported.err()).isEmpty();
     assertThat(imported.out()).contains("decoder").contains("parameters");
     for (Path run : List.of(checkpoint, directory.resolve("run"))) {
-      Cli logits = Cli.run("logits", run, "--tokens", tokens, "--out", directory.resolve(run.getFileName() + ".safetensors"));
+      Cli logits =
+          Cli.run(
+              "logits",
+              run,
+              "--tokens",
+              tokens,
+              "--out",
+              directory.resolve(run.getFileName() + ".safetensors"));
       assertThat(logits.err()).isEmpty();
     }
-    assertThat(Files.mismatch(directory.resolve("model.safetensors"), directory.resolve("run.safetensors"))).isEqualTo(-1);
+    assertThat(
+            Files.mismatch(
+                directory.resolve("model.safetensors"), directory.resolve("run.safetensors")))
+        .isEqualTo(-1);
   }
 
   @Test
   void aModelWithoutATokenizerRunsButDoesNotWrite() throws IOException {
     // Two heads and r = 4: both offset rules agree, so torchscale has this model.
     Path file = directory.resolve("m.safetensors");
-    assertThat(Cli.run("export", checkpoint, "--to", "torchscale", "--out", file).exitCode()).isZero();
+    assertThat(Cli.run("export", checkpoint, "--to", "torchscale", "--out", file).exitCode())
+        .isZero();
     try (SafetensorsFile exported = SafetensorsFile.open(file)) {
-      assertThat(new ObjectMapper().readTree(exported.metadata().get("config")).get("segment_length").asText())
+      assertThat(
+              new ObjectMapper()
+                  .readTree(exported.metadata().get("config"))
+                  .get("segment_length")
+                  .asText())
           .isEqualTo("[16, 64]");
     }
     Path run = directory.resolve("run");
@@ -74,13 +103,24 @@ class WeightsCommandsTest {
     assertThat(generate.exitCode()).isEqualTo(2);
     assertThat(generate.err()).contains("import it again with --tokenizer NAME");
     for (String tokenizer : List.of("missing.json", "words", "cl100k_base")) {
-      Cli wrong = Cli.run("import", "torchscale", file, "--tokenizer", tokenizer, "--out", directory.resolve("wrong"));
+      Cli wrong =
+          Cli.run(
+              "import",
+              "torchscale",
+              file,
+              "--tokenizer",
+              tokenizer,
+              "--out",
+              directory.resolve("wrong"));
       assertThat(wrong.exitCode()).as(tokenizer).isEqualTo(2);
       assertThat(wrong.err()).contains(tokenizer);
       assertThat(directory.resolve("wrong")).doesNotExist();
     }
     Path named = directory.resolve("named");
-    assertThat(Cli.run("import", "torchscale", file, "--tokenizer", "bytes", "--out", named).exitCode()).isZero();
+    assertThat(
+            Cli.run("import", "torchscale", file, "--tokenizer", "bytes", "--out", named)
+                .exitCode())
+        .isZero();
     assertThat(Cli.run("generate", named, "--prompt", "x", "--max-tokens", 1).exitCode()).isZero();
   }
 
@@ -96,11 +136,30 @@ class WeightsCommandsTest {
             Cli.run("import"),
             Cli.run("export", checkpoint, "--to", "onnx", "--out", out),
             Cli.run("export", checkpoint, "--to", "torchscale", "--out", out),
-            Cli.run("export", checkpoint, "--to", "torchscale", "--out", out, "--shard-size", "five"),
-            Cli.run("export", directory.resolve("nothing"), "--to", "torchscale", "--out", directory.resolve("x.safetensors")),
+            Cli.run(
+                "export", checkpoint, "--to", "torchscale", "--out", out, "--shard-size", "five"),
+            Cli.run(
+                "export",
+                directory.resolve("nothing"),
+                "--to",
+                "torchscale",
+                "--out",
+                directory.resolve("x.safetensors")),
             Cli.run("export", checkpoint, "--to", "torchscale", "--out", garbage),
-            Cli.run("encode", checkpoint, "--input", garbage, "--out", directory.resolve("y.safetensors")),
-            Cli.run("encode", directory.resolve("nothing"), "--input", garbage, "--out", directory.resolve("y.safetensors")))) {
+            Cli.run(
+                "encode",
+                checkpoint,
+                "--input",
+                garbage,
+                "--out",
+                directory.resolve("y.safetensors")),
+            Cli.run(
+                "encode",
+                directory.resolve("nothing"),
+                "--input",
+                garbage,
+                "--out",
+                directory.resolve("y.safetensors")))) {
       assertThat(run.exitCode()).as(run.err()).isEqualTo(2);
       assertThat(run.err().strip().lines()).as(run.err()).hasSize(1);
       assertThat(run.err()).startsWith("longnet: ");
@@ -113,8 +172,11 @@ class WeightsCommandsTest {
   @Test
   void decodersAreNotEncoders() throws IOException {
     Path input = directory.resolve("in.safetensors");
-    SafetensorsWriter.write(input, Map.of(), List.of(TensorEntry.of("tokens", new long[] {1, 2}, 1L, 2)));
-    Cli run = Cli.run("encode", checkpoint, "--input", input, "--out", directory.resolve("y.safetensors"));
+    SafetensorsWriter.write(
+        input, Map.of(), List.of(TensorEntry.of("tokens", new long[] {1, 2}, 1L, 2)));
+    Cli run =
+        Cli.run(
+            "encode", checkpoint, "--input", input, "--out", directory.resolve("y.safetensors"));
     assertThat(run.exitCode()).isEqualTo(2);
     assertThat(run.err()).contains("encode needs an encoder");
   }
@@ -122,19 +184,34 @@ class WeightsCommandsTest {
   @Test
   void encodesToSafetensorsAndNpy() throws IOException {
     EncoderConfig config =
-        new EncoderConfig(1, 16, 2, 32, true, new SegmentLengths.Fixed(List.of(4L, 8L)), List.of(1L, 2L), true, false,
-            Optional.empty(), false, new EncoderConfig.InputPositions.None(), Optional.empty(), Optional.empty());
+        new EncoderConfig(
+            1,
+            16,
+            2,
+            32,
+            true,
+            new SegmentLengths.Fixed(List.of(4L, 8L)),
+            List.of(1L, 2L),
+            true,
+            false,
+            Optional.empty(),
+            false,
+            new EncoderConfig.InputPositions.None(),
+            Optional.empty(),
+            Optional.empty());
     RuntimeConfig runtime = TinyCheckpoint.RUNTIME;
     Path encoder = directory.resolve("encoder");
     try (Encoder random = LoadedEncoder.random(config, runtime, 1)) {
-      EncoderCheckpoint.write(encoder, config, file -> TensorFiles.write(file, Map.of(), random.parameters()));
+      EncoderCheckpoint.write(
+          encoder, config, file -> TensorFiles.write(file, Map.of(), random.parameters()));
     }
     float[] values = new float[2 * 10 * 16];
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) Math.sin(i);
     }
     Path input = directory.resolve("in.safetensors");
-    SafetensorsWriter.write(input, Map.of(), List.of(TensorEntry.of("embeddings", new long[] {2, 10, 16}, values)));
+    SafetensorsWriter.write(
+        input, Map.of(), List.of(TensorEntry.of("embeddings", new long[] {2, 10, 16}, values)));
     Path out = directory.resolve("out.safetensors");
     Cli run = Cli.run("encode", encoder, "--input", input, "--out", out);
     assertThat(run.exitCode()).as(run.err()).isZero();
@@ -143,16 +220,46 @@ class WeightsCommandsTest {
       assertThat(file.tensor("hidden").shape()).containsExactly(2, 10, 16);
       assertThat(file.tensor("pooled").shape()).containsExactly(2, 16);
     }
-    assertThat(Cli.run("encode", encoder, "--input", input, "--out", directory.resolve("p.npy"), "--outputs", "pooled").exitCode()).isZero();
+    assertThat(
+            Cli.run(
+                    "encode",
+                    encoder,
+                    "--input",
+                    input,
+                    "--out",
+                    directory.resolve("p.npy"),
+                    "--outputs",
+                    "pooled")
+                .exitCode())
+        .isZero();
     assertThat(directory.resolve("p.npy")).isRegularFile();
     Cli two = Cli.run("encode", encoder, "--input", input, "--out", directory.resolve("q.npy"));
     assertThat(two.exitCode()).isEqualTo(2);
     assertThat(two.err()).contains("--outputs=pooled");
-    Cli segments = Cli.run("encode", encoder, "--input", input, "--out", directory.resolve("s.safetensors"), "--segment-lengths", "4,x");
+    Cli segments =
+        Cli.run(
+            "encode",
+            encoder,
+            "--input",
+            input,
+            "--out",
+            directory.resolve("s.safetensors"),
+            "--segment-lengths",
+            "4,x");
     assertThat(segments.exitCode()).isEqualTo(2);
-    Cli other = Cli.run("encode", encoder, "--input", input, "--out", directory.resolve("s.safetensors"), "--segment-lengths", "geometric:4");
+    Cli other =
+        Cli.run(
+            "encode",
+            encoder,
+            "--input",
+            input,
+            "--out",
+            directory.resolve("s.safetensors"),
+            "--segment-lengths",
+            "geometric:4");
     assertThat(other.exitCode()).as(other.err()).isZero();
-    Cli logits = Cli.run("logits", encoder, "--tokens", input, "--out", directory.resolve("l.safetensors"));
+    Cli logits =
+        Cli.run("logits", encoder, "--tokens", input, "--out", directory.resolve("l.safetensors"));
     assertThat(logits.exitCode()).isEqualTo(2);
     assertThat(logits.err()).contains("longnet-encoder");
   }

@@ -8,10 +8,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 
-/// What a call allocates: the process's peak of resident memory above where it stood (Linux only), and the Java heap.
+/// What a call allocates: the process's peak of resident memory above where it stood (Linux only),
+/// and the Java heap.
 ///
-/// @param peakBytes resident memory beyond what there was before the call, its results included; empty where the system does not tell
-/// @param peakResidentBytes resident memory of the whole process at its peak during the call; empty likewise
+/// @param peakBytes resident memory beyond what there was before the call, its results included;
+///   empty where the system does not tell
+/// @param peakResidentBytes resident memory of the whole process at its peak during the call; empty
+///   likewise
 /// @param heapBytes allocated on the Java heap by all threads
 public record MemoryProbe(OptionalLong peakBytes, OptionalLong peakResidentBytes, long heapBytes) {
   private static final Path CLEAR = Path.of("/proc/self/clear_refs");
@@ -27,7 +30,8 @@ public record MemoryProbe(OptionalLong peakBytes, OptionalLong peakResidentBytes
       return new MemoryProbe(OptionalLong.empty(), OptionalLong.empty(), heap);
     }
     long peak = ResidentMemory.peak();
-    return new MemoryProbe(OptionalLong.of(Math.max(0, peak - before)), OptionalLong.of(peak), heap);
+    return new MemoryProbe(
+        OptionalLong.of(Math.max(0, peak - before)), OptionalLong.of(peak), heap);
   }
 
   /// Lets the kernel count the peak anew.

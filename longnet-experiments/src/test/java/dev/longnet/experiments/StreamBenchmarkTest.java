@@ -18,18 +18,32 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Two million tokens through a model whose branches grow to a billion: memory stays, and a second start finds everything done.
+/// Two million tokens through a model whose branches grow to a billion: memory stays, and a second
+/// start finds everything done.
 class StreamBenchmarkTest {
   @TempDir Path folder;
 
   @Test
   void twoMillionTokens() throws Exception {
-    Path text = Files.writeString(folder.resolve("text"), "static int add(int a, int b) { return a + b; }\n".repeat(2000));
+    Path text =
+        Files.writeString(
+            folder.resolve("text"),
+            "static int add(int a, int b) { return a + b; }\n".repeat(2000));
     try (StreamingModel model =
-        StreamModels.random(StreamModels.small(StreamModels.growing(1_000_000_000)), 1, StreamOptions.defaults())) {
+        StreamModels.random(
+            StreamModels.small(StreamModels.growing(1_000_000_000)), 1, StreamOptions.defaults())) {
       List<StreamBenchmark.Mark> marks =
-          StreamBenchmark.run(model, Tokenizers.of("bytes"), List.of(text), "", 2_000_000, 700_000, folder.resolve("out"), m -> { });
-      assertThat(marks.stream().map(StreamBenchmark.Mark::tokens)).containsExactly(10_000L, 100_000L, 1_000_000L, 2_000_000L);
+          StreamBenchmark.run(
+              model,
+              Tokenizers.of("bytes"),
+              List.of(text),
+              "",
+              2_000_000,
+              700_000,
+              folder.resolve("out"),
+              m -> {});
+      assertThat(marks.stream().map(StreamBenchmark.Mark::tokens))
+          .containsExactly(10_000L, 100_000L, 1_000_000L, 2_000_000L);
       // 8 branches of 512 rows, K and V, 64 channels, 2 layers, float32.
       assertThat(marks.getLast().stateBytes()).isLessThan(2 * 2 * 4L * 8 * 512 * 64 + 8192);
       assertThat(folder.resolve("out/stream.svg")).exists();
@@ -39,22 +53,44 @@ class StreamBenchmarkTest {
       int last = written.lastIndexOf("}, {");
       Files.writeString(json, written.substring(0, last) + "}]}");
       List<StreamBenchmark.Mark> restored =
-          StreamBenchmark.run(model, Tokenizers.of("bytes"), List.of(text), "", 2_000_000, 700_000, folder.resolve("out"), m -> { });
-      assertThat(restored.stream().map(StreamBenchmark.Mark::tokens)).containsExactly(10_000L, 100_000L, 1_000_000L, 2_000_000L);
+          StreamBenchmark.run(
+              model,
+              Tokenizers.of("bytes"),
+              List.of(text),
+              "",
+              2_000_000,
+              700_000,
+              folder.resolve("out"),
+              m -> {});
+      assertThat(restored.stream().map(StreamBenchmark.Mark::tokens))
+          .containsExactly(10_000L, 100_000L, 1_000_000L, 2_000_000L);
       assertThat(restored.getLast().seconds()).isEqualTo(marks.getLast().seconds());
       Files.writeString(json, written);
       List<StreamBenchmark.Mark> again =
-          StreamBenchmark.run(model, Tokenizers.of("bytes"), List.of(text), "", 2_000_000, 700_000, folder.resolve("out"), m -> { });
+          StreamBenchmark.run(
+              model,
+              Tokenizers.of("bytes"),
+              List.of(text),
+              "",
+              2_000_000,
+              700_000,
+              folder.resolve("out"),
+              m -> {});
       assertThat(again).isEqualTo(marks);
     }
   }
 
-  /// What Ctrl-C does: stop early, saved, no mark made up; the next start goes on to the end with the same perplexity.
+  /// What Ctrl-C does: stop early, saved, no mark made up; the next start goes on to the end with
+  /// the same perplexity.
   @Test
   void aStoppedRunGoesOn() throws Exception {
-    Path text = Files.writeString(folder.resolve("text"), "static int add(int a, int b) { return a + b; }\n".repeat(2000));
+    Path text =
+        Files.writeString(
+            folder.resolve("text"),
+            "static int add(int a, int b) { return a + b; }\n".repeat(2000));
     try (StreamingModel model =
-        StreamModels.random(StreamModels.small(StreamModels.growing(1_000_000_000)), 1, StreamOptions.defaults())) {
+        StreamModels.random(
+            StreamModels.small(StreamModels.growing(1_000_000_000)), 1, StreamOptions.defaults())) {
       StreamBenchmark.Watcher stopping =
           new StreamBenchmark.Watcher() {
             private StreamRun run;
@@ -72,14 +108,39 @@ class StreamBenchmarkTest {
             }
           };
       List<StreamBenchmark.Mark> stopped =
-          StreamBenchmark.run(model, Tokenizers.of("bytes"), List.of(text), "", 200_000, 700_000, folder.resolve("a"), stopping);
+          StreamBenchmark.run(
+              model,
+              Tokenizers.of("bytes"),
+              List.of(text),
+              "",
+              200_000,
+              700_000,
+              folder.resolve("a"),
+              stopping);
       assertThat(stopped.stream().map(StreamBenchmark.Mark::tokens)).containsExactly(10_000L);
       assertThat(folder.resolve("a/stream.svg")).doesNotExist();
       List<StreamBenchmark.Mark> went =
-          StreamBenchmark.run(model, Tokenizers.of("bytes"), List.of(text), "", 200_000, 700_000, folder.resolve("a"), m -> { });
+          StreamBenchmark.run(
+              model,
+              Tokenizers.of("bytes"),
+              List.of(text),
+              "",
+              200_000,
+              700_000,
+              folder.resolve("a"),
+              m -> {});
       List<StreamBenchmark.Mark> whole =
-          StreamBenchmark.run(model, Tokenizers.of("bytes"), List.of(text), "", 200_000, 700_000, folder.resolve("b"), m -> { });
-      assertThat(went.stream().map(StreamBenchmark.Mark::tokens)).containsExactly(10_000L, 100_000L, 200_000L);
+          StreamBenchmark.run(
+              model,
+              Tokenizers.of("bytes"),
+              List.of(text),
+              "",
+              200_000,
+              700_000,
+              folder.resolve("b"),
+              m -> {});
+      assertThat(went.stream().map(StreamBenchmark.Mark::tokens))
+          .containsExactly(10_000L, 100_000L, 200_000L);
       assertThat(went.getLast().perplexity()).isCloseTo(whole.getLast().perplexity(), within(1e-4));
     }
   }
@@ -103,17 +164,32 @@ class StreamBenchmarkTest {
 
   @Test
   void comparesWhatAttentionsHold() throws Exception {
-    List<StreamComparison.Point> points = StreamComparison.run(18_000, StreamOptions.defaults(), folder, p -> { });
+    List<StreamComparison.Point> points =
+        StreamComparison.run(18_000, StreamOptions.defaults(), folder, p -> {});
     assertThat(points.stream().map(p -> p.attention() + p.tokens()))
         .containsExactly(
-            "dilated4096", "dilated8192", "dilated16384", "dilated18000", "sparse4096", "sparse8192", "sparse16384", "sparse18000",
-            "dense4096", "dense8192", "dense16384", "dense18000");
-    // Keys and values of every token: 2 layers, 64 channels, float32; each array a little longer than its numbers.
-    assertThat(points.get(10).stateBytes()).isBetween(2 * 2 * 4L * 64 * 16_384, 2 * 2 * 4L * 64 * 16_384 + 1024);
+            "dilated4096",
+            "dilated8192",
+            "dilated16384",
+            "dilated18000",
+            "sparse4096",
+            "sparse8192",
+            "sparse16384",
+            "sparse18000",
+            "dense4096",
+            "dense8192",
+            "dense16384",
+            "dense18000");
+    // Keys and values of every token: 2 layers, 64 channels, float32; each array a little longer
+    // than its numbers.
+    assertThat(points.get(10).stateBytes())
+        .isBetween(2 * 2 * 4L * 64 * 16_384, 2 * 2 * 4L * 64 * 16_384 + 1024);
     assertThat(points.get(2).stateBytes()).isLessThan(points.get(10).stateBytes() / 8);
     assertThat(points).allMatch(p -> p.microseconds() > 0);
-    assertThat(Files.readString(folder.resolve("compare.svg"))).contains("What a stream holds", "What reading its next tokens costs");
+    assertThat(Files.readString(folder.resolve("compare.svg")))
+        .contains("What a stream holds", "What reading its next tokens costs");
     assertThat(folder.resolve("compare.json")).exists();
-    assertThatThrownBy(() -> StreamComparison.run(10, StreamOptions.defaults(), folder, p -> { })).hasMessageContaining("--tokens=10");
+    assertThatThrownBy(() -> StreamComparison.run(10, StreamOptions.defaults(), folder, p -> {}))
+        .hasMessageContaining("--tokens=10");
   }
 }

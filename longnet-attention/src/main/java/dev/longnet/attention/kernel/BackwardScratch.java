@@ -5,16 +5,20 @@ import dev.longnet.attention.RowScalars;
 import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
 
-/// The backward fold: keys are packed [#KEYS] at a time with their gradients; a block of queries at a time rebuilds P and dS from the
-/// joint LSE and delta, and adds to the gradients. How it does is the subclasses'.
+/// The backward fold: keys are packed [#KEYS] at a time with their gradients; a block of queries at
+/// a time rebuilds P and dS from the joint LSE and delta, and adds to the gradients. How it does is
+/// the subclasses'.
 abstract class BackwardScratch extends Scratch {
   static final int KEYS = 4 * VectorLoops.KEYS;
 
   /// Of the packed keys, rows of [#rowBytes].
   final MemorySegment gradKeys = allocate((long) KEYS * paddedSize);
+
   final MemorySegment gradValues = allocate((long) KEYS * paddedSize);
+
   /// Of the block's rows: LSE, delta, how many of the packed keys each sees.
   final MemorySegment shifts;
+
   final MemorySegment deltas;
   final int[] limits;
   final MemorySegment copy;
@@ -35,7 +39,14 @@ abstract class BackwardScratch extends Scratch {
     this.scalars = new double[queries];
   }
 
-  final void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows gradOut, RowScalars lse, RowScalars delta,
+  final void fold(
+      HeadRows q,
+      HeadRows k,
+      HeadRows v,
+      boolean causal,
+      HeadRows gradOut,
+      RowScalars lse,
+      RowScalars delta,
       FoldGradients gradients) {
     Source query = new Source(q, copy);
     Source key = new Source(k, copy);
@@ -63,8 +74,26 @@ abstract class BackwardScratch extends Scratch {
         }
       }
       if (wantK) {
-        put(gradients.keys(), from, count, gradKeys.address(), rowBytes, 0, headSize, gradients.overwrite(), keyFactor);
-        put(gradients.values(), from, count, gradValues.address(), rowBytes, 0, headSize, gradients.overwrite(), 1f);
+        put(
+            gradients.keys(),
+            from,
+            count,
+            gradKeys.address(),
+            rowBytes,
+            0,
+            headSize,
+            gradients.overwrite(),
+            keyFactor);
+        put(
+            gradients.values(),
+            from,
+            count,
+            gradValues.address(),
+            rowBytes,
+            0,
+            headSize,
+            gradients.overwrite(),
+            1f);
       }
     }
   }
@@ -84,7 +113,8 @@ abstract class BackwardScratch extends Scratch {
   private void scalars(RowScalars lse, RowScalars delta, long block, int rows) {
     read(lse, block, rows, scalars);
     for (int i = 0; i < queries; i++) {
-      // A row without keys has no weights: exp(s - a huge shift) = 0. Nor have the rows behind the last.
+      // A row without keys has no weights: exp(s - a huge shift) = 0. Nor have the rows behind the
+      // last.
       boolean none = i >= rows || scalars[i] == Double.NEGATIVE_INFINITY;
       setFloat(shifts, i, none ? -VectorLoops.LOWEST : (float) scalars[i]);
     }
@@ -95,7 +125,16 @@ abstract class BackwardScratch extends Scratch {
   }
 
   /// Elements `d` to `d + size` of rows.
-  final void put(HeadRows accumulator, long from, int count, long sums, long sumBytes, int d, int size, boolean overwrite, float factor) {
+  final void put(
+      HeadRows accumulator,
+      long from,
+      int count,
+      long sums,
+      long sumBytes,
+      int d,
+      int size,
+      boolean overwrite,
+      float factor) {
     Source target = new Source(accumulator, copy);
     for (int done = 0; done < count; done += queries) {
       int n = Math.min(queries, count - done);

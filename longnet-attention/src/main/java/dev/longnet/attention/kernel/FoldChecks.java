@@ -38,7 +38,13 @@ final class FoldChecks {
     accumulator("the rows to clear", rows);
   }
 
-  static void backward(HeadRows q, HeadRows k, HeadRows v, HeadRows gradOut, RowScalars lse, RowScalars delta,
+  static void backward(
+      HeadRows q,
+      HeadRows k,
+      HeadRows v,
+      HeadRows gradOut,
+      RowScalars lse,
+      RowScalars delta,
       FoldGradients gradients) {
     inputs(q, k, v);
     rows("gradOut", gradOut, q.count(), q.headSize());
@@ -70,8 +76,16 @@ final class FoldChecks {
 
   private static void rows(String name, HeadRows rows, long count, int headSize) {
     if (rows.count() != count || rows.headSize() != headSize) {
-      throw new IllegalArgumentException(name + " must have " + count + " rows of " + headSize + " elements: "
-          + rows.count() + " rows of " + rows.headSize());
+      throw new IllegalArgumentException(
+          name
+              + " must have "
+              + count
+              + " rows of "
+              + headSize
+              + " elements: "
+              + rows.count()
+              + " rows of "
+              + rows.headSize());
     }
   }
 
@@ -90,7 +104,8 @@ final class FoldChecks {
 
   private static void scalars(String name, RowScalars scalars, long count) {
     if (scalars.count() != count) {
-      throw new IllegalArgumentException(name + " must hold one value per query: " + scalars.count() + " for " + count);
+      throw new IllegalArgumentException(
+          name + " must hold one value per query: " + scalars.count() + " for " + count);
     }
   }
 }

@@ -5,8 +5,9 @@ import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
 
-/// Where a backward fold adds its gradients: float32 rows, updated. `null` means that side is not wanted, and not computed.
-/// Or where it puts them, whatever was there: what has no gradient is set to 0 then.
+/// Where a backward fold adds its gradients: float32 rows, updated. `null` means that side is not
+/// wanted, and not computed. Or where it puts them, whatever was there: what has no gradient is set
+/// to 0 then.
 ///
 /// @param queries dQ, one row per query, or null
 /// @param keys dK, one row per key, or null; present iff `values` is

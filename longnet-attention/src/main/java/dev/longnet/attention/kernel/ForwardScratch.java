@@ -5,18 +5,22 @@ import dev.longnet.attention.RowScalars;
 import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
 
-/// The forward fold: keys are packed [#KEYS] at a time; [#QUERIES] queries at a time run an online softmax over them; then their
-/// (O, LSE) is merged into the accumulators. How a block of queries attends is the subclasses'.
+/// The forward fold: keys are packed [#KEYS] at a time; [#QUERIES] queries at a time run an online
+/// softmax over them; then their (O, LSE) is merged into the accumulators. How a block of queries
+/// attends is the subclasses'.
 ///
-/// What a row computes depends on its own keys alone, in key order: not on the tile or block it shares.
+/// What a row computes depends on its own keys alone, in key order: not on the tile or block it
+/// shares.
 abstract class ForwardScratch extends Scratch {
   static final int KEYS = 4 * VectorLoops.KEYS;
   static final int QUERIES = 96;
   static final int TILE = VectorLoops.TILE_ROWS;
 
-  /// Of the block's rows: O of these keys before it is divided by its sum, that sum by lanes, what its exponentials are shifted by,
-  /// by what the row's past shrank at the last shift, how many keys it sees.
+  /// Of the block's rows: O of these keys before it is divided by its sum, that sum by lanes, what
+  /// its exponentials are shifted by, by what the row's past shrank at the last shift, how many
+  /// keys it sees.
   final MemorySegment outputs = allocate((long) QUERIES * paddedSize);
+
   final MemorySegment sums = allocate((long) QUERIES * loops.lanes);
   final MemorySegment shifts = allocate(QUERIES + loops.lanes);
   final MemorySegment factors = allocate(QUERIES + loops.lanes);
@@ -32,7 +36,8 @@ abstract class ForwardScratch extends Scratch {
     super(loops, headSize);
   }
 
-  final void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse) {
+  final void fold(
+      HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse) {
     Source query = new Source(q, copy);
     Source key = new Source(k, copy);
     Source value = new Source(v, copy);
@@ -52,7 +57,10 @@ abstract class ForwardScratch extends Scratch {
         packQueries(query, block, rows);
         int padded = Math.ceilDiv(rows, TILE) * TILE;
         loops.fill(sums.address(), (long) padded * loops.lanes * 4, 0);
-        loops.fill(shifts.address(), Math.ceilDiv(padded, loops.lanes) * loops.lanes * 4L, VectorLoops.LOWEST);
+        loops.fill(
+            shifts.address(),
+            Math.ceilDiv(padded, loops.lanes) * loops.lanes * 4L,
+            VectorLoops.LOWEST);
         attend(rows);
         merge(output, lse, block, rows);
       }
@@ -67,7 +75,8 @@ abstract class ForwardScratch extends Scratch {
   abstract void attend(int rows);
 
   private void merge(Source output, RowScalars lse, long block, int rows) {
-    // Step by step for all rows, so that no row waits for the steps of the one before. Every row sees a key: they begin with the first
+    // Step by step for all rows, so that no row waits for the steps of the one before. Every row
+    // sees a key: they begin with the first
     // that does, and see ever more.
     loops.totals(sums.address(), rows, totals.address(), scales.address());
     for (int i = 0; i < rows; i++) {
@@ -89,7 +98,15 @@ abstract class ForwardScratch extends Scratch {
         loops.store(sources, rowBytes, targets, output.stride(), end - from, headSize, factors);
       } else {
         weigh(from, end);
-        loops.blend(sources, rowBytes, targets, output.stride(), end - from, headSize, keeps.address() + from * 4L, factors);
+        loops.blend(
+            sources,
+            rowBytes,
+            targets,
+            output.stride(),
+            end - from,
+            headSize,
+            keeps.address() + from * 4L,
+            factors);
       }
     }
     output.writeBack(block, rows);

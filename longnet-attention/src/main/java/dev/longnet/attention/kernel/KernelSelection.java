@@ -6,8 +6,8 @@ import java.lang.System.Logger.Level;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/// Chooses kernels, keeps one instance of each, and says once which one runs. This class must load without the Vector API:
-/// only [VectorShapes] touches it.
+/// Chooses kernels, keeps one instance of each, and says once which one runs. This class must load
+/// without the Vector API: only [VectorShapes] touches it.
 final class KernelSelection {
   private static final Logger LOGGER = System.getLogger(AttentionKernel.class.getName());
   private static final Map<Simd, AttentionKernel> SIMD = new ConcurrentHashMap<>();
@@ -31,9 +31,11 @@ final class KernelSelection {
       case AUTO -> {
         String missing = missing();
         if (missing != null && options.vectorBits() != 0) {
-          throw new IllegalStateException("vectors of " + options.vectorBits() + " bits were asked for, but " + missing);
+          throw new IllegalStateException(
+              "vectors of " + options.vectorBits() + " bits were asked for, but " + missing);
         }
-        yield missing == null ? simd(options)
+        yield missing == null
+            ? simd(options)
             : say(SCALAR, options, " (several times slower than simd: " + missing + ")");
       }
     };
@@ -42,8 +44,16 @@ final class KernelSelection {
   private static AttentionKernel simd(AttentionOptions options) {
     int own = VectorShapes.preferredBits();
     int bits = options.vectorBits() == 0 ? own : options.vectorBits();
-    AttentionKernel kernel = SIMD.computeIfAbsent(new Simd(bits, options.products()), key -> new SimdKernel(VectorShapes.loops(key.bits), key.products));
-    return say(kernel, options, bits <= own ? "" : " (many times slower than this machine's own " + own + " bits: emulated)");
+    AttentionKernel kernel =
+        SIMD.computeIfAbsent(
+            new Simd(bits, options.products()),
+            key -> new SimdKernel(VectorShapes.loops(key.bits), key.products));
+    return say(
+        kernel,
+        options,
+        bits <= own
+            ? ""
+            : " (many times slower than this machine's own " + own + " bits: emulated)");
   }
 
   /// What keeps the vector kernel from running, and its remedy; null when nothing does.
@@ -55,13 +65,21 @@ final class KernelSelection {
       VectorShapes.preferredBits();
       return null;
     } catch (IllegalCallerException | LinkageError e) {
-      return "the JVM denies access to native memory: add --enable-native-access=ALL-UNNAMED (" + e.getMessage() + ")";
+      return "the JVM denies access to native memory: add --enable-native-access=ALL-UNNAMED ("
+          + e.getMessage()
+          + ")";
     }
   }
 
-  private static AttentionKernel say(AttentionKernel kernel, AttentionOptions options, String reason) {
-    String line = "attention kernel: " + kernel.description() + ", " + options.threads()
-        + (options.threads() == 1 ? " thread" : " threads") + reason;
+  private static AttentionKernel say(
+      AttentionKernel kernel, AttentionOptions options, String reason) {
+    String line =
+        "attention kernel: "
+            + kernel.description()
+            + ", "
+            + options.threads()
+            + (options.threads() == 1 ? " thread" : " threads")
+            + reason;
     if (SAID.putIfAbsent(line, true) == null) {
       LOGGER.log(reason.isEmpty() ? Level.INFO : Level.WARNING, line);
     }

@@ -3,15 +3,18 @@ package dev.longnet.attention.kernel;
 import dev.longnet.attention.HeadRows;
 import java.lang.foreign.MemorySegment;
 
-/// The backward fold of bfloat16 rows in products of bfloat16 matrices. Scores are transposed, S^T = K Q^T and dP^T = V dO^T, so that P^T
-/// and dS^T come out as the left-hand matrices of dV += P^T dO and dK += dS^T Q; dS^T is written a second time, as the right-hand matrix
-/// of dQ^T += K^T dS^T. P and dS are rounded to bfloat16; scores, sums and gradients are float32.
+/// The backward fold of bfloat16 rows in products of bfloat16 matrices. Scores are transposed, S^T
+/// = K Q^T and dP^T = V dO^T, so that P^T and dS^T come out as the left-hand matrices of dV += P^T
+/// dO and dK += dS^T Q; dS^T is written a second time, as the right-hand matrix of dQ^T += K^T
+/// dS^T. P and dS are rounded to bfloat16; scores, sums and gradients are float32.
 final class MatrixBackward extends BackwardScratch {
   private final BfloatProducts products;
   private final Operands operands = new Operands(this);
   private final int panel = loops.panelKeys;
+
   /// Queries, and keys, of one product: two panels.
   private final int step = 2 * panel;
+
   private final int pair = 2 * loops.lanes;
   private final MemorySegment keyRows = bfloats((long) KEYS * headSize);
   private final MemorySegment valueRows = bfloats((long) KEYS * headSize);
@@ -52,8 +55,10 @@ final class MatrixBackward extends BackwardScratch {
       long bytes = headSize * 2L;
       long rows = keyRows.address() + at * bytes;
       int pairs = Math.min(step, padded - at) / 2;
-      loops.pairs(rows, rows + bytes, 2 * bytes, pairs, headSize / 2, keyPairs.address(), 2 * bytes);
-      loops.transpose(keyPairs.address(), 2 * bytes, pairs, headSize, keyColumns.address() + at * bytes);
+      loops.pairs(
+          rows, rows + bytes, 2 * bytes, pairs, headSize / 2, keyPairs.address(), 2 * bytes);
+      loops.transpose(
+          keyPairs.address(), 2 * bytes, pairs, headSize, keyColumns.address() + at * bytes);
     }
   }
 
@@ -72,12 +77,18 @@ final class MatrixBackward extends BackwardScratch {
     }
   }
 
-  private void pack(Source source, long block, int rows, MemorySegment panels, MemorySegment pairs) {
+  private void pack(
+      Source source, long block, int rows, MemorySegment panels, MemorySegment pairs) {
     int padded = Math.ceilDiv(rows, panel) * panel;
     copy(source, block, rows, padded, queryRows);
     for (int at = 0; at < padded; at += panel) {
       long bytes = at * headSize * 2L;
-      loops.transpose(queryRows.address() + bytes, headSize * 2L, panel, headSize / 2, panels.address() + bytes);
+      loops.transpose(
+          queryRows.address() + bytes,
+          headSize * 2L,
+          panel,
+          headSize / 2,
+          panels.address() + bytes);
     }
     operands.pairs(queryRows.address(), padded, padded, step, pairs.address());
   }
@@ -104,31 +115,80 @@ final class MatrixBackward extends BackwardScratch {
     long keysAt = at * headSize * 2L;
     for (int q = start; q < end; q += panel) {
       long queries = q * headSize * 2L;
-      products.multiply(m, panel, headSize, keyRows.address() + keysAt, headSize, queryPanels.address() + queries,
-          scores.address() + q * 4L, step, false);
-      products.multiply(m, panel, headSize, valueRows.address() + keysAt, headSize, gradPanels.address() + queries,
-          gradWeights.address() + q * 4L, step, false);
+      products.multiply(
+          m,
+          panel,
+          headSize,
+          keyRows.address() + keysAt,
+          headSize,
+          queryPanels.address() + queries,
+          scores.address() + q * 4L,
+          step,
+          false);
+      products.multiply(
+          m,
+          panel,
+          headSize,
+          valueRows.address() + keysAt,
+          headSize,
+          gradPanels.address() + queries,
+          gradWeights.address() + q * 4L,
+          step,
+          false);
     }
     for (int q = start; q < end; q += pair) {
       long floats = q * 4L;
       long left = q * 2L;
       long right = (long) (q / panel) * panel * step * 2 + q % panel * 4L;
-      loops.bfloatGradients(scores.address() + floats, gradWeights.address() + floats, m / 2, at, seen.address() + floats,
-          shifts.address() + floats, deltas.address() + floats, scale, weights.address() + left, gradScores.address() + left,
+      loops.bfloatGradients(
+          scores.address() + floats,
+          gradWeights.address() + floats,
+          m / 2,
+          at,
+          seen.address() + floats,
+          shifts.address() + floats,
+          deltas.address() + floats,
+          scale,
+          weights.address() + left,
+          gradScores.address() + left,
           gradScorePairs.address() + right);
     }
     for (int q = start; q < end && wantQ; q += panel) {
-      products.multiply(headSize, panel, m, keyColumns.address() + keysAt, step, gradScorePairs.address() + (long) q * step * 2,
-          gradColumns.address() + (long) q * headSize * 4, panel, true);
+      products.multiply(
+          headSize,
+          panel,
+          m,
+          keyColumns.address() + keysAt,
+          step,
+          gradScorePairs.address() + (long) q * step * 2,
+          gradColumns.address() + (long) q * headSize * 4,
+          panel,
+          true);
     }
     for (int d = 0; d < headSize && wantK; d += panel) {
       int n = Math.min(panel, headSize - d);
       long operand = ((long) d * step + (long) start * n) * 2;
       long sum = (long) at * rowBytes + d * 4L;
-      products.multiply(m, n, end - start, weights.address() + start * 2L, step, gradPairs.address() + operand,
-          gradValues.address() + sum, headSize, true);
-      products.multiply(m, n, end - start, gradScores.address() + start * 2L, step, queryPairs.address() + operand,
-          gradKeys.address() + sum, headSize, true);
+      products.multiply(
+          m,
+          n,
+          end - start,
+          weights.address() + start * 2L,
+          step,
+          gradPairs.address() + operand,
+          gradValues.address() + sum,
+          headSize,
+          true);
+      products.multiply(
+          m,
+          n,
+          end - start,
+          gradScores.address() + start * 2L,
+          step,
+          queryPairs.address() + operand,
+          gradKeys.address() + sum,
+          headSize,
+          true);
     }
   }
 

@@ -2,8 +2,9 @@ package dev.longnet.attention.kernel;
 
 import java.lang.foreign.MemorySegment;
 
-/// The forward fold of bfloat16 rows in products of bfloat16 matrices: [VectorLoops#KEYS] keys at a time, S = Q K^T, then P = exp(S)
-/// by vector loops, rounded to bfloat16, then O += P V. Scores, sums and O are float32.
+/// The forward fold of bfloat16 rows in products of bfloat16 matrices: [VectorLoops#KEYS] keys at a
+/// time, S = Q K^T, then P = exp(S) by vector loops, rounded to bfloat16, then O += P V. Scores,
+/// sums and O are float32.
 final class MatrixForward extends ForwardScratch {
   private static final int STEP = VectorLoops.KEYS;
 
@@ -29,12 +30,18 @@ final class MatrixForward extends ForwardScratch {
     for (int at = 0; at < count; at += panel) {
       int n = Math.min(panel, count - at);
       key.copy(from + at, n, keyRows.address());
-      loops.transpose(keyRows.address(), headSize * 2L, n, headSize / 2, keyPanels.address() + (long) at * headSize * 2);
+      loops.transpose(
+          keyRows.address(),
+          headSize * 2L,
+          n,
+          headSize / 2,
+          keyPanels.address() + (long) at * headSize * 2);
     }
     for (int at = 0; at < count; at += STEP) {
       int n = Math.min(STEP, count - at);
       value.copy(from + at, n, valueRows.address());
-      operands.pairs(valueRows.address(), n, roundUp(n), STEP, values.address() + (long) at * headSize * 2);
+      operands.pairs(
+          valueRows.address(), n, roundUp(n), STEP, values.address() + (long) at * headSize * 2);
     }
   }
 
@@ -51,20 +58,43 @@ final class MatrixForward extends ForwardScratch {
     for (int from = 0; from < limits[rows - 1]; from += STEP) {
       int width = Math.min(STEP, limits[rows - 1] - from);
       for (int at = 0; at < width; at += panel) {
-        products.multiply(m, panel, headSize, queries.address(), headSize, keyPanels.address() + (long) (from + at) * headSize * 2,
-            scores.address() + at * 4L, STEP, false);
+        products.multiply(
+            m,
+            panel,
+            headSize,
+            queries.address(),
+            headSize,
+            keyPanels.address() + (long) (from + at) * headSize * 2,
+            scores.address() + at * 4L,
+            STEP,
+            false);
       }
       int k = roundUp(width);
       for (int row = 0; row < rows; row += TILE) {
         weights(row, from, k);
       }
       if (from > 0) {
-        loops.store(outputs.address(), rowBytes, outputs.address(), rowBytes, rows, headSize, factors.address());
+        loops.store(
+            outputs.address(),
+            rowBytes,
+            outputs.address(),
+            rowBytes,
+            rows,
+            headSize,
+            factors.address());
       }
       for (int d = 0; d < headSize; d += panel) {
         int n = Math.min(panel, headSize - d);
-        products.multiply(m, n, k, weights.address(), STEP, values.address() + ((long) from * headSize + (long) d * STEP) * 2,
-            outputs.address() + d * 4L, headSize, from > 0);
+        products.multiply(
+            m,
+            n,
+            k,
+            weights.address(),
+            STEP,
+            values.address() + ((long) from * headSize + (long) d * STEP) * 2,
+            outputs.address() + d * 4L,
+            headSize,
+            from > 0);
       }
     }
   }
@@ -85,8 +115,18 @@ final class MatrixForward extends ForwardScratch {
       loops.maxima(tile, open, scale, max.address());
       long shift = shifts.address() + row * 4L;
       loops.shift(max.address(), shift, factor);
-      loops.bfloatWeights(tile, open, registers, limits, row, from, scale, shift, factor,
-          sums.address() + (long) row * loops.lanes * 4, to);
+      loops.bfloatWeights(
+          tile,
+          open,
+          registers,
+          limits,
+          row,
+          from,
+          scale,
+          shift,
+          factor,
+          sums.address() + (long) row * loops.lanes * 4,
+          to);
       written = Math.ceilDiv(count, pair) * pair;
     } else {
       loops.fill(factor, TILE * 4L, 1);

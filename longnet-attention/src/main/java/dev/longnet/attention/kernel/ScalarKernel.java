@@ -6,11 +6,12 @@ import dev.longnet.attention.Rows;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/// The plain twin of [SimdKernel]: the same mathematics in ordinary Java over float arrays, written so that the JIT's own
-/// vectoriser finds its loops. Needs no module and no flag.
+/// The plain twin of [SimdKernel]: the same mathematics in ordinary Java over float arrays, written
+/// so that the JIT's own vectoriser finds its loops. Needs no module and no flag.
 final class ScalarKernel implements AttentionKernel {
   /// Keys packed at a time; their K and V (D = 64) fill 256 KiB.
   static final int KEYS = 512;
+
   /// Rows that are added in one pass: queries, where the gradients of keys and values grow.
   private static final int GROUP = 8;
 
@@ -20,7 +21,8 @@ final class ScalarKernel implements AttentionKernel {
   }
 
   @Override
-  public void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse) {
+  public void fold(
+      HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse) {
     FoldChecks.forward(q, k, v, out, lse);
     int headSize = q.headSize();
     float scale = (float) (1 / Math.sqrt(headSize));
@@ -65,8 +67,15 @@ final class ScalarKernel implements AttentionKernel {
   }
 
   @Override
-  public void foldBackward(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows gradOut, RowScalars lse,
-      RowScalars delta, FoldGradients gradients) {
+  public void foldBackward(
+      HeadRows q,
+      HeadRows k,
+      HeadRows v,
+      boolean causal,
+      HeadRows gradOut,
+      RowScalars lse,
+      RowScalars delta,
+      FoldGradients gradients) {
     FoldChecks.backward(q, k, v, gradOut, lse, delta, gradients);
     if (gradients.overwrite()) {
       gradients.rows().forEach(this::clear);
@@ -189,20 +198,45 @@ final class ScalarKernel implements AttentionKernel {
     addRows(a, columns, a.length, n, products);
   }
 
-  /// sum[i] += sum_j weights[j] rows[j][i], for j < count and i < n. Eight rows a pass: the sums are loaded and stored an eighth as often.
+  /// sum[i] += sum_j weights[j] rows[j][i], for j < count and i < n. Eight rows a pass: the sums
+  /// are loaded and stored an eighth as often.
   private static void addRows(float[] weights, float[][] rows, int count, int n, float[] sum) {
     int j = 0;
     for (; j + 8 <= count; j += 8) {
-      addRows(weights, j, rows[j], rows[j + 1], rows[j + 2], rows[j + 3], rows[j + 4], rows[j + 5], rows[j + 6], rows[j + 7], n, sum);
+      addRows(
+          weights,
+          j,
+          rows[j],
+          rows[j + 1],
+          rows[j + 2],
+          rows[j + 3],
+          rows[j + 4],
+          rows[j + 5],
+          rows[j + 6],
+          rows[j + 7],
+          n,
+          sum);
     }
     for (; j < count; j++) {
       addRow(weights[j], rows[j], n, sum);
     }
   }
 
-  /// Every row an array of its own that starts at 0: the JIT's vectoriser gives up at one array read from several offsets.
-  private static void addRows(float[] weights, int j, float[] x0, float[] x1, float[] x2, float[] x3, float[] x4, float[] x5,
-      float[] x6, float[] x7, int n, float[] sum) {
+  /// Every row an array of its own that starts at 0: the JIT's vectoriser gives up at one array
+  /// read from several offsets.
+  private static void addRows(
+      float[] weights,
+      int j,
+      float[] x0,
+      float[] x1,
+      float[] x2,
+      float[] x3,
+      float[] x4,
+      float[] x5,
+      float[] x6,
+      float[] x7,
+      int n,
+      float[] sum) {
     float a0 = weights[j];
     float a1 = weights[j + 1];
     float a2 = weights[j + 2];
@@ -212,7 +246,12 @@ final class ScalarKernel implements AttentionKernel {
     float a6 = weights[j + 6];
     float a7 = weights[j + 7];
     for (int i = 0; i < n; i++) {
-      sum[i] += a0 * x0[i] + a1 * x1[i] + a2 * x2[i] + a3 * x3[i] + (a4 * x4[i] + a5 * x5[i] + a6 * x6[i] + a7 * x7[i]);
+      sum[i] +=
+          a0 * x0[i]
+              + a1 * x1[i]
+              + a2 * x2[i]
+              + a3 * x3[i]
+              + (a4 * x4[i] + a5 * x5[i] + a6 * x6[i] + a7 * x7[i]);
     }
   }
 
@@ -266,8 +305,9 @@ final class ScalarKernel implements AttentionKernel {
     return Math.max(Math.max(a, b), Math.max(c, d));
   }
 
-  /// x[j] = exp(x[j] - shift), for j < n; the arithmetic of [VectorLoops], 0 below 2^-126. The JIT's vectoriser has no way from the
-  /// bits of an int to a float, so the powers of two pass through memory: a quarter of the time.
+  /// x[j] = exp(x[j] - shift), for j < n; the arithmetic of [VectorLoops], 0 below 2^-126. The
+  /// JIT's vectoriser has no way from the bits of an int to a float, so the powers of two pass
+  /// through memory: a quarter of the time.
   private static final class Exponentials {
     private final int[] bits;
     private final float[] powers;
@@ -295,7 +335,13 @@ final class ScalarKernel implements AttentionKernel {
         float y = Math.max((x[j] - shift) * VectorLoops.LOG2E, -127f);
         float whole = y + VectorLoops.ROUND - VectorLoops.ROUND;
         float f = y - whole;
-        x[j] = ((((VectorLoops.EXP5 * f + VectorLoops.EXP4) * f + VectorLoops.EXP3) * f + VectorLoops.EXP2) * f + VectorLoops.EXP1) * f + 1f;
+        x[j] =
+            ((((VectorLoops.EXP5 * f + VectorLoops.EXP4) * f + VectorLoops.EXP3) * f
+                                + VectorLoops.EXP2)
+                            * f
+                        + VectorLoops.EXP1)
+                    * f
+                + 1f;
         bits[j] = (int) whole + 127 << 23;
       }
     }

@@ -9,19 +9,25 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
-/// Off-heap working memory of one fold: a few MiB for D = 64, whatever the sequence's length. Pooled by the kernels, one per thread
-/// at work; freed by the garbage collector when the pool lets go.
+/// Off-heap working memory of one fold: a few MiB for D = 64, whatever the sequence's length.
+/// Pooled by the kernels, one per thread at work; freed by the garbage collector when the pool lets
+/// go.
 abstract class Scratch {
-  /// Keys of a fold that [#transpose] takes where they are: at D = 64 their rows of all heads fit a core's second cache.
+  /// Keys of a fold that [#transpose] takes where they are: at D = 64 their rows of all heads fit a
+  /// core's second cache.
   private static final int NEAR = 64;
 
   final VectorLoops loops;
   final int headSize;
+
   /// Bytes of a packed row: D rounded up to whole registers.
   final int rowBytes;
+
   final int paddedSize;
+
   /// 1 / sqrt(D).
   final float scale;
+
   private final Arena arena = Arena.ofAuto();
 
   Scratch(VectorLoops loops, int headSize) {
@@ -41,9 +47,9 @@ abstract class Scratch {
     return (long) loops.panelKeys * rowBytes;
   }
 
-  /// The panel of `count` rows from `from` on, no more than it has keys. The rows of a short fold have just been read, as a rule
-  /// (dev.longnet.attention.Blocks), and are taken where they are. Others go to `packed`, neighbouring rows, first, which waits for
-  /// memory once for many rows.
+  /// The panel of `count` rows from `from` on, no more than it has keys. The rows of a short fold
+  /// have just been read, as a rule (dev.longnet.attention.Blocks), and are taken where they are.
+  /// Others go to `packed`, neighbouring rows, first, which waits for memory once for many rows.
   final void transpose(Source rows, long from, int count, long packed, long panel) {
     if (rows.count() <= NEAR && rows.inPlace()) {
       loops.transpose(rows.address(from, count), rows.stride(), count, headSize, panel);
@@ -72,7 +78,8 @@ abstract class Scratch {
       boolean inPlace = rows.data().isNative();
       this.base = inPlace ? rows.data().address() : 0;
       this.most = (int) (copy.byteSize() / (headSize * 4L));
-      this.stride = inPlace ? rows.stride() * rows.type().bytes() : (long) headSize * rows.type().bytes();
+      this.stride =
+          inPlace ? rows.stride() * rows.type().bytes() : (long) headSize * rows.type().bytes();
     }
 
     /// Packs rows `from` … `from + count` to `to`, scaled, as float32.
@@ -88,7 +95,13 @@ abstract class Scratch {
     void copy(long from, int count, long to) {
       for (int done = 0; done < count; done += most) {
         int n = Math.min(most, count - done);
-        loops.copy(address(from + done, n), stride, n, headSize / 2, to + done * headSize * 2L, headSize * 2L);
+        loops.copy(
+            address(from + done, n),
+            stride,
+            n,
+            headSize / 2,
+            to + done * headSize * 2L,
+            headSize * 2L);
       }
     }
 
@@ -106,7 +119,8 @@ abstract class Scratch {
       return stride;
     }
 
-    /// The address of the same rows as float32, [#floatStride] bytes apart: in place, else packed to `to`.
+    /// The address of the same rows as float32, [#floatStride] bytes apart: in place, else packed
+    /// to `to`.
     long floats(long from, int count, long to) {
       if (inPlace()) {
         return address(from, count);
@@ -137,8 +151,8 @@ abstract class Scratch {
     }
   }
 
-  /// to[i] = the value of row `first + i`. By address where that is possible: the segment's own access is slow once it has met
-  /// several kinds of memory.
+  /// to[i] = the value of row `first + i`. By address where that is possible: the segment's own
+  /// access is slow once it has met several kinds of memory.
   static void read(RowScalars scalars, long first, int count, double[] to) {
     if (!scalars.data().isNative()) {
       for (int i = 0; i < count; i++) {
@@ -178,7 +192,8 @@ abstract class Scratch {
     }
   }
 
-  /// How many of the keys each query row sees, from query `first` on. Rows that fill the last tile do as the last one.
+  /// How many of the keys each query row sees, from query `first` on. Rows that fill the last tile
+  /// do as the last one.
   static void limits(Rows queries, long first, int rows, Rows keys, boolean causal, int[] limits) {
     if (!causal) {
       Arrays.fill(limits, (int) keys.count());
@@ -196,7 +211,8 @@ abstract class Scratch {
     Arrays.fill(limits, rows, limits.length, limits[rows - 1]);
   }
 
-  /// ln x for a positive normal x, to 1e-9: inlined, it overlaps with its neighbours, which `Math.log` does not.
+  /// ln x for a positive normal x, to 1e-9: inlined, it overlaps with its neighbours, which
+  /// `Math.log` does not.
   static double log(float x) {
     int bits = Float.floatToRawIntBits(x);
     // x = 2^exponent m with m in [1/sqrt 2, sqrt 2); ln m = 2 artanh s
@@ -205,7 +221,9 @@ abstract class Scratch {
     double s = (m - 1) / (m + 1);
     double t = s * s;
     return exponent * 0.6931471805599453
-        + 2 * s * (1 + t * (1.0 / 3 + t * (1.0 / 5 + t * (1.0 / 7 + t * (1.0 / 9 + t * (1.0 / 11))))));
+        + 2
+            * s
+            * (1 + t * (1.0 / 3 + t * (1.0 / 5 + t * (1.0 / 7 + t * (1.0 / 9 + t * (1.0 / 11))))));
   }
 
   static void setFloat(MemorySegment floats, int index, float value) {

@@ -4,7 +4,8 @@ import dev.longnet.attention.HeadRows;
 import dev.longnet.attention.RowScalars;
 import java.lang.foreign.MemorySegment;
 
-/// The backward fold in vector loops: adds to dQ by rows and to dK, dV by columns of P and dS, so nothing is transposed.
+/// The backward fold in vector loops: adds to dQ by rows and to dK, dV by columns of P and dS, so
+/// nothing is transposed.
 final class SimdBackward extends BackwardScratch {
   static final int QUERIES = 96;
   private static final int TILE = VectorLoops.TILE_ROWS;
@@ -34,7 +35,8 @@ final class SimdBackward extends BackwardScratch {
       int rows = (int) Math.min(QUERIES, out.count() - from);
       long a = gradient.floats(from, rows, gradOuts.address());
       long b = output.floats(from, rows, queries.address());
-      loops.dots(a, gradient.floatStride(), b, output.floatStride(), rows, headSize, sums.address());
+      loops.dots(
+          a, gradient.floatStride(), b, output.floatStride(), rows, headSize, sums.address());
       loops.totals(sums.address(), rows, deltas.address(), shifts.address());
       for (int i = 0; i < rows; i++) {
         scalars[i] = getFloat(deltas, i);
@@ -51,7 +53,12 @@ final class SimdBackward extends BackwardScratch {
       long rows = keyRows.address() + (long) at * rowBytes;
       key.pack(from + at, n, 1f, rows);
       loops.transpose(rows, rowBytes, n, headSize, keyPanels.address() + at / panel * panelBytes());
-      transpose(value, from + at, n, valueRows.address(), valuePanels.address() + at / panel * panelBytes());
+      transpose(
+          value,
+          from + at,
+          n,
+          valueRows.address(),
+          valuePanels.address() + at / panel * panelBytes());
     }
   }
 
@@ -59,7 +66,8 @@ final class SimdBackward extends BackwardScratch {
   void packQueries(Source query, Source gradient, long block, int rows) {
     query.pack(block, rows, scale, queries.address());
     gradient.pack(block, rows, 1f, gradOuts.address());
-    // The rest of the last tile takes part, with weights of 0: it must not hold what an earlier call left, which may be NaN.
+    // The rest of the last tile takes part, with weights of 0: it must not hold what an earlier
+    // call left, which may be NaN.
     long rest = (long) (Math.ceilDiv(rows, TILE) * TILE - rows) * rowBytes;
     loops.fill(queries.address() + (long) rows * rowBytes, rest, 0);
     loops.fill(gradOuts.address() + (long) rows * rowBytes, rest, 0);
@@ -97,11 +105,24 @@ final class SimdBackward extends BackwardScratch {
       long p = weights.address() + (long) row * SCORE_BYTES;
       long ds = gradScores.address() + (long) row * SCORE_BYTES;
       long panel = (long) at * rowBytes;
-      loops.products(queries.address() + (long) row * rowBytes, rowBytes, keyPanels.address() + panel, panelBytes(), p,
-          registers, headSize);
-      loops.products(gradOuts.address() + (long) row * rowBytes, rowBytes, valuePanels.address() + panel, panelBytes(), ds,
-          registers, headSize);
-      int clear = Math.clamp(limits[row] - at, 0, count) / loops.panelKeys * loops.panelKeys / loops.lanes;
+      loops.products(
+          queries.address() + (long) row * rowBytes,
+          rowBytes,
+          keyPanels.address() + panel,
+          panelBytes(),
+          p,
+          registers,
+          headSize);
+      loops.products(
+          gradOuts.address() + (long) row * rowBytes,
+          rowBytes,
+          valuePanels.address() + panel,
+          panelBytes(),
+          ds,
+          registers,
+          headSize);
+      int clear =
+          Math.clamp(limits[row] - at, 0, count) / loops.panelKeys * loops.panelKeys / loops.lanes;
       long shift = shifts.address() + row * 4L;
       long delta = deltas.address() + row * 4L;
       if (clear > 0) {
@@ -114,7 +135,13 @@ final class SimdBackward extends BackwardScratch {
       clearAfter(Math.ceilDiv(count, half) * half, p, ds);
       if (wantQ) {
         long sum = gradQueries.address() + (long) row * rowBytes;
-        loops.mix(ds, keyRows.address() + panel, rowBytes, at == 0 ? sum : tile.address(), count, paddedSize);
+        loops.mix(
+            ds,
+            keyRows.address() + panel,
+            rowBytes,
+            at == 0 ? sum : tile.address(),
+            count,
+            paddedSize);
         if (at > 0) {
           loops.add(tile.address(), sum, (long) TILE * rowBytes);
         }
@@ -153,8 +180,18 @@ final class SimdBackward extends BackwardScratch {
       long offset = (long) first * SCORE_BYTES + key * 4L;
       long target = (long) (at + key) * rowBytes;
       long row = (long) first * rowBytes;
-      mixColumns(weights.address() + offset, gradOuts.address() + row, gradValues.address() + target, padded - first, fresh);
-      mixColumns(gradScores.address() + offset, queries.address() + row, gradKeys.address() + target, padded - first, fresh);
+      mixColumns(
+          weights.address() + offset,
+          gradOuts.address() + row,
+          gradValues.address() + target,
+          padded - first,
+          fresh);
+      mixColumns(
+          gradScores.address() + offset,
+          queries.address() + row,
+          gradKeys.address() + target,
+          padded - first,
+          fresh);
     }
     return at + keys;
   }

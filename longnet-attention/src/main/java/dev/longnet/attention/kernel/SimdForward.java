@@ -47,21 +47,37 @@ final class SimdForward extends ForwardScratch {
     loops.fill(max.address(), (long) TILE * loops.lanes * 4, VectorLoops.LOWEST);
     long query = queries.address() + (long) row * rowBytes;
     long keys = panels.address() + (long) from * rowBytes;
-    // Panels that every row of the tile sees whole; in the others some keys must be hidden, also from a row's maximum.
+    // Panels that every row of the tile sees whole; in the others some keys must be hidden, also
+    // from a row's maximum.
     int open = Math.clamp(limits[row] - from, 0, count) / loops.panelKeys;
     int registers = Math.ceilDiv(count, loops.lanes);
     int clear = open * loops.panelKeys / loops.lanes;
     if (open > 0) {
-      loops.scores(query, rowBytes, keys, panelBytes(), scores.address(), open, headSize, max.address());
+      loops.scores(
+          query, rowBytes, keys, panelBytes(), scores.address(), open, headSize, max.address());
     }
     if (clear < registers) {
-      loops.products(query, rowBytes, keys + open * panelBytes(), panelBytes(), scores.address() + clear * loops.lanes * 4L,
-          registers - clear, headSize);
+      loops.products(
+          query,
+          rowBytes,
+          keys + open * panelBytes(),
+          panelBytes(),
+          scores.address() + clear * loops.lanes * 4L,
+          registers - clear,
+          headSize);
       loops.maskedMax(scores.address(), clear, registers, limits, row, from, max.address());
     }
     long shift = shifts.address() + row * 4L;
     loops.shift(max.address(), shift, factors.address());
-    loops.softmax(scores.address(), clear, registers, limits, row, from, shift, factors.address(),
+    loops.softmax(
+        scores.address(),
+        clear,
+        registers,
+        limits,
+        row,
+        from,
+        shift,
+        factors.address(),
         sums.address() + (long) row * loops.lanes * 4);
     long to = outputs.address() + (long) row * rowBytes;
     long rows = values.address() + (long) from * rowBytes;

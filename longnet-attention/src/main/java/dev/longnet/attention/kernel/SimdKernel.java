@@ -7,9 +7,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 
-/// The Vector API kernel for one register width. Keeps the working memory of past folds for the next ones. With products of bfloat16
-/// matrices, it folds through them where Q, K, V and dO are all bfloat16 and D is a multiple of [BfloatProducts#HEAD_SIZE], so of every
-/// register's lanes.
+/// The Vector API kernel for one register width. Keeps the working memory of past folds for the
+/// next ones. With products of bfloat16 matrices, it folds through them where Q, K, V and dO are
+/// all bfloat16 and D is a multiple of [BfloatProducts#HEAD_SIZE], so of every register's lanes.
 final class SimdKernel implements AttentionKernel {
   private static final long CACHE_LINE = 64;
 
@@ -28,11 +28,15 @@ final class SimdKernel implements AttentionKernel {
 
   @Override
   public String description() {
-    return "simd " + loops.lanes * 32 + "-bit" + (products == null ? "" : ", bfloat16 by " + products.description());
+    return "simd "
+        + loops.lanes * 32
+        + "-bit"
+        + (products == null ? "" : ", bfloat16 by " + products.description());
   }
 
   @Override
-  public void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse) {
+  public void fold(
+      HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse) {
     FoldChecks.forward(q, k, v, out, lse);
     if (q.count() == 0 || k.count() == 0) {
       return;
@@ -43,7 +47,8 @@ final class SimdKernel implements AttentionKernel {
       forwards.give(scratch);
       return;
     }
-    ForwardScratch scratch = matrixForwards.take(q.headSize(), size -> new MatrixForward(loops, products, size));
+    ForwardScratch scratch =
+        matrixForwards.take(q.headSize(), size -> new MatrixForward(loops, products, size));
     try {
       scratch.fold(q, k, v, causal, out, lse);
     } finally {
@@ -53,8 +58,15 @@ final class SimdKernel implements AttentionKernel {
   }
 
   @Override
-  public void foldBackward(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows gradOut, RowScalars lse,
-      RowScalars delta, FoldGradients gradients) {
+  public void foldBackward(
+      HeadRows q,
+      HeadRows k,
+      HeadRows v,
+      boolean causal,
+      HeadRows gradOut,
+      RowScalars lse,
+      RowScalars delta,
+      FoldGradients gradients) {
     FoldChecks.backward(q, k, v, gradOut, lse, delta, gradients);
     if (gradients.overwrite()) {
       clearUnseen(q, k, causal, gradients);
@@ -68,7 +80,8 @@ final class SimdKernel implements AttentionKernel {
       backwards.give(scratch);
       return;
     }
-    BackwardScratch scratch = matrixBackwards.take(q.headSize(), size -> new MatrixBackward(loops, products, size));
+    BackwardScratch scratch =
+        matrixBackwards.take(q.headSize(), size -> new MatrixBackward(loops, products, size));
     try {
       scratch.fold(q, k, v, causal, gradOut, lse, delta, gradients);
     } finally {
@@ -87,7 +100,9 @@ final class SimdKernel implements AttentionKernel {
   }
 
   private boolean inMatrices(ElementType type, int headSize) {
-    return products != null && type == ElementType.BFLOAT16 && headSize % BfloatProducts.HEAD_SIZE == 0;
+    return products != null
+        && type == ElementType.BFLOAT16
+        && headSize % BfloatProducts.HEAD_SIZE == 0;
   }
 
   /// A library may generate its products anew in every thread: some milliseconds.
@@ -100,7 +115,8 @@ final class SimdKernel implements AttentionKernel {
   private void clearUnseen(HeadRows q, HeadRows k, boolean causal, FoldGradients gradients) {
     boolean empty = q.count() == 0 || k.count() == 0;
     if (gradients.queries() != null) {
-      long blind = empty ? q.count() : causal ? q.positions().countBefore(k.positions().first()) : 0;
+      long blind =
+          empty ? q.count() : causal ? q.positions().countBefore(k.positions().first()) : 0;
       clear(gradients.queries().slice(0, blind));
     }
     if (gradients.keys() != null) {
@@ -120,7 +136,9 @@ final class SimdKernel implements AttentionKernel {
 
   @Override
   public void copy(HeadRows from, HeadRows to) {
-    if (!Scratch.floatsOffHeap(from) || !to.data().isNative() || to.type() != ElementType.BFLOAT16) {
+    if (!Scratch.floatsOffHeap(from)
+        || !to.data().isNative()
+        || to.type() != ElementType.BFLOAT16) {
       AttentionKernel.super.copy(from, to);
       return;
     }

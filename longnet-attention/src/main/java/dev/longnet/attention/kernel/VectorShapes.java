@@ -11,7 +11,8 @@ final class VectorShapes {
   static int preferredBits() {
     // Native access is refused here, before any work, or never.
     MemorySegment all = OffHeap.ALL;
-    return Math.clamp(FloatVector.SPECIES_PREFERRED.vectorBitSize(), 128, all.isNative() ? 512 : 128);
+    return Math.clamp(
+        FloatVector.SPECIES_PREFERRED.vectorBitSize(), 128, all.isNative() ? 512 : 128);
   }
 
   static VectorLoops loops(int bits) {
@@ -19,7 +20,9 @@ final class VectorShapes {
       case 128 -> new VectorLoops128();
       case 256 -> new VectorLoops256();
       case 512 -> new VectorLoops512();
-      default -> throw new IllegalArgumentException("vectorBits must be 128, 256 or 512: vectorBits=" + bits);
+      default ->
+          throw new IllegalArgumentException(
+              "vectorBits must be 128, 256 or 512: vectorBits=" + bits);
     };
   }
 }

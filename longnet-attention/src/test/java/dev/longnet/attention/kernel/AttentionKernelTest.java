@@ -24,11 +24,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// The accumulating primitive on its own: queries and keys of different counts, positions and buffers, in pieces and in any order.
+/// The accumulating primitive on its own: queries and keys of different counts, positions and
+/// buffers, in pieces and in any order.
 class AttentionKernelTest {
   static Stream<AttentionOptions> kernels() {
     AttentionOptions simd = AttentionOptions.defaults().withKernel(KernelChoice.SIMD);
-    return Stream.of(simd.withKernel(KernelChoice.SCALAR), simd.withVectorBits(128), simd.withVectorBits(256),
+    return Stream.of(
+        simd.withKernel(KernelChoice.SCALAR),
+        simd.withVectorBits(128),
+        simd.withVectorBits(256),
         simd.withVectorBits(512));
   }
 
@@ -104,13 +108,21 @@ class AttentionKernelTest {
       List<long[]> pieces = pieces(random, keyRows.count());
 
       HeadRows out = HeadRows.contiguous(floats(queryRows.count() * size), size, queryRows);
-      out.data().fill((byte) -1);  // NaN: an accumulator whose LSE is -inf may hold anything
-      RowScalars lse = random.nextBoolean() ? RowScalars.contiguous(floats(queryRows.count()), queryRows.count())
-          : RowScalars.contiguousDoubles(Arena.ofAuto().allocate(queryRows.count() * 8), queryRows.count());
+      out.data().fill((byte) -1); // NaN: an accumulator whose LSE is -inf may hold anything
+      RowScalars lse =
+          random.nextBoolean()
+              ? RowScalars.contiguous(floats(queryRows.count()), queryRows.count())
+              : RowScalars.contiguousDoubles(
+                  Arena.ofAuto().allocate(queryRows.count() * 8), queryRows.count());
       lse.fill(Double.NEGATIVE_INFINITY);
       for (long[] piece : pieces) {
-        kernel.fold(q, elsewhere(random, k.slice(piece[0], piece[1])), elsewhere(random, v.slice(piece[0], piece[1])),
-            causal, out, lse);
+        kernel.fold(
+            q,
+            elsewhere(random, k.slice(piece[0], piece[1])),
+            elsewhere(random, v.slice(piece[0], piece[1])),
+            causal,
+            out,
+            lse);
       }
       String as = "seed " + seed;
       for (int i = 0; i < queryRows.count(); i++) {
@@ -145,10 +157,34 @@ class AttentionKernelTest {
         HeadRows dk = gradK.slice(piece[0], piece[1]);
         HeadRows dv = gradV.slice(piece[0], piece[1]);
         if (random.nextBoolean() && first == overwrite) {
-          kernel.foldBackward(q, keys, values, causal, gradOut, lse, delta, new FoldGradients(gradQ, dk, dv, first));
+          kernel.foldBackward(
+              q,
+              keys,
+              values,
+              causal,
+              gradOut,
+              lse,
+              delta,
+              new FoldGradients(gradQ, dk, dv, first));
         } else {
-          kernel.foldBackward(q, keys, values, causal, gradOut, lse, delta, new FoldGradients(gradQ, null, null, first));
-          kernel.foldBackward(q, keys, values, causal, gradOut, lse, delta, new FoldGradients(null, dk, dv, overwrite));
+          kernel.foldBackward(
+              q,
+              keys,
+              values,
+              causal,
+              gradOut,
+              lse,
+              delta,
+              new FoldGradients(gradQ, null, null, first));
+          kernel.foldBackward(
+              q,
+              keys,
+              values,
+              causal,
+              gradOut,
+              lse,
+              delta,
+              new FoldGradients(null, dk, dv, overwrite));
         }
       }
       for (int i = 0; i < queryRows.count(); i++) {
@@ -169,7 +205,8 @@ class AttentionKernelTest {
     Random random = new Random(3);
     int size = 5;
     Rows keyRows = new Rows(500, 1, 3400);
-    for (Rows queryRows : List.of(new Rows(300, 17, 200), new Rows(700, 3, 300), new Rows(0, 1, 20))) {
+    for (Rows queryRows :
+        List.of(new Rows(300, 17, 200), new Rows(700, 3, 300), new Rows(0, 1, 20))) {
       HeadRows q = random(random, queryRows, size);
       HeadRows k = random(random, keyRows, size);
       HeadRows v = random(random, keyRows, size);
@@ -197,7 +234,9 @@ class AttentionKernelTest {
         for (long i = 0; i < added.count(); i++) {
           for (int d = 0; d < size; d++) {
             // 0 added to -0 is 0.
-            assertThat(put.get(i, d) + 0f).as("tensor %d row %d", j, i).isEqualTo(added.get(i, d) + 0f);
+            assertThat(put.get(i, d) + 0f)
+                .as("tensor %d row %d", j, i)
+                .isEqualTo(added.get(i, d) + 0f);
           }
         }
       }
@@ -214,17 +253,22 @@ class AttentionKernelTest {
     HeadRows k = HeadRows.contiguous(floats(16), 4, four);
     RowScalars lse = RowScalars.contiguous(floats(3), 3);
     assertThatThrownBy(() -> kernel.fold(q, k, q, true, q, lse))
-        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("v must have 4 rows of 4 elements");
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("v must have 4 rows of 4 elements");
     assertThatThrownBy(() -> kernel.fold(q, k, k, true, k, lse))
-        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("out must have 3 rows");
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("out must have 3 rows");
     HeadRows bfloats = new HeadRows(floats(12), ElementType.BFLOAT16, 0, 4, 4, three);
     assertThatThrownBy(() -> kernel.fold(q, k, k, true, bfloats, lse))
-        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("accumulates in float32");
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("accumulates in float32");
     assertThatThrownBy(() -> new HeadRows(floats(12), ElementType.FLOAT32, 1, 4, 4, three))
-        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("rows end at element 13 of 12");
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("rows end at element 13 of 12");
   }
 
-  /// The vector kernel trusts its addresses: what does not fit is refused before, whatever the call.
+  /// The vector kernel trusts its addresses: what does not fit is refused before, whatever the
+  /// call.
   @ParameterizedTest
   @MethodSource("kernels")
   void refusesWhatItsOtherCallsCannotHold(AttentionOptions options) {
@@ -234,11 +278,16 @@ class AttentionKernelTest {
     HeadRows readOnly = HeadRows.contiguous(floats(4 * 16).asReadOnly(), 16, new Rows(0, 1, 4));
     RowScalars scalars = RowScalars.contiguous(floats(4), 4);
     RowScalars fixed = RowScalars.contiguous(floats(4).asReadOnly(), 4);
-    assertThatThrownBy(() -> kernel.delta(three, four, scalars)).hasMessage("gradOut must have 4 rows of 16 elements: 3 rows of 16");
-    assertThatThrownBy(() -> kernel.delta(four, four, RowScalars.contiguous(floats(3), 3))).hasMessageContaining("delta must hold");
-    assertThatThrownBy(() -> kernel.delta(four, four, fixed)).hasMessage("delta must be writable: it is read-only memory");
-    assertThatThrownBy(() -> kernel.fold(four, four, four, false, four, fixed)).hasMessage("lse must be writable: it is read-only memory");
-    assertThatThrownBy(() -> kernel.copy(four, three)).hasMessageContaining("the copy must have 4 rows");
+    assertThatThrownBy(() -> kernel.delta(three, four, scalars))
+        .hasMessage("gradOut must have 4 rows of 16 elements: 3 rows of 16");
+    assertThatThrownBy(() -> kernel.delta(four, four, RowScalars.contiguous(floats(3), 3)))
+        .hasMessageContaining("delta must hold");
+    assertThatThrownBy(() -> kernel.delta(four, four, fixed))
+        .hasMessage("delta must be writable: it is read-only memory");
+    assertThatThrownBy(() -> kernel.fold(four, four, four, false, four, fixed))
+        .hasMessage("lse must be writable: it is read-only memory");
+    assertThatThrownBy(() -> kernel.copy(four, three))
+        .hasMessageContaining("the copy must have 4 rows");
     assertThatThrownBy(() -> kernel.copy(four, readOnly)).hasMessageContaining("must be writable");
     assertThatThrownBy(() -> kernel.clear(readOnly)).hasMessageContaining("must be writable");
   }
@@ -251,7 +300,8 @@ class AttentionKernelTest {
     HeadRows q = HeadRows.contiguous(floats(32), 4, rows);
     RowScalars lse = RowScalars.contiguous(floats(8), 8);
     Thread.currentThread().interrupt();
-    assertThatThrownBy(() -> kernel.fold(q, q, q, true, HeadRows.contiguous(floats(32), 4, rows), lse))
+    assertThatThrownBy(
+            () -> kernel.fold(q, q, q, true, HeadRows.contiguous(floats(32), 4, rows), lse))
         .isInstanceOf(CancellationException.class);
     assertThat(Thread.interrupted()).isTrue();
   }
@@ -284,7 +334,8 @@ class AttentionKernelTest {
     assertThat(totals.getAtIndex(JAVA_FLOAT, whole)).isEqualTo(-7);
     assertThat(scales.getAtIndex(JAVA_FLOAT, whole)).isEqualTo(-7);
     for (int i = 0; i < rows; i++) {
-      assertThat(totals.getAtIndex(JAVA_FLOAT, i)).isCloseTo((float) exact[i], withPercentage(1e-4));
+      assertThat(totals.getAtIndex(JAVA_FLOAT, i))
+          .isCloseTo((float) exact[i], withPercentage(1e-4));
       assertThat(scales.getAtIndex(JAVA_FLOAT, i)).isEqualTo(1 / totals.getAtIndex(JAVA_FLOAT, i));
     }
   }
@@ -313,8 +364,16 @@ class AttentionKernelTest {
   private static HeadRows elsewhere(Random random, HeadRows rows) {
     long stride = rows.headSize() + random.nextInt(4);
     long elements = 3 + stride * rows.count();
-    MemorySegment data = random.nextBoolean() ? MemorySegment.ofArray(new float[(int) elements]) : floats(elements);
-    HeadRows copy = new HeadRows(data, ElementType.FLOAT32, random.nextInt(3), stride, rows.headSize(), rows.positions());
+    MemorySegment data =
+        random.nextBoolean() ? MemorySegment.ofArray(new float[(int) elements]) : floats(elements);
+    HeadRows copy =
+        new HeadRows(
+            data,
+            ElementType.FLOAT32,
+            random.nextInt(3),
+            stride,
+            rows.headSize(),
+            rows.positions());
     float[] row = new float[rows.headSize()];
     for (long i = 0; i < rows.count(); i++) {
       rows.read(i, row, 0);
@@ -342,7 +401,9 @@ class AttentionKernelTest {
   private static void assertRow(String as, HeadRows rows, int i, double[] exact) {
     for (int d = 0; d < exact.length; d++) {
       // Hundreds of float32 additions of terms of order 1, in up to a hundred folds.
-      assertThat(Math.abs(rows.get(i, d) - exact[d])).as("%s [%d][%d]", as, i, d).isLessThan(2e-5 * (1 + Math.abs(exact[d])));
+      assertThat(Math.abs(rows.get(i, d) - exact[d]))
+          .as("%s [%d][%d]", as, i, d)
+          .isLessThan(2e-5 * (1 + Math.abs(exact[d])));
     }
   }
 }

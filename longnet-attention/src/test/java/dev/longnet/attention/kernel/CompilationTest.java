@@ -22,38 +22,74 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
-/// What the JIT makes of the loops. Its first compiler gives up on a method with too many values at once ("out of virtual
-/// registers"), and what it gives up in the middle of a loop may never reach the second one; what the second one gives up becomes
-/// objects: the kernel then stays two to ten times slower, in one run of two or three.
+/// What the JIT makes of the loops. Its first compiler gives up on a method with too many values at
+/// once ("out of virtual registers"), and what it gives up in the middle of a loop may never reach
+/// the second one; what the second one gives up becomes objects: the kernel then stays two to ten
+/// times slower, in one run of two or three.
 class CompilationTest {
-  private static final Pattern GIVEN_UP = Pattern.compile(".*VectorLoops\\d+::.*COMPILE SKIPPED: out of virtual registers.*");
-  private static final Pattern IN_A_LOOP = Pattern.compile("\\s*\\d+ +\\d+ %[ !]+3 +.*VectorLoops(\\d+)::(\\w+).*");
+  private static final Pattern GIVEN_UP =
+      Pattern.compile(".*VectorLoops\\d+::.*COMPILE SKIPPED: out of virtual registers.*");
+  private static final Pattern IN_A_LOOP =
+      Pattern.compile("\\s*\\d+ +\\d+ %[ !]+3 +.*VectorLoops(\\d+)::(\\w+).*");
 
   @Test
   void theFirstCompilerGivesUpNoLoop() throws Exception {
-    List<String> lines = run(Child.class, "-XX:+PrintCompilation", "-XX:TieredStopAtLevel=3", "-XX:Tier3BackEdgeThreshold=50");
+    List<String> lines =
+        run(
+            Child.class,
+            "-XX:+PrintCompilation",
+            "-XX:TieredStopAtLevel=3",
+            "-XX:Tier3BackEdgeThreshold=50");
     assertThat(lines).noneMatch(line -> GIVEN_UP.matcher(line).matches());
     // Or nothing was seen because nothing was compiled.
-    assertThat(lines.stream().map(IN_A_LOOP::matcher).filter(m -> m.matches()).map(m -> m.group(1) + "::" + m.group(2)))
-        .contains("128::softmax", "256::softmax", "512::softmax", "512::maskedGradients", "512::gradients", "512::scores",
-            "512::mix4", "512::mixColumns4", "512::products4", "128::bfloatGradients", "256::bfloatGradients", "512::bfloatGradients",
+    assertThat(
+            lines.stream()
+                .map(IN_A_LOOP::matcher)
+                .filter(m -> m.matches())
+                .map(m -> m.group(1) + "::" + m.group(2)))
+        .contains(
+            "128::softmax",
+            "256::softmax",
+            "512::softmax",
+            "512::maskedGradients",
+            "512::gradients",
+            "512::scores",
+            "512::mix4",
+            "512::mixColumns4",
+            "512::products4",
+            "128::bfloatGradients",
+            "256::bfloatGradients",
+            "512::bfloatGradients",
             "512::bfloatWeights");
   }
 
-  /// A vector that C2 cannot keep in a register becomes an object, and its loop several times slower: in methods too large for its
-  /// inlining, or where a variable begins as a constant. Folds themselves take some 700 to 2,800 bytes each.
+  /// A vector that C2 cannot keep in a register becomes an object, and its loop several times
+  /// slower: in methods too large for its inlining, or where a variable begins as a constant. Folds
+  /// themselves take some 700 to 2,800 bytes each.
   @Test
   void compiledLoopsLeaveNoVectorsInObjects() throws Exception {
     List<String> lines = run(Warm.class);
-    assertThat(lines).filteredOn(line -> line.startsWith("bytes a fold")).hasSize(10).allSatisfy(line ->
-        assertThat(Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1))).as(line).isLessThan(Warm.MOST));
+    assertThat(lines)
+        .filteredOn(line -> line.startsWith("bytes a fold"))
+        .hasSize(10)
+        .allSatisfy(line ->
+            assertThat(Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+                .as(line)
+                .isLessThan(Warm.MOST));
   }
 
-  private static List<String> run(Class<?> main, String... options) throws IOException, InterruptedException {
-    List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"));
+  private static List<String> run(Class<?> main, String... options)
+      throws IOException, InterruptedException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--add-modules=jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED"));
     command.addAll(List.of(options));
-    command.addAll(List.of("-cp", "target/classes" + File.pathSeparator + "target/test-classes", main.getName()));
+    command.addAll(
+        List.of(
+            "-cp", "target/classes" + File.pathSeparator + "target/test-classes", main.getName()));
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor()).as(output).isZero();
@@ -69,14 +105,22 @@ class CompilationTest {
         Passes passes = new Passes(bits, 512, new long[] {128, 512}, new long[] {1, 2});
         passes.forward();
         passes.backward();
-        Passes matrices = new Passes(bits, 512, new long[] {128, 512}, new long[] {1, 2}, ElementType.BFLOAT16, new NoProducts());
+        Passes matrices =
+            new Passes(
+                bits,
+                512,
+                new long[] {128, 512},
+                new long[] {1, 2},
+                ElementType.BFLOAT16,
+                new NoProducts());
         matrices.forward();
         matrices.backward();
       }
     }
   }
 
-  /// What the second runs: each pass until it is compiled, on short and on long segments, in the machine's own shape.
+  /// What the second runs: each pass until it is compiled, on short and on long segments, in the
+  /// machine's own shape.
   static final class Warm {
     static final double MOST = 4000;
     private static final int TOKENS = 2048;
@@ -95,7 +139,9 @@ class CompilationTest {
         measure("forward, two branches, " + type, TOKENS / 64 + TOKENS / 256, passes::forward);
         measure("backward, two branches, " + type, TOKENS / 64 + TOKENS / 256, passes::backward);
       }
-      Passes matrices = new Passes(0, TOKENS, new long[] {256}, new long[] {1}, ElementType.BFLOAT16, new NoProducts());
+      Passes matrices =
+          new Passes(
+              0, TOKENS, new long[] {256}, new long[] {1}, ElementType.BFLOAT16, new NoProducts());
       measure("forward, matrices", TOKENS / 256, matrices::forward);
       measure("backward, matrices", TOKENS / 256, matrices::backward);
     }
@@ -118,7 +164,8 @@ class CompilationTest {
   /// Leaves all products 0: only the loops around them are looked at.
   private record NoProducts() implements BfloatProducts {
     @Override
-    public void multiply(int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {}
+    public void multiply(
+        int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {}
 
     @Override
     public String description() {
@@ -136,11 +183,23 @@ class CompilationTest {
     }
 
     /// @param products null for the vector kernel
-    Passes(int bits, int tokens, long[] segments, long[] dilations, ElementType type, BfloatProducts products) {
-      AttentionOptions options = AttentionOptions.defaults().withVectorBits(bits).withThreads(1).withProducts(products);
-      attention = DilatedAttention.of(DilatedAttentionSpec.of(segments, dilations, true, HeadOffsets.INTERLEAVED), options);
-      Arrays.setAll(x, i -> AttentionTensor.contiguous(
-          Arena.ofAuto().allocate(4L * tokens * 64), type, 1, tokens, 1, 64));
+    Passes(
+        int bits,
+        int tokens,
+        long[] segments,
+        long[] dilations,
+        ElementType type,
+        BfloatProducts products) {
+      AttentionOptions options =
+          AttentionOptions.defaults().withVectorBits(bits).withThreads(1).withProducts(products);
+      attention =
+          DilatedAttention.of(
+              DilatedAttentionSpec.of(segments, dilations, true, HeadOffsets.INTERLEAVED), options);
+      Arrays.setAll(
+          x,
+          i ->
+              AttentionTensor.contiguous(
+                  Arena.ofAuto().allocate(4L * tokens * 64), type, 1, tokens, 1, 64));
       lse = Arena.ofAuto().allocate(4L * tokens);
     }
 

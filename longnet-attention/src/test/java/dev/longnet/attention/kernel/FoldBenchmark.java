@@ -32,8 +32,9 @@ import org.openjdk.jmh.runner.options.CommandLineOptionException;
 import org.openjdk.jmh.runner.options.CommandLineOptions;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 
-/// One causal fold on one thread, in microseconds: `./mvnw -pl longnet-attention test -Dtest=FoldBenchmark` (three minutes); with
-/// `-Djmh='-p keys=256 -i 5'` JMH's own options. Its name keeps it out of the tests.
+/// One causal fold on one thread, in microseconds: `./mvnw -pl longnet-attention test
+/// -Dtest=FoldBenchmark` (three minutes); with `-Djmh='-p keys=256 -i 5'` JMH's own options. Its
+/// name keeps it out of the tests.
 ///
 /// Floating-point operations of a fold: 2 keys (keys + 1) D forward, 2.5 times that backward.
 @State(Scope.Thread)
@@ -68,8 +69,14 @@ public class FoldBenchmark {
   @Test
   void run() throws RunnerException, CommandLineOptionException {
     String options = System.getProperty("jmh", "");
-    new Runner(new OptionsBuilder().parent(new CommandLineOptions(options.isEmpty() ? new String[0] : options.split(" ")))
-        .include(FoldBenchmark.class.getSimpleName()).shouldFailOnError(true).build()).run();
+    new Runner(
+            new OptionsBuilder()
+                .parent(
+                    new CommandLineOptions(options.isEmpty() ? new String[0] : options.split(" ")))
+                .include(FoldBenchmark.class.getSimpleName())
+                .shouldFailOnError(true)
+                .build())
+        .run();
   }
 
   /// Nothing is timed that was not found right first.
@@ -110,8 +117,14 @@ public class FoldBenchmark {
   }
 
   private HeadRows input(Random random) {
-    HeadRows rows = new HeadRows(
-        Arena.ofAuto().allocate((long) keys * headSize * type.bytes(), 64), type, 0, headSize, headSize, positions);
+    HeadRows rows =
+        new HeadRows(
+            Arena.ofAuto().allocate((long) keys * headSize * type.bytes(), 64),
+            type,
+            0,
+            headSize,
+            headSize,
+            positions);
     float[] row = new float[headSize];
     for (long i = 0; i < keys; i++) {
       for (int d = 0; d < headSize; d++) {
@@ -123,7 +136,8 @@ public class FoldBenchmark {
   }
 
   private HeadRows accumulator() {
-    return HeadRows.contiguous(Arena.ofAuto().allocate(4L * keys * headSize, 64), headSize, positions);
+    return HeadRows.contiguous(
+        Arena.ofAuto().allocate(4L * keys * headSize, 64), headSize, positions);
   }
 
   private AttentionTensor tensor(HeadRows rows) {

@@ -20,29 +20,40 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// Folds of bfloat16 rows in matrix products: P and dS are rounded to bfloat16, once, and nothing else is.
+/// Folds of bfloat16 rows in matrix products: P and dS are rounded to bfloat16, once, and nothing
+/// else is.
 class MatrixFoldTest {
   /// What rounding to bfloat16 may change, relatively.
   private static final double HALF_UNIT = 0x1p-8;
+
   private static final int[] SIZES = {16, 32, 48, 64, 80, 128, 144};
 
   private static AttentionKernel kernel(int bits) {
-    return AttentionKernel.of(AttentionOptions.defaults().withVectorBits(bits).withProducts(new PlainProducts()));
+    return AttentionKernel.of(
+        AttentionOptions.defaults().withVectorBits(bits).withProducts(new PlainProducts()));
   }
 
   /// One fold's tensors.
   private record Problem(HeadRows q, HeadRows k, HeadRows v, HeadRows gradOut, boolean causal) {
-    static Problem random(Random random, int size, int queries, int keys, boolean causal, float scale) {
+    static Problem random(
+        Random random, int size, int queries, int keys, boolean causal, float scale) {
       Rows queryRows = new Rows(random.nextInt(50), 1 + random.nextInt(4), queries);
       Rows keyRows = new Rows(random.nextInt(80), 1 + random.nextInt(5), keys);
-      return new Problem(rows(random, queryRows, size, scale), rows(random, keyRows, size, 1), rows(random, keyRows, size, 1),
-          rows(random, queryRows, size, 1), causal);
+      return new Problem(
+          rows(random, queryRows, size, scale),
+          rows(random, keyRows, size, 1),
+          rows(random, keyRows, size, 1),
+          rows(random, queryRows, size, 1),
+          causal);
     }
 
     private static HeadRows rows(Random random, Rows positions, int size, float scale) {
       long stride = size + random.nextInt(3);
       long elements = 1 + stride * positions.count();
-      MemorySegment data = random.nextBoolean() ? Arena.ofAuto().allocate(2 * elements, 2) : MemorySegment.ofArray(new short[(int) elements]);
+      MemorySegment data =
+          random.nextBoolean()
+              ? Arena.ofAuto().allocate(2 * elements, 2)
+              : MemorySegment.ofArray(new short[(int) elements]);
       HeadRows rows = new HeadRows(data, ElementType.BFLOAT16, 1, stride, size, positions);
       float[] row = new float[size];
       for (long i = 0; i < positions.count(); i++) {
@@ -66,6 +77,7 @@ class MatrixFoldTest {
     final HeadRows gradQ;
     final HeadRows gradK;
     final HeadRows gradV;
+
     /// What the gradients held before, and were added to.
     final float base;
 
@@ -83,13 +95,19 @@ class MatrixFoldTest {
       gradQ = floats(p.q, how, base);
       gradK = floats(p.k, how, base);
       gradV = floats(p.k, how, base);
-      lse = how.nextBoolean() ? RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * p.q.count()), p.q.count())
-          : RowScalars.contiguous(MemorySegment.ofArray(new float[(int) p.q.count()]), p.q.count());
+      lse =
+          how.nextBoolean()
+              ? RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * p.q.count()), p.q.count())
+              : RowScalars.contiguous(
+                  MemorySegment.ofArray(new float[(int) p.q.count()]), p.q.count());
       lse.fill(Double.NEGATIVE_INFINITY);
-      RowScalars delta = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * p.q.count()), p.q.count());
-      long[][] pieces = cut == 0 ? new long[][] {{0, p.k.count()}} : new long[][] {{cut, p.k.count()}, {0, cut}};
+      RowScalars delta =
+          RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * p.q.count()), p.q.count());
+      long[][] pieces =
+          cut == 0 ? new long[][] {{0, p.k.count()}} : new long[][] {{cut, p.k.count()}, {0, cut}};
       for (long[] piece : pieces) {
-        kernel.fold(p.q, p.k.slice(piece[0], piece[1]), p.v.slice(piece[0], piece[1]), p.causal, out, lse);
+        kernel.fold(
+            p.q, p.k.slice(piece[0], piece[1]), p.v.slice(piece[0], piece[1]), p.causal, out, lse);
       }
       for (int i = 0; i < p.q.count(); i++) {
         delta.set(i, lse.get(i) == Double.NEGATIVE_INFINITY ? 0 : dot(p.gradOut, i, out, i));
@@ -98,10 +116,22 @@ class MatrixFoldTest {
       for (long[] piece : pieces) {
         HeadRows keys = gradK.slice(piece[0], piece[1]);
         HeadRows values = gradV.slice(piece[0], piece[1]);
-        List<FoldGradients> sides = together ? List.of(new FoldGradients(gradQ, keys, values, overwrite))
-            : List.of(new FoldGradients(gradQ, null, null, overwrite), new FoldGradients(null, keys, values, overwrite));
+        List<FoldGradients> sides =
+            together
+                ? List.of(new FoldGradients(gradQ, keys, values, overwrite))
+                : List.of(
+                    new FoldGradients(gradQ, null, null, overwrite),
+                    new FoldGradients(null, keys, values, overwrite));
         for (FoldGradients side : sides) {
-          kernel.foldBackward(p.q, p.k.slice(piece[0], piece[1]), p.v.slice(piece[0], piece[1]), p.causal, p.gradOut, lse, delta, side);
+          kernel.foldBackward(
+              p.q,
+              p.k.slice(piece[0], piece[1]),
+              p.v.slice(piece[0], piece[1]),
+              p.causal,
+              p.gradOut,
+              lse,
+              delta,
+              side);
         }
       }
     }
@@ -109,7 +139,10 @@ class MatrixFoldTest {
 
   private static HeadRows floats(HeadRows like, Random how, float value) {
     int count = (int) like.count() * like.headSize();
-    MemorySegment data = how.nextBoolean() ? Arena.ofAuto().allocate(4L * count, 64) : MemorySegment.ofArray(new float[count]);
+    MemorySegment data =
+        how.nextBoolean()
+            ? Arena.ofAuto().allocate(4L * count, 64)
+            : MemorySegment.ofArray(new float[count]);
     for (int i = 0; i < count; i++) {
       data.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
     }
@@ -124,7 +157,8 @@ class MatrixFoldTest {
     return sum;
   }
 
-  /// Compares with float64; what may differ is the sum of the terms' roundings, and float32's own: of scores, so the more the larger they are.
+  /// Compares with float64; what may differ is the sum of the terms' roundings, and float32's own:
+  /// of scores, so the more the larger they are.
   private static void check(String as, Problem p, Result actual) {
     int queries = (int) p.q.count();
     int keys = (int) p.k.count();
@@ -144,7 +178,14 @@ class MatrixFoldTest {
       }
       if (max == Double.NEGATIVE_INFINITY) {
         assertThat(actual.lse.get(i)).as(as).isEqualTo(max);
-        close(as + " gradQ of a blind row", actual.gradQ, i, new double[size], new double[size], 0, actual.base);
+        close(
+            as + " gradQ of a blind row",
+            actual.gradQ,
+            i,
+            new double[size],
+            new double[size],
+            0,
+            actual.base);
         continue;
       }
       double sum = 0;
@@ -153,7 +194,9 @@ class MatrixFoldTest {
         sum += weights[j];
       }
       double lse = max + Math.log(sum);
-      assertThat(Math.abs(actual.lse.get(i) - lse)).as("%s lse %d", as, i).isLessThan(1e-6 * (4 + Math.abs(lse)));
+      assertThat(Math.abs(actual.lse.get(i) - lse))
+          .as("%s lse %d", as, i)
+          .isLessThan(1e-6 * (4 + Math.abs(lse)));
       double[] out = new double[size];
       double[] may = new double[size];
       for (int j = 0; j < keys; j++) {
@@ -199,9 +242,17 @@ class MatrixFoldTest {
 
   /// @param terms the sum of the terms' sizes
   /// @param base what `expected` was added to; NaN when it was overwritten
-  private static void close(String as, HeadRows actual, int row, double[] expected, double[] terms, double score, float base) {
+  private static void close(
+      String as,
+      HeadRows actual,
+      int row,
+      double[] expected,
+      double[] terms,
+      double score,
+      float base) {
     for (int d = 0; d < expected.length; d++) {
-      assertThat(Math.abs(actual.get(row, d) - (Float.isNaN(base) ? 0 : base) - expected[d])).as("%s [%d, %d] = %s", as, row, d, expected[d])
+      assertThat(Math.abs(actual.get(row, d) - (Float.isNaN(base) ? 0 : base) - expected[d]))
+          .as("%s [%d, %d] = %s", as, row, d, expected[d])
           .isLessThanOrEqualTo(1.001 * HALF_UNIT * terms[d] + 1e-6 * (1 + score) * (1 + terms[d]));
     }
   }
@@ -211,8 +262,14 @@ class MatrixFoldTest {
   void foldsAreRightUpToTheRoundingOfTheirWeights(int bits) {
     for (int seed = 0; seed < 60; seed++) {
       Random random = new Random(seed);
-      Problem p = Problem.random(random, SIZES[random.nextInt(SIZES.length)], 1 + random.nextInt(seed % 4 == 0 ? 20 : 300),
-          1 + random.nextInt(seed % 3 == 0 ? 70 : 500), random.nextBoolean(), seed % 5 == 0 ? 20 : 1);
+      Problem p =
+          Problem.random(
+              random,
+              SIZES[random.nextInt(SIZES.length)],
+              1 + random.nextInt(seed % 4 == 0 ? 20 : 300),
+              1 + random.nextInt(seed % 3 == 0 ? 70 : 500),
+              random.nextBoolean(),
+              seed % 5 == 0 ? 20 : 1);
       long cut = random.nextInt((int) p.k.count());
       check("seed " + seed, p, new Result(kernel(bits), p, random.nextBoolean() ? 0 : cut, random));
     }
@@ -229,18 +286,25 @@ class MatrixFoldTest {
     }
   }
 
-  /// What a row gets depends on its own keys alone: the same bits with other queries beside it, without them, and whatever its future holds.
+  /// What a row gets depends on its own keys alone: the same bits with other queries beside it,
+  /// without them, and whatever its future holds.
   @Test
   void rowsDoNotDependOnTheirNeighbours() {
     Random random = new Random(3);
     Rows positions = new Rows(0, 1, 900);
-    Problem p = new Problem(Problem.rows(random, positions, 32, 2), Problem.rows(random, positions, 32, 1), Problem.rows(random, positions, 32, 1),
-        Problem.rows(random, positions, 32, 1), true);
+    Problem p =
+        new Problem(
+            Problem.rows(random, positions, 32, 2),
+            Problem.rows(random, positions, 32, 1),
+            Problem.rows(random, positions, 32, 1),
+            Problem.rows(random, positions, 32, 1),
+            true);
     Result all = new Result(kernel(512), p);
     for (long[] part : new long[][] {{0, 5}, {100, 101}, {384, 385}, {300, 500}, {890, 900}}) {
       HeadRows q = p.q.slice(part[0], part[1]);
       HeadRows out = floats(q, random, Float.NaN);
-      RowScalars lse = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * q.count()), q.count());
+      RowScalars lse =
+          RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * q.count()), q.count());
       lse.fill(Double.NEGATIVE_INFINITY);
       long seen = part[1] == 385 ? 385 : 900;
       kernel(512).fold(q, p.k.slice(0, seen), p.v.slice(0, seen), true, out, lse);
@@ -264,7 +328,9 @@ class MatrixFoldTest {
     HeadRows gradK = floats(p.k, random, 0);
     HeadRows gradV = floats(p.k, random, 0);
     lse.fill(Double.NEGATIVE_INFINITY);
-    kernel(256).foldBackward(p.q, p.k, p.v, false, p.gradOut, lse, delta, new FoldGradients(gradQ, gradK, gradV));
+    kernel(256)
+        .foldBackward(
+            p.q, p.k, p.v, false, p.gradOut, lse, delta, new FoldGradients(gradQ, gradK, gradV));
     for (HeadRows rows : List.of(gradQ, gradK, gradV)) {
       for (long i = 0; i < rows.count(); i++) {
         for (int d = 0; d < 32; d++) {
@@ -298,21 +364,24 @@ class MatrixFoldTest {
   @Test
   void theRestIsTheVectorKernels() {
     AtomicInteger calls = new AtomicInteger();
-    BfloatProducts counting = new BfloatProducts() {
-      @Override
-      public void multiply(int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {
-        calls.incrementAndGet();
-        new PlainProducts().multiply(m, n, k, a, strideA, b, c, strideC, add);
-      }
+    BfloatProducts counting =
+        new BfloatProducts() {
+          @Override
+          public void multiply(
+              int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {
+            calls.incrementAndGet();
+            new PlainProducts().multiply(m, n, k, a, strideA, b, c, strideC, add);
+          }
 
-      @Override
-      public String description() {
-        return "counting";
-      }
-    };
+          @Override
+          public String description() {
+            return "counting";
+          }
+        };
     AttentionOptions options = AttentionOptions.defaults().withProducts(counting);
     assertThat(AttentionKernel.of(options).description()).endsWith("bfloat16 by counting");
-    assertThat(AttentionKernel.of(options.withKernel(KernelChoice.SCALAR)).description()).doesNotContain("counting");
+    assertThat(AttentionKernel.of(options.withKernel(KernelChoice.SCALAR)).description())
+        .doesNotContain("counting");
     Problem odd = Problem.random(new Random(1), 20, 30, 40, true, 1);
     Result expected = new Result(AttentionKernel.of(options.withProducts(null)), odd);
     Result actual = new Result(AttentionKernel.of(options), odd);
@@ -325,20 +394,22 @@ class MatrixFoldTest {
   @Test
   void anInterruptedFoldStopsAndLetsTheUnitsGo() {
     AtomicInteger released = new AtomicInteger();
-    BfloatProducts products = new BfloatProducts() {
-      @Override
-      public void multiply(int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {}
+    BfloatProducts products =
+        new BfloatProducts() {
+          @Override
+          public void multiply(
+              int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {}
 
-      @Override
-      public void release() {
-        released.incrementAndGet();
-      }
+          @Override
+          public void release() {
+            released.incrementAndGet();
+          }
 
-      @Override
-      public String description() {
-        return "none";
-      }
-    };
+          @Override
+          public String description() {
+            return "none";
+          }
+        };
     AttentionKernel kernel = AttentionKernel.of(AttentionOptions.defaults().withProducts(products));
     Problem p = Problem.random(new Random(1), 32, 300, 400, false, 1);
     Thread.currentThread().interrupt();

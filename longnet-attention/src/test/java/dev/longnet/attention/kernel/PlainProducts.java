@@ -3,10 +3,12 @@ package dev.longnet.attention.kernel;
 import dev.longnet.attention.ElementType;
 import java.util.Arrays;
 
-/// The products of bfloat16 matrices in plain loops: what a library with matrix units does, on any machine.
+/// The products of bfloat16 matrices in plain loops: what a library with matrix units does, on any
+/// machine.
 public record PlainProducts() implements BfloatProducts {
   @Override
-  public void multiply(int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {
+  public void multiply(
+      int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {
     float[] right = new float[k * n];
     for (int i = 0; i < k; i++) {
       for (int j = 0; j < n; j++) {
@@ -24,7 +26,8 @@ public record PlainProducts() implements BfloatProducts {
       }
       for (int j = 0; j < n; j++) {
         long at = c + ((long) row * strideC + j) * 4;
-        OffHeap.ALL.set(OffHeap.FLOAT, at, sums[j] + (add ? OffHeap.ALL.get(OffHeap.FLOAT, at) : 0));
+        OffHeap.ALL.set(
+            OffHeap.FLOAT, at, sums[j] + (add ? OffHeap.ALL.get(OffHeap.FLOAT, at) : 0));
       }
     }
   }

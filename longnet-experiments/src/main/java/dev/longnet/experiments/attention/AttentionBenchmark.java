@@ -12,8 +12,9 @@ import java.util.function.IntFunction;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
-/// Times all implementations in one run, in alternating rounds, after each was found right: ours in this process, the others in one
-/// whose environment is a PyTorch user's; on a GPU all in this process, as the environment is about the CPU's threads.
+/// Times all implementations in one run, in alternating rounds, after each was found right: ours in
+/// this process, the others in one whose environment is a PyTorch user's; on a GPU all in this
+/// process, as the environment is about the CPU's threads.
 public final class AttentionBenchmark {
   static final String OURS = "longnet, java";
   static final String AFTER_PRODUCT = ", right after a matrix product";
@@ -24,7 +25,8 @@ public final class AttentionBenchmark {
 
   /// @param options of the Java kernels
   /// @param progress takes a line now and then
-  public AttentionBenchmark(BenchSettings settings, AttentionOptions options, Consumer<String> progress) {
+  public AttentionBenchmark(
+      BenchSettings settings, AttentionOptions options, Consumer<String> progress) {
     this.settings = settings;
     this.options = options;
     this.progress = progress;
@@ -34,7 +36,9 @@ public final class AttentionBenchmark {
   public BenchReport run() {
     Torch.setThreads(options.threads());
     boolean others =
-        !settings.gpu() && Collections.min(settings.lengths()) <= Math.max(settings.pytorchUpTo(), settings.denseUpTo());
+        !settings.gpu()
+            && Collections.min(settings.lengths())
+                <= Math.max(settings.pytorchUpTo(), settings.denseUpTo());
     try (UserProcess user = others ? new UserProcess(settings, options.threads()) : null) {
       progress.accept("verifying against the float64 oracle");
       settings.small().forEach(small -> Verification.againstOracle(ours(small), settings));
@@ -53,20 +57,23 @@ public final class AttentionBenchmark {
   }
 
   private List<Contestant> ours(DilatedAttentionSpec spec) {
-    return settings.gpu() ? List.of(Contestant.libtorch(spec))
+    return settings.gpu()
+        ? List.of(Contestant.libtorch(spec))
         : List.of(Contestant.java(spec, options), Contestant.libtorch(spec));
   }
 
   /// What runs in this process at a length, ours first.
   private List<Contestant> here(DilatedAttentionSpec spec, long tokens) {
-    List<Contestant> here = new ArrayList<>(tokens <= settings.pytorchUpTo() ? ours(spec) : ours(spec).subList(0, 1));
+    List<Contestant> here =
+        new ArrayList<>(tokens <= settings.pytorchUpTo() ? ours(spec) : ours(spec).subList(0, 1));
     if (settings.gpu()) {
       here.addAll(settings.others(spec, tokens));
     }
     return here;
   }
 
-  /// All that take part at a length, ours first. What computes the same pattern must give the same output on the inputs to be timed.
+  /// All that take part at a length, ours first. What computes the same pattern must give the same
+  /// output on the inputs to be timed.
   private List<Lane> lanes(long tokens, Inputs x, UserProcess user) {
     DilatedAttentionSpec spec = settings.spec(tokens);
     double flops = settings.flops(spec, tokens);
@@ -75,10 +82,12 @@ public final class AttentionBenchmark {
     try (PointerScope scope = new PointerScope()) {
       Tensor expected = null;
       for (Contestant contestant : here(spec, tokens)) {
-        IntFunction<Timing> call = calls -> Timing.of(calls, () -> contestant.time(x, settings.backward()));
+        IntFunction<Timing> call =
+            calls -> Timing.of(calls, () -> contestant.time(x, settings.backward()));
         boolean same = contestant.pattern().equals(spec);
         double work = same ? flops : settings.flops(contestant.pattern(), tokens);
-        lanes.add(new Lane(contestant.name(), lanes.isEmpty(), false, work, settings.seconds(), call));
+        lanes.add(
+            new Lane(contestant.name(), lanes.isEmpty(), false, work, settings.seconds(), call));
         if (lanes.size() == 1) {
           if (!settings.gpu()) {
             lanes.add(new Lane(OURS + AFTER_PRODUCT, true, true, flops, settings.seconds(), call));
@@ -86,7 +95,8 @@ public final class AttentionBenchmark {
           expected = compared ? contestant.forward(x).clone() : null;
         } else if (compared && same) {
           progress.accept("N = " + tokens + ": comparing " + contestant.name());
-          Verification.againstEachOther(contestant.name(), contestant.forward(x), lanes.getFirst().name, expected);
+          Verification.againstEachOther(
+              contestant.name(), contestant.forward(x), lanes.getFirst().name, expected);
         }
       }
       List<Contestant> others = user == null ? List.of() : settings.others(spec, tokens);
@@ -101,8 +111,14 @@ public final class AttentionBenchmark {
           user.compare(i, expected);
         }
         int number = i;
-        lanes.add(new Lane(other.name(), false, false, same ? flops : settings.flops(other.pattern(), tokens), settings.seconds(),
-            calls -> user.time(number, calls)));
+        lanes.add(
+            new Lane(
+                other.name(),
+                false,
+                false,
+                same ? flops : settings.flops(other.pattern(), tokens),
+                settings.seconds(),
+                calls -> user.time(number, calls)));
       }
     }
     return lanes;

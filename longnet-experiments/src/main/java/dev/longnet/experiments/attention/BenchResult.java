@@ -11,17 +11,27 @@ import java.util.OptionalLong;
 /// @param fastest of them
 /// @param samples how many
 /// @param flops floating-point operations of one call: 4 D a query-key pair forward, 10 D backward
-/// @param peakBytes resident memory at the call's peak beyond what was there before, results included
+/// @param peakBytes resident memory at the call's peak beyond what was there before, results
+///   included
 /// @param heapBytes allocated on the Java heap
 public record BenchResult(
-    String name, long tokens, double seconds, double fastest, int samples, double flops, OptionalLong peakBytes, long heapBytes) {
+    String name,
+    long tokens,
+    double seconds,
+    double fastest,
+    int samples,
+    double flops,
+    OptionalLong peakBytes,
+    long heapBytes) {
 
-  static BenchResult of(String name, long tokens, double[] samples, double flops, MemoryProbe memory) {
+  static BenchResult of(
+      String name, long tokens, double[] samples, double flops, MemoryProbe memory) {
     double[] sorted = samples.clone();
     Arrays.sort(sorted);
     int n = sorted.length;
     double median = n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-    return new BenchResult(name, tokens, median, sorted[0], n, flops, memory.peakBytes(), memory.heapBytes());
+    return new BenchResult(
+        name, tokens, median, sorted[0], n, flops, memory.peakBytes(), memory.heapBytes());
   }
 
   /// Operations a second, in 10^9.

@@ -50,23 +50,41 @@ interface Contestant {
 
   /// q, k, v and gradOut, each [B, N, H, D] and contiguous.
   ///
-  /// @param output where our kernels put their results, the same memory in every call, as the model's passes do
+  /// @param output where our kernels put their results, the same memory in every call, as the
+  ///   model's passes do
   /// @param gradients likewise
   record Inputs(
-      Tensor q, Tensor k, Tensor v, Tensor gradOut, AttentionOperator.Output output, AttentionOperator.Gradients gradients) {
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      Tensor gradOut,
+      AttentionOperator.Output output,
+      AttentionOperator.Gradients gradients) {
     /// A problem of this size for `settings`' device, the same values in every process.
     ///
     /// @param gradOut whether there is one: the timed forward pass has none
-    static Inputs random(BenchSettings settings, long tokens, int heads, int headSize, boolean gradOut) {
+    static Inputs random(
+        BenchSettings settings, long tokens, int heads, int headSize, boolean gradOut) {
       torch.manual_seed(1);
       Tensor[] x = new Tensor[gradOut ? 4 : 3];
       for (int i = 0; i < x.length; i++) {
-        x[i] = Scopes.tensor(() -> torch.randn(settings.batch(), tokens, heads, headSize).to(new Device(settings.device()), settings.type()));
+        x[i] =
+            Scopes.tensor(() ->
+                torch
+                    .randn(settings.batch(), tokens, heads, headSize)
+                    .to(new Device(settings.device()), settings.type()));
       }
       Tensor q = x[0];
-      return new Inputs(q, x[1], x[2], gradOut ? x[3] : null,
-          new AttentionOperator.Output(torch.empty_like(q), Tensors.empty(ScalarType.Float, q, q.size(0), q.size(2), q.size(1))),
-          new AttentionOperator.Gradients(torch.empty_like(q), torch.empty_like(q), torch.empty_like(q)));
+      return new Inputs(
+          q,
+          x[1],
+          x[2],
+          gradOut ? x[3] : null,
+          new AttentionOperator.Output(
+              torch.empty_like(q),
+              Tensors.empty(ScalarType.Float, q, q.size(0), q.size(2), q.size(1))),
+          new AttentionOperator.Gradients(
+              torch.empty_like(q), torch.empty_like(q), torch.empty_like(q)));
     }
 
     /// Those to be timed.
@@ -76,7 +94,10 @@ interface Contestant {
   }
 
   static Contestant java(DilatedAttentionSpec spec, AttentionOptions options) {
-    return operator(AttentionBenchmark.OURS, spec, new JavaAttentionOperator(DilatedAttention.of(spec, options), GradientMode.EXACT));
+    return operator(
+        AttentionBenchmark.OURS,
+        spec,
+        new JavaAttentionOperator(DilatedAttention.of(spec, options), GradientMode.EXACT));
   }
 
   static Contestant libtorch(DilatedAttentionSpec spec) {
@@ -86,12 +107,28 @@ interface Contestant {
   /// @param oneBlasThread OpenBLAS held at one thread, else as it comes
   static Contestant pytorch(DilatedAttentionSpec spec, boolean oneBlasThread) {
     PyTorchDilated dilated = new PyTorchDilated(spec);
-    return new Autograd(USER + suffix(oneBlasThread), spec, dilated::attend, oneBlasThread, spec.segments().size() > 1);
+    return new Autograd(
+        USER + suffix(oneBlasThread),
+        spec,
+        dilated::attend,
+        oneBlasThread,
+        spec.segments().size() > 1);
   }
 
   static Contestant dense(DilatedAttentionSpec dense, boolean oneBlasThread) {
-    Attend attend = (q, k, v) -> torch.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2),
-        new TensorOptional(), 0.0, dense.causal(), new DoubleOptional(), false).transpose(1, 2);
+    Attend attend =
+        (q, k, v) ->
+            torch
+                .scaled_dot_product_attention(
+                    q.transpose(1, 2),
+                    k.transpose(1, 2),
+                    v.transpose(1, 2),
+                    new TensorOptional(),
+                    0.0,
+                    dense.causal(),
+                    new DoubleOptional(),
+                    false)
+                .transpose(1, 2);
     return new Autograd(DENSE + suffix(oneBlasThread), dense, attend, oneBlasThread, false);
   }
 
@@ -99,7 +136,8 @@ interface Contestant {
     return oneBlasThread ? ", one BLAS thread" : AS_IT_COMES;
   }
 
-  private static Contestant operator(String name, AttentionPattern pattern, AttentionOperator operator) {
+  private static Contestant operator(
+      String name, AttentionPattern pattern, AttentionOperator operator) {
     return new Contestant() {
       @Override
       public String name() {
@@ -139,7 +177,12 @@ interface Contestant {
   }
 
   /// Differentiated by libtorch.
-  record Autograd(String name, AttentionPattern pattern, Attend attend, boolean oneBlasThread, boolean detachedWeights)
+  record Autograd(
+      String name,
+      AttentionPattern pattern,
+      Attend attend,
+      boolean oneBlasThread,
+      boolean detachedWeights)
       implements Contestant {
     @Override
     public Tensor forward(Inputs x) {
@@ -160,13 +203,14 @@ interface Contestant {
         out = attend.of(leaves[0], leaves[1], leaves[2]);
       }
       GradMode.set_enabled(before);
-      return () -> held(() -> {
-        try (BoolOptional none = new BoolOptional();
-            TensorArrayRefOptional all = new TensorArrayRefOptional()) {
-          out.backward(x.gradOut, none, false, all);
-        }
-        return new Tensor[] {leaves[0].grad(), leaves[1].grad(), leaves[2].grad()};
-      });
+      return () ->
+          held(() -> {
+            try (BoolOptional none = new BoolOptional();
+                TensorArrayRefOptional all = new TensorArrayRefOptional()) {
+              out.backward(x.gradOut, none, false, all);
+            }
+            return new Tensor[] {leaves[0].grad(), leaves[1].grad(), leaves[2].grad()};
+          });
     }
 
     private Tensor[] held(Backward call) {

@@ -24,11 +24,19 @@ record Goal(String what, double wanted, double reached, boolean most, boolean pe
   }
 
   String line() {
-    return String.format(Locale.ROOT, "  %-72s %s %-7s %8s  %s", what, most ? "<=" : ">=", number(wanted), number(reached),
+    return String.format(
+        Locale.ROOT,
+        "  %-72s %s %-7s %8s  %s",
+        what,
+        most ? "<=" : ">=",
+        number(wanted),
+        number(reached),
         met() ? "reached" : "MISSED");
   }
 
   private String number(double value) {
-    return percent ? String.format(Locale.ROOT, "%.1f %%", 100 * value) : String.format(Locale.ROOT, "%.3f", value);
+    return percent
+        ? String.format(Locale.ROOT, "%.1f %%", 100 * value)
+        : String.format(Locale.ROOT, "%.3f", value);
   }
 }

@@ -15,7 +15,8 @@ import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.ToDoubleFunction;
 
-/// The Java kernels among themselves: short segments, bfloat16 storage, many tiny calls against one, the scalar twin against SIMD.
+/// The Java kernels among themselves: short segments, bfloat16 storage, many tiny calls against
+/// one, the scalar twin against SIMD.
 public final class KernelBenchmark {
   private static final long TINY = 64;
   private static final int TINY_CALLS = 10_000;
@@ -26,14 +27,18 @@ public final class KernelBenchmark {
   private final long tokens;
 
   /// @param settings with one length
-  public KernelBenchmark(BenchSettings settings, AttentionOptions options, Consumer<String> progress) {
+  public KernelBenchmark(
+      BenchSettings settings, AttentionOptions options, Consumer<String> progress) {
     this.settings = settings;
     this.options = options;
     this.progress = progress;
     this.tokens = settings.lengths().getFirst();
     if (tokens < TINY || settings.batch() != 1) {
       throw new IllegalArgumentException(
-          "the kernels are measured on one sequence of 64 tokens or more: batch=" + settings.batch() + ", tokens=" + tokens);
+          "the kernels are measured on one sequence of 64 tokens or more: batch="
+              + settings.batch()
+              + ", tokens="
+              + tokens);
     }
   }
 
@@ -60,36 +65,71 @@ public final class KernelBenchmark {
       }
       Rounds rounds = new Rounds(settings, progress);
       List<BenchResult> results = rounds.run(tokens, lanes);
-      return new BenchReport(settings, rounds.matrixGigaflops(), options.threads(), results, goals(results, rounds.matrixGigaflops()));
+      return new BenchReport(
+          settings,
+          rounds.matrixGigaflops(),
+          options.threads(),
+          results,
+          goals(results, rounds.matrixGigaflops()));
     }
   }
 
   private List<Case> cases(KernelTensors floats, KernelTensors bfloats) {
     DilatedAttention all = DilatedAttention.of(settings.spec(tokens), options);
-    DilatedAttention scalar = DilatedAttention.of(segments(2048), options.withKernel(KernelChoice.SCALAR));
-    DilatedAttention tiny = DilatedAttention.of(DilatedAttentionSpec.dense(settings.causal()), options);
+    DilatedAttention scalar =
+        DilatedAttention.of(segments(2048), options.withKernel(KernelChoice.SCALAR));
+    DilatedAttention tiny =
+        DilatedAttention.of(DilatedAttentionSpec.dense(settings.causal()), options);
     DilatedAttention tinyAtOnce = DilatedAttention.of(tiny.pattern(), options.withThreads(1));
-    List<Case> cases = new ArrayList<>(List.of(
-        new Case("all branches, float32", all, floats, 1),
-        new Case("all branches, bfloat16", all, bfloats, 1),
-        new Case("segments of 2048", DilatedAttention.of(segments(2048), options), floats, 1),
-        new Case("segments of 2048, scalar", scalar, floats, 1),
-        new Case("segments of 256", DilatedAttention.of(segments(256), options), floats, 1),
-        new Case("segments of 64", DilatedAttention.of(segments(64), options), floats, 1),
-        new Case("10,000 calls of 64 tokens", tiny, floats.cut(TINY, settings.heads(), 1), TINY_CALLS),
-        new Case("10,000 calls of 64 tokens, one head", tiny, floats.cut(TINY, 1, 1), TINY_CALLS),
-        new Case("64 tokens, all in one call, one thread", tinyAtOnce, floats.cut(TINY, settings.heads(), tokens / TINY), 1)));
-    AttentionOperators.bfloatProducts().map(options::withProducts).ifPresent(units -> {
-      cases.add(new Case("all branches, bfloat16, matrix units", DilatedAttention.of(all.pattern(), units), bfloats, 1));
-      for (int length : new int[] {256, 64}) {
-        cases.add(new Case("segments of " + length + ", bfloat16, matrix units", DilatedAttention.of(segments(length), units), bfloats, 1));
-      }
-    });
+    List<Case> cases =
+        new ArrayList<>(
+            List.of(
+                new Case("all branches, float32", all, floats, 1),
+                new Case("all branches, bfloat16", all, bfloats, 1),
+                new Case(
+                    "segments of 2048", DilatedAttention.of(segments(2048), options), floats, 1),
+                new Case("segments of 2048, scalar", scalar, floats, 1),
+                new Case("segments of 256", DilatedAttention.of(segments(256), options), floats, 1),
+                new Case("segments of 64", DilatedAttention.of(segments(64), options), floats, 1),
+                new Case(
+                    "10,000 calls of 64 tokens",
+                    tiny,
+                    floats.cut(TINY, settings.heads(), 1),
+                    TINY_CALLS),
+                new Case(
+                    "10,000 calls of 64 tokens, one head",
+                    tiny,
+                    floats.cut(TINY, 1, 1),
+                    TINY_CALLS),
+                new Case(
+                    "64 tokens, all in one call, one thread",
+                    tinyAtOnce,
+                    floats.cut(TINY, settings.heads(), tokens / TINY),
+                    1)));
+    AttentionOperators.bfloatProducts()
+        .map(options::withProducts)
+        .ifPresent(units -> {
+          cases.add(
+              new Case(
+                  "all branches, bfloat16, matrix units",
+                  DilatedAttention.of(all.pattern(), units),
+                  bfloats,
+                  1));
+          for (int length : new int[] {256, 64}) {
+            cases.add(
+                new Case(
+                    "segments of " + length + ", bfloat16, matrix units",
+                    DilatedAttention.of(segments(length), units),
+                    bfloats,
+                    1));
+          }
+        });
     return cases;
   }
 
   private DilatedAttentionSpec segments(long length) {
-    return new DilatedAttentionSpec(List.of(new Branch(length, 1)), settings.causal(), HeadOffsets.INTERLEAVED);
+    return new DilatedAttentionSpec(
+        List.of(new Branch(length, 1)), settings.causal(), HeadOffsets.INTERLEAVED);
   }
 
   private double time(Case c) {
@@ -112,15 +152,35 @@ public final class KernelBenchmark {
 
   private static List<Goal> goals(List<BenchResult> results, double matrix) {
     ToDoubleFunction<String> rate =
-        name -> results.stream().filter(r -> r.name().equals(name)).findFirst().orElseThrow().gigaflops();
+        name ->
+            results.stream()
+                .filter(r -> r.name().equals(name))
+                .findFirst()
+                .orElseThrow()
+                .gigaflops();
     return List.of(
-        Goal.share("segments of 256 keys, share of the matrix product", 0.65, rate.applyAsDouble("segments of 256") / matrix),
-        Goal.share("segments of 64 keys, share of the matrix product", 0.35, rate.applyAsDouble("segments of 64") / matrix),
-        Goal.times("bfloat16 storage, speed against float32", 1,
-            rate.applyAsDouble("all branches, bfloat16") / rate.applyAsDouble("all branches, float32")),
-        Goal.share("10,000 tiny calls, share of their time that the work takes in one call", 0.5,
-            rate.applyAsDouble("10,000 calls of 64 tokens") / rate.applyAsDouble("64 tokens, all in one call, one thread")),
-        Goal.times("scalar twin, speed against SIMD", 0.125,
-            rate.applyAsDouble("segments of 2048, scalar") / rate.applyAsDouble("segments of 2048")));
+        Goal.share(
+            "segments of 256 keys, share of the matrix product",
+            0.65,
+            rate.applyAsDouble("segments of 256") / matrix),
+        Goal.share(
+            "segments of 64 keys, share of the matrix product",
+            0.35,
+            rate.applyAsDouble("segments of 64") / matrix),
+        Goal.times(
+            "bfloat16 storage, speed against float32",
+            1,
+            rate.applyAsDouble("all branches, bfloat16")
+                / rate.applyAsDouble("all branches, float32")),
+        Goal.share(
+            "10,000 tiny calls, share of their time that the work takes in one call",
+            0.5,
+            rate.applyAsDouble("10,000 calls of 64 tokens")
+                / rate.applyAsDouble("64 tokens, all in one call, one thread")),
+        Goal.times(
+            "scalar twin, speed against SIMD",
+            0.125,
+            rate.applyAsDouble("segments of 2048, scalar")
+                / rate.applyAsDouble("segments of 2048")));
   }
 }

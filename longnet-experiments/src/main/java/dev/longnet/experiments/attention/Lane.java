@@ -9,8 +9,10 @@ import java.util.function.IntFunction;
 final class Lane {
   /// Calls shorter than this are timed several at once.
   private static final double SHORTEST_SAMPLE = 0.02;
+
   /// A second in which nothing got faster: C2 has compiled the kernels' loops by then.
   private static final double JAVA_WARM_UP = 1.0;
+
   private static final double LONGEST_WARM_UP = 15.0;
 
   final String name;
@@ -29,7 +31,13 @@ final class Lane {
   /// @param flops of one call
   /// @param seconds it may take for all of its samples
   /// @param call takes a number of calls
-  Lane(String name, boolean java, boolean afterProduct, double flops, double seconds, IntFunction<Timing> call) {
+  Lane(
+      String name,
+      boolean java,
+      boolean afterProduct,
+      double flops,
+      double seconds,
+      IntFunction<Timing> call) {
     this.name = name;
     this.java = java;
     this.afterProduct = afterProduct;
@@ -42,7 +50,8 @@ final class Lane {
     return samples.isEmpty() || spent < seconds;
   }
 
-  /// What takes most of its time at once is not warmed up: the first call is a sample. Java's gets a second chance.
+  /// What takes most of its time at once is not warmed up: the first call is a sample. Java's gets
+  /// a second chance.
   void warmUp() {
     Timing first = call.apply(1);
     double shortest = first.seconds();
@@ -73,6 +82,7 @@ final class Lane {
   }
 
   BenchResult result(long tokens) {
-    return BenchResult.of(name, tokens, samples.stream().mapToDouble(Double::doubleValue).toArray(), flops, memory);
+    return BenchResult.of(
+        name, tokens, samples.stream().mapToDouble(Double::doubleValue).toArray(), flops, memory);
   }
 }

@@ -6,7 +6,8 @@ import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/// The machine's yardstick: a product of two square matrices in libtorch, in the type that attention's operands have. Owns its matrices.
+/// The machine's yardstick: a product of two square matrices in libtorch, in the type that
+/// attention's operands have. Owns its matrices.
 final class MatrixProduct implements AutoCloseable {
   private final PointerScope scope = new PointerScope();
   private final Tensor a;

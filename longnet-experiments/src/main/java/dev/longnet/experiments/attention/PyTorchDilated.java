@@ -14,22 +14,26 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
-/// Dilated attention as a PyTorch user writes it, with autograd: per branch cut into segments, slice the kept rows of every head, gather
-/// heads into one call of scaled dot-product attention, scatter the result back into place, mix branches by LSE.
+/// Dilated attention as a PyTorch user writes it, with autograd: per branch cut into segments,
+/// slice the kept rows of every head, gather heads into one call of scaled dot-product attention,
+/// scatter the result back into place, mix branches by LSE.
 ///
-/// The call is the operator that `scaled_dot_product_attention` dispatches to, taken by name because the public function
-/// keeps its LSE to itself. That LSE has no gradient in PyTorch: the mixing weights are held constant, as in torchscale.
-/// Every step is the operation that autograd undoes most cheaply (views, diagonals, stack, pad), so the baseline is not slowed down by
+/// The call is the operator that `scaled_dot_product_attention` dispatches to, taken by name
+/// because the public function keeps its LSE to itself. That LSE has no gradient in PyTorch: the
+/// mixing weights are held constant, as in torchscale. Every step is the operation that autograd
+/// undoes most cheaply (views, diagonals, stack, pad), so the baseline is not slowed down by
 /// clumsiness.
 final class PyTorchDilated {
-  private static final Operator CPU = Operator.named("aten::_scaled_dot_product_flash_attention_for_cpu");
+  private static final Operator CPU =
+      Operator.named("aten::_scaled_dot_product_flash_attention_for_cpu");
   private static final Operator CUDA = Operator.named("aten::_scaled_dot_product_flash_attention");
 
   private final DilatedAttentionSpec spec;
 
   PyTorchDilated(DilatedAttentionSpec spec) {
     if (spec.headOffsets() != HeadOffsets.INTERLEAVED) {
-      throw new IllegalArgumentException("the PyTorch version has the paper's head offsets: " + spec.headOffsets());
+      throw new IllegalArgumentException(
+          "the PyTorch version has the paper's head offsets: " + spec.headOffsets());
     }
     this.spec = spec;
   }
@@ -65,14 +69,27 @@ final class PyTorchDilated {
     long tokens = q.size(1);
     long length = Math.min(branch.segmentLength(), tokens);
     long whole = tokens / length * length;
-    Part part = segments(q.narrow(1, 0, whole), k.narrow(1, 0, whole), v.narrow(1, 0, whole), length, branch.dilation());
+    Part part =
+        segments(
+            q.narrow(1, 0, whole),
+            k.narrow(1, 0, whole),
+            v.narrow(1, 0, whole),
+            length,
+            branch.dilation());
     if (whole == tokens) {
       return part;
     }
     long rest = tokens - whole;
-    Part last = segments(q.narrow(1, whole, rest), k.narrow(1, whole, rest), v.narrow(1, whole, rest), rest, branch.dilation());
+    Part last =
+        segments(
+            q.narrow(1, whole, rest),
+            k.narrow(1, whole, rest),
+            v.narrow(1, whole, rest),
+            rest,
+            branch.dilation());
     return new Part(
-        torch.cat(new TensorVector(part.out, last.out), 1), torch.cat(new TensorVector(part.lse, last.lse), 1));
+        torch.cat(new TensorVector(part.out, last.out), 1),
+        torch.cat(new TensorVector(part.lse, last.lse), 1));
   }
 
   private Part segments(Tensor q, Tensor k, Tensor v, long length, long dilation) {
@@ -86,10 +103,12 @@ final class PyTorchDilated {
     }
     if (dilation == 1) {
       Tensor[] own = flash(x[0].transpose(1, 2), x[1].transpose(1, 2), x[2].transpose(1, 2));
-      return new Part(own[0].transpose(1, 2).reshape(batch, count * length, heads, size),
+      return new Part(
+          own[0].transpose(1, 2).reshape(batch, count * length, heads, size),
           own[1].transpose(1, 2).reshape(batch, count * length, heads));
     }
-    List<Part> groups = length % dilation == 0 ? oneCall(x, dilation) : callPerOffset(x, length, dilation);
+    List<Part> groups =
+        length % dilation == 0 ? oneCall(x, dilation) : callPerOffset(x, length, dilation);
     long rows = Math.ceilDiv(length, dilation);
     TensorVector outs = new TensorVector();
     TensorVector norms = new TensorVector();
@@ -97,13 +116,17 @@ final class PyTorchDilated {
       Part group = groups.get(s);
       outs.push_back(scattered(group.out, rows, s, dilation, 0).narrow(1, 0, length));
       norms.push_back(
-          scattered(group.lse.unsqueeze(3), rows, s, dilation, Double.NEGATIVE_INFINITY).narrow(1, 0, length).select(3, 0));
+          scattered(group.lse.unsqueeze(3), rows, s, dilation, Double.NEGATIVE_INFINITY)
+              .narrow(1, 0, length)
+              .select(3, 0));
     }
-    return new Part(headsInOrder(outs, heads, dilation).reshape(batch, count * length, heads, size),
+    return new Part(
+        headsInOrder(outs, heads, dilation).reshape(batch, count * length, heads, size),
         headsInOrder(norms, heads, dilation).reshape(batch, count * length, heads));
   }
 
-  /// Every offset keeps equally many rows: the heads of all offsets are gathered and attended to together.
+  /// Every offset keeps equally many rows: the heads of all offsets are gathered and attended to
+  /// together.
   private List<Part> oneCall(Tensor[] x, long dilation) {
     long heads = x[0].size(2);
     Tensor[] gathered = new Tensor[3];
@@ -113,9 +136,19 @@ final class PyTorchDilated {
     }
     for (int i = 0; i < 3; i++) {
       if (heads % dilation == 0) {
-        // Phase and offset are equal on a diagonal: one copy, and one to undo it, where slices are undone one by one.
-        gathered[i] = x[i].reshape(x[i].size(0), x[i].size(1) / dilation, dilation, heads / dilation, dilation, x[i].size(3))
-            .diagonal(0, 2, 4).permute(0, 4, 2, 1, 3).flatten(1, 2);
+        // Phase and offset are equal on a diagonal: one copy, and one to undo it, where slices are
+        // undone one by one.
+        gathered[i] =
+            x[i].reshape(
+                    x[i].size(0),
+                    x[i].size(1) / dilation,
+                    dilation,
+                    heads / dilation,
+                    dilation,
+                    x[i].size(3))
+                .diagonal(0, 2, 4)
+                .permute(0, 4, 2, 1, 3)
+                .flatten(1, 2);
         continue;
       }
       TensorVector slices = new TensorVector();
@@ -142,7 +175,8 @@ final class PyTorchDilated {
         Tensor none = kept(x[0], s, dilation);
         parts.add(new Part(none, none.sum(3)));
       } else {
-        Tensor[] own = flash(kept(x[0], s, dilation), kept(x[1], s, dilation), kept(x[2], s, dilation));
+        Tensor[] own =
+            flash(kept(x[0], s, dilation), kept(x[1], s, dilation), kept(x[2], s, dilation));
         parts.add(new Part(own[0], own[1]));
       }
     }
@@ -159,16 +193,22 @@ final class PyTorchDilated {
   }
 
   private Tensor[] flash(Tensor q, Tensor k, Tensor v) {
-    return q.is_cuda() ? CUDA.call(q, k, v, 0.0, spec.causal(), false, Optional.empty())
+    return q.is_cuda()
+        ? CUDA.call(q, k, v, 0.0, spec.causal(), false, Optional.empty())
         : CPU.call(q, k, v, 0.0, spec.causal(), Optional.empty(), Optional.empty());
   }
 
-  /// [B G, h, c, D] to [B G, rows r, h, D]: each kept row goes to its phase of r, the others get `empty`.
-  private static Tensor scattered(Tensor kept, long rows, long offset, long dilation, double empty) {
+  /// [B G, h, c, D] to [B G, rows r, h, D]: each kept row goes to its phase of r, the others get
+  /// `empty`.
+  private static Tensor scattered(
+      Tensor kept, long rows, long offset, long dilation, double empty) {
     Tensor phase = kept.transpose(1, 2).unsqueeze(2);
     long missing = rows - kept.size(2);
-    Tensor all = torch.constant_pad_nd(
-        phase, new long[] {0, 0, 0, 0, offset, dilation - 1 - offset, 0, missing}, new Scalar(empty));
+    Tensor all =
+        torch.constant_pad_nd(
+            phase,
+            new long[] {0, 0, 0, 0, offset, dilation - 1 - offset, 0, missing},
+            new Scalar(empty));
     return all.reshape(all.size(0), rows * dilation, all.size(3), all.size(4));
   }
 
@@ -182,6 +222,13 @@ final class PyTorchDilated {
       return grouped;
     }
     Tensor order = torch.arange(new Scalar(heads)).to(grouped.device(), torch.ScalarType.Long);
-    return grouped.index_select(2, order.remainder(new Scalar(dilation)).mul(new Scalar(heads)).add(order).argsort().argsort());
+    return grouped.index_select(
+        2,
+        order
+            .remainder(new Scalar(dilation))
+            .mul(new Scalar(heads))
+            .add(order)
+            .argsort()
+            .argsort());
   }
 }

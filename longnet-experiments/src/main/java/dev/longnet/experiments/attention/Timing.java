@@ -14,12 +14,17 @@ record Timing(double seconds, double wall, MemoryProbe memory) {
   static Timing of(int calls, DoubleSupplier call) {
     double[] sum = new double[1];
     long start = System.nanoTime();
-    MemoryProbe memory = MemoryProbe.of(() -> {
-      for (int i = 0; i < calls; i++) {
-        sum[0] += call.getAsDouble();
-      }
-    });
+    MemoryProbe memory =
+        MemoryProbe.of(() -> {
+          for (int i = 0; i < calls; i++) {
+            sum[0] += call.getAsDouble();
+          }
+        });
     double wall = (System.nanoTime() - start) / 1e9;
-    return new Timing(sum[0] / calls, wall, new MemoryProbe(memory.peakBytes(), memory.peakResidentBytes(), memory.heapBytes() / calls));
+    return new Timing(
+        sum[0] / calls,
+        wall,
+        new MemoryProbe(
+            memory.peakBytes(), memory.peakResidentBytes(), memory.heapBytes() / calls));
   }
 }

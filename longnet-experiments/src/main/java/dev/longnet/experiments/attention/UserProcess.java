@@ -1,7 +1,6 @@
 package dev.longnet.experiments.attention;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.longnet.attention.DilatedAttentionSpec;
 import dev.longnet.experiments.MemoryProbe;
 import dev.longnet.experiments.attention.Contestant.Inputs;
 import dev.longnet.lm.torch.TensorMemory;
@@ -25,35 +24,53 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// The PyTorch user's process: what is not ours runs in a JVM of its own, whose environment has none of the variables that keep
-/// libtorch's idle threads from spinning beside Java kernels. They slow OpenBLAS down where it runs inside libtorch's threads, and a
-/// PyTorch user sets none of them. The libraries read them when they load: one process cannot have both.
+/// The PyTorch user's process: what is not ours runs in a JVM of its own, whose environment has
+/// none of the variables that keep libtorch's idle threads from spinning beside Java kernels. They
+/// slow OpenBLAS down where it runs inside libtorch's threads, and a PyTorch user sets none of
+/// them. The libraries read them when they load: one process cannot have both.
 ///
-/// One request at a time, a line each way. Who waits reads from a pipe and takes no processor time. Close ends the process.
+/// One request at a time, a line each way. Who waits reads from a pipe and takes no processor time.
+/// Close ends the process.
 final class UserProcess implements AutoCloseable {
   /// What this project's launcher sets, and any pool size from outside.
   static final List<String> UNSET =
-      List.of("OPENBLAS_THREAD_TIMEOUT", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS");
+      List.of(
+          "OPENBLAS_THREAD_TIMEOUT",
+          "OMP_WAIT_POLICY",
+          "GOMP_SPINCOUNT",
+          "OPENBLAS_NUM_THREADS",
+          "OMP_NUM_THREADS");
 
   private final Path folder;
   private final Process process;
   private final BufferedReader answers;
   private final PrintStream requests;
+
   /// It computes on for minutes when this process is told to end.
   private final Thread atExit = new Thread(this::end);
 
   UserProcess(BenchSettings settings, int threads) {
     try {
       folder = Files.createTempDirectory("longnet-bench");
-      List<String> command = new ArrayList<>(List.of(
-          Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx1g", "--enable-native-access=ALL-UNNAMED",
-          "-Dorg.bytedeco.javacpp.maxphysicalbytes=0", "-Dorg.bytedeco.javacpp.maxbytes=0"));
+      List<String> command =
+          new ArrayList<>(
+              List.of(
+                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                  "-Xmx1g",
+                  "--enable-native-access=ALL-UNNAMED",
+                  "-Dorg.bytedeco.javacpp.maxphysicalbytes=0",
+                  "-Dorg.bytedeco.javacpp.maxbytes=0"));
       String cache = System.getProperty("org.bytedeco.javacpp.cachedir");
       if (cache != null) {
         command.add("-Dorg.bytedeco.javacpp.cachedir=" + cache);
       }
-      command.addAll(List.of("-cp", System.getProperty("java.class.path"), UserProcess.class.getName(),
-          new ObjectMapper().writeValueAsString(settings), Integer.toString(threads)));
+      command.addAll(
+          List.of(
+              "-cp",
+              System.getProperty("java.class.path"),
+              UserProcess.class.getName(),
+              new ObjectMapper().writeValueAsString(settings),
+              Integer.toString(threads)));
       ProcessBuilder builder = new ProcessBuilder(command).redirectError(errors().toFile());
       builder.environment().keySet().removeAll(UNSET);
       process = builder.start();
@@ -87,8 +104,12 @@ final class UserProcess implements AutoCloseable {
   void compare(int number, Tensor expected) {
     Path file = folder.resolve("expected");
     MemorySegment values = TensorMemory.of(expected);
-    try (FileChannel channel = FileChannel.open(
-            file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    try (FileChannel channel =
+            FileChannel.open(
+                file,
+                StandardOpenOption.CREATE,
+                StandardOpenOption.READ,
+                StandardOpenOption.WRITE);
         Arena arena = Arena.ofConfined()) {
       channel.map(FileChannel.MapMode.READ_WRITE, 0, values.byteSize(), arena).copyFrom(values);
     } catch (IOException e) {
@@ -99,7 +120,9 @@ final class UserProcess implements AutoCloseable {
 
   Timing time(int number, int calls) {
     String[] words = ask("time " + number + " " + calls).split(" ");
-    return new Timing(Double.parseDouble(words[0]), Double.parseDouble(words[1]),
+    return new Timing(
+        Double.parseDouble(words[0]),
+        Double.parseDouble(words[1]),
         new MemoryProbe(bytes(words[2]), bytes(words[3]), Long.parseLong(words[4])));
   }
 
@@ -113,7 +136,10 @@ final class UserProcess implements AutoCloseable {
       String answer = answers.readLine();
       if (answer == null) {
         throw new IllegalStateException(
-            "the process of the PyTorch user's version ended at \"" + request + "\": " + Files.readString(errors()).strip());
+            "the process of the PyTorch user's version ended at \""
+                + request
+                + "\": "
+                + Files.readString(errors()).strip());
       }
       if (!answer.startsWith("ok ")) {
         throw new IllegalStateException(answer);
@@ -146,13 +172,15 @@ final class UserProcess implements AutoCloseable {
     }
   }
 
-  // --- the other side ------------------------------------------------------------------------------------------------
+  // --- the other side
+  // ------------------------------------------------------------------------------------------------
 
   /// @param args the settings as JSON, the number of threads
   public static void main(String[] args) throws IOException {
     BenchSettings settings = new ObjectMapper().readValue(args[0], BenchSettings.class);
     Torch.setThreads(Integer.parseInt(args[1]));
-    BufferedReader requests = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    BufferedReader requests =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     Server server = new Server(settings);
     for (String request = requests.readLine(); request != null; request = requests.readLine()) {
       String answer;
@@ -181,14 +209,18 @@ final class UserProcess implements AutoCloseable {
       return switch (request[0]) {
         case "verify" -> verify();
         case "length" -> length(Long.parseLong(request[1]));
-        case "compare" -> compare(contestants.get(Integer.parseInt(request[1])), Path.of(request[2]));
-        case "time" -> time(contestants.get(Integer.parseInt(request[1])), Integer.parseInt(request[2]));
+        case "compare" ->
+            compare(contestants.get(Integer.parseInt(request[1])), Path.of(request[2]));
+        case "time" ->
+            time(contestants.get(Integer.parseInt(request[1])), Integer.parseInt(request[2]));
         default -> throw new IllegalArgumentException(String.join(" ", request));
       };
     }
 
     private String verify() {
-      settings.small().forEach(small -> Verification.againstOracle(settings.others(small, 0), settings));
+      settings
+          .small()
+          .forEach(small -> Verification.againstOracle(settings.others(small, 0), settings));
       return "";
     }
 
@@ -205,8 +237,16 @@ final class UserProcess implements AutoCloseable {
           Arena arena = Arena.ofConfined();
           PointerScope inner = new PointerScope()) {
         MemorySegment values = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-        Tensor expected = TensorMemory.view(values, ScalarType.Float, x.q().size(0), x.q().size(1), x.q().size(2), x.q().size(3));
-        Verification.againstEachOther(contestant.name(), contestant.forward(x), AttentionBenchmark.OURS, expected);
+        Tensor expected =
+            TensorMemory.view(
+                values,
+                ScalarType.Float,
+                x.q().size(0),
+                x.q().size(1),
+                x.q().size(2),
+                x.q().size(3));
+        Verification.againstEachOther(
+            contestant.name(), contestant.forward(x), AttentionBenchmark.OURS, expected);
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
@@ -215,8 +255,15 @@ final class UserProcess implements AutoCloseable {
 
     private String time(Contestant contestant, int calls) {
       Timing timing = Timing.of(calls, () -> contestant.time(x, settings.backward()));
-      return timing.seconds() + " " + timing.wall() + " " + timing.memory().peakBytes().orElse(-1) + " "
-          + timing.memory().peakResidentBytes().orElse(-1) + " " + timing.memory().heapBytes();
+      return timing.seconds()
+          + " "
+          + timing.wall()
+          + " "
+          + timing.memory().peakBytes().orElse(-1)
+          + " "
+          + timing.memory().peakResidentBytes().orElse(-1)
+          + " "
+          + timing.memory().heapBytes();
     }
   }
 }

@@ -28,12 +28,19 @@ final class Verification {
 
   private Verification() {}
 
-  /// Each contestant against the float64 oracle, forward and backward, on a problem small enough for it.
+  /// Each contestant against the float64 oracle, forward and backward, on a problem small enough
+  /// for it.
   ///
   /// @throws IllegalStateException when one is wrong
   static void againstOracle(List<Contestant> contestants, BenchSettings settings) {
     try (PointerScope scope = new PointerScope()) {
-      Inputs x = Inputs.random(settings, TOKENS, Math.min(4, settings.heads()), Math.min(16, settings.headSize()), true);
+      Inputs x =
+          Inputs.random(
+              settings,
+              TOKENS,
+              Math.min(4, settings.heads()),
+              Math.min(16, settings.headSize()),
+              true);
       contestants.forEach(contestant -> againstOracle(contestant, x));
     }
   }
@@ -45,8 +52,12 @@ final class Verification {
     AttentionTensor v = view(x.v());
     try (PointerScope scope = new PointerScope()) {
       long[] shape = {q.batch(), q.tokens(), q.heads(), q.headSize()};
-      close(contestant.name() + ": out", contestant.forward(x), tensor(oracle.forward(q, k, v).out(), shape));
-      GradientMode mode = contestant.detachedWeights() ? GradientMode.DETACHED_WEIGHTS : GradientMode.EXACT;
+      close(
+          contestant.name() + ": out",
+          contestant.forward(x),
+          tensor(oracle.forward(q, k, v).out(), shape));
+      GradientMode mode =
+          contestant.detachedWeights() ? GradientMode.DETACHED_WEIGHTS : GradientMode.EXACT;
       ReferenceAttention.Backward expected = oracle.backward(q, k, v, view(x.gradOut()), mode);
       Tensor[] gradients = contestant.prepare(x).run();
       close(contestant.name() + ": grad_q", gradients[0], tensor(expected.gradQ(), shape));
@@ -64,10 +75,17 @@ final class Verification {
 
   private static void close(String what, Tensor actual, Tensor expected) {
     double largest = expected.abs().max().item_double();
-    double error = actual.sub(expected.to(actual.device(), expected.scalar_type().intern())).abs().max().item_double();
+    double error =
+        actual
+            .sub(expected.to(actual.device(), expected.scalar_type().intern()))
+            .abs()
+            .max()
+            .item_double();
     boolean half = actual.scalar_type().intern() == ScalarType.BFloat16;
     if (!(error <= (half ? HALF_TOLERANCE : TOLERANCE) * Math.max(1, largest))) {
-      throw new IllegalStateException("%s is wrong by %g, with values up to %g: nothing was timed".formatted(what, error, largest));
+      throw new IllegalStateException(
+          "%s is wrong by %g, with values up to %g: nothing was timed"
+              .formatted(what, error, largest));
     }
   }
 
@@ -75,7 +93,12 @@ final class Verification {
   private static AttentionTensor view(Tensor t) {
     Tensor wide = t.cpu().to(ScalarType.Float);
     return AttentionTensor.contiguous(
-        TensorMemory.of(wide), ElementType.FLOAT32, t.size(0), t.size(1), (int) t.size(2), (int) t.size(3));
+        TensorMemory.of(wide),
+        ElementType.FLOAT32,
+        t.size(0),
+        t.size(1),
+        (int) t.size(2),
+        (int) t.size(3));
   }
 
   private static Tensor tensor(double[] values, long... shape) {

@@ -17,8 +17,8 @@ import org.jfree.chart.renderer.category.BarRenderer;
 import org.jfree.chart.renderer.category.StandardBarPainter;
 import org.jfree.data.category.DefaultCategoryDataset;
 
-/// Documents by length in tokens, one bin from each power of two to the next. The share of tokens matters beside the
-/// share of documents: a few long documents may hold most of a corpus.
+/// Documents by length in tokens, one bin from each power of two to the next. The share of tokens
+/// matters beside the share of documents: a few long documents may hold most of a corpus.
 public final class LengthHistogram {
   private static final int BINS = 63;
   private static final int BAR = 40;
@@ -64,12 +64,18 @@ public final class LengthHistogram {
       all += tokens[i];
     }
     List<String> lines = new ArrayList<>();
-    lines.add(String.format(Locale.ROOT, "%12s  %12s  %9s", "tokens from", "documents", "of tokens"));
+    lines.add(
+        String.format(Locale.ROOT, "%12s  %12s  %9s", "tokens from", "documents", "of tokens"));
     for (int i = first(); longest > 0 && i <= bin(longest); i++) {
       int bar = documents[i] == 0 ? 0 : (int) Math.max(1, BAR * documents[i] / most);
       lines.add(
           String.format(
-                  Locale.ROOT, "%,12d  %,12d  %7.1f %%  %s", 1L << i, documents[i], 100.0 * tokens[i] / all, "█".repeat(bar))
+                  Locale.ROOT,
+                  "%,12d  %,12d  %7.1f %%  %s",
+                  1L << i,
+                  documents[i],
+                  100.0 * tokens[i] / all,
+                  "█".repeat(bar))
               .stripTrailing());
     }
     return lines;
@@ -81,7 +87,8 @@ public final class LengthHistogram {
     for (int i = first(); longest > 0 && i <= bin(longest); i++) {
       data.addValue(documents[i], "documents", label(i));
     }
-    JFreeChart chart = ChartFactory.createBarChart(title, "tokens in a document (from)", "documents", data);
+    JFreeChart chart =
+        ChartFactory.createBarChart(title, "tokens in a document (from)", "documents", data);
     chart.removeLegend();
     CategoryPlot plot = chart.getCategoryPlot();
     plot.setBackgroundPaint(Color.WHITE);
@@ -96,9 +103,10 @@ public final class LengthHistogram {
   }
 
   private static String label(int bin) {
-    return bin < 10 ? String.valueOf(1L << bin)
-        : bin < 20 ? (1L << bin - 10) + "k"
-        : bin < 30 ? (1L << bin - 20) + "M"
-        : (1L << bin - 30) + "G";
+    return bin < 10
+        ? String.valueOf(1L << bin)
+        : bin < 20
+            ? (1L << bin - 10) + "k"
+            : bin < 30 ? (1L << bin - 20) + "M" : (1L << bin - 30) + "G";
   }
 }

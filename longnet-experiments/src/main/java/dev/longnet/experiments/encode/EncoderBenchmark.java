@@ -17,8 +17,8 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/// One sequence of random vectors through an encoder with random weights. Before it is timed, a short sequence is encoded
-/// with two independent attention kernels, and the results must agree.
+/// One sequence of random vectors through an encoder with random weights. Before it is timed, a
+/// short sequence is encoded with two independent attention kernels, and the results must agree.
 public final class EncoderBenchmark {
   private static final long CHECKED_TOKENS = 3000;
   private static final double TOLERANCE = 1e-4;
@@ -30,7 +30,12 @@ public final class EncoderBenchmark {
   /// @param matrixRate FLOP/s of matrix products, measured in the same run
   /// @param peakBytes largest resident memory of the process so far, where the system says so
   public record Result(
-      long tokens, double seconds, double flops, double attentionFlops, double matrixRate, OptionalLong peakBytes) {
+      long tokens,
+      double seconds,
+      double flops,
+      double attentionFlops,
+      double matrixRate,
+      OptionalLong peakBytes) {
     public double tokensPerSecond() {
       return tokens / seconds;
     }
@@ -43,7 +48,8 @@ public final class EncoderBenchmark {
 
   /// @param layerDone called with the number of layers done
   /// @throws IllegalStateException when the check fails
-  public static Result run(EncoderConfig config, long tokens, RuntimeConfig runtime, IntConsumer layerDone) {
+  public static Result run(
+      EncoderConfig config, long tokens, RuntimeConfig runtime, IntConsumer layerDone) {
     Torch.setThreads(runtime.threads());
     check(config, Math.min(tokens, CHECKED_TOKENS), runtime);
     double rate = MatrixRate.measure(runtime.precision(), runtime.device());
@@ -89,14 +95,21 @@ public final class EncoderBenchmark {
           case BF16 -> 0.05;
         };
     if (!(norms[0] <= tolerance * norms[1])) {
-      throw new IllegalStateException("two attention kernels differ by " + norms[0] / norms[1] + " on " + tokens + " tokens");
+      throw new IllegalStateException(
+          "two attention kernels differ by " + norms[0] / norms[1] + " on " + tokens + " tokens");
     }
   }
 
-  private static Tensor encoded(EncoderConfig config, Tensor input, RuntimeConfig runtime, AttentionChoice kernel) {
+  private static Tensor encoded(
+      EncoderConfig config, Tensor input, RuntimeConfig runtime, AttentionChoice kernel) {
     RuntimeConfig other =
         new RuntimeConfig(
-            runtime.device(), runtime.precision(), runtime.threads(), kernel, false, runtime.tokenChunk(),
+            runtime.device(),
+            runtime.precision(),
+            runtime.threads(),
+            kernel,
+            false,
+            runtime.tokenChunk(),
             runtime.lossChunk());
     try (Encoder encoder = LoadedEncoder.random(config, other, 1)) {
       Tensor x = input.clone();

@@ -4,13 +4,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/// One axis of a chart: values in [low, high] to [0, 1], linear or logarithmic, with ticks a person would choose.
+/// One axis of a chart: values in [low, high] to [0, 1], linear or logarithmic, with ticks a person
+/// would choose.
 record Axis(String label, double low, double high, boolean logarithmic) {
   private static final int TICKS = 5;
 
   Axis {
     if (!(low < high) || logarithmic && !(low > 0)) {
-      throw new IllegalArgumentException("an axis needs low < high, both positive when logarithmic: " + low + ", " + high);
+      throw new IllegalArgumentException(
+          "an axis needs low < high, both positive when logarithmic: " + low + ", " + high);
     }
   }
 
@@ -61,13 +63,16 @@ record Axis(String label, double low, double high, boolean logarithmic) {
   private List<Double> linearTicks() {
     double step = niceStep((high - low) / TICKS);
     List<Double> ticks = new ArrayList<>();
-    for (long i = (long) Math.ceil(low / step - 1e-9); i * step <= high * (1 + 1e-12) + 1e-300; i++) {
+    for (long i = (long) Math.ceil(low / step - 1e-9);
+        i * step <= high * (1 + 1e-12) + 1e-300;
+        i++) {
       ticks.add(i * step);
     }
     return ticks;
   }
 
-  /// 1, 2, 5 of every decade, or powers of ten alone where that is too many; linear ones within less than a decade.
+  /// 1, 2, 5 of every decade, or powers of ten alone where that is too many; linear ones within
+  /// less than a decade.
   private List<Double> logarithmicTicks() {
     double decades = Math.log10(high / low);
     if (decades < 1) {
@@ -117,7 +122,8 @@ record Axis(String label, double low, double high, boolean logarithmic) {
 
   private static String trimmed(double value) {
     double size = Math.abs(value);
-    String text = String.format(Locale.ROOT, size >= 100 ? "%.1f" : size >= 1 ? "%.3f" : "%.4f", value);
+    String text =
+        String.format(Locale.ROOT, size >= 100 ? "%.1f" : size >= 1 ? "%.3f" : "%.4f", value);
     return text.replaceAll("\\.?0+$", "");
   }
 }

@@ -27,6 +27,8 @@ final class Html {
   }
 
   static String section(String id, String title, String body) {
-    return body.isEmpty() ? "" : "<section id=\"%s\"><h2>%s</h2>\n%s</section>\n".formatted(id, escape(title), body);
+    return body.isEmpty()
+        ? ""
+        : "<section id=\"%s\"><h2>%s</h2>\n%s</section>\n".formatted(id, escape(title), body);
   }
 }

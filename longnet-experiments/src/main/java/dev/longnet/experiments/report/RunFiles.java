@@ -14,7 +14,8 @@ import java.util.List;
 ///
 /// @param train lines of `metrics.jsonl` with event `train`, in order
 /// @param validation those with event `validation`
-/// @param evaluation `evaluation.json`, as `longnet eval --json` writes it; missing node when absent
+/// @param evaluation `evaluation.json`, as `longnet eval --json` writes it; missing node when
+///   absent
 /// @param environment `environment.json`; missing node when absent
 /// @param recipe text of `recipe.yaml`; empty when absent
 /// @param sample text of `sample.txt`; empty when absent
@@ -74,7 +75,8 @@ record RunFiles(
     String text = text(file);
     JsonNode node = parse(text);
     if (node.isMissingNode() && !text.isBlank()) {
-      throw new IllegalArgumentException("not JSON, remove it or make it again with longnet eval --json: " + file);
+      throw new IllegalArgumentException(
+          "not JSON, remove it or make it again with longnet eval --json: " + file);
     }
     return node;
   }

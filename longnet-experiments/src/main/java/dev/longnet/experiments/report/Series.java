@@ -20,7 +20,8 @@ record Series(String name, double[] x, double[] y, Style style) {
 
   Series {
     if (x.length != y.length) {
-      throw new IllegalArgumentException("series " + name + " has " + x.length + " x and " + y.length + " y");
+      throw new IllegalArgumentException(
+          "series " + name + " has " + x.length + " x and " + y.length + " y");
     }
   }
 

@@ -11,10 +11,17 @@ public final class StreamCharts {
 
   /// Both axes logarithmic.
   public static String logarithmic(String title, String y, List<Line> lines) {
-    List<Series> series = lines.stream().map(l -> new Series(l.name(), l.tokens(), l.values(), Series.Style.MARKED)).toList();
-    double[] xs = lines.stream().flatMapToDouble(l -> java.util.Arrays.stream(l.tokens())).toArray();
-    double[] ys = lines.stream().flatMapToDouble(l -> java.util.Arrays.stream(l.values())).toArray();
-    return new Chart(title, Axis.around("tokens", xs, true), Axis.around(y, ys, true), series, List.of()).svg();
+    List<Series> series =
+        lines.stream()
+            .map(l -> new Series(l.name(), l.tokens(), l.values(), Series.Style.MARKED))
+            .toList();
+    double[] xs =
+        lines.stream().flatMapToDouble(l -> java.util.Arrays.stream(l.tokens())).toArray();
+    double[] ys =
+        lines.stream().flatMapToDouble(l -> java.util.Arrays.stream(l.values())).toArray();
+    return new Chart(
+            title, Axis.around("tokens", xs, true), Axis.around(y, ys, true), series, List.of())
+        .svg();
   }
 
   /// Two charts as one picture, beside one another.
@@ -24,6 +31,8 @@ public final class StreamCharts {
   }
 
   private static String placed(String svg, int x) {
-    return svg.replaceFirst("<svg ", "<svg x=\"%d\" width=\"%d\" height=\"%d\" ".formatted(x, Chart.WIDTH, Chart.HEIGHT));
+    return svg.replaceFirst(
+        "<svg ",
+        "<svg x=\"%d\" width=\"%d\" height=\"%d\" ".formatted(x, Chart.WIDTH, Chart.HEIGHT));
   }
 }

@@ -13,14 +13,19 @@ import java.util.List;
 import java.util.Random;
 import java.util.function.Consumer;
 
-/// One model in float32 and in int8: perplexity of the same text, speed of reading a prompt beside the machine's matrix
-/// products, speed of generating beside its memory. All in one run, in alternating rounds, medians.
+/// One model in float32 and in int8: perplexity of the same text, speed of reading a prompt beside
+/// the machine's matrix products, speed of generating beside its memory. All in one run, in
+/// alternating rounds, medians.
 public final class InferenceBenchmark {
   /// Tokens before the generated ones, and generated ones: few, for the weights to be what is read.
   private static final int CONTEXT = 128;
+
   private static final int GENERATED = 64;
-  /// Generated before those: a cache that has just taken a prompt doubles with the next token, once for all that follow.
+
+  /// Generated before those: a cache that has just taken a prompt doubles with the next token, once
+  /// for all that follow.
   private static final int UNTIMED = 4;
+
   private static final int CHECKED = 150;
   private static final long ROUND_NANOS = 1_000_000_000;
 
@@ -29,12 +34,18 @@ public final class InferenceBenchmark {
   /// @param perplexity NaN where no text was given
   /// @param prefillTokensPerSecond of a prompt, from an empty state
   /// @param decodeTokensPerSecond one token at a time, the 64 after the first 128
-  public record Side(long weightBytes, double perplexity, double prefillTokensPerSecond, double decodeTokensPerSecond) {}
+  public record Side(
+      long weightBytes,
+      double perplexity,
+      double prefillTokensPerSecond,
+      double decodeTokensPerSecond) {}
 
   /// @param matrixRate FLOP/s of libtorch's float32 products
   /// @param memoryRate bytes a second that all threads read together
-  /// @param prefillFlops of a token of the prompt: products of the layers, attention of the pairs that exist
-  public record Result(Side fp32, Side int8, double matrixRate, double memoryRate, double prefillFlops) {
+  /// @param prefillFlops of a token of the prompt: products of the layers, attention of the pairs
+  ///   that exist
+  public record Result(
+      Side fp32, Side int8, double matrixRate, double memoryRate, double prefillFlops) {
     /// Of the time a generated token takes, what reading the weights once from memory would take.
     public double decodeShare(Side side) {
       return side.weightBytes() / memoryRate * side.decodeTokensPerSecond();
@@ -50,24 +61,35 @@ public final class InferenceBenchmark {
   /// @param text held out, scored by both; empty for none
   /// @param prompt tokens of the prompt, positive
   /// @param rounds of everything, positive
-  /// @throws IllegalStateException when chunks and single tokens disagree: then what would be timed is not the model
+  /// @throws IllegalStateException when chunks and single tokens disagree: then what would be timed
+  ///   is not the model
   public static Result run(
-      StreamingModel fp32, StreamingModel int8, int[] text, int prompt, int rounds, Consumer<String> progress) {
+      StreamingModel fp32,
+      StreamingModel int8,
+      int[] text,
+      int prompt,
+      int rounds,
+      Consumer<String> progress) {
     List<StreamingModel> models = List.of(fp32, int8);
     models.forEach(model -> StreamBenchmark.verify(model, CHECKED));
     Torch.setThreads(fp32.options().threads());
     double[] perplexity = {Double.NaN, Double.NaN};
     if (text.length > 1) {
       for (int i = 0; i < 2; i++) {
-        progress.accept("perplexity of %,d tokens, %s".formatted(text.length - 1, i == 0 ? "fp32" : "int8"));
+        progress.accept(
+            "perplexity of %,d tokens, %s".formatted(text.length - 1, i == 0 ? "fp32" : "int8"));
         perplexity[i] = perplexity(models.get(i), text);
       }
     }
-    int[] tokens = new Random(1).ints(Math.max(prompt, CONTEXT), 0, fp32.config().vocabulary()).toArray();
+    int[] tokens =
+        new Random(1).ints(Math.max(prompt, CONTEXT), 0, fp32.config().vocabulary()).toArray();
     double[][] prefill = new double[2][rounds];
     double[] matrix = new double[rounds];
     for (int round = -1; round < rounds; round++) {
-      progress.accept("prompt of %,d tokens, %s".formatted(prompt, round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
+      progress.accept(
+          "prompt of %,d tokens, %s"
+              .formatted(
+                  prompt, round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
       double rate = MatrixRate.measure(Precision.FP32, "cpu");
       for (int i = 0; i < 2; i++) {
         double speed = prefill(models.get(i), tokens, round < 0 ? Math.min(prompt, 2048) : prompt);
@@ -81,7 +103,9 @@ public final class InferenceBenchmark {
     double[] memory = new double[rounds];
     try (MemoryRate probe = new MemoryRate(fp32.options().threads())) {
       for (int round = -2; round < rounds; round++) {
-        progress.accept("one token at a time, " + (round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
+        progress.accept(
+            "one token at a time, "
+                + (round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
         double rate = probe.measure();
         for (int i = 0; i < 2; i++) {
           double speed = decode(models.get(i), tokens);
@@ -96,9 +120,16 @@ public final class InferenceBenchmark {
     double head = 2.0 * config.hidden() * config.vocabulary();
     List<Side> sides = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
-      sides.add(new Side(models.get(i).weightBytes(), perplexity[i], median(prefill[i]), median(decode[i])));
+      sides.add(
+          new Side(
+              models.get(i).weightBytes(), perplexity[i], median(prefill[i]), median(decode[i])));
     }
-    return new Result(sides.get(0), sides.get(1), median(matrix), median(memory), new ModelCost(config).forwardFlops(prompt) / prompt - head);
+    return new Result(
+        sides.get(0),
+        sides.get(1),
+        median(matrix),
+        median(memory),
+        new ModelCost(config).forwardFlops(prompt) / prompt - head);
   }
 
   private static double perplexity(StreamingModel model, int[] text) {
@@ -121,7 +152,8 @@ public final class InferenceBenchmark {
     }
   }
 
-  /// What generation does for a token: read it, score the next, take the likeliest. The same tokens again until a second is full.
+  /// What generation does for a token: read it, score the next, take the likeliest. The same tokens
+  /// again until a second is full.
   private static double decode(StreamingModel model, int[] tokens) {
     float[] logits = new float[model.config().vocabulary()];
     long nanos = 0;

@@ -6,14 +6,15 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 
-/// How fast this machine's memory can be read: sums over 512 MiB, far more than its caches, shared out among threads. Off heap: the
-/// launcher's heap is small. Closing frees it.
+/// How fast this machine's memory can be read: sums over 512 MiB, far more than its caches, shared
+/// out among threads. Off heap: the launcher's heap is small. Closing frees it.
 final class MemoryRate implements AutoCloseable {
   private static final long BYTES = 512L << 20;
   private static final int PASSES = 4;
 
   private final Arena arena = Arena.ofShared();
   private final List<MemorySegment> parts = new ArrayList<>();
+
   /// Keeps the sums alive.
   private volatile int sink;
 
@@ -38,7 +39,10 @@ final class MemoryRate implements AutoCloseable {
       for (Thread helper : helpers) {
         join(helper);
       }
-      best = Math.max(best, parts.size() * parts.getFirst().byteSize() / ((System.nanoTime() - start) / 1e9));
+      best =
+          Math.max(
+              best,
+              parts.size() * parts.getFirst().byteSize() / ((System.nanoTime() - start) / 1e9));
     }
     return best;
   }

@@ -20,13 +20,16 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/// One stream from its first token to its last, timed at the decades: seconds, state and resident memory, and the exponent e of
-/// time ~ tokens^e beyond 100,000 tokens. Saved as it goes: a run that was cut off goes on from its last saved state.
+/// One stream from its first token to its last, timed at the decades: seconds, state and resident
+/// memory, and the exponent e of time ~ tokens^e beyond 100,000 tokens. Saved as it goes: a run
+/// that was cut off goes on from its last saved state.
 public final class StreamBenchmark {
   private static final long EXPONENT_FROM = 100_000;
   private static final int WARM_UP = 400_000;
+
   /// Tokens that are checked first: beyond the shortest segment.
   static final int CHECKED = 700;
+
   /// Tokens between two reports of progress.
   public static final long PROGRESS = 1_000_000;
 
@@ -34,11 +37,18 @@ public final class StreamBenchmark {
 
   /// @param seconds of reading up to here, saving left out
   /// @param tokensPerSecond since the mark before
-  public record Mark(long tokens, double seconds, double tokensPerSecond, double perplexity, long stateBytes, long peakResidentBytes) {}
+  public record Mark(
+      long tokens,
+      double seconds,
+      double tokensPerSecond,
+      double perplexity,
+      long stateBytes,
+      long peakResidentBytes) {}
 
   /// Who watches a run.
   public interface Watcher {
-    /// The stream begins, or goes on after `tokens` tokens; [StreamRun#requestStop] ends it early, saved.
+    /// The stream begins, or goes on after `tokens` tokens; [StreamRun#requestStop] ends it early,
+    /// saved.
     default void started(StreamRun run, long tokens) {}
 
     /// Every [#PROGRESS] tokens.
@@ -51,8 +61,15 @@ public final class StreamBenchmark {
   /// @param directory gets `stream.state`, `stream.json` and, at the end, `stream.svg`
   /// @return the marks reached: the last one is at `tokens` unless somebody stopped the run
   public static List<Mark> run(
-      StreamingModel model, Tokenizer tokenizer, List<Path> inputs, String suffix, long tokens, long saveEvery, Path directory,
-      Watcher watcher) throws IOException {
+      StreamingModel model,
+      Tokenizer tokenizer,
+      List<Path> inputs,
+      String suffix,
+      long tokens,
+      long saveEvery,
+      Path directory,
+      Watcher watcher)
+      throws IOException {
     Files.createDirectories(directory);
     Path saved = directory.resolve("stream.state");
     Path json = directory.resolve("stream.json");
@@ -72,18 +89,25 @@ public final class StreamBenchmark {
         }
         watcher.started(run, state.position());
         for (long mark : marks(tokens)) {
-          // A run that was killed between saving at a mark and writing it down reads nothing here and writes it down now.
+          // A run that was killed between saving at a mark and writing it down reads nothing here
+          // and writes it down now.
           if (mark < state.position() || marks.stream().anyMatch(m -> m.tokens() == mark)) {
             continue;
           }
-          StreamReport report = run.run(new StreamRun.Plan(mark, PROGRESS, watcher::progress, saved, saveEvery));
+          StreamReport report =
+              run.run(new StreamRun.Plan(mark, PROGRESS, watcher::progress, saved, saveEvery));
           if (report.tokens() < mark) {
             return marks;
           }
           Mark before = marks.isEmpty() ? new Mark(0, 0, 0, 0, 0, 0) : marks.getLast();
           Mark reached =
-              new Mark(report.tokens(), report.seconds(), (report.tokens() - before.tokens()) / (report.seconds() - before.seconds()),
-                  report.perplexity(), report.stateBytes(), Math.max(before.peakResidentBytes(), report.peakResidentBytes()));
+              new Mark(
+                  report.tokens(),
+                  report.seconds(),
+                  (report.tokens() - before.tokens()) / (report.seconds() - before.seconds()),
+                  report.perplexity(),
+                  report.stateBytes(),
+                  Math.max(before.peakResidentBytes(), report.peakResidentBytes()));
           marks.add(reached);
           write(json, model, marks);
           watcher.mark(reached);
@@ -104,7 +128,8 @@ public final class StreamBenchmark {
     return marks;
   }
 
-  /// The slope of log(seconds) over log(tokens) by least squares, beyond 100,000 tokens; NaN with fewer than two marks there.
+  /// The slope of log(seconds) over log(tokens) by least squares, beyond 100,000 tokens; NaN with
+  /// fewer than two marks there.
   public static double exponent(List<Mark> marks) {
     List<Mark> late = marks.stream().filter(m -> m.tokens() >= EXPONENT_FROM).toList();
     double x = late.stream().mapToDouble(m -> Math.log(m.tokens())).average().orElse(Double.NaN);
@@ -123,7 +148,8 @@ public final class StreamBenchmark {
     int[] tokens = new java.util.Random(1).ints(count, 0, model.config().vocabulary()).toArray();
     float[] a = new float[model.config().vocabulary()];
     float[] b = new float[model.config().vocabulary()];
-    try (StreamState whole = model.newStream(); StreamState single = model.newStream()) {
+    try (StreamState whole = model.newStream();
+        StreamState single = model.newStream()) {
       model.read(whole, tokens, 0, tokens.length);
       for (int i = 0; i < tokens.length; i++) {
         model.read(single, tokens, i, 1);
@@ -133,22 +159,29 @@ public final class StreamBenchmark {
     }
     for (int i = 0; i < a.length; i++) {
       if (!(Math.abs(a[i] - b[i]) <= 1e-3 * (1 + Math.abs(a[i])))) {
-        throw new IllegalStateException("chunks and single tokens disagree: logit " + i + " " + a[i] + " and " + b[i]);
+        throw new IllegalStateException(
+            "chunks and single tokens disagree: logit " + i + " " + a[i] + " and " + b[i]);
       }
     }
   }
 
   /// The compiler's work belongs to no decade.
   private static void warmUp(StreamingModel model, StreamInput input) throws IOException {
-    try (input; StreamState state = model.newStream()) {
-      new StreamRun(model, input, state).run(new StreamRun.Plan(WARM_UP, Long.MAX_VALUE / 2, r -> { }, null, Long.MAX_VALUE / 2));
+    try (input;
+        StreamState state = model.newStream()) {
+      new StreamRun(model, input, state)
+          .run(new StreamRun.Plan(WARM_UP, Long.MAX_VALUE / 2, r -> {}, null, Long.MAX_VALUE / 2));
     }
   }
 
   private static String chart(List<Mark> marks) {
     double[] tokens = marks.stream().mapToDouble(Mark::tokens).toArray();
-    return StreamCharts.logarithmic("Time to read a stream", "seconds",
-        List.of(new StreamCharts.Line("", tokens, marks.stream().mapToDouble(Mark::seconds).toArray())));
+    return StreamCharts.logarithmic(
+        "Time to read a stream",
+        "seconds",
+        List.of(
+            new StreamCharts.Line(
+                "", tokens, marks.stream().mapToDouble(Mark::seconds).toArray())));
   }
 
   private static void write(Path file, StreamingModel model, List<Mark> marks) throws IOException {
@@ -179,12 +212,18 @@ public final class StreamBenchmark {
       try {
         tree = new ObjectMapper().readTree(file.toFile());
       } catch (JsonProcessingException e) {
-        throw new IllegalArgumentException("damaged results of an earlier run, delete them and their stream.state: " + file, e);
+        throw new IllegalArgumentException(
+            "damaged results of an earlier run, delete them and their stream.state: " + file, e);
       }
       for (JsonNode row : tree.path("marks")) {
         marks.add(
-            new Mark(row.path("tokens").asLong(), row.path("seconds").asDouble(), row.path("tokens_per_second").asDouble(),
-                row.path("perplexity").asDouble(), row.path("state_bytes").asLong(), row.path("peak_resident_bytes").asLong()));
+            new Mark(
+                row.path("tokens").asLong(),
+                row.path("seconds").asDouble(),
+                row.path("tokens_per_second").asDouble(),
+                row.path("perplexity").asDouble(),
+                row.path("state_bytes").asLong(),
+                row.path("peak_resident_bytes").asLong()));
       }
     }
     return marks;

@@ -15,11 +15,13 @@ import java.util.Map;
 import java.util.Random;
 import java.util.function.Function;
 
-/// Models with random weights from a seed: time and memory do not depend on what the weights are, perplexity does.
+/// Models with random weights from a seed: time and memory do not depend on what the weights are,
+/// perplexity does.
 public final class StreamModels {
   private StreamModels() {}
 
-  /// Branches w = 512 * 8^i, r = 8^i, up to the first segment that holds `longest` tokens: 512 rows each.
+  /// Branches w = 512 * 8^i, r = 8^i, up to the first segment that holds `longest` tokens: 512 rows
+  /// each.
   public static AttentionConfig.Dilated growing(long longest) {
     List<Branch> branches = new ArrayList<>();
     long dilation = 1;
@@ -36,11 +38,25 @@ public final class StreamModels {
     return new ModelConfig(257, 2, 64, 4, 256, PositionEncoding.ROPE, true, true, attention);
   }
 
-  /// Bytes, the paper's branches (w = 2048 to 32768, r = 1 to 12), RoPE, feed-forward 4 C, tied output.
+  /// Bytes, the paper's branches (w = 2048 to 32768, r = 1 to 12), RoPE, feed-forward 4 C, tied
+  /// output.
   public static ModelConfig paper(int layers, int hidden, int heads) {
     List<Branch> branches =
-        List.of(new Branch(2048, 1), new Branch(4096, 2), new Branch(8192, 4), new Branch(16384, 6), new Branch(32768, 12));
-    return new ModelConfig(257, layers, hidden, heads, Math.multiplyExact(4, hidden), PositionEncoding.ROPE, true, true,
+        List.of(
+            new Branch(2048, 1),
+            new Branch(4096, 2),
+            new Branch(8192, 4),
+            new Branch(16384, 6),
+            new Branch(32768, 12));
+    return new ModelConfig(
+        257,
+        layers,
+        hidden,
+        heads,
+        Math.multiplyExact(4, hidden),
+        PositionEncoding.ROPE,
+        true,
+        true,
         new AttentionConfig.Dilated(branches, false));
   }
 
@@ -54,18 +70,20 @@ public final class StreamModels {
     Map<String, TensorEntry> weights = new HashMap<>();
     Random random = new Random(seed);
     Parameters.shapes(config)
-        .forEach(
-            (name, shape) -> {
-              int count = 1;
-              for (long size : shape) {
-                count = Math.multiplyExact(count, Math.toIntExact(size));
-              }
-              float[] values = new float[count];
-              for (int i = 0; i < count; i++) {
-                values[i] = shape.length == 2 ? (float) (random.nextGaussian() / Math.sqrt(shape[1])) : name.endsWith("weight") ? 1 : 0;
-              }
-              weights.put(name, TensorEntry.of(name, shape, values));
-            });
+        .forEach((name, shape) -> {
+          int count = 1;
+          for (long size : shape) {
+            count = Math.multiplyExact(count, Math.toIntExact(size));
+          }
+          float[] values = new float[count];
+          for (int i = 0; i < count; i++) {
+            values[i] =
+                shape.length == 2
+                    ? (float) (random.nextGaussian() / Math.sqrt(shape[1]))
+                    : name.endsWith("weight") ? 1 : 0;
+          }
+          weights.put(name, TensorEntry.of(name, shape, values));
+        });
     return weights::get;
   }
 }

@@ -22,20 +22,24 @@ import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/// Times whole training steps of one sequence (forward, backward, gradient norm, optimizer), and between them the
-/// matrix product that bounds them. Model FLOPs are those of [ModelCost]: what is computed twice counts once.
+/// Times whole training steps of one sequence (forward, backward, gradient norm, optimizer), and
+/// between them the matrix product that bounds them. Model FLOPs are those of [ModelCost]: what is
+/// computed twice counts once.
 public final class TrainingBenchmark {
-  /// Tokens are drawn from this many ids, so that a right gradient lowers the loss within a few steps.
+  /// Tokens are drawn from this many ids, so that a right gradient lowers the loss within a few
+  /// steps.
   private static final long IDS = 64;
 
   private final RunConfig config;
   private final int steps;
   private final Consumer<String> progress;
 
-  /// @param rate matrix products in the model's precision, FLOP/s, median of the measurements between the steps
+  /// @param rate matrix products in the model's precision, FLOP/s, median of the measurements
+  ///   between the steps
   /// @param seconds of a step, median
   /// @param flops of a step
-  /// @param peakBytes resident memory of the whole process; empty where the system does not tell, and on a GPU
+  /// @param peakBytes resident memory of the whole process; empty where the system does not tell,
+  ///   and on a GPU
   public record Result(
       String name,
       Precision precision,
@@ -69,7 +73,8 @@ public final class TrainingBenchmark {
     this.progress = progress;
   }
 
-  /// @throws IllegalStateException when the steps do not lower the loss: then what was timed is not training
+  /// @throws IllegalStateException when the steps do not lower the loss: then what was timed is not
+  ///   training
   public Result run() {
     RuntimeConfig runtime = config.runtime();
     ModelConfig model = config.model();
@@ -82,25 +87,35 @@ public final class TrainingBenchmark {
     List<Double> losses = new ArrayList<>();
     try (PointerScope scope = new PointerScope();
         Decoder decoder =
-            Decoder.create(model, options, AttentionOperators.of(model.attention().pattern(true), GradientMode.EXACT, runtime), 1);
-        Optimizer optimizer = new Optimizer(config.optimizer(), decoder.parameters(), decoder.gradients())) {
+            Decoder.create(
+                model,
+                options,
+                AttentionOperators.of(model.attention().pattern(true), GradientMode.EXACT, runtime),
+                1);
+        Optimizer optimizer =
+            new Optimizer(config.optimizer(), decoder.parameters(), decoder.gradients())) {
       Tensor tokens =
-          torch.randint(Math.min(IDS, model.vocabulary()), new long[] {1, window + 1L}, torch.dtype(torch.ScalarType.Long))
+          torch
+              .randint(
+                  Math.min(IDS, model.vocabulary()),
+                  new long[] {1, window + 1L},
+                  torch.dtype(torch.ScalarType.Long))
               .to(new Device(runtime.device()), torch.ScalarType.Long);
       MemoryProbe memory =
-          MemoryProbe.of(
-              () -> {
-                for (int step = -2; step < steps; step++) {
-                  rates.add(MatrixRate.measure(runtime.precision(), runtime.device()));
-                  long began = System.nanoTime();
-                  losses.add(step(decoder, optimizer, tokens));
-                  double took = (System.nanoTime() - began) / 1e9;
-                  progress.accept("%s %s: step %d of %d, %.2f s".formatted(config.name(), runtime.precision(), step + 3, steps + 2, took));
-                  if (step >= 0) {
-                    seconds.add(took);
-                  }
-                }
-              });
+          MemoryProbe.of(() -> {
+            for (int step = -2; step < steps; step++) {
+              rates.add(MatrixRate.measure(runtime.precision(), runtime.device()));
+              long began = System.nanoTime();
+              losses.add(step(decoder, optimizer, tokens));
+              double took = (System.nanoTime() - began) / 1e9;
+              progress.accept(
+                  "%s %s: step %d of %d, %.2f s"
+                      .formatted(config.name(), runtime.precision(), step + 3, steps + 2, took));
+              if (step >= 0) {
+                seconds.add(took);
+              }
+            }
+          });
       check(losses);
       ModelCost cost = new ModelCost(model);
       return new Result(
@@ -138,6 +153,8 @@ public final class TrainingBenchmark {
 
   private static double median(List<Double> values) {
     double[] sorted = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-    return sorted.length % 2 == 1 ? sorted[sorted.length / 2] : (sorted[sorted.length / 2 - 1] + sorted[sorted.length / 2]) / 2;
+    return sorted.length % 2 == 1
+        ? sorted[sorted.length / 2]
+        : (sorted[sorted.length / 2 - 1] + sorted[sorted.length / 2]) / 2;
   }
 }

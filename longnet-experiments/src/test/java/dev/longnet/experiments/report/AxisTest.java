@@ -11,7 +11,8 @@ class AxisTest {
 
   @Test
   void ticksAreRoundAndInside() {
-    assertThat(new Axis("", 0, 1000, false).ticks()).containsExactly(0.0, 200.0, 400.0, 600.0, 800.0, 1000.0);
+    assertThat(new Axis("", 0, 1000, false).ticks())
+        .containsExactly(0.0, 200.0, 400.0, 600.0, 800.0, 1000.0);
     assertThat(new Axis("", 0.5, 20, true).ticks())
         .usingElementComparator((a, b) -> Math.abs(a - b) < 1e-9 ? 0 : Double.compare(a, b))
         .containsExactly(0.5, 1.0, 2.0, 5.0, 10.0, 20.0);
@@ -19,7 +20,8 @@ class AxisTest {
       Random random = new Random(seed);
       double low = Math.pow(10, random.nextDouble(-6, 9));
       boolean logarithmic = random.nextBoolean();
-      Axis axis = new Axis("", low, low * (1 + Math.pow(10, random.nextDouble(-3, 8))), logarithmic);
+      Axis axis =
+          new Axis("", low, low * (1 + Math.pow(10, random.nextDouble(-3, 8))), logarithmic);
       assertThat(axis.ticks()).as("seed %d %s", seed, axis).hasSizeBetween(2, 12);
       for (double tick : axis.ticks()) {
         assertThat(axis.position(tick)).as("seed %d %s", seed, axis).isBetween(-1e-9, 1 + 1e-9);

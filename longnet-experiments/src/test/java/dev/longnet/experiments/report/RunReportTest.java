@@ -22,7 +22,9 @@ class RunReportTest {
   @Test
   void showsEverythingTheRunLeft() throws Exception {
     writeMetrics(3000);
-    Files.writeString(run.resolve("evaluation.json"), """
+    Files.writeString(
+        run.resolve("evaluation.json"),
+        """
         {"tokens": 262144, "lengths": [
           {"length": 2048, "perplexity": 3.25, "bits_per_byte": 1.7004, "tokens_per_second": 51234},
           {"length": 8192, "perplexity": 2.75, "bits_per_byte": 1.4594, "tokens_per_second": 50000}],
@@ -35,27 +37,46 @@ class RunReportTest {
     String html = Files.readString(RunReport.write(run));
 
     assertThat(html)
-        .contains("class A&lt;T&gt; { String s = &quot;&amp;&quot;; \u2401 }", "name: &lt;quickstart&gt;", "AMD &amp; co")
+        .contains(
+            "class A&lt;T&gt; { String s = &quot;&amp;&quot;; \u2401 }",
+            "name: &lt;quickstart&gt;",
+            "AMD &amp; co")
         .contains("1.611", "gzip -9: 1.982", "51,234", "2.750", "3,000 steps")
-        .contains("id=\"loss\"", "id=\"learning-rate\"", "id=\"throughput\"", "id=\"perplexity-by-length\"")
+        .contains(
+            "id=\"loss\"",
+            "id=\"learning-rate\"",
+            "id=\"throughput\"",
+            "id=\"perplexity-by-length\"")
         .doesNotContain("{{", "<script", "href=", "src=", "NaN");
     assertThat(html.replace("http://www.w3.org/2000/svg", "")).doesNotContain("http");
-    for (String plot : new String[] {"loss", "learning-rate", "throughput", "gradient-norm", "perplexity-by-length"}) {
+    for (String plot :
+        new String[] {
+          "loss", "learning-rate", "throughput", "gradient-norm", "perplexity-by-length"
+        }) {
       parse(Files.readString(run.resolve("plots").resolve(plot + ".svg")));
     }
   }
 
   @Test
   void aLineIsDrawnWhereItsValuesAre() throws IOException {
-    Chart chart = Chart.fromZero("t", "y",
-        java.util.List.of(new Series("", new double[] {0, 1, 2, 3}, new double[] {10, 0, Double.NaN, 5}, Series.Style.LINE)));
+    Chart chart =
+        Chart.fromZero(
+            "t",
+            "y",
+            java.util.List.of(
+                new Series(
+                    "",
+                    new double[] {0, 1, 2, 3},
+                    new double[] {10, 0, Double.NaN, 5},
+                    Series.Style.LINE)));
     Matcher lines = Pattern.compile("points=\"([^\"]*)\"").matcher(chart.svg());
     assertThat(lines.find()).isTrue();
     String[] first = lines.group(1).split("[ ,]");
     assertThat(first).hasSize(4);
     assertThat(Double.parseDouble(first[3])).as("0 lies on the x axis").isCloseTo(256, within(0.1));
     assertThat(Double.parseDouble(first[1])).as("10 lies near the top").isBetween(40.0, 60.0);
-    assertThat(Double.parseDouble(first[2]) - Double.parseDouble(first[0])).isCloseTo((560 - 58 - 16) / 3.0, within(0.11));
+    assertThat(Double.parseDouble(first[2]) - Double.parseDouble(first[0]))
+        .isCloseTo((560 - 58 - 16) / 3.0, within(0.11));
     assertThat(lines.find()).as("a gap starts a new line").isTrue();
     assertThat(lines.group(1).split(",")).hasSize(2);
   }
@@ -79,7 +100,9 @@ class RunReportTest {
   void aRunThatJustBeganHasAReportToo() throws IOException {
     Files.writeString(run.resolve("metrics.jsonl"), "");
     assertThat(Files.readString(RunReport.write(run))).doesNotContain("{{");
-    Files.writeString(run.resolve("metrics.jsonl"), "{\"event\":\"train\",\"step\":1,\"loss\":null}\n{\"event\":\"tr");
+    Files.writeString(
+        run.resolve("metrics.jsonl"),
+        "{\"event\":\"train\",\"step\":1,\"loss\":null}\n{\"event\":\"tr");
     assertThat(Files.readString(RunReport.write(run))).contains("id=\"loss\"");
   }
 
@@ -93,16 +116,22 @@ class RunReportTest {
   private void writeMetrics(int steps) throws IOException {
     StringBuilder lines = new StringBuilder();
     for (int step = 1; step <= steps; step++) {
-      lines.append(String.format(Locale.ROOT,
-          "{\"event\":\"train\",\"step\":%d,\"loss\":%.4f,\"gradient_norm\":1.5,\"learning_rate\":0.0006,\"tokens\":%d,"
-              + "\"seconds\":0.2,\"tokens_per_second\":40960,\"matrix_share\":0.8,\"skipped\":false,\"skipped_steps\":0}%n",
-          step, 1 + 4 * Math.exp(-step / 300.0), step * 8192L));
+      lines.append(
+          String.format(
+              Locale.ROOT,
+              "{\"event\":\"train\",\"step\":%d,\"loss\":%.4f,\"gradient_norm\":1.5,\"learning_rate\":0.0006,\"tokens\":%d,"
+                  + "\"seconds\":0.2,\"tokens_per_second\":40960,\"matrix_share\":0.8,\"skipped\":false,\"skipped_steps\":0}%n",
+              step,
+              1 + 4 * Math.exp(-step / 300.0),
+              step * 8192L));
     }
     lines.append("{\"event\":\"validation\",\"step\":3000,\"loss\":1.2}\n");
     Files.writeString(run.resolve("metrics.jsonl"), lines);
   }
 
   private static void parse(String svg) throws Exception {
-    DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(new InputSource(new StringReader(svg)));
+    DocumentBuilderFactory.newInstance()
+        .newDocumentBuilder()
+        .parse(new InputSource(new StringReader(svg)));
   }
 }

@@ -16,7 +16,11 @@ final class AttentionInputs {
       check(name, tensor);
       if (!Arrays.equals(shape(tensor), shape(q))) {
         throw new IllegalArgumentException(
-            name + " must have the shape of q, " + Arrays.toString(shape(q)) + ": " + Arrays.toString(shape(tensor)));
+            name
+                + " must have the shape of q, "
+                + Arrays.toString(shape(q))
+                + ": "
+                + Arrays.toString(shape(tensor)));
       }
       if (type(tensor) != type(q) || tensor.is_cuda() != q.is_cuda()) {
         throw new IllegalArgumentException(
@@ -27,8 +31,10 @@ final class AttentionInputs {
 
   private static void check(String name, Tensor tensor) {
     if (tensor.dim() != 4 || tensor.size(2) == 0 || tensor.size(3) == 0) {
-      throw new IllegalArgumentException(name + " must be [batch, tokens, heads, head size], the last two positive: "
-          + Arrays.toString(shape(tensor)));
+      throw new IllegalArgumentException(
+          name
+              + " must be [batch, tokens, heads, head size], the last two positive: "
+              + Arrays.toString(shape(tensor)));
     }
     if (tensor.size(3) > 1 && tensor.stride(3) != 1 && tensor.numel() > 0) {
       throw new IllegalArgumentException(

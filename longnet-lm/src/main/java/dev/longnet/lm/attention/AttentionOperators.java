@@ -16,21 +16,26 @@ public final class AttentionOperators {
   private AttentionOperators() {}
 
   /// @param pattern who attends to whom
-  /// @param runtime device, threads and kernel; a forced kernel never falls back, nor does `java` use more than vector loops
+  /// @param runtime device, threads and kernel; a forced kernel never falls back, nor does `java`
+  ///   use more than vector loops
   /// @throws IllegalArgumentException when the Java kernels are forced on a GPU
-  public static AttentionOperator of(AttentionPattern pattern, GradientMode gradients, RuntimeConfig runtime) {
+  public static AttentionOperator of(
+      AttentionPattern pattern, GradientMode gradients, RuntimeConfig runtime) {
     boolean gpu = !runtime.device().equals("cpu");
-    boolean java = switch (runtime.attentionKernel()) {
-      case AUTO -> !gpu;
-      case JAVA -> {
-        if (gpu) {
-          throw new IllegalArgumentException(
-              "attention_kernel java computes on the CPU only: device=" + runtime.device() + " needs auto or libtorch");
-        }
-        yield true;
-      }
-      case LIBTORCH -> false;
-    };
+    boolean java =
+        switch (runtime.attentionKernel()) {
+          case AUTO -> !gpu;
+          case JAVA -> {
+            if (gpu) {
+              throw new IllegalArgumentException(
+                  "attention_kernel java computes on the CPU only: device="
+                      + runtime.device()
+                      + " needs auto or libtorch");
+            }
+            yield true;
+          }
+          case LIBTORCH -> false;
+        };
     if (!java) {
       return new TorchAttentionOperator(pattern, gradients);
     }
@@ -39,10 +44,13 @@ public final class AttentionOperators {
       options = options.withProducts(bfloatProducts().orElse(null));
     }
     return new JavaAttentionOperator(
-        DilatedAttention.of(pattern, runtime.threads() == 0 ? options : options.withThreads(runtime.threads())), gradients);
+        DilatedAttention.of(
+            pattern, runtime.threads() == 0 ? options : options.withThreads(runtime.threads())),
+        gradients);
   }
 
-  /// libtorch's products of bfloat16 matrices, for the Java kernels on bfloat16 tensors, where the processor has AMX.
+  /// libtorch's products of bfloat16 matrices, for the Java kernels on bfloat16 tensors, where the
+  /// processor has AMX.
   ///
   /// @throws dev.longnet.lm.io.EnvironmentException when libtorch does not load
   public static Optional<BfloatProducts> bfloatProducts() {

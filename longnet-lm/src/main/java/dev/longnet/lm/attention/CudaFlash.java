@@ -9,10 +9,13 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// libtorch's CUDA flash kernel: float16 and bfloat16, D a multiple of 8 up to 256, compute capability 8.0 or newer.
+/// libtorch's CUDA flash kernel: float16 and bfloat16, D a multiple of 8 up to 256, compute
+/// capability 8.0 or newer.
 record CudaFlash() implements FlashKernel {
-  private static final Operator FORWARD = Operator.named("aten::_scaled_dot_product_flash_attention");
-  private static final Operator BACKWARD = Operator.named("aten::_scaled_dot_product_flash_attention_backward");
+  private static final Operator FORWARD =
+      Operator.named("aten::_scaled_dot_product_flash_attention");
+  private static final Operator BACKWARD =
+      Operator.named("aten::_scaled_dot_product_flash_attention_backward");
 
   /// The kernel's grid has no room for more; segments of a branch are its sequences.
   private static final long MOST_SEQUENCES = 65_535;
@@ -24,16 +27,41 @@ record CudaFlash() implements FlashKernel {
 
   @Override
   public Tensor[] forward(Tensor q, Tensor k, Tensor v, boolean causal) {
-    return pieces(2, x -> FORWARD.call(x[0], x[1], x[2], 0.0, causal, false, Optional.empty()), q, k, v);
+    return pieces(
+        2, x -> FORWARD.call(x[0], x[1], x[2], 0.0, causal, false, Optional.empty()), q, k, v);
   }
 
-  /// The kernel takes lse by its address alone, so it must be contiguous; lengths of packed sequences and the random state
-  /// of a dropout that does not happen are undefined tensors.
+  /// The kernel takes lse by its address alone, so it must be contiguous; lengths of packed
+  /// sequences and the random state of a dropout that does not happen are undefined tensors.
   @Override
-  public Tensor[] backward(Tensor gradOut, Tensor q, Tensor k, Tensor v, Tensor out, Tensor lse, boolean causal) {
+  public Tensor[] backward(
+      Tensor gradOut, Tensor q, Tensor k, Tensor v, Tensor out, Tensor lse, boolean causal) {
     Tensor none = new Tensor();
-    return pieces(3, x -> BACKWARD.call(x[0], x[1], x[2], x[3], x[4], x[5], none, none, q.size(2), k.size(2), 0.0, causal,
-        none, none, Optional.empty()), gradOut, q, k, v, out, lse.contiguous());
+    return pieces(
+        3,
+        x ->
+            BACKWARD.call(
+                x[0],
+                x[1],
+                x[2],
+                x[3],
+                x[4],
+                x[5],
+                none,
+                none,
+                q.size(2),
+                k.size(2),
+                0.0,
+                causal,
+                none,
+                none,
+                Optional.empty()),
+        gradOut,
+        q,
+        k,
+        v,
+        out,
+        lse.contiguous());
   }
 
   /// Cut along the first dimension; the first `results` of what the calls give, put together again.
@@ -47,7 +75,8 @@ record CudaFlash() implements FlashKernel {
     for (long from = 0; from < sequences; from += MOST_SEQUENCES) {
       long first = from;
       long count = Math.min(MOST_SEQUENCES, sequences - from);
-      Tensor[] own = call.apply(Arrays.stream(x).map(t -> t.narrow(0, first, count)).toArray(Tensor[]::new));
+      Tensor[] own =
+          call.apply(Arrays.stream(x).map(t -> t.narrow(0, first, count)).toArray(Tensor[]::new));
       for (int i = 0; i < results; i++) {
         parts[i].push_back(own[i]);
       }

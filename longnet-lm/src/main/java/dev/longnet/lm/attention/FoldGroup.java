@@ -6,14 +6,24 @@ import dev.longnet.attention.Rows;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Folds of one branch that one strided view each of queries and keys can show: neighbouring heads whose rows start a constant distance
-/// apart, in neighbouring segments that are a constant distance apart. Integers only.
+/// Folds of one branch that one strided view each of queries and keys can show: neighbouring heads
+/// whose rows start a constant distance apart, in neighbouring segments that are a constant
+/// distance apart. Integers only.
 ///
-/// @param causal whether query i sees keys 0 to i only; rows and keys are then the same positions. Otherwise it sees all
+/// @param causal whether query i sees keys 0 to i only; rows and keys are then the same positions.
+///   Otherwise it sees all
 /// @param first whether no other group of the pattern comes before for these query rows
-record FoldGroup(boolean causal, boolean first, int firstHead, int heads, long segments, View queries, View keys) {
+record FoldGroup(
+    boolean causal,
+    boolean first,
+    int firstHead,
+    int heads,
+    long segments,
+    View queries,
+    View keys) {
 
-  /// Positions `first + segment perSegment + head perHead + i stride`, with head counted from the group's first.
+  /// Positions `first + segment perSegment + head perHead + i stride`, with head counted from the
+  /// group's first.
   record View(long first, long stride, long count, long perHead, long perSegment) {
     private View(Rows rows) {
       this(rows.first(), rows.stride(), rows.count(), 0, 0);
@@ -56,7 +66,8 @@ record FoldGroup(boolean causal, boolean first, int firstHead, int heads, long s
   }
 
   /// One segment's groups.
-  private static List<FoldGroup> segment(AttentionPattern pattern, int branch, long segment, int heads, long tokens) {
+  private static List<FoldGroup> segment(
+      AttentionPattern pattern, int branch, long segment, int heads, long tokens) {
     List<FoldGroup> groups = new ArrayList<>();
     // Groups that may still take in the next head, by their place among the pieces of a fold.
     List<FoldGroup> previous = new ArrayList<>();
@@ -65,7 +76,8 @@ record FoldGroup(boolean causal, boolean first, int firstHead, int heads, long s
       Fold fold = pattern.fold(branch, segment, head, heads, tokens);
       split(fold.queries(), fold.keys(), pattern.causal(), branch == 0, head, pieces);
       for (int i = 0; i < pieces.size(); i++) {
-        FoldGroup grown = previous.size() == pieces.size() ? previous.get(i).plusHead(pieces.get(i)) : null;
+        FoldGroup grown =
+            previous.size() == pieces.size() ? previous.get(i).plusHead(pieces.get(i)) : null;
         if (grown != null) {
           groups.remove(previous.get(i));
           pieces.set(i, grown);
@@ -78,7 +90,8 @@ record FoldGroup(boolean causal, boolean first, int firstHead, int heads, long s
   }
 
   /// Cuts a fold into pieces whose mask is either nothing or the plain triangle.
-  private static void split(Rows queries, Rows keys, boolean causal, boolean first, int head, List<FoldGroup> pieces) {
+  private static void split(
+      Rows queries, Rows keys, boolean causal, boolean first, int head, List<FoldGroup> pieces) {
     if (queries.isEmpty() || keys.isEmpty()) {
       return;
     }
@@ -100,7 +113,8 @@ record FoldGroup(boolean causal, boolean first, int firstHead, int heads, long s
     }
   }
 
-  private static void piece(boolean causal, boolean first, int head, Rows queries, Rows keys, List<FoldGroup> pieces) {
+  private static void piece(
+      boolean causal, boolean first, int head, Rows queries, Rows keys, List<FoldGroup> pieces) {
     if (!keys.isEmpty()) {
       pieces.add(new FoldGroup(causal, first, head, 1, 1, new View(queries), new View(keys)));
     }
@@ -110,11 +124,24 @@ record FoldGroup(boolean causal, boolean first, int firstHead, int heads, long s
   private FoldGroup plusHead(FoldGroup piece) {
     long perHeadQueries = piece.queries.first - queries.first - queries.perHead * (heads - 1L);
     long perHeadKeys = piece.keys.first - keys.first - keys.perHead * (heads - 1L);
-    boolean fits = piece.causal == causal && piece.first == first && piece.queries.sameRows(queries)
-        && piece.keys.sameRows(keys) && perHeadQueries >= 0 && perHeadKeys >= 0
-        && (heads == 1 || perHeadQueries == queries.perHead && perHeadKeys == keys.perHead);
-    return fits ? new FoldGroup(causal, first, firstHead, heads + 1, 1, queries.withPerHead(perHeadQueries),
-        keys.withPerHead(perHeadKeys)) : null;
+    boolean fits =
+        piece.causal == causal
+            && piece.first == first
+            && piece.queries.sameRows(queries)
+            && piece.keys.sameRows(keys)
+            && perHeadQueries >= 0
+            && perHeadKeys >= 0
+            && (heads == 1 || perHeadQueries == queries.perHead && perHeadKeys == keys.perHead);
+    return fits
+        ? new FoldGroup(
+            causal,
+            first,
+            firstHead,
+            heads + 1,
+            1,
+            queries.withPerHead(perHeadQueries),
+            keys.withPerHead(perHeadKeys))
+        : null;
   }
 
   /// The open groups, each with the next segment's; empty when they do not match one by one.
@@ -131,15 +158,32 @@ record FoldGroup(boolean causal, boolean first, int firstHead, int heads, long s
   }
 
   private FoldGroup plusSegment(FoldGroup next) {
-    long perSegmentQueries = next.queries.first - queries.first - queries.perSegment * (segments - 1);
+    long perSegmentQueries =
+        next.queries.first - queries.first - queries.perSegment * (segments - 1);
     long perSegmentKeys = next.keys.first - keys.first - keys.perSegment * (segments - 1);
-    boolean fits = next.causal == causal && next.first == first && next.firstHead == firstHead && next.heads == heads
-        && next.queries.sameRows(queries) && next.keys.sameRows(keys) && next.queries.perHead == queries.perHead
-        && next.keys.perHead == keys.perHead
-        // Gradients are added through the view: its rows must not overlap.
-        && perSegmentQueries > (queries.count - 1) * queries.stride && perSegmentKeys > (keys.count - 1) * keys.stride
-        && (segments == 1 || perSegmentQueries == queries.perSegment && perSegmentKeys == keys.perSegment);
-    return fits ? new FoldGroup(causal, first, firstHead, heads, segments + 1, queries.withPerSegment(perSegmentQueries),
-        keys.withPerSegment(perSegmentKeys)) : null;
+    boolean fits =
+        next.causal == causal
+            && next.first == first
+            && next.firstHead == firstHead
+            && next.heads == heads
+            && next.queries.sameRows(queries)
+            && next.keys.sameRows(keys)
+            && next.queries.perHead == queries.perHead
+            && next.keys.perHead == keys.perHead
+            // Gradients are added through the view: its rows must not overlap.
+            && perSegmentQueries > (queries.count - 1) * queries.stride
+            && perSegmentKeys > (keys.count - 1) * keys.stride
+            && (segments == 1
+                || perSegmentQueries == queries.perSegment && perSegmentKeys == keys.perSegment);
+    return fits
+        ? new FoldGroup(
+            causal,
+            first,
+            firstHead,
+            heads,
+            segments + 1,
+            queries.withPerSegment(perSegmentQueries),
+            keys.withPerSegment(perSegmentKeys))
+        : null;
   }
 }

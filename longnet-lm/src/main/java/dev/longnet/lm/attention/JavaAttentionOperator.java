@@ -14,11 +14,12 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// The pure-Java kernels on libtorch's tensors: they read and write the tensors' own memory, whatever its strides; nothing is
-/// copied or gathered. CPU, float32 or bfloat16. Any number of threads may call one instance at once.
+/// The pure-Java kernels on libtorch's tensors: they read and write the tensors' own memory,
+/// whatever its strides; nothing is copied or gathered. CPU, float32 or bfloat16. Any number of
+/// threads may call one instance at once.
 ///
-/// libtorch's idle threads spin for a while after a matrix product and take cores from these kernels unless the environment
-/// tells them not to: see [Torch#load()].
+/// libtorch's idle threads spin for a while after a matrix product and take cores from these
+/// kernels unless the environment tells them not to: see [Torch#load()].
 public final class JavaAttentionOperator implements AttentionOperator {
   private final DilatedAttention attention;
   private final GradientMode gradients;
@@ -32,19 +33,25 @@ public final class JavaAttentionOperator implements AttentionOperator {
   @Override
   public Output forward(Tensor q, Tensor k, Tensor v) {
     AttentionInputs.check(q, "k", k, "v", v);
-    Tensor[] results = Scopes.tensors(() -> {
-      Tensor out = dense(q);
-      Tensor lse = Tensors.empty(ScalarType.Float, q, q.size(0), q.size(2), q.size(1));
-      forward(q, k, v, new Output(out, lse));
-      return new Tensor[] {out, lse};
-    });
+    Tensor[] results =
+        Scopes.tensors(() -> {
+          Tensor out = dense(q);
+          Tensor lse = Tensors.empty(ScalarType.Float, q, q.size(0), q.size(2), q.size(1));
+          forward(q, k, v, new Output(out, lse));
+          return new Tensor[] {out, lse};
+        });
     return new Output(results[0], results[1]);
   }
 
   @Override
   public void forward(Tensor q, Tensor k, Tensor v, Output into) {
     AttentionInputs.check(q, "k", k, "v", v, "out", into.out());
-    attention.forward(view("q", q), view("k", k), view("v", v), view("out", into.out()), TensorMemory.of(into.lse()));
+    attention.forward(
+        view("q", q),
+        view("k", k),
+        view("v", v),
+        view("out", into.out()),
+        TensorMemory.of(into.lse()));
     Reference.reachabilityFence(q);
     Reference.reachabilityFence(k);
     Reference.reachabilityFence(v);
@@ -53,23 +60,48 @@ public final class JavaAttentionOperator implements AttentionOperator {
 
   @Override
   public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
-    Tensor[] results = Scopes.tensors(() -> {
-      Tensor[] gradients = {dense(q), dense(q), dense(q)};
-      backward(q, k, v, output, gradOut, new Gradients(gradients[0], gradients[1], gradients[2]));
-      return gradients;
-    });
+    Tensor[] results =
+        Scopes.tensors(() -> {
+          Tensor[] gradients = {dense(q), dense(q), dense(q)};
+          backward(
+              q, k, v, output, gradOut, new Gradients(gradients[0], gradients[1], gradients[2]));
+          return gradients;
+        });
     return new Gradients(results[0], results[1], results[2]);
   }
 
   @Override
-  public void backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
+  public void backward(
+      Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
     try (PointerScope scope = new PointerScope()) {
       Tensor dO = AttentionInputs.rows(gradOut);
-      AttentionInputs.check(q, "k", k, "v", v, "out", output.out(), "gradOut", dO, "gradQ", into.gradQ(), "gradK",
-          into.gradK(), "gradV", into.gradV());
+      AttentionInputs.check(
+          q,
+          "k",
+          k,
+          "v",
+          v,
+          "out",
+          output.out(),
+          "gradOut",
+          dO,
+          "gradQ",
+          into.gradQ(),
+          "gradK",
+          into.gradK(),
+          "gradV",
+          into.gradV());
       Tensor lse = output.lse().contiguous();
-      attention.backward(view("q", q), view("k", k), view("v", v), view("out", output.out()), TensorMemory.of(lse),
-          view("gradOut", dO), view("gradQ", into.gradQ()), view("gradK", into.gradK()), view("gradV", into.gradV()),
+      attention.backward(
+          view("q", q),
+          view("k", k),
+          view("v", v),
+          view("out", output.out()),
+          TensorMemory.of(lse),
+          view("gradOut", dO),
+          view("gradQ", into.gradQ()),
+          view("gradK", into.gradK()),
+          view("gradV", into.gradV()),
           gradients);
     }
     Reference.reachabilityFence(q);
@@ -91,13 +123,25 @@ public final class JavaAttentionOperator implements AttentionOperator {
 
   /// The tensor's memory as the kernels see it.
   private static AttentionTensor view(String name, Tensor tensor) {
-    ElementType type = switch (AttentionInputs.type(tensor)) {
-      case Float -> ElementType.FLOAT32;
-      case BFloat16 -> ElementType.BFLOAT16;
-      default -> throw new IllegalArgumentException(
-          name + " must be float32 or bfloat16 for the Java kernels: " + AttentionInputs.type(tensor));
-    };
-    return new AttentionTensor(TensorMemory.of(tensor), type, tensor.size(0), tensor.size(1),
-        Math.toIntExact(tensor.size(2)), Math.toIntExact(tensor.size(3)), tensor.stride(0), tensor.stride(1), tensor.stride(2));
+    ElementType type =
+        switch (AttentionInputs.type(tensor)) {
+          case Float -> ElementType.FLOAT32;
+          case BFloat16 -> ElementType.BFLOAT16;
+          default ->
+              throw new IllegalArgumentException(
+                  name
+                      + " must be float32 or bfloat16 for the Java kernels: "
+                      + AttentionInputs.type(tensor));
+        };
+    return new AttentionTensor(
+        TensorMemory.of(tensor),
+        type,
+        tensor.size(0),
+        tensor.size(1),
+        Math.toIntExact(tensor.size(2)),
+        Math.toIntExact(tensor.size(3)),
+        tensor.stride(0),
+        tensor.stride(1),
+        tensor.stride(2));
   }
 }

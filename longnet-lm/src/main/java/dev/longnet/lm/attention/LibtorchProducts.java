@@ -14,16 +14,30 @@ import java.lang.invoke.MethodHandle;
 import java.util.Optional;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// Small products of bfloat16 matrices by libtorch (its `cpublas::brgemm`, which is oneDNN's) where the processor has AMX: what its own
-/// flash attention is made of. It keeps a generated kernel for every shape in every thread.
+/// Small products of bfloat16 matrices by libtorch (its `cpublas::brgemm`, which is oneDNN's) where
+/// the processor has AMX: what its own flash attention is made of. It keeps a generated kernel for
+/// every shape in every thread.
 @SuppressWarnings("restricted")
 final class LibtorchProducts implements BfloatProducts {
   private static final String NAMES = "_ZN2at6native7cpublas";
   // Constants, as only those are inlined. Whoever touches this class has loaded libtorch.
-  private static final MethodHandle MULTIPLY = handle(NAMES + "6brgemmEllllllbPKN3c108BFloat16ES5_Pfb", JAVA_LONG, JAVA_LONG, JAVA_LONG,
-      JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_BOOLEAN, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_BOOLEAN);
+  private static final MethodHandle MULTIPLY =
+      handle(
+          NAMES + "6brgemmEllllllbPKN3c108BFloat16ES5_Pfb",
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_BOOLEAN,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_BOOLEAN);
   private static final MethodHandle RELEASE = handle(NAMES + "14brgemm_releaseEb", JAVA_BOOLEAN);
-  private static final Optional<BfloatProducts> INSTANCE = supported() ? Optional.of(new LibtorchProducts()) : Optional.empty();
+  private static final Optional<BfloatProducts> INSTANCE =
+      supported() ? Optional.of(new LibtorchProducts()) : Optional.empty();
 
   private LibtorchProducts() {}
 
@@ -37,7 +51,9 @@ final class LibtorchProducts implements BfloatProducts {
     if (test.isEmpty() || MULTIPLY == null || RELEASE == null) {
       return false;
     }
-    MethodHandle supports = Linker.nativeLinker().downcallHandle(test.get(), FunctionDescriptor.of(JAVA_BOOLEAN, JAVA_BYTE));
+    MethodHandle supports =
+        Linker.nativeLinker()
+            .downcallHandle(test.get(), FunctionDescriptor.of(JAVA_BOOLEAN, JAVA_BYTE));
     try {
       return (boolean) supports.invokeExact(ScalarType.BFloat16.value);
     } catch (Throwable e) {
@@ -50,13 +66,27 @@ final class LibtorchProducts implements BfloatProducts {
   }
 
   private static MethodHandle handle(String name, MemoryLayout... arguments) {
-    return symbol(name).map(at -> Linker.nativeLinker().downcallHandle(at, FunctionDescriptor.ofVoid(arguments))).orElse(null);
+    return symbol(name)
+        .map(at -> Linker.nativeLinker().downcallHandle(at, FunctionDescriptor.ofVoid(arguments)))
+        .orElse(null);
   }
 
   @Override
-  public void multiply(int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {
+  public void multiply(
+      int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {
     try {
-      MULTIPLY.invokeExact((long) m, (long) n, (long) k, (long) strideA, (long) n, (long) strideC, add, a, b, c, true);
+      MULTIPLY.invokeExact(
+          (long) m,
+          (long) n,
+          (long) k,
+          (long) strideA,
+          (long) n,
+          (long) strideC,
+          add,
+          a,
+          b,
+          c,
+          true);
     } catch (Throwable e) {
       throw new IllegalStateException(e);
     }

@@ -6,8 +6,8 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// The same mathematics in matrix products, a block of queries at a time, in float32, on any device: for GPUs where the flash kernel does not
-/// take the type or the head size.
+/// The same mathematics in matrix products, a block of queries at a time, in float32, on any
+/// device: for GPUs where the flash kernel does not take the type or the head size.
 record PlainFlash() implements FlashKernel {
   /// Scores that exist at once: 256 MB.
   private static final long SCORES = 1L << 26;
@@ -32,7 +32,8 @@ record PlainFlash() implements FlashKernel {
   }
 
   @Override
-  public Tensor[] backward(Tensor gradOut, Tensor q, Tensor k, Tensor v, Tensor out, Tensor lse, boolean causal) {
+  public Tensor[] backward(
+      Tensor gradOut, Tensor q, Tensor k, Tensor v, Tensor out, Tensor lse, boolean causal) {
     TensorVector gradQ = new TensorVector();
     Tensor gradK = torch.zeros_like(k);
     Tensor gradV = torch.zeros_like(v);
@@ -42,7 +43,8 @@ record PlainFlash() implements FlashKernel {
       long rows = Math.min(block, q.size(2) - from);
       Tensor dO = gradOut.narrow(2, from, rows);
       Tensor delta = dO.mul(out.narrow(2, from, rows)).sum(3).unsqueeze(3);
-      Tensor p = scores(q, k, from, rows, causal).sub_(lse.narrow(2, from, rows).unsqueeze(3)).exp_();
+      Tensor p =
+          scores(q, k, from, rows, causal).sub_(lse.narrow(2, from, rows).unsqueeze(3)).exp_();
       gradV.add_(torch.matmul(p.transpose(2, 3), dO));
       Tensor dS = torch.matmul(dO, v.transpose(2, 3)).sub_(delta).mul_(p).mul_(scale);
       gradQ.push_back(torch.matmul(dS, k));
@@ -52,16 +54,21 @@ record PlainFlash() implements FlashKernel {
   }
 
   private static long block(Tensor q, Tensor k) {
-    return Math.clamp(SCORES / Math.max(1, k.size(0) * k.size(1) * k.size(2)), 1, Math.max(1, q.size(2)));
+    return Math.clamp(
+        SCORES / Math.max(1, k.size(0) * k.size(1) * k.size(2)), 1, Math.max(1, q.size(2)));
   }
 
   /// [b, H, rows, m]; -inf where a causal query does not look.
   private static Tensor scores(Tensor q, Tensor k, long from, long rows, boolean causal) {
-    Tensor scores = torch.matmul(q.narrow(2, from, rows), k.transpose(2, 3)).mul_(new Scalar(1 / Math.sqrt(q.size(3))));
+    Tensor scores =
+        torch
+            .matmul(q.narrow(2, from, rows), k.transpose(2, 3))
+            .mul_(new Scalar(1 / Math.sqrt(q.size(3))));
     if (!causal) {
       return scores;
     }
-    Tensor later = torch.ones_like(scores.select(0, 0).select(0, 0)).triu(from + 1).to(ScalarType.Bool);
+    Tensor later =
+        torch.ones_like(scores.select(0, 0).select(0, 0)).triu(from + 1).to(ScalarType.Bool);
     return scores.masked_fill_(later, new Scalar(Double.NEGATIVE_INFINITY));
   }
 }

@@ -13,9 +13,10 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// Any attention pattern in libtorch's flash kernels, on the CPU or a GPU: the rows of a branch are strided views, so nothing is
-/// gathered, scattered or padded. Forward mixes the folds' outputs by their softmax denominators; backward gives every fold the
-/// joint output and the joint denominator, from which the kernel computes the joint delta (longnet's exact gradient).
+/// Any attention pattern in libtorch's flash kernels, on the CPU or a GPU: the rows of a branch are
+/// strided views, so nothing is gathered, scattered or padded. Forward mixes the folds' outputs by
+/// their softmax denominators; backward gives every fold the joint output and the joint
+/// denominator, from which the kernel computes the joint delta (longnet's exact gradient).
 ///
 /// Accumulators are float32. Any number of threads may call one instance at once.
 public final class TorchAttentionOperator implements AttentionOperator {
@@ -32,7 +33,8 @@ public final class TorchAttentionOperator implements AttentionOperator {
   }
 
   /// @param kernels the kernel for tensors like this one
-  TorchAttentionOperator(AttentionPattern pattern, GradientMode gradients, Function<Tensor, FlashKernel> kernels) {
+  TorchAttentionOperator(
+      AttentionPattern pattern, GradientMode gradients, Function<Tensor, FlashKernel> kernels) {
     Torch.load();
     this.pattern = pattern;
     this.gradients = gradients;
@@ -42,41 +44,46 @@ public final class TorchAttentionOperator implements AttentionOperator {
   @Override
   public Output forward(Tensor q, Tensor k, Tensor v) {
     AttentionInputs.check(q, "k", k, "v", v);
-    Tensor[] results = Scopes.tensors(() -> {
-      Call call = new Call(kernels.apply(q), q, k, v);
-      Mix mix = Mix.nothing(q);
-      plan(q).forEach(branch -> branch.forEach(group -> call.forward(group, mix)));
-      return new Tensor[] {mix.out.to(q.scalar_type()), mix.lse};
-    });
+    Tensor[] results =
+        Scopes.tensors(() -> {
+          Call call = new Call(kernels.apply(q), q, k, v);
+          Mix mix = Mix.nothing(q);
+          plan(q).forEach(branch -> branch.forEach(group -> call.forward(group, mix)));
+          return new Tensor[] {mix.out.to(q.scalar_type()), mix.lse};
+        });
     return new Output(results[0], results[1]);
   }
 
   @Override
   public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
-    Tensor[] results = Scopes.tensors(() -> {
-      Tensor rows = AttentionInputs.rows(gradOut);
-      AttentionInputs.check(q, "k", k, "v", v, "out", output.out(), "gradOut", rows);
-      Call call = new Call(kernels.apply(q), q, k, v);
-      Tensor dO = call.cast(rows);
-      Tensor joint = call.cast(output.out());
-      Tensor[] sums = new Tensor[3];
-      for (int i = 0; i < 3; i++) {
-        sums[i] = Tensors.full(ScalarType.Float, q, 0, AttentionInputs.shape(q));
-      }
-      for (List<FoldGroup> branch : plan(q)) {
-        Tensor out = switch (gradients) {
-          case EXACT -> joint;
-          // alpha_i held constant: delta_i comes from the branch's own output.
-          case DETACHED_WEIGHTS -> {
-            Mix own = Mix.nothing(q);
-            branch.forEach(group -> call.forward(group, own));
-            yield call.cast(own.out);
+    Tensor[] results =
+        Scopes.tensors(() -> {
+          Tensor rows = AttentionInputs.rows(gradOut);
+          AttentionInputs.check(q, "k", k, "v", v, "out", output.out(), "gradOut", rows);
+          Call call = new Call(kernels.apply(q), q, k, v);
+          Tensor dO = call.cast(rows);
+          Tensor joint = call.cast(output.out());
+          Tensor[] sums = new Tensor[3];
+          for (int i = 0; i < 3; i++) {
+            sums[i] = Tensors.full(ScalarType.Float, q, 0, AttentionInputs.shape(q));
           }
-        };
-        branch.forEach(group -> call.backward(group, dO, out, output.lse(), sums));
-      }
-      return new Tensor[] {sums[0].to(q.scalar_type()), sums[1].to(k.scalar_type()), sums[2].to(v.scalar_type())};
-    });
+          for (List<FoldGroup> branch : plan(q)) {
+            Tensor out =
+                switch (gradients) {
+                  case EXACT -> joint;
+                  // alpha_i held constant: delta_i comes from the branch's own output.
+                  case DETACHED_WEIGHTS -> {
+                    Mix own = Mix.nothing(q);
+                    branch.forEach(group -> call.forward(group, own));
+                    yield call.cast(own.out);
+                  }
+                };
+            branch.forEach(group -> call.backward(group, dO, out, output.lse(), sums));
+          }
+          return new Tensor[] {
+            sums[0].to(q.scalar_type()), sums[1].to(k.scalar_type()), sums[2].to(v.scalar_type())
+          };
+        });
     return new Gradients(results[0], results[1], results[2]);
   }
 
@@ -88,7 +95,9 @@ public final class TorchAttentionOperator implements AttentionOperator {
   private List<List<FoldGroup>> plan(Tensor q) {
     Plan current = plan;
     if (current.heads != q.size(2) || current.tokens != q.size(1)) {
-      current = new Plan(q.size(2), q.size(1), FoldGroup.of(pattern, Math.toIntExact(q.size(2)), q.size(1)));
+      current =
+          new Plan(
+              q.size(2), q.size(1), FoldGroup.of(pattern, Math.toIntExact(q.size(2)), q.size(1)));
       plan = current;
     }
     return current.branches;
@@ -102,7 +111,8 @@ public final class TorchAttentionOperator implements AttentionOperator {
     static Mix nothing(Tensor q) {
       return new Mix(
           Tensors.full(ScalarType.Float, q, 0, AttentionInputs.shape(q)),
-          Tensors.full(ScalarType.Float, q, Double.NEGATIVE_INFINITY, q.size(0), q.size(2), q.size(1)));
+          Tensors.full(
+              ScalarType.Float, q, Double.NEGATIVE_INFINITY, q.size(0), q.size(2), q.size(1)));
     }
   }
 
@@ -121,7 +131,8 @@ public final class TorchAttentionOperator implements AttentionOperator {
       return cast(tensor, type);
     }
 
-    /// Views of one segment show all sequences of a batch at once; views of several segments one sequence.
+    /// Views of one segment show all sequences of a batch at once; views of several segments one
+    /// sequence.
     private long parts(FoldGroup group) {
       return group.segments() == 1 ? Math.min(1, q.size(0)) : q.size(0);
     }
@@ -130,8 +141,12 @@ public final class TorchAttentionOperator implements AttentionOperator {
       for (long part = 0; part < parts(group); part++) {
         long sequence = part;
         Scopes.tensors(() -> {
-          Tensor[] own = kernel.forward(rows(q, group, group.queries(), sequence), rows(k, group, group.keys(), sequence),
-              rows(v, group, group.keys(), sequence), group.causal());
+          Tensor[] own =
+              kernel.forward(
+                  rows(q, group, group.queries(), sequence),
+                  rows(k, group, group.keys(), sequence),
+                  rows(v, group, group.keys(), sequence),
+                  group.causal());
           Tensor out = rows(mix.out, group, group.queries(), sequence);
           Tensor lse = norms(mix.lse, group, sequence);
           if (group.first()) {
@@ -140,7 +155,8 @@ public final class TorchAttentionOperator implements AttentionOperator {
           } else {
             // Online softmax: alpha = exp(lse_i - lse), for what is there and for what comes.
             Tensor both = torch.logaddexp(lse, own[1]);
-            out.mul_(lse.sub(both).exp_().unsqueeze(3)).addcmul_(own[0], own[1].sub(both).exp_().unsqueeze(3));
+            out.mul_(lse.sub(both).exp_().unsqueeze(3))
+                .addcmul_(own[0], own[1].sub(both).exp_().unsqueeze(3));
             lse.copy_(both);
           }
           return new Tensor[0];
@@ -152,10 +168,15 @@ public final class TorchAttentionOperator implements AttentionOperator {
       for (long part = 0; part < parts(group); part++) {
         long sequence = part;
         Scopes.tensors(() -> {
-          Tensor[] own = kernel.backward(rows(gradOut, group, group.queries(), sequence),
-              rows(q, group, group.queries(), sequence), rows(k, group, group.keys(), sequence),
-              rows(v, group, group.keys(), sequence), rows(out, group, group.queries(), sequence),
-              norms(lse, group, sequence), group.causal());
+          Tensor[] own =
+              kernel.backward(
+                  rows(gradOut, group, group.queries(), sequence),
+                  rows(q, group, group.queries(), sequence),
+                  rows(k, group, group.keys(), sequence),
+                  rows(v, group, group.keys(), sequence),
+                  rows(out, group, group.queries(), sequence),
+                  norms(lse, group, sequence),
+                  group.causal());
           rows(sums[0], group, group.queries(), sequence).add_(own[0]);
           rows(sums[1], group, group.keys(), sequence).add_(own[1]);
           rows(sums[2], group, group.keys(), sequence).add_(own[2]);
@@ -169,10 +190,16 @@ public final class TorchAttentionOperator implements AttentionOperator {
       boolean batch = group.segments() == 1;
       long[] sizes = {batch ? t.size(0) : group.segments(), group.heads(), view.count(), t.size(3)};
       long[] strides = {
-        batch ? t.stride(0) : view.perSegment() * t.stride(1), view.perHead() * t.stride(1) + t.stride(2),
-        view.stride() * t.stride(1), 1
+        batch ? t.stride(0) : view.perSegment() * t.stride(1),
+        view.perHead() * t.stride(1) + t.stride(2),
+        view.stride() * t.stride(1),
+        1
       };
-      long offset = t.storage_offset() + sequence * t.stride(0) + view.first() * t.stride(1) + group.firstHead() * t.stride(2);
+      long offset =
+          t.storage_offset()
+              + sequence * t.stride(0)
+              + view.first() * t.stride(1)
+              + group.firstHead() * t.stride(2);
       return t.as_strided(sizes, strides, new LongOptional(offset));
     }
 
@@ -182,11 +209,15 @@ public final class TorchAttentionOperator implements AttentionOperator {
       boolean batch = group.segments() == 1;
       long[] sizes = {batch ? lse.size(0) : group.segments(), group.heads(), view.count()};
       long[] strides = {
-        batch ? lse.stride(0) : view.perSegment() * lse.stride(2), view.perHead() * lse.stride(2) + lse.stride(1),
+        batch ? lse.stride(0) : view.perSegment() * lse.stride(2),
+        view.perHead() * lse.stride(2) + lse.stride(1),
         view.stride() * lse.stride(2)
       };
-      long offset = lse.storage_offset() + sequence * lse.stride(0) + view.first() * lse.stride(2)
-          + group.firstHead() * lse.stride(1);
+      long offset =
+          lse.storage_offset()
+              + sequence * lse.stride(0)
+              + view.first() * lse.stride(2)
+              + group.firstHead() * lse.stride(1);
       return lse.as_strided(sizes, strides, new LongOptional(offset));
     }
   }

@@ -1,2 +1,3 @@
-/// Attention operators for the model: the pure-Java kernels on libtorch's tensors, and libtorch's own flash kernels.
+/// Attention operators for the model: the pure-Java kernels on libtorch's tensors, and libtorch's
+/// own flash kernels.
 package dev.longnet.lm.attention;

@@ -18,16 +18,21 @@ public sealed interface AttentionConfig {
       case Sparse sparse -> new SparseAttentionSpec(sparse.blockLength(), sparse.columns(), causal);
       case Dilated dilated ->
           new DilatedAttentionSpec(
-              dilated.branches(), causal, dilated.blockedOffsets() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED);
+              dilated.branches(),
+              causal,
+              dilated.blockedOffsets() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED);
     };
   }
 
-  /// The largest segment, where every segment length divides it: nothing attends across its boundaries, and positions may begin anew there.
+  /// The largest segment, where every segment length divides it: nothing attends across its
+  /// boundaries, and positions may begin anew there.
   default OptionalLong period() {
     return switch (this) {
       case Dilated dilated -> {
-        long largest = dilated.branches().stream().mapToLong(Branch::segmentLength).max().orElseThrow();
-        boolean nested = dilated.branches().stream().allMatch(b -> largest % b.segmentLength() == 0);
+        long largest =
+            dilated.branches().stream().mapToLong(Branch::segmentLength).max().orElseThrow();
+        boolean nested =
+            dilated.branches().stream().allMatch(b -> largest % b.segmentLength() == 0);
         yield nested ? OptionalLong.of(largest) : OptionalLong.empty();
       }
       case Dense _, Sparse _ -> OptionalLong.empty();
@@ -36,10 +41,12 @@ public sealed interface AttentionConfig {
 
   /// LongNet's dilated attention.
   ///
-  /// @param blockedOffsets head j keeps offset floor(j / ceil(H / r)) as torchscale does, instead of the paper's j mod r
-  /// @param zeroPaddedKeys compatibility with encoders trained by torchscale, whose short segments are padded by zero
-  ///     keys that take part in the softmax; never right for other models
-  record Dilated(List<Branch> branches, boolean blockedOffsets, boolean zeroPaddedKeys) implements AttentionConfig {
+  /// @param blockedOffsets head j keeps offset floor(j / ceil(H / r)) as torchscale does, instead
+  ///   of the paper's j mod r
+  /// @param zeroPaddedKeys compatibility with encoders trained by torchscale, whose short segments
+  ///   are padded by zero keys that take part in the softmax; never right for other models
+  record Dilated(List<Branch> branches, boolean blockedOffsets, boolean zeroPaddedKeys)
+      implements AttentionConfig {
     /// Nothing is padded.
     public Dilated(List<Branch> branches, boolean blockedOffsets) {
       this(branches, blockedOffsets, false);
@@ -48,7 +55,8 @@ public sealed interface AttentionConfig {
     public Dilated {
       branches = List.copyOf(branches);
       if (branches.isEmpty()) {
-        throw new IllegalArgumentException("attention needs at least one branch: segment_lengths=[]");
+        throw new IllegalArgumentException(
+            "attention needs at least one branch: segment_lengths=[]");
       }
     }
   }
@@ -56,12 +64,13 @@ public sealed interface AttentionConfig {
   /// Every token attends to every (earlier) token: the vanilla Transformer.
   record Dense() implements AttentionConfig {}
 
-  /// The paper's sparse baseline: blocks of `blockLength` tokens attend within themselves and to `columns` strided
-  /// columns of every earlier block, heads on distinct columns.
+  /// The paper's sparse baseline: blocks of `blockLength` tokens attend within themselves and to
+  /// `columns` strided columns of every earlier block, heads on distinct columns.
   record Sparse(long blockLength, long columns) implements AttentionConfig {
     public Sparse {
       if (blockLength < 1) {
-        throw new IllegalArgumentException("block_length must be positive: block_length=" + blockLength);
+        throw new IllegalArgumentException(
+            "block_length must be positive: block_length=" + blockLength);
       }
       if (columns < 1 || columns > blockLength) {
         throw new IllegalArgumentException(

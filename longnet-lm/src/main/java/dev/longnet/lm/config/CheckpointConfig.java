@@ -9,7 +9,9 @@ public record CheckpointConfig(long everySteps, double everyMinutes, int keep) {
   static CheckpointConfig read(Section s) {
     CheckpointConfig result =
         new CheckpointConfig(
-            s.wholeNumber("every_steps", 0, 0), s.number("every_minutes", 10, 0, 1e9), s.integer("keep", 2, 1));
+            s.wholeNumber("every_steps", 0, 0),
+            s.number("every_minutes", 10, 0, 1e9),
+            s.integer("keep", 2, 1));
     s.done();
     return result;
   }

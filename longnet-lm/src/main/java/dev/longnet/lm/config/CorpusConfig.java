@@ -3,10 +3,12 @@ package dev.longnet.lm.config;
 import java.util.List;
 import java.util.Objects;
 
-/// What a model is trained on: where documents come from, which of them count, how they become tokens.
+/// What a model is trained on: where documents come from, which of them count, how they become
+/// tokens.
 ///
 /// @param sources mixed into one corpus, in this order
-/// @param tokenizer `bytes`, `cl100k_base`, `o200k_base`, or the path of a Hugging Face `tokenizer.json`
+/// @param tokenizer `bytes`, `cl100k_base`, `o200k_base`, or the path of a Hugging Face
+///   `tokenizer.json`
 /// @param validation share of documents held out, chosen by content hash, in [0, 0.5]
 public record CorpusConfig(
     List<CorpusSource> sources,
@@ -28,17 +30,24 @@ public record CorpusConfig(
       throw new IllegalArgumentException("a corpus needs at least one source: sources=[]");
     }
     if (sources.size() > 1000) {
-      throw new IllegalArgumentException("a corpus has at most 1000 sources (a glob names many files): " + sources.size());
+      throw new IllegalArgumentException(
+          "a corpus has at most 1000 sources (a glob names many files): " + sources.size());
     }
     if (tokenizer.isBlank()) {
-      throw new IllegalArgumentException("tokenizer must be bytes, cl100k_base, o200k_base or a tokenizer.json: tokenizer=");
+      throw new IllegalArgumentException(
+          "tokenizer must be bytes, cl100k_base, o200k_base or a tokenizer.json: tokenizer=");
     }
     if (!(validation >= 0 && validation <= 0.5)) {
-      throw new IllegalArgumentException("validation must be from 0 to 0.5: validation=" + validation);
+      throw new IllegalArgumentException(
+          "validation must be from 0 to 0.5: validation=" + validation);
     }
     long weighted = sources.stream().filter(s -> s.weight().isPresent()).count();
     if (weighted != 0 && weighted != sources.size()) {
-      throw new IllegalArgumentException("weight must be given for all sources or for none: " + weighted + " of " + sources.size());
+      throw new IllegalArgumentException(
+          "weight must be given for all sources or for none: "
+              + weighted
+              + " of "
+              + sources.size());
     }
   }
 

@@ -17,7 +17,9 @@ public final class CorpusTree {
     List<CorpusSource> sources = new ArrayList<>();
     for (Section source : s.sections("sources", "path")) {
       OptionalDouble weight =
-          source.has("weight") ? OptionalDouble.of(source.number("weight", 1, 1e-9, 1e9)) : OptionalDouble.empty();
+          source.has("weight")
+              ? OptionalDouble.of(source.number("weight", 1, 1e-9, 1e9))
+              : OptionalDouble.empty();
       sources.add(
           new CorpusSource(
               source.requiredText("path"),

@@ -6,8 +6,9 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 
-/// A bidirectional encoder of embeddings, as LongViT and Prov-GigaPath use one: the layers of [ModelConfig], and around
-/// them what turns a user's vectors into the first layer's input and the last layer's output into one vector.
+/// A bidirectional encoder of embeddings, as LongViT and Prov-GigaPath use one: the layers of
+/// [ModelConfig], and around them what turns a user's vectors into the first layer's input and the
+/// last layer's output into one vector.
 ///
 /// @param layers L
 /// @param hidden C, a multiple of `heads`
@@ -17,8 +18,10 @@ import java.util.Optional;
 /// @param segmentLengths w of every branch
 /// @param dilations r of every branch
 /// @param blockedOffsets torchscale's head offsets instead of the paper's
-/// @param zeroPaddedKeys reproduce torchscale's padding of short segments by zero keys that take part in the softmax
-/// @param inputWidth width of the input vectors where a projection to C comes first (`patch_embed.proj`)
+/// @param zeroPaddedKeys reproduce torchscale's padding of short segments by zero keys that take
+///   part in the softmax
+/// @param inputWidth width of the input vectors where a projection to C comes first
+///   (`patch_embed.proj`)
 /// @param classToken a learned vector stands before the sequence (`cls_token`)
 /// @param positions what is added to the projected input
 /// @param pooledNormEpsilon of the LayerNorm after pooling, where there is one (`norm`, `fc_norm`)
@@ -47,7 +50,8 @@ public record EncoderConfig(
     /// One learned vector for each of exactly `tokens` positions (`pos_embed`).
     record Learned(int tokens) implements InputPositions {}
 
-    /// Sines and cosines of a tile's cell in a grid, from pixel coordinates [B, N, 2] (Prov-GigaPath).
+    /// Sines and cosines of a tile's cell in a grid, from pixel coordinates [B, N, 2]
+    /// (Prov-GigaPath).
     ///
     /// @param cells per side
     /// @param tileSize pixels a cell
@@ -77,7 +81,8 @@ public record EncoderConfig(
               .formatted(segmentLengths.branches(), dilations));
     }
     if (positions instanceof InputPositions.Grid && hidden % 4 != 0) {
-      throw new IllegalArgumentException("grid positions need encoder_embed_dim a multiple of 4: " + hidden);
+      throw new IllegalArgumentException(
+          "grid positions need encoder_embed_dim a multiple of 4: " + hidden);
     }
   }
 
@@ -97,13 +102,39 @@ public record EncoderConfig(
   }
 
   public EncoderConfig withSegments(SegmentLengths lengths, List<Long> dilations) {
-    return new EncoderConfig(layers, hidden, heads, feedForward, outputNorm, lengths, dilations,
-        blockedOffsets, zeroPaddedKeys, inputWidth, classToken, positions, pooledNormEpsilon, classes);
+    return new EncoderConfig(
+        layers,
+        hidden,
+        heads,
+        feedForward,
+        outputNorm,
+        lengths,
+        dilations,
+        blockedOffsets,
+        zeroPaddedKeys,
+        inputWidth,
+        classToken,
+        positions,
+        pooledNormEpsilon,
+        classes);
   }
 
   public EncoderConfig withZeroPaddedKeys(boolean on) {
-    return new EncoderConfig(layers, hidden, heads, feedForward, outputNorm, segmentLengths, dilations,
-        blockedOffsets, on, inputWidth, classToken, positions, pooledNormEpsilon, classes);
+    return new EncoderConfig(
+        layers,
+        hidden,
+        heads,
+        feedForward,
+        outputNorm,
+        segmentLengths,
+        dilations,
+        blockedOffsets,
+        on,
+        inputWidth,
+        classToken,
+        positions,
+        pooledNormEpsilon,
+        classes);
   }
 
   private static void positive(String name, int value) {

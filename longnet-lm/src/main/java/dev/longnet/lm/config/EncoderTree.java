@@ -22,13 +22,16 @@ public final class EncoderTree {
     SegmentLengths lengths = lengths(attention, dilations.size());
     attention.done();
     Section input = s.section("input");
-    Optional<Integer> width = input.has("width") ? Optional.of(input.integer("width", 1, 1)) : Optional.empty();
+    Optional<Integer> width =
+        input.has("width") ? Optional.of(input.integer("width", 1, 1)) : Optional.empty();
     boolean classToken = input.flag("class_token", false);
     EncoderConfig.InputPositions positions = positions(input);
     input.done();
     Section pooled = s.section("pooled");
     Optional<Double> epsilon =
-        pooled.has("norm_epsilon") ? Optional.of(pooled.number("norm_epsilon", 1e-5, 0, 1)) : Optional.empty();
+        pooled.has("norm_epsilon")
+            ? Optional.of(pooled.number("norm_epsilon", 1e-5, 0, 1))
+            : Optional.empty();
     Optional<Integer> classes =
         pooled.has("classes") ? Optional.of(pooled.integer("classes", 1, 1)) : Optional.empty();
     pooled.done();
@@ -59,7 +62,8 @@ public final class EncoderTree {
     if (s.has("segment_lengths_by_tokens")) {
       NavigableMap<Long, List<Long>> table = new TreeMap<>();
       for (Section entry : s.sections("segment_lengths_by_tokens", "up_to")) {
-        table.put(entry.wholeNumber("up_to", 1, 1), entry.wholeNumbers("segment_lengths", List.of(), 1));
+        table.put(
+            entry.wholeNumber("up_to", 1, 1), entry.wholeNumbers("segment_lengths", List.of(), 1));
         entry.done();
       }
       return new SegmentLengths.ByTokens(table);
@@ -73,7 +77,8 @@ public final class EncoderTree {
       return new EncoderConfig.InputPositions.Learned(s.integer("learned_positions", 1, 1));
     }
     return s.has("grid_cells")
-        ? new EncoderConfig.InputPositions.Grid(s.integer("grid_cells", 1, 1), s.integer("tile_size", 256, 1))
+        ? new EncoderConfig.InputPositions.Grid(
+            s.integer("grid_cells", 1, 1), s.integer("tile_size", 256, 1))
         : new EncoderConfig.InputPositions.None();
   }
 
@@ -87,13 +92,15 @@ public final class EncoderTree {
     tree.put("output_norm", config.outputNorm());
     ObjectNode attention = tree.putObject("attention");
     switch (config.segmentLengths()) {
-      case SegmentLengths.Fixed fixed -> fill(attention.putArray("segment_lengths"), fixed.lengths());
+      case SegmentLengths.Fixed fixed ->
+          fill(attention.putArray("segment_lengths"), fixed.lengths());
       case SegmentLengths.Geometric geometric -> attention.put("geometric_from", geometric.first());
       case SegmentLengths.ByTokens byTokens -> {
         ArrayNode table = attention.putArray("segment_lengths_by_tokens");
         byTokens
             .table()
-            .forEach((upTo, lengths) -> fill(table.addObject().put("up_to", upTo).putArray("segment_lengths"), lengths));
+            .forEach((upTo, lengths) ->
+                fill(table.addObject().put("up_to", upTo).putArray("segment_lengths"), lengths));
       }
     }
     fill(attention.putArray("dilations"), config.dilations());
@@ -106,7 +113,8 @@ public final class EncoderTree {
     input.put("class_token", config.classToken());
     switch (config.positions()) {
       case EncoderConfig.InputPositions.None _ -> {}
-      case EncoderConfig.InputPositions.Learned learned -> input.put("learned_positions", learned.tokens());
+      case EncoderConfig.InputPositions.Learned learned ->
+          input.put("learned_positions", learned.tokens());
       case EncoderConfig.InputPositions.Grid grid ->
           input.put("grid_cells", grid.cells()).put("tile_size", grid.tileSize());
     }

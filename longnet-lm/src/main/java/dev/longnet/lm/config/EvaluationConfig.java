@@ -8,8 +8,10 @@ import java.util.List;
 /// @param everyTokens tokens of one such measurement
 /// @param lengths context lengths of the evaluation at the end, in tokens
 /// @param tokens of the evaluation at the end, for each length
-/// @param documentTokens of whole documents that are compared with gzip at the end; as many as the held-out ones have: all of them
-public record EvaluationConfig(long everySteps, long everyTokens, List<Long> lengths, long tokens, long documentTokens) {
+/// @param documentTokens of whole documents that are compared with gzip at the end; as many as the
+///   held-out ones have: all of them
+public record EvaluationConfig(
+    long everySteps, long everyTokens, List<Long> lengths, long tokens, long documentTokens) {
   public EvaluationConfig {
     lengths = List.copyOf(lengths);
   }

@@ -11,7 +11,8 @@ import java.util.Locale;
 /// @param weightBytes weights in float32, and their bfloat16 copies
 /// @param gradientBytes gradients in float32
 /// @param optimizerBytes both moments in float32
-/// @param activationBytes what the forward pass keeps for the backward pass, and the largest temporaries
+/// @param activationBytes what the forward pass keeps for the backward pass, and the largest
+///   temporaries
 /// @param logitBytes the chunk of logits and its gradient
 /// @param checkpointBytes one checkpoint on disk
 /// @param flopsPerToken forward and backward
@@ -48,11 +49,13 @@ public record Forecast(
         (double) training.lastStep() * training.batchTokens());
   }
 
-  /// Per token and layer the decoder keeps its input and the stream after attention (float32, C each), queries, keys, values
-  /// and attention's output (C each) and fc1's output (F) in the product's type, and one float a head; with activation
-  /// checkpointing the input alone, and the rest for one layer at a time, without fc1's output. The backward pass adds the gradient
-  /// of the stream and of one layer's queries, keys, values and output.
-  private static long activations(ModelConfig model, RuntimeConfig runtime, long tokens, int bytes) {
+  /// Per token and layer the decoder keeps its input and the stream after attention (float32, C
+  /// each), queries, keys, values and attention's output (C each) and fc1's output (F) in the
+  /// product's type, and one float a head; with activation checkpointing the input alone, and the
+  /// rest for one layer at a time, without fc1's output. The backward pass adds the gradient of the
+  /// stream and of one layer's queries, keys, values and output.
+  private static long activations(
+      ModelConfig model, RuntimeConfig runtime, long tokens, int bytes) {
     long c = model.hidden();
     long f = model.feedForward();
     long input = tokens * 4 * c;
@@ -68,7 +71,12 @@ public record Forecast(
   }
 
   public long memoryBytes() {
-    return weightBytes + gradientBytes + optimizerBytes + activationBytes + logitBytes + PROGRAM_BYTES;
+    return weightBytes
+        + gradientBytes
+        + optimizerBytes
+        + activationBytes
+        + logitBytes
+        + PROGRAM_BYTES;
   }
 
   /// @param matrixFlops measured rate of a large matrix product, FLOP/s
@@ -77,8 +85,8 @@ public record Forecast(
     return totalTokens * flopsPerToken / (matrixFlops * efficiency);
   }
 
-  /// What share of the matrix-product rate training reaches, roughly, as measured on 2 cores (docs/log.md): small matrices
-  /// leave more time to everything else, and so do faster ones.
+  /// What share of the matrix-product rate training reaches, roughly, as measured on 2 cores
+  /// (docs/log.md): small matrices leave more time to everything else, and so do faster ones.
   public static double efficiency(ModelConfig model, RuntimeConfig runtime) {
     boolean half = runtime.precision() == RuntimeConfig.Precision.BF16;
     return model.hidden() < 512 ? half ? 0.25 : 0.4 : half ? 0.6 : 0.8;
@@ -103,7 +111,8 @@ public record Forecast(
   }
 
   /// @param available bytes of memory this process can still get
-  public void requireMemory(long available, ModelConfig model, TrainingConfig training, RuntimeConfig runtime) {
+  public void requireMemory(
+      long available, ModelConfig model, TrainingConfig training, RuntimeConfig runtime) {
     if (memoryBytes() <= available) {
       return;
     }
@@ -132,8 +141,14 @@ public record Forecast(
     if (need > usable) {
       throw new EnvironmentException(
           "the checkpoints need %s of disk (%d x %s), %s are left: free some%s"
-              .formatted(bytes(need), keep + 1, bytes(checkpointBytes), bytes(usable),
-                  keep > 1 ? ", choose another --out, or --set checkpoint.keep=1" : ", or choose another --out"));
+              .formatted(
+                  bytes(need),
+                  keep + 1,
+                  bytes(checkpointBytes),
+                  bytes(usable),
+                  keep > 1
+                      ? ", choose another --out, or --set checkpoint.keep=1"
+                      : ", or choose another --out"));
     }
   }
 
@@ -146,7 +161,8 @@ public record Forecast(
       value /= 1024;
       unit++;
     }
-    return String.format(Locale.ROOT, value >= 100 || unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return String.format(
+        Locale.ROOT, value >= 100 || unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
   }
 
   /// 1.25 M
@@ -158,6 +174,11 @@ public record Forecast(
       value /= 1000;
       unit++;
     }
-    return String.format(Locale.ROOT, unit == 0 && value == Math.rint(value) ? "%.0f%s" : "%.3g%s", value, unit == 0 ? "" : " " + units[unit]).strip();
+    return String.format(
+            Locale.ROOT,
+            unit == 0 && value == Math.rint(value) ? "%.0f%s" : "%.3g%s",
+            value,
+            unit == 0 ? "" : " " + units[unit])
+        .strip();
   }
 }

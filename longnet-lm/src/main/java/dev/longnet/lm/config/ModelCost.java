@@ -4,9 +4,9 @@ import dev.longnet.attention.Branch;
 
 /// What a model costs, counted from its configuration: parameters and floating-point operations.
 ///
-/// A multiply-add counts as two operations. Attention is counted by the query-key pairs that exist: 4 D operations a pair
-/// and head forward, 2.5 times that backward (the flash backward computes the scores again). Embedding look-ups,
-/// normalisation, GELU and softmax are not counted.
+/// A multiply-add counts as two operations. Attention is counted by the query-key pairs that exist:
+/// 4 D operations a pair and head forward, 2.5 times that backward (the flash backward computes the
+/// scores again). Embedding look-ups, normalisation, GELU and softmax are not counted.
 public record ModelCost(ModelConfig model) {
 
   /// All parameters, norms and biases included.
@@ -17,7 +17,9 @@ public record ModelCost(ModelConfig model) {
     long attention = 4 * (c * c + c) + 2 * c;
     long feedForward = 2 * c * f + f + c + 2 * f;
     long norms = 4 * c;
-    return embedding * (model.tiedOutput() ? 1 : 2) + model.layers() * (attention + feedForward + norms) + 2 * c;
+    return embedding * (model.tiedOutput() ? 1 : 2)
+        + model.layers() * (attention + feedForward + norms)
+        + 2 * c;
   }
 
   /// Operations of one forward pass over one sequence.
@@ -27,8 +29,8 @@ public record ModelCost(ModelConfig model) {
     return linearFlops(tokens) + attentionFlops(tokens);
   }
 
-  /// Operations of one forward and backward pass over one sequence; what activation checkpointing computes twice is
-  /// counted once.
+  /// Operations of one forward and backward pass over one sequence; what activation checkpointing
+  /// computes twice is counted once.
   ///
   /// @param tokens N
   public double trainingFlops(long tokens) {
@@ -37,7 +39,8 @@ public record ModelCost(ModelConfig model) {
 
   private double linearFlops(long tokens) {
     double c = model.hidden();
-    double weights = model.layers() * (4 * c * c + 2 * c * model.feedForward()) + c * model.vocabulary();
+    double weights =
+        model.layers() * (4 * c * c + 2 * c * model.feedForward()) + c * model.vocabulary();
     return 2 * weights * tokens;
   }
 
@@ -49,7 +52,8 @@ public record ModelCost(ModelConfig model) {
     return 4.0 * model.headSize() * pairs * model.layers();
   }
 
-  /// Query-key pairs of one head over one sequence, a key counted once for each branch that keeps it.
+  /// Query-key pairs of one head over one sequence, a key counted once for each branch that keeps
+  /// it.
   private double pairs(int head, long tokens) {
     return switch (model.attention()) {
       case AttentionConfig.Dense dense -> square(tokens);
@@ -88,7 +92,9 @@ public record ModelCost(ModelConfig model) {
   }
 
   private long offset(Branch branch, int head, boolean blocked) {
-    return blocked ? head / Math.ceilDiv(model.heads(), branch.dilation()) : head % branch.dilation();
+    return blocked
+        ? head / Math.ceilDiv(model.heads(), branch.dilation())
+        : head % branch.dilation();
   }
 
   private static long kept(long length, long dilation, long offset) {

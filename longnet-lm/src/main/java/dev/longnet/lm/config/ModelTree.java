@@ -13,7 +13,8 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/// A model's configuration as the keys of a recipe's `model` section and of a checkpoint's `config.json`.
+/// A model's configuration as the keys of a recipe's `model` section and of a checkpoint's
+/// `config.json`.
 public final class ModelTree {
   private static final String ZERO_PADDED_KEYS = "torchscale_zero_padded_keys";
 
@@ -37,7 +38,8 @@ public final class ModelTree {
     int hidden = model.requiredInteger("hidden", 1);
     int heads = model.requiredInteger("heads", 1);
     int feedForward = model.integer("feed_forward", Math.multiplyExact(4, hidden), 1);
-    PositionEncoding positions = model.choice("positions", PositionEncoding.XPOS, PositionEncoding.class);
+    PositionEncoding positions =
+        model.choice("positions", PositionEncoding.XPOS, PositionEncoding.class);
     int scaleBase = model.integer("xpos_scale_base", ModelConfig.XPOS_SCALE_BASE, 1);
     boolean tied = model.flag("tied_output", true);
     boolean causal = model.flag("causal", true);
@@ -46,29 +48,39 @@ public final class ModelTree {
     }
     Section attentionSection = model.section("attention");
     AttentionConfig attention = attention(attentionSection);
-    if (causal && attention instanceof AttentionConfig.Dilated dilated && dilated.zeroPaddedKeys()) {
+    if (causal
+        && attention instanceof AttentionConfig.Dilated dilated
+        && dilated.zeroPaddedKeys()) {
       throw attentionSection.wrong(ZERO_PADDED_KEYS, "is for encoders: model.causal must be false");
     }
     attentionSection.done();
     model.done();
-    return new ModelConfig(words, layers, hidden, heads, feedForward, positions, scaleBase, tied, causal, attention);
+    return new ModelConfig(
+        words, layers, hidden, heads, feedForward, positions, scaleBase, tied, causal, attention);
   }
 
   private static AttentionConfig attention(Section s) {
     s.require("type");
     AttentionType type = s.choice("type", AttentionType.DILATED, AttentionType.class);
-    boolean branches = s.has("segment_lengths") | s.has("dilations") | s.has("head_offsets") | s.has(ZERO_PADDED_KEYS);
+    boolean branches =
+        s.has("segment_lengths")
+            | s.has("dilations")
+            | s.has("head_offsets")
+            | s.has(ZERO_PADDED_KEYS);
     boolean blocks = s.has("block_length") | s.has("columns");
     return switch (type) {
       case DENSE -> {
         if (branches || blocks) {
-          throw s.wrong("type", "dense takes no further keys (segment_lengths, dilations, block_length, columns)");
+          throw s.wrong(
+              "type",
+              "dense takes no further keys (segment_lengths, dilations, block_length, columns)");
         }
         yield new AttentionConfig.Dense();
       }
       case SPARSE -> {
         if (branches) {
-          throw s.wrong("type", "sparse takes block_length and columns, not segment_lengths or dilations");
+          throw s.wrong(
+              "type", "sparse takes block_length and columns, not segment_lengths or dilations");
         }
         s.require("block_length");
         s.require("columns");
@@ -78,13 +90,17 @@ public final class ModelTree {
           throw s.wrong("columns", "must be at most block_length=" + block);
         }
         if (block % columns != 0 && columns > SparseAttentionSpec.MOST_UNEVEN_COLUMNS) {
-          throw s.wrong("columns", "must divide block_length=%d, or be at most %d".formatted(block, SparseAttentionSpec.MOST_UNEVEN_COLUMNS));
+          throw s.wrong(
+              "columns",
+              "must divide block_length=%d, or be at most %d"
+                  .formatted(block, SparseAttentionSpec.MOST_UNEVEN_COLUMNS));
         }
         yield new AttentionConfig.Sparse(block, columns);
       }
       case DILATED -> {
         if (blocks) {
-          throw s.wrong("type", "dilated takes segment_lengths and dilations, not block_length or columns");
+          throw s.wrong(
+              "type", "dilated takes segment_lengths and dilations, not block_length or columns");
         }
         List<Long> lengths = s.wholeNumbers("segment_lengths", List.of(), 1);
         List<Long> dilations = s.wholeNumbers("dilations", List.of(), 1);
@@ -117,9 +133,10 @@ public final class ModelTree {
     other.fieldNames().forEachRemaining(keys::add);
     return keys.stream()
         .filter(key -> !Objects.equals(tree.get(key), other.get(key)))
-        .map(key -> tree.get(key) instanceof ObjectNode one && other.get(key) instanceof ObjectNode two
-            ? difference(path + "." + key, one, two)
-            : "%s.%s=%s is not %s".formatted(path, key, tree.path(key), other.path(key)))
+        .map(key ->
+            tree.get(key) instanceof ObjectNode one && other.get(key) instanceof ObjectNode two
+                ? difference(path + "." + key, one, two)
+                : "%s.%s=%s is not %s".formatted(path, key, tree.path(key), other.path(key)))
         .collect(Collectors.joining(", "));
   }
 

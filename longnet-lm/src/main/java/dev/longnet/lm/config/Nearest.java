@@ -10,7 +10,8 @@ public final class Nearest {
   /// `; did you mean X?`, or the list of known words when none is near.
   ///
   /// @param shown how a known word is written in the message
-  public static String suggestion(String word, Collection<String> known, UnaryOperator<String> shown) {
+  public static String suggestion(
+      String word, Collection<String> known, UnaryOperator<String> shown) {
     String best = null;
     int bestDistance = Integer.MAX_VALUE;
     for (String candidate : known) {

@@ -2,13 +2,18 @@ package dev.longnet.lm.config;
 
 /// Adam or AdamW. Norms and biases (parameters of one dimension) never decay.
 ///
-/// @param rule adamw: weights shrink by learning rate x decay, apart from the gradient; adam: decay x weight is added
-///     to the gradient
+/// @param rule adamw: weights shrink by learning rate x decay, apart from the gradient; adam: decay
+///   x weight is added to the gradient
 /// @param learningRate its peak; the schedule scales it
 /// @param epsilon added to the root of the second moment
 /// @param weightDecay 0: none
 public record OptimizerConfig(
-    Rule rule, double learningRate, double beta1, double beta2, double epsilon, double weightDecay) {
+    Rule rule,
+    double learningRate,
+    double beta1,
+    double beta2,
+    double epsilon,
+    double weightDecay) {
 
   /// Which update.
   public enum Rule {

@@ -29,7 +29,8 @@ import java.util.TreeSet;
 import java.util.function.ToIntFunction;
 import java.util.stream.Stream;
 
-/// Recipes: complete run configurations in YAML, found by name among those that come with the program, or as a file.
+/// Recipes: complete run configurations in YAML, found by name among those that come with the
+/// program, or as a file.
 public final class Recipes {
   private static final String SUFFIX = ".yaml";
 
@@ -47,12 +48,15 @@ public final class Recipes {
   /// Reads a recipe and lays overrides over it.
   ///
   /// @param nameOrFile a known name, or a path
-  /// @param overrides `path=value` each, the value in YAML; later ones win. Changing an `attention.type` empties the rest of
-  ///     its section, and `training.branch_starts`: the keys of one type mean nothing to another.
+  /// @param overrides `path=value` each, the value in YAML; later ones win. Changing an
+  ///   `attention.type` empties the rest of its section, and `training.branch_starts`: the keys of
+  ///   one type mean nothing to another.
   /// @param vocabularyOf a tokenizer's number of ids, by its name
-  public static RunConfig load(String nameOrFile, List<String> overrides, ToIntFunction<String> vocabularyOf)
+  public static RunConfig load(
+      String nameOrFile, List<String> overrides, ToIntFunction<String> vocabularyOf)
       throws IOException {
-    boolean file = nameOrFile.endsWith(SUFFIX) || nameOrFile.endsWith(".yml") || nameOrFile.contains("/");
+    boolean file =
+        nameOrFile.endsWith(SUFFIX) || nameOrFile.endsWith(".yml") || nameOrFile.contains("/");
     String text = file ? Files.readString(Path.of(nameOrFile)) : builtIn(nameOrFile);
     String source = file ? nameOrFile : "recipe " + nameOrFile;
     ObjectNode tree = parse(text, source);
@@ -60,7 +64,9 @@ public final class Recipes {
     for (String override : overrides) {
       overridden.add(set(tree, override));
     }
-    Section root = Section.root(tree, path -> overridden.stream().anyMatch(o -> covers(o, path)) ? "--set" : source);
+    Section root =
+        Section.root(
+            tree, path -> overridden.stream().anyMatch(o -> covers(o, path)) ? "--set" : source);
     return RunConfig.read(root, vocabularyOf);
   }
 
@@ -129,7 +135,8 @@ public final class Recipes {
         made = made == null ? at : made;
       }
       if (!(next instanceof ObjectNode object)) {
-        throw new IllegalArgumentException("--set " + path + ": " + at + " is a value, not a section");
+        throw new IllegalArgumentException(
+            "--set " + path + ": " + at + " is a value, not a section");
       }
       node = object;
     }
@@ -149,7 +156,8 @@ public final class Recipes {
     try {
       return YAML.readTree(text.isBlank() ? "''" : text);
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("--set " + path + ": the value is not valid YAML: " + text, e);
+      throw new IllegalArgumentException(
+          "--set " + path + ": the value is not valid YAML: " + text, e);
     }
   }
 
@@ -165,7 +173,10 @@ public final class Recipes {
     try (InputStream in = Recipes.class.getResourceAsStream("/recipes/" + name + SUFFIX)) {
       if (in == null) {
         throw new IllegalArgumentException(
-            "no recipe named " + name + Nearest.suggestion(name, names(), s -> s) + " (a file's name ends with .yaml)");
+            "no recipe named "
+                + name
+                + Nearest.suggestion(name, names(), s -> s)
+                + " (a file's name ends with .yaml)");
       }
       return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     }

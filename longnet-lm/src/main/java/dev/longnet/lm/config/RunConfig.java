@@ -33,40 +33,73 @@ public record RunConfig(
     int words = vocabularyOf.applyAsInt(corpus.tokenizer());
     ModelConfig model = ModelTree.read(s.section("model"), words);
     if (model.vocabulary() < words) {
-      throw s.section("model").wrong("vocabulary", "must be at least the %d of tokenizer %s".formatted(words, corpus.tokenizer()));
+      throw s.section("model")
+          .wrong(
+              "vocabulary",
+              "must be at least the %d of tokenizer %s".formatted(words, corpus.tokenizer()));
     }
     if (!model.causal()) {
       throw s.section("model").wrong("causal", "must be true to train on next tokens");
     }
     TrainingConfig training = TrainingConfig.read(s.section("training"));
-    int branches = model.attention() instanceof AttentionConfig.Dilated dilated ? dilated.branches().size() : 0;
+    int branches =
+        model.attention() instanceof AttentionConfig.Dilated dilated
+            ? dilated.branches().size()
+            : 0;
     if (!training.branchStarts().isEmpty() && training.branchStarts().size() != branches) {
-      throw s.section("training").wrong("branch_starts", "must have one number for each of the attention's %d branches, or be []".formatted(branches));
+      throw s.section("training")
+          .wrong(
+              "branch_starts",
+              "must have one number for each of the attention's %d branches, or be []"
+                  .formatted(branches));
     }
     OptimizerConfig optimizer = OptimizerConfig.read(s.section("optimizer"));
     ScheduleConfig schedule = ScheduleConfig.read(s.section("schedule"));
     if (schedule.warmupSteps() > training.steps()) {
-      throw s.section("schedule").wrong("warmup_steps", "must be at most training.steps=" + training.steps());
+      throw s.section("schedule")
+          .wrong("warmup_steps", "must be at most training.steps=" + training.steps());
     }
     RuntimeConfig runtime = RuntimeConfig.read(s.section("runtime"));
     CheckpointConfig checkpoint = CheckpointConfig.read(s.section("checkpoint"));
     EvaluationConfig evaluation = EvaluationConfig.read(s.section("evaluation"), training.window());
     long longest = evaluation.lengths().stream().reduce((long) training.window(), Math::max);
     if (model.leastScaleBase(longest) > model.xposScaleBase()) {
-      throw s.section("model").wrong("xpos_scale_base",
-          "must be at least %.0f for %d positions (%d overflows float32), or model.positions rope"
-              .formatted(model.leastScaleBase(longest), longest, model.xposScaleBase()));
+      throw s.section("model")
+          .wrong(
+              "xpos_scale_base",
+              "must be at least %.0f for %d positions (%d overflows float32), or model.positions rope"
+                  .formatted(model.leastScaleBase(longest), longest, model.xposScaleBase()));
     }
     SampleConfig sample = SampleConfig.read(s.section("sample"));
     s.done();
     return new RunConfig(
-        name, about, corpus, model, training, optimizer, schedule, runtime, checkpoint, evaluation, sample);
+        name,
+        about,
+        corpus,
+        model,
+        training,
+        optimizer,
+        schedule,
+        runtime,
+        checkpoint,
+        evaluation,
+        sample);
   }
 
   /// The same run of another model.
   public RunConfig withModel(ModelConfig other) {
     return new RunConfig(
-        name, about, corpus, other, training, optimizer, schedule, runtime, checkpoint, evaluation, sample);
+        name,
+        about,
+        corpus,
+        other,
+        training,
+        optimizer,
+        schedule,
+        runtime,
+        checkpoint,
+        evaluation,
+        sample);
   }
 
   /// The whole configuration, defaults included, as a recipe.

@@ -4,7 +4,8 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Locale;
 
-/// A run's configuration as YAML with every key: what stands in a run's directory, and what `--resume` reads.
+/// A run's configuration as YAML with every key: what stands in a run's directory, and what
+/// `--resume` reads.
 final class RunConfigTree {
   private RunConfigTree() {}
 

@@ -3,10 +3,12 @@ package dev.longnet.lm.config;
 /// How a model computes; never what it computes (up to rounding).
 ///
 /// @param device where every tensor lives: `cpu`, `cuda`, `cuda:1`
-/// @param precision of matrix products; master weights, normalisation, softmax and loss stay in float32
+/// @param precision of matrix products; master weights, normalisation, softmax and loss stay in
+///   float32
 /// @param threads of the CPU; 0: all cores
 /// @param attentionKernel the implementation of the attention operator
-/// @param activationCheckpointing a layer's activations are computed again in the backward pass instead of kept
+/// @param activationCheckpointing a layer's activations are computed again in the backward pass
+///   instead of kept
 /// @param tokenChunk tokens that go through the token-wise part of a layer at a time
 /// @param lossChunk tokens whose logits exist at a time
 public record RuntimeConfig(
@@ -36,10 +38,20 @@ public record RuntimeConfig(
 
   /// With a device's own chunks.
   public static RuntimeConfig of(
-      String device, Precision precision, int threads, AttentionChoice attentionKernel, boolean activationCheckpointing) {
+      String device,
+      Precision precision,
+      int threads,
+      AttentionChoice attentionKernel,
+      boolean activationCheckpointing) {
     boolean gpu = !device.equals("cpu");
-    return new RuntimeConfig(device, precision, threads, attentionKernel, activationCheckpointing,
-        gpu ? GPU_TOKEN_CHUNK : TOKEN_CHUNK, gpu ? GPU_LOSS_CHUNK : LOSS_CHUNK);
+    return new RuntimeConfig(
+        device,
+        precision,
+        threads,
+        attentionKernel,
+        activationCheckpointing,
+        gpu ? GPU_TOKEN_CHUNK : TOKEN_CHUNK,
+        gpu ? GPU_LOSS_CHUNK : LOSS_CHUNK);
   }
 
   /// Which implementation of the attention operator; a forced one never falls back to another.
@@ -64,11 +76,18 @@ public record RuntimeConfig(
     int tokenChunk = s.integer("token_chunk", given.tokenChunk, 1);
     int lossChunk = s.integer("loss_chunk", given.lossChunk, 1);
     s.done();
-    return new RuntimeConfig(given.device, given.precision, given.threads, given.attentionKernel,
-        given.activationCheckpointing, tokenChunk, lossChunk);
+    return new RuntimeConfig(
+        given.device,
+        given.precision,
+        given.threads,
+        given.attentionKernel,
+        given.activationCheckpointing,
+        tokenChunk,
+        lossChunk);
   }
 
   RuntimeConfig withActivationCheckpointing() {
-    return new RuntimeConfig(device, precision, threads, attentionKernel, true, tokenChunk, lossChunk);
+    return new RuntimeConfig(
+        device, precision, threads, attentionKernel, true, tokenChunk, lossChunk);
   }
 }

@@ -6,7 +6,8 @@ package dev.longnet.lm.config;
 /// @param temperature 0: always the likeliest token
 /// @param topK 0: all tokens
 /// @param topP 1: all tokens
-public record SampleConfig(String prompt, int tokens, double temperature, int topK, double topP, long seed) {
+public record SampleConfig(
+    String prompt, int tokens, double temperature, int topK, double topP, long seed) {
   static SampleConfig read(Section s) {
     SampleConfig result =
         new SampleConfig(

@@ -1,6 +1,7 @@
 package dev.longnet.lm.config;
 
-/// The learning rate's course: a linear warm-up, then a decay to `finalFraction` of the peak at the last step.
+/// The learning rate's course: a linear warm-up, then a decay to `finalFraction` of the peak at the
+/// last step.
 ///
 /// @param warmupSteps steps until the peak; 0: none
 /// @param power of the polynomial decay: (1 - progress)^power; 1 is linear

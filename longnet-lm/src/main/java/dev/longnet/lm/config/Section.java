@@ -9,8 +9,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 
-/// Reads one mapping of a configuration tree strictly: every key has a type and a rule, and [#done()] refuses keys
-/// nobody asked for. Messages name the key with its whole path, the rule, the value and where the value came from.
+/// Reads one mapping of a configuration tree strictly: every key has a type and a rule, and
+/// [#done()] refuses keys nobody asked for. Messages name the key with its whole path, the rule,
+/// the value and where the value came from.
 public final class Section {
   private final ObjectNode node;
   private final String path;
@@ -63,7 +64,9 @@ public final class Section {
     List<Section> result = new ArrayList<>();
     for (JsonNode element : array(key)) {
       JsonNode mapping =
-          element.isTextual() ? JsonNodeFactory.instance.objectNode().set(textKey, element) : element;
+          element.isTextual()
+              ? JsonNodeFactory.instance.objectNode().set(textKey, element)
+              : element;
       if (!(mapping instanceof ObjectNode object)) {
         throw wrong(key, "must be a list of texts or sections");
       }
@@ -97,7 +100,9 @@ public final class Section {
   private long wholeValue(String key, JsonNode value, long min, long max) {
     String rule = "must be a whole number of at least " + min;
     // 1e6 is a double to YAML; it is a whole number to a person.
-    boolean whole = value.isIntegralNumber() || value.isNumber() && value.asDouble() == Math.rint(value.asDouble());
+    boolean whole =
+        value.isIntegralNumber()
+            || value.isNumber() && value.asDouble() == Math.rint(value.asDouble());
     if (!whole || value.asDouble() > max || value.asDouble() < min) {
       throw wrong(key, whole && value.asDouble() > max ? "must be at most " + max : rule);
     }
@@ -115,7 +120,9 @@ public final class Section {
     if (!value.isNumber() || !Double.isFinite(number) || number < min || number > max) {
       throw wrong(
           key,
-          max == Double.MAX_VALUE ? "must be a number of at least " + min : "must be a number from " + min + " to " + max);
+          max == Double.MAX_VALUE
+              ? "must be a number of at least " + min
+              : "must be a number from " + min + " to " + max);
     }
     return number;
   }
@@ -202,7 +209,12 @@ public final class Section {
     for (String key : (Iterable<String>) () -> node.fieldNames()) {
       if (!known.contains(key)) {
         throw new IllegalArgumentException(
-            "unknown key " + at(key) + Nearest.suggestion(key, known, this::at) + " (" + origin.of(at(key)) + ")");
+            "unknown key "
+                + at(key)
+                + Nearest.suggestion(key, known, this::at)
+                + " ("
+                + origin.of(at(key))
+                + ")");
       }
     }
   }
@@ -214,13 +226,15 @@ public final class Section {
     if (shown.length() > 80) {
       shown = shown.substring(0, 77) + "...";
     }
-    return new IllegalArgumentException(at(key) + " " + rule + ": " + at(key) + "=" + shown + " (" + origin.of(at(key)) + ")");
+    return new IllegalArgumentException(
+        at(key) + " " + rule + ": " + at(key) + "=" + shown + " (" + origin.of(at(key)) + ")");
   }
 
   /// Refuses an absent key.
   public void require(String key) {
     if (!has(key)) {
-      throw new IllegalArgumentException(at(key) + " is missing" + misspelt(key) + " (" + origin.of(at(key)) + ")");
+      throw new IllegalArgumentException(
+          at(key) + " is missing" + misspelt(key) + " (" + origin.of(at(key)) + ")");
     }
   }
 

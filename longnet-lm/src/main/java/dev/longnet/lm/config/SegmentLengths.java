@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 
-/// Segment lengths of an encoder's branches, which may depend on the number of tokens N: slide encoders see a thousand
-/// tiles or a million, and their longest segment follows.
+/// Segment lengths of an encoder's branches, which may depend on the number of tokens N: slide
+/// encoders see a thousand tiles or a million, and their longest segment follows.
 public sealed interface SegmentLengths {
 
   /// How many branches.
@@ -35,21 +35,25 @@ public sealed interface SegmentLengths {
     }
   }
 
-  /// A table, as LongViT has one by image size: the entry with the smallest key of at least N applies.
+  /// A table, as LongViT has one by image size: the entry with the smallest key of at least N
+  /// applies.
   record ByTokens(NavigableMap<Long, List<Long>> table) implements SegmentLengths {
     public ByTokens {
       NavigableMap<Long, List<Long>> copy = new TreeMap<>();
       for (Map.Entry<Long, List<Long>> e : table.entrySet()) {
         if (e.getKey() < 1) {
-          throw new IllegalArgumentException("segment_length: numbers of tokens must be positive: " + e.getKey());
+          throw new IllegalArgumentException(
+              "segment_length: numbers of tokens must be positive: " + e.getKey());
         }
         copy.put(e.getKey(), checked(e.getValue()));
       }
       if (copy.isEmpty()) {
-        throw new IllegalArgumentException("segment_length: a table by number of tokens needs an entry");
+        throw new IllegalArgumentException(
+            "segment_length: a table by number of tokens needs an entry");
       }
       if (copy.values().stream().map(List::size).distinct().count() > 1) {
-        throw new IllegalArgumentException("segment_length: every entry must name as many lengths: " + copy);
+        throw new IllegalArgumentException(
+            "segment_length: every entry must name as many lengths: " + copy);
       }
       table = copy;
     }
@@ -64,19 +68,21 @@ public sealed interface SegmentLengths {
       Map.Entry<Long, List<Long>> entry = table.ceilingEntry(tokens);
       if (entry == null) {
         throw new IllegalArgumentException(
-            "segment_length has no entry for %d tokens, its largest is for %d".formatted(tokens, table.lastKey()));
+            "segment_length has no entry for %d tokens, its largest is for %d"
+                .formatted(tokens, table.lastKey()));
       }
       return entry.getValue();
     }
   }
 
-  /// Evenly spaced exponents from `first` to floor(log2 N), rounded down: Prov-GigaPath's rule, which gives
-  /// 1024, 5792, 32768, 185363, 1048576 for N = 2^20 and five branches.
+  /// Evenly spaced exponents from `first` to floor(log2 N), rounded down: Prov-GigaPath's rule,
+  /// which gives 1024, 5792, 32768, 185363, 1048576 for N = 2^20 and five branches.
   record Geometric(long first, int branches) implements SegmentLengths {
     public Geometric {
       if (first < 1 || branches < 1) {
         throw new IllegalArgumentException(
-            "segment_length: geometric needs first >= 1: first=%d, branches=%d".formatted(first, branches));
+            "segment_length: geometric needs first >= 1: first=%d, branches=%d"
+                .formatted(first, branches));
       }
     }
 
@@ -104,7 +110,8 @@ public sealed interface SegmentLengths {
     }
     for (long length : lengths) {
       if (length < 1) {
-        throw new IllegalArgumentException("segment_length must be positive: segment_length=" + lengths);
+        throw new IllegalArgumentException(
+            "segment_length must be positive: segment_length=" + lengths);
       }
     }
     return List.copyOf(lengths);

@@ -15,20 +15,39 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
-/// The keyword arguments of torchscale's `DecoderConfig` and `EncoderConfig` as our configurations, and back. Arguments
-/// that change what a model computes and that we do not compute are refused by name, never ignored.
+/// The keyword arguments of torchscale's `DecoderConfig` and `EncoderConfig` as our configurations,
+/// and back. Arguments that change what a model computes and that we do not compute are refused by
+/// name, never ignored.
 public final class TorchscaleConfig {
   /// Training and distribution only: they change nothing a trained model computes.
   private static final Set<String> WITHOUT_EFFECT =
       Set.of(
-          "dropout", "drop_path_rate", "attention_dropout", "activation_dropout", "bert_init",
-          "checkpoint_activations", "fsdp", "ddp_rank", "seq_parallel", "flash_attention", "block_shift",
-          "max_source_positions", "max_target_positions", "img_size", "patch_size", "in_chans",
-          "moe_top1_expert", "moe_expert_count", "moe_gating_use_fp32", "moe_eval_capacity_token_fraction",
-          "moe_second_expert_policy", "moe_normalize_gate_prob_before_dropping");
+          "dropout",
+          "drop_path_rate",
+          "attention_dropout",
+          "activation_dropout",
+          "bert_init",
+          "checkpoint_activations",
+          "fsdp",
+          "ddp_rank",
+          "seq_parallel",
+          "flash_attention",
+          "block_shift",
+          "max_source_positions",
+          "max_target_positions",
+          "img_size",
+          "patch_size",
+          "in_chans",
+          "moe_top1_expert",
+          "moe_expert_count",
+          "moe_gating_use_fp32",
+          "moe_eval_capacity_token_fraction",
+          "moe_second_expert_policy",
+          "moe_normalize_gate_prob_before_dropping");
 
   /// Of Prov-GigaPath's and LongViT's wrappers around the encoder.
-  private static final Set<String> AROUND_ENCODER = Set.of("slide_ngrids", "tile_size", "input_positions", "norm_eps");
+  private static final Set<String> AROUND_ENCODER =
+      Set.of("slide_ngrids", "tile_size", "input_positions", "norm_eps");
 
   private static final Map<String, String> ONLY =
       Map.ofEntries(
@@ -83,7 +102,9 @@ public final class TorchscaleConfig {
     AttentionConfig attention = new AttentionConfig.Dense();
     if (!dilations.isEmpty()) {
       if (lengths.size() != dilations.size()) {
-        throw r.wrong("dilated_ratio", "must name as many ratios as segment_length has lengths (" + lengths.size() + ")");
+        throw r.wrong(
+            "dilated_ratio",
+            "must name as many ratios as segment_length has lengths (" + lengths.size() + ")");
       }
       List<Branch> branches = new ArrayList<>();
       for (int i = 0; i < lengths.size(); i++) {
@@ -108,7 +129,8 @@ public final class TorchscaleConfig {
   public static EncoderConfig encoder(ObjectNode arguments, String source, Surroundings around) {
     Reader r = new Reader(arguments, source);
     if (!r.side().equals("encoder")) {
-      throw new IllegalArgumentException("a decoder needs the tensor embed_tokens.weight: " + source);
+      throw new IllegalArgumentException(
+          "a decoder needs the tensor embed_tokens.weight: " + source);
     }
     r.check("encoder", AROUND_ENCODER);
     if (r.flag("xpos_rel_pos", false)) {
@@ -116,7 +138,9 @@ public final class TorchscaleConfig {
     }
     List<Long> dilations = r.dilations();
     SegmentLengths lengths =
-        dilations.isEmpty() ? new SegmentLengths.Fixed(List.of(DENSE)) : r.lengths(dilations.size());
+        dilations.isEmpty()
+            ? new SegmentLengths.Fixed(List.of(DENSE))
+            : r.lengths(dilations.size());
     EncoderConfig.InputPositions positions =
         around
             .learnedPositions()
@@ -153,7 +177,8 @@ public final class TorchscaleConfig {
 
   /// The keyword arguments that make torchscale compute what `model` computes.
   ///
-  /// @throws IllegalArgumentException where torchscale has no such model; the message says what stands in the way
+  /// @throws IllegalArgumentException where torchscale has no such model; the message says what
+  ///   stands in the way
   public static ObjectNode write(ModelConfig model) {
     String side = model.causal() ? "decoder" : "encoder";
     ObjectNode tree = JsonNodeFactory.instance.objectNode();
@@ -167,7 +192,9 @@ public final class TorchscaleConfig {
         switch (model.positions()) {
           case XPOS -> true;
           case NONE -> false;
-          case ROPE -> throw new IllegalArgumentException("torchscale has no positions=rope: export to safetensors");
+          case ROPE ->
+              throw new IllegalArgumentException(
+                  "torchscale has no positions=rope: export to safetensors");
         });
     tree.put("xpos_scale_base", model.xposScaleBase());
     tree.put("subln", true);
@@ -178,11 +205,15 @@ public final class TorchscaleConfig {
         tree.put("dilated_ratio", "[1]");
       }
       case AttentionConfig.Sparse _ ->
-          throw new IllegalArgumentException("torchscale has no attention.type=sparse: export to safetensors");
+          throw new IllegalArgumentException(
+              "torchscale has no attention.type=sparse: export to safetensors");
       case AttentionConfig.Dilated dilated -> {
         requireBlocked(dilated, model.heads());
-        tree.put("segment_length", dilated.branches().stream().map(Branch::segmentLength).toList().toString());
-        tree.put("dilated_ratio", dilated.branches().stream().map(Branch::dilation).toList().toString());
+        tree.put(
+            "segment_length",
+            dilated.branches().stream().map(Branch::segmentLength).toList().toString());
+        tree.put(
+            "dilated_ratio", dilated.branches().stream().map(Branch::dilation).toList().toString());
       }
     }
     tree.put("activation_fn", "gelu");
@@ -226,7 +257,9 @@ public final class TorchscaleConfig {
             (encoder
                     ? "encoder-decoder models are not supported: encoder_* and decoder_* arguments together"
                     : "neither encoder_* nor decoder_* arguments (encoder_embed_dim, decoder_embed_dim, …)")
-                + " (" + source + ")");
+                + " ("
+                + source
+                + ")");
       }
       return encoder ? "encoder" : "decoder";
     }
@@ -242,15 +275,29 @@ public final class TorchscaleConfig {
                   ONLY.keySet(),
                   further,
                   Set.of(
-                      side + "_layers", side + "_embed_dim", side + "_attention_heads", side + "_ffn_embed_dim",
-                      "share_" + side + "_input_output_embed", "vocab_size", "xpos_rel_pos", "xpos_scale_base",
-                      "segment_length", "dilated_ratio", "normalize_output", "no_output_layer"))
+                      side + "_layers",
+                      side + "_embed_dim",
+                      side + "_attention_heads",
+                      side + "_ffn_embed_dim",
+                      "share_" + side + "_input_output_embed",
+                      "vocab_size",
+                      "xpos_rel_pos",
+                      "xpos_scale_base",
+                      "segment_length",
+                      "dilated_ratio",
+                      "normalize_output",
+                      "no_output_layer"))
               .flatMap(Set::stream)
               .collect(Collectors.toSet());
       for (Map.Entry<String, JsonNode> e : node.properties()) {
         if (!known.contains(e.getKey())) {
           throw new IllegalArgumentException(
-              "unknown torchscale argument " + e.getKey() + Nearest.suggestion(e.getKey(), known, s -> s) + " (" + source + ")");
+              "unknown torchscale argument "
+                  + e.getKey()
+                  + Nearest.suggestion(e.getKey(), known, s -> s)
+                  + " ("
+                  + source
+                  + ")");
         }
         String only = ONLY.get(e.getKey());
         if (only != null && !e.getValue().isNull() && !same(e.getValue(), only)) {
@@ -312,7 +359,8 @@ public final class TorchscaleConfig {
       }
       if (rules.has("geometric")) {
         if (rules.size() != 1 || !rules.get("geometric").isIntegralNumber()) {
-          throw wrong("segment_length", "must be {\"geometric\": FIRST} or a table of numbers of tokens");
+          throw wrong(
+              "segment_length", "must be {\"geometric\": FIRST} or a table of numbers of tokens");
         }
         return new SegmentLengths.Geometric(rules.get("geometric").asLong(), branches);
       }
@@ -337,7 +385,10 @@ public final class TorchscaleConfig {
           numbers.add(n.asLong());
         }
       } else {
-        if (!value.isTextual() || !value.asText().matches("\\s*[\\[(]\\s*[0-9]{1,18}(\\s*,\\s*[0-9]{1,18})*\\s*,?\\s*[\\])]\\s*")) {
+        if (!value.isTextual()
+            || !value
+                .asText()
+                .matches("\\s*[\\[(]\\s*[0-9]{1,18}(\\s*,\\s*[0-9]{1,18})*\\s*,?\\s*[\\])]\\s*")) {
           throw wrong(key, "must be a list of positive whole numbers, as \"[1, 2, 4]\"");
         }
         for (String part : value.asText().replaceAll("[\\[\\]()]", "").split(",")) {
@@ -361,7 +412,12 @@ public final class TorchscaleConfig {
       String shown = value == null ? "nothing" : value.toString();
       return new IllegalArgumentException(
           "torchscale argument %s %s: %s=%s (%s)"
-              .formatted(key, rule, key, shown.length() > 80 ? shown.substring(0, 77) + "..." : shown, source));
+              .formatted(
+                  key,
+                  rule,
+                  key,
+                  shown.length() > 80 ? shown.substring(0, 77) + "..." : shown,
+                  source));
     }
   }
 }

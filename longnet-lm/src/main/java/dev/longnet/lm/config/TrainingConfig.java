@@ -6,14 +6,19 @@ import java.util.List;
 ///
 /// @param window N: tokens of one training sequence
 /// @param sequences sequences that go through the model at once (B)
-/// @param batchTokens tokens of one optimizer step; gradients of `batchTokens / (window * sequences)` passes are summed
+/// @param batchTokens tokens of one optimizer step; gradients of `batchTokens / (window *
+///   sequences)` passes are summed
 /// @param steps optimizer steps of the whole run
-/// @param maxSteps a run stops, with a checkpoint, after this step, though its schedule goes on; 0: no bound
-/// @param maxMinutes a run stops, with a checkpoint, this long after it started or resumed; 0: no bound
+/// @param maxSteps a run stops, with a checkpoint, after this step, though its schedule goes on; 0:
+///   no bound
+/// @param maxMinutes a run stops, with a checkpoint, this long after it started or resumed; 0: no
+///   bound
 /// @param gradientClip largest norm of all gradients together; 0: no clipping
-/// @param skipLimit consecutive steps with a non-finite loss or gradient norm after which the run stops
-/// @param branchStarts the share of all steps after which each branch of dilated attention joins, never falling, the first 0;
-///     empty: all branches from the first step on. Few keys are learned from faster than many: the near branch alone first.
+/// @param skipLimit consecutive steps with a non-finite loss or gradient norm after which the run
+///   stops
+/// @param branchStarts the share of all steps after which each branch of dilated attention joins,
+///   never falling, the first 0; empty: all branches from the first step on. Few keys are learned
+///   from faster than many: the near branch alone first.
 /// @param seed initial weights and order of the windows follow from it
 public record TrainingConfig(
     int window,
@@ -57,7 +62,9 @@ public record TrainingConfig(
             s.wholeNumber("seed", 1, 0));
     List<Double> starts = result.branchStarts;
     for (int i = 0; i < starts.size(); i++) {
-      if (starts.get(i) < (i == 0 ? 0 : starts.get(i - 1)) || starts.get(i) >= 1 || i == 0 && starts.get(0) != 0) {
+      if (starts.get(i) < (i == 0 ? 0 : starts.get(i - 1))
+          || starts.get(i) >= 1
+          || i == 0 && starts.get(0) != 0) {
         throw s.wrong("branch_starts", "must begin with 0, never fall, and stay below 1");
       }
     }
@@ -75,10 +82,13 @@ public record TrainingConfig(
   /// @param step 0 for the first
   /// @param of all of them
   public int branches(long step, int of) {
-    return branchStarts.isEmpty() ? of : (int) branchStarts.stream().filter(start -> step >= start * steps).count();
+    return branchStarts.isEmpty()
+        ? of
+        : (int) branchStarts.stream().filter(start -> step >= start * steps).count();
   }
 
-  /// Passes through the model a step: gradients of all of them are summed before the optimizer moves.
+  /// Passes through the model a step: gradients of all of them are summed before the optimizer
+  /// moves.
   public int accumulation() {
     return Math.toIntExact(batchTokens / ((long) window * sequences));
   }

@@ -5,12 +5,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/// Training windows in a seeded order. Window number i is a pure function of (seed, i): a run resumes where it stopped by
-/// remembering how many windows it took.
+/// Training windows in a seeded order. Window number i is a pure function of (seed, i): a run
+/// resumes where it stopped by remembering how many windows it took.
 ///
-/// An epoch cuts the stream, seen as a ring, into windows of `windowTokens` from a start of its own, and visits them
-/// shuffled. Streams with weights are mixed: each has epochs of its own, and every 1,024 windows hold each stream's
-/// share of them.
+/// An epoch cuts the stream, seen as a ring, into windows of `windowTokens` from a start of its
+/// own, and visits them shuffled. Streams with weights are mixed: each has epochs of its own, and
+/// every 1,024 windows hold each stream's share of them.
 public final class Batches {
   private static final int ROUND = 1024;
 
@@ -35,13 +35,17 @@ public final class Batches {
       throw new IllegalArgumentException("window tokens must be positive: " + windowTokens);
     }
     if (streams.isEmpty() || streams.size() != weights.length) {
-      throw new IllegalArgumentException(streams.size() + " streams need as many weights: " + weights.length);
+      throw new IllegalArgumentException(
+          streams.size() + " streams need as many weights: " + weights.length);
     }
     for (int i = 0; i < weights.length; i++) {
       if (streams.get(i).size() < windowTokens + 1L) {
         throw new IllegalArgumentException(
-            "the corpus is too small: " + (weights.length > 1 ? "source " + i + " has " : "it has ")
-                + streams.get(i).size() + " training tokens, a window needs " + (windowTokens + 1L));
+            "the corpus is too small: "
+                + (weights.length > 1 ? "source " + i + " has " : "it has ")
+                + streams.get(i).size()
+                + " training tokens, a window needs "
+                + (windowTokens + 1L));
       }
       if (!(weights[i] > 0)) {
         throw new IllegalArgumentException("weights must be positive: " + weights[i]);
@@ -53,7 +57,8 @@ public final class Batches {
     this.share = shares(weights);
   }
 
-  /// The training windows of a corpus: mixed by its sources' weights where it has them, else in natural proportion.
+  /// The training windows of a corpus: mixed by its sources' weights where it has them, else in
+  /// natural proportion.
   ///
   /// @param weights one a source, or none
   public static Batches of(TokenShards shards, double[] weights, int windowTokens, long seed) {
@@ -112,7 +117,8 @@ public final class Batches {
   private void window(int number, long index, MemorySegment destination) {
     TokenStream stream = streams.get(number);
     long windows = windows(stream);
-    long epochSeed = Permutation.mix(seed + Permutation.mix(number * 0x9E3779B97F4A7C15L + index / windows));
+    long epochSeed =
+        Permutation.mix(seed + Permutation.mix(number * 0x9E3779B97F4A7C15L + index / windows));
     long start = Long.remainderUnsigned(Permutation.mix(epochSeed + 1), stream.size());
     long window = new Permutation(windows, epochSeed).at(index % windows);
     long from = (start + window * windowTokens) % stream.size();
@@ -130,7 +136,8 @@ public final class Batches {
   /// Splits a round by weight: largest remainders, at least one window each.
   private static int[] shares(double[] weights) {
     if (weights.length > ROUND) {
-      throw new IllegalArgumentException("at most " + ROUND + " streams can be mixed: " + weights.length);
+      throw new IllegalArgumentException(
+          "at most " + ROUND + " streams can be mixed: " + weights.length);
     }
     double sum = Arrays.stream(weights).sum();
     int[] share = new int[weights.length];

@@ -5,16 +5,25 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
-/// One document in a `.docs` file, 56 bytes little-endian. Positions count from the start of the source's split, names
-/// from the start of the `.names` file.
+/// One document in a `.docs` file, 56 bytes little-endian. Positions count from the start of the
+/// source's split, names from the start of the `.names` file.
 ///
 /// @param hash0 first half of the text's 128-bit content hash
 public record DocumentRecord(
-    long firstToken, long tokens, long bytes, long hash0, long hash1, long textOffset, int nameOffset, int nameLength) {
+    long firstToken,
+    long tokens,
+    long bytes,
+    long hash0,
+    long hash1,
+    long textOffset,
+    int nameOffset,
+    int nameLength) {
 
   public static final int BYTES = 56;
-  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   static DocumentRecord read(MemorySegment docs, long index) {
     long at = index * BYTES;
@@ -31,7 +40,12 @@ public record DocumentRecord(
 
   /// Appends to a little-endian buffer.
   public void write(ByteBuffer out) {
-    out.putLong(firstToken).putLong(tokens).putLong(bytes).putLong(hash0).putLong(hash1).putLong(textOffset);
+    out.putLong(firstToken)
+        .putLong(tokens)
+        .putLong(bytes)
+        .putLong(hash0)
+        .putLong(hash1)
+        .putLong(textOffset);
     out.putInt(nameOffset).putInt(nameLength);
   }
 }

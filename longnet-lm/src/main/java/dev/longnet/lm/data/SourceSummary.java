@@ -9,7 +9,8 @@ import java.util.Map;
 /// @param state hash of what the source looked like from outside
 /// @param documents, bytes, tokens of both splits
 /// @param rejected counts by reason
-/// @param examples "reason: name (detail)", the first few of each reason that is not a choice of the user's
+/// @param examples "reason: name (detail)", the first few of each reason that is not a choice of
+///   the user's
 public record SourceSummary(
     String path,
     String state,

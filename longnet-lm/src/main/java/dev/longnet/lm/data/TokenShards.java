@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.function.Predicate;
 import java.util.zip.CRC32C;
 
-/// A corpus as tokens: a directory of mapped shards and their manifest. Streams are valid until it is closed, by whoever
-/// opened it.
+/// A corpus as tokens: a directory of mapped shards and their manifest. Streams are valid until it
+/// is closed, by whoever opened it.
 public final class TokenShards implements AutoCloseable {
   private final Path directory;
   private final Manifest manifest;
@@ -26,8 +26,8 @@ public final class TokenShards implements AutoCloseable {
     this.shards = shards;
   }
 
-  /// @throws IllegalArgumentException when the directory holds no token shards, or a file is not as long as the manifest
-  ///     says
+  /// @throws IllegalArgumentException when the directory holds no token shards, or a file is not as
+  ///   long as the manifest says
   public static TokenShards open(Path directory) throws IOException {
     if (!Files.isRegularFile(directory.resolve(Manifest.FILE))) {
       throw new IllegalArgumentException("no token shards (a manifest.json) in " + directory);
@@ -40,7 +40,8 @@ public final class TokenShards implements AutoCloseable {
         shards.add(MappedShard.open(directory, info, manifest.bits(), arena));
       }
       shards.sort(
-          Comparator.comparing((MappedShard s) -> s.info().source()).thenComparing(s -> s.info().index()));
+          Comparator.comparing((MappedShard s) -> s.info().source())
+              .thenComparing(s -> s.info().index()));
       return new TokenShards(directory, manifest, arena, List.copyOf(shards));
     } catch (IOException | RuntimeException e) {
       arena.close();
@@ -73,7 +74,9 @@ public final class TokenShards implements AutoCloseable {
 
   private TokenSplit split(Predicate<ShardInfo> wanted) {
     return new TokenSplit(
-        shards.stream().filter(s -> wanted.test(s.info())).toList(), manifest.bits(), manifest.vocabulary());
+        shards.stream().filter(s -> wanted.test(s.info())).toList(),
+        manifest.bits(),
+        manifest.vocabulary());
   }
 
   /// Compares every file with its checksum.

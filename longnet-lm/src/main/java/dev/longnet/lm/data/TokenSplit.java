@@ -9,10 +9,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 
-/// The documents of one split, of one source or of all of them one after the other, as a row of tokens.
+/// The documents of one split, of one source or of all of them one after the other, as a row of
+/// tokens.
 public final class TokenSplit implements TokenStream {
-  private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final List<MappedShard> shards;
   private final int tokenBytes;
@@ -25,6 +28,7 @@ public final class TokenSplit implements TokenStream {
 
   /// Where the source of each shard starts in this row.
   private final long[] tokenBase;
+
   private final long[] textBase;
 
   TokenSplit(List<MappedShard> shards, int bits, int vocabulary) {
@@ -69,11 +73,15 @@ public final class TokenSplit implements TokenStream {
           long n = bytes / tokenBytes;
           for (long i = 0; i < n; i++) {
             int id =
-                tokenBytes == 2 ? part.get(SHORT, start + 2 * i) & 0xffff : part.get(INT, start + 4 * i);
+                tokenBytes == 2
+                    ? part.get(SHORT, start + 2 * i) & 0xffff
+                    : part.get(INT, start + 4 * i);
             if (Integer.compareUnsigned(id, vocabulary) >= 0) {
               throw new IllegalArgumentException(
                   "token shards are corrupted (longnet inspect --verify names the file): id "
-                      + Integer.toUnsignedString(id) + " of a vocabulary of " + vocabulary);
+                      + Integer.toUnsignedString(id)
+                      + " of a vocabulary of "
+                      + vocabulary);
             }
             destination.setAtIndex(ValueLayout.JAVA_LONG_UNALIGNED, at[0] + i, id);
           }
@@ -90,7 +98,10 @@ public final class TokenSplit implements TokenStream {
     int shard = shardOf(index);
     DocumentRecord record = record(shard, index);
     return new TokenDocument(
-        name(shard, record), tokenBase[shard] + record.firstToken(), record.tokens(), record.bytes());
+        name(shard, record),
+        tokenBase[shard] + record.firstToken(),
+        record.tokens(),
+        record.bytes());
   }
 
   /// A document's own bytes, before they became tokens. Validation only.
@@ -133,9 +144,13 @@ public final class TokenSplit implements TokenStream {
   }
 
   private DocumentRecord record(int shard, long index) {
-    DocumentRecord record = DocumentRecord.read(shards.get(shard).docs(), index - documentStarts[shard]);
+    DocumentRecord record =
+        DocumentRecord.read(shards.get(shard).docs(), index - documentStarts[shard]);
     long end = tokenBase[shard] + record.firstToken();
-    if (record.firstToken() < 0 || record.tokens() < 0 || record.bytes() < 0 || end > size() - record.tokens()) {
+    if (record.firstToken() < 0
+        || record.tokens() < 0
+        || record.bytes() < 0
+        || end > size() - record.tokens()) {
       throw new IllegalArgumentException(
           "token shards are corrupted: document " + index + " leaves the stream (" + record + ")");
     }
@@ -145,7 +160,8 @@ public final class TokenSplit implements TokenStream {
   private String name(int shard, DocumentRecord record) {
     MemorySegment names = shards.get(shard).names();
     Objects.checkFromIndexSize(record.nameOffset(), record.nameLength(), names.byteSize());
-    byte[] bytes = names.asSlice(record.nameOffset(), record.nameLength()).toArray(ValueLayout.JAVA_BYTE);
+    byte[] bytes =
+        names.asSlice(record.nameOffset(), record.nameLength()).toArray(ValueLayout.JAVA_BYTE);
     return new String(bytes, StandardCharsets.UTF_8);
   }
 }

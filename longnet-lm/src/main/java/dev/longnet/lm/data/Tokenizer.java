@@ -2,8 +2,8 @@ package dev.longnet.lm.data;
 
 import java.util.Optional;
 
-/// Text to token ids and back. Implementations are immutable and may be used by many threads at once.
-/// Text that looks like a special token is ordinary text.
+/// Text to token ids and back. Implementations are immutable and may be used by many threads at
+/// once. Text that looks like a special token is ordinary text.
 public interface Tokenizer {
   /// The name recipes and manifests use: `bytes`, `cl100k_base`, …
   String name();
@@ -14,7 +14,8 @@ public interface Tokenizer {
   /// The id that ends a document in a token stream.
   int endOfText();
 
-  /// @param utf8 the text's bytes; any bytes are allowed and survive a round trip where [#lossless()] says so
+  /// @param utf8 the text's bytes; any bytes are allowed and survive a round trip where
+  ///   [#lossless()] says so
   int[] encode(byte[] utf8);
 
   /// As [#encode], in the 16 bits that token shards of vocabularies up to 2^16 hold.
@@ -38,7 +39,8 @@ public interface Tokenizer {
   /// Whether decode(encode(bytes)) gives the same bytes for every input, also for invalid UTF-8.
   boolean lossless();
 
-  /// Changes when ids come to mean something else: a hash of the vocabulary. Token shards remember it.
+  /// Changes when ids come to mean something else: a hash of the vocabulary. Token shards remember
+  /// it.
   String fingerprint();
 
   /// The file that defines it, for checkpoints to carry along; empty for tokenizers known by name.

@@ -11,8 +11,9 @@ import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// The plain way to read a stream: keep every token, compute the whole forward pass again for each new one. What faster ways
-/// are checked against, and what serves attentions they do not know. The model stays its owner's to close.
+/// The plain way to read a stream: keep every token, compute the whole forward pass again for each
+/// new one. What faster ways are checked against, and what serves attentions they do not know. The
+/// model stays its owner's to close.
 final class DecoderNextToken implements NextToken {
   private final Decoder model;
   private long[] tokens = new long[1024];
@@ -38,7 +39,11 @@ final class DecoderNextToken implements NextToken {
         PointerScope _ = new PointerScope()) {
       MemorySegment ids = arena.allocateFrom(ValueLayout.JAVA_LONG, Arrays.copyOf(tokens, count));
       Tensor host = TensorMemory.view(ids, ScalarType.Long, 1, count);
-      Tensor logits = model.nextLogits(host.to(new Device(model.options().device()), ScalarType.Long)).cpu().contiguous();
+      Tensor logits =
+          model
+              .nextLogits(host.to(new Device(model.options().device()), ScalarType.Long))
+              .cpu()
+              .contiguous();
       return TensorMemory.of(logits).toArray(ValueLayout.JAVA_FLOAT);
     }
   }

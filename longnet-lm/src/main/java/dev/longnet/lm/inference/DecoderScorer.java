@@ -18,7 +18,11 @@ record DecoderScorer(Decoder model) implements Scorer {
         PointerScope _ = new PointerScope()) {
       MemorySegment ids = arena.allocateFrom(ValueLayout.JAVA_LONG, windows);
       Tensor host = TensorMemory.view(ids, ScalarType.Long, batch, tokens + 1);
-      Tensor losses = model.losses(host.to(new Device(model.options().device()), ScalarType.Long)).cpu().contiguous();
+      Tensor losses =
+          model
+              .losses(host.to(new Device(model.options().device()), ScalarType.Long))
+              .cpu()
+              .contiguous();
       return TensorMemory.of(losses).toArray(ValueLayout.JAVA_FLOAT);
     }
   }

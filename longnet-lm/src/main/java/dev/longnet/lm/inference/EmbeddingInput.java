@@ -16,9 +16,10 @@ import java.util.Optional;
 
 /// What an encoder is to read: vectors or token ids of a ragged batch, mapped from a file.
 ///
-/// A safetensors file holds `embeddings` [B, N, W] (or [N, W]; any name where it is the only one of that rank and
-/// floating) or `tokens` [B, N] I64, and may hold `padding_mask` [B, N] (non-zero: padding, as torchscale's
-/// `encoder_padding_mask`) or `lengths` [B] I64, and `coords` [B, N, 2]. A `.npy` file holds the vectors alone.
+/// A safetensors file holds `embeddings` [B, N, W] (or [N, W]; any name where it is the only one of
+/// that rank and floating) or `tokens` [B, N] I64, and may hold `padding_mask` [B, N] (non-zero:
+/// padding, as torchscale's `encoder_padding_mask`) or `lengths` [B] I64, and `coords` [B, N, 2]. A
+/// `.npy` file holds the vectors alone.
 public final class EmbeddingInput implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final List<SafetensorsFile> open = new ArrayList<>();
@@ -35,7 +36,8 @@ public final class EmbeddingInput implements AutoCloseable {
   /// Neighbouring positions that are no padding.
   public record Run(long first, long count) {}
 
-  private EmbeddingInput(Path input, Optional<Path> maskFile, Optional<Path> coordsFile) throws IOException {
+  private EmbeddingInput(Path input, Optional<Path> maskFile, Optional<Path> coordsFile)
+      throws IOException {
     this.source = input.toString();
     try {
       TensorEntry given;
@@ -60,7 +62,9 @@ public final class EmbeddingInput implements AutoCloseable {
         System.arraycopy(shape, 0, batched, 1, rank - 1);
         shape = batched;
       }
-      if (shape.length != rank || Arrays.stream(shape).anyMatch(s -> s < 1) || !tokens && !Numbers.isFloating(given.type())) {
+      if (shape.length != rank
+          || Arrays.stream(shape).anyMatch(s -> s < 1)
+          || !tokens && !Numbers.isFloating(given.type())) {
         throw new IllegalArgumentException(
             "%s: %s must be [B, N, width] or [N, width] of F64, F32, F16 or BF16, or tokens [B, N] of I64: %s %s"
                 .formatted(source, given.name(), given.type(), Arrays.toString(given.shape())));
@@ -82,7 +86,8 @@ public final class EmbeddingInput implements AutoCloseable {
   /// @param mask a file of its own for `padding_mask`, `.npy` or safetensors
   /// @param coordinates likewise for `coords`
   /// @throws IllegalArgumentException one line: the file, the tensor and the shape it must have
-  public static EmbeddingInput open(Path input, Optional<Path> mask, Optional<Path> coordinates) throws IOException {
+  public static EmbeddingInput open(Path input, Optional<Path> mask, Optional<Path> coordinates)
+      throws IOException {
     return new EmbeddingInput(input, mask, coordinates);
   }
 
@@ -128,7 +133,8 @@ public final class EmbeddingInput implements AutoCloseable {
         double n = Numbers.get(lengths.data(), lengths.type(), b);
         if (!(n >= 1 && n <= length)) {
           throw new IllegalArgumentException(
-              "%s: lengths must be from 1 to N=%d: lengths[%d]=%.0f".formatted(source, length, b, n));
+              "%s: lengths must be from 1 to N=%d: lengths[%d]=%.0f"
+                  .formatted(source, length, b, n));
         }
       }
     }
@@ -141,7 +147,8 @@ public final class EmbeddingInput implements AutoCloseable {
     long[] dropped = Arrays.copyOfRange(shape, 1, shape.length);
     if (!Arrays.equals(t.shape(), shape) && !(batch == 1 && Arrays.equals(t.shape(), dropped))) {
       throw new IllegalArgumentException(
-          "%s: %s must be %s: %s".formatted(source, name, Arrays.toString(shape), Arrays.toString(t.shape())));
+          "%s: %s must be %s: %s"
+              .formatted(source, name, Arrays.toString(shape), Arrays.toString(t.shape())));
     }
   }
 
@@ -185,7 +192,8 @@ public final class EmbeddingInput implements AutoCloseable {
     } else {
       long start = -1;
       for (long p = 0; p <= length; p++) {
-        boolean real = p < length && Numbers.get(mask.data(), mask.type(), sequence * length + p) == 0;
+        boolean real =
+            p < length && Numbers.get(mask.data(), mask.type(), sequence * length + p) == 0;
         if (real && start < 0) {
           start = p;
         } else if (!real && start >= 0) {
@@ -194,7 +202,8 @@ public final class EmbeddingInput implements AutoCloseable {
         }
       }
       if (runs.isEmpty()) {
-        throw new IllegalArgumentException("%s: sequence %d is all padding".formatted(source, sequence));
+        throw new IllegalArgumentException(
+            "%s: sequence %d is all padding".formatted(source, sequence));
       }
     }
     return runs;
@@ -204,7 +213,11 @@ public final class EmbeddingInput implements AutoCloseable {
   public TensorEntry part(long sequence, long from, long count) {
     long row = (long) values.type().size() * Math.max(1, width);
     MemorySegment part = values.data().asSlice((sequence * length + from) * row, count * row);
-    return new TensorEntry(values.name(), values.type(), tokens ? new long[] {count} : new long[] {count, width}, part);
+    return new TensorEntry(
+        values.name(),
+        values.type(),
+        tokens ? new long[] {count} : new long[] {count, width},
+        part);
   }
 
   /// Their coordinates, [count][2]; null when the input has none.
@@ -215,7 +228,9 @@ public final class EmbeddingInput implements AutoCloseable {
     double[][] part = new double[Math.toIntExact(count)][2];
     for (int i = 0; i < count; i++) {
       for (int j = 0; j < 2; j++) {
-        part[i][j] = Numbers.get(coordinates.data(), coordinates.type(), (sequence * length + from + i) * 2 + j);
+        part[i][j] =
+            Numbers.get(
+                coordinates.data(), coordinates.type(), (sequence * length + from + i) * 2 + j);
       }
     }
     return part;

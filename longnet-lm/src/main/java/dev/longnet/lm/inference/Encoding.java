@@ -18,8 +18,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// A ragged batch through an encoder. Every sequence runs on its own over its real positions alone: padding is not there
-/// to be attended to, so results do not depend on how long others of the batch are.
+/// A ragged batch through an encoder. Every sequence runs on its own over its real positions alone:
+/// padding is not there to be attended to, so results do not depend on how long others of the batch
+/// are.
 public final class Encoding {
   /// Rows read from the input at a time.
   private static final long CHUNK = 4096;
@@ -38,7 +39,8 @@ public final class Encoding {
     HIDDEN,
     /// `pooled` [B, C], after the encoder's norm for it
     POOLED,
-    /// `pooled_layers` [B, L + 1, C]: as `pooled`, of the first layer's input and of every layer's output
+    /// `pooled_layers` [B, L + 1, C]: as `pooled`, of the first layer's input and of every layer's
+    /// output
     LAYERS,
     /// `logits` [B, classes]: the head's scores of `pooled`
     LOGITS
@@ -50,7 +52,8 @@ public final class Encoding {
   private final LongConsumer progress;
   private final Map<String, Tensor> results = new LinkedHashMap<>();
 
-  private Encoding(EmbeddingInput input, Pooling pooling, Set<Output> outputs, LongConsumer progress) {
+  private Encoding(
+      EmbeddingInput input, Pooling pooling, Set<Output> outputs, LongConsumer progress) {
     this.input = input;
     this.pooling = pooling;
     this.outputs = EnumSet.copyOf(outputs);
@@ -61,10 +64,17 @@ public final class Encoding {
   /// @return float32 CPU tensors by name, the caller's scope's
   /// @throws IllegalArgumentException where the input does not fit the encoder
   public static Map<String, Tensor> run(
-      Encoder encoder, EmbeddingInput input, Pooling pooling, Set<Output> outputs, LongConsumer progress) {
+      Encoder encoder,
+      EmbeddingInput input,
+      Pooling pooling,
+      Set<Output> outputs,
+      LongConsumer progress) {
     check(encoder, input, pooling, outputs);
     Encoding encoding = new Encoding(input, pooling, outputs, progress);
-    encoding.allocate(encoder.config().hidden(), encoder.config().layers() + 1, encoder.config().classes().orElse(0));
+    encoding.allocate(
+        encoder.config().hidden(),
+        encoder.config().layers() + 1,
+        encoder.config().classes().orElse(0));
     for (long b = 0; b < input.batch(); b++) {
       try (PointerScope _ = new PointerScope()) {
         encoding.sequence(encoder, b);
@@ -77,7 +87,8 @@ public final class Encoding {
   public static Map<String, Tensor> run(
       Decoder model, EmbeddingInput input, Set<Output> outputs, LongConsumer progress) {
     if (model.config().causal()) {
-      throw new IllegalArgumentException("this model is a decoder (causal=true); encode needs an encoder");
+      throw new IllegalArgumentException(
+          "this model is a decoder (causal=true); encode needs an encoder");
     }
     if (outputs.contains(Output.LAYERS) || outputs.contains(Output.LOGITS)) {
       throw new IllegalArgumentException("an encoder of tokens gives hidden and pooled only");
@@ -97,30 +108,37 @@ public final class Encoding {
 
   private static IllegalArgumentException wrongWidth(EmbeddingInput input, int width) {
     return new IllegalArgumentException(
-        "%s: vectors must be %d wide for this encoder: width=%d".formatted(input.source(), width, input.width()));
+        "%s: vectors must be %d wide for this encoder: width=%d"
+            .formatted(input.source(), width, input.width()));
   }
 
-  private static void check(Encoder encoder, EmbeddingInput input, Pooling pooling, Set<Output> outputs) {
+  private static void check(
+      Encoder encoder, EmbeddingInput input, Pooling pooling, Set<Output> outputs) {
     if (input.isTokens()) {
       throw new IllegalArgumentException(
-          "%s: this encoder takes embeddings [B, N, %d], it has no vocabulary".formatted(input.source(), encoder.inputWidth()));
+          "%s: this encoder takes embeddings [B, N, %d], it has no vocabulary"
+              .formatted(input.source(), encoder.inputWidth()));
     }
     if (input.width() != encoder.inputWidth()) {
       throw wrongWidth(input, encoder.inputWidth());
     }
     if (pooling == Pooling.CLASS && encoder.classRows() == 0) {
-      throw new IllegalArgumentException("--pool=class needs an encoder with a class token (cls_token)");
+      throw new IllegalArgumentException(
+          "--pool=class needs an encoder with a class token (cls_token)");
     }
     if (outputs.contains(Output.LOGITS) && encoder.config().classes().isEmpty()) {
-      throw new IllegalArgumentException("--outputs=logits needs an encoder with a head (head.weight)");
+      throw new IllegalArgumentException(
+          "--outputs=logits needs an encoder with a head (head.weight)");
     }
     if (encoder.config().positions() instanceof InputPositions.Grid && !input.hasCoordinates()) {
       throw new IllegalArgumentException(
-          "%s: this encoder adds positions by tile: coords [B, N, 2] in pixels are missing".formatted(input.source()));
+          "%s: this encoder adds positions by tile: coords [B, N, 2] in pixels are missing"
+              .formatted(input.source()));
     }
     for (long b = 0; b < input.batch(); b++) {
       long n = input.runs(b).stream().mapToLong(EmbeddingInput.Run::count).sum();
-      if (encoder.config().positions() instanceof InputPositions.Learned learned && n != learned.tokens()) {
+      if (encoder.config().positions() instanceof InputPositions.Learned learned
+          && n != learned.tokens()) {
         throw new IllegalArgumentException(
             "%s: this encoder has learned positions for exactly %d vectors: sequence %d has %d"
                 .formatted(input.source(), learned.tokens(), b, n));
@@ -163,7 +181,11 @@ public final class Encoding {
         x,
         done -> {
           if (outputs.contains(Output.LAYERS)) {
-            results.get("pooled_layers").select(0, b).narrow(0, done, 1).copy_(pooled(encoder, x, front));
+            results
+                .get("pooled_layers")
+                .select(0, b)
+                .narrow(0, done, 1)
+                .copy_(pooled(encoder, x, front));
           }
           if (done > 0) {
             progress.accept(b * encoder.config().layers() + done);
@@ -188,7 +210,9 @@ public final class Encoding {
     if (hidden != null && rows == input.length() && encoder.classRows() == 0 && onCpu(encoder)) {
       return hidden.select(0, b);
     }
-    return torch.empty(rows, encoder.config().hidden()).to(new Device(encoder.device()), ScalarType.Float);
+    return torch
+        .empty(rows, encoder.config().hidden())
+        .to(new Device(encoder.device()), ScalarType.Float);
   }
 
   private static boolean onCpu(Encoder encoder) {
@@ -227,8 +251,14 @@ public final class Encoding {
     Tensor out = model.forward(x.view(1, n, c)).view(n, c);
     progress.accept((b + 1) * model.config().layers());
     if (outputs.contains(Output.POOLED)) {
-      results.get("pooled").narrow(0, b, 1).copy_(
-          out.mean(new long[] {0}, true, new org.bytedeco.pytorch.ScalarTypeOptional(ScalarType.Double)));
+      results
+          .get("pooled")
+          .narrow(0, b, 1)
+          .copy_(
+              out.mean(
+                  new long[] {0},
+                  true,
+                  new org.bytedeco.pytorch.ScalarTypeOptional(ScalarType.Double)));
     }
     scatter(out, b, runs);
   }
@@ -240,7 +270,10 @@ public final class Encoding {
     }
     long index = 0;
     for (EmbeddingInput.Run run : runs) {
-      hidden.select(0, b).narrow(0, run.first(), run.count()).copy_(states.narrow(0, index, run.count()));
+      hidden
+          .select(0, b)
+          .narrow(0, run.first(), run.count())
+          .copy_(states.narrow(0, index, run.count()));
       index += run.count();
     }
   }

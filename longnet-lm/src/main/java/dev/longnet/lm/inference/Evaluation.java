@@ -11,14 +11,16 @@ import java.util.Optional;
 /// @param tokens scored at every length, the same ones
 /// @param bytes of text those tokens stand for
 /// @param documents each on its own, against gzip; absent where documents are not known one by one
-public record Evaluation(long tokens, long bytes, List<AtLength> lengths, Optional<Documents> documents) {
+public record Evaluation(
+    long tokens, long bytes, List<AtLength> lengths, Optional<Documents> documents) {
   public Evaluation {
     lengths = List.copyOf(lengths);
   }
 
   /// @param length tokens a window holds: the most context a prediction can have
   /// @param nats mean negative log-likelihood of a token
-  /// @param bitsPerByte all tokens' losses over all bytes, end-of-text tokens included in the losses
+  /// @param bitsPerByte all tokens' losses over all bytes, end-of-text tokens included in the
+  ///   losses
   public record AtLength(long length, double nats, double bitsPerByte, double tokensPerSecond) {
     /// exp of the mean loss of a token.
     public double perplexity() {
@@ -26,10 +28,16 @@ public record Evaluation(long tokens, long bytes, List<AtLength> lengths, Option
     }
   }
 
-  /// @param length tokens a window holds; longer documents continue in the next one, without the text before
+  /// @param length tokens a window holds; longer documents continue in the next one, without the
+  ///   text before
   /// @param gzipBitsPerByte `gzip -9` of the same documents, each a file of its own
   public record Documents(
-      long documents, long tokens, long bytes, long length, double bitsPerByte, double gzipBitsPerByte) {}
+      long documents,
+      long tokens,
+      long bytes,
+      long length,
+      double bitsPerByte,
+      double gzipBitsPerByte) {}
 
   /// What `evaluation.json` and `longnet eval --json` hold. Not finite values become null.
   public ObjectNode toJson() {
@@ -45,16 +53,15 @@ public record Evaluation(long tokens, long bytes, List<AtLength> lengths, Option
       number(row, "bits_per_byte", at.bitsPerByte());
       number(row, "tokens_per_second", at.tokensPerSecond());
     }
-    documents.ifPresent(
-        d -> {
-          ObjectNode node = json.putObject("documents");
-          node.put("documents", d.documents());
-          node.put("tokens", d.tokens());
-          node.put("bytes", d.bytes());
-          node.put("length", d.length());
-          number(node, "bits_per_byte", d.bitsPerByte());
-          number(node, "gzip_bits_per_byte", d.gzipBitsPerByte());
-        });
+    documents.ifPresent(d -> {
+      ObjectNode node = json.putObject("documents");
+      node.put("documents", d.documents());
+      node.put("tokens", d.tokens());
+      node.put("bytes", d.bytes());
+      node.put("length", d.length());
+      number(node, "bits_per_byte", d.bitsPerByte());
+      number(node, "gzip_bits_per_byte", d.gzipBitsPerByte());
+    });
     return json;
   }
 

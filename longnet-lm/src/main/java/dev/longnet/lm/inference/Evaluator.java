@@ -12,9 +12,9 @@ import java.util.zip.Deflater;
 
 /// Perplexity and bits per byte of held-out text.
 ///
-/// Lengths are compared on the same tokens: the text's first M + 1 tokens are cut into windows of the length in question, and
-/// tokens 2 to M + 1 are each predicted once, from what precedes them in their window. A longer window gives a
-/// prediction more context and changes nothing else.
+/// Lengths are compared on the same tokens: the text's first M + 1 tokens are cut into windows of
+/// the length in question, and tokens 2 to M + 1 are each predicted once, from what precedes them
+/// in their window. A longer window gives a prediction more context and changes nothing else.
 public final class Evaluator {
   /// Tokens that go through a model at once when windows are short.
   private static final int BATCH_TOKENS = 8192;
@@ -30,8 +30,8 @@ public final class Evaluator {
     Arrays.fill(bytesOfToken, -1);
   }
 
-  /// How many predictions [#atLength] makes for all of `lengths` alike: at most `mostTokens`, and whole windows of the longest length
-  /// where there is one.
+  /// How many predictions [#atLength] makes for all of `lengths` alike: at most `mostTokens`, and
+  /// whole windows of the longest length where there is one.
   ///
   /// @throws IllegalArgumentException where a length exceeds the text
   public static long scoredTokens(TokenStream text, List<Long> lengths, long mostTokens) {
@@ -40,11 +40,13 @@ public final class Evaluator {
     }
     for (long length : lengths) {
       if (length < 1 || length > Integer.MAX_VALUE - 1) {
-        throw new IllegalArgumentException("lengths must be positive 31-bit numbers of tokens: length=" + length);
+        throw new IllegalArgumentException(
+            "lengths must be positive 31-bit numbers of tokens: length=" + length);
       }
       if (length > text.size() - 1) {
         throw new IllegalArgumentException(
-            "lengths must be below the held-out text's %d tokens: length=%d".formatted(text.size(), length));
+            "lengths must be below the held-out text's %d tokens: length=%d"
+                .formatted(text.size(), length));
       }
     }
     long longest = lengths.stream().mapToLong(Long::longValue).max().orElseThrow();
@@ -59,7 +61,10 @@ public final class Evaluator {
     long start = System.nanoTime();
     for (long from = 0; from < tokens; ) {
       int window = (int) Math.min(length, tokens - from);
-      int batch = window < length ? 1 : (int) Math.clamp((tokens - from) / window, 1, Math.max(1, BATCH_TOKENS / length));
+      int batch =
+          window < length
+              ? 1
+              : (int) Math.clamp((tokens - from) / window, 1, Math.max(1, BATCH_TOKENS / length));
       long[] windows = new long[Math.multiplyExact(batch, window + 1)];
       for (int b = 0; b < batch; b++) {
         text.copy(
@@ -89,12 +94,14 @@ public final class Evaluator {
     return bytes;
   }
 
-  /// Documents, each on its own, as a compressor sees it: predicted from its own text alone, the end-of-text
-  /// token before it and the one after it included. Which ones depends on the split and on `mostTokens` only: documents
-  /// spread over the whole split, until they hold `mostTokens`. Of a document that is far longer (one huge file's tail) the
-  /// first `mostTokens` count, and the text they stand for.
+  /// Documents, each on its own, as a compressor sees it: predicted from its own text alone, the
+  /// end-of-text token before it and the one after it included. Which ones depends on the split and
+  /// on `mostTokens` only: documents spread over the whole split, until they hold `mostTokens`. Of
+  /// a document that is far longer (one huge file's tail) the first `mostTokens` count, and the
+  /// text they stand for.
   ///
-  /// @param length tokens of a window; what exceeds it continues in the next window without the text before
+  /// @param length tokens of a window; what exceeds it continues in the next window without the
+  ///   text before
   public Evaluation.Documents documents(TokenSplit held, long length, long mostTokens) {
     double nats = 0;
     long documents = 0;
@@ -113,7 +120,9 @@ public final class Evaluator {
       long[] ids = new long[count + 1];
       ids[0] = tokenizer.endOfText();
       held.copy(document.firstToken(), count, MemorySegment.ofArray(ids).asSlice(8));
-      byte[] text = held.text(index, tooLong ? Math.min(bytes(ids, 1, count), document.bytes()) : document.bytes());
+      byte[] text =
+          held.text(
+              index, tooLong ? Math.min(bytes(ids, 1, count), document.bytes()) : document.bytes());
       for (int from = 0; from < count; from += (int) length) {
         int window = (int) Math.min(length, count - from);
         nats += sum(scorer.losses(Arrays.copyOfRange(ids, from, from + window + 1), 1, window));
@@ -123,19 +132,23 @@ public final class Evaluator {
       bytes += text.length;
       zipped += gzipBytes(text);
     }
-    return new Evaluation.Documents(documents, tokens, bytes, length, bits(nats) / bytes, 8.0 * zipped / bytes);
+    return new Evaluation.Documents(
+        documents, tokens, bytes, length, bits(nats) / bytes, 8.0 * zipped / bytes);
   }
 
-  /// A step that visits every document once and neighbours far apart: near the golden section of their number and coprime to it.
+  /// A step that visits every document once and neighbours far apart: near the golden section of
+  /// their number and coprime to it.
   private static long spreadingStride(long documents) {
     long stride = Math.max(1, Math.round(documents * 0.6180339887));
-    while (BigInteger.valueOf(stride).gcd(BigInteger.valueOf(Math.max(1, documents))).longValue() != 1) {
+    while (BigInteger.valueOf(stride).gcd(BigInteger.valueOf(Math.max(1, documents))).longValue()
+        != 1) {
       stride++;
     }
     return stride;
   }
 
-  /// Size of `gzip -9` of the bytes: zlib's deflate at level 9 and gzip's 18 bytes of header and trailer.
+  /// Size of `gzip -9` of the bytes: zlib's deflate at level 9 and gzip's 18 bytes of header and
+  /// trailer.
   static long gzipBytes(byte[] text) {
     try (Deflater deflater = new Deflater(9, true)) {
       deflater.setInput(text);

@@ -3,7 +3,8 @@ package dev.longnet.lm.inference;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntConsumer;
 
-/// Continues what a model has read, token by token. Which model reads ([NextToken]) and how a token is chosen ([Sampler]) are given.
+/// Continues what a model has read, token by token. Which model reads ([NextToken]) and how a token
+/// is chosen ([Sampler]) are given.
 public final class Generator {
   private Generator() {}
 
@@ -26,7 +27,12 @@ public final class Generator {
   /// @param endOfText the token that ends the text; it is not passed on
   /// @param each called with every token as it comes
   public static Summary generate(
-      NextToken model, Sampler sampler, float[] logits, long maxTokens, int endOfText, IntConsumer each) {
+      NextToken model,
+      Sampler sampler,
+      float[] logits,
+      long maxTokens,
+      int endOfText,
+      IntConsumer each) {
     return generate(model, sampler, logits, maxTokens, endOfText, each, () -> false);
   }
 
@@ -34,7 +40,13 @@ public final class Generator {
   ///
   /// @param stop asked after every token
   public static Summary generate(
-      NextToken model, Sampler sampler, float[] logits, long maxTokens, int endOfText, IntConsumer each, BooleanSupplier stop) {
+      NextToken model,
+      Sampler sampler,
+      float[] logits,
+      long maxTokens,
+      int endOfText,
+      IntConsumer each,
+      BooleanSupplier stop) {
     if (maxTokens < 1) {
       throw new IllegalArgumentException("max-tokens must be positive: max-tokens=" + maxTokens);
     }

@@ -21,7 +21,8 @@ public final class LoadedEncoder {
   private LoadedEncoder() {}
 
   /// @param config the checkpoint's, or it with other segments
-  public static Encoder open(EncoderCheckpoint checkpoint, EncoderConfig config, RuntimeConfig runtime)
+  public static Encoder open(
+      EncoderCheckpoint checkpoint, EncoderConfig config, RuntimeConfig runtime)
       throws IOException {
     Encoder encoder = random(config, runtime, 0);
     try {

@@ -34,31 +34,46 @@ public final class LoadedModel implements AutoCloseable {
     this.decoder = decoder;
   }
 
-  /// @throws IllegalArgumentException when the checkpoint is damaged or its tensors do not fit its configuration
+  /// @throws IllegalArgumentException when the checkpoint is damaged or its tensors do not fit its
+  ///   configuration
   public static LoadedModel open(Checkpoint checkpoint, RuntimeConfig runtime) throws IOException {
     ModelConfig config = checkpoint.model();
     return open(checkpoint, config, runtime, config.attention().pattern(config.causal()));
   }
 
-  /// As [#open], but no query looks further back than one of a training sequence could: blockwise causal attention
-  /// with blocks of half the trained length, for inputs beyond it.
-  public static LoadedModel openBlockwise(Checkpoint checkpoint, RuntimeConfig runtime) throws IOException {
+  /// As [#open], but no query looks further back than one of a training sequence could: blockwise
+  /// causal attention with blocks of half the trained length, for inputs beyond it.
+  public static LoadedModel openBlockwise(Checkpoint checkpoint, RuntimeConfig runtime)
+      throws IOException {
     ModelConfig trained = checkpoint.model();
     if (checkpoint.trainedLength() % 2 != 0) {
       throw new IllegalArgumentException(
-          "blockwise attention needs an even trained length: trained_length=" + checkpoint.trainedLength());
+          "blockwise attention needs an even trained length: trained_length="
+              + checkpoint.trainedLength());
     }
     AttentionPattern pattern =
-        new BlockwiseCausalPattern(trained.attention().pattern(trained.causal()), checkpoint.trainedLength() / 2);
-    // Windows cross the largest segment's boundaries, so positions must not begin anew there: those of dense attention.
+        new BlockwiseCausalPattern(
+            trained.attention().pattern(trained.causal()), checkpoint.trainedLength() / 2);
+    // Windows cross the largest segment's boundaries, so positions must not begin anew there: those
+    // of dense attention.
     ModelConfig config =
-        new ModelConfig(trained.vocabulary(), trained.layers(), trained.hidden(), trained.heads(), trained.feedForward(),
-            trained.positions(), trained.xposScaleBase(), trained.tiedOutput(), trained.causal(), new AttentionConfig.Dense());
+        new ModelConfig(
+            trained.vocabulary(),
+            trained.layers(),
+            trained.hidden(),
+            trained.heads(),
+            trained.feedForward(),
+            trained.positions(),
+            trained.xposScaleBase(),
+            trained.tiedOutput(),
+            trained.causal(),
+            new AttentionConfig.Dense());
     return open(checkpoint, config, runtime, pattern);
   }
 
   private static LoadedModel open(
-      Checkpoint checkpoint, ModelConfig config, RuntimeConfig runtime, AttentionPattern pattern) throws IOException {
+      Checkpoint checkpoint, ModelConfig config, RuntimeConfig runtime, AttentionPattern pattern)
+      throws IOException {
     Tokenizer tokenizer = checkpoint.hasTokenizer() ? checkpoint.loadTokenizer() : null;
     Torch.setThreads(runtime.threads());
     AttentionOperator attention = AttentionOperators.of(pattern, GradientMode.EXACT, runtime);
@@ -77,7 +92,8 @@ public final class LoadedModel implements AutoCloseable {
     return checkpoint;
   }
 
-  /// @throws IllegalArgumentException when the weights were imported without a word about their tokenizer
+  /// @throws IllegalArgumentException when the weights were imported without a word about their
+  ///   tokenizer
   public Tokenizer tokenizer() {
     return tokenizer == null ? checkpoint.loadTokenizer() : tokenizer;
   }

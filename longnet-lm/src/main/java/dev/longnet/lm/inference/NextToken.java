@@ -1,7 +1,8 @@
 package dev.longnet.lm.inference;
 
-/// A causal model that reads a stream of tokens and scores what may come next. How much of the past it keeps, and in
-/// which form, is its own business. Owned by one thread; whoever created it closes it.
+/// A causal model that reads a stream of tokens and scores what may come next. How much of the past
+/// it keeps, and in which form, is its own business. Owned by one thread; whoever created it closes
+/// it.
 public interface NextToken extends AutoCloseable {
   /// Reads `tokens` after all read before; none only when something has been read.
   ///

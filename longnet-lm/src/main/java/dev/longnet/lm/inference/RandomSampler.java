@@ -5,7 +5,8 @@ import java.util.PriorityQueue;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
-/// Temperature, top-k and top-p in one pass over the vocabulary; only what can still be chosen is sorted.
+/// Temperature, top-k and top-p in one pass over the vocabulary; only what can still be chosen is
+/// sorted.
 final class RandomSampler implements Sampler {
   private final double temperature;
   private final int topK;
@@ -24,7 +25,8 @@ final class RandomSampler implements Sampler {
     int likeliest = Sampler.greedy().next(logits);
     double draw = random.nextDouble();
     double highest = logits[likeliest];
-    if (Double.isInfinite(highest)) { // all scores -inf, or one infinitely likely: no distribution to draw from
+    if (Double.isInfinite(
+        highest)) { // all scores -inf, or one infinitely likely: no distribution to draw from
       return likeliest;
     }
     double[] weights = new double[logits.length];
@@ -80,8 +82,9 @@ final class RandomSampler implements Sampler {
     return likeliestFirst(lowestFirst.stream().mapToLong(Long::longValue).toArray());
   }
 
-  /// Ids that the nucleus can reach, likeliest first. Those below (1 - topP) / V of the whole sum to less than 1 - topP
-  /// together, so the others alone reach topP: most of a large vocabulary need not be sorted.
+  /// Ids that the nucleus can reach, likeliest first. Those below (1 - topP) / V of the whole sum
+  /// to less than 1 - topP together, so the others alone reach topP: most of a large vocabulary
+  /// need not be sorted.
   private int[] nucleusCandidates(double[] weights, double sum) {
     double threshold = (1 - topP) * sum / weights.length;
     long[] keys = new long[weights.length];

@@ -6,8 +6,8 @@ import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 
-/// Bytes of tokens to text as they come: a character that spans tokens appears when its last byte is there, and bytes
-/// that are no UTF-8 appear as U+FFFD.
+/// Bytes of tokens to text as they come: a character that spans tokens appears when its last byte
+/// is there, and bytes that are no UTF-8 appear as U+FFFD.
 public final class TextStream {
   private final CharsetDecoder decoder =
       StandardCharsets.UTF_8
@@ -29,7 +29,8 @@ public final class TextStream {
   }
 
   private String decode(byte[] bytes, boolean end) {
-    ByteBuffer in = ByteBuffer.allocate(rest.remaining() + bytes.length).put(rest).put(bytes).flip();
+    ByteBuffer in =
+        ByteBuffer.allocate(rest.remaining() + bytes.length).put(rest).put(bytes).flip();
     CharBuffer out = CharBuffer.allocate(in.remaining() + 2);
     decoder.decode(in, out, end);
     if (end) {

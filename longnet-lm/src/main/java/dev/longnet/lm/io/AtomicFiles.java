@@ -15,8 +15,9 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
-/// Files and directories that appear whole or not at all: written under a temporary name beside the target, forced to
-/// disk, renamed. A failure removes the temporary and leaves an older target untouched.
+/// Files and directories that appear whole or not at all: written under a temporary name beside the
+/// target, forced to disk, renamed. A failure removes the temporary and leaves an older target
+/// untouched.
 public final class AtomicFiles {
   private AtomicFiles() {}
 
@@ -60,7 +61,8 @@ public final class AtomicFiles {
     try {
       body.writeTo(temporary);
       force(temporary);
-      Files.move(temporary, real, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(
+          temporary, real, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       force(real.toAbsolutePath().getParent());
     } catch (IOException e) {
       deleteRecursively(temporary, e);
@@ -75,21 +77,27 @@ public final class AtomicFiles {
   ///
   /// @param option what names the target, for the message
   /// @param target null passes
-  /// @throws IllegalArgumentException when the target is a directory, or can't be made where it lies
+  /// @throws IllegalArgumentException when the target is a directory, or can't be made where it
+  ///   lies
   public static void check(String option, Path target) throws IOException {
     if (target == null || isSpecial(target)) {
       return;
     }
     if (Files.isDirectory(target)) {
-      throw new IllegalArgumentException("%s must name a file, not a directory: %s".formatted(option, target));
+      throw new IllegalArgumentException(
+          "%s must name a file, not a directory: %s".formatted(option, target));
     }
-    // A temporary file beside it takes its place: its folder must let itself be written to, or be made.
-    Path folder = (Files.exists(target) ? target.toRealPath() : target.toAbsolutePath()).getParent();
+    // A temporary file beside it takes its place: its folder must let itself be written to, or be
+    // made.
+    Path folder =
+        (Files.exists(target) ? target.toRealPath() : target.toAbsolutePath()).getParent();
     while (folder != null && !Files.exists(folder)) {
       folder = folder.getParent();
     }
     if (folder == null || !Files.isDirectory(folder) || !Files.isWritable(folder)) {
-      throw new IllegalArgumentException("%s can't be written, %s is no folder that can be written to: %s".formatted(option, folder, target));
+      throw new IllegalArgumentException(
+          "%s can't be written, %s is no folder that can be written to: %s"
+              .formatted(option, folder, target));
     }
   }
 
@@ -106,13 +114,15 @@ public final class AtomicFiles {
         || absolute.startsWith("/proc")
         || absolute.equals(Path.of("/dev/stdout"))
         || absolute.equals(Path.of("/dev/stderr"))
-        || Files.exists(target) && Files.readAttributes(target, BasicFileAttributes.class).isOther();
+        || Files.exists(target)
+            && Files.readAttributes(target, BasicFileAttributes.class).isOther();
   }
 
   /// A full disk's message ("No space left on device") does not say which file: it will.
   private static IOException named(Path target, IOException e) {
     return e.getClass() == IOException.class
-        ? (IOException) new FileSystemException(target.toString(), null, e.getMessage()).initCause(e)
+        ? (IOException)
+            new FileSystemException(target.toString(), null, e.getMessage()).initCause(e)
         : e;
   }
 
@@ -154,7 +164,8 @@ public final class AtomicFiles {
   private static Path temporaryBeside(Path target) throws IOException {
     Path absolute = target.toAbsolutePath();
     Files.createDirectories(absolute.getParent());
-    return absolute.resolveSibling("." + absolute.getFileName() + ".tmp-" + ProcessHandle.current().pid());
+    return absolute.resolveSibling(
+        "." + absolute.getFileName() + ".tmp-" + ProcessHandle.current().pid());
   }
 
   private static void force(Path path) throws IOException {

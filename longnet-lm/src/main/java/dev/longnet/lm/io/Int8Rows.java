@@ -6,13 +6,14 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 
-/// Weight-only int8: a matrix as `name` [out, in] int8 and `name.scale` [out] float32, w = scale * i with scale = max |w| / 127 of
-/// its row, i in [-127, 127].
+/// Weight-only int8: a matrix as `name` [out, in] int8 and `name.scale` [out] float32, w = scale *
+/// i with scale = max |w| / 127 of its row, i in [-127, 127].
 public final class Int8Rows {
   /// What the scales of an int8 matrix are named after it.
   public static final String SCALE = ".scale";
 
-  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private Int8Rows() {}
 
@@ -26,7 +27,8 @@ public final class Int8Rows {
       throw new IllegalArgumentException("already quantised: tensor " + matrix.name());
     }
     if (matrix.type() != DType.F32) {
-      throw new IllegalArgumentException("tensor " + matrix.name() + " must be F32: dtype=" + matrix.type());
+      throw new IllegalArgumentException(
+          "tensor " + matrix.name() + " must be F32: dtype=" + matrix.type());
     }
     long out = matrix.shape()[0];
     long in = matrix.shape()[1];
@@ -37,7 +39,8 @@ public final class Int8Rows {
       for (long i = 0; i < in; i++) {
         float w = matrix.data().get(FLOAT, 4 * (row * in + i));
         if (!Float.isFinite(w)) {
-          throw new IllegalArgumentException("tensor " + matrix.name() + " holds " + w + ": not a trained weight");
+          throw new IllegalArgumentException(
+              "tensor " + matrix.name() + " holds " + w + ": not a trained weight");
         }
         largest = Math.max(largest, Math.abs(w));
       }
@@ -45,7 +48,10 @@ public final class Int8Rows {
       scales.set(FLOAT, 4 * row, scale);
       for (long i = 0; i < in; i++) {
         float w = matrix.data().get(FLOAT, 4 * (row * in + i));
-        values.set(ValueLayout.JAVA_BYTE, row * in + i, scale == 0 ? 0 : (byte) Math.clamp(Math.round(w / scale), -127, 127));
+        values.set(
+            ValueLayout.JAVA_BYTE,
+            row * in + i,
+            scale == 0 ? 0 : (byte) Math.clamp(Math.round(w / scale), -127, 127));
       }
     }
     return new Pair(

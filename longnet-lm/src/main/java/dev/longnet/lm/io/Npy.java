@@ -13,8 +13,9 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// NumPy's `.npy` files, formats 1.0 to 3.0: little-endian numbers and booleans in C order. Every length is checked;
-/// Python objects, structured and big-endian types are named and refused. The header is matched, not evaluated.
+/// NumPy's `.npy` files, formats 1.0 to 3.0: little-endian numbers and booleans in C order. Every
+/// length is checked; Python objects, structured and big-endian types are named and refused. The
+/// header is matched, not evaluated.
 public final class Npy {
   private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
   private static final int MAX_HEADER = 64 << 10;
@@ -55,12 +56,14 @@ public final class Npy {
     byte[] start = bytes(channel, 0, (int) Math.min(size, 12));
     for (int i = 0; i < MAGIC.length; i++) {
       if (start.length < 10 || start[i] != MAGIC[i]) {
-        throw new IllegalArgumentException("not a .npy file: it does not begin with \\x93NUMPY and a header");
+        throw new IllegalArgumentException(
+            "not a .npy file: it does not begin with \\x93NUMPY and a header");
       }
     }
     int version = start[6];
     if (version < 1 || version > 3 || start[7] != 0) {
-      throw new IllegalArgumentException("format %d.%d is not known, only 1.0 to 3.0".formatted(version, start[7]));
+      throw new IllegalArgumentException(
+          "format %d.%d is not known, only 1.0 to 3.0".formatted(version, start[7]));
     }
     int from = version == 1 ? 10 : 12;
     if (start.length < from) {
@@ -83,12 +86,17 @@ public final class Npy {
     DType type = TYPES.get(match.group(1));
     if (type == null) {
       throw new IllegalArgumentException(
-          "descr must be one of " + TYPES.keySet().stream().sorted().toList() + ": descr=" + match.group(1));
+          "descr must be one of "
+              + TYPES.keySet().stream().sorted().toList()
+              + ": descr="
+              + match.group(1));
     }
     String tuple = match.group(3).strip().replaceAll("\\s+", " ");
     long[] shape = shape(tuple);
-    if (match.group(2).equals("True") && java.util.stream.LongStream.of(shape).filter(s -> s != 1).count() > 1) {
-      throw new IllegalArgumentException("fortran_order must be False: save numpy.ascontiguousarray(x)");
+    if (match.group(2).equals("True")
+        && java.util.stream.LongStream.of(shape).filter(s -> s != 1).count() > 1) {
+      throw new IllegalArgumentException(
+          "fortran_order must be False: save numpy.ascontiguousarray(x)");
     }
     long expected;
     try {
@@ -102,7 +110,8 @@ public final class Npy {
     long data = from + length;
     if (size - data != expected) {
       throw new IllegalArgumentException(
-          "shape (%s) of %s takes %d bytes, the file holds %d".formatted(tuple, type, expected, size - data));
+          "shape (%s) of %s takes %d bytes, the file holds %d"
+              .formatted(tuple, type, expected, size - data));
     }
     MemorySegment segment =
         expected == 0 ? MemorySegment.NULL : channel.map(MapMode.READ_ONLY, data, expected, arena);
@@ -115,14 +124,16 @@ public final class Npy {
     }
     String[] parts = tuple.strip().replaceFirst(",$", "").split(",", -1);
     if (parts.length > MAX_DIMENSIONS) {
-      throw new IllegalArgumentException("shape must have at most " + MAX_DIMENSIONS + " dimensions: " + parts.length);
+      throw new IllegalArgumentException(
+          "shape must have at most " + MAX_DIMENSIONS + " dimensions: " + parts.length);
     }
     long[] shape = new long[parts.length];
     for (int i = 0; i < shape.length; i++) {
       try {
         shape[i] = Long.parseLong(parts[i].strip());
       } catch (NumberFormatException e) {
-        throw new IllegalArgumentException("shape must be a tuple of whole numbers: (" + tuple + ")", e);
+        throw new IllegalArgumentException(
+            "shape must be a tuple of whole numbers: (" + tuple + ")", e);
       }
     }
     return shape;
@@ -145,27 +156,37 @@ public final class Npy {
             .filter(e -> e.getValue() == entry.type())
             .map(Map.Entry::getKey)
             .findFirst()
-            .orElseThrow(() -> new IllegalArgumentException("NumPy has no type " + entry.type() + ": " + path));
+            .orElseThrow(() ->
+                new IllegalArgumentException("NumPy has no type " + entry.type() + ": " + path));
     StringBuilder shape = new StringBuilder();
     for (long s : entry.shape()) {
       shape.append(s).append(", ");
     }
-    String tuple = entry.shape().length == 1 ? shape.toString().strip() : shape.toString().replaceFirst(", $", "");
-    String header = "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }".formatted(descr, tuple);
+    String tuple =
+        entry.shape().length == 1
+            ? shape.toString().strip()
+            : shape.toString().replaceFirst(", $", "");
+    String header =
+        "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }".formatted(descr, tuple);
     // The data begin at a multiple of 64, as NumPy writes them.
     int padded = Math.ceilDiv(10 + header.length() + 1, 64) * 64 - 10;
     ByteBuffer head = ByteBuffer.allocate(10 + padded).order(java.nio.ByteOrder.LITTLE_ENDIAN);
     head.put(MAGIC).put((byte) 1).put((byte) 0).putShort((short) padded);
-    head.put((header + " ".repeat(padded - 1 - header.length()) + "\n").getBytes(StandardCharsets.US_ASCII)).flip();
+    head.put(
+            (header + " ".repeat(padded - 1 - header.length()) + "\n")
+                .getBytes(StandardCharsets.US_ASCII))
+        .flip();
     AtomicFiles.writeFile(
         path,
         temporary -> {
           try (FileChannel out =
-              FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+              FileChannel.open(
+                  temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
             writeAll(out, head);
             MemorySegment data = entry.data();
             for (long at = 0; at < data.byteSize(); at += 1 << 26) {
-              writeAll(out, data.asSlice(at, Math.min(1 << 26, data.byteSize() - at)).asByteBuffer());
+              writeAll(
+                  out, data.asSlice(at, Math.min(1 << 26, data.byteSize() - at)).asByteBuffer());
             }
           }
         });

@@ -5,11 +5,15 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/// Floating-point tensors from one width to another: widening is exact, narrowing rounds to nearest even.
+/// Floating-point tensors from one width to another: widening is exact, narrowing rounds to nearest
+/// even.
 public final class Numbers {
-  private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfDouble DOUBLE =
+      ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private Numbers() {}
 
@@ -20,7 +24,8 @@ public final class Numbers {
   /// The tensor itself where it has the type already.
   ///
   /// @param arena of the result's memory
-  /// @throws IllegalArgumentException unless both types are F64, F32, F16 or BF16, and where a finite number would become infinite
+  /// @throws IllegalArgumentException unless both types are F64, F32, F16 or BF16, and where a
+  ///   finite number would become infinite
   public static TensorEntry convert(TensorEntry tensor, DType type, Arena arena) {
     if (tensor.type() == type) {
       return tensor;
@@ -30,13 +35,17 @@ public final class Numbers {
           "tensor %s: %s does not convert to %s".formatted(tensor.name(), tensor.type(), type));
     }
     long count = tensor.elements();
-    MemorySegment to = count == 0 ? MemorySegment.NULL : arena.allocate(Math.multiplyExact(count, type.size()), 64);
+    MemorySegment to =
+        count == 0
+            ? MemorySegment.NULL
+            : arena.allocate(Math.multiplyExact(count, type.size()), 64);
     for (long i = 0; i < count; i++) {
       double value = get(tensor.data(), tensor.type(), i);
       set(to, type, i, value);
       if (Double.isInfinite(get(to, type, i)) && !Double.isInfinite(value)) {
         throw new IllegalArgumentException(
-            "tensor %s holds %s, which is beyond the range of %s: choose a wider type".formatted(tensor.name(), value, type));
+            "tensor %s holds %s, which is beyond the range of %s: choose a wider type"
+                .formatted(tensor.name(), value, type));
       }
     }
     return new TensorEntry(tensor.name(), type, tensor.shape(), to);
@@ -49,14 +58,19 @@ public final class Numbers {
       case F32 -> data.get(FLOAT, 4 * i);
       case F16 -> Float.float16ToFloat(data.get(SHORT, 2 * i));
       case BF16 -> Float.intBitsToFloat(data.get(SHORT, 2 * i) << 16);
-      case I64 -> data.get(ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 8 * i);
-      case I32 -> data.get(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 4 * i);
-      case U32 -> data.get(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 4 * i) & 0xffffffffL;
+      case I64 ->
+          data.get(ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 8 * i);
+      case I32 ->
+          data.get(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 4 * i);
+      case U32 ->
+          data.get(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 4 * i)
+              & 0xffffffffL;
       case I16 -> data.get(SHORT, 2 * i);
       case U16 -> data.get(SHORT, 2 * i) & 0xffff;
       case I8 -> data.get(ValueLayout.JAVA_BYTE, i);
       case U8, BOOL -> data.get(ValueLayout.JAVA_BYTE, i) & 0xff;
-      case U64, F8_E4M3, F8_E5M2 -> throw new IllegalArgumentException("numbers of type " + type + " are not read");
+      case U64, F8_E4M3, F8_E5M2 ->
+          throw new IllegalArgumentException("numbers of type " + type + " are not read");
     };
   }
 

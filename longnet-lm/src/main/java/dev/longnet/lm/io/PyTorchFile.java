@@ -24,11 +24,12 @@ import java.util.zip.ZipEntry;
 import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
 import org.apache.commons.compress.archivers.zip.ZipFile;
 
-/// A checkpoint written by `torch.save` (the zip format of PyTorch 1.6 and later), read without executing anything in
-/// it: tensors, numbers, strings and containers; any other class is named and refused ([TensorPickle]).
+/// A checkpoint written by `torch.save` (the zip format of PyTorch 1.6 and later), read without
+/// executing anything in it: tensors, numbers, strings and containers; any other class is named and
+/// refused ([TensorPickle]).
 ///
-/// The file is mapped, so it may be larger than memory. Tensors of nested dictionaries are named by their path, joined
-/// with dots: `model.decoder.layers.0…`.
+/// The file is mapped, so it may be larger than memory. Tensors of nested dictionaries are named by
+/// their path, joined with dots: `model.decoder.layers.0…`.
 public final class PyTorchFile implements AutoCloseable {
   private static final long MAX_PICKLE = 256L << 20;
   private static final int MAX_DEPTH = 32;
@@ -72,13 +73,14 @@ public final class PyTorchFile implements AutoCloseable {
     return Collections.unmodifiableSet(tensors.keySet());
   }
 
-  /// What the file holds besides tensors: nested maps, lists, strings and numbers; tensors are left out.
+  /// What the file holds besides tensors: nested maps, lists, strings and numbers; tensors are left
+  /// out.
   public Object values() {
     return values;
   }
 
-  /// The tensor's elements in row-major order: a view of the mapped file where they are contiguous there, else a copy.
-  /// Valid until this file is closed.
+  /// The tensor's elements in row-major order: a view of the mapped file where they are contiguous
+  /// there, else a copy. Valid until this file is closed.
   public TensorEntry tensor(String name) {
     TensorRef tensor = tensors.get(name);
     if (tensor == null) {
@@ -89,12 +91,17 @@ public final class PyTorchFile implements AutoCloseable {
     int width = storage.type().size();
     MemorySegment all = file.asSlice(bytes.offset(), storage.elements() * width);
     long[] shape = tensor.shape();
-    long count = LongStream.of(shape).anyMatch(s -> s == 0) ? 0 : LongStream.of(shape).reduce(1, (a, b) -> a * b);
+    long count =
+        LongStream.of(shape).anyMatch(s -> s == 0)
+            ? 0
+            : LongStream.of(shape).reduce(1, (a, b) -> a * b);
     if (count == 0) {
-      return new TensorEntry(name, storage.type(), shape.clone(), MemorySegment.ofArray(new byte[0]));
+      return new TensorEntry(
+          name, storage.type(), shape.clone(), MemorySegment.ofArray(new byte[0]));
     }
     if (isContiguous(shape, tensor.strides())) {
-      return new TensorEntry(name, storage.type(), shape.clone(), all.asSlice(tensor.offset() * width, count * width));
+      return new TensorEntry(
+          name, storage.type(), shape.clone(), all.asSlice(tensor.offset() * width, count * width));
     }
     MemorySegment copy = arena.allocate(count * width, 64);
     long[] index = new long[shape.length];
@@ -116,10 +123,12 @@ public final class PyTorchFile implements AutoCloseable {
     arena.close();
   }
 
-  /// Finds the archive's records; returns the pickle. Records must be stored, not compressed, as torch writes them.
+  /// Finds the archive's records; returns the pickle. Records must be stored, not compressed, as
+  /// torch writes them.
   private byte[] readDirectory(FileChannel channel, long size) throws IOException {
     byte[] pickle = null;
-    try (ZipFile zip = ZipFile.builder().setSeekableByteChannel(channel).setIgnoreLocalFileHeader(false).get()) {
+    try (ZipFile zip =
+        ZipFile.builder().setSeekableByteChannel(channel).setIgnoreLocalFileHeader(false).get()) {
       for (ZipArchiveEntry entry : Collections.list(zip.getEntries())) {
         int slash = entry.getName().indexOf('/');
         String name = entry.getName().substring(slash + 1);
@@ -127,9 +136,14 @@ public final class PyTorchFile implements AutoCloseable {
           continue;
         }
         long offset = entry.getDataOffset();
-        if (entry.getMethod() != ZipEntry.STORED || offset < 0 || entry.getSize() < 0 || entry.getSize() > size - offset) {
+        if (entry.getMethod() != ZipEntry.STORED
+            || offset < 0
+            || entry.getSize() < 0
+            || entry.getSize() > size - offset) {
           throw new IllegalArgumentException(
-              "record " + entry.getName() + " is compressed or reaches past the end of the file (truncated?)");
+              "record "
+                  + entry.getName()
+                  + " is compressed or reaches past the end of the file (truncated?)");
         }
         if (records.put(name, new Record(offset, entry.getSize())) != null) {
           throw new IllegalArgumentException("two records are named " + entry.getName());
@@ -148,15 +162,18 @@ public final class PyTorchFile implements AutoCloseable {
           "not a zip checkpoint of PyTorch 1.6 or later, or truncated: " + e.getMessage(), e);
     }
     if (pickle == null) {
-      throw new IllegalArgumentException("not a checkpoint of torch.save: it has no record data.pkl");
+      throw new IllegalArgumentException(
+          "not a checkpoint of torch.save: it has no record data.pkl");
     }
     return pickle;
   }
 
-  private static byte[] readRecord(ZipFile zip, ZipArchiveEntry entry, long limit) throws IOException {
+  private static byte[] readRecord(ZipFile zip, ZipArchiveEntry entry, long limit)
+      throws IOException {
     if (entry.getSize() > limit) {
       throw new IllegalArgumentException(
-          "record %s must be at most %d bytes: %d".formatted(entry.getName(), limit, entry.getSize()));
+          "record %s must be at most %d bytes: %d"
+              .formatted(entry.getName(), limit, entry.getSize()));
     }
     try (InputStream in = zip.getInputStream(entry)) {
       byte[] bytes = in.readNBytes((int) entry.getSize());
@@ -169,7 +186,8 @@ public final class PyTorchFile implements AutoCloseable {
 
   /// Moves tensors from the value tree to the table of tensors.
   private Object flatten(String prefix, Object value, int depth) {
-    // A pickle can share one container in many places, or hold itself: the tree it unfolds to must stay small.
+    // A pickle can share one container in many places, or hold itself: the tree it unfolds to must
+    // stay small.
     if (depth > MAX_DEPTH || ++visited > MAX_VALUES) {
       throw new IllegalArgumentException(
           "values nest deeper than %d or unfold to more than %d".formatted(MAX_DEPTH, MAX_VALUES));
@@ -215,7 +233,9 @@ public final class PyTorchFile implements AutoCloseable {
       }
       default ->
           throw new IllegalArgumentException(
-              "refused a bare class or function at " + prefix + ": only tensors, numbers, strings and containers are read");
+              "refused a bare class or function at "
+                  + prefix
+                  + ": only tensors, numbers, strings and containers are read");
     }
   }
 
@@ -246,7 +266,8 @@ public final class PyTorchFile implements AutoCloseable {
       count = count > storage.elements() / s ? Long.MAX_VALUE : count * s;
       if (count > storage.elements()) {
         // A stride of 0 could repeat a few elements beyond any memory.
-        throw new IllegalArgumentException("tensor " + name + " has more elements than its storage");
+        throw new IllegalArgumentException(
+            "tensor " + name + " has more elements than its storage");
       }
     }
   }

@@ -24,8 +24,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// A safetensors file, mapped, so that it may be larger than memory. Nothing in it is trusted: header length, JSON depth,
-/// duplicate names, sizes, and that the tensors tile the data without holes or overlaps are checked on opening.
+/// A safetensors file, mapped, so that it may be larger than memory. Nothing in it is trusted:
+/// header length, JSON depth, duplicate names, sizes, and that the tensors tile the data without
+/// holes or overlaps are checked on opening.
 ///
 /// Tensors are views of the mapping: they end with [#close()].
 public final class SafetensorsFile implements AutoCloseable {
@@ -33,7 +34,8 @@ public final class SafetensorsFile implements AutoCloseable {
   private static final long MAX_HEADER = 100_000_000;
 
   private static final int MAX_RANK = 32;
-  private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LENGTH =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final JsonFactory JSON =
       JsonFactory.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -125,7 +127,8 @@ public final class SafetensorsFile implements AutoCloseable {
     try (JsonParser json = JSON.createParser(header)) {
       claims = header(json);
     } catch (IOException e) {
-      throw new IllegalArgumentException("header is not valid JSON: " + e.getMessage().lines().findFirst().orElse(""), e);
+      throw new IllegalArgumentException(
+          "header is not valid JSON: " + e.getMessage().lines().findFirst().orElse(""), e);
     }
     List<Claim> byOffset = new ArrayList<>(claims);
     byOffset.sort(Comparator.comparingLong(Claim::begin).thenComparingLong(Claim::end));
@@ -146,10 +149,14 @@ public final class SafetensorsFile implements AutoCloseable {
     }
     if (end != data.byteSize()) {
       throw new IllegalArgumentException(
-          "%d bytes follow the last tensor, or its header is missing".formatted(data.byteSize() - end));
+          "%d bytes follow the last tensor, or its header is missing"
+              .formatted(data.byteSize() - end));
     }
     for (Claim c : claims) {
-      tensors.put(c.name(), new TensorEntry(c.name(), c.type(), c.shape(), data.asSlice(c.begin(), c.end() - c.begin())));
+      tensors.put(
+          c.name(),
+          new TensorEntry(
+              c.name(), c.type(), c.shape(), data.asSlice(c.begin(), c.end() - c.begin())));
     }
   }
 
@@ -196,11 +203,13 @@ public final class SafetensorsFile implements AutoCloseable {
         }
         case "shape" -> shape = longs(json, name + ".shape");
         case "data_offsets" -> offsets = longs(json, name + ".data_offsets");
-        default -> throw new IllegalArgumentException("tensor " + name + ": unknown field " + field);
+        default ->
+            throw new IllegalArgumentException("tensor " + name + ": unknown field " + field);
       }
     }
     if (type == null || shape == null || offsets == null || offsets.length != 2) {
-      throw new IllegalArgumentException("tensor " + name + ": needs dtype, shape and data_offsets [begin, end]");
+      throw new IllegalArgumentException(
+          "tensor " + name + ": needs dtype, shape and data_offsets [begin, end]");
     }
     return new Claim(name, type, shape, offsets[0], offsets[1]);
   }
@@ -229,7 +238,8 @@ public final class SafetensorsFile implements AutoCloseable {
 
   private static void expect(JsonToken actual, JsonToken expected, String what) {
     if (actual != expected) {
-      throw new IllegalArgumentException(what + " must be " + expected + " in the header's JSON, is " + actual);
+      throw new IllegalArgumentException(
+          what + " must be " + expected + " in the header's JSON, is " + actual);
     }
   }
 }

@@ -17,8 +17,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// Writes safetensors files atomically. Wider types come first and the header is padded to 8 bytes, so that every
-/// tensor is aligned for its type, as other frameworks' readers like it.
+/// Writes safetensors files atomically. Wider types come first and the header is padded to 8 bytes,
+/// so that every tensor is aligned for its type, as other frameworks' readers like it.
 public final class SafetensorsWriter {
   private static final JsonFactory JSON = new JsonFactory();
   private static final long CHUNK = 1L << 30;
@@ -27,17 +27,25 @@ public final class SafetensorsWriter {
 
   /// @param tensors written as they are; their memory is only read
   /// @throws IllegalArgumentException when two tensors have one name
-  public static void write(Path target, Map<String, String> metadata, List<TensorEntry> tensors) throws IOException {
+  public static void write(Path target, Map<String, String> metadata, List<TensorEntry> tensors)
+      throws IOException {
     List<TensorEntry> ordered = new ArrayList<>(tensors);
     ordered.sort(
-        Comparator.comparingInt((TensorEntry t) -> -t.type().size()).thenComparing(TensorEntry::name));
+        Comparator.comparingInt((TensorEntry t) -> -t.type().size())
+            .thenComparing(TensorEntry::name));
     byte[] header = header(metadata, ordered);
     AtomicFiles.writeFile(
         target,
         temporary -> {
           try (FileChannel out =
-              FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-            write(out, ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).flip());
+              FileChannel.open(
+                  temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            write(
+                out,
+                ByteBuffer.allocate(8)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .putLong(header.length)
+                    .flip());
             write(out, ByteBuffer.wrap(header));
             for (TensorEntry tensor : ordered) {
               MemorySegment data = tensor.data();
@@ -55,7 +63,8 @@ public final class SafetensorsWriter {
     }
   }
 
-  private static byte[] header(Map<String, String> metadata, List<TensorEntry> tensors) throws IOException {
+  private static byte[] header(Map<String, String> metadata, List<TensorEntry> tensors)
+      throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     Set<String> names = new HashSet<>();
     try (JsonGenerator json = JSON.createGenerator(bytes)) {

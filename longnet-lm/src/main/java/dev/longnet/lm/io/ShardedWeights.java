@@ -18,8 +18,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// Weights in several files `model-00001-of-0000N.safetensors` with the index `model.safetensors.index.json` that says
-/// which holds what: Hugging Face's layout, read and written. Index and shards must agree on every tensor.
+/// Weights in several files `model-00001-of-0000N.safetensors` with the index
+/// `model.safetensors.index.json` that says which holds what: Hugging Face's layout, read and
+/// written. Index and shards must agree on every tensor.
 public final class ShardedWeights implements WeightFiles {
   public static final String INDEX = "model.safetensors.index.json";
 
@@ -30,7 +31,10 @@ public final class ShardedWeights implements WeightFiles {
               JsonFactory.builder()
                   .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                   .streamReadConstraints(
-                      StreamReadConstraints.builder().maxNestingDepth(8).maxNumberLength(20).build())
+                      StreamReadConstraints.builder()
+                          .maxNestingDepth(8)
+                          .maxNumberLength(20)
+                          .build())
                   .build())
           .enable(com.fasterxml.jackson.databind.DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
@@ -52,7 +56,8 @@ public final class ShardedWeights implements WeightFiles {
       for (Map.Entry<String, JsonNode> e : map.properties()) {
         WeightFiles shard = shard(index, e.getKey(), e.getValue());
         if (!shard.names().contains(e.getKey())) {
-          throw new IllegalArgumentException("tensor %s is not in %s".formatted(e.getKey(), e.getValue().textValue()));
+          throw new IllegalArgumentException(
+              "tensor %s is not in %s".formatted(e.getKey(), e.getValue().textValue()));
         }
         tensors.put(e.getKey(), shard);
       }
@@ -80,7 +85,8 @@ public final class ShardedWeights implements WeightFiles {
 
   private static ObjectNode parse(Path index) throws IOException {
     if (Files.size(index) > MAX_INDEX) {
-      throw new IllegalArgumentException("an index must be at most " + MAX_INDEX + " bytes: " + Files.size(index));
+      throw new IllegalArgumentException(
+          "an index must be at most " + MAX_INDEX + " bytes: " + Files.size(index));
     }
     try (JsonParser parser = JSON.createParser(Files.readAllBytes(index))) {
       if (JSON.readTree(parser) instanceof ObjectNode object) {
@@ -138,18 +144,24 @@ public final class ShardedWeights implements WeightFiles {
     shards.values().forEach(WeightFiles::close);
   }
 
-  /// Makes a tensor's entry when it is its shard's turn, so that converted tensors need memory for one shard only.
+  /// Makes a tensor's entry when it is its shard's turn, so that converted tensors need memory for
+  /// one shard only.
   public interface Source {
     TensorEntry tensor(String name, java.lang.foreign.Arena arena);
   }
 
-  /// Writes tensors in their order into as few files as keep each within `shardBytes` (a larger tensor stands alone).
+  /// Writes tensors in their order into as few files as keep each within `shardBytes` (a larger
+  /// tensor stands alone).
   ///
   /// @param directory exists and is empty: a part of [AtomicFiles#writeDirectory]
   /// @param bytes of every tensor as it will be written, in order
   /// @param metadata of every shard
   public static void write(
-      Path directory, Map<String, String> metadata, Map<String, Long> bytes, Source source, long shardBytes)
+      Path directory,
+      Map<String, String> metadata,
+      Map<String, Long> bytes,
+      Source source,
+      long shardBytes)
       throws IOException {
     List<List<String>> groups = new ArrayList<>();
     long filled = Long.MAX_VALUE;
@@ -178,6 +190,8 @@ public final class ShardedWeights implements WeightFiles {
         SafetensorsWriter.write(directory.resolve(file), metadata, entries);
       }
     }
-    Files.writeString(directory.resolve(INDEX), JSON.writerWithDefaultPrettyPrinter().writeValueAsString(tree) + "\n");
+    Files.writeString(
+        directory.resolve(INDEX),
+        JSON.writerWithDefaultPrettyPrinter().writeValueAsString(tree) + "\n");
   }
 }

@@ -6,7 +6,8 @@ import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
 import java.util.zip.ZipException;
 
-/// An archive's entry, compared with its checksum where it ends, which [java.util.zip.ZipFile] does not do.
+/// An archive's entry, compared with its checksum where it ends, which [java.util.zip.ZipFile] does
+/// not do.
 public final class SummedInput extends CheckedInputStream {
   private final long expected;
 

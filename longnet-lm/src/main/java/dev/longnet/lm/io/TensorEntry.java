@@ -6,10 +6,12 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Objects;
 
-/// A tensor in a file or on its way to one: little-endian elements in row-major order, at any alignment.
+/// A tensor in a file or on its way to one: little-endian elements in row-major order, at any
+/// alignment.
 ///
 /// @param shape sizes, outermost first; empty for a scalar
-/// @param data exactly the elements' bytes; a view of a mapped file stays valid until that file is closed
+/// @param data exactly the elements' bytes; a view of a mapped file stays valid until that file is
+///   closed
 public record TensorEntry(String name, DType type, long[] shape, MemorySegment data) {
   public TensorEntry {
     Objects.requireNonNull(name, "name");
@@ -49,14 +51,16 @@ public record TensorEntry(String name, DType type, long[] shape, MemorySegment d
     boolean empty = false;
     for (long s : shape) {
       if (s < 0) {
-        throw new IllegalArgumentException("sizes must not be negative: shape=" + Arrays.toString(shape));
+        throw new IllegalArgumentException(
+            "sizes must not be negative: shape=" + Arrays.toString(shape));
       }
       empty |= s == 0;
       overflow |= Math.multiplyHigh(count, s) != 0 || count * s < 0;
       count *= s;
     }
     if (overflow && !empty) {
-      throw new IllegalArgumentException("sizes multiply to more than 2^63: shape=" + Arrays.toString(shape));
+      throw new IllegalArgumentException(
+          "sizes multiply to more than 2^63: shape=" + Arrays.toString(shape));
     }
     return empty ? 0 : count;
   }

@@ -15,11 +15,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 
-/// Reads the pickles that `torch.save` writes and executes nothing: a stack machine that knows tensors, numbers, strings
-/// and containers. Any other class or function is named and refused; so is every opcode that could call one.
+/// Reads the pickles that `torch.save` writes and executes nothing: a stack machine that knows
+/// tensors, numbers, strings and containers. Any other class or function is named and refused; so
+/// is every opcode that could call one.
 ///
-/// Values come back as `Map`, `List`, `Set`, `String`, `Long`, `BigInteger`, `Double`, `Boolean`, `byte[]`, `null` and
-/// [TensorRef].
+/// Values come back as `Map`, `List`, `Set`, `String`, `Long`, `BigInteger`, `Double`, `Boolean`,
+/// `byte[]`, `null` and [TensorRef].
 final class TensorPickle {
   /// A tensor as the pickle describes it: a window on a storage, strides in elements.
   record TensorRef(StorageRef storage, long offset, long[] shape, long[] strides) {}
@@ -53,19 +54,22 @@ final class TensorPickle {
     this.in = ByteBuffer.wrap(pickle).order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  /// @throws IllegalArgumentException with what is wrong or refused; the caller adds the file's name
+  /// @throws IllegalArgumentException with what is wrong or refused; the caller adds the file's
+  ///   name
   static Object read(byte[] pickle) {
     TensorPickle machine = new TensorPickle(pickle);
     try {
       return machine.run();
     } catch (BufferUnderflowException | EOFException e) {
-      throw new IllegalArgumentException("the pickle is truncated at byte " + machine.in.position(), e);
+      throw new IllegalArgumentException(
+          "the pickle is truncated at byte " + machine.in.position(), e);
     } catch (ClassCastException
         | IndexOutOfBoundsException
         | NegativeArraySizeException
         | NoSuchElementException
         | NullPointerException e) { // what a wrong operand on the stack comes to
-      throw new IllegalArgumentException("the pickle is malformed at byte " + machine.in.position(), e);
+      throw new IllegalArgumentException(
+          "the pickle is malformed at byte " + machine.in.position(), e);
     }
   }
 
@@ -162,7 +166,8 @@ final class TensorPickle {
     }
   }
 
-  /// The few constructors torch.save needs; their effect is written out here, nothing is looked up by name.
+  /// The few constructors torch.save needs; their effect is written out here, nothing is looked up
+  /// by name.
   private static Object call(Global function, List<?> arguments) {
     return switch (function.name()) {
       case "collections.OrderedDict" -> {
@@ -179,7 +184,8 @@ final class TensorPickle {
       case "torch._utils._rebuild_parameter" -> (TensorRef) arguments.getFirst();
       case "torch.Size" -> arguments.isEmpty() ? new ArrayList<>() : (List<?>) arguments.getFirst();
       case "builtins.set", "__builtin__.set" ->
-          new LinkedHashSet<>(arguments.isEmpty() ? List.of() : hashable((List<?>) arguments.getFirst()));
+          new LinkedHashSet<>(
+              arguments.isEmpty() ? List.of() : hashable((List<?>) arguments.getFirst()));
       default -> throw refused(function);
     };
   }
@@ -197,7 +203,8 @@ final class TensorPickle {
     long[] strides = longs((List<?>) a.get(3));
     if (shape.length != strides.length || shape.length > MAX_RANK) {
       throw new IllegalArgumentException(
-          "tensor of storage %s has %d sizes and %d strides".formatted(storage.key(), shape.length, strides.length));
+          "tensor of storage %s has %d sizes and %d strides"
+              .formatted(storage.key(), shape.length, strides.length));
     }
     long last = offset;
     boolean empty = false;
@@ -217,7 +224,8 @@ final class TensorPickle {
     }
     if (!empty && last >= storage.elements() || last == Long.MAX_VALUE) {
       throw new IllegalArgumentException(
-          "tensor of storage %s reaches past its %d elements".formatted(storage.key(), storage.elements()));
+          "tensor of storage %s reaches past its %d elements"
+              .formatted(storage.key(), storage.elements()));
     }
     return new TensorRef(storage, offset, shape, strides);
   }
@@ -235,11 +243,13 @@ final class TensorPickle {
     return new StorageRef(dtype, (String) id.get(2), (Long) id.get(4));
   }
 
-  /// State of a container: torch sets `_metadata` on its OrderedDict; anything else has no state worth keeping.
+  /// State of a container: torch sets `_metadata` on its OrderedDict; anything else has no state
+  /// worth keeping.
   private void build() {
     pop();
     if (!(top() instanceof Map<?, ?>)) {
-      throw new IllegalArgumentException("refused the state of an object at byte " + (in.position() - 1));
+      throw new IllegalArgumentException(
+          "refused the state of an object at byte " + (in.position() - 1));
     }
   }
 
@@ -332,7 +342,10 @@ final class TensorPickle {
   /// Containers as keys would let a hostile file hash itself without end.
   private static <T> List<T> hashable(List<T> keys) {
     for (Object key : keys) {
-      if (!(key instanceof String || key instanceof Long || key instanceof Boolean || key instanceof Double)) {
+      if (!(key instanceof String
+          || key instanceof Long
+          || key instanceof Boolean
+          || key instanceof Double)) {
         throw new IllegalArgumentException("dictionary keys must be strings or numbers");
       }
     }

@@ -7,8 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 
-/// The tensors of a checkpoint in any of the forms people have them in: one safetensors file, shards with an index, or
-/// `torch.save`'s zip file. Files are mapped; tensors end with [#close()].
+/// The tensors of a checkpoint in any of the forms people have them in: one safetensors file,
+/// shards with an index, or `torch.save`'s zip file. Files are mapped; tensors end with [#close()].
 public interface WeightFiles extends AutoCloseable {
 
   /// In the file's order.
@@ -28,8 +28,8 @@ public interface WeightFiles extends AutoCloseable {
   @Override
   void close();
 
-  /// @param path `*.safetensors`, `*.index.json`, a directory with `model.safetensors.index.json` or
-  ///     `model.safetensors`, or (`.pt`, `.pth`, `.bin`, `.ckpt`) a PyTorch file
+  /// @param path `*.safetensors`, `*.index.json`, a directory with `model.safetensors.index.json`
+  ///   or `model.safetensors`, or (`.pt`, `.pth`, `.bin`, `.ckpt`) a PyTorch file
   static WeightFiles open(Path path) throws IOException {
     if (Files.isDirectory(path)) {
       Path index = path.resolve(ShardedWeights.INDEX);
@@ -77,12 +77,11 @@ public interface WeightFiles extends AutoCloseable {
   private static WeightFiles pytorch(PyTorchFile file) {
     Map<?, ?> values = file.values() instanceof Map<?, ?> map ? map : Map.of();
     Map<String, String> strings = new LinkedHashMap<>();
-    values.forEach(
-        (key, value) -> {
-          if (value instanceof String text) {
-            strings.put(String.valueOf(key), text);
-          }
-        });
+    values.forEach((key, value) -> {
+      if (value instanceof String text) {
+        strings.put(String.valueOf(key), text);
+      }
+    });
     return new WeightFiles() {
       @Override
       public Set<String> names() {

@@ -3,17 +3,19 @@ package dev.longnet.lm.model;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
-/// Attention as the model sees it: values and exact gradients outside autograd, so that the pure-Java kernel, the
-/// libtorch kernel and a distributed one are interchangeable. The model's own backward pass
-/// calls it; no autograd graph is recorded anywhere (ARCHITECTURE.md). A program with a graph cuts it here: forward on detached
-/// inputs, backward with the gradient that reached the output.
+/// Attention as the model sees it: values and exact gradients outside autograd, so that the
+/// pure-Java kernel, the libtorch kernel and a distributed one are interchangeable. The model's own
+/// backward pass calls it; no autograd graph is recorded anywhere (ARCHITECTURE.md). A program with
+/// a graph cuts it here: forward on detached inputs, backward with the gradient that reached the
+/// output.
 ///
-/// Implementations may be called by one thread at a time per instance unless they say otherwise; results belong to the
-/// caller's current `PointerScope`.
+/// Implementations may be called by one thread at a time per instance unless they say otherwise;
+/// results belong to the caller's current `PointerScope`.
 public interface AttentionOperator {
 
   /// @param out [B, N, H, D], as q
-  /// @param lse [B, H, N] float32: natural log of the joint softmax denominator, -inf where a query attends to nothing
+  /// @param lse [B, H, N] float32: natural log of the joint softmax denominator, -inf where a query
+  ///   attends to nothing
   record Output(Tensor out, Tensor lse) {}
 
   /// Each [B, N, H, D], of the input's type.
@@ -28,7 +30,8 @@ public interface AttentionOperator {
   /// @param gradOut [B, N, H, D]
   Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut);
 
-  /// As [#forward(Tensor, Tensor, Tensor)], into memory of the caller's, so that a training step allocates nothing.
+  /// As [#forward(Tensor, Tensor, Tensor)], into memory of the caller's, so that a training step
+  /// allocates nothing.
   ///
   /// @param into contiguous; overwritten
   default void forward(Tensor q, Tensor k, Tensor v, Output into) {
@@ -42,7 +45,8 @@ public interface AttentionOperator {
   /// As [#backward(Tensor, Tensor, Tensor, Output, Tensor)], into memory of the caller's.
   ///
   /// @param into contiguous; overwritten
-  default void backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
+  default void backward(
+      Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
     try (PointerScope _ = new PointerScope()) {
       Gradients gradients = backward(q, k, v, output, gradOut);
       into.gradQ.copy_(gradients.gradQ);

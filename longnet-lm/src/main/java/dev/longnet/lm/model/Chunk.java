@@ -4,7 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
-/// Consecutive rows of a [B N, ...] tensor that go through token-wise work together: whole sequences, or a part of one.
+/// Consecutive rows of a [B N, ...] tensor that go through token-wise work together: whole
+/// sequences, or a part of one.
 ///
 /// @param start first row
 /// @param sequences how many sequences

@@ -13,16 +13,18 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// The paper's Transformer (MAGNETO: Sub-LN, xPos, no absolute positions): decoder, or encoder where the configuration
-/// is not causal. Attention comes from outside; everything else is the same for all kinds of it.
+/// The paper's Transformer (MAGNETO: Sub-LN, xPos, no absolute positions): decoder, or encoder
+/// where the configuration is not causal. Attention comes from outside; everything else is the same
+/// for all kinds of it.
 ///
-/// No graph is recorded: layers, head and loss know their backward passes, so a pass keeps exactly what it needs, and
-/// attention is called as values and gradients. Tensors returned belong to the caller's `PointerScope`; parameters and
-/// gradients belong to the model. For one thread at a time.
+/// No graph is recorded: layers, head and loss know their backward passes, so a pass keeps exactly
+/// what it needs, and attention is called as values and gradients. Tensors returned belong to the
+/// caller's `PointerScope`; parameters and gradients belong to the model. For one thread at a time.
 ///
 /// Legend: B batch, N tokens, T = B N, C hidden, H heads, D head size, V vocabulary.
 public final class Decoder implements AutoCloseable {
-  private static final ScalarTypeOptional MEAN_TYPE = new ScalarTypeOptional(ScalarType.Double).retainReference();
+  private static final ScalarTypeOptional MEAN_TYPE =
+      new ScalarTypeOptional(ScalarType.Double).retainReference();
 
   private final ModelConfig config;
   private final ModelOptions options;
@@ -34,7 +36,8 @@ public final class Decoder implements AutoCloseable {
   private Positions positions;
   private long positionsFor = -1;
 
-  private Decoder(ModelConfig config, ModelOptions options, AttentionOperator attention, long seed) {
+  private Decoder(
+      ModelConfig config, ModelOptions options, AttentionOperator attention, long seed) {
     this.config = config;
     this.options = options;
     this.attention = ZeroPaddedKeys.where(config.attention(), config.causal(), attention);
@@ -51,7 +54,8 @@ public final class Decoder implements AutoCloseable {
   /// A model with random weights, a function of `seed` alone.
   ///
   /// @param attention stays the caller's to close
-  public static Decoder create(ModelConfig config, ModelOptions options, AttentionOperator attention, long seed) {
+  public static Decoder create(
+      ModelConfig config, ModelOptions options, AttentionOperator attention, long seed) {
     try (PointerScope _ = new PointerScope()) {
       return new Decoder(config, options, attention, seed);
     }
@@ -69,12 +73,14 @@ public final class Decoder implements AutoCloseable {
     return attention;
   }
 
-  /// float32, under torchscale's names, in the order of its state dict. Contents may be written, then [#prepare()].
+  /// float32, under torchscale's names, in the order of its state dict. Contents may be written,
+  /// then [#prepare()].
   public SequencedMap<String, Tensor> parameters() {
     return parameters.values();
   }
 
-  /// float32, the names and order of [#parameters()]; accumulated by [#lossAndGradients] until [#zeroGradients()].
+  /// float32, the names and order of [#parameters()]; accumulated by [#lossAndGradients] until
+  /// [#zeroGradients()].
   public SequencedMap<String, Tensor> gradients() {
     return parameters.gradients();
   }
@@ -85,8 +91,9 @@ public final class Decoder implements AutoCloseable {
     }
   }
 
-  /// Takes over parameters that were written. Whole passes ([#logits], [#losses], [#lossAndGradients], [#forward]) do
-  /// it themselves; only users of the single steps below have to.
+  /// Takes over parameters that were written. Whole passes ([#logits], [#losses],
+  /// [#lossAndGradients], [#forward]) do it themselves; only users of the single steps below have
+  /// to.
   public void prepare() {
     try (PointerScope _ = new PointerScope()) {
       layers.forEach(Layer::prepare);
@@ -100,9 +107,12 @@ public final class Decoder implements AutoCloseable {
     requireTokens(tokens, "tokens", 1);
     prepare();
     Tensor out;
-    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = workspace.frame()) {
       Shape shape = Shape.of(tokens.size(0), tokens.size(1), options.tokenChunk());
-      out = head.logits(run(embedInto(tokens), shape)).view(tokens.size(0), tokens.size(1), config.vocabulary());
+      out =
+          head.logits(run(embedInto(tokens), shape))
+              .view(tokens.size(0), tokens.size(1), config.vocabulary());
       out.retainReference();
     }
     return adopt(out);
@@ -133,10 +143,12 @@ public final class Decoder implements AutoCloseable {
   public Tensor forward(Tensor embeddings) {
     prepare();
     Tensor out;
-    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = workspace.frame()) {
       Shape shape = Shape.of(embeddings.size(0), embeddings.size(1), options.tokenChunk());
       Tensor x = embeddings.reshape(-1, config.hidden()).clone();
-      out = head.normed(run(x, shape)).view(embeddings.size(0), embeddings.size(1), config.hidden());
+      out =
+          head.normed(run(x, shape)).view(embeddings.size(0), embeddings.size(1), config.hidden());
       out.retainReference();
     }
     return adopt(out);
@@ -150,7 +162,8 @@ public final class Decoder implements AutoCloseable {
     requireTokens(windows, "windows", 2);
     prepare();
     Tensor out;
-    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = workspace.frame()) {
       long n = windows.size(1) - 1;
       Shape shape = Shape.of(windows.size(0), n, options.tokenChunk());
       Tensor x = run(embedInto(windows.narrow(1, 0, n)), shape);
@@ -164,11 +177,13 @@ public final class Decoder implements AutoCloseable {
   ///
   /// @param windows [B, N+1] int64: inputs and, one later, their targets
   /// @param scale e.g. 1 / (micro-batches of a step)
-  /// @return the mean loss of the B N targets, nats, not scaled; not finite where the forward pass was not
+  /// @return the mean loss of the B N targets, nats, not scaled; not finite where the forward pass
+  ///   was not
   public double lossAndGradients(Tensor windows, double scale) {
     requireTokens(windows, "windows", 2);
     prepare();
-    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = workspace.frame()) {
       long n = windows.size(1) - 1;
       Shape shape = Shape.of(windows.size(0), n, options.tokenChunk());
       Tensor inputs = windows.narrow(1, 0, n).reshape(-1);
@@ -190,15 +205,18 @@ public final class Decoder implements AutoCloseable {
     }
   }
 
-  /// A layer's input, and what its forward pass kept in a frame of its own; both null with activation checkpointing.
+  /// A layer's input, and what its forward pass kept in a frame of its own; both null with
+  /// activation checkpointing.
   private record Step(Tensor x, Layer.Saved saved, Workspace.Frame frame) {}
 
   private Step forward(Layer layer, Tensor x, Tensor y, Shape shape) {
     Workspace.Frame frame = workspace.frame();
     if (!options.activationCheckpointing()) {
-      return new Step(x, layer.forward(x, shape, positions(shape.tokens()), attention, y, true), frame);
+      return new Step(
+          x, layer.forward(x, shape, positions(shape.tokens()), attention, y, true), frame);
     }
-    try (PointerScope _ = new PointerScope(); frame) {
+    try (PointerScope _ = new PointerScope();
+        frame) {
       layer.forward(x, shape, positions(shape.tokens()), attention, y, false);
     }
     return new Step(x, null, null);
@@ -209,7 +227,9 @@ public final class Decoder implements AutoCloseable {
     try (PointerScope _ = new PointerScope();
         Workspace.Frame _ = step.frame == null ? workspace.frame() : step.frame) {
       Layer.Saved saved =
-          step.saved == null ? layer.forward(step.x, shape, at, attention, null, false) : step.saved;
+          step.saved == null
+              ? layer.forward(step.x, shape, at, attention, null, false)
+              : step.saved;
       layer.backward(step.x, saved, shape, at, attention, gradient);
     }
   }
@@ -218,7 +238,8 @@ public final class Decoder implements AutoCloseable {
   private Tensor run(Tensor x, Shape shape) {
     Positions at = positions(shape.tokens());
     for (Layer layer : layers) {
-      try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+      try (PointerScope _ = new PointerScope();
+          Workspace.Frame _ = workspace.frame()) {
         layer.forward(x, shape, at, attention, x, false);
       }
     }
@@ -227,7 +248,8 @@ public final class Decoder implements AutoCloseable {
 
   private Tensor embedInto(Tensor tokens) {
     Tensor x = workspace.take(ScalarType.Float, tokens.numel(), config.hidden());
-    return torch.index_select_out(x, parameters.value("embed_tokens.weight"), 0, tokens.reshape(-1));
+    return torch.index_select_out(
+        x, parameters.value("embed_tokens.weight"), 0, tokens.reshape(-1));
   }
 
   /// Memory of temporaries that is kept from pass to pass.
@@ -240,7 +262,8 @@ public final class Decoder implements AutoCloseable {
     workspace.close();
   }
 
-  // ---- Single steps, for streaming: embed, then per layer project, attention (the caller's), complete, then head.
+  // ---- Single steps, for streaming: embed, then per layer project, attention (the caller's),
+  // complete, then head.
 
   /// @param tokens int64, any shape of T ids
   /// @return [T, C] float32
@@ -250,7 +273,8 @@ public final class Decoder implements AutoCloseable {
 
   /// Positions of a stream; the caller closes it.
   ///
-  /// @param longest tokens the stream may have; Long.MAX_VALUE where every segment length divides the largest
+  /// @param longest tokens the stream may have; Long.MAX_VALUE where every segment length divides
+  ///   the largest
   /// @throws IllegalArgumentException where xPos would overflow; the message names the remedy
   public Positions positionsOfStream(long longest) {
     return new Positions(config, longest, options.device());
@@ -265,7 +289,10 @@ public final class Decoder implements AutoCloseable {
     ScalarType type = Types.product(options.precision());
     long[] shape = {1, x.size(0), config.heads(), config.headSize()};
     Projected out =
-        new Projected(parameters.empty(type, shape), parameters.empty(type, shape), parameters.empty(type, shape));
+        new Projected(
+            parameters.empty(type, shape),
+            parameters.empty(type, shape),
+            parameters.empty(type, shape));
     layers.get(layer).project(x, positions, first, out.queries, out.keys, out.values);
     return out;
   }
@@ -279,7 +306,8 @@ public final class Decoder implements AutoCloseable {
     Tensor out = torch.empty_like(x);
     try (PointerScope _ = new PointerScope()) {
       layers.get(layer).join(x, attended.reshape(-1, config.hidden()), out);
-      Tensor expanded = parameters.empty(Types.product(options.precision()), x.size(0), config.feedForward());
+      Tensor expanded =
+          parameters.empty(Types.product(options.precision()), x.size(0), config.feedForward());
       layers.get(layer).feedForward(out, expanded, out);
     }
     return out;
@@ -311,9 +339,13 @@ public final class Decoder implements AutoCloseable {
   }
 
   private static void requireTokens(Tensor tokens, String name, long least) {
-    if (tokens.dim() != 2 || !Types.is(tokens, ScalarType.Long) || tokens.size(1) < least || tokens.size(0) < 1) {
+    if (tokens.dim() != 2
+        || !Types.is(tokens, ScalarType.Long)
+        || tokens.size(1) < least
+        || tokens.size(0) < 1) {
       throw new IllegalArgumentException(
-          "%s must be [B >= 1, N >= %d] int64: %s %s".formatted(name, least, tokens.scalar_type(), Arrays.toString(tokens.shape())));
+          "%s must be [B >= 1, N >= %d] int64: %s %s"
+              .formatted(name, least, tokens.scalar_type(), Arrays.toString(tokens.shape())));
     }
   }
 

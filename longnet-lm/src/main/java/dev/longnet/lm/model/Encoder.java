@@ -18,9 +18,10 @@ import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// A bidirectional encoder of embeddings for inference: LongViT's and Prov-GigaPath's. One sequence at a time runs
-/// through the layers in place, token-wise work in chunks: beside the sequence's own [n, C] only queries, keys, values
-/// and attention's output are as long as it is, and one layer's are reused by the next.
+/// A bidirectional encoder of embeddings for inference: LongViT's and Prov-GigaPath's. One sequence
+/// at a time runs through the layers in place, token-wise work in chunks: beside the sequence's own
+/// [n, C] only queries, keys, values and attention's output are as long as it is, and one layer's
+/// are reused by the next.
 ///
 /// Not for several threads at once. Owns its parameters.
 public final class Encoder implements AutoCloseable {
@@ -34,19 +35,32 @@ public final class Encoder implements AutoCloseable {
   private final Map<AttentionConfig, AttentionOperator> cached = new LinkedHashMap<>();
 
   private Encoder(
-      EncoderConfig config, ModelOptions options, Function<AttentionConfig, AttentionOperator> operators, long seed) {
+      EncoderConfig config,
+      ModelOptions options,
+      Function<AttentionConfig, AttentionOperator> operators,
+      long seed) {
     this.config = config;
     this.options = options;
     this.operators = operators;
     this.parameters = Parameters.allocate(shapes(config), options.device());
     // What layers and initial weights need to know; nothing reads the rest.
     ModelConfig stack =
-        new ModelConfig(1, config.layers(), config.hidden(), config.heads(), config.feedForward(),
-            PositionEncoding.NONE, true, false, new AttentionConfig.Dense());
+        new ModelConfig(
+            1,
+            config.layers(),
+            config.hidden(),
+            config.heads(),
+            config.feedForward(),
+            PositionEncoding.NONE,
+            true,
+            false,
+            new AttentionConfig.Dense());
     Initialization.fill(parameters, stack, seed);
     for (String part : new String[] {"weight", "bias"}) {
       if (parameters.values().containsKey("norm." + part)) {
-        parameters.value("norm." + part).fill_(new org.bytedeco.pytorch.Scalar(part.equals("weight") ? 1.0 : 0.0));
+        parameters
+            .value("norm." + part)
+            .fill_(new org.bytedeco.pytorch.Scalar(part.equals("weight") ? 1.0 : 0.0));
       }
     }
     this.workspace = new Workspace(parameters);
@@ -61,14 +75,17 @@ public final class Encoder implements AutoCloseable {
   ///
   /// @param operators makes the attention operator of a configuration; they stay the caller's
   public static Encoder create(
-      EncoderConfig config, ModelOptions options, Function<AttentionConfig, AttentionOperator> operators, long seed) {
+      EncoderConfig config,
+      ModelOptions options,
+      Function<AttentionConfig, AttentionOperator> operators,
+      long seed) {
     try (PointerScope _ = new PointerScope()) {
       return new Encoder(config, options, operators, seed);
     }
   }
 
-  /// Names and shapes of the parameters: torchscale's for the stack, and around it `patch_embed.proj`, `cls_token`,
-  /// `pos_embed`, `norm` (LongViT calls it `fc_norm`) and `head`.
+  /// Names and shapes of the parameters: torchscale's for the stack, and around it
+  /// `patch_embed.proj`, `cls_token`, `pos_embed`, `norm` (LongViT calls it `fc_norm`) and `head`.
   public static SequencedMap<String, long[]> shapes(EncoderConfig config) {
     SequencedMap<String, long[]> shapes = new LinkedHashMap<>();
     long c = config.hidden();
@@ -130,7 +147,8 @@ public final class Encoder implements AutoCloseable {
     }
   }
 
-  /// The first layer's input for some of a sequence's vectors: projected, with their positions added.
+  /// The first layer's input for some of a sequence's vectors: projected, with their positions
+  /// added.
   ///
   /// @param vectors [n, inputWidth] of any floating type
   /// @param first index of the first of them in its sequence
@@ -148,7 +166,11 @@ public final class Encoder implements AutoCloseable {
       switch (config.positions()) {
         case InputPositions.None _ -> {}
         case InputPositions.Learned _ ->
-            x.add_(parameters.value("pos_embed").view(-1, config.hidden()).narrow(0, first, vectors.size(0)));
+            x.add_(
+                parameters
+                    .value("pos_embed")
+                    .view(-1, config.hidden())
+                    .narrow(0, first, vectors.size(0)));
         case InputPositions.Grid grid -> {
           float[] values = GridPositions.of(grid, coordinates, config.hidden());
           Tensor host = torch.empty(values.length);
@@ -161,8 +183,10 @@ public final class Encoder implements AutoCloseable {
 
   /// Runs all layers over one sequence.
   ///
-  /// @param x [n, C] float32, class token included, overwritten with the last layer's output (before any output norm)
-  /// @param after called with 0 before the first layer and with i + 1 after layer i, when x holds that state
+  /// @param x [n, C] float32, class token included, overwritten with the last layer's output
+  ///   (before any output norm)
+  /// @param after called with 0 before the first layer and with i + 1 after layer i, when x holds
+  ///   that state
   public void run(Tensor x, IntConsumer after) {
     long n = x.size(0);
     AttentionConfig.Dilated geometry = config.attention(n);
@@ -171,25 +195,30 @@ public final class Encoder implements AutoCloseable {
     List<Chunk> chunks = Chunk.split(1, n, options.tokenChunk());
     ScalarType product = Types.product(options.precision());
     after.accept(0);
-    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = workspace.frame()) {
       long[] headed = {1, n, config.heads(), config.headSize()};
       Tensor queries = workspace.take(product, headed);
       Tensor keys = workspace.take(product, headed);
       Tensor values = workspace.take(product, headed);
       AttentionOperator.Output attended =
           new AttentionOperator.Output(
-              workspace.take(product, headed), workspace.take(ScalarType.Float, 1, config.heads(), n));
+              workspace.take(product, headed),
+              workspace.take(ScalarType.Float, 1, config.heads(), n));
       Tensor joined = attended.out().view(n, config.hidden());
       for (int i = 0; i < layers.size(); i++) {
         Layer layer = layers.get(i);
         for (Chunk c : chunks) {
-          try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
-            layer.project(c.of(x), positions, c.first(), part(queries, c), part(keys, c), part(values, c));
+          try (PointerScope _ = new PointerScope();
+              Workspace.Frame _ = workspace.frame()) {
+            layer.project(
+                c.of(x), positions, c.first(), part(queries, c), part(keys, c), part(values, c));
           }
         }
         attention.forward(queries, keys, values, attended);
         for (Chunk c : chunks) {
-          try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+          try (PointerScope _ = new PointerScope();
+              Workspace.Frame _ = workspace.frame()) {
             Tensor rows = c.of(x);
             layer.join(rows, c.of(joined), rows);
             layer.feedForward(rows, workspace.take(product, c.rows(), config.feedForward()), rows);

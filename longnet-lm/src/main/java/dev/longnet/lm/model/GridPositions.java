@@ -2,8 +2,9 @@ package dev.longnet.lm.model;
 
 import dev.longnet.lm.config.EncoderConfig.InputPositions;
 
-/// Prov-GigaPath's position embedding of a tile at pixel (a, b): half of the C values for its cell b / tileSize, half for
-/// a / tileSize, each half the sines and then the cosines of the cell times 10000^(-i / (C/4)).
+/// Prov-GigaPath's position embedding of a tile at pixel (a, b): half of the C values for its cell
+/// b / tileSize, half for a / tileSize, each half the sines and then the cosines of the cell times
+/// 10000^(-i / (C/4)).
 final class GridPositions {
   private GridPositions() {}
 

@@ -8,12 +8,13 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/// Initial weights, distributed as torchscale's: normal(0, C^-1/2) for embedding and output projection; Xavier uniform
-/// for q, k, v (gain 2^-1/2) and out_proj; uniform(+-fan_in^-1/2) for fc1, fc2 and for biases, out_proj's zero; then
-/// MAGNETO's gain sqrt(log 2L) on v_proj, out_proj, fc1 and fc2, weights and biases.
+/// Initial weights, distributed as torchscale's: normal(0, C^-1/2) for embedding and output
+/// projection; Xavier uniform for q, k, v (gain 2^-1/2) and out_proj; uniform(+-fan_in^-1/2) for
+/// fc1, fc2 and for biases, out_proj's zero; then MAGNETO's gain sqrt(log 2L) on v_proj, out_proj,
+/// fc1 and fc2, weights and biases.
 ///
-/// Each parameter has a random stream of its own from (seed, name), so weights depend neither on the order of
-/// parameters nor on libtorch's generator.
+/// Each parameter has a random stream of its own from (seed, name), so weights depend neither on
+/// the order of parameters nor on libtorch's generator.
 final class Initialization {
   private static final int BLOCK = 1 << 16;
 
@@ -21,10 +22,16 @@ final class Initialization {
 
   static void fill(Parameters parameters, ModelConfig config, long seed) {
     double gain = Math.sqrt(Math.log(2.0 * config.layers()));
-    parameters.values().forEach(
-        (name, tensor) -> {
-          RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(mix(seed, name));
-          boolean scaled = name.contains("v_proj") || name.contains("out_proj") || name.contains("fc1") || name.contains("fc2");
+    parameters
+        .values()
+        .forEach((name, tensor) -> {
+          RandomGenerator random =
+              RandomGeneratorFactory.of("L64X128MixRandom").create(mix(seed, name));
+          boolean scaled =
+              name.contains("v_proj")
+                  || name.contains("out_proj")
+                  || name.contains("fc1")
+                  || name.contains("fc2");
           write(tensor, draw(name, config, random), scaled ? gain : 1);
         });
   }

@@ -33,7 +33,12 @@ final class Layer implements AutoCloseable {
   private final Norm expandedNorm;
   private final Linear contract;
 
-  Layer(Parameters parameters, Workspace workspace, ModelConfig config, ModelOptions options, int index) {
+  Layer(
+      Parameters parameters,
+      Workspace workspace,
+      ModelConfig config,
+      ModelOptions options,
+      int index) {
     this.workspace = workspace;
     this.heads = config.heads();
     this.hidden = config.hidden();
@@ -41,11 +46,14 @@ final class Layer implements AutoCloseable {
     this.product = Types.product(options.precision());
     String prefix = "layers." + index + ".";
     attentionNorm = new Norm(parameters, prefix + "self_attn_layer_norm");
-    queryProjection = new Linear(parameters, prefix + "self_attn.q_proj", true, options.precision());
+    queryProjection =
+        new Linear(parameters, prefix + "self_attn.q_proj", true, options.precision());
     keyProjection = new Linear(parameters, prefix + "self_attn.k_proj", true, options.precision());
-    valueProjection = new Linear(parameters, prefix + "self_attn.v_proj", true, options.precision());
+    valueProjection =
+        new Linear(parameters, prefix + "self_attn.v_proj", true, options.precision());
     innerNorm = new Norm(parameters, prefix + "self_attn.inner_attn_ln");
-    outProjection = new Linear(parameters, prefix + "self_attn.out_proj", true, options.precision());
+    outProjection =
+        new Linear(parameters, prefix + "self_attn.out_proj", true, options.precision());
     feedForwardNorm = new Norm(parameters, prefix + "final_layer_norm");
     expand = new Linear(parameters, prefix + "ffn.fc1", true, options.precision());
     expandedNorm = new Norm(parameters, prefix + "ffn.ffn_layernorm");
@@ -57,13 +65,21 @@ final class Layer implements AutoCloseable {
   /// @param middle m [T, C] float32
   /// @param expanded fc1's output [T, F], or null: then the backward pass computes it again
   record Saved(
-      Tensor queries, Tensor keys, Tensor values, AttentionOperator.Output attended, Tensor middle, Tensor expanded) {}
+      Tensor queries,
+      Tensor keys,
+      Tensor values,
+      AttentionOperator.Output attended,
+      Tensor middle,
+      Tensor expanded) {}
 
-  /// Rotated queries and keys, and values, [b, n, H, D] each, of tokens at positions first, first + 1, ...
+  /// Rotated queries and keys, and values, [b, n, H, D] each, of tokens at positions first, first +
+  /// 1, ...
   ///
   /// @param x [b n, C] float32
-  void project(Tensor x, Positions positions, long first, Tensor queries, Tensor keys, Tensor values) {
-    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+  void project(
+      Tensor x, Positions positions, long first, Tensor queries, Tensor keys, Tensor values) {
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = workspace.frame()) {
       Tensor n = Types.cast(attentionNorm.forward(x).out(), product);
       queryProjection.forward(n, queries.view(-1, hidden));
       keyProjection.forward(n, keys.view(-1, hidden));
@@ -79,7 +95,8 @@ final class Layer implements AutoCloseable {
   /// @param attended attention's output [n, C]
   /// @param middle [n, C] float32, overwritten
   void join(Tensor x, Tensor attended, Tensor middle) {
-    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = workspace.frame()) {
       Tensor n = innerNorm.forward(attended).out();
       Tensor projected = workspace.take(product, n.size(0), hidden);
       outProjection.forward(n, projected);
@@ -93,7 +110,8 @@ final class Layer implements AutoCloseable {
   /// @param expanded [n, F], overwritten with fc1's output
   /// @param out [n, C] float32, overwritten; may be `middle`
   void feedForward(Tensor middle, Tensor expanded, Tensor out) {
-    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = workspace.frame()) {
       expand.forward(Types.cast(feedForwardNorm.forward(middle).out(), product), expanded);
       Tensor n = expandedNorm.forward(gelu(expanded)).out();
       Tensor contracted = workspace.take(product, n.size(0), hidden);
@@ -109,12 +127,18 @@ final class Layer implements AutoCloseable {
   /// @param keepExpanded whether the result holds fc1's output
   /// @return buffers of the workspace's innermost frame
   Saved forward(
-      Tensor x, Shape shape, Positions positions, AttentionOperator attention, Tensor out, boolean keepExpanded) {
+      Tensor x,
+      Shape shape,
+      Positions positions,
+      AttentionOperator attention,
+      Tensor out,
+      boolean keepExpanded) {
     Tensor queries = shape.headed(workspace, product, heads, hidden);
     Tensor keys = shape.headed(workspace, product, heads, hidden);
     Tensor values = shape.headed(workspace, product, heads, hidden);
     for (Chunk chunk : shape.chunks()) {
-      try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+      try (PointerScope _ = new PointerScope();
+          Workspace.Frame _ = workspace.frame()) {
         project(
             chunk.of(x),
             positions,
@@ -132,12 +156,15 @@ final class Layer implements AutoCloseable {
     Tensor middle = workspace.take(ScalarType.Float, x.size(0), hidden);
     Tensor expanded = keepExpanded ? workspace.take(product, x.size(0), feedForward) : null;
     for (Chunk chunk : shape.chunks()) {
-      try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+      try (PointerScope _ = new PointerScope();
+          Workspace.Frame _ = workspace.frame()) {
         join(chunk.of(x), chunk.of(attended.out().view(-1, hidden)), chunk.of(middle));
         if (out != null) {
           feedForward(
               chunk.of(middle),
-              keepExpanded ? chunk.of(expanded) : workspace.take(product, chunk.rows(), feedForward),
+              keepExpanded
+                  ? chunk.of(expanded)
+                  : workspace.take(product, chunk.rows(), feedForward),
               chunk.of(out));
         }
       }
@@ -148,15 +175,25 @@ final class Layer implements AutoCloseable {
   /// Adds the parameters' gradients.
   ///
   /// @param x the layer's input [T, C]
-  /// @param gradient [T, C] float32: in, of the loss with respect to the output; out, with respect to the input
+  /// @param gradient [T, C] float32: in, of the loss with respect to the output; out, with respect
+  ///   to the input
   void backward(
-      Tensor x, Saved saved, Shape shape, Positions positions, AttentionOperator attention, Tensor gradient) {
-    try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+      Tensor x,
+      Saved saved,
+      Shape shape,
+      Positions positions,
+      AttentionOperator attention,
+      Tensor gradient) {
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = workspace.frame()) {
       Tensor gradAttended = shape.headed(workspace, product, heads, hidden);
       for (Chunk chunk : shape.chunks()) {
-        try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+        try (PointerScope _ = new PointerScope();
+            Workspace.Frame _ = workspace.frame()) {
           feedForwardBackward(
-              chunk.of(saved.middle), saved.expanded == null ? null : chunk.of(saved.expanded), chunk.of(gradient));
+              chunk.of(saved.middle),
+              saved.expanded == null ? null : chunk.of(saved.expanded),
+              chunk.of(gradient));
           joinBackward(
               chunk.of(saved.attended.out().view(-1, hidden)),
               chunk.of(gradient),
@@ -168,14 +205,21 @@ final class Layer implements AutoCloseable {
               shape.headed(workspace, product, heads, hidden),
               shape.headed(workspace, product, heads, hidden),
               shape.headed(workspace, product, heads, hidden));
-      attention.backward(saved.queries, saved.keys, saved.values, saved.attended, gradAttended, gradients);
+      attention.backward(
+          saved.queries, saved.keys, saved.values, saved.attended, gradAttended, gradients);
       for (Chunk chunk : shape.chunks()) {
-        try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+        try (PointerScope _ = new PointerScope();
+            Workspace.Frame _ = workspace.frame()) {
           Tensor gradQueries = headed(chunk, gradients.gradQ());
           Tensor gradKeys = headed(chunk, gradients.gradK());
           positions.rotateQueriesBackward(gradQueries, chunk.first());
           positions.rotateKeysBackward(gradKeys, chunk.first());
-          projectBackward(chunk.of(x), gradQueries, gradKeys, headed(chunk, gradients.gradV()), chunk.of(gradient));
+          projectBackward(
+              chunk.of(x),
+              gradQueries,
+              gradKeys,
+              headed(chunk, gradients.gradV()),
+              chunk.of(gradient));
         }
       }
     }
@@ -196,11 +240,13 @@ final class Layer implements AutoCloseable {
     Tensor gradInner = workspace.take(product, n.size(0), feedForward);
     contract.backwardInput(gradOut, gradInner);
     Tensor gradExpanded = gradInner;
-    torch.gelu_backward_out(gradExpanded, expandedNorm.backward(gradInner, activated, inner), expanded);
+    torch.gelu_backward_out(
+        gradExpanded, expandedNorm.backward(gradInner, activated, inner), expanded);
     expand.backwardParameters(n, gradExpanded);
     Tensor gradNormed = workspace.take(product, n.size(0), hidden);
     expand.backwardInput(gradExpanded, gradNormed);
-    gradient.add_(feedForwardNorm.backward(Types.cast(gradNormed, ScalarType.Float), middle, normed));
+    gradient.add_(
+        feedForwardNorm.backward(Types.cast(gradNormed, ScalarType.Float), middle, normed));
   }
 
   private void joinBackward(Tensor attended, Tensor gradient, Tensor gradAttended) {
@@ -212,7 +258,8 @@ final class Layer implements AutoCloseable {
     gradAttended.copy_(innerNorm.backward(gradInner, attended, inner));
   }
 
-  private void projectBackward(Tensor x, Tensor gradQueries, Tensor gradKeys, Tensor gradValues, Tensor gradient) {
+  private void projectBackward(
+      Tensor x, Tensor gradQueries, Tensor gradKeys, Tensor gradValues, Tensor gradient) {
     Norm.Result normed = attentionNorm.forward(x);
     Tensor n = Types.cast(normed.out(), product);
     Tensor queries = gradQueries.view(-1, hidden);
@@ -235,7 +282,9 @@ final class Layer implements AutoCloseable {
 
   /// The chunk's rows of a [B, N, H, D] tensor, as [b, n, H, D].
   private Tensor headed(Chunk chunk, Tensor all) {
-    return chunk.of(all.view(-1, heads, hidden / heads)).view(chunk.sequences(), chunk.tokens(), heads, hidden / heads);
+    return chunk
+        .of(all.view(-1, heads, hidden / heads))
+        .view(chunk.sequences(), chunk.tokens(), heads, hidden / heads);
   }
 
   void prepare() {
@@ -243,7 +292,8 @@ final class Layer implements AutoCloseable {
   }
 
   private Stream<Linear> linears() {
-    return List.of(queryProjection, keyProjection, valueProjection, outProjection, expand, contract).stream();
+    return List.of(queryProjection, keyProjection, valueProjection, outProjection, expand, contract)
+        .stream();
   }
 
   @Override

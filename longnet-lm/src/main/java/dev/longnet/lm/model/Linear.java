@@ -5,8 +5,9 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/// y = x W^T + b, in the model's precision, and its backward pass, written out because it then needs no graph and adds
-/// straight into the gradients. With bfloat16 it holds rounded copies of W and b (see [#prepare()]).
+/// y = x W^T + b, in the model's precision, and its backward pass, written out because it then
+/// needs no graph and adds straight into the gradients. With bfloat16 it holds rounded copies of W
+/// and b (see [#prepare()]).
 final class Linear implements AutoCloseable {
   private final Parameters parameters;
   private final String weightName;

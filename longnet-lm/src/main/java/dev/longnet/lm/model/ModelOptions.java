@@ -3,16 +3,23 @@ package dev.longnet.lm.model;
 import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.config.RuntimeConfig.Precision;
 
-/// How a model runs, as opposed to what it computes: results agree to rounding for all chunk sizes and for
-/// `activationCheckpointing` on and off.
+/// How a model runs, as opposed to what it computes: results agree to rounding for all chunk sizes
+/// and for `activationCheckpointing` on and off.
 ///
 /// @param device where every tensor lives: `cpu`, `cuda`, `cuda:1`
 /// @param precision of matrix products
-/// @param activationCheckpointing keep only each layer's input for the backward pass and compute the rest again
-/// @param tokenChunk tokens that go through the token-wise part of a layer at a time; bounds its memory
-/// @param lossChunk tokens whose logits exist at a time; [lossChunk, V] is the largest buffer of the loss
+/// @param activationCheckpointing keep only each layer's input for the backward pass and compute
+///   the rest again
+/// @param tokenChunk tokens that go through the token-wise part of a layer at a time; bounds its
+///   memory
+/// @param lossChunk tokens whose logits exist at a time; [lossChunk, V] is the largest buffer of
+///   the loss
 public record ModelOptions(
-    String device, Precision precision, boolean activationCheckpointing, int tokenChunk, int lossChunk) {
+    String device,
+    Precision precision,
+    boolean activationCheckpointing,
+    int tokenChunk,
+    int lossChunk) {
 
   public static final int TOKEN_CHUNK = RuntimeConfig.TOKEN_CHUNK;
 
@@ -29,7 +36,11 @@ public record ModelOptions(
 
   public static ModelOptions of(RuntimeConfig runtime) {
     return new ModelOptions(
-        runtime.device(), runtime.precision(), runtime.activationCheckpointing(), runtime.tokenChunk(), runtime.lossChunk());
+        runtime.device(),
+        runtime.precision(),
+        runtime.activationCheckpointing(),
+        runtime.tokenChunk(),
+        runtime.lossChunk());
   }
 
   /// float32 on the CPU, everything kept for the backward pass.

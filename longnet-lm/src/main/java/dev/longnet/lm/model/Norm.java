@@ -34,14 +34,22 @@ final class Norm implements AutoCloseable {
   /// @param x [n, width]
   Result forward(Tensor x) {
     T_TensorTensorTensor_T result = torch.native_layer_norm(taken(x), width, weight, bias, EPSILON);
-    return new Result(Types.cast(result.get0(), x.scalar_type().intern()), result.get1(), result.get2());
+    return new Result(
+        Types.cast(result.get0(), x.scalar_type().intern()), result.get1(), result.get2());
   }
 
   /// Adds the parameters' gradients; returns the input's [n, width].
   Tensor backward(Tensor gradOut, Tensor x, Result forward) {
     T_TensorTensorTensor_T result =
         torch.native_layer_norm_backward(
-            taken(gradOut), taken(x), width, forward.mean, forward.reciprocalDeviation, weight, bias, everything);
+            taken(gradOut),
+            taken(x),
+            width,
+            forward.mean,
+            forward.reciprocalDeviation,
+            weight,
+            bias,
+            everything);
     parameters.gradient(name + ".weight").add_(result.get1());
     parameters.gradient(name + ".bias").add_(result.get2());
     return Types.cast(result.get0(), x.scalar_type().intern());

@@ -31,7 +31,11 @@ final class OutputHead implements AutoCloseable {
     this.lossChunk = options.lossChunk();
     this.norm = new Norm(parameters, "layer_norm");
     this.projection =
-        new Linear(parameters, config.tiedOutput() ? "embed_tokens" : "output_projection", false, options.precision());
+        new Linear(
+            parameters,
+            config.tiedOutput() ? "embed_tokens" : "output_projection",
+            false,
+            options.precision());
   }
 
   /// @param x [T, C] float32
@@ -45,7 +49,8 @@ final class OutputHead implements AutoCloseable {
   Tensor logits(Tensor x) {
     Tensor out = parameters.empty(ScalarType.Float, x.size(0), vocabulary);
     for (long at = 0; at < x.size(0); at += lossChunk) {
-      try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+      try (PointerScope _ = new PointerScope();
+          Workspace.Frame _ = workspace.frame()) {
         long rows = Math.min(lossChunk, x.size(0) - at);
         Tensor n = Types.cast(norm.forward(x.narrow(0, at, rows)).out(), product);
         Tensor slice = out.narrow(0, at, rows);
@@ -68,7 +73,8 @@ final class OutputHead implements AutoCloseable {
   Tensor losses(Tensor x, Tensor targets) {
     Tensor losses = parameters.empty(ScalarType.Float, x.size(0));
     for (long at = 0; at < x.size(0); at += lossChunk) {
-      try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+      try (PointerScope _ = new PointerScope();
+          Workspace.Frame _ = workspace.frame()) {
         long rows = Math.min(lossChunk, x.size(0) - at);
         Tensor n = Types.cast(norm.forward(x.narrow(0, at, rows)).out(), product);
         Tensor logits = workspace.take(product, rows, vocabulary);
@@ -85,7 +91,8 @@ final class OutputHead implements AutoCloseable {
   Tensor lossesAndGradients(Tensor x, Tensor targets, double weight, Tensor gradient) {
     Tensor losses = parameters.empty(ScalarType.Float, x.size(0));
     for (long at = 0; at < x.size(0); at += lossChunk) {
-      try (PointerScope _ = new PointerScope(); Workspace.Frame _ = workspace.frame()) {
+      try (PointerScope _ = new PointerScope();
+          Workspace.Frame _ = workspace.frame()) {
         long rows = Math.min(lossChunk, x.size(0) - at);
         Tensor input = x.narrow(0, at, rows);
         Tensor target = targets.narrow(0, at, rows);
@@ -99,7 +106,8 @@ final class OutputHead implements AutoCloseable {
         projection.backwardParameters(n, probabilities.mul_(new Scalar(weight)));
         Tensor gradNormed = workspace.take(product, rows, hidden);
         projection.backwardInput(probabilities, gradNormed);
-        gradient.narrow(0, at, rows)
+        gradient
+            .narrow(0, at, rows)
             .copy_(norm.backward(Types.cast(gradNormed, ScalarType.Float), input, normed));
       }
     }

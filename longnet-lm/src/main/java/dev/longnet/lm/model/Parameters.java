@@ -12,8 +12,9 @@ import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// Every parameter of a model, float32, under torchscale's names, and its gradient. Gradients are allocated when first
-/// asked for: inference has none. Owns both; they outlive any `PointerScope` and are freed by [#close()].
+/// Every parameter of a model, float32, under torchscale's names, and its gradient. Gradients are
+/// allocated when first asked for: inference has none. Owns both; they outlive any `PointerScope`
+/// and are freed by [#close()].
 public final class Parameters implements AutoCloseable {
   private final String device;
   private final SequencedMap<String, Tensor> values = new LinkedHashMap<>();
@@ -30,11 +31,13 @@ public final class Parameters implements AutoCloseable {
 
   static Parameters allocate(SequencedMap<String, long[]> shapes, String device) {
     Parameters all = new Parameters(device);
-    shapes.forEach((name, shape) -> all.values.put(name, all.empty(ScalarType.Float, shape).retainReference()));
+    shapes.forEach((name, shape) ->
+        all.values.put(name, all.empty(ScalarType.Float, shape).retainReference()));
     return all;
   }
 
-  /// Names and shapes, in the order of torchscale's state dict. A tied output projection is not a parameter.
+  /// Names and shapes, in the order of torchscale's state dict. A tied output projection is not a
+  /// parameter.
   public static SequencedMap<String, long[]> shapes(ModelConfig config) {
     SequencedMap<String, long[]> shapes = new LinkedHashMap<>();
     long c = config.hidden();
@@ -74,7 +77,8 @@ public final class Parameters implements AutoCloseable {
     shapes.put(name + ".bias", new long[] {width});
   }
 
-  /// Unmodifiable; the tensors' contents may be written (optimizer, loading), see [Decoder#prepare()].
+  /// Unmodifiable; the tensors' contents may be written (optimizer, loading), see
+  /// [Decoder#prepare()].
   public SequencedMap<String, Tensor> values() {
     return Collections.unmodifiableSequencedMap(values);
   }
@@ -82,7 +86,8 @@ public final class Parameters implements AutoCloseable {
   /// Same names and order as [#values()], zero until the first backward pass.
   public SequencedMap<String, Tensor> gradients() {
     if (gradients.isEmpty()) {
-      values.forEach((name, value) -> gradients.put(name, torch.zeros_like(value).retainReference()));
+      values.forEach(
+          (name, value) -> gradients.put(name, torch.zeros_like(value).retainReference()));
     }
     return Collections.unmodifiableSequencedMap(gradients);
   }
@@ -97,8 +102,7 @@ public final class Parameters implements AutoCloseable {
 
   /// Uninitialised, on the model's device; belongs to the caller's scope.
   Tensor empty(ScalarType type, long... shape) {
-    TensorOptions options =
-        new TensorOptions(type).device(new DeviceOptional(torchDevice()));
+    TensorOptions options = new TensorOptions(type).device(new DeviceOptional(torchDevice()));
     return torch.empty(shape, options, new MemoryFormatOptional());
   }
 

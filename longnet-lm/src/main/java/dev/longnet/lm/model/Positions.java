@@ -38,9 +38,10 @@ public final class Positions implements AutoCloseable {
   private final String device;
   private final Map<Key, Factors> cache = new LinkedHashMap<>(16, 0.75f, true);
 
-  /// @param longest number of tokens from the first position to the last one that will be asked for; a stream's may be
-  ///     Long.MAX_VALUE where positions repeat with the largest segment
-  /// @throws IllegalArgumentException where xPos would overflow; names the scale base that would not
+  /// @param longest number of tokens from the first position to the last one that will be asked
+  ///   for; a stream's may be Long.MAX_VALUE where positions repeat with the largest segment
+  /// @throws IllegalArgumentException where xPos would overflow; names the scale base that would
+  ///   not
   Positions(ModelConfig config, long longest, String device) {
     this.encoding = config.positions();
     this.pairs = config.headSize() / 2;
@@ -74,7 +75,8 @@ public final class Positions implements AutoCloseable {
     }
   }
 
-  /// The transpose of [#rotateQueries]: from the gradient of rotated queries to that of the queries, in place.
+  /// The transpose of [#rotateQueries]: from the gradient of rotated queries to that of the
+  /// queries, in place.
   void rotateQueriesBackward(Tensor gradient, long first) {
     if (encoding != PositionEncoding.NONE) {
       rotate(gradient, factors(first, gradient).queries, true);
@@ -158,7 +160,8 @@ public final class Positions implements AutoCloseable {
           device.equals("cpu")
               ? host
               : host.to(
-                  new TensorOptions(ScalarType.Float).device(new DeviceOptional(new Device(device))),
+                  new TensorOptions(ScalarType.Float)
+                      .device(new DeviceOptional(new Device(device))),
                   false,
                   false,
                   new MemoryFormatOptional());

@@ -7,7 +7,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Element types of a precision.
 final class Types {
-  static final ScalarTypeOptional FLOAT = new ScalarTypeOptional(ScalarType.Float).retainReference();
+  static final ScalarTypeOptional FLOAT =
+      new ScalarTypeOptional(ScalarType.Float).retainReference();
 
   private Types() {}
 

@@ -5,10 +5,10 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// A stack of temporaries. A [Frame]'s buffers go back, all together, when it is closed; frames close in the reverse order
-/// of their opening. The memory is kept for the next frame: a training step allocates nothing that an earlier step of the
-/// same shape did not, so native memory is flat and no page is faulted in twice (which costs more than reading it:
-/// docs/log.md).
+/// A stack of temporaries. A [Frame]'s buffers go back, all together, when it is closed; frames
+/// close in the reverse order of their opening. The memory is kept for the next frame: a training
+/// step allocates nothing that an earlier step of the same shape did not, so native memory is flat
+/// and no page is faulted in twice (which costs more than reading it: docs/log.md).
 ///
 /// Buffers are uninitialised. They are views: no one may use one after its frame.
 final class Workspace implements AutoCloseable {
@@ -45,7 +45,8 @@ final class Workspace implements AutoCloseable {
     return new Frame();
   }
 
-  /// A contiguous buffer of the innermost frame; the tensor object belongs to the caller's `PointerScope`.
+  /// A contiguous buffer of the innermost frame; the tensor object belongs to the caller's
+  /// `PointerScope`.
   Tensor take(ScalarType type, long... shape) {
     assert depth > 0;
     long elements = 1;

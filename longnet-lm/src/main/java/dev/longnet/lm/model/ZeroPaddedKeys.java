@@ -26,8 +26,10 @@ final class ZeroPaddedKeys implements AttentionOperator {
     this.inner = inner;
   }
 
-  /// The operator itself unless the configuration asks for zero keys. Behind a causal test nobody sees them.
-  static AttentionOperator where(AttentionConfig config, boolean causal, AttentionOperator operator) {
+  /// The operator itself unless the configuration asks for zero keys. Behind a causal test nobody
+  /// sees them.
+  static AttentionOperator where(
+      AttentionConfig config, boolean causal, AttentionOperator operator) {
     return !causal && config instanceof AttentionConfig.Dilated dilated && dilated.zeroPaddedKeys()
         ? new ZeroPaddedKeys(dilated, operator)
         : operator;
@@ -51,7 +53,8 @@ final class ZeroPaddedKeys implements AttentionOperator {
       float[] logs = logs(q.size(1), (int) q.size(2));
       Tensor host = torch.empty(logs.length);
       host.data_ptr_float().put(logs, 0, logs.length);
-      Tensor zeros = host.view(q.size(2), q.size(1)).to(output.lse().device(), output.lse().scalar_type());
+      Tensor zeros =
+          host.view(q.size(2), q.size(1)).to(output.lse().device(), output.lse().scalar_type());
       Tensor joint = torch.logaddexp(output.lse(), zeros);
       // A query that no branch keeps has -inf in both, and an output of 0.
       Tensor factor = torch.nan_to_num_(output.lse().sub_(joint).exp_());
@@ -91,7 +94,8 @@ final class ZeroPaddedKeys implements AttentionOperator {
   }
 
   @Override
-  public void backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
+  public void backward(
+      Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
     inner.backward(q, k, v, output, gradOut, into);
   }
 

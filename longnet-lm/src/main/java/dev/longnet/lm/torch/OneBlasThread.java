@@ -2,8 +2,9 @@ package dev.longnet.lm.torch;
 
 import org.bytedeco.openblas.presets.openblas_nolapack;
 
-/// Holds OpenBLAS at one thread while it is open. libtorch's CPU flash kernel calls OpenBLAS from its own OpenMP threads; OpenBLAS's
-/// pool on top of those makes it two to three times slower. Overlapping holds of several threads count as one.
+/// Holds OpenBLAS at one thread while it is open. libtorch's CPU flash kernel calls OpenBLAS from
+/// its own OpenMP threads; OpenBLAS's pool on top of those makes it two to three times slower.
+/// Overlapping holds of several threads count as one.
 public final class OneBlasThread implements AutoCloseable {
   private static int holds;
   private static int before;

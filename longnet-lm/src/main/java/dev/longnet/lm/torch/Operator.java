@@ -9,8 +9,8 @@ import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.OperatorHandle;
 import org.bytedeco.pytorch.Tensor;
 
-/// An operator of libtorch's dispatcher by its name: the way to those that have no Java method (all that begin with an
-/// underscore). Autograd follows it as it does any other.
+/// An operator of libtorch's dispatcher by its name: the way to those that have no Java method (all
+/// that begin with an underscore). Autograd follows it as it does any other.
 public final class Operator {
   private final String name;
   private final OperatorHandle handle;
@@ -25,7 +25,8 @@ public final class Operator {
   public static Operator named(String name) {
     Torch.load();
     try (PointerScope scope = new PointerScope()) {
-      // The table of operators is never freed; the handle points into it and must outlive the scope.
+      // The table of operators is never freed; the handle points into it and must outlive the
+      // scope.
       OperatorHandle handle = Dispatcher.singleton().findSchemaOrThrow(name, "");
       handle.retainReference();
       return new Operator(name, handle);
@@ -37,7 +38,8 @@ public final class Operator {
   /// Calls it with all arguments of its schema in order.
   ///
   /// @param arguments tensors, booleans, longs, doubles, or `Optional.empty()` for None
-  /// @return the tensors among its results, in order (undefined ones included); they belong to the caller's [PointerScope]
+  /// @return the tensors among its results, in order (undefined ones included); they belong to the
+  ///   caller's [PointerScope]
   public Tensor[] call(Object... arguments) {
     PointerScope outer = PointerScope.getInnerScope();
     try (PointerScope scope = new PointerScope()) {
@@ -69,7 +71,9 @@ public final class Operator {
       case Long number -> new IValue(number.longValue());
       case Double number -> new IValue(number.doubleValue());
       case Optional<?> none when none.isEmpty() -> new IValue();
-      default -> throw new IllegalArgumentException("no argument of " + name + " can be a " + argument.getClass());
+      default ->
+          throw new IllegalArgumentException(
+              "no argument of " + name + " can be a " + argument.getClass());
     };
   }
 

@@ -6,14 +6,15 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 
-/// Native memory and [PointerScope]: what a method allocates on the way goes with its own scope, its result belongs to the
-/// caller's.
+/// Native memory and [PointerScope]: what a method allocates on the way goes with its own scope,
+/// its result belongs to the caller's.
 public final class Scopes {
   private Scopes() {}
 
   /// Runs `body` in a scope of its own and without autograd; the tensors it returns outlive it.
   ///
-  /// @return what `body` returned, each attached to the caller's scope, or, without one, to the garbage collector
+  /// @return what `body` returned, each attached to the caller's scope, or, without one, to the
+  ///   garbage collector
   public static Tensor[] tensors(Supplier<Tensor[]> body) {
     PointerScope outer = PointerScope.getInnerScope();
     boolean gradients = GradMode.is_enabled();
@@ -34,7 +35,8 @@ public final class Scopes {
     return tensors(() -> new Tensor[] {body.get()})[0];
   }
 
-  /// Lets a pointer of an inner scope live on in `outer`; with no outer scope until the garbage collector finds it.
+  /// Lets a pointer of an inner scope live on in `outer`; with no outer scope until the garbage
+  /// collector finds it.
   static void keep(Pointer pointer, PointerScope outer) {
     if (outer != null) {
       outer.attach(pointer);

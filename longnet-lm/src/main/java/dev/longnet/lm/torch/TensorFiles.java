@@ -16,7 +16,8 @@ import org.bytedeco.pytorch.Tensor;
 public final class TensorFiles {
   private TensorFiles() {}
 
-  /// Copies every tensor of a file to the CPU's memory, in the file's types; they belong to the caller's scope.
+  /// Copies every tensor of a file to the CPU's memory, in the file's types; they belong to the
+  /// caller's scope.
   public static LinkedHashMap<String, Tensor> read(Path path) throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(path)) {
       LinkedHashMap<String, Tensor> tensors = new LinkedHashMap<>();
@@ -29,11 +30,13 @@ public final class TensorFiles {
   }
 
   /// Writes tensors of any device and strides, in their types, whole or not at all.
-  public static void write(Path target, Map<String, String> metadata, Map<String, Tensor> tensors) throws IOException {
+  public static void write(Path target, Map<String, String> metadata, Map<String, Tensor> tensors)
+      throws IOException {
     try (PointerScope scope = new PointerScope()) {
       List<TensorEntry> entries = new ArrayList<>();
       // The scope holds the dense copies until they are written.
-      tensors.forEach((name, tensor) -> entries.add(TensorMemory.entry(name, tensor.detach().cpu().contiguous())));
+      tensors.forEach((name, tensor) ->
+          entries.add(TensorMemory.entry(name, tensor.detach().cpu().contiguous())));
       SafetensorsWriter.write(target, metadata, entries);
     }
   }

@@ -14,20 +14,24 @@ import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// The same memory as a libtorch tensor and as a [MemorySegment], without copies, also beyond 2 GiB.
+/// The same memory as a libtorch tensor and as a [MemorySegment], without copies, also beyond 2
+/// GiB.
 public final class TensorMemory {
   private TensorMemory() {}
 
   /// The memory of a CPU tensor, from its first element to its last whatever the strides.
   ///
-  /// The segment does not keep the tensor alive: the caller holds it (and its scope) as long as the segment is used.
+  /// The segment does not keep the tensor alive: the caller holds it (and its scope) as long as the
+  /// segment is used.
   ///
-  /// @throws IllegalArgumentException when the tensor is on another device or has none of the file types
+  /// @throws IllegalArgumentException when the tensor is on another device or has none of the file
+  ///   types
   @SuppressWarnings("restricted") // the one place where an address becomes memory
   public static MemorySegment of(Tensor tensor) {
     if (tensor.is_cuda() || !tensor.has_storage()) {
-      throw new IllegalArgumentException("only a tensor in the CPU's memory can be read from Java: device "
-          + tensor.device().str().getString());
+      throw new IllegalArgumentException(
+          "only a tensor in the CPU's memory can be read from Java: device "
+              + tensor.device().str().getString());
     }
     long elements = 1;
     for (int dim = 0; dim < tensor.dim(); dim++) {
@@ -36,11 +40,13 @@ public final class TensorMemory {
       }
       elements += (tensor.size(dim) - 1) * tensor.stride(dim);
     }
-    return MemorySegment.ofAddress(tensor.data_ptr().address()).reinterpret(elements * tensor.element_size());
+    return MemorySegment.ofAddress(tensor.data_ptr().address())
+        .reinterpret(elements * tensor.element_size());
   }
 
-  /// A row-major tensor over memory of Java's. The memory stays reachable until libtorch lets go of the tensor and of
-  /// every view of it; memory of an arena that is closed by hand must not be closed before.
+  /// A row-major tensor over memory of Java's. The memory stays reachable until libtorch lets go of
+  /// the tensor and of every view of it; memory of an arena that is closed by hand must not be
+  /// closed before.
   ///
   /// @param memory off heap; exactly or more than the elements' bytes
   public static Tensor view(MemorySegment memory, ScalarType type, long... shape) {
@@ -52,7 +58,8 @@ public final class TensorMemory {
       bytes = Math.multiplyExact(bytes, size);
     }
     if (bytes > memory.byteSize()) {
-      throw new IllegalArgumentException("the tensor's elements take " + bytes + " bytes, its memory holds " + memory.byteSize());
+      throw new IllegalArgumentException(
+          "the tensor's elements take " + bytes + " bytes, its memory holds " + memory.byteSize());
     }
     Torch.load();
     try (DeviceOptional none = new DeviceOptional();
@@ -65,12 +72,14 @@ public final class TensorMemory {
     }
   }
 
-  /// A view of a tensor in a file; the file must stay open as long as the tensor or any view of it lives.
+  /// A view of a tensor in a file; the file must stay open as long as the tensor or any view of it
+  /// lives.
   public static Tensor view(TensorEntry entry) {
     return view(entry.data(), ElementTypes.of(entry.type()), entry.shape());
   }
 
-  /// A contiguous CPU tensor as an entry for a file, without a copy; the caller keeps the tensor alive while it is used.
+  /// A contiguous CPU tensor as an entry for a file, without a copy; the caller keeps the tensor
+  /// alive while it is used.
   ///
   /// @throws IllegalArgumentException when the tensor is not contiguous or not on the CPU
   public static TensorEntry entry(String name, Tensor tensor) {
@@ -103,19 +112,23 @@ public final class TensorMemory {
     }
 
     static void keep(MemorySegment memory) {
-      KEPT.compute(memory.address(), (address, kept) -> {
-        ArrayDeque<MemorySegment> all = kept == null ? new ArrayDeque<>() : kept;
-        all.push(memory);
-        return all;
-      });
+      KEPT.compute(
+          memory.address(),
+          (address, kept) -> {
+            ArrayDeque<MemorySegment> all = kept == null ? new ArrayDeque<>() : kept;
+            all.push(memory);
+            return all;
+          });
     }
 
     @Override
     public void call(Pointer data) {
-      KEPT.computeIfPresent(data.address(), (address, kept) -> {
-        kept.pop();
-        return kept.isEmpty() ? null : kept;
-      });
+      KEPT.computeIfPresent(
+          data.address(),
+          (address, kept) -> {
+            kept.pop();
+            return kept.isEmpty() ? null : kept;
+          });
     }
   }
 

@@ -16,15 +16,17 @@ import org.bytedeco.openblas.presets.openblas_nolapack;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/// Starts libtorch in this process. Every program calls [#load()] before it touches a class of `org.bytedeco.pytorch`.
+/// Starts libtorch in this process. Every program calls [#load()] before it touches a class of
+/// `org.bytedeco.pytorch`.
 public final class Torch {
   private static final Logger LOG = System.getLogger(Torch.class.getName());
   private static boolean loaded;
 
   private Torch() {}
 
-  /// Loads libtorch's natives, once; later calls return at once. First use on a machine unpacks 445 MB: JVMs that do so at the same time
-  /// map half-written libraries and die by SIGBUS, so a lock beside the cache lets one at a time through.
+  /// Loads libtorch's natives, once; later calls return at once. First use on a machine unpacks 445
+  /// MB: JVMs that do so at the same time map half-written libraries and die by SIGBUS, so a lock
+  /// beside the cache lets one at a time through.
   ///
   /// @throws EnvironmentException when the natives are missing or do not fit this machine
   public static synchronized void load() {
@@ -34,17 +36,24 @@ public final class Torch {
     try {
       File cache = Loader.getCacheDir();
       Path lockFile = cache.toPath().resolve("longnet.lock");
-      try (FileChannel channel = FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      try (FileChannel channel =
+              FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
           FileLock lock = channel.lock()) {
         assert lock.isValid();
         Loader.load(torch.class);
         Loader.load(org.bytedeco.openblas.global.openblas_nolapack.class);
       }
     } catch (IOException e) {
-      throw new EnvironmentException("libtorch cannot be unpacked (" + e.getMessage()
-          + "): make the cache writable with 1 GB free, or name another with -Dorg.bytedeco.javacpp.cachedir=DIR", e);
+      throw new EnvironmentException(
+          "libtorch cannot be unpacked ("
+              + e.getMessage()
+              + "): make the cache writable with 1 GB free, or name another with -Dorg.bytedeco.javacpp.cachedir=DIR",
+          e);
     } catch (LinkageError e) {
-      boolean cuda = Torch.class.getResource("/org/bytedeco/pytorch/" + Loader.getPlatform() + "-gpu/libjnitorch.so") != null;
+      boolean cuda =
+          Torch.class.getResource(
+                  "/org/bytedeco/pytorch/" + Loader.getPlatform() + "-gpu/libjnitorch.so")
+              != null;
       throw new EnvironmentException(cuda ? missingCuda(e) : missing(e), e);
     }
     loaded = true;
@@ -58,21 +67,30 @@ public final class Torch {
   static String missingCuda(Throwable e) {
     String found = "";
     for (Throwable cause = e; cause != null && found.isEmpty(); cause = cause.getCause()) {
-      found = String.valueOf(cause.getMessage()).lines().filter(line -> line.contains("cannot open shared object")).findFirst().orElse("");
+      found =
+          String.valueOf(cause.getMessage())
+              .lines()
+              .filter(line -> line.contains("cannot open shared object"))
+              .findFirst()
+              .orElse("");
     }
-    return "libtorch's CUDA build does not load" + (found.isEmpty() ? "" : " (" + found.strip() + ")")
+    return "libtorch's CUDA build does not load"
+        + (found.isEmpty() ? "" : " (" + found.strip() + ")")
         + ": put the folders of CUDA 13's runtime libraries, cuDNN 9 and NCCL into LD_LIBRARY_PATH, or build without -gpu";
   }
 
   private static String missing(LinkageError e) {
     String first = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
-    return "libtorch's native libraries for " + Loader.getPlatform() + " are missing or do not load (" + first
+    return "libtorch's native libraries for "
+        + Loader.getPlatform()
+        + " are missing or do not load ("
+        + first
         + "): build on this machine (the build fetches its platform's natives) or with -Djavacpp.platform="
         + Loader.getPlatform();
   }
 
-  /// What to set in the environment so that libtorch's idle threads sleep; empty when all is well. The libraries read it
-  /// when they load: too late to change from inside.
+  /// What to set in the environment so that libtorch's idle threads sleep; empty when all is well.
+  /// The libraries read it when they load: too late to change from inside.
   static String spinAdvice(Map<String, String> environment) {
     boolean blas = environment.containsKey("OPENBLAS_THREAD_TIMEOUT");
     boolean omp = environment.containsKey("OMP_WAIT_POLICY");
@@ -80,7 +98,9 @@ public final class Torch {
       return "";
     }
     return "libtorch's idle threads will spin beside the Java kernels and take up to a quarter of their speed: start with"
-        + (blas ? "" : " OPENBLAS_THREAD_TIMEOUT=4") + (omp ? "" : " OMP_WAIT_POLICY=PASSIVE") + " in the environment";
+        + (blas ? "" : " OPENBLAS_THREAD_TIMEOUT=4")
+        + (omp ? "" : " OMP_WAIT_POLICY=PASSIVE")
+        + " in the environment";
   }
 
   /// How many threads one libtorch operation uses, matrix products included.
@@ -102,7 +122,8 @@ public final class Torch {
     return torch.get_num_threads();
   }
 
-  /// Waits until a GPU has done all that was asked of it up to now; at once for a tensor of the CPU's.
+  /// Waits until a GPU has done all that was asked of it up to now; at once for a tensor of the
+  /// CPU's.
   public static void finish(Tensor tensor) {
     if (tensor.is_cuda() && tensor.numel() > 0) {
       try (PointerScope _ = new PointerScope()) {

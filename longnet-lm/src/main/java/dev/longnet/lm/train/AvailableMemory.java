@@ -10,9 +10,11 @@ import java.nio.file.Path;
 public final class AvailableMemory {
   private AvailableMemory() {}
 
-  /// Bytes this process can still get without swapping: what the kernel calls available, within a container's limit.
+  /// Bytes this process can still get without swapping: what the kernel calls available, within a
+  /// container's limit.
   public static long bytes() {
-    OperatingSystemMXBean system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    OperatingSystemMXBean system =
+        (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     long free = procField(Path.of("/proc/meminfo"), "MemAvailable:");
     // Where /proc is missing (macOS, Windows), free memory leaves out what caches would give back.
     return free < 0 ? system.getFreeMemorySize() : Math.min(free, system.getTotalMemorySize());

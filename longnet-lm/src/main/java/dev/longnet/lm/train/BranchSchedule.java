@@ -8,8 +8,9 @@ import dev.longnet.lm.config.RunConfig;
 import dev.longnet.lm.model.AttentionOperator;
 import org.bytedeco.pytorch.Tensor;
 
-/// The attention of a model in training, whose branches may join one after another (`training.branch_starts`): before
-/// each step [#at(long)] chooses those that take part. A function of the step alone, so a resumed run repeats it.
+/// The attention of a model in training, whose branches may join one after another
+/// (`training.branch_starts`): before each step [#at(long)] chooses those that take part. A
+/// function of the step alone, so a resumed run repeats it.
 final class BranchSchedule implements AttentionOperator {
   private final RunConfig config;
   private ModelConfig model;
@@ -28,7 +29,9 @@ final class BranchSchedule implements AttentionOperator {
     ModelConfig now = active(step);
     if (!now.equals(model)) {
       model = now;
-      attention = AttentionOperators.of(now.attention().pattern(true), GradientMode.EXACT, config.runtime());
+      attention =
+          AttentionOperators.of(
+              now.attention().pattern(true), GradientMode.EXACT, config.runtime());
     }
     return now;
   }
@@ -40,7 +43,10 @@ final class BranchSchedule implements AttentionOperator {
     }
     int branches = config.training().branches(step, dilated.branches().size());
     return whole.withAttention(
-        new AttentionConfig.Dilated(dilated.branches().subList(0, branches), dilated.blockedOffsets(), dilated.zeroPaddedKeys()));
+        new AttentionConfig.Dilated(
+            dilated.branches().subList(0, branches),
+            dilated.blockedOffsets(),
+            dilated.zeroPaddedKeys()));
   }
 
   @Override
@@ -59,7 +65,8 @@ final class BranchSchedule implements AttentionOperator {
   }
 
   @Override
-  public void backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
+  public void backward(
+      Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
     attention.backward(q, k, v, output, gradOut, into);
   }
 

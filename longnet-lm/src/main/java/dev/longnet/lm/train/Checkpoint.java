@@ -8,10 +8,10 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.lm.config.ModelConfig;
-import dev.longnet.lm.data.Tokenizer;
-import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.config.ModelTree;
 import dev.longnet.lm.config.Section;
+import dev.longnet.lm.data.Tokenizer;
+import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.io.AtomicFiles;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -26,18 +26,24 @@ import java.util.stream.Stream;
 ///
 /// - `config.json`: format, tokenizer, trained length, model
 /// - `model.safetensors`: weights in float32 under torchscale's names
-/// - `tokenizer.json`: the tokenizer's file, where it is one: the model's ids stay what they are when the original changes
-/// - `optimizer.safetensors`, `trainer.json`: what a run needs to go on (absent from an imported model)
+/// - `tokenizer.json`: the tokenizer's file, where it is one: the model's ids stay what they are
+///   when the original changes
+/// - `optimizer.safetensors`, `trainer.json`: what a run needs to go on (absent from an imported
+///   model)
 /// - `checksums.json`: length and CRC-32C of each of them
 ///
 /// A run keeps its checkpoints under `checkpoints/step-00000123`.
 ///
-/// @param tokenizer whose ids the model knows: its name, or the path of its file, this checkpoint's own where it has one;
-///     [#NO_TOKENIZER] where an import did not say
+/// @param tokenizer whose ids the model knows: its name, or the path of its file, this checkpoint's
+///   own where it has one; [#NO_TOKENIZER] where an import did not say
 /// @param trainedLength tokens of a training sequence
 /// @param state where training stood, if the checkpoint can be trained on
 public record Checkpoint(
-    Path directory, ModelConfig model, String tokenizer, int trainedLength, Optional<TrainerState> state) {
+    Path directory,
+    ModelConfig model,
+    String tokenizer,
+    int trainedLength,
+    Optional<TrainerState> state) {
   /// Of imported weights whose tokenizer nobody named.
   public static final String NO_TOKENIZER = "none";
 
@@ -58,7 +64,8 @@ public record Checkpoint(
           .enable(SerializationFeature.INDENT_OUTPUT)
           .build();
 
-  /// Finds the checkpoint a person means: a checkpoint's directory, or a run's directory for its newest.
+  /// Finds the checkpoint a person means: a checkpoint's directory, or a run's directory for its
+  /// newest.
   ///
   /// @throws IllegalArgumentException where there is none, or it is damaged
   public static Checkpoint resolve(Path runOrCheckpoint) throws IOException {
@@ -71,7 +78,9 @@ public record Checkpoint(
     List<Path> all = list(runOrCheckpoint);
     if (all.isEmpty()) {
       throw new IllegalArgumentException(
-          "no checkpoint in " + runOrCheckpoint + ": neither config.json nor checkpoints/step-* is there");
+          "no checkpoint in "
+              + runOrCheckpoint
+              + ": neither config.json nor checkpoints/step-* is there");
     }
     try {
       return open(all.getLast());
@@ -80,7 +89,8 @@ public record Checkpoint(
         throw damaged;
       }
       throw new IllegalArgumentException(
-          "%s; the one before it: %s (--resume takes it once the damaged one is removed)".formatted(damaged.getMessage(), all.get(all.size() - 2)),
+          "%s; the one before it: %s (--resume takes it once the damaged one is removed)"
+              .formatted(damaged.getMessage(), all.get(all.size() - 2)),
           damaged);
     }
   }
@@ -99,7 +109,8 @@ public record Checkpoint(
     }
   }
 
-  /// Opens one checkpoint directory; all of its files are checked against their lengths and checksums.
+  /// Opens one checkpoint directory; all of its files are checked against their lengths and
+  /// checksums.
   public static Checkpoint open(Path directory) throws IOException {
     ObjectNode tree = readObject(directory.resolve(CONFIG));
     Section s = Section.root(tree, directory.resolve(CONFIG).toString());
@@ -127,14 +138,16 @@ public record Checkpoint(
     // Checkpoints of earlier versions have no copy: they know the path alone.
     Path copy = directory.resolve(TOKENIZER);
     boolean own = Tokenizers.isFile(tokenizer) && Files.isRegularFile(copy);
-    return new Checkpoint(directory, model, own ? copy.toString() : tokenizer, trainedLength, state);
+    return new Checkpoint(
+        directory, model, own ? copy.toString() : tokenizer, trainedLength, state);
   }
 
   public boolean hasTokenizer() {
     return !tokenizer.equals(NO_TOKENIZER);
   }
 
-  /// Whether a recipe's tokenizer gives the ids this model knows: it has this one's name, or is a file of the same content.
+  /// Whether a recipe's tokenizer gives the ids this model knows: it has this one's name, or is a
+  /// file of the same content.
   public boolean hasTokenizer(String other) throws IOException {
     if (other.equals(tokenizer) || !Tokenizers.isFile(other) || !Tokenizers.isFile(tokenizer)) {
       return other.equals(tokenizer);
@@ -144,10 +157,12 @@ public record Checkpoint(
     return Files.isRegularFile(file) && Files.isRegularFile(own) && Files.mismatch(file, own) < 0;
   }
 
-  /// @throws IllegalArgumentException when nobody named the tokenizer, or it has more ids than the model knows
+  /// @throws IllegalArgumentException when nobody named the tokenizer, or it has more ids than the
+  ///   model knows
   public Tokenizer loadTokenizer() {
     if (!hasTokenizer()) {
-      throw new IllegalArgumentException("this model has no tokenizer: import it again with --tokenizer NAME: " + directory);
+      throw new IllegalArgumentException(
+          "this model has no tokenizer: import it again with --tokenizer NAME: " + directory);
     }
     Tokenizer loaded = Tokenizers.of(tokenizer);
     if (loaded.vocabularySize() > model.vocabulary()) {
@@ -167,10 +182,12 @@ public record Checkpoint(
     return directory.resolve(OPTIMIZER);
   }
 
-  /// Writes a run's checkpoint whole or not at all, then deletes the oldest beyond `keep`. A checkpoint of the same
-  /// step that exists already is kept: the same step of one run is the same state.
+  /// Writes a run's checkpoint whole or not at all, then deletes the oldest beyond `keep`. A
+  /// checkpoint of the same step that exists already is kept: the same step of one run is the same
+  /// state.
   ///
-  /// @param tokenizer as a recipe names it; if it is a file, the run's own copy goes along where there is one
+  /// @param tokenizer as a recipe names it; if it is a file, the run's own copy goes along where
+  ///   there is one
   /// @param weights writes `model.safetensors` to the path it is given
   /// @param optimizer writes `optimizer.safetensors` likewise
   public static Path write(
@@ -189,7 +206,13 @@ public record Checkpoint(
           target,
           directory -> {
             Path copy = run.resolve(TOKENIZER);
-            writeModel(directory, model, tokenizer, Files.exists(copy) ? copy : Path.of(tokenizer), trainedLength, weights);
+            writeModel(
+                directory,
+                model,
+                tokenizer,
+                Files.exists(copy) ? copy : Path.of(tokenizer),
+                trainedLength,
+                weights);
             optimizer.writeTo(directory.resolve(OPTIMIZER));
             ObjectNode trainer = JSON.createObjectNode();
             state.write(trainer);
@@ -210,7 +233,11 @@ public record Checkpoint(
   ///
   /// @param directory must not exist
   public static void writeModelOnly(
-      Path directory, ModelConfig model, String tokenizer, int trainedLength, AtomicFiles.PathBody weights)
+      Path directory,
+      ModelConfig model,
+      String tokenizer,
+      int trainedLength,
+      AtomicFiles.PathBody weights)
       throws IOException {
     AtomicFiles.writeDirectory(
         directory,

@@ -18,7 +18,8 @@ import org.bytedeco.pytorch.Tensor;
 public final class CheckpointTensors {
   private CheckpointTensors() {}
 
-  /// Overwrites a model's parameters with a checkpoint's weights; int8 matrices become the float32 ones they stand for.
+  /// Overwrites a model's parameters with a checkpoint's weights; int8 matrices become the float32
+  /// ones they stand for.
   ///
   /// @throws IllegalArgumentException when names or shapes are not the model's
   public static void load(Checkpoint checkpoint, Decoder model) throws IOException {
@@ -44,7 +45,10 @@ public final class CheckpointTensors {
         TensorEntry entry = file.tensor(tensor.getKey());
         if (entry.type() == DType.I8) {
           try (Arena arena = Arena.ofConfined()) {
-            copy(path, Int8Rows.dequantize(entry, file.tensor(entry.name() + Int8Rows.SCALE), arena), tensor.getValue());
+            copy(
+                path,
+                Int8Rows.dequantize(entry, file.tensor(entry.name() + Int8Rows.SCALE), arena),
+                tensor.getValue());
           }
         } else {
           copy(path, entry, tensor.getValue());
@@ -54,7 +58,10 @@ public final class CheckpointTensors {
   }
 
   private static boolean isScale(SafetensorsFile file, String name) {
-    String matrix = name.endsWith(Int8Rows.SCALE) ? name.substring(0, name.length() - Int8Rows.SCALE.length()) : "";
+    String matrix =
+        name.endsWith(Int8Rows.SCALE)
+            ? name.substring(0, name.length() - Int8Rows.SCALE.length())
+            : "";
     return file.names().contains(matrix) && file.tensor(matrix).type() == DType.I8;
   }
 
@@ -64,7 +71,8 @@ public final class CheckpointTensors {
     if (!Arrays.equals(shape, entry.shape())) {
       throw new IllegalArgumentException(
           "%s: tensor %s must have shape %s, its own is %s"
-              .formatted(path, entry.name(), Arrays.toString(shape), Arrays.toString(entry.shape())));
+              .formatted(
+                  path, entry.name(), Arrays.toString(shape), Arrays.toString(entry.shape())));
     }
     try (PointerScope scope = new PointerScope()) {
       target.copy_(TensorMemory.view(entry));

@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 
-/// `checksums.json` of a directory: length and CRC-32C of each other file, so that a cut or damaged one is refused
-/// before it is used.
+/// `checksums.json` of a directory: length and CRC-32C of each other file, so that a cut or damaged
+/// one is refused before it is used.
 public final class Checksums {
   private static final String FILE = "checksums.json";
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -27,12 +27,15 @@ public final class Checksums {
       files = all.sorted().toList();
     }
     for (Path file : files) {
-      tree.putObject(file.getFileName().toString()).put("bytes", Files.size(file)).put("crc32c", crc(file));
+      tree.putObject(file.getFileName().toString())
+          .put("bytes", Files.size(file))
+          .put("crc32c", crc(file));
     }
     JSON.writerWithDefaultPrettyPrinter().writeValue(directory.resolve(FILE).toFile(), tree);
   }
 
-  /// Does nothing where the directory has no checksums: a model put together by hand or by another program.
+  /// Does nothing where the directory has no checksums: a model put together by hand or by another
+  /// program.
   public static void verify(Path directory) throws IOException {
     Path file = directory.resolve(FILE);
     if (!Files.exists(file)) {
@@ -42,17 +45,21 @@ public final class Checksums {
     Section sums = Section.root(tree, file.toString());
     for (String name : (Iterable<String>) tree::fieldNames) {
       Path sibling = directory.resolve(name);
-      if (!sibling.normalize().getParent().equals(directory.normalize()) || !Files.isRegularFile(sibling)) {
-        throw new IllegalArgumentException("damaged checkpoint: " + name + " is missing: " + directory);
+      if (!sibling.normalize().getParent().equals(directory.normalize())
+          || !Files.isRegularFile(sibling)) {
+        throw new IllegalArgumentException(
+            "damaged checkpoint: " + name + " is missing: " + directory);
       }
       Section expected = sums.section(name);
       long bytes = expected.wholeNumber("bytes", -1, 0);
       if (Files.size(sibling) != bytes) {
         throw new IllegalArgumentException(
-            "damaged checkpoint: %s has %d bytes, not %d as written".formatted(sibling, Files.size(sibling), bytes));
+            "damaged checkpoint: %s has %d bytes, not %d as written"
+                .formatted(sibling, Files.size(sibling), bytes));
       }
       if (crc(sibling) != expected.wholeNumber("crc32c", -1, 0)) {
-        throw new IllegalArgumentException("damaged checkpoint: " + sibling + " differs from what was written (CRC-32C)");
+        throw new IllegalArgumentException(
+            "damaged checkpoint: " + sibling + " differs from what was written (CRC-32C)");
       }
     }
   }

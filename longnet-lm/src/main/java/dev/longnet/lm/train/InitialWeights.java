@@ -5,9 +5,9 @@ import dev.longnet.lm.config.RunConfig;
 import java.io.IOException;
 import java.util.List;
 
-/// A new run that starts from another model's weights: a dense checkpoint that goes on as LongNet. Shape, positions and
-/// vocabulary are the checkpoint's, attention, training and everything else the recipe's. As no parameter belongs to the
-/// attention, every weight is kept.
+/// A new run that starts from another model's weights: a dense checkpoint that goes on as LongNet.
+/// Shape, positions and vocabulary are the checkpoint's, attention, training and everything else
+/// the recipe's. As no parameter belongs to the attention, every weight is kept.
 public final class InitialWeights {
   private InitialWeights() {}
 
@@ -15,17 +15,20 @@ public final class InitialWeights {
   /// @param overrides the `PATH=VALUE`s given for this run, to be told apart from the recipe's own
   /// @return the recipe with the checkpoint's model under the recipe's attention
   /// @throws IllegalArgumentException when the two do not go together
-  public static RunConfig apply(RunConfig recipe, Checkpoint init, List<String> overrides) throws IOException {
+  public static RunConfig apply(RunConfig recipe, Checkpoint init, List<String> overrides)
+      throws IOException {
     for (String override : overrides) {
       if (override.startsWith("model.") && !override.startsWith("model.attention")
           || override.startsWith("model=")) {
         throw new IllegalArgumentException(
-            "--init takes the model from the checkpoint, all but model.attention: --set " + override);
+            "--init takes the model from the checkpoint, all but model.attention: --set "
+                + override);
       }
     }
     ModelConfig given = init.model();
     if (!given.causal()) {
-      throw new IllegalArgumentException("--init needs a decoder: model.causal=false in " + init.directory());
+      throw new IllegalArgumentException(
+          "--init needs a decoder: model.causal=false in " + init.directory());
     }
     String tokenizer = recipe.corpus().tokenizer();
     if (init.hasTokenizer() && !init.hasTokenizer(tokenizer)) {
@@ -37,7 +40,8 @@ public final class InitialWeights {
     if (!init.hasTokenizer() && given.vocabulary() < recipe.model().vocabulary()) {
       throw new IllegalArgumentException(
           "--init needs a model that holds the %d tokens of corpus.tokenizer=%s: vocabulary=%d in %s"
-              .formatted(recipe.model().vocabulary(), tokenizer, given.vocabulary(), init.directory()));
+              .formatted(
+                  recipe.model().vocabulary(), tokenizer, given.vocabulary(), init.directory()));
     }
     return recipe.withModel(given.withAttention(recipe.model().attention()));
   }

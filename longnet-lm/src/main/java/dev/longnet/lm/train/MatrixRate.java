@@ -19,7 +19,8 @@ public final class MatrixRate {
   /// Takes half a second.
   ///
   /// @param device `cpu`, `cuda` or `cuda:INDEX`
-  /// @return FLOP/s of the best of several products of square matrices: [1024, 1024] on the CPU, [8192, 8192] on a GPU
+  /// @return FLOP/s of the best of several products of square matrices: [1024, 1024] on the CPU,
+  ///   [8192, 8192] on a GPU
   public static double measure(Precision precision, String device) {
     Torch.load();
     try (PointerScope scope = new PointerScope()) {

@@ -13,7 +13,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 
-/// `metrics.jsonl`: one JSON object a line, each with a `step` and an `event`; appended and flushed line by line.
+/// `metrics.jsonl`: one JSON object a line, each with a `step` and an `event`; appended and flushed
+/// line by line.
 public final class MetricsLog implements Closeable {
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -23,8 +24,8 @@ public final class MetricsLog implements Closeable {
     this.out = out;
   }
 
-  /// Opens for appending after `lastStep`: lines of later steps, which an interrupted run wrote after its last
-  /// checkpoint, and a line cut off in the middle are dropped.
+  /// Opens for appending after `lastStep`: lines of later steps, which an interrupted run wrote
+  /// after its last checkpoint, and a line cut off in the middle are dropped.
   public static MetricsLog open(Path file, long lastStep) throws IOException {
     if (Files.exists(file)) {
       List<String> kept = new ArrayList<>();

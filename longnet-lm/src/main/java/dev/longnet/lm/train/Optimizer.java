@@ -17,8 +17,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
-/// Adam and AdamW over a model's parameters, in libtorch's fused kernels: one pass over weights, gradients and moments.
-/// Weight decay touches only parameters of two and more dimensions: norms and biases have one.
+/// Adam and AdamW over a model's parameters, in libtorch's fused kernels: one pass over weights,
+/// gradients and moments. Weight decay touches only parameters of two and more dimensions: norms
+/// and biases have one.
 ///
 /// Owns the moments and frees them in [#close()]; the parameters and gradients stay the caller's.
 public final class Optimizer implements AutoCloseable {
@@ -42,10 +43,14 @@ public final class Optimizer implements AutoCloseable {
 
   /// @param values by name; the tensors are updated in place
   /// @param gradients same names
-  public Optimizer(OptimizerConfig config, Map<String, Tensor> values, Map<String, Tensor> gradients) {
+  public Optimizer(
+      OptimizerConfig config, Map<String, Tensor> values, Map<String, Tensor> gradients) {
     this.config = config;
     this.gradients = List.copyOf(gradients.values());
-    this.groups = List.of(group(config.weightDecay(), values, gradients, true), group(0, values, gradients, false));
+    this.groups =
+        List.of(
+            group(config.weightDecay(), values, gradients, true),
+            group(0, values, gradients, false));
   }
 
   private static Group group(
@@ -59,17 +64,16 @@ public final class Optimizer implements AutoCloseable {
             new ArrayList<>(),
             new ArrayList<>(),
             new ArrayList<>());
-    values.forEach(
-        (name, value) -> {
-          if (value.dim() >= 2 == matrices) {
-            group.names.add(name);
-            group.values.add(value);
-            group.gradients.add(gradients.get(name));
-            group.first.add(owned(torch.zeros_like(value)));
-            group.second.add(owned(torch.zeros_like(value)));
-            group.steps.add(owned(stepTensor(value)));
-          }
-        });
+    values.forEach((name, value) -> {
+      if (value.dim() >= 2 == matrices) {
+        group.names.add(name);
+        group.values.add(value);
+        group.gradients.add(gradients.get(name));
+        group.first.add(owned(torch.zeros_like(value)));
+        group.second.add(owned(torch.zeros_like(value)));
+        group.steps.add(owned(stepTensor(value)));
+      }
+    });
     return group;
   }
 
@@ -100,9 +104,11 @@ public final class Optimizer implements AutoCloseable {
     }
   }
 
-  /// aten::_fused_adamw_(self, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, state_steps, lr, beta1, beta2, weight_decay,
-  /// eps, amsgrad, maximize, grad_scale, found_inf); the kernel divides gradients by grad_scale.
-  private void update(OperatorHandle kernel, Group group, double learningRate, double gradientScale) {
+  /// aten::_fused_adamw_(self, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, state_steps, lr,
+  /// beta1, beta2, weight_decay, eps, amsgrad, maximize, grad_scale, found_inf); the kernel divides
+  /// gradients by grad_scale.
+  private void update(
+      OperatorHandle kernel, Group group, double learningRate, double gradientScale) {
     if (group.values.isEmpty()) {
       return;
     }
@@ -167,9 +173,11 @@ public final class Optimizer implements AutoCloseable {
   }
 
   private static IValue list(List<Tensor> tensors) {
-    // IValue has no constructor for a list of tensors: the element type is taken from an operator that has a tensor.
+    // IValue has no constructor for a list of tensors: the element type is taken from an operator
+    // that has a tensor.
     GenericList list =
-        new GenericList(Dispatcher.singleton().findSchemaOrThrow("aten::relu", "").schema().arguments().type());
+        new GenericList(
+            Dispatcher.singleton().findSchemaOrThrow("aten::relu", "").schema().arguments().type());
     for (Tensor tensor : tensors) {
       list.push_back(new IValue(tensor));
     }

@@ -5,11 +5,13 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.Locale;
 
-/// Shows a run to a person: one line that rewrites itself on a terminal, else a plain line every few seconds.
+/// Shows a run to a person: one line that rewrites itself on a terminal, else a plain line every
+/// few seconds.
 public final class ProgressLine {
   private static final int BAR = 20;
   private static final Duration PLAIN_INTERVAL = Duration.ofSeconds(10);
   private static final Duration TERMINAL_INTERVAL = Duration.ofMillis(200);
+
   /// Weight of the newest step in the smoothed loss and speed.
   private static final double SMOOTHING = 0.1;
 
@@ -61,7 +63,9 @@ public final class ProgressLine {
       return;
     }
     lastShown = now;
-    show("%s step %d/%d  pass %d of %d".formatted(bar((step - 1 + (double) passes / of) / steps), step, steps, passes, of));
+    show(
+        "%s step %d/%d  pass %d of %d"
+            .formatted(bar((step - 1 + (double) passes / of) / steps), step, steps, passes, of));
   }
 
   /// Prints a line of its own, above the bar.
@@ -111,7 +115,9 @@ public final class ProgressLine {
     long s = Math.round(seconds);
     double days = seconds / 86_400;
     if (days >= 2) {
-      return days >= 730 ? "%.0f years".formatted(days / 365) : String.format(Locale.ROOT, "%.1f days", days);
+      return days >= 730
+          ? "%.0f years".formatted(days / 365)
+          : String.format(Locale.ROOT, "%.1f days", days);
     }
     return s >= 3600
         ? "%d:%02d:%02d".formatted(s / 3600, s / 60 % 60, s % 60)

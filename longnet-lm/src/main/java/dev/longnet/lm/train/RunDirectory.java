@@ -13,9 +13,10 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.stream.Stream;
 
-/// Where a run keeps everything: `recipe.yaml`, `metrics.jsonl`, `tensorboard/`, `checkpoints/step-00000123/`,
-/// `environment.json`, `tokenizer.json` where the tokenizer is a file, and at its end `evaluation.json`, `sample.txt`, `report.html`. One process at a time trains in it;
-/// [#close()] lets the next one in.
+/// Where a run keeps everything: `recipe.yaml`, `metrics.jsonl`, `tensorboard/`,
+/// `checkpoints/step-00000123/`, `environment.json`, `tokenizer.json` where the tokenizer is a
+/// file, and at its end `evaluation.json`, `sample.txt`, `report.html`. One process at a time
+/// trains in it; [#close()] lets the next one in.
 public final class RunDirectory implements Closeable {
   private final Path path;
   private final FileChannel channel;
@@ -36,7 +37,8 @@ public final class RunDirectory implements Closeable {
     }
     if (Files.exists(path.resolve("recipe.yaml"))) {
       throw new IllegalArgumentException(
-          path + " holds a run already: continue it with --resume, or name another directory with --out");
+          path
+              + " holds a run already: continue it with --resume, or name another directory with --out");
     }
     if (Files.isDirectory(path)) {
       try (Stream<Path> files = Files.list(path)) {
@@ -63,7 +65,8 @@ public final class RunDirectory implements Closeable {
 
   private static RunDirectory locked(Path path) throws IOException {
     FileChannel channel =
-        FileChannel.open(path.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileChannel.open(
+            path.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     FileLock lock = null;
     try {
       lock = channel.tryLock();
@@ -82,7 +85,10 @@ public final class RunDirectory implements Closeable {
     for (Path directory : List.of(path, path.resolve("checkpoints"))) {
       if (Files.isDirectory(directory)) {
         try (Stream<Path> files = Files.list(directory)) {
-          for (Path p : files.filter(f -> f.getFileName().toString().matches("\\..*\\.tmp-[0-9]+")).toList()) {
+          for (Path p :
+              files
+                  .filter(f -> f.getFileName().toString().matches("\\..*\\.tmp-[0-9]+"))
+                  .toList()) {
             AtomicFiles.deleteRecursively(p);
           }
         }
@@ -106,7 +112,8 @@ public final class RunDirectory implements Closeable {
     return path.resolve("tensorboard");
   }
 
-  /// The default place of a recipe's next run: `runs/NAME`, or with the first free number behind it.
+  /// The default place of a recipe's next run: `runs/NAME`, or with the first free number behind
+  /// it.
   public static Path next(Path runs, String name) {
     Path path = runs.resolve(name);
     for (int number = 2; Files.exists(path); number++) {
@@ -126,7 +133,8 @@ public final class RunDirectory implements Closeable {
       path = runs.resolve(name + "-" + number);
     }
     if (found == null) {
-      throw new IllegalArgumentException("no run to resume: " + runs.resolve(name) + " does not exist (name one with --out)");
+      throw new IllegalArgumentException(
+          "no run to resume: " + runs.resolve(name) + " does not exist (name one with --out)");
     }
     return found;
   }

@@ -21,14 +21,25 @@ public final class RunEnvironment {
   /// @param attention the operator's own line
   /// @param matrixFlops the machine's measured matrix-product rate, FLOP/s
   /// @param version of this program
-  public static void write(Path run, String attention, double matrixFlops, String version) throws IOException {
+  public static void write(Path run, String attention, double matrixFlops, String version)
+      throws IOException {
     ObjectNode json = new ObjectMapper().createObjectNode();
-    json.put("started", DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm zzz").format(Instant.now().atZone(ZoneId.systemDefault())));
+    json.put(
+        "started",
+        DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm zzz")
+            .format(Instant.now().atZone(ZoneId.systemDefault())));
     json.put("cpu", cpu());
     json.put("cores", Runtime.getRuntime().availableProcessors());
-    OperatingSystemMXBean system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    OperatingSystemMXBean system =
+        (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     json.put("memory", Forecast.bytes(system.getTotalMemorySize()));
-    json.put("system", System.getProperty("os.name") + " " + System.getProperty("os.version") + " " + System.getProperty("os.arch"));
+    json.put(
+        "system",
+        System.getProperty("os.name")
+            + " "
+            + System.getProperty("os.version")
+            + " "
+            + System.getProperty("os.arch"));
     json.put("java", Runtime.version() + ", " + System.getProperty("java.vendor"));
     json.put("threads", Torch.threads());
     json.put("matrix_products", Forecast.si(matrixFlops) + "FLOP/s");

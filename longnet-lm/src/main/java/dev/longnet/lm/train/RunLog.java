@@ -20,7 +20,8 @@ final class RunLog implements TrainingListener, Closeable {
   static RunLog open(RunDirectory run, long step, String recipe) throws IOException {
     MetricsLog metrics = MetricsLog.open(run.metrics(), step);
     try {
-      TensorBoardWriter tensorBoard = TensorBoardWriter.open(run.tensorBoard(), step, Clock.systemUTC());
+      TensorBoardWriter tensorBoard =
+          TensorBoardWriter.open(run.tensorBoard(), step, Clock.systemUTC());
       tensorBoard.text(step, "recipe", "```yaml\n" + recipe + "\n```");
       return new RunLog(metrics, tensorBoard);
     } catch (IOException | RuntimeException e) {
@@ -47,7 +48,8 @@ final class RunLog implements TrainingListener, Closeable {
 
   @Override
   public void checkpoint(long step, Path directory) throws IOException {
-    metrics.write(MetricsLog.line("checkpoint", step).put("directory", directory.getFileName().toString()));
+    metrics.write(
+        MetricsLog.line("checkpoint", step).put("directory", directory.getFileName().toString()));
   }
 
   @Override

@@ -13,7 +13,8 @@ import java.util.Map;
 /// @param tokens trained on so far, skipped steps included
 /// @param seconds this step took
 /// @param tokensPerSecond of this step
-/// @param matrixShare the model's operations a second as a share of the machine's matrix-product rate
+/// @param matrixShare the model's operations a second as a share of the machine's matrix-product
+///   rate
 /// @param skipped the step was not applied
 /// @param skippedSteps so far
 public record StepMetrics(

@@ -13,14 +13,16 @@ import java.time.Clock;
 import java.util.Map;
 import java.util.zip.CRC32C;
 
-/// Writes scalars and texts as TensorBoard event files: TFRecord frames (length, masked CRC32C, bytes, masked CRC32C)
-/// around `tensorflow.Event` messages. `tensorboard --logdir RUN/tensorboard` shows them.
+/// Writes scalars and texts as TensorBoard event files: TFRecord frames (length, masked CRC32C,
+/// bytes, masked CRC32C) around `tensorflow.Event` messages. `tensorboard --logdir RUN/tensorboard`
+/// shows them.
 ///
-/// A resumed run opens a further file in the same directory; its session start tells TensorBoard to forget what an
-/// interrupted run had written beyond the step resumed from.
+/// A resumed run opens a further file in the same directory; its session start tells TensorBoard to
+/// forget what an interrupted run had written beyond the step resumed from.
 public final class TensorBoardWriter implements Closeable {
   /// SessionLog.SessionStatus.START
   private static final int SESSION_START = 1;
+
   /// DataType.DT_STRING
   private static final int TYPE_STRING = 7;
 
@@ -33,7 +35,8 @@ public final class TensorBoardWriter implements Closeable {
   }
 
   /// @param firstStep the step this session begins at: 0, or the one resumed from
-  public static TensorBoardWriter open(Path directory, long firstStep, Clock clock) throws IOException {
+  public static TensorBoardWriter open(Path directory, long firstStep, Clock clock)
+      throws IOException {
     Files.createDirectories(directory);
     Path file = null;
     for (int attempt = 0; file == null || Files.exists(file); attempt++) {
@@ -42,7 +45,8 @@ public final class TensorBoardWriter implements Closeable {
               "events.out.tfevents.%010d.longnet.%d.%d"
                   .formatted(clock.millis() / 1000, ProcessHandle.current().pid(), attempt));
     }
-    OutputStream stream = new BufferedOutputStream(Files.newOutputStream(file, StandardOpenOption.CREATE_NEW));
+    OutputStream stream =
+        new BufferedOutputStream(Files.newOutputStream(file, StandardOpenOption.CREATE_NEW));
     TensorBoardWriter writer = new TensorBoardWriter(stream, clock);
     writer.frame(writer.event(0).text(3, "brain.Event:2"));
     if (firstStep > 0) {
@@ -54,9 +58,8 @@ public final class TensorBoardWriter implements Closeable {
 
   public void scalars(long step, Map<String, Double> values) throws IOException {
     Protobuf summary = new Protobuf();
-    values.forEach(
-        (tag, value) ->
-            summary.message(1, new Protobuf().text(1, tag).float32(2, value.floatValue())));
+    values.forEach((tag, value) ->
+        summary.message(1, new Protobuf().text(1, tag).float32(2, value.floatValue())));
     frame(event(step).message(5, summary));
     out.flush();
   }
@@ -64,7 +67,8 @@ public final class TensorBoardWriter implements Closeable {
   /// @param markdown shown on TensorBoard's text page
   public void text(long step, String tag, String markdown) throws IOException {
     Protobuf metadata = new Protobuf().message(1, new Protobuf().text(1, "text"));
-    Protobuf tensor = new Protobuf().varint(1, TYPE_STRING).message(2, new Protobuf()).text(8, markdown);
+    Protobuf tensor =
+        new Protobuf().varint(1, TYPE_STRING).message(2, new Protobuf()).text(8, markdown);
     Protobuf value = new Protobuf().text(1, tag).message(8, tensor).message(9, metadata);
     frame(event(step).message(5, new Protobuf().message(1, value)));
     out.flush();

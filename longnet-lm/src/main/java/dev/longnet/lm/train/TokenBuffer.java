@@ -8,7 +8,8 @@ import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// Token ids [B, N + 1] int64 that Java writes and libtorch reads, in one piece of memory for the life of a run.
+/// Token ids [B, N + 1] int64 that Java writes and libtorch reads, in one piece of memory for the
+/// life of a run.
 final class TokenBuffer implements AutoCloseable {
   private final Tensor host;
   private final MemorySegment memory;

@@ -12,11 +12,12 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongFunction;
 import org.bytedeco.javacpp.PointerScope;
 
-/// The training loop: windows to gradients, gradients to one optimizer step, again. A step whose loss or gradient norm
-/// is not finite changes nothing and is counted.
+/// The training loop: windows to gradients, gradients to one optimizer step, again. A step whose
+/// loss or gradient norm is not finite changes nothing and is counted.
 ///
-/// Everything a step computes follows from the state before it, so a run that resumes from a checkpoint repeats the
-/// losses it would have had, bit for bit, on the same machine and number of threads.
+/// Everything a step computes follows from the state before it, so a run that resumes from a
+/// checkpoint repeats the losses it would have had, bit for bit, on the same machine and number of
+/// threads.
 public final class Trainer implements AutoCloseable {
   private final RunConfig config;
   private final Decoder model;
@@ -53,7 +54,8 @@ public final class Trainer implements AutoCloseable {
   }
 
   /// @param model stays the caller's to close
-  /// @param stages called before the step that follows so many others; the model as that step trains it, see [BranchSchedule]
+  /// @param stages called before the step that follows so many others; the model as that step
+  ///   trains it, see [BranchSchedule]
   /// @param matrixFlops the machine's matrix-product rate, FLOP/s
   Trainer(
       RunConfig config,
@@ -77,7 +79,8 @@ public final class Trainer implements AutoCloseable {
     TrainingConfig training = config.training();
     this.optimizer = new Optimizer(config.optimizer(), model.parameters(), model.gradients());
     this.optimizer.restoreApplied(state.appliedSteps());
-    this.tokens = new TokenBuffer(training.sequences(), training.window() + 1, model.options().device());
+    this.tokens =
+        new TokenBuffer(training.sequences(), training.window() + 1, model.options().device());
   }
 
   /// The optimizer's tensors, for a checkpoint to restore before [#run()].
@@ -85,7 +88,8 @@ public final class Trainer implements AutoCloseable {
     return optimizer;
   }
 
-  /// Asks the run to end soon and save itself; from any thread. A step under way is given up after its current pass.
+  /// Asks the run to end soon and save itself; from any thread. A step under way is given up after
+  /// its current pass.
   public void requestStop() {
     stop.set(true);
   }
@@ -94,7 +98,8 @@ public final class Trainer implements AutoCloseable {
     return state;
   }
 
-  /// Trains until the end; saves a checkpoint before it returns, except where the weights may be bad.
+  /// Trains until the end; saves a checkpoint before it returns, except where the weights may be
+  /// bad.
   public End run() throws IOException {
     TrainingConfig training = config.training();
     began = System.nanoTime();
@@ -129,11 +134,13 @@ public final class Trainer implements AutoCloseable {
     return End.FINISHED;
   }
 
-  /// A skipped step changes nothing, but what made it not finite may be the weights that the step before left.
+  /// A skipped step changes nothing, but what made it not finite may be the weights that the step
+  /// before left.
   private boolean sound() {
     try (PointerScope scope = new PointerScope()) {
       return state.skippedInRow() == 0
-          || model.parameters().values().stream().allMatch(parameter -> Double.isFinite(parameter.sum().item_double()));
+          || model.parameters().values().stream()
+              .allMatch(parameter -> Double.isFinite(parameter.sum().item_double()));
     }
   }
 
@@ -161,7 +168,8 @@ public final class Trainer implements AutoCloseable {
         return false;
       }
       for (int row = 0; row < training.sequences(); row++) {
-        windows.window(state.nextWindow() + (long) pass * training.sequences() + row, tokens.row(row));
+        windows.window(
+            state.nextWindow() + (long) pass * training.sequences() + row, tokens.row(row));
       }
       try (PointerScope scope = new PointerScope()) {
         loss += model.lossAndGradients(tokens.tensor(), 1.0 / passes) / passes;
@@ -171,7 +179,9 @@ public final class Trainer implements AutoCloseable {
       }
     }
     double norm = optimizer.gradientNorm();
-    double rate = config.optimizer().learningRate() * config.schedule().factor(state.step(), training.steps());
+    double rate =
+        config.optimizer().learningRate()
+            * config.schedule().factor(state.step(), training.steps());
     boolean finite = Double.isFinite(loss) && Double.isFinite(norm);
     if (finite) {
       double clip = training.gradientClip();
@@ -199,10 +209,13 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void report(
-      ModelConfig trained, double loss, double norm, double rate, double seconds, boolean skipped) throws IOException {
+      ModelConfig trained, double loss, double norm, double rate, double seconds, boolean skipped)
+      throws IOException {
     TrainingConfig training = config.training();
     double flops =
-        new ModelCost(trained).trainingFlops(training.window()) / training.window() * training.batchTokens();
+        new ModelCost(trained).trainingFlops(training.window())
+            / training.window()
+            * training.batchTokens();
     StepMetrics metrics =
         new StepMetrics(
             state.step(),

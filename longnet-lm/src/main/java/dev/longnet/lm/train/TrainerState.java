@@ -4,8 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.lm.config.Section;
 
-/// Where a run stands: what `trainer.json` of a checkpoint holds besides the tensors. Everything random in training
-/// follows from the seed and the number of windows taken, so these two are the generator's whole state.
+/// Where a run stands: what `trainer.json` of a checkpoint holds besides the tensors. Everything
+/// random in training follows from the seed and the number of windows taken, so these two are the
+/// generator's whole state.
 ///
 /// @param step optimizer steps done, skipped ones included
 /// @param appliedSteps steps the optimizer applied: what its bias correction counts
@@ -37,7 +38,8 @@ public record TrainerState(
       throw new IllegalArgumentException("not a trainer state: " + source);
     }
     Section s = Section.root(object, source);
-    for (String key : new String[] {"step", "applied_steps", "next_window", "tokens", "seed", "corpus"}) {
+    for (String key :
+        new String[] {"step", "applied_steps", "next_window", "tokens", "seed", "corpus"}) {
       s.require(key);
     }
     TrainerState state =

@@ -22,8 +22,8 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.zip.CRC32C;
 
-/// Puts a run together: model, corpus, logs and checkpoints in a run's directory, from the beginning or from its newest
-/// checkpoint.
+/// Puts a run together: model, corpus, logs and checkpoints in a run's directory, from the
+/// beginning or from its newest checkpoint.
 public final class TrainingRun implements Closeable {
   private final Decoder model;
   private final HeldOut heldOut;
@@ -42,7 +42,8 @@ public final class TrainingRun implements Closeable {
   /// @param init whose weights a new model starts with, see [InitialWeights]; empty: random ones
   /// @param listener hears the run besides its own logs
   /// @param matrixFlops the machine's matrix-product rate, FLOP/s
-  /// @throws IllegalArgumentException when the checkpoint does not fit the configuration or the corpus
+  /// @throws IllegalArgumentException when the checkpoint does not fit the configuration or the
+  ///   corpus
   public static TrainingRun open(
       RunConfig config,
       RunDirectory directory,
@@ -63,13 +64,16 @@ public final class TrainingRun implements Closeable {
             .filter(OptionalDouble::isPresent)
             .mapToDouble(OptionalDouble::getAsDouble)
             .toArray();
-    Batches batches = Batches.of(shards, weights, config.training().window(), config.training().seed());
+    Batches batches =
+        Batches.of(shards, weights, config.training().window(), config.training().seed());
     keepTokenizer(config.corpus().tokenizer(), directory, shards);
     AtomicFiles.writeString(directory.recipe(), config.toYaml());
     RuntimeConfig runtime = config.runtime();
     Torch.setThreads(runtime.threads());
     BranchSchedule attention = new BranchSchedule(config, state.step());
-    Decoder model = Decoder.create(config.model(), ModelOptions.of(runtime), attention, config.training().seed());
+    Decoder model =
+        Decoder.create(
+            config.model(), ModelOptions.of(runtime), attention, config.training().seed());
     List<AutoCloseable> opened = new ArrayList<>(List.of(model));
     try {
       if (from.isPresent()) {
@@ -78,7 +82,11 @@ public final class TrainingRun implements Closeable {
         CheckpointTensors.load(init.get(), model);
       }
       HeldOut heldOut =
-          new HeldOut(model, shards.validation(), config.training().window(), config.evaluation().everyTokens());
+          new HeldOut(
+              model,
+              shards.validation(),
+              config.training().window(),
+              config.evaluation().everyTokens());
       opened.add(heldOut);
       RunLog log = RunLog.open(directory, state.step(), config.toYaml());
       opened.add(log);
@@ -110,34 +118,42 @@ public final class TrainingRun implements Closeable {
     ModelConfig saved = checkpoint.model();
     if (!saved.equals(config.model())) {
       throw new IllegalArgumentException(
-          "--resume needs the model of %s, start a new run to change it: %s".formatted(checkpoint.directory(), ModelTree.difference(config.model(), saved)));
+          "--resume needs the model of %s, start a new run to change it: %s"
+              .formatted(checkpoint.directory(), ModelTree.difference(config.model(), saved)));
     }
     TrainerState state =
-        checkpoint.state()
-            .orElseThrow(
-                () ->
-                    new IllegalArgumentException(
-                        "no training to resume in " + checkpoint.directory() + ": it holds weights alone"));
+        checkpoint
+            .state()
+            .orElseThrow(() ->
+                new IllegalArgumentException(
+                    "no training to resume in "
+                        + checkpoint.directory()
+                        + ": it holds weights alone"));
     if (!state.corpus().equals(corpus)) {
       throw new IllegalArgumentException(
           "the corpus is not the one this run was trained on (its tokens changed): resume with the same corpus, or start a new run");
     }
     if (state.seed() != config.training().seed()) {
       throw new IllegalArgumentException(
-          "--resume needs the seed of the run, %d: training.seed=%d".formatted(state.seed(), config.training().seed()));
+          "--resume needs the seed of the run, %d: training.seed=%d"
+              .formatted(state.seed(), config.training().seed()));
     }
     return state;
   }
 
-  /// Checkpoints take the tokenizer's file from the run: the recipe's may be trained anew or moved while the run lasts.
-  private static void keepTokenizer(String name, RunDirectory directory, TokenShards shards) throws IOException {
+  /// Checkpoints take the tokenizer's file from the run: the recipe's may be trained anew or moved
+  /// while the run lasts.
+  private static void keepTokenizer(String name, RunDirectory directory, TokenShards shards)
+      throws IOException {
     Tokenizer tokenizer = Tokenizers.of(name);
     if (!tokenizer.fingerprint().equals(shards.manifest().tokenizerFingerprint())) {
-      throw new IllegalArgumentException("the tokenizer changed since its token shards were made: start again: tokenizer=" + name);
+      throw new IllegalArgumentException(
+          "the tokenizer changed since its token shards were made: start again: tokenizer=" + name);
     }
     Optional<byte[]> file = tokenizer.definition();
     if (file.isPresent()) {
-      AtomicFiles.write(directory.path().resolve(Checkpoint.TOKENIZER), out -> out.write(file.get()));
+      AtomicFiles.write(
+          directory.path().resolve(Checkpoint.TOKENIZER), out -> out.write(file.get()));
     }
   }
 
@@ -145,7 +161,13 @@ public final class TrainingRun implements Closeable {
   private static String fingerprint(TokenShards shards) {
     StringBuilder text = new StringBuilder(shards.manifest().tokenizer()).append(' ');
     CRC32C crc = new CRC32C();
-    shards.manifest().shards().forEach(s -> crc.update((s.baseName() + s.tokens() + ' ' + s.tokensCrc()).getBytes(StandardCharsets.UTF_8)));
+    shards
+        .manifest()
+        .shards()
+        .forEach(s ->
+            crc.update(
+                (s.baseName() + s.tokens() + ' ' + s.tokensCrc())
+                    .getBytes(StandardCharsets.UTF_8)));
     return text.append(String.format("%08x", crc.getValue())).toString();
   }
 

@@ -15,8 +15,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/// An encoder of embeddings on disk: `config.json`, `model.safetensors`, `checksums.json`. It is no language model's
-/// checkpoint: it has no tokens and no tokenizer.
+/// An encoder of embeddings on disk: `config.json`, `model.safetensors`, `checksums.json`. It is no
+/// language model's checkpoint: it has no tokens and no tokenizer.
 public record EncoderCheckpoint(Path directory, EncoderConfig config) {
   private static final String FORMAT = "longnet-encoder";
   private static final int VERSION = 1;
@@ -53,7 +53,8 @@ public record EncoderCheckpoint(Path directory, EncoderConfig config) {
 
   /// @param directory must not exist
   /// @param weights writes the tensors to the path it is given
-  public static void write(Path directory, EncoderConfig config, AtomicFiles.PathBody weights) throws IOException {
+  public static void write(Path directory, EncoderConfig config, AtomicFiles.PathBody weights)
+      throws IOException {
     ObjectNode tree = JSON.createObjectNode();
     tree.put("format", FORMAT);
     tree.put("format_version", VERSION);

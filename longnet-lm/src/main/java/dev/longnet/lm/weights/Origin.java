@@ -6,8 +6,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/// Where imported weights came from, kept in the metadata of their `model.safetensors` so that an export gives every
-/// tensor its old name again.
+/// Where imported weights came from, kept in the metadata of their `model.safetensors` so that an
+/// export gives every tensor its old name again.
 ///
 /// @param config torchscale's keyword arguments as they were
 /// @param prefix of the stack's tensors
@@ -39,7 +39,8 @@ record Origin(ObjectNode config, String prefix, Map<String, String> names) {
         map.properties().forEach(e -> names.put(e.getKey(), e.getValue().asText()));
         return new Origin(config, tree.path("prefix").asText(), names);
       }
-      throw new IllegalArgumentException("metadata key torchscale must hold config, prefix and names");
+      throw new IllegalArgumentException(
+          "metadata key torchscale must hold config, prefix and names");
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException("metadata key torchscale is not valid JSON", e);
     }

@@ -8,9 +8,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// Which tensors of a file belong to the model, and under which of torchscale's names: the stack's prefix is where
-/// `layers.0.self_attn.q_proj.weight` is found; what else is under `model.`, or beside the stack where there is no
-/// `model.`, surrounds it.
+/// Which tensors of a file belong to the model, and under which of torchscale's names: the stack's
+/// prefix is where `layers.0.self_attn.q_proj.weight` is found; what else is under `model.`, or
+/// beside the stack where there is no `model.`, surrounds it.
 ///
 /// @param prefix of the stack's tensors in the file
 /// @param stack torchscale's name to the file's, for the stack
@@ -31,7 +31,8 @@ record StateDict(String prefix, Map<String, String> stack, Map<String, String> a
       } else if (given == null && !prefix.equals(root) && name.startsWith(root)) {
         String bare = name.substring(root.length()).replaceFirst("^(model\\.)+", "");
         if (around.put(bare, name) != null) {
-          throw new IllegalArgumentException("two tensors around the encoder are named " + bare + ": " + path);
+          throw new IllegalArgumentException(
+              "two tensors around the encoder are named " + bare + ": " + path);
         }
       }
     }
@@ -48,15 +49,18 @@ record StateDict(String prefix, Map<String, String> stack, Map<String, String> a
         prefixes.add(name.substring(0, name.length() - MARK.length()));
       }
     }
-    List<String> rooted = new ArrayList<>(prefixes.stream().filter(p -> p.startsWith(ROOT)).toList());
+    List<String> rooted =
+        new ArrayList<>(prefixes.stream().filter(p -> p.startsWith(ROOT)).toList());
     List<String> candidates = rooted.isEmpty() ? new ArrayList<>(prefixes) : rooted;
     if (candidates.isEmpty()) {
       throw new IllegalArgumentException(
-          "not a torchscale model: no tensor is named %s, under any prefix: %s".formatted(MARK, path));
+          "not a torchscale model: no tensor is named %s, under any prefix: %s"
+              .formatted(MARK, path));
     }
     if (candidates.size() > 1) {
       throw new IllegalArgumentException(
-          "several models, name one with --prefix: %s: %s".formatted(String.join(", ", candidates), path));
+          "several models, name one with --prefix: %s: %s"
+              .formatted(String.join(", ", candidates), path));
     }
     return candidates.getFirst();
   }

@@ -34,12 +34,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 
-/// torchscale's decoders and encoders, and the encoders of LongViT and Prov-GigaPath, as a run directory of ours.
-/// Tensors keep their types and bits; names and configuration are translated.
+/// torchscale's decoders and encoders, and the encoders of LongViT and Prov-GigaPath, as a run
+/// directory of ours. Tensors keep their types and bits; names and configuration are translated.
 public final class TorchscaleImport {
   static final String EXTRA = "extra.safetensors";
-  private static final ObjectMapper JSON = JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-      .enable(JsonParser.Feature.ALLOW_COMMENTS).build();
+  private static final ObjectMapper JSON =
+      JsonMapper.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(JsonParser.Feature.ALLOW_COMMENTS)
+          .build();
 
   private TorchscaleImport() {}
 
@@ -58,11 +61,13 @@ public final class TorchscaleImport {
   /// What an import did.
   ///
   /// @param kind decoder, encoder of tokens, encoder of embeddings
-  /// @param kept tensors that surround the model and that we do not compute with: stored, and exported again
+  /// @param kept tensors that surround the model and that we do not compute with: stored, and
+  ///   exported again
   public record Result(String kind, int tensors, long parameters, List<String> kept) {}
 
   /// @param out must not exist
-  /// @throws IllegalArgumentException names the tensor or argument that is missing, wrong, unknown or not supported
+  /// @throws IllegalArgumentException names the tensor or argument that is missing, wrong, unknown
+  ///   or not supported
   public static Result run(Path file, Path out, Options options) throws IOException {
     if (Files.exists(out)) {
       throw new FileAlreadyExistsException(out.toString());
@@ -77,13 +82,21 @@ public final class TorchscaleImport {
       ObjectNode arguments = arguments(weights, file, options.config());
       String source = options.config().map(Path::toString).orElse(file.toString());
       return tokens
-          ? model(weights, dict, TorchscaleConfig.model(arguments, source), arguments, file, out, options)
+          ? model(
+              weights,
+              dict,
+              TorchscaleConfig.model(arguments, source),
+              arguments,
+              file,
+              out,
+              options)
           : encoder(weights, dict, arguments, source, file, out, options);
     }
   }
 
   /// An export of ours.
-  private static Result own(WeightFiles weights, StateDict dict, ObjectNode tree, Path out) throws IOException {
+  private static Result own(WeightFiles weights, StateDict dict, ObjectNode tree, Path out)
+      throws IOException {
     Section s = Section.root(tree, "metadata key longnet_config");
     String tokenizer = s.requiredText("tokenizer");
     int trainedLength = s.requiredInteger("trained_length", 1);
@@ -92,12 +105,19 @@ public final class TorchscaleImport {
     Plan plan = new Plan(weights, dict, "metadata key longnet_config");
     Parameters.shapes(config).forEach(plan::take);
     plan.finish();
-    Checkpoint.writeModelOnly(out, config, tokenizer, trainedLength, path -> plan.write(path, Map.of()));
+    Checkpoint.writeModelOnly(
+        out, config, tokenizer, trainedLength, path -> plan.write(path, Map.of()));
     return plan.result(config.causal() ? "decoder" : "encoder of tokens");
   }
 
   private static Result model(
-      WeightFiles weights, StateDict dict, ModelConfig given, ObjectNode arguments, Path file, Path out, Options options)
+      WeightFiles weights,
+      StateDict dict,
+      ModelConfig given,
+      ObjectNode arguments,
+      Path file,
+      Path out,
+      Options options)
       throws IOException {
     ModelConfig config = options.zeroPaddedKeys() ? withZeroPaddedKeys(given) : given;
     Plan plan = new Plan(weights, dict, file.toString());
@@ -114,39 +134,58 @@ public final class TorchscaleImport {
     new Origin(arguments, dict.prefix(), plan.names()).write(metadata);
     int length = options.trainedLength().orElseGet(() -> longestSegment(config.attention()));
     Checkpoint.writeModelOnly(
-        out, config, options.tokenizer().orElse(Checkpoint.NO_TOKENIZER), length, path -> plan.write(path, metadata));
+        out,
+        config,
+        options.tokenizer().orElse(Checkpoint.NO_TOKENIZER),
+        length,
+        path -> plan.write(path, metadata));
     return plan.result(config.causal() ? "decoder" : "encoder of tokens");
   }
 
-  /// A tokenizer that is not there, or whose ids the model does not know, would be found out by whoever generates.
+  /// A tokenizer that is not there, or whose ids the model does not know, would be found out by
+  /// whoever generates.
   private static void requireIds(String tokenizer, ModelConfig config) {
     int ids = Tokenizers.vocabularySize(tokenizer);
     if (ids > config.vocabulary()) {
       throw new IllegalArgumentException(
-          "--tokenizer has %,d ids, the model knows %,d: --tokenizer=%s".formatted(ids, config.vocabulary(), tokenizer));
+          "--tokenizer has %,d ids, the model knows %,d: --tokenizer=%s"
+              .formatted(ids, config.vocabulary(), tokenizer));
     }
   }
 
   private static Result encoder(
-      WeightFiles weights, StateDict dict, ObjectNode arguments, String source, Path file, Path out, Options options)
+      WeightFiles weights,
+      StateDict dict,
+      ObjectNode arguments,
+      String source,
+      Path file,
+      Path out,
+      Options options)
       throws IOException {
     if (options.tokenizer().isPresent() || options.trainedLength().isPresent()) {
-      throw new IllegalArgumentException("--tokenizer and --trained-length are for models with token embeddings");
+      throw new IllegalArgumentException(
+          "--tokenizer and --trained-length are for models with token embeddings");
     }
     Plan plan = new Plan(weights, dict, file.toString());
     TensorEntry projection = plan.around("patch_embed.proj.weight");
     TensorEntry positions = plan.around("pos_embed");
     TensorEntry head = plan.around("head.weight");
-    String norm = plan.around("norm.weight") != null ? "norm" : plan.around("fc_norm.weight") != null ? "fc_norm" : null;
+    String norm =
+        plan.around("norm.weight") != null
+            ? "norm"
+            : plan.around("fc_norm.weight") != null ? "fc_norm" : null;
     TorchscaleConfig.Surroundings around =
         new TorchscaleConfig.Surroundings(
-            Optional.ofNullable(projection).map(t -> rows(t, file) == 0 ? 0 : size(t, t.elements() / rows(t, file), file)),
+            Optional.ofNullable(projection)
+                .map(t -> rows(t, file) == 0 ? 0 : size(t, t.elements() / rows(t, file), file)),
             plan.around("cls_token") != null,
-            Optional.ofNullable(positions).map(t -> t.shape().length == 3 ? size(t, t.shape()[1], file) : 0),
+            Optional.ofNullable(positions)
+                .map(t -> t.shape().length == 3 ? size(t, t.shape()[1], file) : 0),
             Optional.ofNullable(norm),
             Optional.ofNullable(head).map(t -> rows(t, file)));
     EncoderConfig config =
-        TorchscaleConfig.encoder(arguments, source, around).withZeroPaddedKeys(options.zeroPaddedKeys());
+        TorchscaleConfig.encoder(arguments, source, around)
+            .withZeroPaddedKeys(options.zeroPaddedKeys());
     Encoder.shapes(config).forEach((name, shape) -> plan.takeEncoder(name, shape, norm));
     plan.finish();
     Map<String, String> metadata = new LinkedHashMap<>();
@@ -163,27 +202,34 @@ public final class TorchscaleImport {
   private static int size(TensorEntry t, long size, Path file) {
     if (size < 0 || size > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
-          "tensor %s must be a matrix with 31-bit sizes: %s: %s".formatted(t.name(), Arrays.toString(t.shape()), file));
+          "tensor %s must be a matrix with 31-bit sizes: %s: %s"
+              .formatted(t.name(), Arrays.toString(t.shape()), file));
     }
     return (int) size;
   }
 
   private static ModelConfig withZeroPaddedKeys(ModelConfig c) {
     if (c.causal() || !(c.attention() instanceof AttentionConfig.Dilated dilated)) {
-      throw new IllegalArgumentException("--torchscale-zero-padded-keys is for encoders with dilated attention");
+      throw new IllegalArgumentException(
+          "--torchscale-zero-padded-keys is for encoders with dilated attention");
     }
-    return c.withAttention(new AttentionConfig.Dilated(dilated.branches(), dilated.blockedOffsets(), true));
+    return c.withAttention(
+        new AttentionConfig.Dilated(dilated.branches(), dilated.blockedOffsets(), true));
   }
 
   private static int longestSegment(AttentionConfig attention) {
     return switch (attention) {
       case AttentionConfig.Dilated d ->
-          (int) Math.min(1 << 20, d.branches().stream().mapToLong(Branch::segmentLength).max().orElseThrow());
+          (int)
+              Math.min(
+                  1 << 20,
+                  d.branches().stream().mapToLong(Branch::segmentLength).max().orElseThrow());
       case AttentionConfig.Dense _, AttentionConfig.Sparse _ -> 2048;
     };
   }
 
-  private static ObjectNode arguments(WeightFiles weights, Path file, Optional<Path> config) throws IOException {
+  private static ObjectNode arguments(WeightFiles weights, Path file, Optional<Path> config)
+      throws IOException {
     if (config.isPresent()) {
       return parse(Files.readString(config.get()), config.get().toString());
     }
@@ -195,7 +241,8 @@ public final class TorchscaleImport {
       return JSON.convertValue(map, ObjectNode.class);
     }
     throw new IllegalArgumentException(
-        "the weights hold no configuration under the key config: give torchscale's keyword arguments with --config FILE.json: " + file);
+        "the weights hold no configuration under the key config: give torchscale's keyword arguments with --config FILE.json: "
+            + file);
   }
 
   private static ObjectNode parse(String text, String source) {
@@ -205,7 +252,8 @@ public final class TorchscaleImport {
       }
       throw new IllegalArgumentException("must be a JSON object of keyword arguments: " + source);
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("not valid JSON: " + source + ": " + e.getOriginalMessage(), e);
+      throw new IllegalArgumentException(
+          "not valid JSON: " + source + ": " + e.getOriginalMessage(), e);
     }
   }
 
@@ -247,7 +295,8 @@ public final class TorchscaleImport {
 
     private void take(String name, String original, long[] shape) {
       if (original == null) {
-        throw new IllegalArgumentException("tensor %s %s is missing: %s".formatted(name, Arrays.toString(shape), file));
+        throw new IllegalArgumentException(
+            "tensor %s %s is missing: %s".formatted(name, Arrays.toString(shape), file));
       }
       TensorEntry t = weights.tensor(original);
       // A convolution's kernel over whole patches is a matrix over flattened ones.
@@ -260,7 +309,8 @@ public final class TorchscaleImport {
       if (!same || !Numbers.isFloating(t.type())) {
         throw new IllegalArgumentException(
             "tensor %s must be %s, floating: %s %s: %s"
-                .formatted(original, Arrays.toString(shape), t.type(), Arrays.toString(t.shape()), file));
+                .formatted(
+                    original, Arrays.toString(shape), t.type(), Arrays.toString(t.shape()), file));
       }
       taken.put(name, new TensorEntry(name, t.type(), t.shape(), t.data()));
       names.put(name, original);
@@ -270,7 +320,8 @@ public final class TorchscaleImport {
       String original = stack.remove(name);
       if (original != null && weights.tensor(original).data().mismatch(taken.get(as).data()) >= 0) {
         throw new IllegalArgumentException(
-            "tensor %s must equal %s, as the configuration shares them: %s".formatted(original, as, file));
+            "tensor %s must equal %s, as the configuration shares them: %s"
+                .formatted(original, as, file));
       }
     }
 
@@ -279,7 +330,8 @@ public final class TorchscaleImport {
       if (original != null) {
         if (config.positions() != PositionEncoding.XPOS) {
           throw new IllegalArgumentException(
-              "tensor %s belongs to xPos, but the configuration says xpos_rel_pos=false: %s".formatted(original, file));
+              "tensor %s belongs to xPos, but the configuration says xpos_rel_pos=false: %s"
+                  .formatted(original, file));
         }
         XposScale.check(weights.tensor(original), config.headSize(), file);
       }
@@ -289,7 +341,8 @@ public final class TorchscaleImport {
       for (Map.Entry<String, String> e : stack.entrySet()) {
         if (!e.getKey().matches("(.*\\.)?(version|_float_tensor)")) {
           throw new IllegalArgumentException(
-              "tensor %s is not part of the model that the configuration describes: %s".formatted(e.getValue(), file));
+              "tensor %s is not part of the model that the configuration describes: %s"
+                  .formatted(e.getValue(), file));
         }
         around.put(e.getKey(), e.getValue());
       }

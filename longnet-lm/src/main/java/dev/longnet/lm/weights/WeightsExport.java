@@ -33,15 +33,18 @@ public final class WeightsExport {
 
   /// For whom.
   public enum Target {
-    /// A state dict under `model.`, with torchscale's keyword arguments under the metadata key `config`: what
-    /// [TorchscaleImport] takes, under the names it found where the weights were imported.
+    /// A state dict under `model.`, with torchscale's keyword arguments under the metadata key
+    /// `config`: what [TorchscaleImport] takes, under the names it found where the weights were
+    /// imported.
     TORCHSCALE,
-    /// The parameters alone under torchscale's bare names; the whole configuration under `longnet_config`.
+    /// The parameters alone under torchscale's bare names; the whole configuration under
+    /// `longnet_config`.
     SAFETENSORS
   }
 
   /// @param type of floating tensors; else what the run holds
-  /// @param shardBytes largest size of a file's tensors; then the target is a directory with an index
+  /// @param shardBytes largest size of a file's tensors; then the target is a directory with an
+  ///   index
   public record Options(Target target, Optional<DType> type, OptionalLong shardBytes) {}
 
   /// A tensor of the target: its name, and where its values come from.
@@ -56,7 +59,8 @@ public final class WeightsExport {
     if (EncoderCheckpoint.isAt(run)) {
       EncoderCheckpoint encoder = EncoderCheckpoint.open(run);
       if (options.target() == Target.SAFETENSORS) {
-        throw new IllegalArgumentException("an encoder of embeddings is exported --to torchscale: " + run);
+        throw new IllegalArgumentException(
+            "an encoder of embeddings is exported --to torchscale: " + run);
       }
       return write(encoder.weights(), null, null, out, options);
     }
@@ -64,13 +68,16 @@ public final class WeightsExport {
     return write(checkpoint.weights(), checkpoint.model(), checkpoint, out, options);
   }
 
-  private static int write(Path weights, ModelConfig model, Checkpoint checkpoint, Path out, Options options)
+  private static int write(
+      Path weights, ModelConfig model, Checkpoint checkpoint, Path out, Options options)
       throws IOException {
     Path extraFile = weights.resolveSibling(TorchscaleImport.EXTRA);
     try (SafetensorsFile file = SafetensorsFile.open(weights);
         SafetensorsFile extra = Files.exists(extraFile) ? SafetensorsFile.open(extraFile) : null) {
       if (file.names().stream().anyMatch(name -> file.tensor(name).type() == DType.I8)) {
-        throw new IllegalArgumentException("int8 weights can't be exported, export the float32 run they came from: " + weights.getParent());
+        throw new IllegalArgumentException(
+            "int8 weights can't be exported, export the float32 run they came from: "
+                + weights.getParent());
       }
       Origin origin = Origin.read(file.metadata());
       Map<String, String> metadata = new LinkedHashMap<>();
@@ -85,24 +92,31 @@ public final class WeightsExport {
           metadata.put("config", torchscaleConfig(model, origin).toString());
           String prefix = origin == null ? "model." : origin.prefix();
           for (String name : file.names()) {
-            String theirs = origin == null ? prefix + name : origin.names().getOrDefault(name, prefix + name);
+            String theirs =
+                origin == null ? prefix + name : origin.names().getOrDefault(name, prefix + name);
             items.put(theirs, new Item(theirs, file.tensor(name), false));
           }
           if (model != null) {
             buffers(model, file, prefix, items);
           }
           if (extra != null) {
-            extra.names().forEach(name -> items.put(name, new Item(name, extra.tensor(name), false)));
+            extra
+                .names()
+                .forEach(name -> items.put(name, new Item(name, extra.tensor(name), false)));
           }
         }
       }
       int headSize = model == null ? 0 : model.headSize();
       Map<String, Long> bytes = new LinkedHashMap<>();
       items.forEach((name, item) -> bytes.put(name, bytes(item, options, headSize)));
-      ShardedWeights.Source source = (name, arena) -> entry(items.get(name), options, headSize, arena);
+      ShardedWeights.Source source =
+          (name, arena) -> entry(items.get(name), options, headSize, arena);
       if (options.shardBytes().isPresent()) {
         AtomicFiles.writeDirectory(
-            out, directory -> ShardedWeights.write(directory, metadata, bytes, source, options.shardBytes().getAsLong()));
+            out,
+            directory ->
+                ShardedWeights.write(
+                    directory, metadata, bytes, source, options.shardBytes().getAsLong()));
       } else {
         try (Arena arena = Arena.ofShared()) {
           List<TensorEntry> entries = new ArrayList<>();
@@ -114,20 +128,27 @@ public final class WeightsExport {
     }
   }
 
-  /// What torchscale's state dict holds and ours does not: the shared output matrix again, xPos' constants.
-  private static void buffers(ModelConfig model, SafetensorsFile file, String prefix, Map<String, Item> items) {
+  /// What torchscale's state dict holds and ours does not: the shared output matrix again, xPos'
+  /// constants.
+  private static void buffers(
+      ModelConfig model, SafetensorsFile file, String prefix, Map<String, Item> items) {
     if (model.tiedOutput()) {
       String name = prefix + "output_projection.weight";
       items.put(name, new Item(name, file.tensor("embed_tokens.weight"), false));
     }
-    for (int layer = 0; model.positions() == PositionEncoding.XPOS && layer < model.layers(); layer++) {
+    for (int layer = 0;
+        model.positions() == PositionEncoding.XPOS && layer < model.layers();
+        layer++) {
       String name = prefix + "layers." + layer + XposScale.SUFFIX;
-      items.put(name, new Item(name, file.tensor("layers." + layer + ".self_attn.q_proj.weight"), true));
+      items.put(
+          name, new Item(name, file.tensor("layers." + layer + ".self_attn.q_proj.weight"), true));
     }
   }
 
   private static DType type(Item item, Options options) {
-    return Numbers.isFloating(item.value().type()) ? options.type().orElse(item.value().type()) : item.value().type();
+    return Numbers.isFloating(item.value().type())
+        ? options.type().orElse(item.value().type())
+        : item.value().type();
   }
 
   private static long bytes(Item item, Options options, int headSize) {
@@ -139,7 +160,8 @@ public final class WeightsExport {
     if (item.xpos()) {
       return XposScale.make(item.name(), headSize, type, arena);
     }
-    TensorEntry value = Numbers.isFloating(type) ? Numbers.convert(item.value(), type, arena) : item.value();
+    TensorEntry value =
+        Numbers.isFloating(type) ? Numbers.convert(item.value(), type, arena) : item.value();
     return new TensorEntry(item.name(), type, value.shape(), value.data());
   }
 
@@ -153,7 +175,9 @@ public final class WeightsExport {
 
   /// The arguments the weights came with where they still describe the model, else new ones.
   private static ObjectNode torchscaleConfig(ModelConfig model, Origin origin) {
-    if (model == null || origin != null && sameButZeroKeys(TorchscaleConfig.model(origin.config(), "config"), model)) {
+    if (model == null
+        || origin != null
+            && sameButZeroKeys(TorchscaleConfig.model(origin.config(), "config"), model)) {
       return origin.config();
     }
     return TorchscaleConfig.write(model);

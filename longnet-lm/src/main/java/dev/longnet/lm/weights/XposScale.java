@@ -5,9 +5,9 @@ import dev.longnet.lm.io.Numbers;
 import dev.longnet.lm.io.TensorEntry;
 import java.lang.foreign.Arena;
 
-/// torchscale keeps xPos' per-pair constants in every layer's state: `layers.I.self_attn.xpos.scale`,
-/// zeta_i = (2i + 0.4 D) / (1.4 D), computed in float32. They are no parameters: an import checks them, an export makes
-/// them again.
+/// torchscale keeps xPos' per-pair constants in every layer's state:
+/// `layers.I.self_attn.xpos.scale`, zeta_i = (2i + 0.4 D) / (1.4 D), computed in float32. They are
+/// no parameters: an import checks them, an export makes them again.
 final class XposScale {
   static final String SUFFIX = ".self_attn.xpos.scale";
 
@@ -22,7 +22,10 @@ final class XposScale {
   }
 
   static void check(TensorEntry given, int headSize, String file) {
-    boolean same = given.shape().length == 1 && given.shape()[0] == headSize / 2 && Numbers.isFloating(given.type());
+    boolean same =
+        given.shape().length == 1
+            && given.shape()[0] == headSize / 2
+            && Numbers.isFloating(given.type());
     for (int i = 0; same && i < headSize / 2; i++) {
       double expected = (2 * i + 0.4 * headSize) / (1.4 * headSize);
       same = Math.abs(Numbers.get(given.data(), given.type(), i) - expected) <= 0.005 * expected;

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.longnet.lm.torch.NativePointers;
 import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.AttentionTensor;
@@ -20,6 +19,7 @@ import dev.longnet.attention.ReferenceAttention;
 import dev.longnet.attention.SparseAttentionSpec;
 import dev.longnet.lm.io.SafetensorsFile;
 import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.torch.NativePointers;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
 import java.io.IOException;
@@ -51,7 +51,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /// What every attention operator promises, on every kernel there is.
 class AttentionOperatorTest {
-  private static final Path GOLDEN = Path.of("../longnet-attention/src/test/resources/golden/attention");
+  private static final Path GOLDEN =
+      Path.of("../longnet-attention/src/test/resources/golden/attention");
 
   enum Kind {
     SIMD,
@@ -65,20 +66,30 @@ class AttentionOperatorTest {
 
     /// Every kind this machine can run.
     static Stream<Kind> all() {
-      return Stream.of(values()).filter(kind -> switch (kind) {
-        case MATRIX -> AttentionOperators.bfloatProducts().isPresent();
-        case CUDA -> Torch.hasCuda();
-        default -> true;
-      });
+      return Stream.of(values())
+          .filter(kind ->
+              switch (kind) {
+                case MATRIX -> AttentionOperators.bfloatProducts().isPresent();
+                case CUDA -> Torch.hasCuda();
+                default -> true;
+              });
     }
 
     AttentionOperator of(AttentionPattern pattern, GradientMode mode) {
       AttentionOptions options = AttentionOptions.defaults().withThreads(2);
       return switch (this) {
-        case SIMD -> new JavaAttentionOperator(DilatedAttention.of(pattern, options.withKernel(KernelChoice.SIMD)), mode);
-        case SCALAR -> new JavaAttentionOperator(DilatedAttention.of(pattern, options.withKernel(KernelChoice.SCALAR)), mode);
-        case MATRIX -> new JavaAttentionOperator(
-            DilatedAttention.of(pattern, options.withProducts(AttentionOperators.bfloatProducts().orElseThrow())), mode);
+        case SIMD ->
+            new JavaAttentionOperator(
+                DilatedAttention.of(pattern, options.withKernel(KernelChoice.SIMD)), mode);
+        case SCALAR ->
+            new JavaAttentionOperator(
+                DilatedAttention.of(pattern, options.withKernel(KernelChoice.SCALAR)), mode);
+        case MATRIX ->
+            new JavaAttentionOperator(
+                DilatedAttention.of(
+                    pattern,
+                    options.withProducts(AttentionOperators.bfloatProducts().orElseThrow())),
+                mode);
         case FLASH -> new TorchAttentionOperator(pattern, mode);
         case PLAIN -> new TorchAttentionOperator(pattern, mode, q -> new PlainFlash());
         case CUDA -> new OnGpu(new TorchAttentionOperator(pattern, mode));
@@ -113,7 +124,12 @@ class AttentionOperatorTest {
       for (int i = 0; i < shape.length; i++) {
         span += (shape[i] - 1) * strides[i];
       }
-      Tensor there = torch.empty(span).to(x.scalar_type()).cuda().as_strided(shape, strides, new LongOptional());
+      Tensor there =
+          torch
+              .empty(span)
+              .to(x.scalar_type())
+              .cuda()
+              .as_strided(shape, strides, new LongOptional());
       return there.copy_(x);
     }
 
@@ -134,7 +150,8 @@ class AttentionOperatorTest {
 
   static Stream<Arguments> golden() throws IOException {
     try (Stream<Path> files = Files.list(GOLDEN)) {
-      return files.sorted().toList().stream().flatMap(file -> Kind.all().map(kind -> new Arguments(file, kind)));
+      return files.sorted().toList().stream()
+          .flatMap(file -> Kind.all().map(kind -> new Arguments(file, kind)));
     }
   }
 
@@ -150,9 +167,13 @@ class AttentionOperatorTest {
   void equalsGoldenValues(Arguments arguments) throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(arguments.file);
         PointerScope scope = new PointerScope()) {
-      AttentionPattern pattern = DilatedAttentionSpec.of(longs(file, "segment_lengths"), longs(file, "dilation_ratios"),
-          Boolean.parseBoolean(file.metadata().get("causal")),
-          HeadOffsets.valueOf(file.metadata().get("head_offsets").replace("\"", "").toUpperCase()));
+      AttentionPattern pattern =
+          DilatedAttentionSpec.of(
+              longs(file, "segment_lengths"),
+              longs(file, "dilation_ratios"),
+              Boolean.parseBoolean(file.metadata().get("causal")),
+              HeadOffsets.valueOf(
+                  file.metadata().get("head_offsets").replace("\"", "").toUpperCase()));
       Tensor q = read(file, "q");
       Tensor k = read(file, "k");
       Tensor v = read(file, "v");
@@ -161,7 +182,8 @@ class AttentionOperatorTest {
         AttentionOperator.Output output = operator.forward(q, k, v);
         assertClose("out", output.out(), read(file, "out"));
         assertClose("lse", output.lse(), read(file, "lse"));
-        AttentionOperator.Gradients gradients = operator.backward(q, k, v, output, read(file, "grad_out"));
+        AttentionOperator.Gradients gradients =
+            operator.backward(q, k, v, output, read(file, "grad_out"));
         String suffix = mode == GradientMode.EXACT ? "" : "_detached_weights";
         assertClose("grad_q" + suffix, gradients.gradQ(), read(file, "grad_q" + suffix));
         assertClose("grad_k" + suffix, gradients.gradK(), read(file, "grad_k" + suffix));
@@ -171,14 +193,17 @@ class AttentionOperatorTest {
   }
 
   private static long[] longs(SafetensorsFile file, String key) {
-    return Arrays.stream(file.metadata().get(key).replaceAll("[\\[\\] ]", "").split(",")).mapToLong(Long::parseLong).toArray();
+    return Arrays.stream(file.metadata().get(key).replaceAll("[\\[\\] ]", "").split(","))
+        .mapToLong(Long::parseLong)
+        .toArray();
   }
 
   private static Tensor read(SafetensorsFile file, String name) {
     return TensorMemory.view(file.tensor(name)).clone();
   }
 
-  /// Float32 sums of up to some thousand terms of order 1: a few units of 6e-8 of the largest value.
+  /// Float32 sums of up to some thousand terms of order 1: a few units of 6e-8 of the largest
+  /// value.
   private static void assertClose(String what, Tensor actual, Tensor expected) {
     assertClose(what, actual, expected, 1e-6);
   }
@@ -222,10 +247,14 @@ class AttentionOperatorTest {
     for (int i = 0; i < 4; i++) {
       inputs[i] = tensor(random, bfloat16, batch, tokens, heads, size);
     }
-    GradientMode mode = pattern instanceof DilatedAttentionSpec && random.nextBoolean()
-        ? GradientMode.DETACHED_WEIGHTS : GradientMode.EXACT;
-    ReferenceAttention oracle = pattern instanceof SparseAttentionSpec sparse
-        ? ReferenceAttention.of(sparse) : ReferenceAttention.of((DilatedAttentionSpec) pattern);
+    GradientMode mode =
+        pattern instanceof DilatedAttentionSpec && random.nextBoolean()
+            ? GradientMode.DETACHED_WEIGHTS
+            : GradientMode.EXACT;
+    ReferenceAttention oracle =
+        pattern instanceof SparseAttentionSpec sparse
+            ? ReferenceAttention.of(sparse)
+            : ReferenceAttention.of((DilatedAttentionSpec) pattern);
     AttentionTensor q = copy(inputs[0]);
     AttentionTensor k = copy(inputs[1]);
     AttentionTensor v = copy(inputs[2]);
@@ -234,9 +263,11 @@ class AttentionOperatorTest {
 
     AttentionOperator operator = kind.of(pattern, mode);
     AttentionOperator.Output output = operator.forward(inputs[0], inputs[1], inputs[2]);
-    AttentionOperator.Gradients gradients = operator.backward(inputs[0], inputs[1], inputs[2], output, inputs[3]);
+    AttentionOperator.Gradients gradients =
+        operator.backward(inputs[0], inputs[1], inputs[2], output, inputs[3]);
     long[] shape = {batch, tokens, heads, size};
-    // Half a unit in the last place of bfloat16 for out; its rounding enters delta, and gradients are rounded again.
+    // Half a unit in the last place of bfloat16 for out; its rounding enters delta, and gradients
+    // are rounded again.
     double tolerance = bfloat16 ? 1.0 / 128 : 2e-6;
     assertClose("out", output.out(), tensor(forward.out(), shape), tolerance);
     assertClose("lse", output.lse(), tensor(forward.lse(), batch, heads, tokens), 2e-6);
@@ -244,7 +275,8 @@ class AttentionOperatorTest {
     assertClose("gradK", gradients.gradK(), tensor(backward.gradK(), shape), tolerance);
     assertClose("gradV", gradients.gradV(), tensor(backward.gradV(), shape), tolerance);
     assertThat(output.out().scalar_type().intern()).isEqualTo(inputs[0].scalar_type().intern());
-    assertThat(gradients.gradK().scalar_type().intern()).isEqualTo(inputs[0].scalar_type().intern());
+    assertThat(gradients.gradK().scalar_type().intern())
+        .isEqualTo(inputs[0].scalar_type().intern());
   }
 
   private static AttentionPattern pattern(Random random) {
@@ -267,13 +299,16 @@ class AttentionOperatorTest {
     }
   }
 
-  /// Standard normal values in one of the layouts a model produces: dense, heads before tokens, a slice of a joint projection.
-  private static Tensor tensor(Random random, boolean bfloat16, long batch, long tokens, int heads, int size) {
-    Tensor values = switch (random.nextInt(3)) {
-      case 0 -> normal(random, batch, tokens, heads, size);
-      case 1 -> normal(random, batch, heads, tokens, size).transpose(1, 2);
-      default -> normal(random, batch, tokens, 3L * heads, size).narrow(2, heads, heads);
-    };
+  /// Standard normal values in one of the layouts a model produces: dense, heads before tokens, a
+  /// slice of a joint projection.
+  private static Tensor tensor(
+      Random random, boolean bfloat16, long batch, long tokens, int heads, int size) {
+    Tensor values =
+        switch (random.nextInt(3)) {
+          case 0 -> normal(random, batch, tokens, heads, size);
+          case 1 -> normal(random, batch, heads, tokens, size).transpose(1, 2);
+          default -> normal(random, batch, tokens, 3L * heads, size).narrow(2, heads, heads);
+        };
     return bfloat16 ? values.to(ScalarType.BFloat16) : values;
   }
 
@@ -292,19 +327,26 @@ class AttentionOperatorTest {
 
   private static AttentionTensor copy(Tensor t) {
     Tensor dense = t.to(ScalarType.Float).contiguous();
-    MemorySegment memory = MemorySegment.ofArray(TensorMemory.of(dense).toArray(ValueLayout.JAVA_FLOAT));
-    return AttentionTensor.contiguous(memory, ElementType.FLOAT32, t.size(0), t.size(1), (int) t.size(2), (int) t.size(3));
+    MemorySegment memory =
+        MemorySegment.ofArray(TensorMemory.of(dense).toArray(ValueLayout.JAVA_FLOAT));
+    return AttentionTensor.contiguous(
+        memory, ElementType.FLOAT32, t.size(0), t.size(1), (int) t.size(2), (int) t.size(3));
   }
 
-  /// A query's window starts before its own rows here: folds that are neither a whole rectangle nor a plain triangle.
+  /// A query's window starts before its own rows here: folds that are neither a whole rectangle nor
+  /// a plain triangle.
   @ParameterizedTest
   @MethodSource("kinds")
   void blockwiseCausalPatternIsTheSameOnEveryKernel(Kind kind) {
     for (int seed = 0; seed < 20; seed++) {
       Random random = new Random(seed);
       try (PointerScope scope = new PointerScope()) {
-        AttentionPattern inner = new DilatedAttentionSpec(
-            List.of(new Branch(1 + random.nextInt(9), 1), new Branch(1 + random.nextInt(32), 1 + random.nextInt(3))), true);
+        AttentionPattern inner =
+            new DilatedAttentionSpec(
+                List.of(
+                    new Branch(1 + random.nextInt(9), 1),
+                    new Branch(1 + random.nextInt(32), 1 + random.nextInt(3))),
+                true);
         AttentionPattern pattern = new BlockwiseCausalPattern(inner, 4 + random.nextInt(12));
         Tensor[] x = new Tensor[4];
         Arrays.setAll(x, i -> normal(random, 2, 60, 3, 8));
@@ -333,7 +375,8 @@ class AttentionOperatorTest {
       AttentionOperator.Output output = operator.forward(x, x, x);
       assertThat(output.out().requires_grad()).isFalse();
       Tensor ones = torch.ones(1).expand(1, 9, 2, 4);
-      AttentionOperator.Gradients expected = operator.backward(x, x, x, output, torch.ones(1, 9, 2, 4));
+      AttentionOperator.Gradients expected =
+          operator.backward(x, x, x, output, torch.ones(1, 9, 2, 4));
       AttentionOperator.Gradients actual = operator.backward(x, x, x, output, ones);
       assertThat(actual.gradV().equal(expected.gradV())).isTrue();
       // Every attention row sums to one: what V gets is what the queries give.
@@ -350,8 +393,10 @@ class AttentionOperatorTest {
         AttentionOperator operator = kind.of(DilatedAttentionSpec.paper(true), GradientMode.EXACT);
         AttentionOperator.Output output = operator.forward(x, x, x);
         assertThat(AttentionInputs.shape(output.out())).isEqualTo(shape);
-        assertThat(AttentionInputs.shape(output.lse())).containsExactly(shape[0], shape[2], shape[1]);
-        assertThat(AttentionInputs.shape(operator.backward(x, x, x, output, x).gradQ())).isEqualTo(shape);
+        assertThat(AttentionInputs.shape(output.lse()))
+            .containsExactly(shape[0], shape[2], shape[1]);
+        assertThat(AttentionInputs.shape(operator.backward(x, x, x, output, x).gradQ()))
+            .isEqualTo(shape);
       }
     }
   }
@@ -362,13 +407,17 @@ class AttentionOperatorTest {
     try (PointerScope scope = new PointerScope()) {
       AttentionOperator operator = kind.of(DilatedAttentionSpec.dense(true), GradientMode.EXACT);
       Tensor q = torch.zeros(1, 4, 2, 8);
-      assertThatThrownBy(() -> operator.forward(q, torch.zeros(1, 5, 2, 8), q)).isInstanceOf(IllegalArgumentException.class)
+      assertThatThrownBy(() -> operator.forward(q, torch.zeros(1, 5, 2, 8), q))
+          .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("k must have the shape of q, [1, 4, 2, 8]: [1, 5, 2, 8]");
-      assertThatThrownBy(() -> operator.forward(q, q, q.to(ScalarType.BFloat16))).isInstanceOf(IllegalArgumentException.class)
+      assertThatThrownBy(() -> operator.forward(q, q, q.to(ScalarType.BFloat16)))
+          .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("v must have the type");
-      assertThatThrownBy(() -> operator.forward(q.transpose(2, 3), q, q)).isInstanceOf(IllegalArgumentException.class)
+      assertThatThrownBy(() -> operator.forward(q.transpose(2, 3), q, q))
+          .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("contiguous in its last dimension");
-      assertThatThrownBy(() -> operator.forward(q.select(0, 0), q, q)).isInstanceOf(IllegalArgumentException.class)
+      assertThatThrownBy(() -> operator.forward(q.select(0, 0), q, q))
+          .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("[batch, tokens, heads, head size]");
     }
   }
@@ -376,14 +425,19 @@ class AttentionOperatorTest {
   @ParameterizedTest
   @MethodSource("kinds")
   void leavesNothingBehind(Kind kind) throws InterruptedException {
-    AttentionOperator operator = kind.of(DilatedAttentionSpec.of(new long[] {8, 32}, new long[] {1, 3}, true, HeadOffsets.INTERLEAVED), GradientMode.EXACT);
-    Runnable step = () -> {
-      try (PointerScope scope = new PointerScope()) {
-        Tensor x = torch.randn(2, 40, 4, 8);
-        AttentionOperator.Output output = operator.forward(x, x, x);
-        operator.backward(x, x, x, output, x);
-      }
-    };
+    AttentionOperator operator =
+        kind.of(
+            DilatedAttentionSpec.of(
+                new long[] {8, 32}, new long[] {1, 3}, true, HeadOffsets.INTERLEAVED),
+            GradientMode.EXACT);
+    Runnable step =
+        () -> {
+          try (PointerScope scope = new PointerScope()) {
+            Tensor x = torch.randn(2, 40, 4, 8);
+            AttentionOperator.Output output = operator.forward(x, x, x);
+            operator.backward(x, x, x, output, x);
+          }
+        };
     step.run();
     long before = NativePointers.settled();
     for (int i = 0; i < 20; i++) {
@@ -395,18 +449,23 @@ class AttentionOperatorTest {
   @ParameterizedTest
   @MethodSource("kinds")
   void manyThreadsMayCallOneOperator(Kind kind) throws Exception {
-    AttentionOperator operator = kind.of(DilatedAttentionSpec.of(new long[] {8, 32}, new long[] {1, 3}, true, HeadOffsets.INTERLEAVED), GradientMode.EXACT);
+    AttentionOperator operator =
+        kind.of(
+            DilatedAttentionSpec.of(
+                new long[] {8, 32}, new long[] {1, 3}, true, HeadOffsets.INTERLEAVED),
+            GradientMode.EXACT);
     try (ExecutorService threads = Executors.newFixedThreadPool(4)) {
       List<Future<Boolean>> equal = new ArrayList<>();
       for (int i = 0; i < 12; i++) {
         long tokens = 30 + i;
-        equal.add(threads.submit(() -> {
-          try (PointerScope scope = new PointerScope()) {
-            Tensor x = torch.randn(1, tokens, 4, 8);
-            Tensor first = operator.forward(x, x, x).out();
-            return torch.allclose(operator.forward(x, x, x).out(), first);
-          }
-        }));
+        equal.add(
+            threads.submit(() -> {
+              try (PointerScope scope = new PointerScope()) {
+                Tensor x = torch.randn(1, tokens, 4, 8);
+                Tensor first = operator.forward(x, x, x).out();
+                return torch.allclose(operator.forward(x, x, x).out(), first);
+              }
+            }));
       }
       for (Future<Boolean> result : equal) {
         assertThat(result.get()).isTrue();
@@ -418,8 +477,10 @@ class AttentionOperatorTest {
   void javaKernelsRefuseOtherTypes() {
     try (PointerScope scope = new PointerScope()) {
       Tensor x = torch.zeros(1, 4, 2, 8).to(ScalarType.Double);
-      AttentionOperator operator = Kind.SCALAR.of(DilatedAttentionSpec.dense(true), GradientMode.EXACT);
-      assertThatThrownBy(() -> operator.forward(x, x, x)).isInstanceOf(IllegalArgumentException.class)
+      AttentionOperator operator =
+          Kind.SCALAR.of(DilatedAttentionSpec.dense(true), GradientMode.EXACT);
+      assertThatThrownBy(() -> operator.forward(x, x, x))
+          .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("q must be float32 or bfloat16 for the Java kernels: Double");
     }
   }
@@ -429,8 +490,9 @@ class AttentionOperatorTest {
   @Tag("gpu")
   void gpuEqualsCpu() {
     try (PointerScope scope = new PointerScope()) {
-      AttentionPattern pattern = DilatedAttentionSpec.of(
-          new long[] {64, 128, 512}, new long[] {1, 2, 6}, true, HeadOffsets.INTERLEAVED);
+      AttentionPattern pattern =
+          DilatedAttentionSpec.of(
+              new long[] {64, 128, 512}, new long[] {1, 2, 6}, true, HeadOffsets.INTERLEAVED);
       for (GradientMode mode : GradientMode.values()) {
         AttentionOperator operator = Kind.FLASH.of(pattern, mode);
         for (ScalarType type : new ScalarType[] {ScalarType.Float, ScalarType.BFloat16}) {
@@ -458,7 +520,9 @@ class AttentionOperatorTest {
   @Tag("gpu")
   void gpuTakesManySegments() {
     try (PointerScope scope = new PointerScope()) {
-      AttentionPattern pattern = DilatedAttentionSpec.of(new long[] {2, 6}, new long[] {1, 2}, true, HeadOffsets.INTERLEAVED);
+      AttentionPattern pattern =
+          DilatedAttentionSpec.of(
+              new long[] {2, 6}, new long[] {1, 2}, true, HeadOffsets.INTERLEAVED);
       Random random = new Random(3);
       Tensor[] x = new Tensor[4];
       Arrays.setAll(x, i -> normal(random, 1, 200_001, 2, 8).to(ScalarType.BFloat16));

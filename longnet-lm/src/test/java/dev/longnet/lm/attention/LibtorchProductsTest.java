@@ -45,11 +45,15 @@ class LibtorchProductsTest {
   void productsAreExactToFloat32() {
     Random random = new Random(1);
     try (Arena arena = Arena.ofConfined()) {
-      for (int[] shape : new int[][] {{96, 64, 64}, {16, 16, 16}, {96, 48, 128}, {64, 32, 384}, {128, 64, 80}, {80, 64, 128}}) {
+      for (int[] shape :
+          new int[][] {
+            {96, 64, 64}, {16, 16, 16}, {96, 48, 128}, {64, 32, 384}, {128, 64, 80}, {80, 64, 128}
+          }) {
         Matrices x = new Matrices(arena, random, shape[0], shape[1], shape[2]);
         for (boolean add : new boolean[] {false, true}) {
           float[] before = x.c.toArray(ValueLayout.JAVA_FLOAT);
-          products.multiply(x.m, x.n, x.k, x.a.address(), x.k, x.b.address(), x.c.address(), x.n, add);
+          products.multiply(
+              x.m, x.n, x.k, x.a.address(), x.k, x.b.address(), x.c.address(), x.n, add);
           products.release();
           for (int i = 0; i < x.m; i++) {
             for (int j = 0; j < x.n; j++) {
@@ -60,7 +64,10 @@ class LibtorchProductsTest {
                 expected += term;
                 terms += Math.abs(term);
               }
-              assertThat(Math.abs(x.c.getAtIndex(ValueLayout.JAVA_FLOAT, (long) i * x.n + j) - expected)).as("%d, %d", i, j)
+              assertThat(
+                      Math.abs(
+                          x.c.getAtIndex(ValueLayout.JAVA_FLOAT, (long) i * x.n + j) - expected))
+                  .as("%d, %d", i, j)
                   .isLessThanOrEqualTo(x.k * 0x1p-24 * terms);
             }
           }
@@ -69,7 +76,8 @@ class LibtorchProductsTest {
     }
   }
 
-  /// A row's result depends on neither the number of rows nor zeros at the end of the sum: blocks of queries may be cut anywhere.
+  /// A row's result depends on neither the number of rows nor zeros at the end of the sum: blocks
+  /// of queries may be cut anywhere.
   @Test
   void rowsDoNotDependOnTheirNeighboursNorOnZeros() {
     try (Arena arena = Arena.ofConfined()) {
@@ -89,7 +97,9 @@ class LibtorchProductsTest {
               products.multiply(m, n, k, x.a.address(), 384, x.b.address(), x.c.address(), n, add);
               float[] result = x.c.toArray(ValueLayout.JAVA_FLOAT);
               all = all == null ? result : all;
-              assertThat(Arrays.equals(result, 0, m * n, all, 0, m * n)).as("%d rows, %d columns, %d terms, add %s", m, n, k, add).isTrue();
+              assertThat(Arrays.equals(result, 0, m * n, all, 0, m * n))
+                  .as("%d rows, %d columns, %d terms, add %s", m, n, k, add)
+                  .isTrue();
             }
           }
         }
@@ -98,7 +108,8 @@ class LibtorchProductsTest {
     }
   }
 
-  /// Queries folded with others beside them or without, and with or without keys of their future: the same bits.
+  /// Queries folded with others beside them or without, and with or without keys of their future:
+  /// the same bits.
   @Test
   void aRowsOutputDependsOnItsOwnKeysAlone() {
     AttentionKernel kernel = AttentionKernel.of(AttentionOptions.defaults().withProducts(products));
@@ -118,15 +129,22 @@ class LibtorchProductsTest {
         long from = random.nextInt(tokens);
         long to = from + 1 + random.nextInt((int) (tokens - from));
         long keys = to + random.nextInt((int) (tokens - to) + 1);
-        HeadRows part = fold(kernel, x[0].slice(from, to), x[1].slice(0, keys), x[2].slice(0, keys));
-        assertThat(part.data().mismatch(all.data().asSlice(4 * from * size, 4 * (to - from) * size))).as("%d: %d to %d", size, from, to).isEqualTo(-1);
+        HeadRows part =
+            fold(kernel, x[0].slice(from, to), x[1].slice(0, keys), x[2].slice(0, keys));
+        assertThat(
+                part.data().mismatch(all.data().asSlice(4 * from * size, 4 * (to - from) * size)))
+            .as("%d: %d to %d", size, from, to)
+            .isEqualTo(-1);
       }
     }
   }
 
   private static HeadRows fold(AttentionKernel kernel, HeadRows q, HeadRows k, HeadRows v) {
-    HeadRows out = HeadRows.contiguous(Arena.ofAuto().allocate(4 * q.count() * q.headSize(), 64), q.headSize(), q.positions());
-    RowScalars lse = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * q.count()), q.count());
+    HeadRows out =
+        HeadRows.contiguous(
+            Arena.ofAuto().allocate(4 * q.count() * q.headSize(), 64), q.headSize(), q.positions());
+    RowScalars lse =
+        RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * q.count()), q.count());
     lse.fill(Double.NEGATIVE_INFINITY);
     kernel.fold(q, k, v, true, out, lse);
     return out;
@@ -136,7 +154,9 @@ class LibtorchProductsTest {
   @Test
   void theSameBitsBetweenLibtorchsProductsAndForAnyNumberOfThreads() {
     try (PointerScope scope = new PointerScope()) {
-      DilatedAttentionSpec spec = DilatedAttentionSpec.of(new long[] {256, 1024}, new long[] {1, 3}, true, HeadOffsets.INTERLEAVED);
+      DilatedAttentionSpec spec =
+          DilatedAttentionSpec.of(
+              new long[] {256, 1024}, new long[] {1, 3}, true, HeadOffsets.INTERLEAVED);
       Tensor[] x = new Tensor[4];
       for (int i = 0; i < 4; i++) {
         x[i] = torch.randn(1, 3000, 4, 64).to(ScalarType.BFloat16);
@@ -144,19 +164,30 @@ class LibtorchProductsTest {
       Tensor matrix = torch.randn(300, 300).to(ScalarType.BFloat16);
       List<Tensor> first = null;
       for (int threads : new int[] {1, 2, 3}) {
-        AttentionOperator operator = new JavaAttentionOperator(
-            DilatedAttention.of(spec, AttentionOptions.defaults().withThreads(threads).withProducts(products)), GradientMode.EXACT);
+        AttentionOperator operator =
+            new JavaAttentionOperator(
+                DilatedAttention.of(
+                    spec, AttentionOptions.defaults().withThreads(threads).withProducts(products)),
+                GradientMode.EXACT);
         for (int run = 0; run < 2; run++) {
           torch.mm(matrix, matrix);
           AttentionOperator.Output output = operator.forward(x[0], x[1], x[2]);
           torch.mm(matrix, matrix);
           AttentionOperator.Gradients gradients = operator.backward(x[0], x[1], x[2], output, x[3]);
-          List<Tensor> results = List.of(output.out(), output.lse(), gradients.gradQ(), gradients.gradK(), gradients.gradV());
+          List<Tensor> results =
+              List.of(
+                  output.out(),
+                  output.lse(),
+                  gradients.gradQ(),
+                  gradients.gradK(),
+                  gradients.gradV());
           if (first == null) {
             first = new ArrayList<>(results);
           }
           for (int i = 0; i < results.size(); i++) {
-            assertThat(results.get(i).equal(first.get(i))).as("%d threads, run %d, tensor %d", threads, run, i).isTrue();
+            assertThat(results.get(i).equal(first.get(i)))
+                .as("%d threads, run %d, tensor %d", threads, run, i)
+                .isTrue();
           }
         }
       }

@@ -16,7 +16,8 @@ class ForecastTest {
   @Test
   void countsTheBaseModel() throws Exception {
     Forecast forecast = forecast("base-125m", "runtime.precision=fp32");
-    assertThat(forecast.parameters()).isBetween(160_000_000L, 165_000_000L); // 85 M without cl100k's embedding
+    assertThat(forecast.parameters())
+        .isBetween(160_000_000L, 165_000_000L); // 85 M without cl100k's embedding
     assertThat(forecast.weightBytes()).isEqualTo(4 * forecast.parameters());
     assertThat(forecast.optimizerBytes()).isEqualTo(8 * forecast.parameters());
     assertThat(forecast.totalTokens()).isEqualTo(300_000.0 * 524_288);
@@ -32,11 +33,18 @@ class ForecastTest {
     Forecast forecast = Forecast.of(run.model(), run.training(), run.runtime());
     long less = forecast("base-125m", "runtime.activation_checkpointing=true").memoryBytes();
     assertThat(less).isLessThan(forecast.memoryBytes());
-    assertThatCode(() -> forecast.requireMemory(1L << 50, run.model(), run.training(), run.runtime())).doesNotThrowAnyException();
-    assertThatThrownBy(() -> forecast.requireMemory(3 * GIB, run.model(), run.training(), run.runtime()))
+    assertThatCode(
+            () -> forecast.requireMemory(1L << 50, run.model(), run.training(), run.runtime()))
+        .doesNotThrowAnyException();
+    assertThatThrownBy(
+            () -> forecast.requireMemory(3 * GIB, run.model(), run.training(), run.runtime()))
         .isInstanceOf(EnvironmentException.class)
-        .hasMessageContaining("this run needs about " + Forecast.bytes(forecast.memoryBytes()) + " of memory, 3.0 GiB are available")
-        .hasMessageContaining("runtime.activation_checkpointing=true (" + Forecast.bytes(less) + ")");
+        .hasMessageContaining(
+            "this run needs about "
+                + Forecast.bytes(forecast.memoryBytes())
+                + " of memory, 3.0 GiB are available")
+        .hasMessageContaining(
+            "runtime.activation_checkpointing=true (" + Forecast.bytes(less) + ")");
   }
 
   @Test

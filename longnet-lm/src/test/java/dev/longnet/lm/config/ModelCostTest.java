@@ -54,10 +54,16 @@ class ModelCostTest {
       for (int head = 0; head < HEADS; head++) {
         pairs += pairs(attention.pattern(true), head, tokens);
       }
-      double linear = 2.0 * tokens * (LAYERS * (4.0 * HIDDEN * HIDDEN + 2 * HIDDEN * FEED_FORWARD) + HIDDEN * VOCABULARY);
+      double linear =
+          2.0
+              * tokens
+              * (LAYERS * (4.0 * HIDDEN * HIDDEN + 2 * HIDDEN * FEED_FORWARD)
+                  + HIDDEN * VOCABULARY);
       double expected = 4.0 * HIDDEN / HEADS * pairs * LAYERS;
-      assertThat(new ModelCost(model).forwardFlops(tokens)).isCloseTo(linear + expected, within(1e-6 * linear));
-      assertThat(new ModelCost(model).trainingFlops(tokens)).isCloseTo(3 * linear + 3.5 * expected, within(1e-6 * linear));
+      assertThat(new ModelCost(model).forwardFlops(tokens))
+          .isCloseTo(linear + expected, within(1e-6 * linear));
+      assertThat(new ModelCost(model).trainingFlops(tokens))
+          .isCloseTo(3 * linear + 3.5 * expected, within(1e-6 * linear));
     }
   }
 
@@ -80,6 +86,15 @@ class ModelCostTest {
   }
 
   private static ModelConfig model(AttentionConfig attention, boolean tied) {
-    return new ModelConfig(VOCABULARY, LAYERS, HIDDEN, HEADS, FEED_FORWARD, PositionEncoding.ROPE, tied, true, attention);
+    return new ModelConfig(
+        VOCABULARY,
+        LAYERS,
+        HIDDEN,
+        HEADS,
+        FEED_FORWARD,
+        PositionEncoding.ROPE,
+        tied,
+        true,
+        attention);
   }
 }

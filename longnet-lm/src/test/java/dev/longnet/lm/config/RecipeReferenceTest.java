@@ -39,7 +39,9 @@ class RecipeReferenceTest {
         String[] cells = line.split(" *\\| *", -1);
         assertThat(cells).as(line).hasSize(6);
         String key = section + cells[1].replace("`", "");
-        assertThat(documented.put(key, cells[2])).as(key + " stands twice in " + REFERENCE).isNull();
+        assertThat(documented.put(key, cells[2]))
+            .as(key + " stands twice in " + REFERENCE)
+            .isNull();
       }
     }
   }
@@ -49,12 +51,17 @@ class RecipeReferenceTest {
     Set<String> keys = new TreeSet<>(Set.of(ENCODERS_ONLY));
     Set<String> types = new TreeSet<>();
     for (String name : Recipes.names()) {
-      ObjectNode tree = RunConfigTree.write(Recipes.load(name, List.of(), Tokenizers::vocabularySize));
+      ObjectNode tree =
+          RunConfigTree.write(Recipes.load(name, List.of(), Tokenizers::vocabularySize));
       types.add(tree.at("/model/attention/type").textValue());
       collect(tree, "", keys);
     }
     assertThat(types).containsExactly("dense", "dilated", "sparse");
-    collect(RunConfigTree.write(smallest("corpus.sources=[{path: src, weight: 2}]", "corpus.duplicates=near")), "", keys);
+    collect(
+        RunConfigTree.write(
+            smallest("corpus.sources=[{path: src, weight: 2}]", "corpus.duplicates=near")),
+        "",
+        keys);
     Set<String> missing = new TreeSet<>(keys);
     missing.removeAll(documented.keySet());
     assertThat(missing).as("keys that " + REFERENCE + " does not name").isEmpty();
@@ -67,17 +74,22 @@ class RecipeReferenceTest {
   void defaultsAreTheProgramsOwn() throws Exception {
     JsonNode defaults = RunConfigTree.write(smallest());
     JsonNode dilated =
-        RunConfigTree.write(smallest("model.attention={type: dilated, segment_lengths: [8], dilations: [1]}"));
-    documented.forEach(
-        (key, cell) -> {
-          if (cell.startsWith("`")) {
-            JsonNode written = Recipes.parse("value: " + cell.substring(1, cell.indexOf('`', 1)), key).get("value");
-            String pointer = "/" + key.replace("corpus.sources.", "corpus/sources/0/").replace('.', '/');
-            JsonNode actual = (key.startsWith("model.attention.") ? dilated : defaults).at(pointer);
-            boolean equal = written.isNumber() ? written.asDouble() == actual.asDouble() : written.equals(actual);
-            assertThat(equal).as("%s has the default %s, %s says %s", key, actual, REFERENCE, written).isTrue();
-          }
-        });
+        RunConfigTree.write(
+            smallest("model.attention={type: dilated, segment_lengths: [8], dilations: [1]}"));
+    documented.forEach((key, cell) -> {
+      if (cell.startsWith("`")) {
+        JsonNode written =
+            Recipes.parse("value: " + cell.substring(1, cell.indexOf('`', 1)), key).get("value");
+        String pointer =
+            "/" + key.replace("corpus.sources.", "corpus/sources/0/").replace('.', '/');
+        JsonNode actual = (key.startsWith("model.attention.") ? dilated : defaults).at(pointer);
+        boolean equal =
+            written.isNumber() ? written.asDouble() == actual.asDouble() : written.equals(actual);
+        assertThat(equal)
+            .as("%s has the default %s, %s says %s", key, actual, REFERENCE, written)
+            .isTrue();
+      }
+    });
   }
 
   private RunConfig smallest(String... overrides) throws Exception {
@@ -97,10 +109,9 @@ class RecipeReferenceTest {
       node.forEach(element -> collect(element, path, keys));
     }
     node.properties()
-        .forEach(
-            entry -> {
-              keys.add(path + entry.getKey());
-              collect(entry.getValue(), path + entry.getKey() + ".", keys);
-            });
+        .forEach(entry -> {
+          keys.add(path + entry.getKey());
+          collect(entry.getValue(), path + entry.getKey() + ".", keys);
+        });
   }
 }

@@ -31,7 +31,8 @@ class RecipesTest {
     Files.writeString(file, SMALLEST);
   }
 
-  /// Whoever changes a default changes this text, and knows that recipes may mean something else from then on.
+  /// Whoever changes a default changes this text, and knows that recipes may mean something else
+  /// from then on.
   @Test
   void defaultsAreThese() throws Exception {
     assertThat(load().toYaml())
@@ -136,7 +137,11 @@ class RecipesTest {
   @Test
   void overridesWin() throws Exception {
     RunConfig run =
-        load("training.window=1e3", "training.window=256", "optimizer.learning_rate=1e-3", "sample.prompt=class A {");
+        load(
+            "training.window=1e3",
+            "training.window=256",
+            "optimizer.learning_rate=1e-3",
+            "sample.prompt=class A {");
     assertThat(run.training().window()).isEqualTo(256);
     assertThat(run.optimizer().learningRate()).isEqualTo(1e-3);
     assertThat(run.sample().prompt()).isEqualTo("class A {");
@@ -147,7 +152,10 @@ class RecipesTest {
     RunConfig dilated =
         load("model.attention={type: dilated, segment_lengths: [32, 128], dilations: [1, 4]}");
     Files.writeString(file, dilated.toYaml());
-    assertThat(load("training.branch_starts=[0, 0.5]", "model.attention.type=dense").model().attention())
+    assertThat(
+            load("training.branch_starts=[0, 0.5]", "model.attention.type=dense")
+                .model()
+                .attention())
         .isEqualTo(new AttentionConfig.Dense());
     assertThat(load("model.attention.type=dilated").model()).isEqualTo(dilated.model());
   }

@@ -28,7 +28,9 @@ class BatchesTest {
         long[] ids = window(batches, epoch * batches.windowsPerEpoch() + i);
         for (int j = 0; j < window; j++) {
           seen[(int) ids[j]]++;
-          assertThat(ids[j + 1]).as("targets follow inputs on the ring").isEqualTo((ids[j] + 1) % tokens);
+          assertThat(ids[j + 1])
+              .as("targets follow inputs on the ring")
+              .isEqualTo((ids[j] + 1) % tokens);
         }
       }
       assertThat(Arrays.stream(seen).max().getAsInt()).as("epoch %d", epoch).isEqualTo(1);
@@ -66,7 +68,8 @@ class BatchesTest {
 
   @Test
   void everyStreamOfAMixRunsThroughItsOwnEpochs() {
-    Batches batches = new Batches(List.of(counting(1000), constant(50, 5000)), new double[] {3, 1}, 10, 3);
+    Batches batches =
+        new Batches(List.of(counting(1000), constant(50, 5000)), new double[] {3, 1}, 10, 3);
     Set<Long> starts = new HashSet<>();
     int windows = 0;
     for (int i = 0; windows < 100; i++) {
@@ -88,7 +91,10 @@ class BatchesTest {
       for (long i = 0; i < size; i++) {
         seen.add(p.at(i));
       }
-      assertThat(seen).as("size %d, seed %d", size, seed).hasSize((int) size).allMatch(x -> x >= 0 && x < size);
+      assertThat(seen)
+          .as("size %d, seed %d", size, seed)
+          .hasSize((int) size)
+          .allMatch(x -> x >= 0 && x < size);
     }
   }
 

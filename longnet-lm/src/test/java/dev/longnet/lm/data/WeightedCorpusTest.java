@@ -25,8 +25,10 @@ class WeightedCorpusTest {
   void windowsAreMixedByTheSourcesWeights() throws IOException {
     CorpusConfig plain = CorpusConfig.of(List.of("none"), "bytes");
     List<CorpusSource> sources = List.of(source("a", 3), source("b", 1));
-    CorpusConfig config = new CorpusConfig(sources, "bytes", 0, plain.filter(), plain.duplicates(), plain.input());
-    try (TokenShards shards = Tokenization.prepare(config, temp.resolve("shards"), false, 1, TokenizationListener.NONE)) {
+    CorpusConfig config =
+        new CorpusConfig(sources, "bytes", 0, plain.filter(), plain.duplicates(), plain.input());
+    try (TokenShards shards =
+        Tokenization.prepare(config, temp.resolve("shards"), false, 1, TokenizationListener.NONE)) {
       Batches weighted = Batches.of(shards, new double[] {3, 1}, 16, 7);
       assertThat(counts(weighted)).containsExactly(768, 256);
       // Without weights as many as a source has tokens: half and half.
@@ -57,6 +59,7 @@ class WeightedCorpusTest {
     for (int i = 0; i < 20; i++) {
       Files.writeString(directory.resolve("f" + i), letter.repeat(1000 + i));
     }
-    return new CorpusSource(directory.toString(), OptionalDouble.of(weight), CorpusSource.DEFAULT_TEXT_FIELD, "");
+    return new CorpusSource(
+        directory.toString(), OptionalDouble.of(weight), CorpusSource.DEFAULT_TEXT_FIELD, "");
   }
 }

@@ -32,7 +32,8 @@ class GeneratorTest {
   void feedsBackWhatItChose() {
     Counting model = new Counting();
     List<Integer> out = new ArrayList<>();
-    Generator.Summary summary = Generator.generate(model, Sampler.greedy(), model.read(new int[] {1, 2}), 3, END, out::add);
+    Generator.Summary summary =
+        Generator.generate(model, Sampler.greedy(), model.read(new int[] {1, 2}), 3, END, out::add);
     assertThat(out).containsExactly(3, 4, 5);
     assertThat(model.read).as("the last token need not be read").containsExactly(1, 2, 3, 4);
     assertThat(summary.tokens()).isEqualTo(3);
@@ -54,7 +55,8 @@ class GeneratorTest {
 
   @Test
   void refusesNoTokens() {
-    assertThatThrownBy(() -> Generator.generate(new Counting(), Sampler.greedy(), new float[3], 0, END, t -> {}))
+    assertThatThrownBy(() ->
+            Generator.generate(new Counting(), Sampler.greedy(), new float[3], 0, END, t -> {}))
         .hasMessageContaining("max-tokens=0");
   }
 }

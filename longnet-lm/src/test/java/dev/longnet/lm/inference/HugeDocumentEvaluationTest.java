@@ -33,9 +33,12 @@ class HugeDocumentEvaluationTest {
     }
     Path file = Files.writeString(temp.resolve("huge.txt"), text);
     CorpusConfig plain = CorpusConfig.of(List.of(file.toString()), name);
-    CorpusConfig half = new CorpusConfig(plain.sources(), name, 0.5, plain.filter(), plain.duplicates(), plain.input());
+    CorpusConfig half =
+        new CorpusConfig(
+            plain.sources(), name, 0.5, plain.filter(), plain.duplicates(), plain.input());
     Tokenizer tokenizer = Tokenizers.of(name);
-    try (TokenShards shards = Tokenization.prepare(half, temp.resolve("shards"), false, 1, TokenizationListener.NONE)) {
+    try (TokenShards shards =
+        Tokenization.prepare(half, temp.resolve("shards"), false, 1, TokenizationListener.NONE)) {
       assertThat(shards.validation().documents()).isEqualTo(1);
       long[] scored = {0};
       Scorer scorer =
@@ -43,7 +46,8 @@ class HugeDocumentEvaluationTest {
             scored[0] += (long) batch * tokens;
             return new float[batch * tokens];
           };
-      Evaluation.Documents one = new Evaluator(scorer, tokenizer).documents(shards.validation(), 64, 1000);
+      Evaluation.Documents one =
+          new Evaluator(scorer, tokenizer).documents(shards.validation(), 64, 1000);
       assertThat(scored[0]).isEqualTo(1000);
       assertThat(one.tokens()).isEqualTo(1000);
       assertThat(one.documents()).isEqualTo(1);
@@ -51,10 +55,15 @@ class HugeDocumentEvaluationTest {
       byte[] prefix = shards.validation().text(0, one.bytes());
       assertThat(prefix).isEqualTo(Arrays.copyOf(whole, prefix.length));
       assertThat(tokenizer.encode(prefix).length).isBetween(998, 1002);
-      assertThat(one.gzipBitsPerByte()).isCloseTo(8.0 * Evaluator.gzipBytes(prefix) / prefix.length, within(1e-9));
+      assertThat(one.gzipBitsPerByte())
+          .isCloseTo(8.0 * Evaluator.gzipBytes(prefix) / prefix.length, within(1e-9));
       // A document that is not far longer than asked for is scored whole, as before.
       long all = shards.validation().size();
-      assertThat(new Evaluator(scorer, tokenizer).documents(shards.validation(), 64, all / 2 + 1).tokens()).isEqualTo(all);
+      assertThat(
+              new Evaluator(scorer, tokenizer)
+                  .documents(shards.validation(), 64, all / 2 + 1)
+                  .tokens())
+          .isEqualTo(all);
     }
   }
 }

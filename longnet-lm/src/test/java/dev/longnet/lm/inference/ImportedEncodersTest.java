@@ -34,8 +34,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// Encoders of Prov-GigaPath's and LongViT's form from `torch.save` files, against a float64 forward pass in PyTorch
-/// (src/test/resources/encoders/make.py).
+/// Encoders of Prov-GigaPath's and LongViT's form from `torch.save` files, against a float64
+/// forward pass in PyTorch (src/test/resources/encoders/make.py).
 class ImportedEncodersTest {
   @TempDir Path directory;
 
@@ -54,29 +54,45 @@ class ImportedEncodersTest {
             resource(name + ".pth"),
             run,
             new TorchscaleImport.Options(
-                Optional.of(resource(name + ".json")), Optional.empty(), Optional.empty(), Optional.empty(), false));
+                Optional.of(resource(name + ".json")),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                false));
     assertThat(result.kind()).isEqualTo("encoder of embeddings");
     assertThat(result.kept()).isEmpty();
     return run;
   }
 
-  private static void assertSame(Map<String, Tensor> actual, Path expected, double tolerance, String... names)
+  private static void assertSame(
+      Map<String, Tensor> actual, Path expected, double tolerance, String... names)
       throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(expected)) {
       for (String name : names) {
         Tensor reference = TensorMemory.view(file.tensor(name)).to(ScalarType.Double);
         Tensor ours = actual.get(name.equals("mean") ? "pooled" : name);
-        double error = ours.to(ScalarType.Double).sub(reference).norm().item_double() / reference.norm().item_double();
+        double error =
+            ours.to(ScalarType.Double).sub(reference).norm().item_double()
+                / reference.norm().item_double();
         assertThat(error).as(name).isLessThan(tolerance);
       }
     }
   }
 
   private void encode(
-      String name, Path input, RuntimeConfig.Precision precision, boolean zeroKeys, Pooling pooling, Path expected,
-      double tolerance, EnumSet<Output> outputs, String... names) throws IOException {
+      String name,
+      Path input,
+      RuntimeConfig.Precision precision,
+      boolean zeroKeys,
+      Pooling pooling,
+      Path expected,
+      double tolerance,
+      EnumSet<Output> outputs,
+      String... names)
+      throws IOException {
     RuntimeConfig runtime =
-        new RuntimeConfig("cpu", precision, 0, RuntimeConfig.AttentionChoice.AUTO, false, 2048, 1024);
+        new RuntimeConfig(
+            "cpu", precision, 0, RuntimeConfig.AttentionChoice.AUTO, false, 2048, 1024);
     EncoderCheckpoint checkpoint = EncoderCheckpoint.open(imported(name));
     EncoderConfig config = checkpoint.config().withZeroPaddedKeys(zeroKeys);
     try (PointerScope _ = new PointerScope();
@@ -89,15 +105,32 @@ class ImportedEncodersTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void provGigaPath(boolean zeroKeys) throws IOException {
-    encode("gigapath", resource("gigapath-input.safetensors"), RuntimeConfig.Precision.FP32, zeroKeys, Pooling.CLASS,
-        resource("gigapath-expected" + (zeroKeys ? "-zero-padded-keys" : "") + ".safetensors"), 2e-6,
-        EnumSet.of(Output.HIDDEN, Output.POOLED, Output.LAYERS), "hidden", "pooled", "pooled_layers");
+    encode(
+        "gigapath",
+        resource("gigapath-input.safetensors"),
+        RuntimeConfig.Precision.FP32,
+        zeroKeys,
+        Pooling.CLASS,
+        resource("gigapath-expected" + (zeroKeys ? "-zero-padded-keys" : "") + ".safetensors"),
+        2e-6,
+        EnumSet.of(Output.HIDDEN, Output.POOLED, Output.LAYERS),
+        "hidden",
+        "pooled",
+        "pooled_layers");
   }
 
   @Test
   void provGigaPathWithGlobalPooling() throws IOException {
-    encode("gigapath", resource("gigapath-input.safetensors"), RuntimeConfig.Precision.FP32, false, Pooling.MEAN,
-        resource("gigapath-expected.safetensors"), 2e-6, EnumSet.of(Output.POOLED), "mean");
+    encode(
+        "gigapath",
+        resource("gigapath-input.safetensors"),
+        RuntimeConfig.Precision.FP32,
+        false,
+        Pooling.MEAN,
+        resource("gigapath-expected.safetensors"),
+        2e-6,
+        EnumSet.of(Output.POOLED),
+        "mean");
   }
 
   @ParameterizedTest
@@ -109,9 +142,18 @@ class ImportedEncodersTest {
           // A product's operands carry 8 bits: 2^-9 each, over two layers of a dozen products.
           case BF16 -> 2e-2;
         };
-    encode("longvit", resource("longvit-input.npy"), precision, false, Pooling.MEAN,
-        resource("longvit-expected.safetensors"), tolerance,
-        EnumSet.of(Output.HIDDEN, Output.POOLED, Output.LOGITS), "hidden", "pooled", "logits");
+    encode(
+        "longvit",
+        resource("longvit-input.npy"),
+        precision,
+        false,
+        Pooling.MEAN,
+        resource("longvit-expected.safetensors"),
+        tolerance,
+        EnumSet.of(Output.HIDDEN, Output.POOLED, Output.LOGITS),
+        "hidden",
+        "pooled",
+        "logits");
   }
 
   @ParameterizedTest
@@ -162,7 +204,8 @@ class ImportedEncodersTest {
     EncoderConfig read = EncoderCheckpoint.open(run).config();
     assertThat(read.segmentLengths().of(10)).containsExactly(4L, 8L, 16L);
     assertThat(read.segmentLengths().of(17)).containsExactly(8L, 16L, 36L);
-    assertThatThrownBy(() -> read.attention(37)).hasMessageContaining("no entry for 37 tokens, its largest is for 36");
+    assertThatThrownBy(() -> read.attention(37))
+        .hasMessageContaining("no entry for 37 tokens, its largest is for 36");
   }
 
   @Test

@@ -37,13 +37,17 @@ class SamplerTest {
     double[] expected = softmax(logits, temperature);
     for (int id = 0; id < logits.length; id++) {
       double sigma = Math.sqrt(expected[id] * (1 - expected[id]) / draws);
-      assertThat(counts[id] / draws).as("id %d", id).isCloseTo(expected[id], within(5 * sigma + 1e-12));
+      assertThat(counts[id] / draws)
+          .as("id %d", id)
+          .isCloseTo(expected[id], within(5 * sigma + 1e-12));
     }
   }
 
   /// Against the definition, written the slow way: which ids can appear, over random vocabularies.
   @ParameterizedTest
-  @CsvSource({"1,1", "3,1", "1000,1", "0,0.1", "0,0.5", "0,0.9", "0,0.999", "5,0.5", "5,0.9", "40,0.95"})
+  @CsvSource({
+    "1,1", "3,1", "1000,1", "0,0.1", "0,0.5", "0,0.9", "0,0.999", "5,0.5", "5,0.9", "40,0.95"
+  })
   void keepsExactlyTheLikeliest(int topK, double topP) {
     for (long seed = 0; seed < 20; seed++) {
       Random random = new Random(seed);
@@ -81,7 +85,8 @@ class SamplerTest {
   @Test
   void refusesWhatIsNoSetting() {
     assertThatThrownBy(() -> Sampler.of(-1, 0, 1, 0)).hasMessageContaining("temperature=-1.0");
-    assertThatThrownBy(() -> Sampler.of(Double.NaN, 0, 1, 0)).hasMessageContaining("temperature=NaN");
+    assertThatThrownBy(() -> Sampler.of(Double.NaN, 0, 1, 0))
+        .hasMessageContaining("temperature=NaN");
     assertThatThrownBy(() -> Sampler.of(1, -1, 1, 0)).hasMessageContaining("top-k=-1");
     assertThatThrownBy(() -> Sampler.of(1, 0, 0, 0)).hasMessageContaining("top-p=0.0");
     assertThatThrownBy(() -> Sampler.of(1, 0, 1.5, 0)).hasMessageContaining("top-p=1.5");

@@ -28,18 +28,27 @@ class AtomicFilesTest {
   @Test
   void aFailureLeavesTheOldFileAndNoTemporary() throws IOException {
     Path target = Files.writeString(folder.resolve("file"), "old");
-    assertThatThrownBy(() -> AtomicFiles.write(target, out -> {
-      out.write(new byte[100_000]);
-      throw new IOException("No space left on device");
-    }))
-        .isInstanceOfSatisfying(FileSystemException.class, e -> {
-          assertThat(e.getFile()).isEqualTo(target.toString());
-          assertThat(e.getReason()).isEqualTo("No space left on device");
-        });
-    assertThatThrownBy(() -> AtomicFiles.writeFile(target, temporary -> {
-      Files.writeString(temporary, "half");
-      throw new IllegalArgumentException("no");
-    })).hasMessage("no");
+    assertThatThrownBy(() ->
+            AtomicFiles.write(
+                target,
+                out -> {
+                  out.write(new byte[100_000]);
+                  throw new IOException("No space left on device");
+                }))
+        .isInstanceOfSatisfying(
+            FileSystemException.class,
+            e -> {
+              assertThat(e.getFile()).isEqualTo(target.toString());
+              assertThat(e.getReason()).isEqualTo("No space left on device");
+            });
+    assertThatThrownBy(() ->
+            AtomicFiles.writeFile(
+                target,
+                temporary -> {
+                  Files.writeString(temporary, "half");
+                  throw new IllegalArgumentException("no");
+                }))
+        .hasMessage("no");
     assertThat(target).hasContent("old");
     assertThat(names(folder)).containsExactly("file");
   }
@@ -47,10 +56,14 @@ class AtomicFilesTest {
   @Test
   void directoriesAppearWholeOrNotAtAll() throws IOException {
     Path target = folder.resolve("d");
-    assertThatThrownBy(() -> AtomicFiles.writeDirectory(target, d -> {
-      Files.writeString(d.resolve("a"), "1");
-      throw new IOException("disk");
-    })).isInstanceOf(IOException.class);
+    assertThatThrownBy(() ->
+            AtomicFiles.writeDirectory(
+                target,
+                d -> {
+                  Files.writeString(d.resolve("a"), "1");
+                  throw new IOException("disk");
+                }))
+        .isInstanceOf(IOException.class);
     assertThat(names(folder)).isEmpty();
     AtomicFiles.writeDirectory(target, d -> Files.writeString(d.resolve("a"), "1"));
     assertThat(target.resolve("a")).hasContent("1");
@@ -71,18 +84,23 @@ class AtomicFilesTest {
   void devicesAreWrittenNotReplaced() throws IOException {
     AtomicFiles.writeString(Path.of("/dev/null"), "x");
     assertThatThrownBy(() -> AtomicFiles.writeString(Path.of("/dev/full"), "x"))
-        .isInstanceOfSatisfying(FileSystemException.class, e -> assertThat(e.getReason()).contains("No space left"));
+        .isInstanceOfSatisfying(
+            FileSystemException.class, e -> assertThat(e.getReason()).contains("No space left"));
     assertThat(Files.isRegularFile(Path.of("/dev/full"))).isFalse();
     assertThatThrownBy(() -> AtomicFiles.writeFile(Path.of("/dev/null"), t -> {}))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("/dev/null");
-    assertThatThrownBy(() -> AtomicFiles.writeString(folder, "x")).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> AtomicFiles.writeString(folder, "x"))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   @Test
   void checksATargetBeforeTheWork() throws IOException {
     Path file = Files.writeString(folder.resolve("file"), "old");
-    for (Path good : new Path[] {null, file, folder.resolve("new/deep/file"), Path.of("relative"), Path.of("/dev/stdout")}) {
+    for (Path good :
+        new Path[] {
+          null, file, folder.resolve("new/deep/file"), Path.of("relative"), Path.of("/dev/stdout")
+        }) {
       AtomicFiles.check("--json", good);
     }
     assertThat(names(folder)).containsExactly("file");

@@ -19,7 +19,8 @@ class FloatsTest {
     for (int i = 0; i < VALUES.length; i++) {
       f64.setAtIndex(ValueLayout.JAVA_DOUBLE, i, VALUES[i]);
       f16.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(VALUES[i]));
-      bf16.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (Float.floatToRawIntBits(VALUES[i]) >>> 16));
+      bf16.setAtIndex(
+          ValueLayout.JAVA_SHORT, i, (short) (Float.floatToRawIntBits(VALUES[i]) >>> 16));
     }
     assertThat(floats(DType.F64, f64)).isEqualTo(VALUES);
     assertThat(floats(DType.F16, f16)).isEqualTo(VALUES);
@@ -41,15 +42,20 @@ class FloatsTest {
 
   @Test
   void findsWhatIsNotFinite() {
-    assertThat(Floats.firstNotFinite(TensorEntry.of("x", new long[] {3}, 1f, 2f, Float.NaN))).isEqualTo(2);
-    assertThat(Floats.firstNotFinite(TensorEntry.of("x", new long[] {2}, Float.NEGATIVE_INFINITY, 2f))).isZero();
-    assertThat(Floats.firstNotFinite(TensorEntry.of("x", new long[] {2}, 1f, Float.MAX_VALUE))).isEqualTo(-1);
+    assertThat(Floats.firstNotFinite(TensorEntry.of("x", new long[] {3}, 1f, 2f, Float.NaN)))
+        .isEqualTo(2);
+    assertThat(
+            Floats.firstNotFinite(TensorEntry.of("x", new long[] {2}, Float.NEGATIVE_INFINITY, 2f)))
+        .isZero();
+    assertThat(Floats.firstNotFinite(TensorEntry.of("x", new long[] {2}, 1f, Float.MAX_VALUE)))
+        .isEqualTo(-1);
   }
 
   @Test
   void integersAreRefused() {
     assertThatThrownBy(() -> Floats.get(TensorEntry.of("ids", new long[] {1}, 7L), 0))
-        .isInstanceOf(IllegalArgumentException.class).hasMessage("tensor ids must be F64, F32, F16 or BF16: dtype=I64");
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("tensor ids must be F64, F32, F16 or BF16: dtype=I64");
     assertThat(Floats.isFloating(DType.I64)).isFalse();
   }
 }

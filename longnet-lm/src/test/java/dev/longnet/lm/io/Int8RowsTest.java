@@ -10,7 +10,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class Int8RowsTest {
-  /// Rounding to the nearest of 255 steps: half a step of the row's own scale, whatever the other rows hold.
+  /// Rounding to the nearest of 255 steps: half a step of the row's own scale, whatever the other
+  /// rows hold.
   @Test
   void everyWeightIsWithinHalfAStepOfItsRow() {
     int out = 5;
@@ -21,7 +22,8 @@ class Int8RowsTest {
       values[i] = i / in == 3 ? 0 : (float) (random.nextGaussian() * Math.pow(10, i / in - 2));
     }
     try (Arena arena = Arena.ofConfined()) {
-      Int8Rows.Pair pair = Int8Rows.quantize(TensorEntry.of("m", new long[] {out, in}, values), arena);
+      Int8Rows.Pair pair =
+          Int8Rows.quantize(TensorEntry.of("m", new long[] {out, in}, values), arena);
       assertThat(pair.matrix().type()).isEqualTo(DType.I8);
       assertThat(pair.scales().name()).isEqualTo("m.scale");
       TensorEntry back = Int8Rows.dequantize(pair.matrix(), pair.scales(), arena);
@@ -41,11 +43,16 @@ class Int8RowsTest {
   @Test
   void refusesWhatIsNoWeight() {
     try (Arena arena = Arena.ofConfined()) {
-      assertThatThrownBy(() -> Int8Rows.quantize(TensorEntry.of("m", new long[] {1, 2}, 1, Float.NaN), arena))
-          .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("tensor m holds NaN");
-      TensorEntry int8 = Int8Rows.quantize(TensorEntry.of("m", new long[] {1, 2}, 1f, 2f), arena).matrix();
-      assertThatThrownBy(() -> Int8Rows.quantize(int8, arena)).hasMessageContaining("already quantised");
-      assertThatThrownBy(() -> Int8Rows.dequantize(int8, TensorEntry.of("m.scale", new long[] {2}, 1f, 2f), arena))
+      assertThatThrownBy(
+              () -> Int8Rows.quantize(TensorEntry.of("m", new long[] {1, 2}, 1, Float.NaN), arena))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("tensor m holds NaN");
+      TensorEntry int8 =
+          Int8Rows.quantize(TensorEntry.of("m", new long[] {1, 2}, 1f, 2f), arena).matrix();
+      assertThatThrownBy(() -> Int8Rows.quantize(int8, arena))
+          .hasMessageContaining("already quantised");
+      assertThatThrownBy(() ->
+              Int8Rows.dequantize(int8, TensorEntry.of("m.scale", new long[] {2}, 1f, 2f), arena))
           .hasMessageContaining("m.scale must be F32 of shape [1]");
     }
   }

@@ -24,8 +24,12 @@ class NpyTest {
   private static byte[] npy(int version, String header, int dataBytes) {
     String padded = header + "\n";
     ByteBuffer b =
-        ByteBuffer.allocate((version == 1 ? 10 : 12) + padded.length() + dataBytes).order(ByteOrder.LITTLE_ENDIAN);
-    b.put((byte) 0x93).put("NUMPY".getBytes(StandardCharsets.US_ASCII)).put((byte) version).put((byte) 0);
+        ByteBuffer.allocate((version == 1 ? 10 : 12) + padded.length() + dataBytes)
+            .order(ByteOrder.LITTLE_ENDIAN);
+    b.put((byte) 0x93)
+        .put("NUMPY".getBytes(StandardCharsets.US_ASCII))
+        .put((byte) version)
+        .put((byte) 0);
     if (version == 1) {
       b.putShort((short) padded.length());
     } else {
@@ -47,17 +51,21 @@ class NpyTest {
     // numpy.save(f, numpy.arange(6, dtype=numpy.float32).reshape(2, 3)), its header byte for byte
     String header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
     byte[] bytes = npy(1, header + " ".repeat(117 - header.length()), 24);
-    ByteBuffer floats = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).position(bytes.length - 24);
+    ByteBuffer floats =
+        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).position(bytes.length - 24);
     for (int i = 0; i < 6; i++) {
       floats.putFloat(i);
     }
     try (Arena arena = Arena.ofConfined()) {
       TensorEntry t = Npy.open(file(bytes), arena);
       assertThat(t.shape()).containsExactly(2, 3);
-      assertThat(t.data().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED)).containsExactly(0, 1, 2, 3, 4, 5);
+      assertThat(t.data().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED))
+          .containsExactly(0, 1, 2, 3, 4, 5);
     }
     try (Arena arena = Arena.ofConfined()) {
-      Npy.write(directory.resolve("again.npy"), TensorEntry.of("x", new long[] {2, 3}, 0f, 1, 2, 3, 4, 5));
+      Npy.write(
+          directory.resolve("again.npy"),
+          TensorEntry.of("x", new long[] {2, 3}, 0f, 1, 2, 3, 4, 5));
       assertThat(Files.readAllBytes(directory.resolve("again.npy"))).isEqualTo(bytes);
       assertThat(Npy.open(directory.resolve("again.npy"), arena).shape()).containsExactly(2, 3);
     }
@@ -75,10 +83,13 @@ class NpyTest {
         "1;'<f4';False;(0, 7);0",
         "1;'<f4';True;(7,);28",
       })
-  void readsEveryVersionAndType(int version, String type, String fortran, String shape, int bytes) throws IOException {
+  void readsEveryVersionAndType(int version, String type, String fortran, String shape, int bytes)
+      throws IOException {
     try (Arena arena = Arena.ofConfined()) {
-      String header = "{'descr': %s, 'fortran_order': %s, 'shape': %s, }".formatted(type, fortran, shape);
-      assertThat(Npy.open(file(npy(version, header, bytes)), arena).data().byteSize()).isEqualTo(bytes);
+      String header =
+          "{'descr': %s, 'fortran_order': %s, 'shape': %s, }".formatted(type, fortran, shape);
+      assertThat(Npy.open(file(npy(version, header, bytes)), arena).data().byteSize())
+          .isEqualTo(bytes);
     }
   }
 

@@ -15,8 +15,10 @@ class NumbersTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("layers.3.weight holds -70000.0")
           .hasMessageContaining("F16");
-      assertThat(Numbers.get(Numbers.convert(large, DType.BF16, arena).data(), DType.BF16, 1)).isEqualTo(-70_144);
-      TensorEntry most = TensorEntry.of("x", new long[] {3}, 65_504f, Float.POSITIVE_INFINITY, Float.NaN);
+      assertThat(Numbers.get(Numbers.convert(large, DType.BF16, arena).data(), DType.BF16, 1))
+          .isEqualTo(-70_144);
+      TensorEntry most =
+          TensorEntry.of("x", new long[] {3}, 65_504f, Float.POSITIVE_INFINITY, Float.NaN);
       TensorEntry narrow = Numbers.convert(most, DType.F16, arena);
       assertThat(Numbers.get(narrow.data(), DType.F16, 0)).isEqualTo(65_504);
       assertThat(Numbers.get(narrow.data(), DType.F16, 1)).isInfinite();

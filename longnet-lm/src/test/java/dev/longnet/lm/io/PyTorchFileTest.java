@@ -26,15 +26,20 @@ class PyTorchFileTest {
   @Test
   void readsEveryTypeAndLayoutThatTorchWrites() throws IOException {
     try (PyTorchFile file = PyTorchFile.open(FILES.resolve("values.pt"))) {
-      assertThat(file.names()).contains("model.0.weight", "model.1.bias", "optimizer.state.0.exp_avg");
+      assertThat(file.names())
+          .contains("model.0.weight", "model.1.bias", "optimizer.state.0.exp_avg");
       TensorEntry weight = file.tensor("model.0.weight");
       assertThat(weight.type()).isEqualTo(DType.F16);
       assertThat(weight.shape()).containsExactly(4, 3);
       assertThat(weight.data().byteSize()).isEqualTo(24);
-      assertThat(file.tensor("tensors.f64").data().toArray(ValueLayout.JAVA_DOUBLE_UNALIGNED)).containsExactly(1.5, -2.5);
-      assertThat(file.tensor("tensors.i64").data().toArray(ValueLayout.JAVA_LONG_UNALIGNED)).containsExactly(1, -(1L << 40));
-      assertThat(file.tensor("tensors.i32").data().toArray(ValueLayout.JAVA_INT_UNALIGNED)).containsExactly(7);
-      assertThat(file.tensor("tensors.bool").data().toArray(ValueLayout.JAVA_BYTE)).containsExactly(1, 0);
+      assertThat(file.tensor("tensors.f64").data().toArray(ValueLayout.JAVA_DOUBLE_UNALIGNED))
+          .containsExactly(1.5, -2.5);
+      assertThat(file.tensor("tensors.i64").data().toArray(ValueLayout.JAVA_LONG_UNALIGNED))
+          .containsExactly(1, -(1L << 40));
+      assertThat(file.tensor("tensors.i32").data().toArray(ValueLayout.JAVA_INT_UNALIGNED))
+          .containsExactly(7);
+      assertThat(file.tensor("tensors.bool").data().toArray(ValueLayout.JAVA_BYTE))
+          .containsExactly(1, 0);
       assertThat(file.tensor("tensors.bf16").data().toArray(ValueLayout.JAVA_SHORT_UNALIGNED))
           .containsExactly((short) 0x3f80, (short) 0x4000, (short) 0x4040, (short) 0xc080);
       assertThat(file.tensor("tensors.scalar").shape()).isEmpty();
@@ -81,7 +86,9 @@ class PyTorchFileTest {
     Path cut = temporary.resolve("cut.pt");
     for (int length = 0; length < whole.length; length += 37) {
       Files.write(cut, Arrays.copyOf(whole, length));
-      assertThatThrownBy(() -> PyTorchFile.open(cut)).as("%d bytes", length).isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> PyTorchFile.open(cut))
+          .as("%d bytes", length)
+          .isInstanceOf(IllegalArgumentException.class);
     }
   }
 
@@ -114,7 +121,8 @@ class PyTorchFileTest {
     byte[] pickle = {(byte) 0x80, 2, ']', 'q', 0, 'h', 0, 'a', '.'};
     Object list = TensorPickle.read(pickle);
     assertThat((List<?>) list).hasSize(1);
-    assertThatThrownBy(() -> TensorPickle.read(new byte[] {(byte) 0x80, 2, '}', ']', 'K', 1, 's', '.'}))
+    assertThatThrownBy(
+            () -> TensorPickle.read(new byte[] {(byte) 0x80, 2, '}', ']', 'K', 1, 's', '.'}))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("keys");
   }

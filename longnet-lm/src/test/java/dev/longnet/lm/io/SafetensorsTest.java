@@ -44,7 +44,8 @@ class SafetensorsTest {
       assertThat(file.tensor("x").shape()).containsExactly(2, 2);
       assertThat(file.tensor("x").data().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED))
           .containsExactly(Float.NaN, -0f, Float.MIN_VALUE, 3);
-      assertThat(file.tensor("ids").data().toArray(ValueLayout.JAVA_LONG_UNALIGNED)).containsExactly(Long.MIN_VALUE, 7);
+      assertThat(file.tensor("ids").data().toArray(ValueLayout.JAVA_LONG_UNALIGNED))
+          .containsExactly(Long.MIN_VALUE, 7);
       assertThat(file.tensor("odd").data().toArray(ValueLayout.JAVA_BYTE)).containsExactly(1, 2, 3);
       assertThat(file.tensor("scalar").shape()).isEmpty();
       assertThat(file.tensor("empty").elements()).isZero();
@@ -56,7 +57,8 @@ class SafetensorsTest {
   @Test
   void twoTensorsOfOneNameAreRefusedAndLeaveNothingBehind() throws IOException {
     TensorEntry x = TensorEntry.of("x", new long[] {1}, 1f);
-    assertThatThrownBy(() -> SafetensorsWriter.write(temporary.resolve("b"), Map.of(), List.of(x, x)))
+    assertThatThrownBy(
+            () -> SafetensorsWriter.write(temporary.resolve("b"), Map.of(), List.of(x, x)))
         .isInstanceOf(IllegalArgumentException.class);
     assertThat(Files.list(temporary)).isEmpty();
   }
@@ -89,7 +91,11 @@ class SafetensorsTest {
     byte[] text = header.getBytes(StandardCharsets.UTF_8);
     Files.write(
         path,
-        ByteBuffer.allocate(8 + text.length + dataBytes).order(ByteOrder.LITTLE_ENDIAN).putLong(text.length).put(text).array());
+        ByteBuffer.allocate(8 + text.length + dataBytes)
+            .order(ByteOrder.LITTLE_ENDIAN)
+            .putLong(text.length)
+            .put(text)
+            .array());
     assertThatThrownBy(() -> SafetensorsFile.open(path))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith(path + ": ")
@@ -101,12 +107,16 @@ class SafetensorsTest {
   void damagedFilesAreRefusedOrReadWithinTheirBounds() throws IOException {
     Path good = temporary.resolve("good.safetensors");
     SafetensorsWriter.write(
-        good, Map.of("a", "b"), List.of(TensorEntry.of("x", new long[] {3}, 1, 2, 3), TensorEntry.of("y", new long[] {1}, 1L)));
+        good,
+        Map.of("a", "b"),
+        List.of(
+            TensorEntry.of("x", new long[] {3}, 1, 2, 3), TensorEntry.of("y", new long[] {1}, 1L)));
     byte[] whole = Files.readAllBytes(good);
     Path bad = temporary.resolve("bad.safetensors");
     for (int seed = 0; seed < 2000; seed++) {
       Random random = new Random(seed);
-      byte[] bytes = seed % 3 == 0 ? Arrays.copyOf(whole, random.nextInt(whole.length)) : whole.clone();
+      byte[] bytes =
+          seed % 3 == 0 ? Arrays.copyOf(whole, random.nextInt(whole.length)) : whole.clone();
       for (int i = random.nextInt(4); i >= 0 && bytes.length > 0; i--) {
         bytes[random.nextInt(bytes.length)] = (byte) random.nextInt();
       }

@@ -29,7 +29,8 @@ class ShardedWeightsTest {
       tensors.put(t.name(), t);
       bytes.put(t.name(), t.data().byteSize());
     }
-    ShardedWeights.write(directory, Map.of("format", "pt"), bytes, (name, _) -> tensors.get(name), 24);
+    ShardedWeights.write(
+        directory, Map.of("format", "pt"), bytes, (name, _) -> tensors.get(name), 24);
     index = directory.resolve(ShardedWeights.INDEX);
   }
 
@@ -83,9 +84,13 @@ class ShardedWeightsTest {
       }
       Files.write(index, bytes);
       try (WeightFiles all = WeightFiles.open(directory)) {
-        assertThat(all.names()).as("seed %d", seed).containsExactlyInAnyOrder("t0", "t1", "t2", "t3", "t4", "t5");
+        assertThat(all.names())
+            .as("seed %d", seed)
+            .containsExactlyInAnyOrder("t0", "t1", "t2", "t3", "t4", "t5");
       } catch (IllegalArgumentException e) {
-        assertThat(e.getMessage()).as("seed %d: %s", seed, new String(bytes, StandardCharsets.UTF_8)).contains("index.json");
+        assertThat(e.getMessage())
+            .as("seed %d: %s", seed, new String(bytes, StandardCharsets.UTF_8))
+            .contains("index.json");
       }
     }
   }

@@ -3,12 +3,12 @@ package dev.longnet.lm.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longnet.lm.torch.NativePointers;
 import dev.longnet.attention.Branch;
 import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.PositionEncoding;
 import dev.longnet.lm.config.RuntimeConfig.Precision;
+import dev.longnet.lm.torch.NativePointers;
 import dev.longnet.lm.torch.Torch;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -40,11 +40,16 @@ class DecoderTest {
   }
 
   static AttentionConfig dilated() {
-    return new AttentionConfig.Dilated(List.of(new Branch(8, 1), new Branch(16, 2), new Branch(32, 5)), false);
+    return new AttentionConfig.Dilated(
+        List.of(new Branch(8, 1), new Branch(16, 2), new Branch(32, 5)), false);
   }
 
   private static Decoder decoder(ModelConfig config, ModelOptions options) {
-    return Decoder.create(config, options, new MaskedAttention(config.attention().pattern(config.causal()), false), 7);
+    return Decoder.create(
+        config,
+        options,
+        new MaskedAttention(config.attention().pattern(config.causal()), false),
+        7);
   }
 
   private static Tensor windows(long batch, long tokens, long seed) {
@@ -73,7 +78,8 @@ class DecoderTest {
       worst =
           Math.max(
               worst,
-              Compare.difference(actual.gradients.get(name), expected.gradients.get(name)) / Compare.norm(scale));
+              Compare.difference(actual.gradients.get(name), expected.gradients.get(name))
+                  / Compare.norm(scale));
     }
     return worst;
   }
@@ -83,16 +89,21 @@ class DecoderTest {
   @EnumSource(PositionEncoding.class)
   void gradientIsTheLossesSlope(PositionEncoding positions) {
     try (PointerScope _ = new PointerScope();
-        Decoder decoder = decoder(config(positions, positions == PositionEncoding.ROPE, dilated()), ModelOptions.cpu())) {
+        Decoder decoder =
+            decoder(
+                config(positions, positions == PositionEncoding.ROPE, dilated()),
+                ModelOptions.cpu())) {
       Tensor windows = windows(2, 38, 3);
       decoder.lossAndGradients(windows, 1);
-      // The direction of the gradient itself: the slope is its norm, far above float32's noise in the loss.
+      // The direction of the gradient itself: the slope is its norm, far above float32's noise in
+      // the loss.
       double squared = 0;
       for (Tensor gradient : decoder.gradients().values()) {
         squared += Math.pow(Compare.norm(gradient), 2);
       }
       double step = 2e-3 / Math.sqrt(squared);
-      double slope = (lossAt(decoder, windows, step) - lossAt(decoder, windows, -step)) / (2 * step);
+      double slope =
+          (lossAt(decoder, windows, step) - lossAt(decoder, windows, -step)) / (2 * step);
       assertThat(slope).isCloseTo(squared, Offset.offset(2e-3 * squared));
     }
   }
@@ -105,8 +116,10 @@ class DecoderTest {
   }
 
   private static void shift(Decoder decoder, double step) {
-    decoder.parameters().forEach(
-        (name, value) -> value.add_(decoder.gradients().get(name), new org.bytedeco.pytorch.Scalar(step)));
+    decoder
+        .parameters()
+        .forEach((name, value) ->
+            value.add_(decoder.gradients().get(name), new org.bytedeco.pytorch.Scalar(step)));
   }
 
   @ParameterizedTest
@@ -119,7 +132,9 @@ class DecoderTest {
       Pass other =
           pass(
               config,
-              ModelOptions.cpu().withActivationCheckpointing(checkpointing).withChunks(tokenChunk, lossChunk),
+              ModelOptions.cpu()
+                  .withActivationCheckpointing(checkpointing)
+                  .withChunks(tokenChunk, lossChunk),
               windows);
       assertThat(other.loss).isCloseTo(plain.loss, Offset.offset(1e-6));
       assertThat(worst(other, plain)).isLessThan(2e-6);
@@ -133,8 +148,11 @@ class DecoderTest {
           List.of(dilated(), new AttentionConfig.Dense(), new AttentionConfig.Sparse(8, 2))) {
         ModelConfig config = config(PositionEncoding.XPOS, false, attention);
         Pass pass = pass(config, ModelOptions.cpu(), windows(2, 42, 9));
-        assertThat(pass.loss).as("%s", attention).isCloseTo(Math.log(VOCABULARY), Offset.offset(1.0));
-        pass.gradients.forEach((name, g) -> assertThat(Compare.norm(g)).as(name).isPositive().isFinite());
+        assertThat(pass.loss)
+            .as("%s", attention)
+            .isCloseTo(Math.log(VOCABULARY), Offset.offset(1.0));
+        pass.gradients.forEach(
+            (name, g) -> assertThat(Compare.norm(g)).as(name).isPositive().isFinite());
       }
     }
   }
@@ -142,7 +160,8 @@ class DecoderTest {
   @Test
   void gradientsAccumulateWithTheirScale() {
     try (PointerScope _ = new PointerScope();
-        Decoder decoder = decoder(config(PositionEncoding.XPOS, true, dilated()), ModelOptions.cpu())) {
+        Decoder decoder =
+            decoder(config(PositionEncoding.XPOS, true, dilated()), ModelOptions.cpu())) {
       Tensor windows = windows(2, 30, 4);
       decoder.lossAndGradients(windows, 1);
       Map<String, Tensor> once = new LinkedHashMap<>();
@@ -158,18 +177,23 @@ class DecoderTest {
   @Test
   void lossesAreThoseOfTheLogits() {
     try (PointerScope _ = new PointerScope();
-        Decoder decoder = decoder(config(PositionEncoding.XPOS, false, dilated()), ModelOptions.cpu().withChunks(9, 4))) {
+        Decoder decoder =
+            decoder(
+                config(PositionEncoding.XPOS, false, dilated()),
+                ModelOptions.cpu().withChunks(9, 4))) {
       Tensor windows = windows(2, 30, 4);
       Tensor logits = decoder.logits(windows.narrow(1, 0, 29)).to(ScalarType.Double);
       Tensor targets = windows.narrow(1, 1, 29);
-      Tensor expected = torch.log_softmax(logits, 2).gather(2, targets.unsqueeze(2)).squeeze(2).neg();
+      Tensor expected =
+          torch.log_softmax(logits, 2).gather(2, targets.unsqueeze(2)).squeeze(2).neg();
       Tensor losses = decoder.losses(windows);
       assertThat(losses.shape()).containsExactly(2, 29);
       assertThat(Compare.relative(losses, expected)).isLessThan(1e-6);
     }
   }
 
-  /// bfloat16 has 8 bits: what a pass loses is a few of its roundings, and the two ways of keeping agree.
+  /// bfloat16 has 8 bits: what a pass loses is a few of its roundings, and the two ways of keeping
+  /// agree.
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void bf16IsCloseToFp32(boolean checkpointing) {
@@ -177,11 +201,15 @@ class DecoderTest {
       ModelConfig config = config(PositionEncoding.XPOS, false, dilated());
       Tensor windows = windows(2, 42, 5);
       Pass full = pass(config, ModelOptions.cpu(), windows);
-      ModelOptions half = ModelOptions.cpu().withPrecision(Precision.BF16).withActivationCheckpointing(checkpointing);
+      ModelOptions half =
+          ModelOptions.cpu()
+              .withPrecision(Precision.BF16)
+              .withActivationCheckpointing(checkpointing);
       Pass rounded = pass(config, half, windows);
       assertThat(rounded.loss).isCloseTo(full.loss, Offset.offset(0.01));
       assertThat(worst(rounded, full)).isLessThan(0.03).isGreaterThan(1e-4);
-      rounded.gradients.forEach((name, g) -> assertThat(g.scalar_type().intern()).as(name).isEqualTo(ScalarType.Float));
+      rounded.gradients.forEach(
+          (name, g) -> assertThat(g.scalar_type().intern()).as(name).isEqualTo(ScalarType.Float));
     }
   }
 
@@ -189,7 +217,8 @@ class DecoderTest {
   @Test
   void singleStepsGiveTheWholePass() {
     try (PointerScope _ = new PointerScope();
-        Decoder decoder = decoder(config(PositionEncoding.XPOS, false, dilated()), ModelOptions.cpu());
+        Decoder decoder =
+            decoder(config(PositionEncoding.XPOS, false, dilated()), ModelOptions.cpu());
         Positions positions = decoder.positionsOfStream(42)) {
       Tensor tokens = windows(1, 42, 5);
       Tensor x = decoder.embed(tokens);
@@ -198,13 +227,15 @@ class DecoderTest {
         for (long at = 0; at < 42; at += 13) {
           long n = Math.min(13, 42 - at);
           Decoder.Projected piece = decoder.project(layer, x.narrow(0, at, n), positions, at);
-          assertThat(Compare.relative(piece.queries(), all.queries().narrow(1, at, n))).isLessThan(1e-6);
+          assertThat(Compare.relative(piece.queries(), all.queries().narrow(1, at, n)))
+              .isLessThan(1e-6);
           assertThat(Compare.relative(piece.keys(), all.keys().narrow(1, at, n))).isLessThan(1e-6);
         }
         Tensor out = decoder.attention().forward(all.queries(), all.keys(), all.values()).out();
         x = decoder.complete(layer, x, out);
       }
-      assertThat(Compare.relative(decoder.head(x), decoder.logits(tokens).squeeze(0))).isLessThan(1e-6);
+      assertThat(Compare.relative(decoder.head(x), decoder.logits(tokens).squeeze(0)))
+          .isLessThan(1e-6);
     }
   }
 
@@ -215,16 +246,18 @@ class DecoderTest {
         Decoder one = decoder(config, ModelOptions.cpu());
         Decoder two = decoder(config, ModelOptions.cpu());
         Decoder three = Decoder.create(config, ModelOptions.cpu(), one.attention(), 8)) {
-      one.parameters().forEach(
-          (name, value) -> {
+      one.parameters()
+          .forEach((name, value) -> {
             assertThat(value.equal(two.parameters().get(name))).as(name).isTrue();
-            boolean constant = name.contains("norm") || name.contains("_ln") || name.endsWith("out_proj.bias");
+            boolean constant =
+                name.contains("norm") || name.contains("_ln") || name.endsWith("out_proj.bias");
             assertThat(value.equal(three.parameters().get(name))).as(name).isEqualTo(constant);
           });
       double deviation = one.parameters().get("embed_tokens.weight").std().item_double();
       assertThat(deviation).isCloseTo(1 / Math.sqrt(24), Offset.offset(0.02));
       // Xavier uniform times MAGNETO's gain
-      double out = one.parameters().get("layers.0.self_attn.out_proj.weight").abs().max().item_double();
+      double out =
+          one.parameters().get("layers.0.self_attn.out_proj.weight").abs().max().item_double();
       assertThat(out).isCloseTo(Math.sqrt(6.0 / 48) * Math.sqrt(Math.log(4)), Offset.offset(0.02));
     }
   }
@@ -233,7 +266,10 @@ class DecoderTest {
   @Test
   void nativeMemoryIsFlat() throws InterruptedException {
     try (PointerScope _ = new PointerScope();
-        Decoder decoder = decoder(config(PositionEncoding.XPOS, false, dilated()), ModelOptions.cpu().withChunks(16, 16))) {
+        Decoder decoder =
+            decoder(
+                config(PositionEncoding.XPOS, false, dilated()),
+                ModelOptions.cpu().withChunks(16, 16))) {
       Tensor windows = windows(2, 33, 1);
       step(decoder, windows);
       step(decoder, windows);
@@ -261,7 +297,8 @@ class DecoderTest {
   @Test
   void refusesWhatIsNotTokens() {
     try (PointerScope _ = new PointerScope();
-        Decoder decoder = decoder(config(PositionEncoding.XPOS, false, dilated()), ModelOptions.cpu())) {
+        Decoder decoder =
+            decoder(config(PositionEncoding.XPOS, false, dilated()), ModelOptions.cpu())) {
       assertThatThrownBy(() -> decoder.logits(torch.zeros(2, 3)))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("tokens must be [B >= 1, N >= 1] int64: Float [2, 3]");

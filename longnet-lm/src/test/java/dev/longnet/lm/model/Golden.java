@@ -26,12 +26,15 @@ record Golden(ModelConfig config, Map<String, Tensor> tensors) {
 
   static Golden read(String name) {
     try (SafetensorsFile file =
-        SafetensorsFile.open(Path.of(Golden.class.getResource("/golden/torchscale/" + name + ".safetensors").toURI()))) {
+        SafetensorsFile.open(
+            Path.of(
+                Golden.class.getResource("/golden/torchscale/" + name + ".safetensors").toURI()))) {
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       for (String key : file.names()) {
         tensors.put(key, copy(file.tensor(key)));
       }
-      return new Golden(config(new ObjectMapper().readTree(file.metadata().get("config"))), tensors);
+      return new Golden(
+          config(new ObjectMapper().readTree(file.metadata().get("config"))), tensors);
     } catch (IOException | URISyntaxException e) {
       throw new AssertionError(e);
     }
@@ -41,9 +44,13 @@ record Golden(ModelConfig config, Map<String, Tensor> tensors) {
     boolean ids = entry.type() == DType.I64;
     Tensor tensor = torch.zeros(entry.shape()).to(ids ? ScalarType.Long : ScalarType.Float);
     if (ids) {
-      tensor.data_ptr_long().put(entry.data().toArray(ValueLayout.JAVA_LONG_UNALIGNED), 0, (int) tensor.numel());
+      tensor
+          .data_ptr_long()
+          .put(entry.data().toArray(ValueLayout.JAVA_LONG_UNALIGNED), 0, (int) tensor.numel());
     } else {
-      tensor.data_ptr_float().put(entry.data().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED), 0, (int) tensor.numel());
+      tensor
+          .data_ptr_float()
+          .put(entry.data().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED), 0, (int) tensor.numel());
     }
     return tensor;
   }
@@ -72,7 +79,11 @@ record Golden(ModelConfig config, Map<String, Tensor> tensors) {
   /// A model with these weights.
   Decoder decoder(ModelOptions options) {
     Decoder decoder =
-        Decoder.create(config, options, new MaskedAttention(config.attention().pattern(config.causal()), true), 1);
+        Decoder.create(
+            config,
+            options,
+            new MaskedAttention(config.attention().pattern(config.causal()), true),
+            1);
     decoder.parameters().forEach((name, tensor) -> tensor.copy_(tensors.get("model." + name)));
     return decoder;
   }

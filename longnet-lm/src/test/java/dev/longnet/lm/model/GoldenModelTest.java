@@ -25,23 +25,31 @@ class GoldenModelTest {
       Golden golden = Golden.read(name);
       try (Decoder decoder = golden.decoder(ModelOptions.cpu())) {
         Tensor expected = golden.tensors().get("logits");
-        assertThat(Compare.relative(decoder.logits(golden.tensors().get("tokens")), expected)).isLessThan(2e-6);
+        assertThat(Compare.relative(decoder.logits(golden.tensors().get("tokens")), expected))
+            .isLessThan(2e-6);
       }
     }
   }
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"decoder_heads_not_multiple", "decoder_no_xpos", "decoder_tied_ragged", "decoder_xpos_subln_1"})
+      strings = {
+        "decoder_heads_not_multiple",
+        "decoder_no_xpos",
+        "decoder_tied_ragged",
+        "decoder_xpos_subln_1"
+      })
   void lossAndGradients(String name) {
     try (PointerScope _ = new PointerScope()) {
       Golden golden = Golden.read(name);
       try (Decoder decoder = golden.decoder(ModelOptions.cpu())) {
         double loss = decoder.lossAndGradients(golden.tensors().get("tokens"), 1);
         assertThat(loss).isCloseTo(golden.tensors().get("loss").item_double(), Offset.offset(2e-6));
-        decoder.gradients().forEach(
-            (parameter, gradient) -> {
-              // Softmax does not feel a shift of all keys: without xPos this gradient is zero but for rounding.
+        decoder
+            .gradients()
+            .forEach((parameter, gradient) -> {
+              // Softmax does not feel a shift of all keys: without xPos this gradient is zero but
+              // for rounding.
               String scale = parameter.replace("k_proj.bias", "k_proj.weight");
               assertThat(
                       Compare.difference(gradient, golden.tensors().get("grad." + parameter))

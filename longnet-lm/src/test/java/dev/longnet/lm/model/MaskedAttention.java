@@ -10,8 +10,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// The oracle: attention by the formula, in float64, with dense [H, N, N] masks, one a branch. `detached` holds the
-/// branches' mixing weights constant in the backward pass, as torchscale does.
+/// The oracle: attention by the formula, in float64, with dense [H, N, N] masks, one a branch.
+/// `detached` holds the branches' mixing weights constant in the backward pass, as torchscale does.
 record MaskedAttention(AttentionPattern pattern, boolean detached) implements AttentionOperator {
 
   @Override
@@ -58,7 +58,9 @@ record MaskedAttention(AttentionPattern pattern, boolean detached) implements At
   }
 
   private static Tensor scores(Tensor q, Tensor k) {
-    return torch.matmul(heads(q), heads(k).transpose(2, 3)).mul(new Scalar(1 / Math.sqrt(q.size(3))));
+    return torch
+        .matmul(heads(q), heads(k).transpose(2, 3))
+        .mul(new Scalar(1 / Math.sqrt(q.size(3))));
   }
 
   /// How often each branch offers each key to each query, [H, N, N] float64.

@@ -26,7 +26,8 @@ class PositionsTest {
     Torch.load();
   }
 
-  private static ModelConfig config(PositionEncoding positions, int base, boolean causal, AttentionConfig attention) {
+  private static ModelConfig config(
+      PositionEncoding positions, int base, boolean causal, AttentionConfig attention) {
     return new ModelConfig(10, 1, HEAD_SIZE, 1, 8, positions, base, true, causal, attention);
   }
 
@@ -88,27 +89,32 @@ class PositionsTest {
   @Test
   void theRotationsTransposeIsItsBackwardPass() {
     ModelConfig config = config(PositionEncoding.XPOS, 512, true, segments(64));
-    try (PointerScope _ = new PointerScope(); Positions positions = new Positions(config, 64, "cpu")) {
+    try (PointerScope _ = new PointerScope();
+        Positions positions = new Positions(config, 64, "cpu")) {
       Tensor x = torch.randn(2, 9, 3, HEAD_SIZE);
       Tensor g = torch.randn(2, 9, 3, HEAD_SIZE);
       Tensor rotated = x.clone();
       positions.rotateKeys(rotated, 5);
       Tensor back = g.clone();
       positions.rotateKeysBackward(back, 5);
-      assertThat(rotated.mul(g).sum().item_double()).isCloseTo(x.mul(back).sum().item_double(), Offset.offset(1e-3));
+      assertThat(rotated.mul(g).sum().item_double())
+          .isCloseTo(x.mul(back).sum().item_double(), Offset.offset(1e-3));
     }
   }
 
-  /// At the largest span that is not refused every factor is finite, and the base the refusal names is enough.
+  /// At the largest span that is not refused every factor is finite, and the base the refusal names
+  /// is enough.
   @Test
   void refusesWhatWouldOverflowAndNamesTheRemedy() {
     AttentionConfig dense = new AttentionConfig.Dense();
-    assertThatThrownBy(() -> new Positions(config(PositionEncoding.XPOS, 512, true, dense), 1 << 20, "cpu"))
+    assertThatThrownBy(
+            () -> new Positions(config(PositionEncoding.XPOS, 512, true, dense), 1 << 20, "cpu"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "xpos_scale_base=512 overflows float32 at 1048576 positions: use xpos_scale_base=10263 or larger, or positions=rope");
     new Positions(config(PositionEncoding.ROPE, 512, true, dense), 1 << 20, "cpu").close();
-    new Positions(config(PositionEncoding.XPOS, 512, true, segments(32768)), 1L << 40, "cpu").close();
+    new Positions(config(PositionEncoding.XPOS, 512, true, segments(32768)), 1L << 40, "cpu")
+        .close();
     ModelConfig remedied = config(PositionEncoding.XPOS, 10263, true, dense);
     try (Positions positions = new Positions(remedied, 1 << 20, "cpu")) {
       for (long p : new long[] {0, 1 << 19, (1 << 20) - 1}) {
@@ -116,7 +122,8 @@ class PositionsTest {
       }
     }
     // In an encoder scores grow with the distance: half the span is too much already.
-    assertThatThrownBy(() -> new Positions(config(PositionEncoding.XPOS, 512, false, dense), 40_000, "cpu"))
+    assertThatThrownBy(
+            () -> new Positions(config(PositionEncoding.XPOS, 512, false, dense), 40_000, "cpu"))
         .hasMessageContaining("use xpos_scale_base=783 or larger");
   }
 

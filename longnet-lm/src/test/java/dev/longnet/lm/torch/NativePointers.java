@@ -6,7 +6,8 @@ import org.bytedeco.javacpp.Pointer;
 public final class NativePointers {
   private NativePointers() {}
 
-  /// The count once the garbage of earlier tests is gone: what a collection frees later would hide as much as a leak adds.
+  /// The count once the garbage of earlier tests is gone: what a collection frees later would hide
+  /// as much as a leak adds.
   public static long settled() throws InterruptedException {
     long count = Pointer.totalCount();
     for (int unchanged = 0; unchanged < 3; ) {

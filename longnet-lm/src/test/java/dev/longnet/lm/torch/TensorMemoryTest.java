@@ -72,7 +72,8 @@ class TensorMemoryTest {
     try (PointerScope outer = new PointerScope()) {
       Tensor view;
       try (PointerScope inner = new PointerScope()) {
-        Tensor tensor = TensorMemory.view(Arena.ofAuto().allocate(4096, 64), ScalarType.Float, 1024);
+        Tensor tensor =
+            TensorMemory.view(Arena.ofAuto().allocate(4096, 64), ScalarType.Float, 1024);
         view = tensor.narrow(0, 1000, 24);
         outer.attach(view);
       }
@@ -91,7 +92,12 @@ class TensorMemoryTest {
     try (Arena arena = Arena.ofShared();
         PointerScope scope = new PointerScope();
         FileChannel channel =
-            FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.SPARSE)) {
+            FileChannel.open(
+                file,
+                StandardOpenOption.CREATE_NEW,
+                StandardOpenOption.READ,
+                StandardOpenOption.WRITE,
+                StandardOpenOption.SPARSE)) {
       MemorySegment memory = channel.map(MapMode.READ_WRITE, 0, elements * 4, arena);
       memory.setAtIndex(ValueLayout.JAVA_FLOAT, elements - 1, 42);
       Tensor tensor = TensorMemory.view(memory, ScalarType.Float, elements / 1024, 1024);
@@ -104,9 +110,12 @@ class TensorMemoryTest {
   void refusesWhatIsNoMemoryOfThisKind() {
     try (Arena arena = Arena.ofConfined()) {
       assertThatThrownBy(() -> TensorMemory.view(arena.allocate(12), ScalarType.Float, 2, 2))
-          .isInstanceOf(IllegalArgumentException.class).hasMessage("the tensor's elements take 16 bytes, its memory holds 12");
-      assertThatThrownBy(() -> TensorMemory.view(MemorySegment.ofArray(new float[4]), ScalarType.Float, 4))
-          .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("outside the heap");
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("the tensor's elements take 16 bytes, its memory holds 12");
+      assertThatThrownBy(
+              () -> TensorMemory.view(MemorySegment.ofArray(new float[4]), ScalarType.Float, 4))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("outside the heap");
     }
   }
 
@@ -114,7 +123,8 @@ class TensorMemoryTest {
   @EnumSource(DType.class)
   void everyFileTypeIsATensorTypeOfItsSize(DType type) {
     try (PointerScope scope = new PointerScope()) {
-      TensorEntry entry = new TensorEntry("x", type, new long[] {2}, Arena.ofAuto().allocate(2L * type.size(), 8));
+      TensorEntry entry =
+          new TensorEntry("x", type, new long[] {2}, Arena.ofAuto().allocate(2L * type.size(), 8));
       Tensor tensor = TensorMemory.view(entry);
       assertThat(tensor.element_size()).isEqualTo(type.size());
       assertThat(TensorMemory.entry("x", tensor).type()).isEqualTo(type);
@@ -134,7 +144,9 @@ class TensorMemoryTest {
       Map<String, Tensor> read = TensorFiles.read(file);
       assertThat(read.keySet()).isEqualTo(all.keySet().stream().collect(Collectors.toSet()));
       all.forEach((name, tensor) -> {
-        assertThat(read.get(name).scalar_type().intern()).as(name).isEqualTo(tensor.scalar_type().intern());
+        assertThat(read.get(name).scalar_type().intern())
+            .as(name)
+            .isEqualTo(tensor.scalar_type().intern());
         assertThat(read.get(name).equal(tensor)).as(name).isTrue();
       });
     }
@@ -143,16 +155,18 @@ class TensorMemoryTest {
   @Test
   void scopesFreeEverythingButWhatTheyReturn() throws InterruptedException {
     Operator flash = Operator.named("aten::_scaled_dot_product_flash_attention_for_cpu");
-    Runnable step = () -> {
-      try (PointerScope scope = new PointerScope()) {
-        Tensor x = torch.randn(1, 2, 8, 4);
-        Tensor[] results = flash.call(x, x, x, 0.0, true, Optional.empty(), Optional.empty());
-        assertThat(Arrays.stream(results).map(Tensor::dim)).containsExactly(4L, 3L);
-        Tensor sum = Scopes.tensor(() -> results[0].add(x).mul(x));
-        assertThat(sum.size(2)).isEqualTo(8);
-        TensorMemory.view(Arena.ofAuto().allocate(16), ScalarType.Float, 4).add(new Scalar(1.0));
-      }
-    };
+    Runnable step =
+        () -> {
+          try (PointerScope scope = new PointerScope()) {
+            Tensor x = torch.randn(1, 2, 8, 4);
+            Tensor[] results = flash.call(x, x, x, 0.0, true, Optional.empty(), Optional.empty());
+            assertThat(Arrays.stream(results).map(Tensor::dim)).containsExactly(4L, 3L);
+            Tensor sum = Scopes.tensor(() -> results[0].add(x).mul(x));
+            assertThat(sum.size(2)).isEqualTo(8);
+            TensorMemory.view(Arena.ofAuto().allocate(16), ScalarType.Float, 4)
+                .add(new Scalar(1.0));
+          }
+        };
     step.run();
     long before = NativePointers.settled();
     for (int i = 0; i < 50; i++) {

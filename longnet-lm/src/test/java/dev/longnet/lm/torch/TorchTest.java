@@ -40,24 +40,34 @@ class TorchTest {
 
   @Test
   void adviceNamesWhatIsMissing() {
-    assertThat(Torch.spinAdvice(Map.of("OPENBLAS_THREAD_TIMEOUT", "4", "OMP_WAIT_POLICY", "PASSIVE"))).isEmpty();
-    assertThat(Torch.spinAdvice(Map.of("OMP_WAIT_POLICY", "PASSIVE"))).contains("OPENBLAS_THREAD_TIMEOUT=4")
+    assertThat(
+            Torch.spinAdvice(Map.of("OPENBLAS_THREAD_TIMEOUT", "4", "OMP_WAIT_POLICY", "PASSIVE")))
+        .isEmpty();
+    assertThat(Torch.spinAdvice(Map.of("OMP_WAIT_POLICY", "PASSIVE")))
+        .contains("OPENBLAS_THREAD_TIMEOUT=4")
         .doesNotContain("OMP_WAIT_POLICY");
-    assertThat(Torch.spinAdvice(Map.of())).contains("OPENBLAS_THREAD_TIMEOUT=4 OMP_WAIT_POLICY=PASSIVE");
+    assertThat(Torch.spinAdvice(Map.of()))
+        .contains("OPENBLAS_THREAD_TIMEOUT=4 OMP_WAIT_POLICY=PASSIVE");
   }
 
   @Test
   void unknownOperatorIsNamed() {
-    assertThatThrownBy(() -> Operator.named("aten::no_such_thing")).isInstanceOf(IllegalStateException.class)
+    assertThatThrownBy(() -> Operator.named("aten::no_such_thing"))
+        .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("aten::no_such_thing");
   }
 
   @Test
   void aMissingCudaLibraryIsNamed() {
-    Throwable loader = new UnsatisfiedLinkError("/cache/libtorch_cuda.so: libcudnn.so.9: cannot open shared object file: No such file or directory");
+    Throwable loader =
+        new UnsatisfiedLinkError(
+            "/cache/libtorch_cuda.so: libcudnn.so.9: cannot open shared object file: No such file or directory");
     Error above = new UnsatisfiedLinkError("no jnitorch in java.library.path: /lib");
     above.initCause(loader);
-    assertThat(Torch.missingCuda(above)).contains("(/cache/libtorch_cuda.so: libcudnn.so.9: cannot open").contains("LD_LIBRARY_PATH");
-    assertThat(Torch.missingCuda(new NoClassDefFoundError("x"))).contains("does not load: put the folders");
+    assertThat(Torch.missingCuda(above))
+        .contains("(/cache/libtorch_cuda.so: libcudnn.so.9: cannot open")
+        .contains("LD_LIBRARY_PATH");
+    assertThat(Torch.missingCuda(new NoClassDefFoundError("x")))
+        .contains("does not load: put the folders");
   }
 }

@@ -16,7 +16,8 @@ class BranchScheduleTest {
   /// Twelve steps: the second branch takes part from the seventh on.
   @Test
   void theNearBranchTrainsAloneUntilTheOtherJoins() throws Exception {
-    List<Double> near = train("near", "model.attention={type: dilated, segment_lengths: [16], dilations: [1]}");
+    List<Double> near =
+        train("near", "model.attention={type: dilated, segment_lengths: [16], dilations: [1]}");
     List<Double> both = train("both");
     List<Double> late = train("late", LATE);
     for (int step = 0; step < 6; step++) {

@@ -51,26 +51,27 @@ class CheckpointTest {
     for (int step = 1; step <= 5; step++) {
       write(step);
     }
-    assertThat(Checkpoint.list(run)).extracting(p -> p.getFileName().toString()).containsExactly("step-00000004", "step-00000005");
+    assertThat(Checkpoint.list(run))
+        .extracting(p -> p.getFileName().toString())
+        .containsExactly("step-00000004", "step-00000005");
   }
 
   @Test
   void aFailureWhileWritingLeavesNothingBehindAndTheOldOnesAlone() throws Exception {
     Path old = write(1);
-    assertThatThrownBy(
-            () ->
-                Checkpoint.write(
-                    run,
-                    MODEL,
-                    "bytes",
-                    256,
-                    state(2),
-                    file -> Files.writeString(file, "weights"),
-                    file -> {
-                      Files.writeString(file, "half");
-                      throw new IOException("No space left on device");
-                    },
-                    2))
+    assertThatThrownBy(() ->
+            Checkpoint.write(
+                run,
+                MODEL,
+                "bytes",
+                256,
+                state(2),
+                file -> Files.writeString(file, "weights"),
+                file -> {
+                  Files.writeString(file, "half");
+                  throw new IOException("No space left on device");
+                },
+                2))
         .isInstanceOf(IOException.class);
     try (var files = Files.list(run.resolve("checkpoints"))) {
       assertThat(files).containsExactly(old);
@@ -78,7 +79,8 @@ class CheckpointTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"model.safetensors", "optimizer.safetensors", "trainer.json", "config.json"})
+  @ValueSource(
+      strings = {"model.safetensors", "optimizer.safetensors", "trainer.json", "config.json"})
   void refusesACutFileInOneLine(String name) throws Exception {
     Path file = write(1).resolve(name);
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
@@ -107,20 +109,26 @@ class CheckpointTest {
     Files.writeString(file, "{");
     assertThatThrownBy(() -> Checkpoint.resolve(run))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageEndingWith("; the one before it: " + before + " (--resume takes it once the damaged one is removed)");
+        .hasMessageEndingWith(
+            "; the one before it: "
+                + before
+                + " (--resume takes it once the damaged one is removed)");
     assertThat(Checkpoint.resolve(before).state()).contains(state(5));
   }
 
   @Test
   void refusesAMissingFile() throws Exception {
     Files.delete(write(1).resolve("optimizer.safetensors"));
-    assertThatThrownBy(() -> Checkpoint.resolve(run)).hasMessageContaining("optimizer.safetensors is missing");
+    assertThatThrownBy(() -> Checkpoint.resolve(run))
+        .hasMessageContaining("optimizer.safetensors is missing");
   }
 
   @Test
   void saysWhereItLooked() {
-    assertThatThrownBy(() -> Checkpoint.resolve(run)).hasMessageContaining("no checkpoint in " + run);
-    assertThatThrownBy(() -> Checkpoint.resolve(run.resolve("absent"))).hasMessageContaining("no such run");
+    assertThatThrownBy(() -> Checkpoint.resolve(run))
+        .hasMessageContaining("no checkpoint in " + run);
+    assertThatThrownBy(() -> Checkpoint.resolve(run.resolve("absent")))
+        .hasMessageContaining("no such run");
   }
 
   private Path write(long step) throws IOException {

@@ -16,10 +16,12 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// A model's ids mean what they meant when it was trained, whatever becomes of the tokenizer's file.
+/// A model's ids mean what they meant when it was trained, whatever becomes of the tokenizer's
+/// file.
 class CheckpointTokenizerTest {
   private static final ModelConfig MODEL =
-      new ModelConfig(300, 1, 16, 2, 32, PositionEncoding.NONE, true, true, new AttentionConfig.Dense());
+      new ModelConfig(
+          300, 1, 16, 2, 32, PositionEncoding.NONE, true, true, new AttentionConfig.Dense());
   private static final byte[] TEXT = "hello hello".getBytes(StandardCharsets.UTF_8);
 
   @TempDir Path temp;
@@ -36,7 +38,8 @@ class CheckpointTokenizerTest {
     Checkpoint checkpoint = Checkpoint.resolve(directory);
     assertThat(checkpoint.loadTokenizer().encode(TEXT)).isEqualTo(ids);
     assertThat(checkpoint.hasTokenizer(file.toString())).isFalse();
-    assertThat(checkpoint.hasTokenizer(trained("same.json", "hello hello hello hello").toString())).isTrue();
+    assertThat(checkpoint.hasTokenizer(trained("same.json", "hello hello hello hello").toString()))
+        .isTrue();
     assertThat(checkpoint.hasTokenizer("bytes")).isFalse();
 
     Files.delete(file);
@@ -46,7 +49,8 @@ class CheckpointTokenizerTest {
     // Whoever writes the model again, quantised or converted, takes the copy along.
     Path again = temp.resolve("again");
     write(again, checkpoint.tokenizer());
-    assertThat(Files.mismatch(directory.resolve("tokenizer.json"), again.resolve("tokenizer.json"))).isEqualTo(-1);
+    assertThat(Files.mismatch(directory.resolve("tokenizer.json"), again.resolve("tokenizer.json")))
+        .isEqualTo(-1);
   }
 
   @Test
@@ -65,7 +69,8 @@ class CheckpointTokenizerTest {
             weights -> Files.writeString(weights, "weights"),
             moments -> Files.writeString(moments, "moments"),
             2);
-    assertThat(Files.mismatch(run.resolve("tokenizer.json"), written.resolve("tokenizer.json"))).isEqualTo(-1);
+    assertThat(Files.mismatch(run.resolve("tokenizer.json"), written.resolve("tokenizer.json")))
+        .isEqualTo(-1);
     assertThat(Checkpoint.resolve(run).loadTokenizer().encode(TEXT)).hasSizeLessThan(4);
   }
 
@@ -85,7 +90,8 @@ class CheckpointTokenizerTest {
     Path file = temp.resolve("later.json");
     write(directory, file.toString());
     assertThat(directory.resolve("tokenizer.json")).doesNotExist();
-    assertThatThrownBy(() -> Checkpoint.resolve(directory).loadTokenizer()).isInstanceOf(UncheckedIOException.class);
+    assertThatThrownBy(() -> Checkpoint.resolve(directory).loadTokenizer())
+        .isInstanceOf(UncheckedIOException.class);
     trained("later.json", "hello hello hello hello");
     assertThat(Checkpoint.resolve(directory).tokenizer()).isEqualTo(file.toString());
     assertThat(Checkpoint.resolve(directory).loadTokenizer().encode(TEXT)).hasSizeLessThan(4);
@@ -100,6 +106,7 @@ class CheckpointTokenizerTest {
   }
 
   private static void write(Path directory, String tokenizer) throws IOException {
-    Checkpoint.writeModelOnly(directory, MODEL, tokenizer, 64, file -> Files.writeString(file, "weights"));
+    Checkpoint.writeModelOnly(
+        directory, MODEL, tokenizer, 64, file -> Files.writeString(file, "weights"));
   }
 }

@@ -18,7 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/// A run on a GPU is the CPU's run to rounding: every tensor of model, loss and optimizer lives there.
+/// A run on a GPU is the CPU's run to rounding: every tensor of model, loss and optimizer lives
+/// there.
 @Tag("gpu")
 class GpuTrainingTest {
   @TempDir Path directory;
@@ -31,8 +32,11 @@ class GpuTrainingTest {
 
   @ParameterizedTest
   @CsvSource({"fp32, false, 1e-3", "fp32, true, 1e-3", "bf16, false, 3e-2", "bf16, true, 3e-2"})
-  void theLossesAreTheCpus(String precision, boolean checkpointing, double tolerance) throws Exception {
-    String[] keys = {"runtime.precision=" + precision, "runtime.activation_checkpointing=" + checkpointing};
+  void theLossesAreTheCpus(String precision, boolean checkpointing, double tolerance)
+      throws Exception {
+    String[] keys = {
+      "runtime.precision=" + precision, "runtime.activation_checkpointing=" + checkpointing
+    };
     List<Double> here = losses("cpu", keys[0], keys[1]);
     List<Double> there = losses("gpu", keys[0], keys[1], "runtime.device=cuda");
     assertThat(there).hasSameSizeAs(here);

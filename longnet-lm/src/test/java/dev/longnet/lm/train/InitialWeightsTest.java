@@ -35,7 +35,13 @@ class InitialWeightsTest {
   static void trainDenseModel() throws IOException {
     Torch.load();
     dense = directory.resolve("dense");
-    try (TinyRun run = TinyRun.start(dense, DENSE, "training.steps=150", "checkpoint.every_steps=150", "optimizer.learning_rate=1e-2")) {
+    try (TinyRun run =
+        TinyRun.start(
+            dense,
+            DENSE,
+            "training.steps=150",
+            "checkpoint.every_steps=150",
+            "optimizer.learning_rate=1e-2")) {
       run.trainer.run();
     }
   }
@@ -44,10 +50,12 @@ class InitialWeightsTest {
     return TinyRun.config(directory.resolve("longnet"), overrides);
   }
 
-  private static double loss(ModelConfig config, Checkpoint weights, int length) throws IOException {
+  private static double loss(ModelConfig config, Checkpoint weights, int length)
+      throws IOException {
     JavaAttentionOperator attention =
         new JavaAttentionOperator(
-            DilatedAttention.of(config.attention().pattern(true), AttentionOptions.defaults()), GradientMode.EXACT);
+            DilatedAttention.of(config.attention().pattern(true), AttentionOptions.defaults()),
+            GradientMode.EXACT);
     try (PointerScope _ = new PointerScope();
         Arena arena = Arena.ofConfined();
         Decoder model = Decoder.create(config, ModelOptions.cpu(), attention, 5)) {
@@ -58,7 +66,11 @@ class InitialWeightsTest {
       for (int i = 0; i < 16; i++) {
         MemorySegment window = arena.allocate(8L * (length + 1), 8);
         TinyRun.window(1_000_000 + i, window);
-        sum += model.losses(TensorMemory.view(window, ScalarType.Long, 1, length + 1)).mean().item_double();
+        sum +=
+            model
+                .losses(TensorMemory.view(window, ScalarType.Long, 1, length + 1))
+                .mean()
+                .item_double();
       }
       return sum / 16;
     }
@@ -69,7 +81,10 @@ class InitialWeightsTest {
     Checkpoint trained = Checkpoint.resolve(dense);
     ModelConfig longNet =
         InitialWeights.apply(
-                recipe("model.attention={type: dilated, segment_lengths: [64, 256], dilations: [1, 4]}"), trained, List.of())
+                recipe(
+                    "model.attention={type: dilated, segment_lengths: [64, 256], dilations: [1, 4]}"),
+                trained,
+                List.of())
             .model();
     double before = loss(trained.model(), trained, 64);
     double random = loss(longNet, null, 64);
@@ -85,7 +100,9 @@ class InitialWeightsTest {
     Checkpoint trained = Checkpoint.resolve(dense);
     ModelConfig longNet =
         InitialWeights.apply(
-                recipe("model.attention={type: dilated, segment_lengths: [64], dilations: [1]}"), trained, List.of())
+                recipe("model.attention={type: dilated, segment_lengths: [64], dilations: [1]}"),
+                trained,
+                List.of())
             .model();
     double before = loss(trained.model(), trained, 64);
     assertThat(Math.abs(loss(longNet, trained, 64) - before)).isLessThan(1e-5 * before);
@@ -94,14 +111,17 @@ class InitialWeightsTest {
   @Test
   void theModelIsTheCheckpointsAndTheAttentionTheRecipes() throws IOException {
     Checkpoint trained = Checkpoint.resolve(dense);
-    RunConfig config = InitialWeights.apply(recipe("model.hidden=64", "training.seed=9"), trained, List.of("training.seed=9"));
+    RunConfig config =
+        InitialWeights.apply(
+            recipe("model.hidden=64", "training.seed=9"), trained, List.of("training.seed=9"));
     assertThat(config.model().hidden()).isEqualTo(32);
     assertThat(config.model().attention()).isEqualTo(recipe().model().attention());
     assertThat(config.training().seed()).isEqualTo(9);
     assertThatThrownBy(() -> InitialWeights.apply(recipe(), trained, List.of("model.hidden=64")))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("model.hidden=64");
-    assertThatThrownBy(() -> InitialWeights.apply(recipe("corpus.tokenizer=cl100k_base"), trained, List.of()))
+    assertThatThrownBy(
+            () -> InitialWeights.apply(recipe("corpus.tokenizer=cl100k_base"), trained, List.of()))
         .hasMessageContaining("corpus.tokenizer=bytes");
   }
 }

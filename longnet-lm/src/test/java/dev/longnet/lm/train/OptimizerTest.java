@@ -3,9 +3,9 @@ package dev.longnet.lm.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.longnet.lm.torch.NativePointers;
 import dev.longnet.lm.config.OptimizerConfig;
 import dev.longnet.lm.config.OptimizerConfig.Rule;
+import dev.longnet.lm.torch.NativePointers;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Random;
@@ -18,7 +18,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/// Against the update written out in float64 (Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019, algorithm 2).
+/// Against the update written out in float64 (Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter
+/// 2019, algorithm 2).
 class OptimizerTest {
   private static final int SIZE = 77;
   private static final double RATE = 3e-3;
@@ -70,7 +71,8 @@ class OptimizerTest {
       for (int p = 0; p < 2; p++) {
         for (int i = 0; i < SIZE; i++) {
           // 20 roundings of weights of size ~1 to float32
-          assertThat((double) data(value[p]).get(i)).isCloseTo(w[p][i], within(20 * Math.ulp(4f) * 0.5));
+          assertThat((double) data(value[p]).get(i))
+              .isCloseTo(w[p][i], within(20 * Math.ulp(4f) * 0.5));
         }
       }
     }

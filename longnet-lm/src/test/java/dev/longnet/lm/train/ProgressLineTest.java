@@ -27,7 +27,9 @@ class ProgressLineTest {
     line.step(metrics(1));
     line.step(metrics(2));
     line.endLine();
-    assertThat(bytes.toString()).startsWith("\r[##########..........] step 1/2").contains("\r[####################] step 2/2");
+    assertThat(bytes.toString())
+        .startsWith("\r[##########..........] step 1/2")
+        .contains("\r[####################] step 2/2");
     assertThat(bytes.toString().lines().count()).isEqualTo(3);
   }
 

@@ -19,8 +19,10 @@ class SoakTest {
       assertThat(run.pointers.get(1199)).isEqualTo(run.pointers.get(199));
       long early = run.resident.get(199);
       long late = run.resident.get(1199);
-      System.out.printf("resident after step 200: %d MiB, after step 1,200: %d MiB%n", early >> 20, late >> 20);
-      // The Java heap may still grow to its working size; a leak of one [256, 32] tensor a step would be 32 MiB.
+      System.out.printf(
+          "resident after step 200: %d MiB, after step 1,200: %d MiB%n", early >> 20, late >> 20);
+      // The Java heap may still grow to its working size; a leak of one [256, 32] tensor a step
+      // would be 32 MiB.
       assertThat(late - early).isLessThan(32L << 20);
     }
   }

@@ -14,11 +14,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class TensorBoardWriterTest {
-  private static final Clock CLOCK = Clock.fixed(Instant.ofEpochSecond(1_800_000_000), ZoneOffset.UTC);
+  private static final Clock CLOCK =
+      Clock.fixed(Instant.ofEpochSecond(1_800_000_000), ZoneOffset.UTC);
 
   @TempDir Path directory;
 
-  /// The bytes TensorBoard's own writer gives for these events (made with tensorboard 2.21's RecordWriter).
+  /// The bytes TensorBoard's own writer gives for these events (made with tensorboard 2.21's
+  /// RecordWriter).
   @Test
   void writesTheBytesOfTensorBoardsOwnWriter() throws Exception {
     try (TensorBoardWriter writer = TensorBoardWriter.open(directory, 0, CLOCK)) {
@@ -44,7 +46,7 @@ class TensorBoardWriterTest {
     }
   }
 
-  private static final String GOLDEN = 
+  private static final String GOLDEN =
       "1800000000000000a37f4b22090000008074d2da411a0d627261696e2e4576656e743a3248f03b53"
           + "2100000000000000017becf6090000008074d2da4110ac022a130a110a0a747261696e2f6c6f7373"
           + "15000020408c7e949c";

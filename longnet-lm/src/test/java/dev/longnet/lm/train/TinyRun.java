@@ -3,13 +3,13 @@ package dev.longnet.lm.train;
 import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.lm.attention.JavaAttentionOperator;
 import dev.longnet.lm.config.Recipes;
 import dev.longnet.lm.config.RunConfig;
 import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
-import dev.longnet.lm.attention.JavaAttentionOperator;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -20,7 +20,8 @@ import java.util.List;
 import java.util.Random;
 import org.bytedeco.javacpp.Pointer;
 
-/// A model small enough to train for a few steps in a test, on text that repeats itself in long distances.
+/// A model small enough to train for a few steps in a test, on text that repeats itself in long
+/// distances.
 final class TinyRun implements AutoCloseable {
   static final String RECIPE =
       """
@@ -53,13 +54,15 @@ final class TinyRun implements AutoCloseable {
   }
 
   /// @param attention what to use instead of the real operator
-  static TinyRun with(Path directory, AttentionOperator attention, String... overrides) throws IOException {
+  static TinyRun with(Path directory, AttentionOperator attention, String... overrides)
+      throws IOException {
     return new TinyRun(directory, null, attention, overrides);
   }
 
   static AttentionOperator attention(RunConfig config) {
     return new JavaAttentionOperator(
-        DilatedAttention.of(config.model().attention().pattern(true), AttentionOptions.defaults().withThreads(2)),
+        DilatedAttention.of(
+            config.model().attention().pattern(true), AttentionOptions.defaults().withThreads(2)),
         GradientMode.EXACT);
   }
 
@@ -75,7 +78,9 @@ final class TinyRun implements AutoCloseable {
     this.directory = directory;
     this.config = config(directory, overrides);
     TrainerState state =
-        from == null ? TrainerState.initial(config.training().seed(), "none") : from.state().orElseThrow();
+        from == null
+            ? TrainerState.initial(config.training().seed(), "none")
+            : from.state().orElseThrow();
     BranchSchedule schedule = new BranchSchedule(config, state.step());
     this.model =
         Decoder.create(

@@ -64,7 +64,8 @@ class TrainerTest {
     // Two layers forward per pass, two passes per step: step 3 is calls 8 to 11.
     try (TinyRun run = poisoned(call -> call == 9, "training.steps=5")) {
       assertThat(run.trainer.run()).isEqualTo(Trainer.End.FINISHED);
-      assertThat(run.steps.stream().map(StepMetrics::skipped)).containsExactly(false, false, true, false, false);
+      assertThat(run.steps.stream().map(StepMetrics::skipped))
+          .containsExactly(false, false, true, false, false);
       assertThat(run.steps.get(2).loss()).isNaN();
       assertThat(run.steps.get(4).loss()).isFinite();
       assertThat(run.trainer.state().skippedSteps()).isEqualTo(1);
@@ -74,7 +75,8 @@ class TrainerTest {
 
   @Test
   void severalInARowStopTheRunAndKeepItsLastGoodCheckpoint() throws Exception {
-    try (TinyRun run = poisoned(call -> call >= 12, "checkpoint.every_steps=1", "training.skip_limit=3")) {
+    try (TinyRun run =
+        poisoned(call -> call >= 12, "checkpoint.every_steps=1", "training.skip_limit=3")) {
       assertThat(run.trainer.run()).isEqualTo(Trainer.End.NOT_FINITE);
       assertThat(run.trainer.state().step()).isEqualTo(6);
       assertThat(Checkpoint.resolve(directory).state().orElseThrow().step()).isEqualTo(3);
@@ -84,7 +86,12 @@ class TrainerTest {
 
   @Test
   void aLastStepThatIsSkippedLeavesTheWeightsBeforeItInACheckpoint() throws Exception {
-    try (TinyRun run = poisoned(call -> call >= 16, "training.steps=5", "checkpoint.every_steps=0", "checkpoint.every_minutes=0")) {
+    try (TinyRun run =
+        poisoned(
+            call -> call >= 16,
+            "training.steps=5",
+            "checkpoint.every_steps=0",
+            "checkpoint.every_minutes=0")) {
       assertThat(run.trainer.run()).isEqualTo(Trainer.End.FINISHED);
       assertThat(run.steps.getLast().skipped()).isTrue();
       TrainerState saved = Checkpoint.resolve(directory).state().orElseThrow();
@@ -99,7 +106,8 @@ class TrainerTest {
     Path stopped = directory.resolve("stopped");
     TinyRun[] self = new TinyRun[1];
     AttentionOperator real = TinyRun.attention(TinyRun.config(stopped));
-    AttentionOperator stopping = new Poison(real, call -> call == 13, () -> self[0].trainer.requestStop());
+    AttentionOperator stopping =
+        new Poison(real, call -> call == 13, () -> self[0].trainer.requestStop());
     try (TinyRun run = TinyRun.with(stopped, stopping)) {
       self[0] = run;
       assertThat(run.trainer.run()).isEqualTo(Trainer.End.STOPPED);
@@ -115,9 +123,12 @@ class TrainerTest {
   void stepsLeaveNoNativeMemoryBehind() throws Exception {
     try (TinyRun run = TinyRun.start(directory, "training.steps=40", "evaluation.every_steps=2")) {
       run.trainer.run();
-      // Every second step evaluates. A collection may free what earlier tests left; a leak shows as growth at each step.
+      // Every second step evaluates. A collection may free what earlier tests left; a leak shows as
+      // growth at each step.
       for (int step = 11; step < 40; step++) {
-        assertThat(run.pointers.get(step)).as("step %d", step).isLessThanOrEqualTo(run.pointers.get(step - 2));
+        assertThat(run.pointers.get(step))
+            .as("step %d", step)
+            .isLessThanOrEqualTo(run.pointers.get(step - 2));
       }
     }
   }
@@ -136,7 +147,8 @@ class TrainerTest {
   }
 
   private static float firstWeight(TinyRun run) {
-    return TensorMemory.of(run.model.parameters().firstEntry().getValue()).get(ValueLayout.JAVA_FLOAT, 0);
+    return TensorMemory.of(run.model.parameters().firstEntry().getValue())
+        .get(ValueLayout.JAVA_FLOAT, 0);
   }
 
   /// Attention whose n-th forward call runs something, or returns NaN.

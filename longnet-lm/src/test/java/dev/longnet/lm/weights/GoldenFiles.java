@@ -19,7 +19,8 @@ final class GoldenFiles {
 
   static Path path(String name) {
     try {
-      return Path.of(GoldenFiles.class.getResource("/golden/torchscale/" + name + ".safetensors").toURI());
+      return Path.of(
+          GoldenFiles.class.getResource("/golden/torchscale/" + name + ".safetensors").toURI());
     } catch (URISyntaxException e) {
       throw new AssertionError(e);
     }

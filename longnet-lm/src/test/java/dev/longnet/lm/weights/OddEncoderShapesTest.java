@@ -37,7 +37,11 @@ class OddEncoderShapesTest {
       SafetensorsWriter.write(odd, Map.of(), tensors);
       TorchscaleImport.Options options =
           new TorchscaleImport.Options(
-              Optional.of(resource("longvit.json")), Optional.empty(), Optional.empty(), Optional.empty(), false);
+              Optional.of(resource("longvit.json")),
+              Optional.empty(),
+              Optional.empty(),
+              Optional.empty(),
+              false);
       assertThatThrownBy(() -> TorchscaleImport.run(odd, temp.resolve("run"), options))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining(name)

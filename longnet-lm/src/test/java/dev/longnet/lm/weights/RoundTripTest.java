@@ -42,7 +42,9 @@ class RoundTripTest {
 
   private static WeightsExport.Options to(WeightsExport.Target target, DType type, long shard) {
     return new WeightsExport.Options(
-        target, Optional.ofNullable(type), shard == 0 ? OptionalLong.empty() : OptionalLong.of(shard));
+        target,
+        Optional.ofNullable(type),
+        shard == 0 ? OptionalLong.empty() : OptionalLong.of(shard));
   }
 
   private static void assertSame(TensorEntry actual, TensorEntry expected) {
@@ -84,7 +86,10 @@ class RoundTripTest {
     }
     // Shards come in as well as they went out.
     TorchscaleImport.run(shards, directory.resolve("again"), GoldenFiles.PLAIN);
-    assertThat(Files.mismatch(directory.resolve("again/model.safetensors"), run.resolve("model.safetensors"))).isEqualTo(-1);
+    assertThat(
+            Files.mismatch(
+                directory.resolve("again/model.safetensors"), run.resolve("model.safetensors")))
+        .isEqualTo(-1);
     try (Stream<Path> files = Files.list(shards)) {
       for (Path shard : files.filter(p -> p.toString().endsWith(".safetensors")).toList()) {
         try (SafetensorsFile file = SafetensorsFile.open(shard)) {
@@ -111,11 +116,18 @@ class RoundTripTest {
     }
     Path run = directory.resolve("run");
     TorchscaleImport.run(narrow, run, GoldenFiles.PLAIN);
-    WeightsExport.run(run, directory.resolve("back.safetensors"), to(WeightsExport.Target.TORCHSCALE, null, 0));
-    WeightsExport.run(run, directory.resolve("wide.safetensors"), to(WeightsExport.Target.TORCHSCALE, DType.F32, 0));
-    TorchscaleImport.run(directory.resolve("wide.safetensors"), directory.resolve("wide"), GoldenFiles.PLAIN);
     WeightsExport.run(
-        directory.resolve("wide"), directory.resolve("narrowed"), to(WeightsExport.Target.TORCHSCALE, type, SHARD));
+        run, directory.resolve("back.safetensors"), to(WeightsExport.Target.TORCHSCALE, null, 0));
+    WeightsExport.run(
+        run,
+        directory.resolve("wide.safetensors"),
+        to(WeightsExport.Target.TORCHSCALE, DType.F32, 0));
+    TorchscaleImport.run(
+        directory.resolve("wide.safetensors"), directory.resolve("wide"), GoldenFiles.PLAIN);
+    WeightsExport.run(
+        directory.resolve("wide"),
+        directory.resolve("narrowed"),
+        to(WeightsExport.Target.TORCHSCALE, type, SHARD));
     try (SafetensorsFile given = SafetensorsFile.open(narrow);
         WeightFiles back = WeightFiles.open(directory.resolve("back.safetensors"));
         WeightFiles narrowed = WeightFiles.open(directory.resolve("narrowed"))) {
@@ -131,8 +143,8 @@ class RoundTripTest {
     ModelConfig config = new ModelConfig(300, 2, 48, 6, 96, positions, true, true, attention);
     Random random = new Random(11);
     List<TensorEntry> tensors = new ArrayList<>();
-    Parameters.shapes(config).forEach(
-        (name, shape) -> {
+    Parameters.shapes(config)
+        .forEach((name, shape) -> {
           int count = 1;
           for (long s : shape) {
             count *= (int) s;
@@ -144,13 +156,17 @@ class RoundTripTest {
           tensors.add(TensorEntry.of(name, shape, values));
         });
     Path run = directory.resolve("own");
-    Checkpoint.writeModelOnly(run, config, "bytes", 128, path -> SafetensorsWriter.write(path, Map.of(), tensors));
+    Checkpoint.writeModelOnly(
+        run, config, "bytes", 128, path -> SafetensorsWriter.write(path, Map.of(), tensors));
     return run;
   }
 
   @Test
   void ourOwnModelsGoToSafetensorsAndBack() throws IOException {
-    Path run = foreign(new AttentionConfig.Dilated(List.of(new Branch(64, 1), new Branch(128, 4)), false), PositionEncoding.ROPE);
+    Path run =
+        foreign(
+            new AttentionConfig.Dilated(List.of(new Branch(64, 1), new Branch(128, 4)), false),
+            PositionEncoding.ROPE);
     Path out = directory.resolve("out.safetensors");
     WeightsExport.run(run, out, to(WeightsExport.Target.SAFETENSORS, null, 0));
     TorchscaleImport.run(out, directory.resolve("again"), GoldenFiles.PLAIN);
@@ -159,22 +175,32 @@ class RoundTripTest {
     assertThat(after.model()).isEqualTo(before.model());
     assertThat(after.tokenizer()).isEqualTo("bytes");
     assertThat(Files.mismatch(after.weights(), before.weights())).isEqualTo(-1);
-    assertThatThrownBy(() -> WeightsExport.run(run, directory.resolve("t.safetensors"), to(WeightsExport.Target.TORCHSCALE, null, 0)))
+    assertThatThrownBy(() ->
+            WeightsExport.run(
+                run,
+                directory.resolve("t.safetensors"),
+                to(WeightsExport.Target.TORCHSCALE, null, 0)))
         .hasMessageContaining("positions=rope");
     assertThat(directory.resolve("t.safetensors")).doesNotExist();
   }
 
   @Test
   void ourOwnModelsGoToTorchscaleWhereItHasThem() throws IOException {
-    // With 6 heads offsets of r = 1 and of r = 8 are the same by both rules, those of r = 4 are not.
-    Path run = foreign(new AttentionConfig.Dilated(List.of(new Branch(64, 1), new Branch(128, 8)), false), PositionEncoding.XPOS);
+    // With 6 heads offsets of r = 1 and of r = 8 are the same by both rules, those of r = 4 are
+    // not.
+    Path run =
+        foreign(
+            new AttentionConfig.Dilated(List.of(new Branch(64, 1), new Branch(128, 8)), false),
+            PositionEncoding.XPOS);
     Path out = directory.resolve("out.safetensors");
     WeightsExport.run(run, out, to(WeightsExport.Target.TORCHSCALE, null, 0));
     TorchscaleImport.run(out, directory.resolve("again"), GoldenFiles.PLAIN);
     try (WeightFiles file = WeightFiles.open(out);
         SafetensorsFile before = SafetensorsFile.open(run.resolve("model.safetensors"));
-        SafetensorsFile after = SafetensorsFile.open(directory.resolve("again/model.safetensors"))) {
-      assertThat(file.names()).contains("model.output_projection.weight", "model.layers.1.self_attn.xpos.scale");
+        SafetensorsFile after =
+            SafetensorsFile.open(directory.resolve("again/model.safetensors"))) {
+      assertThat(file.names())
+          .contains("model.output_projection.weight", "model.layers.1.self_attn.xpos.scale");
       for (String name : before.names()) {
         assertSame(after.tensor(name), before.tensor(name));
       }
@@ -184,8 +210,15 @@ class RoundTripTest {
 
   @Test
   void interleavedOffsetsThatTorchscaleLacksAreRefused() throws IOException {
-    Path run = foreign(new AttentionConfig.Dilated(List.of(new Branch(64, 1), new Branch(128, 4)), false), PositionEncoding.XPOS);
-    assertThatThrownBy(() -> WeightsExport.run(run, directory.resolve("t.safetensors"), to(WeightsExport.Target.TORCHSCALE, null, 0)))
+    Path run =
+        foreign(
+            new AttentionConfig.Dilated(List.of(new Branch(64, 1), new Branch(128, 4)), false),
+            PositionEncoding.XPOS);
+    assertThatThrownBy(() ->
+            WeightsExport.run(
+                run,
+                directory.resolve("t.safetensors"),
+                to(WeightsExport.Target.TORCHSCALE, null, 0)))
         .hasMessageContaining("differ at dilation 4 with 6 heads");
   }
 
@@ -197,7 +230,12 @@ class RoundTripTest {
     WeightsExport.run(run, shards, to(WeightsExport.Target.SAFETENSORS, null, 30_000));
     assertThat(shards.resolve(ShardedWeights.INDEX)).isRegularFile();
     try (Stream<Path> files = Files.list(shards)) {
-      List<String> names = files.map(p -> p.getFileName().toString()).filter(n -> n.startsWith("model-")).sorted().toList();
+      List<String> names =
+          files
+              .map(p -> p.getFileName().toString())
+              .filter(n -> n.startsWith("model-"))
+              .sorted()
+              .toList();
       assertThat(names).hasSizeGreaterThan(2);
       for (int i = 0; i < names.size(); i++) {
         assertThat(names.get(i)).isEqualTo("model-%05d-of-%05d.safetensors", i + 1, names.size());

@@ -50,9 +50,14 @@ class TorchscaleImportTest {
     Checkpoint checkpoint = Checkpoint.resolve(run);
     DilatedAttention attention =
         DilatedAttention.of(
-            checkpoint.model().attention().pattern(checkpoint.model().causal()), AttentionOptions.defaults());
+            checkpoint.model().attention().pattern(checkpoint.model().causal()),
+            AttentionOptions.defaults());
     Decoder decoder =
-        Decoder.create(checkpoint.model(), ModelOptions.cpu(), new JavaAttentionOperator(attention, gradients), 1);
+        Decoder.create(
+            checkpoint.model(),
+            ModelOptions.cpu(),
+            new JavaAttentionOperator(attention, gradients),
+            1);
     CheckpointTensors.load(checkpoint, decoder);
     return decoder;
   }
@@ -73,7 +78,8 @@ class TorchscaleImportTest {
   })
   void importedModelsGiveTorchscalesLogits(String name, String kind) throws IOException {
     Path run = directory.resolve("run");
-    TorchscaleImport.Result result = TorchscaleImport.run(GoldenFiles.path(name), run, GoldenFiles.PLAIN);
+    TorchscaleImport.Result result =
+        TorchscaleImport.run(GoldenFiles.path(name), run, GoldenFiles.PLAIN);
     assertThat(result.kind()).isEqualTo(kind);
     assertThat(result.kept()).isEmpty();
     try (PointerScope _ = new PointerScope();
@@ -87,19 +93,30 @@ class TorchscaleImportTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"decoder_heads_not_multiple", "decoder_no_xpos", "decoder_tied_ragged", "decoder_xpos_subln_1"})
-  void importedModelsGiveTorchscalesLossAndGradientsWithDetachedWeights(String name) throws IOException {
+      strings = {
+        "decoder_heads_not_multiple",
+        "decoder_no_xpos",
+        "decoder_tied_ragged",
+        "decoder_xpos_subln_1"
+      })
+  void importedModelsGiveTorchscalesLossAndGradientsWithDetachedWeights(String name)
+      throws IOException {
     Path run = directory.resolve("run");
     TorchscaleImport.run(GoldenFiles.path(name), run, GoldenFiles.PLAIN);
     try (PointerScope _ = new PointerScope();
         SafetensorsFile golden = GoldenFiles.open(name);
         Decoder model = model(run, GradientMode.DETACHED_WEIGHTS)) {
       double loss = model.lossAndGradients(TensorMemory.view(golden.tensor("tokens")), 1);
-      assertThat(loss).isCloseTo(TensorMemory.view(golden.tensor("loss")).item_double(), offset(2e-6));
-      model.gradients().forEach(
-          (parameter, gradient) -> {
-            // Without xPos k_proj.bias has no gradient but for rounding: its weight's says how large that is.
-            Tensor scale = TensorMemory.view(golden.tensor("grad." + parameter.replace("k_proj.bias", "k_proj.weight")));
+      assertThat(loss)
+          .isCloseTo(TensorMemory.view(golden.tensor("loss")).item_double(), offset(2e-6));
+      model
+          .gradients()
+          .forEach((parameter, gradient) -> {
+            // Without xPos k_proj.bias has no gradient but for rounding: its weight's says how
+            // large that is.
+            Tensor scale =
+                TensorMemory.view(
+                    golden.tensor("grad." + parameter.replace("k_proj.bias", "k_proj.weight")));
             Tensor expected = TensorMemory.view(golden.tensor("grad." + parameter));
             assertThat(error(gradient, expected, scale)).as(parameter).isLessThan(3e-6);
           });
@@ -116,7 +133,8 @@ class TorchscaleImportTest {
           SafetensorsFile golden = GoldenFiles.open(name);
           Decoder model = model(run, GradientMode.EXACT)) {
         Tensor expected = TensorMemory.view(golden.tensor("logits"));
-        double error = error(model.logits(TensorMemory.view(golden.tensor("tokens"))), expected, expected);
+        double error =
+            error(model.logits(TensorMemory.view(golden.tensor("tokens"))), expected, expected);
         if (asked) {
           assertThat(error).isLessThan(2e-6);
         } else {
@@ -124,10 +142,11 @@ class TorchscaleImportTest {
         }
       }
     }
-    assertThatThrownBy(
-            () ->
-                TorchscaleImport.run(
-                    GoldenFiles.path("decoder_no_xpos"), directory.resolve("d"), GoldenFiles.options(true)))
+    assertThatThrownBy(() ->
+            TorchscaleImport.run(
+                GoldenFiles.path("decoder_no_xpos"),
+                directory.resolve("d"),
+                GoldenFiles.options(true)))
         .hasMessageContaining("for encoders");
   }
 
@@ -138,7 +157,9 @@ class TorchscaleImportTest {
       String config = golden.metadata().get("config").replace(from, to);
       assertThat(config).isNotEqualTo(golden.metadata().get("config"));
       List<TensorEntry> tensors = new ArrayList<>();
-      golden.names().stream().filter(n -> n.startsWith("model.")).forEach(n -> tensors.add(golden.tensor(n)));
+      golden.names().stream()
+          .filter(n -> n.startsWith("model."))
+          .forEach(n -> tensors.add(golden.tensor(n)));
       SafetensorsWriter.write(file, Map.of("config", config), tensors);
     }
     return file;
@@ -174,8 +195,11 @@ class TorchscaleImportTest {
 
   @Test
   void trainingOnlyArgumentsMayHaveAnyValue() throws IOException {
-    Path file = edited("\"dropout\": 0.0", "\"dropout\": 0.3, \"drop_path_rate\": 0.1, \"block_shift\": true");
-    assertThat(TorchscaleImport.run(file, directory.resolve("run"), GoldenFiles.PLAIN).kind()).isEqualTo("decoder");
+    Path file =
+        edited(
+            "\"dropout\": 0.0", "\"dropout\": 0.3, \"drop_path_rate\": 0.1, \"block_shift\": true");
+    assertThat(TorchscaleImport.run(file, directory.resolve("run"), GoldenFiles.PLAIN).kind())
+        .isEqualTo("decoder");
   }
 
   @Test
@@ -199,21 +223,25 @@ class TorchscaleImportTest {
     assertThatThrownBy(() -> TorchscaleImport.run(file, run, options(config, Optional.of("bytes"))))
         .hasMessage("--tokenizer has 257 ids, the model knows 101: --tokenizer=bytes");
     assertThat(run).doesNotExist();
-    Files.writeString(config, Files.readString(config).replace("\"vocab_size\": 101", "\"vocab_size\": 257"));
+    Files.writeString(
+        config, Files.readString(config).replace("\"vocab_size\": 101", "\"vocab_size\": 257"));
     withVocabulary(file, 257);
     TorchscaleImport.run(file, run, options(config, Optional.of("bytes")));
     assertThat(Checkpoint.resolve(run).tokenizer()).isEqualTo("bytes");
   }
 
   private static TorchscaleImport.Options options(Path config, Optional<String> tokenizer) {
-    return new TorchscaleImport.Options(Optional.of(config), Optional.empty(), tokenizer, Optional.of(64), false);
+    return new TorchscaleImport.Options(
+        Optional.of(config), Optional.empty(), tokenizer, Optional.of(64), false);
   }
 
   /// A golden model of 101 ids without its metadata; its configuration lies beside it.
   private Path bare(Path file) throws IOException {
     try (SafetensorsFile golden = GoldenFiles.open("decoder_no_xpos")) {
       List<TensorEntry> tensors = new ArrayList<>();
-      golden.names().stream().filter(n -> n.startsWith("model.")).forEach(n -> tensors.add(golden.tensor(n)));
+      golden.names().stream()
+          .filter(n -> n.startsWith("model."))
+          .forEach(n -> tensors.add(golden.tensor(n)));
       SafetensorsWriter.write(file, Map.of(), tensors);
       return Files.writeString(directory.resolve("config.json"), golden.metadata().get("config"));
     }

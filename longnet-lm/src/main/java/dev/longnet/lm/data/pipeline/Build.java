@@ -20,8 +20,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/// One build of token shards: reads sources in order, lets workers encode, writes results in order, and commits a shard
-/// each [Pace#shardBytes()] of text, after which a killed build goes on from there.
+/// One build of token shards: reads sources in order, lets workers encode, writes results in order,
+/// and commits a shard each [Pace#shardBytes()] of text, after which a killed build goes on from
+/// there.
 final class Build implements AutoCloseable {
   /// Documents that travel together: many enough to make hand-overs cheap.
   private static final long BATCH_BYTES = 256 << 10;
@@ -78,7 +79,8 @@ final class Build implements AutoCloseable {
         config.duplicates().kind() == Duplicates.Kind.NEAR
             ? Optional.of(new NearDuplicates(directory, config.duplicates().similarity()))
             : Optional.empty();
-    this.encoder = new Encoder(tokenizer, admission, config.duplicates(), config.validation(), seen);
+    this.encoder =
+        new Encoder(tokenizer, admission, config.duplicates(), config.validation(), seen);
     this.workers = new Workers<>(threads, IN_FLIGHT_BYTES);
   }
 
@@ -104,7 +106,10 @@ final class Build implements AutoCloseable {
         open = j.open();
       }
       long documents = j.sources().stream().mapToLong(SourceSummary::documents).sum();
-      listener.message("going on with the token shards of an interrupted run: " + documents + " documents are done");
+      listener.message(
+          "going on with the token shards of an interrupted run: "
+              + documents
+              + " documents are done");
     } else {
       earlier.delete();
     }
@@ -168,7 +173,10 @@ final class Build implements AutoCloseable {
   private ShardWriter writer(Split split) {
     int s = source;
     return new ShardWriter(
-        directory, s, split, shards.stream().filter(i -> i.source() == s && i.split() == split).toList());
+        directory,
+        s,
+        split,
+        shards.stream().filter(i -> i.source() == s && i.split() == split).toList());
   }
 
   private void readEntries(Optional<Journal.OpenDocument> open) throws IOException {
@@ -247,7 +255,8 @@ final class Build implements AutoCloseable {
     if (isDuplicate(d.name(), d.hash()) || isNearDuplicate(d)) {
       return;
     }
-    // Not before: a run taken up again knows the hashes of what was written, and must count copies alike.
+    // Not before: a run taken up again knows the hashes of what was written, and must count copies
+    // alike.
     remember(d.hash());
     ShardWriter writer = shardWriter(d.split());
     writer.append(d.ids(), d.tokens(), d.text());
@@ -335,7 +344,15 @@ final class Build implements AutoCloseable {
     if (!sourceDone) {
       all.add(tally.summary());
     }
-    new Journal(corpusKey, tokenizer.fingerprint(), all, entriesDone, sourceDone, open, near.map(NearDuplicates::size).orElse(0L), shards)
+    new Journal(
+            corpusKey,
+            tokenizer.fingerprint(),
+            all,
+            entriesDone,
+            sourceDone,
+            open,
+            near.map(NearDuplicates::size).orElse(0L),
+            shards)
         .write(directory);
   }
 

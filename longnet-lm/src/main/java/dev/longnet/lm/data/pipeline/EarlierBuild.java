@@ -19,19 +19,23 @@ import java.util.Optional;
 /// @param listener hears why it does not
 record EarlierBuild(Path directory, TokenizationListener listener) {
 
-  /// The journal to go on from: of this corpus, this tokenizer, these states of the sources, with every shard whole.
-  Optional<Journal> journal(String corpusKey, Tokenizer tokenizer, List<SourceState> states) throws IOException {
+  /// The journal to go on from: of this corpus, this tokenizer, these states of the sources, with
+  /// every shard whole.
+  Optional<Journal> journal(String corpusKey, Tokenizer tokenizer, List<SourceState> states)
+      throws IOException {
     Optional<Journal> found = Journal.read(directory);
     if (found.isEmpty()) {
       return found;
     }
     Journal journal = found.get();
-    if (!journal.corpus().equals(corpusKey) || !journal.tokenizerFingerprint().equals(tokenizer.fingerprint())) {
+    if (!journal.corpus().equals(corpusKey)
+        || !journal.tokenizerFingerprint().equals(tokenizer.fingerprint())) {
       return anew("the corpus or the tokenizer changed since an interrupted run");
     }
     for (int i = 0; i < journal.sources().size(); i++) {
       if (!journal.sources().get(i).state().equals(states.get(i).hash())) {
-        return anew("the source " + journal.sources().get(i).path() + " changed since an interrupted run");
+        return anew(
+            "the source " + journal.sources().get(i).path() + " changed since an interrupted run");
       }
     }
     try {
@@ -66,14 +70,16 @@ record EarlierBuild(Path directory, TokenizationListener listener) {
   void rememberHashes(List<ShardInfo> shards, SeenHashes seen) throws IOException {
     for (ShardInfo shard : shards) {
       ByteBuffer docs =
-          ByteBuffer.wrap(Files.readAllBytes(directory.resolve(shard.baseName() + ".docs"))).order(ByteOrder.LITTLE_ENDIAN);
+          ByteBuffer.wrap(Files.readAllBytes(directory.resolve(shard.baseName() + ".docs")))
+              .order(ByteOrder.LITTLE_ENDIAN);
       for (int at = 0; at < docs.capacity(); at += DocumentRecord.BYTES) {
         seen.add(new ContentHash(docs.getLong(at + 24), docs.getLong(at + 32)));
       }
     }
   }
 
-  /// Removes copies of archives' large documents that a killed run left behind: each run makes its own.
+  /// Removes copies of archives' large documents that a killed run left behind: each run makes its
+  /// own.
   void deleteSpools() throws IOException {
     try (var files = Files.newDirectoryStream(directory, "*.spool")) {
       for (Path file : files) {

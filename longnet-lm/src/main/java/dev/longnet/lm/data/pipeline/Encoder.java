@@ -15,7 +15,8 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Optional;
 
-/// What worker threads do: load a document, judge its content, turn it into a shard's bytes. Knows nothing of order.
+/// What worker threads do: load a document, judge its content, turn it into a shard's bytes. Knows
+/// nothing of order.
 final class Encoder {
   private static final boolean SWAP = ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN;
 
@@ -26,7 +27,12 @@ final class Encoder {
   private final SeenHashes seen;
   private final int tokenBytes;
 
-  Encoder(Tokenizer tokenizer, Admission admission, Duplicates duplicates, double validation, SeenHashes seen) {
+  Encoder(
+      Tokenizer tokenizer,
+      Admission admission,
+      Duplicates duplicates,
+      double validation,
+      SeenHashes seen) {
     this.tokenizer = tokenizer;
     this.admission = admission;
     this.duplicates = duplicates;
@@ -77,15 +83,24 @@ final class Encoder {
       return refused(entry, content.get(), bytes.length + " bytes");
     }
     ContentHash hash = ContentHash.of(bytes);
-    // Only earlier documents are in there: asking before the work saves it, the writer asks again in order.
+    // Only earlier documents are in there: asking before the work saves it, the writer asks again
+    // in order.
     if (duplicates.kind() != Duplicates.Kind.NONE && seen.contains(hash)) {
       return refused(entry, Reason.DUPLICATE, "");
     }
     Split split = hash.split(validation);
     MemorySegment ids = pack(bytes, true);
     return new Result.Document(
-        loaded.name(), bytes.length, hash, split, ids, tokens(ids), split == Split.VALIDATION ? bytes : NONE,
-        duplicates.kind() == Duplicates.Kind.NEAR ? Optional.of(MinHash.signature(bytes)) : Optional.empty());
+        loaded.name(),
+        bytes.length,
+        hash,
+        split,
+        ids,
+        tokens(ids),
+        split == Split.VALIDATION ? bytes : NONE,
+        duplicates.kind() == Duplicates.Kind.NEAR
+            ? Optional.of(MinHash.signature(bytes))
+            : Optional.empty());
   }
 
   static final byte[] NONE = {};
@@ -141,7 +156,9 @@ final class Encoder {
     ///
     /// @param before bytes of the document before this piece
     static void judge(byte[] piece, long before, InputPolicy policy) throws RejectedException {
-      if (before == 0 && policy.binary() != InputPolicy.Action.KEEP && isBinary(piece, piece.length)) {
+      if (before == 0
+          && policy.binary() != InputPolicy.Action.KEEP
+          && isBinary(piece, piece.length)) {
         throw new RejectedException(Reason.BINARY, "at its beginning");
       }
       if (policy.invalidUtf8() != InputPolicy.Action.KEEP && !RawText.isUtf8(piece)) {

@@ -37,7 +37,8 @@ record Journal(
   /// @param bytesDone of that part
   record OpenDocument(int part, long bytesDone, long firstToken, long textOffset) {}
 
-  /// Empty where there is none, or one that can't be read (a crash of the machine): the build starts anew.
+  /// Empty where there is none, or one that can't be read (a crash of the machine): the build
+  /// starts anew.
   static Optional<Journal> read(Path directory) throws IOException {
     Path file = directory.resolve(FILE);
     if (!Files.isRegularFile(file)) {
@@ -50,12 +51,16 @@ record Journal(
     }
   }
 
-  /// Replaces the journal in one step. Nothing is forced to disk: a killed process loses nothing the kernel has, and
-  /// after a crash of the machine the checksums tell.
+  /// Replaces the journal in one step. Nothing is forced to disk: a killed process loses nothing
+  /// the kernel has, and after a crash of the machine the checksums tell.
   void write(Path directory) throws IOException {
     Path temporary = directory.resolve(FILE + ".tmp");
     Files.write(temporary, Manifest.JSON.writeValueAsBytes(Plain.of(this)));
-    Files.move(temporary, directory.resolve(FILE), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    Files.move(
+        temporary,
+        directory.resolve(FILE),
+        StandardCopyOption.ATOMIC_MOVE,
+        StandardCopyOption.REPLACE_EXISTING);
   }
 
   /// As in the file: JSON has no Optional.
@@ -71,13 +76,27 @@ record Journal(
 
     static Plain of(Journal j) {
       return new Plain(
-          j.corpus, j.tokenizerFingerprint, j.sources, j.entries, j.sourceDone, j.open.stream().toList(), j.signatures, j.shards);
+          j.corpus,
+          j.tokenizerFingerprint,
+          j.sources,
+          j.entries,
+          j.sourceDone,
+          j.open.stream().toList(),
+          j.signatures,
+          j.shards);
     }
 
     static Journal fromJson(byte[] json) throws IOException {
       Plain p = Manifest.JSON.readValue(json, Plain.class);
       return new Journal(
-          p.corpus, p.tokenizerFingerprint, p.sources, p.entries, p.sourceDone, p.open.stream().findFirst(), p.signatures, p.shards);
+          p.corpus,
+          p.tokenizerFingerprint,
+          p.sources,
+          p.entries,
+          p.sourceDone,
+          p.open.stream().findFirst(),
+          p.signatures,
+          p.shards);
     }
   }
 }

@@ -4,7 +4,6 @@ import dev.longnet.lm.config.InputPolicy;
 import dev.longnet.lm.data.Digests;
 import dev.longnet.lm.data.Split;
 import dev.longnet.lm.data.source.Entry;
-import dev.longnet.lm.data.source.RawText;
 import dev.longnet.lm.data.source.Reason;
 import dev.longnet.lm.data.source.RejectedException;
 import java.io.EOFException;
@@ -18,8 +17,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.zip.ZipException;
 
-/// A document that does not fit into memory: judged and hashed by one reading, then cut into pieces that workers encode.
-/// The build may commit between pieces.
+/// A document that does not fit into memory: judged and hashed by one reading, then cut into pieces
+/// that workers encode. The build may commit between pieces.
 final class LargeDocument {
   private static final int PIECE_BYTES = 1 << 20;
 
@@ -68,8 +67,8 @@ final class LargeDocument {
     return new Entry.Rejected(name, reason, String.valueOf(e.getMessage()));
   }
 
-  /// One reading: the hash, and what the policy has against the content. A document that is a source of its own is
-  /// hashed by name, size and beginning: there is nothing to compare it with.
+  /// One reading: the hash, and what the policy has against the content. A document that is a
+  /// source of its own is hashed by name, size and beginning: there is nothing to compare it with.
   private ContentHash judge() throws IOException {
     InputPolicy policy = build.admission().policy();
     boolean whole = !entry.heldOutTail() || policy.invalidUtf8() != InputPolicy.Action.KEEP;
@@ -94,7 +93,8 @@ final class LargeDocument {
   /// @param bytes that a reading to the end met with
   static void requireSize(Entry.Streamed entry, long bytes) throws RejectedException {
     if (bytes != entry.size()) {
-      throw new RejectedException(Reason.CORRUPT, "it holds " + bytes + " bytes, not " + entry.size());
+      throw new RejectedException(
+          Reason.CORRUPT, "it holds " + bytes + " bytes, not " + entry.size());
     }
   }
 
@@ -125,7 +125,11 @@ final class LargeDocument {
   }
 
   private void write(
-      Part part, int index, boolean severalParts, ContentHash hash, Optional<Journal.OpenDocument> open)
+      Part part,
+      int index,
+      boolean severalParts,
+      ContentHash hash,
+      Optional<Journal.OpenDocument> open)
       throws IOException {
     ShardWriter writer = build.shardWriter(part.split());
     open.ifPresent(o -> writer.continueDocument(o.firstToken(), o.textOffset()));
@@ -165,7 +169,8 @@ final class LargeDocument {
     writer.append(build.encoder().pack(Encoder.NONE, true), 1, Encoder.NONE);
     build.wrote(0, 1);
     // The parts of one file differ, and so must their hashes.
-    ContentHash partHash = severalParts ? new ContentHash(hash.hash0() + index, hash.hash1()) : hash;
+    ContentHash partHash =
+        severalParts ? new ContentHash(hash.hash0() + index, hash.hash1()) : hash;
     writer.end(entry.name(), part.to() - part.from(), partHash);
     build.documentDone();
   }

@@ -37,7 +37,8 @@ final class Meter {
     this.passingOver = true;
   }
 
-  /// Until text is written, what a source passes over is an earlier run's work: no part of this one's speed.
+  /// Until text is written, what a source passes over is an earlier run's work: no part of this
+  /// one's speed.
   void passedOver() {
     passingOver = false;
     if (bytesThisRun == 0) {
@@ -93,7 +94,15 @@ final class Meter {
     }
     listener.progress(
         new TokenizationProgress(
-            fraction, documents, bytes, tokens, bytesThisRun, fractionAtStart, seconds(), secondsAtStart, passingOver));
+            fraction,
+            documents,
+            bytes,
+            tokens,
+            bytesThisRun,
+            fractionAtStart,
+            seconds(),
+            secondsAtStart,
+            passingOver));
   }
 
   private double seconds() {

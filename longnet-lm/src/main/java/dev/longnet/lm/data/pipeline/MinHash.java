@@ -3,9 +3,9 @@ package dev.longnet.lm.data.pipeline;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 
-/// MinHash signatures (Broder 1997) of a text's word 5-grams: the share of equal positions in two signatures estimates
-/// the Jaccard similarity of the two sets. Words are runs of letters, digits and bytes above 127; all else separates them,
-/// so that reformatting and punctuation do not count.
+/// MinHash signatures (Broder 1997) of a text's word 5-grams: the share of equal positions in two
+/// signatures estimates the Jaccard similarity of the two sets. Words are runs of letters, digits
+/// and bytes above 127; all else separates them, so that reformatting and punctuation do not count.
 final class MinHash {
   /// Positions of a signature: the estimate's standard error is at most 0.044.
   static final int SIZE = 128;

@@ -9,9 +9,10 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/// Finds documents much like an earlier one: signatures are cut into bands, a document that shares a whole band with an
-/// earlier one is compared with it (locality-sensitive hashing; Leskovec et al., Mining of Massive Datasets, ch. 3).
-/// Signatures lie in a file (512 bytes a document), bands in native memory (at most 1 KiB a document). One thread.
+/// Finds documents much like an earlier one: signatures are cut into bands, a document that shares
+/// a whole band with an earlier one is compared with it (locality-sensitive hashing; Leskovec et
+/// al., Mining of Massive Datasets, ch. 3). Signatures lie in a file (512 bytes a document), bands
+/// in native memory (at most 1 KiB a document). One thread.
 final class NearDuplicates implements AutoCloseable {
   private static final String FILE = "minhash.tmp";
   private static final int SIGNATURE_BYTES = MinHash.SIZE * 4;
@@ -34,7 +35,8 @@ final class NearDuplicates implements AutoCloseable {
     this.rows = similarity >= 0.7 ? 8 : 4;
     this.file = directory.resolve(FILE);
     this.signatures =
-        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        FileChannel.open(
+            file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
     allocate(1 << 14);
   }
 

@@ -4,8 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/// The content hashes met so far: an open-addressing table outside the heap, 16 bytes a slot, at most half full. One
-/// thread adds; any thread may ask, and learns of what was added before.
+/// The content hashes met so far: an open-addressing table outside the heap, 16 bytes a slot, at
+/// most half full. One thread adds; any thread may ask, and learns of what was added before.
 final class SeenHashes implements AutoCloseable {
   private Arena arena;
   private MemorySegment table;
@@ -59,8 +59,8 @@ final class SeenHashes implements AutoCloseable {
     oldArena.close();
   }
 
-  /// Where a hash is, or the empty slot where it would be. (The all-zero hash marks an empty slot: SHA-256 does not
-  /// produce it in practice.)
+  /// Where a hash is, or the empty slot where it would be. (The all-zero hash marks an empty slot:
+  /// SHA-256 does not produce it in practice.)
   private static long slot(MemorySegment table, long slots, long a, long b) {
     long mask = slots - 1;
     for (long i = a & mask; ; i = i + 1 & mask) {

@@ -12,9 +12,9 @@ import java.util.zip.CRC32C;
 
 /// A file written once from front to end, with the checksum and count of what went into it.
 ///
-/// Bytes pass through one buffer outside the heap and, where the file system allows it, from there to the disk around the
-/// page cache: nobody reads a shard soon, and fresh pages for the cache cost several times what the disk does
-/// (docs/log.md).
+/// Bytes pass through one buffer outside the heap and, where the file system allows it, from there
+/// to the disk around the page cache: nobody reads a shard soon, and fresh pages for the cache cost
+/// several times what the disk does (docs/log.md).
 final class ShardFile implements AutoCloseable {
   private static final int BUFFER = 1 << 20;
 
@@ -34,7 +34,11 @@ final class ShardFile implements AutoCloseable {
   ShardFile(Path file) throws IOException {
     this.file = file;
     this.out =
-        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE);
+        FileChannel.open(
+            file,
+            StandardOpenOption.CREATE,
+            StandardOpenOption.TRUNCATE_EXISTING,
+            StandardOpenOption.WRITE);
   }
 
   void write(MemorySegment data) throws IOException {
@@ -62,7 +66,8 @@ final class ShardFile implements AutoCloseable {
     used = 0;
   }
 
-  /// Writes what can be written so. What can't, for whatever reason, is left: the plain channel writes it or says why not.
+  /// Writes what can be written so. What can't, for whatever reason, is left: the plain channel
+  /// writes it or says why not.
   private void writeAround(ByteBuffer bytes) {
     try {
       if (around == null) {
@@ -79,7 +84,8 @@ final class ShardFile implements AutoCloseable {
 
   /// The JDK's O_DIRECT, by name: javac warns of `com.sun` names in a way nothing can turn off.
   private static OpenOption aroundTheCache() throws ReflectiveOperationException {
-    return (OpenOption) Class.forName("com.sun.nio.file.ExtendedOpenOption").getField("DIRECT").get(null);
+    return (OpenOption)
+        Class.forName("com.sun.nio.file.ExtendedOpenOption").getField("DIRECT").get(null);
   }
 
   private void closeAround() {

@@ -12,8 +12,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
 
-/// Writes one source's documents of one split, shard after shard. A shard that is not committed is written again by the
-/// next run, under the same names.
+/// Writes one source's documents of one split, shard after shard. A shard that is not committed is
+/// written again by the next run, under the same names.
 final class ShardWriter implements AutoCloseable {
   private final Path directory;
   private final int source;
@@ -22,6 +22,7 @@ final class ShardWriter implements AutoCloseable {
 
   /// Of this source and split, in committed shards and the open one.
   private long streamTokens;
+
   private long streamText;
 
   private Files4 open;

@@ -30,7 +30,9 @@ final class Tally {
   /// Goes on from where an earlier run stopped.
   static Tally of(SourceSummary s) {
     Tally tally = new Tally(s.path(), s.state());
-    s.rejected().forEach((reason, count) -> tally.rejected.put(Reason.valueOf(reason.toUpperCase(Locale.ROOT)), count));
+    s.rejected()
+        .forEach((reason, count) ->
+            tally.rejected.put(Reason.valueOf(reason.toUpperCase(Locale.ROOT)), count));
     tally.examples.addAll(s.examples());
     tally.documents = s.documents();
     tally.bytes = s.bytes();
@@ -64,7 +66,10 @@ final class Tally {
     StringBuilder why = new StringBuilder("the corpus has no documents");
     for (SourceSummary s : summaries) {
       why.append(": ").append(s.path()).append(s.rejected().isEmpty() ? " is empty" : " has only ");
-      why.append(String.join(", ", s.rejected().entrySet().stream().map(e -> e.getValue() + " " + e.getKey()).toList()));
+      why.append(
+          String.join(
+              ", ",
+              s.rejected().entrySet().stream().map(e -> e.getValue() + " " + e.getKey()).toList()));
       s.examples().stream().findFirst().ifPresent(e -> why.append(" (").append(e).append(')'));
     }
     throw new IllegalArgumentException(why.toString());

@@ -26,8 +26,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/// From a corpus' configuration to its token shards: finds them, takes up an interrupted build, or builds them.
-/// `longnet tokenize` and the trainer both come through here.
+/// From a corpus' configuration to its token shards: finds them, takes up an interrupted build, or
+/// builds them. `longnet tokenize` and the trainer both come through here.
 public final class Tokenization {
   private final CorpusConfig config;
   private final Tokenizer tokenizer;
@@ -46,10 +46,12 @@ public final class Tokenization {
     this.corpusKey = CorpusKey.of(config);
   }
 
-  /// The shards of a corpus in the cache directory, made where they are missing or the corpus or tokenizer changed.
-  /// The caller closes them.
-  public static TokenShards prepare(CorpusConfig config, TokenizationListener listener) throws IOException {
-    return prepare(config, cached(config), true, Runtime.getRuntime().availableProcessors(), listener);
+  /// The shards of a corpus in the cache directory, made where they are missing or the corpus or
+  /// tokenizer changed. The caller closes them.
+  public static TokenShards prepare(CorpusConfig config, TokenizationListener listener)
+      throws IOException {
+    return prepare(
+        config, cached(config), true, Runtime.getRuntime().availableProcessors(), listener);
   }
 
   /// Where in the cache directory a corpus' shards are kept.
@@ -59,10 +61,16 @@ public final class Tokenization {
 
   /// The shards of a corpus in a directory of the user's choice. The caller closes them.
   ///
-  /// @param replace whether shards of another corpus, another tokenizer or an older state may be replaced
-  /// @throws IllegalArgumentException when the directory holds something else and may not be replaced
+  /// @param replace whether shards of another corpus, another tokenizer or an older state may be
+  ///   replaced
+  /// @throws IllegalArgumentException when the directory holds something else and may not be
+  ///   replaced
   public static TokenShards prepare(
-      CorpusConfig config, Path directory, boolean replace, int threads, TokenizationListener listener)
+      CorpusConfig config,
+      Path directory,
+      boolean replace,
+      int threads,
+      TokenizationListener listener)
       throws IOException {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be positive: threads=" + threads);
@@ -71,7 +79,12 @@ public final class Tokenization {
   }
 
   static TokenShards prepare(
-      CorpusConfig config, Path directory, boolean replace, int threads, TokenizationListener listener, Pace pace)
+      CorpusConfig config,
+      Path directory,
+      boolean replace,
+      int threads,
+      TokenizationListener listener,
+      Pace pace)
       throws IOException {
     return new Tokenization(config, threads, listener, pace)
         .inDirectory(directory.toAbsolutePath().normalize(), replace);
@@ -80,14 +93,19 @@ public final class Tokenization {
   /// `$XDG_CACHE_HOME/longnet/tokens`, `~/.cache/longnet/tokens` where that is not set.
   public static Path cacheDirectory() {
     String xdg = System.getenv("XDG_CACHE_HOME");
-    Path cache = xdg == null || xdg.isBlank() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(xdg);
+    Path cache =
+        xdg == null || xdg.isBlank()
+            ? Path.of(System.getProperty("user.home"), ".cache")
+            : Path.of(xdg);
     return cache.resolve("longnet").resolve("tokens");
   }
 
   private TokenShards inDirectory(Path directory, boolean replace) throws IOException {
     if (!tokenizer.lossless()) {
       listener.message(
-          "the tokenizer " + tokenizer.name() + " loses bytes (a normalizer, dropped spaces, or bytes without a token): what a "
+          "the tokenizer "
+              + tokenizer.name()
+              + " loses bytes (a normalizer, dropped spaces, or bytes without a token): what a "
               + "model of its ids writes is not always what the corpus holds");
     }
     List<SourceState> states = new ArrayList<>();
@@ -102,7 +120,9 @@ public final class Tokenization {
       Files.createDirectories(directory.getParent());
       try (FileChannel channel =
               FileChannel.open(
-                  sibling(directory, ".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                  sibling(directory, ".lock"),
+                  StandardOpenOption.CREATE,
+                  StandardOpenOption.WRITE);
           FileLock lock = lock(channel, directory)) {
         assert lock.isValid();
         // Another process may have built them while this one waited.
@@ -114,7 +134,10 @@ public final class Tokenization {
       }
     } catch (IOException e) {
       throw new EnvironmentException(
-          "tokenization stopped: " + e.getMessage() + " (token shards go to " + directory
+          "tokenization stopped: "
+              + e.getMessage()
+              + " (token shards go to "
+              + directory
               + "); what is done is kept for the next run",
           e);
     }
@@ -126,19 +149,22 @@ public final class Tokenization {
     if (lock != null) {
       return lock;
     }
-    listener.message("another process is making the token shards in " + directory + ": waiting for it");
+    listener.message(
+        "another process is making the token shards in " + directory + ": waiting for it");
     return channel.lock();
   }
 
   /// Finished shards that are still true.
-  private Optional<TokenShards> find(Path directory, List<SourceState> states, boolean replace) throws IOException {
+  private Optional<TokenShards> find(Path directory, List<SourceState> states, boolean replace)
+      throws IOException {
     if (!Files.exists(directory)) {
       return Optional.empty();
     }
     if (!Files.exists(directory.resolve(Manifest.FILE))) {
       try (Stream<Path> inside = Files.list(directory)) {
         if (inside.findAny().isPresent()) {
-          throw new IllegalArgumentException(directory + " holds something else than token shards: choose another directory");
+          throw new IllegalArgumentException(
+              directory + " holds something else than token shards: choose another directory");
         }
       }
       Files.delete(directory);
@@ -161,7 +187,10 @@ public final class Tokenization {
     shards.close();
     if (!replace) {
       throw new IllegalArgumentException(
-          change.get() + " since the token shards in " + directory + " were made: choose another directory, or --force replaces them");
+          change.get()
+              + " since the token shards in "
+              + directory
+              + " were made: choose another directory, or --force replaces them");
     }
     listener.message(change.get() + " since its token shards were made: they are made again");
     return Optional.empty();
@@ -170,7 +199,8 @@ public final class Tokenization {
   /// What makes shards stale, in words.
   private Optional<String> change(Manifest manifest, List<SourceState> states) {
     if (!manifest.tokenizer().equals(tokenizer.name())) {
-      return Optional.of("the tokenizer changed (from " + manifest.tokenizer() + " to " + tokenizer.name() + ")");
+      return Optional.of(
+          "the tokenizer changed (from " + manifest.tokenizer() + " to " + tokenizer.name() + ")");
     }
     if (!manifest.tokenizerFingerprint().equals(tokenizer.fingerprint())) {
       return Optional.of("the tokenizer " + tokenizer.name() + " changed");
@@ -191,7 +221,8 @@ public final class Tokenization {
     Path building = sibling(directory, ".building");
     Files.createDirectories(building);
     Manifest manifest;
-    try (Build build = new Build(config, tokenizer, threads, listener, corpusKey, states, building, pace)) {
+    try (Build build =
+        new Build(config, tokenizer, threads, listener, corpusKey, states, building, pace)) {
       manifest = build.run();
     } catch (IllegalArgumentException e) {
       if (Journal.read(building).filter(j -> !j.shards().isEmpty()).isEmpty()) {
@@ -215,11 +246,13 @@ public final class Tokenization {
 
   /// Deletes what only the build needed: the journal, signatures, and whatever killed runs left.
   private static void keepOnly(Manifest manifest, Path directory) throws IOException {
-    Set<String> shards = manifest.shards().stream().map(ShardInfo::baseName).collect(Collectors.toSet());
+    Set<String> shards =
+        manifest.shards().stream().map(ShardInfo::baseName).collect(Collectors.toSet());
     try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
       for (Path file : files) {
         String name = file.getFileName().toString();
-        if (!name.equals(Manifest.FILE) && !shards.contains(name.substring(0, Math.max(0, name.lastIndexOf('.'))))) {
+        if (!name.equals(Manifest.FILE)
+            && !shards.contains(name.substring(0, Math.max(0, name.lastIndexOf('.'))))) {
           Files.delete(file);
         }
       }

@@ -28,6 +28,8 @@ public record TokenizationProgress(
   /// Expected time until the end; infinite before anything is known.
   public double secondsLeft() {
     double done = fraction - fractionAtStart;
-    return done <= 0 ? Double.POSITIVE_INFINITY : (seconds - secondsAtStart) * (1 - fraction) / done;
+    return done <= 0
+        ? Double.POSITIVE_INFINITY
+        : (seconds - secondsAtStart) * (1 - fraction) / done;
   }
 }

@@ -24,8 +24,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
-/// Trains a byte-level BPE on a corpus: counts its words with several threads, then learns merges with one. Documents are
-/// admitted as tokenization admits them, and what is left out is counted and named likewise.
+/// Trains a byte-level BPE on a corpus: counts its words with several threads, then learns merges
+/// with one. Documents are admitted as tokenization admits them, and what is left out is counted
+/// and named likewise.
 public final class TokenizerTraining {
   private static final long BATCH_BYTES = 1 << 20;
 
@@ -49,9 +50,11 @@ public final class TokenizerTraining {
   public record Result(String json, List<SourceSummary> sources) {}
 
   /// What a worker found in some documents, or in a piece of one.
-  private record Counted(WordCounts words, long documents, long bytes, List<Entry.Rejected> rejected) {}
+  private record Counted(
+      WordCounts words, long documents, long bytes, List<Entry.Rejected> rejected) {}
 
-  private TokenizerTraining(CorpusConfig config, long maxBytes, int threads, TokenizationListener listener) {
+  private TokenizerTraining(
+      CorpusConfig config, long maxBytes, int threads, TokenizationListener listener) {
     this.config = config;
     this.admission = new Admission(config.filter(), config.input());
     this.maxBytes = maxBytes;
@@ -62,16 +65,25 @@ public final class TokenizerTraining {
 
   /// @param config its tokenizer, weights, duplicates and validation share do not matter
   /// @param vocabularySize the end-of-text token included
-  /// @param maxBytes of text to count words in: each source's beginning, in equal shares as far as they reach
+  /// @param maxBytes of text to count words in: each source's beginning, in equal shares as far as
+  ///   they reach
   public static Result train(
-      CorpusConfig config, int vocabularySize, long maxBytes, int threads, TokenizationListener listener)
+      CorpusConfig config,
+      int vocabularySize,
+      long maxBytes,
+      int threads,
+      TokenizationListener listener)
       throws IOException {
     if (vocabularySize < TokenizerFile.SMALLEST_VOCABULARY) {
       throw new IllegalArgumentException(
-          "vocab_size must be at least " + TokenizerFile.SMALLEST_VOCABULARY + ": vocab_size=" + vocabularySize);
+          "vocab_size must be at least "
+              + TokenizerFile.SMALLEST_VOCABULARY
+              + ": vocab_size="
+              + vocabularySize);
     }
     if (maxBytes < 1 || threads < 1) {
-      throw new IllegalArgumentException("sample_bytes and threads must be positive: " + maxBytes + ", " + threads);
+      throw new IllegalArgumentException(
+          "sample_bytes and threads must be positive: " + maxBytes + ", " + threads);
     }
     TokenizerTraining training = new TokenizerTraining(config, maxBytes, threads, listener);
     List<SourceSummary> sources;
@@ -97,7 +109,10 @@ public final class TokenizerTraining {
       states.add(Sources.state(source));
     }
     List<Integer> order =
-        IntStream.range(0, states.size()).boxed().sorted(Comparator.comparingLong(i -> states.get(i).bytes())).toList();
+        IntStream.range(0, states.size())
+            .boxed()
+            .sorted(Comparator.comparingLong(i -> states.get(i).bytes()))
+            .toList();
     SourceSummary[] summaries = new SourceSummary[states.size()];
     for (int i = 0; i < order.size(); i++) {
       int source = order.get(i);
@@ -110,7 +125,8 @@ public final class TokenizerTraining {
   }
 
   /// @param until how many bytes are enough
-  private void countWords(CorpusSource source, SourceState state, Path scratch, long until) throws IOException {
+  private void countWords(CorpusSource source, SourceState state, Path scratch, long until)
+      throws IOException {
     try (DocumentReader reader = Sources.open(source, state, admission, scratch)) {
       List<Entry.Text> batch = new ArrayList<>();
       long batchBytes = 0;
@@ -176,7 +192,8 @@ public final class TokenizerTraining {
         if (size.isPresent()) {
           rejected.add(size.get());
         } else if (content.isPresent()) {
-          rejected.add(new Entry.Rejected(text.name(), content.get(), loaded.text().length + " bytes"));
+          rejected.add(
+              new Entry.Rejected(text.name(), content.get(), loaded.text().length + " bytes"));
         } else {
           words.add(loaded.text());
           read += loaded.text().length;
@@ -184,14 +201,15 @@ public final class TokenizerTraining {
       } catch (RejectedException e) {
         rejected.add(new Entry.Rejected(text.name(), e.reason(), e.getMessage()));
       } catch (IOException e) {
-        rejected.add(new Entry.Rejected(text.name(), Reason.UNREADABLE, String.valueOf(e.getMessage())));
+        rejected.add(
+            new Entry.Rejected(text.name(), Reason.UNREADABLE, String.valueOf(e.getMessage())));
       }
     }
     return new Counted(words, batch.size() - rejected.size(), read, rejected);
   }
 
-  /// Judges what is to be counted of a document, then counts it: a library of 100 MB must not teach words of machine code
-  /// before something in it gives it away.
+  /// Judges what is to be counted of a document, then counts it: a library of 100 MB must not teach
+  /// words of machine code before something in it gives it away.
   private void countLarge(Entry.Streamed large, long until) {
     long wanted = Math.min(large.size(), until - bytes);
     try {
@@ -263,6 +281,14 @@ public final class TokenizerTraining {
     double share = Math.max(fraction / config.sources().size(), bytes / (double) maxBytes);
     listener.progress(
         new TokenizationProgress(
-            Math.min(1, share), documents, bytes, 0, bytes, 0, (System.nanoTime() - start) / 1e9, 0, false));
+            Math.min(1, share),
+            documents,
+            bytes,
+            0,
+            bytes,
+            0,
+            (System.nanoTime() - start) / 1e9,
+            0,
+            false));
   }
 }

@@ -4,9 +4,10 @@ package dev.longnet.lm.data.pipeline;
 final class Utf8 {
   private Utf8() {}
 
-  /// The best place to cut in (length / 2, length]: after the last newline that a letter or digit follows, else before the
-  /// last space between two letters. There the pre-tokenizers in use cut anyway, so that a document's tokens do not depend
-  /// on the cut. Else (a word longer than half a piece) before the last character that begins there.
+  /// The best place to cut in (length / 2, length]: after the last newline that a letter or digit
+  /// follows, else before the last space between two letters. There the pre-tokenizers in use cut
+  /// anyway, so that a document's tokens do not depend on the cut. Else (a word longer than half a
+  /// piece) before the last character that begins there.
   static int cut(byte[] bytes, int length) {
     for (int i = length - 1; i > length / 2; i--) {
       if (bytes[i - 1] == '\n' && isLetterOrDigit(bytes[i])) {

@@ -9,8 +9,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/// Runs jobs on several threads and hands their results back in the order they were given, holding at most so many bytes
-/// of input at a time.
+/// Runs jobs on several threads and hands their results back in the order they were given, holding
+/// at most so many bytes of input at a time.
 final class Workers<R> implements AutoCloseable {
   private static final AtomicInteger NUMBER = new AtomicInteger();
 

@@ -61,7 +61,14 @@ public final class Admission {
         };
     if (action == InputPolicy.Action.REFUSE) {
       throw new IllegalArgumentException(
-          rejected.reason().words() + ": " + rejected.name() + " in " + source + " (" + rejected.detail() + ")");
+          rejected.reason().words()
+              + ": "
+              + rejected.name()
+              + " in "
+              + source
+              + " ("
+              + rejected.detail()
+              + ")");
     }
   }
 

@@ -32,7 +32,9 @@ final class DirectoryReader implements DocumentReader {
     if (admission.leavesOut(found.name())) {
       return new Entry.Rejected(found.name(), Reason.FILTERED, "");
     }
-    return found.reason() == null ? document(found.path(), found.name(), found.size()) : found.rejected();
+    return found.reason() == null
+        ? document(found.path(), found.name(), found.size())
+        : found.rejected();
   }
 
   private Entry document(Path path, String name, long size) {

@@ -17,9 +17,10 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
 
-/// Everything in a directory in the order of names, a directory's own files before its subdirectories, so that files of one
-/// package stay together. Links to files are followed; links to directories only when they lead out of the corpus, and each
-/// once, so that no walk is endless. Asks the file system once for a file, and holds one directory's listing per level.
+/// Everything in a directory in the order of names, a directory's own files before its
+/// subdirectories, so that files of one package stay together. Links to files are followed; links
+/// to directories only when they lead out of the corpus, and each once, so that no walk is endless.
+/// Asks the file system once for a file, and holds one directory's listing per level.
 final class DirectoryWalk {
   /// A file, or something that is none.
   ///
@@ -33,7 +34,14 @@ final class DirectoryWalk {
   }
 
   /// Something in a directory. Names are made when it is its turn: a listing may be long.
-  private record Child(Path path, boolean directory, boolean link, long size, long modified, Reason reason, String detail) {
+  private record Child(
+      Path path,
+      boolean directory,
+      boolean link,
+      long size,
+      long modified,
+      Reason reason,
+      String detail) {
     Child(Path path, Reason reason, String detail) {
       this(path, false, false, 0, 0, reason, detail);
     }
@@ -109,7 +117,8 @@ final class DirectoryWalk {
 
   private static Child look(Path path) {
     try {
-      BasicFileAttributes a = Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+      BasicFileAttributes a =
+          Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
       boolean link = a.isSymbolicLink();
       if (link) {
         try {
@@ -122,7 +131,8 @@ final class DirectoryWalk {
         return new Child(path, Reason.NOT_A_FILE, "neither a file nor a directory");
       }
       long size = a.isDirectory() ? 0 : a.size();
-      return new Child(path, a.isDirectory(), link, size, a.lastModifiedTime().toMillis(), null, "");
+      return new Child(
+          path, a.isDirectory(), link, size, a.lastModifiedTime().toMillis(), null, "");
     } catch (IOException e) {
       return new Child(path, Reason.UNREADABLE, GuardedInput.reason(e));
     }

@@ -3,8 +3,8 @@ package dev.longnet.lm.data.source;
 import java.io.IOException;
 import java.io.InputStream;
 
-/// What a source offers next, in its own order. A source's entries are the same, in the same order, at every reading:
-/// an interrupted run counts entries to find its place again.
+/// What a source offers next, in its own order. A source's entries are the same, in the same order,
+/// at every reading: an interrupted run counts entries to find its place again.
 public sealed interface Entry {
   /// Documents up to this size are loaded whole, by any thread; larger ones are streamed.
   int WHOLE_BYTES = 4 << 20;
@@ -17,7 +17,8 @@ public sealed interface Entry {
   /// @param size bytes, or an estimate of them where only loading tells
   record Text(String name, long size, Loader loader) implements Entry {}
 
-  /// A document too large to hold: read to its end, on the reading thread, before the next entry is asked for.
+  /// A document too large to hold: read to its end, on the reading thread, before the next entry is
+  /// asked for.
   ///
   /// @param heldOutTail the document is a source of its own: its last part is the validation split
   record Streamed(String name, long size, boolean heldOutTail, Opener opener) implements Entry {}
@@ -30,7 +31,8 @@ public sealed interface Entry {
     /// @throws RejectedException when the document turns out unusable
     Loaded load() throws IOException;
 
-    /// Called instead of [#load] when the document is not wanted: whoever keeps a file open for it need not.
+    /// Called instead of [#load] when the document is not wanted: whoever keeps a file open for it
+    /// need not.
     default void discard() {}
   }
 

@@ -3,8 +3,9 @@ package dev.longnet.lm.data.source;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
-/// A glob over names with `/` between their parts: `*` and `?` stay within a part, `**` crosses them, `{a,b}` chooses,
-/// `[a-z]` is one of. Without a `/` it looks at the last part alone. (Unlike the JDK's, `**/x` finds a top-level x.)
+/// A glob over names with `/` between their parts: `*` and `?` stay within a part, `**` crosses
+/// them, `{a,b}` chooses, `[a-z]` is one of. Without a `/` it looks at the last part alone. (Unlike
+/// the JDK's, `**/x` finds a top-level x.)
 final class Glob {
   private final Pattern pattern;
   private final boolean lastPartOnly;
@@ -19,7 +20,9 @@ final class Glob {
   }
 
   boolean matches(String name) {
-    return pattern.matcher(lastPartOnly ? name.substring(name.lastIndexOf('/') + 1) : name).matches();
+    return pattern
+        .matcher(lastPartOnly ? name.substring(name.lastIndexOf('/') + 1) : name)
+        .matches();
   }
 
   private static String regex(String glob) {
@@ -54,7 +57,11 @@ final class Glob {
           if (end < 0) {
             throw new IllegalArgumentException("not a valid glob, a [ lacks its ]: " + glob);
           }
-          String set = glob.substring(i + 1, end).replace("\\", "\\\\").replace("[", "\\[").replace("&", "\\&");
+          String set =
+              glob.substring(i + 1, end)
+                  .replace("\\", "\\\\")
+                  .replace("[", "\\[")
+                  .replace("&", "\\&");
           out.append('[').append(set.startsWith("!") ? "^" + set.substring(1) : set).append(']');
           i = end;
         }

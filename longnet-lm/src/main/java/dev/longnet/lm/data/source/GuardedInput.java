@@ -16,8 +16,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
 
-/// A file read from its beginning, decompressed by the end of its name (`.gz`, `.tgz`, `.zst`), that refuses to expand
-/// without limit.
+/// A file read from its beginning, decompressed by the end of its name (`.gz`, `.tgz`, `.zst`),
+/// that refuses to expand without limit.
 final class GuardedInput extends FilterInputStream {
   /// Ratios below this size are no danger.
   private static final long HARMLESS_BYTES = 64L << 20;
@@ -99,10 +99,12 @@ final class GuardedInput extends FilterInputStream {
   /// @param bytes what they expanded to
   static void refuseBomb(long from, long bytes, InputPolicy policy) throws RejectedException {
     if (bytes > policy.maxArchiveBytes()) {
-      throw new RejectedException(Reason.BOMB, "it expands to more than max_archive_bytes=" + policy.maxArchiveBytes());
+      throw new RejectedException(
+          Reason.BOMB, "it expands to more than max_archive_bytes=" + policy.maxArchiveBytes());
     }
     if (bytes > HARMLESS_BYTES && bytes / policy.maxRatio() > from) {
-      throw new RejectedException(Reason.BOMB, from + " bytes expand to " + bytes + ", max_ratio=" + policy.maxRatio());
+      throw new RejectedException(
+          Reason.BOMB, from + " bytes expand to " + bytes + ", max_ratio=" + policy.maxRatio());
     }
   }
 
@@ -123,7 +125,8 @@ final class GuardedInput extends FilterInputStream {
     return false;
   }
 
-  /// What a failure while reading says about the file. What the operating system refuses is no damage.
+  /// What a failure while reading says about the file. What the operating system refuses is no
+  /// damage.
   static Entry.Rejected rejection(String name, Exception e) {
     if (e instanceof UncheckedIOException wrapped) {
       return rejection(name, wrapped.getCause());
@@ -136,8 +139,11 @@ final class GuardedInput extends FilterInputStream {
       return new Entry.Rejected(name, Reason.UNREADABLE, message);
     }
     String lower = message.toLowerCase(Locale.ROOT);
-    boolean truncated = e instanceof EOFException || lower.matches("(?s).*(truncated|unexpected end|premature end).*");
-    return new Entry.Rejected(name, truncated ? Reason.TRUNCATED : Reason.CORRUPT, message + "; its rest is not read");
+    boolean truncated =
+        e instanceof EOFException
+            || lower.matches("(?s).*(truncated|unexpected end|premature end).*");
+    return new Entry.Rejected(
+        name, truncated ? Reason.TRUNCATED : Reason.CORRUPT, message + "; its rest is not read");
   }
 
   /// A failure in words, without a path.

@@ -5,8 +5,9 @@ import java.io.IOException;
 import java.io.InputStream;
 import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 
-/// The members of a gzip file, one after the other, each checked. (The JDK's stream takes a damaged later member for the
-/// end of the file; Commons', when it goes on by itself, takes padding for damage.)
+/// The members of a gzip file, one after the other, each checked. (The JDK's stream takes a damaged
+/// later member for the end of the file; Commons', when it goes on by itself, takes padding for
+/// damage.)
 final class GzipInput extends InputStream {
   /// A wrong checksum or a cut costs what the same call decompressed before.
   private static final int MAX_READ = 8 << 10;

@@ -11,13 +11,16 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 
-/// A .jsonl file, plain or compressed: one JSON object a line, its text in a named field. Lines are cut here and parsed
-/// by whichever thread loads them.
+/// A .jsonl file, plain or compressed: one JSON object a line, its text in a named field. Lines are
+/// cut here and parsed by whichever thread loads them.
 final class JsonlReader implements DocumentReader {
   private static final JsonFactory JSON =
       JsonFactory.builder()
           .streamReadConstraints(
-              StreamReadConstraints.builder().maxStringLength(64 << 20).maxNestingDepth(200).build())
+              StreamReadConstraints.builder()
+                  .maxStringLength(64 << 20)
+                  .maxNestingDepth(200)
+                  .build())
           .build();
 
   private final Path path;
@@ -78,7 +81,8 @@ final class JsonlReader implements DocumentReader {
       start = Math.min(newline + 1, end);
       line++;
       if (newline - from > max) {
-        return new Entry.Rejected(fileName + ":" + line, Reason.ROW_TOO_LONG, (newline - from) + " bytes");
+        return new Entry.Rejected(
+            fileName + ":" + line, Reason.ROW_TOO_LONG, (newline - from) + " bytes");
       }
       if (!isBlank(from, newline)) {
         byte[] row = Arrays.copyOfRange(buffer, from, newline);
@@ -110,7 +114,8 @@ final class JsonlReader implements DocumentReader {
         break;
       }
     }
-    return new Entry.Rejected(fileName + ":" + line, Reason.ROW_TOO_LONG, bytes + " bytes, max_row_bytes=" + max);
+    return new Entry.Rejected(
+        fileName + ":" + line, Reason.ROW_TOO_LONG, bytes + " bytes, max_row_bytes=" + max);
   }
 
   private int indexOf(int from) {
@@ -128,7 +133,9 @@ final class JsonlReader implements DocumentReader {
     end -= start;
     start = 0;
     if (end == buffer.length) {
-      buffer = Arrays.copyOf(buffer, Math.min(buffer.length * 2, admission.policy().maxRowBytes() + (1 << 16)));
+      buffer =
+          Arrays.copyOf(
+              buffer, Math.min(buffer.length * 2, admission.policy().maxRowBytes() + (1 << 16)));
     }
     int n = input.read(buffer, end, buffer.length - end);
     end += Math.max(0, n);
@@ -151,7 +158,8 @@ final class JsonlReader implements DocumentReader {
     }
     String text = null;
     String rowName = name;
-    try (JsonParser parser = isUtf8 ? JSON.createParser(row) : JSON.createParser(RawText.decode(row))) {
+    try (JsonParser parser =
+        isUtf8 ? JSON.createParser(row) : JSON.createParser(RawText.decode(row))) {
       if (parser.nextToken() != JsonToken.START_OBJECT) {
         throw new RejectedException(Reason.MALFORMED_ROW, "not a JSON object");
       }
@@ -160,7 +168,9 @@ final class JsonlReader implements DocumentReader {
         JsonToken value = parser.nextToken();
         if (field.equals(source.textField()) && value == JsonToken.VALUE_STRING) {
           text = parser.getText();
-        } else if (field.equals(source.nameField()) && value.isScalarValue() && value != JsonToken.VALUE_NULL) {
+        } else if (field.equals(source.nameField())
+            && value.isScalarValue()
+            && value != JsonToken.VALUE_NULL) {
           rowName = parser.getText();
         } else {
           parser.skipChildren();
@@ -174,7 +184,8 @@ final class JsonlReader implements DocumentReader {
       throw new RejectedException(Reason.MALFORMED_ROW, String.valueOf(e.getOriginalMessage()));
     }
     if (text == null) {
-      throw new RejectedException(Reason.MALFORMED_ROW, "no text in a field named " + source.textField());
+      throw new RejectedException(
+          Reason.MALFORMED_ROW, "no text in a field named " + source.textField());
     }
     if (!source.nameField().isEmpty() && admission.leavesOut(rowName)) {
       throw new RejectedException(Reason.FILTERED, "");

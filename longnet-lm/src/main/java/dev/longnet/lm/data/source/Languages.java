@@ -60,7 +60,10 @@ final class Languages {
       List<String> known = EXTENSIONS.get(language.toLowerCase(Locale.ROOT));
       if (known == null) {
         throw new IllegalArgumentException(
-            "languages must be among " + String.join(", ", EXTENSIONS.keySet()) + ": languages=" + language);
+            "languages must be among "
+                + String.join(", ", EXTENSIONS.keySet())
+                + ": languages="
+                + language);
       }
       result.addAll(known);
     }

@@ -7,10 +7,13 @@ final class Names {
 
   private Names() {}
 
-  /// Whether extracting under this name would write outside a target directory. Nothing is ever extracted here; such a
-  /// name marks a hostile archive.
+  /// Whether extracting under this name would write outside a target directory. Nothing is ever
+  /// extracted here; such a name marks a hostile archive.
   static boolean isUnsafe(String name) {
-    if (name.isEmpty() || name.startsWith("/") || name.startsWith("\\") || name.indexOf('\0') >= 0) {
+    if (name.isEmpty()
+        || name.startsWith("/")
+        || name.startsWith("\\")
+        || name.indexOf('\0') >= 0) {
       return true;
     }
     if (name.length() > 1 && name.charAt(1) == ':' && Character.isLetter(name.charAt(0))) {

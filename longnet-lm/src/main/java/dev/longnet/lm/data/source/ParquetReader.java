@@ -22,16 +22,18 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-/// A .parquet file, its text in a named top-level column (The Stack: `content`), by Hardwood. Only the columns in use are
-/// read.
+/// A .parquet file, its text in a named top-level column (The Stack: `content`), by Hardwood. Only
+/// the columns in use are read.
 ///
-/// On some damaged files Hardwood loops for ever. So rows are fetched in small batches by a thread of their own, and a
-/// batch that does not come in time ends the file; the thread, which can't be stopped, is a daemon.
+/// On some damaged files Hardwood loops for ever. So rows are fetched in small batches by a thread
+/// of their own, and a batch that does not come in time ends the file; the thread, which can't be
+/// stopped, is a daemon.
 final class ParquetReader implements DocumentReader {
   /// A batch takes milliseconds, a page of a slow disk seconds.
   static final Duration PATIENCE = Duration.ofSeconds(60);
 
-  /// Its pool has a thread a processor by default, and with a single one its tasks wait for each other for ever.
+  /// Its pool has a thread a processor by default, and with a single one its tasks wait for each
+  /// other for ever.
   private static final int THREADS = Math.max(4, Runtime.getRuntime().availableProcessors());
 
   private static final int BATCH_ROWS = 256;
@@ -72,11 +74,10 @@ final class ParquetReader implements DocumentReader {
   private void fetchInTime() throws IOException {
     Deque<Entry> batch = new ConcurrentLinkedDeque<>();
     FutureTask<Void> task =
-        new FutureTask<>(
-            () -> {
-              fetch(batch);
-              return null;
-            });
+        new FutureTask<>(() -> {
+          fetch(batch);
+          return null;
+        });
     Thread.ofPlatform().daemon().name("parquet-" + fileName).start(task);
     try {
       task.get(patience.toMillis(), TimeUnit.MILLISECONDS);
@@ -86,7 +87,10 @@ final class ParquetReader implements DocumentReader {
       ended = true;
       stuck = true;
       fetched.addAll(batch);
-      fetched.add(rejection(new RejectedException(Reason.CORRUPT, "no row came for " + patience.toSeconds() + " s")));
+      fetched.add(
+          rejection(
+              new RejectedException(
+                  Reason.CORRUPT, "no row came for " + patience.toSeconds() + " s")));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while reading " + path, e);
@@ -97,7 +101,8 @@ final class ParquetReader implements DocumentReader {
         case WrongColumn user -> throw new IllegalArgumentException(user.getMessage());
         case Exception damage -> fetched.add(rejection(damage));
         // A damaged length asks for one array beyond the heap; nothing else is lost by it.
-        case OutOfMemoryError damage -> fetched.add(rejection(new IOException("a length in it is beyond the memory", damage)));
+        case OutOfMemoryError damage ->
+            fetched.add(rejection(new IOException("a length in it is beyond the memory", damage)));
         case Throwable bug -> throw new IllegalStateException(bug);
       }
     }
@@ -139,7 +144,8 @@ final class ParquetReader implements DocumentReader {
       }
     }
     if (rows.isNull(source.textField())) {
-      return new Entry.Rejected(name, Reason.MALFORMED_ROW, "no text in the column " + source.textField());
+      return new Entry.Rejected(
+          name, Reason.MALFORMED_ROW, "no text in the column " + source.textField());
     }
     byte[] text = rows.getBinary(source.textField());
     count(text.length);
@@ -166,7 +172,8 @@ final class ParquetReader implements DocumentReader {
     }
     totalRows = file.getFileMetaData().numRows();
     if (totalRows < 0 || inGroups != totalRows) {
-      throw new RejectedException(Reason.CORRUPT, "its row groups have " + inGroups + " rows, not " + totalRows);
+      throw new RejectedException(
+          Reason.CORRUPT, "its row groups have " + inGroups + " rows, not " + totalRows);
     }
     requireText(source.textField(), "text_field");
     if (!source.nameField().isEmpty()) {
@@ -182,11 +189,20 @@ final class ParquetReader implements DocumentReader {
   private void requireText(String column, String key) {
     Optional<ColumnSchema> found =
         file.getFileSchema().getColumns().stream().filter(c -> c.name().equals(column)).findFirst();
-    if (found.isEmpty() || found.get().type() != PhysicalType.BYTE_ARRAY || found.get().maxRepetitionLevel() != 0) {
+    if (found.isEmpty()
+        || found.get().type() != PhysicalType.BYTE_ARRAY
+        || found.get().maxRepetitionLevel() != 0) {
       throw new WrongColumn(
-          key + " must name a text column of " + path + " (it has "
-              + String.join(", ", file.getFileSchema().getColumns().stream().map(ColumnSchema::name).toList())
-              + "): " + key + "=" + column);
+          key
+              + " must name a text column of "
+              + path
+              + " (it has "
+              + String.join(
+                  ", ", file.getFileSchema().getColumns().stream().map(ColumnSchema::name).toList())
+              + "): "
+              + key
+              + "="
+              + column);
     }
   }
 

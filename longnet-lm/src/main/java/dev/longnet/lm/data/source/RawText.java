@@ -8,13 +8,14 @@ import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
 
-/// Text that should be UTF-8. Bytes that are not pass through a Java string as lone surrogates, 0xDC00 + byte, which
-/// stand for nothing else there.
+/// Text that should be UTF-8. Bytes that are not pass through a Java string as lone surrogates,
+/// 0xDC00 + byte, which stand for nothing else there.
 public final class RawText {
   private RawText() {}
 
   public static boolean isUtf8(byte[] bytes) {
-    // A replacement character appears in what was decoded when the bytes are malformed, or when the text has one.
+    // A replacement character appears in what was decoded when the bytes are malformed, or when the
+    // text has one.
     if (new String(bytes, StandardCharsets.UTF_8).indexOf('\uFFFD') < 0) {
       return true;
     }
@@ -46,7 +47,9 @@ public final class RawText {
     int from = 0;
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);
-      if (c >= 0xdc80 && c <= 0xdcff && (i == 0 || !Character.isHighSurrogate(text.charAt(i - 1)))) {
+      if (c >= 0xdc80
+          && c <= 0xdcff
+          && (i == 0 || !Character.isHighSurrogate(text.charAt(i - 1)))) {
         out.writeBytes(utf8(text.substring(from, i)));
         out.write(c);
         from = i + 1;

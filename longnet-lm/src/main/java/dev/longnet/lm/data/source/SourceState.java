@@ -27,7 +27,10 @@ public record SourceState(String hash, long files, long bytes) {
     private long bytes;
 
     void file(Path path, BasicFileAttributes attributes) {
-      file(path, attributes.isRegularFile() ? attributes.size() : 0, attributes.lastModifiedTime().toMillis());
+      file(
+          path,
+          attributes.isRegularFile() ? attributes.size() : 0,
+          attributes.lastModifiedTime().toMillis());
     }
 
     /// @param modified milliseconds

@@ -25,7 +25,9 @@ public final class Sources {
       Path sources = home.resolve("lib").resolve("src.zip");
       if (!Files.isRegularFile(sources)) {
         throw new EnvironmentException(
-            "the JDK at " + home + " has no lib/src.zip to train on: install a JDK that has one, or name another corpus "
+            "the JDK at "
+                + home
+                + " has no lib/src.zip to train on: install a JDK that has one, or name another corpus "
                 + "with --corpus PATH (a directory, .zip or .jar)");
       }
       return sources;
@@ -58,7 +60,8 @@ public final class Sources {
 
   /// @param state what [#state] gave
   /// @param scratch a directory for temporary files
-  public static DocumentReader open(CorpusSource source, SourceState state, Admission admission, Path scratch)
+  public static DocumentReader open(
+      CorpusSource source, SourceState state, Admission admission, Path scratch)
       throws IOException {
     Path path = locate(source);
     if (Files.isDirectory(path)) {
@@ -74,12 +77,14 @@ public final class Sources {
       throw new IllegalArgumentException("a corpus must be a directory or a file: " + path);
     }
     String name = path.getFileName().toString();
-    return new FilesReader(List.of(path), file -> openFile(file, name, source, admission, scratch, true));
+    return new FilesReader(
+        List.of(path), file -> openFile(file, name, source, admission, scratch, true));
   }
 
   /// @param name the file's path within the source, a document's name where the file is one
   private static DocumentReader openFile(
-      Path file, String name, CorpusSource source, Admission admission, Path scratch, boolean alone) throws IOException {
+      Path file, String name, CorpusSource source, Admission admission, Path scratch, boolean alone)
+      throws IOException {
     String lower = file.getFileName().toString().toLowerCase(Locale.ROOT);
     if (lower.endsWith(".zip") || lower.endsWith(".jar")) {
       return new ZipReader(file, admission);
@@ -125,7 +130,10 @@ public final class Sources {
     }
     try (Stream<Path> all = Files.walk(base)) {
       List<Path> files =
-          all.filter(p -> pattern.matches(p.toString().replace('\\', '/'))).filter(Files::isRegularFile).sorted().toList();
+          all.filter(p -> pattern.matches(p.toString().replace('\\', '/')))
+              .filter(Files::isRegularFile)
+              .sorted()
+              .toList();
       if (files.isEmpty()) {
         throw new NoSuchFileException(glob.toString());
       }

@@ -14,9 +14,10 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.apache.commons.compress.archivers.tar.TarUtils;
 
-/// A .tar, .tar.gz or .tar.zst, in the archive's order (which keeps repositories and packages together), and the archives
-/// that follow its end mark (`cat a.tar b.tar`). Links and devices inside are never followed or made. Large documents pass
-/// through a temporary file, so that they can be judged whole.
+/// A .tar, .tar.gz or .tar.zst, in the archive's order (which keeps repositories and packages
+/// together), and the archives that follow its end mark (`cat a.tar b.tar`). Links and devices
+/// inside are never followed or made. Large documents pass through a temporary file, so that they
+/// can be judged whole.
 final class TarReader implements DocumentReader {
   private static final int RECORD_BYTES = 512;
   private static final int TYPE_OFFSET = 156;
@@ -75,7 +76,8 @@ final class TarReader implements DocumentReader {
         return GuardedInput.rejection(archive + (name.equals(archive) ? "" : " at " + name), e);
       } catch (StackOverflowError e) {
         ended = true;
-        return new Entry.Rejected(archive, Reason.CORRUPT, "too many headers precede an entry; its rest is not read");
+        return new Entry.Rejected(
+            archive, Reason.CORRUPT, "too many headers precede an entry; its rest is not read");
       }
     }
     return null;
@@ -93,13 +95,14 @@ final class TarReader implements DocumentReader {
     input.allow(Long.MAX_VALUE);
     unreadBytes = entry == null ? 0 : entry.getSize();
     if (entry != null && !entry.isCheckSumOK()) {
-      throw new RejectedException(Reason.CORRUPT, "a header's checksum is wrong; its rest is not read");
+      throw new RejectedException(
+          Reason.CORRUPT, "a header's checksum is wrong; its rest is not read");
     }
     return entry;
   }
 
-  /// What follows the last entry: an end mark and zeros, then perhaps another archive, whose entries are next. Only the end
-  /// of the file tells whether a compressed one's checksum is right.
+  /// What follows the last entry: an end mark and zeros, then perhaps another archive, whose
+  /// entries are next. Only the end of the file tells whether a compressed one's checksum is right.
   private Entry atEnd() throws IOException {
     ended = true;
     if (!tar.hasEndMark) {
@@ -138,7 +141,8 @@ final class TarReader implements DocumentReader {
     return true;
   }
 
-  /// Sees every header. Tells an archive's end mark from the end of the file, which Commons does not.
+  /// Sees every header. Tells an archive's end mark from the end of the file, which Commons does
+  /// not.
   private static final class Archive extends TarArchiveInputStream {
     private boolean hasEndMark;
     private int globalHeaders;
@@ -158,8 +162,11 @@ final class TarReader implements DocumentReader {
         following = record.clone();
       }
       hasEndMark |= end && record != null;
-      if (!end && record[TYPE_OFFSET] == TarConstants.LF_PAX_GLOBAL_EXTENDED_HEADER && ++globalHeaders > MAX_GLOBAL_HEADERS) {
-        throw new IllegalStateException("it has more than " + MAX_GLOBAL_HEADERS + " global headers");
+      if (!end
+          && record[TYPE_OFFSET] == TarConstants.LF_PAX_GLOBAL_EXTENDED_HEADER
+          && ++globalHeaders > MAX_GLOBAL_HEADERS) {
+        throw new IllegalStateException(
+            "it has more than " + MAX_GLOBAL_HEADERS + " global headers");
       }
       return end;
     }
@@ -196,13 +203,15 @@ final class TarReader implements DocumentReader {
     byte[] bytes = new byte[(int) size];
     int read = tar.readNBytes(bytes, 0, bytes.length);
     if (read != size) {
-      throw new RejectedException(Reason.TRUNCATED, "it ends after " + read + " of " + size + " bytes");
+      throw new RejectedException(
+          Reason.TRUNCATED, "it ends after " + read + " of " + size + " bytes");
     }
     unreadBytes = 0;
     return new Entry.Text(name, size, () -> new Entry.Loaded(name, bytes));
   }
 
-  /// What can't be written is the machine's failure and ends the run; what can't be read is the archive's.
+  /// What can't be written is the machine's failure and ends the run; what can't be read is the
+  /// archive's.
   private Entry spool(String name, long size) throws IOException {
     long copied = 0;
     Path file;
@@ -218,12 +227,20 @@ final class TarReader implements DocumentReader {
       }
     } catch (IOException e) {
       throw new EnvironmentException(
-          "large documents of a .tar pass through a temporary file, and " + scratch + " can't hold the " + size + " bytes of "
-              + name + " (" + GuardedInput.reason(e) + "): make room there",
+          "large documents of a .tar pass through a temporary file, and "
+              + scratch
+              + " can't hold the "
+              + size
+              + " bytes of "
+              + name
+              + " ("
+              + GuardedInput.reason(e)
+              + "): make room there",
           e);
     }
     if (copied != size) {
-      throw new RejectedException(Reason.TRUNCATED, "it ends after " + copied + " of " + size + " bytes");
+      throw new RejectedException(
+          Reason.TRUNCATED, "it ends after " + copied + " of " + size + " bytes");
     }
     unreadBytes = 0;
     return new Entry.Streamed(name, size, false, () -> Files.newInputStream(file));

@@ -14,8 +14,8 @@ final class TextFileReader implements DocumentReader {
   private boolean done;
 
   /// @param name the document's
-  /// @param alone the file is a source of its own: no filter of names leaves it out, and its last part, not its content's
-  ///     hash, makes the validation split
+  /// @param alone the file is a source of its own: no filter of names leaves it out, and its last
+  ///   part, not its content's hash, makes the validation split
   TextFileReader(Path path, String name, Admission admission, boolean alone) {
     this.path = path;
     this.name = name;
@@ -45,7 +45,8 @@ final class TextFileReader implements DocumentReader {
     if (alone || size > Entry.WHOLE_BYTES) {
       return new Entry.Streamed(name, size, alone, () -> Files.newInputStream(path));
     }
-    return new Entry.Text(name, size, () -> new Entry.Loaded(name, DirectoryReader.load(path, size)));
+    return new Entry.Text(
+        name, size, () -> new Entry.Loaded(name, DirectoryReader.load(path, size)));
   }
 
   @Override

@@ -8,7 +8,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.zip.ZipException;
 
-/// What a zip's end record says, found by the rules of [java.util.zip.ZipFile], which allocates as much as it says.
+/// What a zip's end record says, found by the rules of [java.util.zip.ZipFile], which allocates as
+/// much as it says.
 ///
 /// @param entries modulo 65,536, unless the zip is a zip64
 record ZipEnd(long entries, long directoryBytes) {
@@ -37,7 +38,8 @@ record ZipEnd(long entries, long directoryBytes) {
         long offset = Integer.toUnsignedLong(tail.getInt(i + 16));
         int commentBytes = Short.toUnsignedInt(tail.getShort(i + 20));
         long position = tailStart + i;
-        if (i + END_BYTES + commentBytes == tail.capacity() || isConsistent(file, position - directoryBytes, offset)) {
+        if (i + END_BYTES + commentBytes == tail.capacity()
+            || isConsistent(file, position - directoryBytes, offset)) {
           return zip64(file, position, entries, directoryBytes, offset);
         }
       }
@@ -45,12 +47,16 @@ record ZipEnd(long entries, long directoryBytes) {
     throw new ZipException("it has no end record");
   }
 
-  /// Where the comment does not reach to the end of the file (or the signature is part of a comment).
-  private static boolean isConsistent(FileChannel file, long directory, long offset) throws IOException {
-    return read(file, directory, 4).getInt(0) == DIRECTORY_ENTRY && read(file, directory - offset, 4).getInt(0) == LOCAL_ENTRY;
+  /// Where the comment does not reach to the end of the file (or the signature is part of a
+  /// comment).
+  private static boolean isConsistent(FileChannel file, long directory, long offset)
+      throws IOException {
+    return read(file, directory, 4).getInt(0) == DIRECTORY_ENTRY
+        && read(file, directory - offset, 4).getInt(0) == LOCAL_ENTRY;
   }
 
-  private static ZipEnd zip64(FileChannel file, long position, int entries, long directoryBytes, long offset)
+  private static ZipEnd zip64(
+      FileChannel file, long position, int entries, long directoryBytes, long offset)
       throws IOException {
     ZipEnd plain = new ZipEnd(entries, directoryBytes);
     ByteBuffer locator = read(file, position - LOCATOR64_BYTES, LOCATOR64_BYTES);

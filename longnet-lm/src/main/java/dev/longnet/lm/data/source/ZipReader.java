@@ -22,8 +22,8 @@ import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
 
-/// A .zip or .jar: its entries by directory, then name, so that files of one package stay together. Entries are inflated
-/// by whichever thread loads them.
+/// A .zip or .jar: its entries by directory, then name, so that files of one package stay together.
+/// Entries are inflated by whichever thread loads them.
 final class ZipReader implements DocumentReader {
   /// The JDK keeps the whole directory of a zip on the heap.
   private static final long MAX_DIRECTORY_BYTES = 64L << 20;
@@ -55,7 +55,8 @@ final class ZipReader implements DocumentReader {
     this.fileBytes = Files.size(path);
     ZipEnd end = ZipEnd.of(path);
     if (end.directoryBytes() > MAX_DIRECTORY_BYTES) {
-      throw new RejectedException(Reason.BOMB, "its directory takes " + end.directoryBytes() + " bytes");
+      throw new RejectedException(
+          Reason.BOMB, "its directory takes " + end.directoryBytes() + " bytes");
     }
     this.zip = open(path, end);
     try {
@@ -65,10 +66,15 @@ final class ZipReader implements DocumentReader {
             new Entry.Rejected(
                 path.getFileName().toString(),
                 Reason.CORRUPT,
-                "its directory has " + all.size() + " entries, its end record says " + end.entries());
+                "its directory has "
+                    + all.size()
+                    + " entries, its end record says "
+                    + end.entries());
       }
       all.removeIf(e -> e.isDirectory() && e.getSize() <= 0);
-      all.sort(Comparator.comparing((ZipEntry e) -> directory(e.getName())).thenComparing(ZipEntry::getName));
+      all.sort(
+          Comparator.comparing((ZipEntry e) -> directory(e.getName()))
+              .thenComparing(ZipEntry::getName));
       this.entries = all.iterator();
       this.totalBytes = all.stream().mapToLong(e -> Math.max(0, e.getSize())).sum();
     } catch (RuntimeException e) {
@@ -82,7 +88,8 @@ final class ZipReader implements DocumentReader {
       return new Strict(new ZipFile(path.toFile()));
     } catch (ZipException e) {
       boolean ofOneEntry =
-          String.valueOf(e.getMessage()).matches(".*(encrypted entry|bad compression method|bad entry name or comment).*");
+          String.valueOf(e.getMessage())
+              .matches(".*(encrypted entry|bad compression method|bad entry name or comment).*");
       if (!ofOneEntry || end.directoryBytes() > MAX_LENIENT_DIRECTORY_BYTES) {
         throw e;
       }
@@ -126,8 +133,8 @@ final class ZipReader implements DocumentReader {
     }
   }
 
-  /// The JDK refuses a whole archive for an entry that is encrypted, compressed by another method or not named in UTF-8;
-  /// Commons leaves that to the reader of the entry.
+  /// The JDK refuses a whole archive for an entry that is encrypted, compressed by another method
+  /// or not named in UTF-8; Commons leaves that to the reader of the entry.
   private record Lenient(org.apache.commons.compress.archivers.zip.ZipFile zip) implements Archive {
     @Override
     public List<ZipEntry> entries() {
@@ -163,7 +170,8 @@ final class ZipReader implements DocumentReader {
       return new Entry.Rejected(name, Reason.UNSAFE_NAME, "not read");
     }
     if (entry.isDirectory()) {
-      return new Entry.Rejected(name, Reason.CORRUPT, "a directory with " + entry.getSize() + " bytes of content");
+      return new Entry.Rejected(
+          name, Reason.CORRUPT, "a directory with " + entry.getSize() + " bytes of content");
     }
     if (admission.leavesOut(name)) {
       return new Entry.Rejected(name, Reason.FILTERED, "");
@@ -172,7 +180,8 @@ final class ZipReader implements DocumentReader {
       return new Entry.Rejected(name, Reason.UNREADABLE, "encrypted");
     }
     if (entry.getMethod() != ZipEntry.STORED && entry.getMethod() != ZipEntry.DEFLATED) {
-      return new Entry.Rejected(name, Reason.UNREADABLE, "compressed by method " + entry.getMethod());
+      return new Entry.Rejected(
+          name, Reason.UNREADABLE, "compressed by method " + entry.getMethod());
     }
     long size = entry.getSize();
     if (size < 0) {
@@ -185,7 +194,9 @@ final class ZipReader implements DocumentReader {
     int maxRatio = admission.policy().maxRatio();
     if (size > Names.HARMLESS_ENTRY_BYTES && size / maxRatio > entry.getCompressedSize()) {
       return new Entry.Rejected(
-          name, Reason.BOMB, entry.getCompressedSize() + " bytes expand to " + size + ", max_ratio=" + maxRatio);
+          name,
+          Reason.BOMB,
+          entry.getCompressedSize() + " bytes expand to " + size + ", max_ratio=" + maxRatio);
     }
     // Entries may share compressed bytes: the sum counts too.
     walkedBytes += size;
@@ -193,7 +204,13 @@ final class ZipReader implements DocumentReader {
         || walkedBytes > HARMLESS_BYTES && walkedBytes / maxRatio > fileBytes) {
       ended = true;
       return new Entry.Rejected(
-          name, Reason.BOMB, "the archive expands from " + fileBytes + " to more than " + walkedBytes + " bytes; its rest is not read");
+          name,
+          Reason.BOMB,
+          "the archive expands from "
+              + fileBytes
+              + " to more than "
+              + walkedBytes
+              + " bytes; its rest is not read");
     }
     if (size > Entry.WHOLE_BYTES) {
       return new Entry.Streamed(name, size, false, () -> open(entry));
@@ -236,7 +253,8 @@ final class ZipReader implements DocumentReader {
       int read = in.readNBytes(bytes, 0, size);
       if (read < size || in.read() >= 0) {
         throw new RejectedException(
-            Reason.CORRUPT, "it holds " + (read < size ? read : "more than " + size) + " bytes, not " + size);
+            Reason.CORRUPT,
+            "it holds " + (read < size ? read : "more than " + size) + " bytes, not " + size);
       }
       return bytes;
     } catch (ZipException | EOFException e) {

@@ -7,10 +7,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
 
-/// Learns byte-level BPE merges (Sennrich et al. 2016): the most frequent pair of neighbours becomes a token, again and
-/// again. Ties go to the pair with the smaller ids, so that the result depends on the counts alone.
+/// Learns byte-level BPE merges (Sennrich et al. 2016): the most frequent pair of neighbours
+/// becomes a token, again and again. Ties go to the pair with the smaller ids, so that the result
+/// depends on the counts alone.
 final class BpeTrainer {
-  /// Ids of the 256 bytes: by the code points of their stand-ins, as Hugging Face's trainer orders them.
+  /// Ids of the 256 bytes: by the code points of their stand-ins, as Hugging Face's trainer orders
+  /// them.
   private final int[] byteIds = new int[256];
 
   private final List<byte[]> tokens = new ArrayList<>();
@@ -55,7 +57,9 @@ final class BpeTrainer {
   BpeTrainer(Map<String, long[]> counted) {
     Integer[] byStandIn = new Integer[256];
     Arrays.setAll(byStandIn, b -> b);
-    Arrays.sort(byStandIn, (a, b) -> Character.compare(ByteAlphabet.character(a), ByteAlphabet.character(b)));
+    Arrays.sort(
+        byStandIn,
+        (a, b) -> Character.compare(ByteAlphabet.character(a), ByteAlphabet.character(b)));
     for (int id = 0; id < 256; id++) {
       byteIds[byStandIn[id]] = id;
       tokens.add(new byte[] {(byte) (int) byStandIn[id]});
@@ -105,8 +109,10 @@ final class BpeTrainer {
     int left = (int) (key >>> 32);
     int right = (int) key;
     int merged = tokens.size();
-    byte[] bytes = Arrays.copyOf(tokens.get(left), tokens.get(left).length + tokens.get(right).length);
-    System.arraycopy(tokens.get(right), 0, bytes, tokens.get(left).length, tokens.get(right).length);
+    byte[] bytes =
+        Arrays.copyOf(tokens.get(left), tokens.get(left).length + tokens.get(right).length);
+    System.arraycopy(
+        tokens.get(right), 0, bytes, tokens.get(left).length, tokens.get(right).length);
     tokens.add(bytes);
     merges.add(new int[] {left, right});
     pairs.remove(key);

@@ -2,8 +2,9 @@ package dev.longnet.lm.data.tokenizer;
 
 import java.util.Arrays;
 
-/// GPT-2's printable stand-ins for the 256 bytes, in which byte-level `tokenizer.json` files write their tokens: printable
-/// Latin-1 bytes are themselves, the others take the characters from U+0100 on.
+/// GPT-2's printable stand-ins for the 256 bytes, in which byte-level `tokenizer.json` files write
+/// their tokens: printable Latin-1 bytes are themselves, the others take the characters from U+0100
+/// on.
 final class ByteAlphabet {
   private static final char[] CHARACTERS = new char[256];
   private static final int[] BYTES = new int[512];

@@ -24,12 +24,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
-/// Any Hugging Face `tokenizer.json`, by Hugging Face's own library (through DJL's binding; its native code travels in the
-/// jar, nothing is fetched).
+/// Any Hugging Face `tokenizer.json`, by Hugging Face's own library (through DJL's binding; its
+/// native code travels in the jar, nothing is fetched).
 ///
-/// Special tokens are taken out of the file before the library sees it, so that text that looks like one is ordinary
-/// text. Bytes that are not valid UTF-8 become the vocabulary's byte tokens (byte-level `Ġ` alphabets and `<0x0A>` byte
-/// fallback) where it has them.
+/// Special tokens are taken out of the file before the library sees it, so that text that looks
+/// like one is ordinary text. Bytes that are not valid UTF-8 become the vocabulary's byte tokens
+/// (byte-level `Ġ` alphabets and `<0x0A>` byte fallback) where it has them.
 final class HuggingFaceTokenizer implements Tokenizer {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final long MAX_FILE_BYTES = 256L << 20;
@@ -39,7 +39,8 @@ final class HuggingFaceTokenizer implements Tokenizer {
 
   /// What the end of a document is called, the likeliest first.
   private static final List<String> END_NAMES =
-      List.of("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eot_id|>", "<|im_end|>", "[SEP]");
+      List.of(
+          "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eot_id|>", "<|im_end|>", "[SEP]");
 
   private final String name;
   private final byte[] file;
@@ -48,7 +49,8 @@ final class HuggingFaceTokenizer implements Tokenizer {
   private final int vocabularySize;
   private final int endOfText;
 
-  /// Bytes of each id where tokens stand for bytes one by one; null where only the library can decode.
+  /// Bytes of each id where tokens stand for bytes one by one; null where only the library can
+  /// decode.
   private final byte[][] bytesOf;
 
   /// The id of each single byte, -1 where there is none.
@@ -66,11 +68,13 @@ final class HuggingFaceTokenizer implements Tokenizer {
     this.byteLevel = mentions(tree.path("decoder"), "ByteLevel");
     this.changesText =
         tree.hasNonNull("normalizer")
-            || tree.path("pre_tokenizer").findValues("add_prefix_space").stream().anyMatch(JsonNode::asBoolean)
+            || tree.path("pre_tokenizer").findValues("add_prefix_space").stream()
+                .anyMatch(JsonNode::asBoolean)
             || tree.path("pre_tokenizer").findValuesAsText("behavior").contains("Removed")
             // Added tokens that take the spaces around them along; they are decoded without.
             || tree.path("added_tokens").findValues("lstrip").stream().anyMatch(JsonNode::asBoolean)
-            || tree.path("added_tokens").findValues("rstrip").stream().anyMatch(JsonNode::asBoolean);
+            || tree.path("added_tokens").findValues("rstrip").stream()
+                .anyMatch(JsonNode::asBoolean);
     int largest = vocabulary.values().stream().mapToInt(i -> i).max().orElse(-1);
     for (JsonNode added : tree.path("added_tokens")) {
       largest = Math.max(largest, added.path("id").asInt());
@@ -101,9 +105,11 @@ final class HuggingFaceTokenizer implements Tokenizer {
         object.putNull("padding");
         return object;
       }
-      throw new IllegalArgumentException("not a Hugging Face tokenizer.json, it has no model: " + name);
+      throw new IllegalArgumentException(
+          "not a Hugging Face tokenizer.json, it has no model: " + name);
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("not a tokenizer.json: " + name + ": " + e.getOriginalMessage(), e);
+      throw new IllegalArgumentException(
+          "not a tokenizer.json: " + name + ": " + e.getOriginalMessage(), e);
     } catch (IOException e) {
       throw new IllegalStateException(e);
     }
@@ -139,11 +145,18 @@ final class HuggingFaceTokenizer implements Tokenizer {
   }
 
   private static int id(JsonNode id, String name) {
-    if (!id.canConvertToInt() || !id.isIntegralNumber() || id.intValue() < 0 || id.intValue() > MAX_ID) {
+    if (!id.canConvertToInt()
+        || !id.isIntegralNumber()
+        || id.intValue() < 0
+        || id.intValue() > MAX_ID) {
       String shown = id.toString();
       throw new IllegalArgumentException(
-          "not a tokenizer.json, ids must be whole numbers from 0 to " + MAX_ID + ": id="
-              + shown.substring(0, Math.min(shown.length(), 40)) + ": " + name);
+          "not a tokenizer.json, ids must be whole numbers from 0 to "
+              + MAX_ID
+              + ": id="
+              + shown.substring(0, Math.min(shown.length(), 40))
+              + ": "
+              + name);
     }
     return id.intValue();
   }
@@ -163,11 +176,13 @@ final class HuggingFaceTokenizer implements Tokenizer {
     return node.path("type").asText().equals(type) || node.findValuesAsText("type").contains(type);
   }
 
-  private byte[][] byteTable(Map<String, Integer> vocabulary, JsonNode added, Map<Integer, String> special) {
+  private byte[][] byteTable(
+      Map<String, Integer> vocabulary, JsonNode added, Map<Integer, String> special) {
     byte[][] table = new byte[vocabularySize][];
     vocabulary.forEach((token, id) -> table[id] = ByteAlphabet.decode(token));
     for (JsonNode token : added) {
-      table[token.path("id").asInt()] = token.path("content").asText().getBytes(StandardCharsets.UTF_8);
+      table[token.path("id").asInt()] =
+          token.path("content").asText().getBytes(StandardCharsets.UTF_8);
     }
     special.keySet().forEach(id -> table[id] = new byte[0]);
     for (int id = 0; id < table.length; id++) {
@@ -178,13 +193,15 @@ final class HuggingFaceTokenizer implements Tokenizer {
 
   private void findByteTokens(Map<String, Integer> vocabulary) {
     for (int b = 0; b < 256; b++) {
-      String token = byteLevel ? String.valueOf(ByteAlphabet.character(b)) : String.format("<0x%02X>", b);
+      String token =
+          byteLevel ? String.valueOf(ByteAlphabet.character(b)) : String.format("<0x%02X>", b);
       byteIds[b] = vocabulary.getOrDefault(token, -1);
     }
   }
 
   private static long load(String name, ObjectNode tree) {
-    // Read by the binding when it loads: the native code of the jar for the processor, never a download.
+    // Read by the binding when it loads: the native code of the jar for the processor, never a
+    // download.
     System.setProperty("ai.djl.offline", "true");
     System.setProperty("RUST_FLAVOR", "cpu");
     try {
@@ -192,9 +209,11 @@ final class HuggingFaceTokenizer implements Tokenizer {
       return TokenizersLibrary.LIB.createTokenizerFromString(tree.toString());
     } catch (LinkageError | EngineException e) {
       throw new EnvironmentException(
-          "Hugging Face's tokenizer library can't be loaded on this platform: use bytes, cl100k_base or o200k_base", e);
+          "Hugging Face's tokenizer library can't be loaded on this platform: use bytes, cl100k_base or o200k_base",
+          e);
     } catch (RuntimeException e) {
-      throw new IllegalArgumentException("not a tokenizer.json: " + name + ": " + e.getMessage(), e);
+      throw new IllegalArgumentException(
+          "not a tokenizer.json: " + name + ": " + e.getMessage(), e);
     }
   }
 
@@ -250,7 +269,9 @@ final class HuggingFaceTokenizer implements Tokenizer {
   private int[] encode(String text) {
     long encoding = TokenizersLibrary.LIB.encode(handle, text, false);
     try {
-      return Arrays.stream(TokenizersLibrary.LIB.getTokenIds(encoding)).mapToInt(Math::toIntExact).toArray();
+      return Arrays.stream(TokenizersLibrary.LIB.getTokenIds(encoding))
+          .mapToInt(Math::toIntExact)
+          .toArray();
     } finally {
       TokenizersLibrary.LIB.deleteEncoding(encoding);
     }
@@ -260,7 +281,8 @@ final class HuggingFaceTokenizer implements Tokenizer {
   public byte[] decode(int[] ids) {
     for (int id : ids) {
       if (id < 0 || id >= vocabularySize) {
-        throw new IllegalArgumentException("token id must be from 0 to " + (vocabularySize - 1) + ": id=" + id);
+        throw new IllegalArgumentException(
+            "token id must be from 0 to " + (vocabularySize - 1) + ": id=" + id);
       }
     }
     if (bytesOf != null) {

@@ -2,12 +2,14 @@ package dev.longnet.lm.data.tokenizer;
 
 import java.util.function.Consumer;
 
-/// Bounds what one word can cost. jtokkit keeps about 95 bytes of heap for every byte of a word of 500 bytes and more, and a
-/// word may be as long as its text: DNA without newlines is one.
+/// Bounds what one word can cost. jtokkit keeps about 95 bytes of heap for every byte of a word of
+/// 500 bytes and more, and a word may be as long as its text: DNA without newlines is one.
 ///
-/// Words of more than [#LONGEST] characters are cut every so many. All others, those beside a cut word too, are left whole.
+/// Words of more than [#LONGEST] characters are cut every so many. All others, those beside a cut
+/// word too, are left whole.
 final class LongWords {
-  /// At most 20 MB of heap for a word of three bytes a character; no word of any language comes near it.
+  /// At most 20 MB of heap for a word of three bytes a character; no word of any language comes
+  /// near it.
   static final int LONGEST = 1 << 16;
 
   private LongWords() {}
@@ -53,9 +55,9 @@ final class LongWords {
     }
   }
 
-  /// Whether no word of cl100k_base or o200k_base goes on from character `i - 1` to character `i`, whatever stands around the
-  /// two. A text cut there has the words of the whole, unless spaces end before a number: they are words of another length
-  /// where nothing follows.
+  /// Whether no word of cl100k_base or o200k_base goes on from character `i - 1` to character `i`,
+  /// whatever stands around the two. A text cut there has the words of the whole, unless spaces end
+  /// before a number: they are words of another length where nothing follows.
   static boolean endsBefore(String text, int i) {
     char before = text.charAt(i - 1);
     char after = text.charAt(i);
@@ -65,7 +67,10 @@ final class LongWords {
     }
     if (Character.isLetter(before)) {
       // Marks and 's belong to a word in o200k_base; half a surrogate pair may be a letter's.
-      return !Character.isLetter(after) && !isMark(after) && !Character.isSurrogate(after) && after != '\'';
+      return !Character.isLetter(after)
+          && !isMark(after)
+          && !Character.isSurrogate(after)
+          && after != '\'';
     }
     if (after == ' ' || after == '\t') {
       return !isSpace(before);
@@ -83,7 +88,8 @@ final class LongWords {
 
   private static boolean isMark(char c) {
     return switch (Character.getType(c)) {
-      case Character.NON_SPACING_MARK, Character.COMBINING_SPACING_MARK, Character.ENCLOSING_MARK -> true;
+      case Character.NON_SPACING_MARK, Character.COMBINING_SPACING_MARK, Character.ENCLOSING_MARK ->
+          true;
       default -> false;
     };
   }

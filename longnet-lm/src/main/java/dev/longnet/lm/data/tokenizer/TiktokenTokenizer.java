@@ -12,11 +12,13 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HexFormat;
 
-/// OpenAI's encodings by jtokkit. Valid UTF-8 gets the ids tiktoken's `encode_ordinary` gives; bytes that are not valid
-/// UTF-8 are encoded one by one as the vocabulary's byte tokens, so that any input survives a round trip.
+/// OpenAI's encodings by jtokkit. Valid UTF-8 gets the ids tiktoken's `encode_ordinary` gives;
+/// bytes that are not valid UTF-8 are encoded one by one as the vocabulary's byte tokens, so that
+/// any input survives a round trip.
 ///
-/// The one difference: a word of more than 65,536 characters (DNA without newlines) is encoded in pieces of that length,
-/// which bounds the memory it takes ([LongWords]). It comes back exactly; around the cuts its ids are not tiktoken's.
+/// The one difference: a word of more than 65,536 characters (DNA without newlines) is encoded in
+/// pieces of that length, which bounds the memory it takes ([LongWords]). It comes back exactly;
+/// around the cuts its ids are not tiktoken's.
 final class TiktokenTokenizer implements Tokenizer {
   private final String name;
   private final Encoding encoding;
@@ -37,7 +39,8 @@ final class TiktokenTokenizer implements Tokenizer {
     one.add(0);
     Arrays.fill(byteIds, -1);
     for (int id = 0; id < vocabularySize; id++) {
-      // Special tokens and the gaps between them come after the end-of-text token or just before it.
+      // Special tokens and the gaps between them come after the end-of-text token or just before
+      // it.
       if (id >= endOfText - 1 && !isOrdinary(type, id)) {
         bytesOf[id] = new byte[0];
         continue;
@@ -114,7 +117,8 @@ final class TiktokenTokenizer implements Tokenizer {
     ByteArrayOutputStream out = new ByteArrayOutputStream(ids.length * 4);
     for (int id : ids) {
       if (id < 0 || id >= bytesOf.length) {
-        throw new IllegalArgumentException("token id must be from 0 to " + (bytesOf.length - 1) + ": id=" + id);
+        throw new IllegalArgumentException(
+            "token id must be from 0 to " + (bytesOf.length - 1) + ": id=" + id);
       }
       out.writeBytes(bytesOf[id]);
     }

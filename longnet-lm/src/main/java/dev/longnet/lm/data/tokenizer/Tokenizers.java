@@ -21,7 +21,8 @@ public final class Tokenizers {
     private static final Tokenizer INSTANCE = TiktokenTokenizer.o200k();
   }
 
-  /// @param name `bytes`, `cl100k_base`, `o200k_base`, or the path of a Hugging Face `tokenizer.json`
+  /// @param name `bytes`, `cl100k_base`, `o200k_base`, or the path of a Hugging Face
+  ///   `tokenizer.json`
   public static Tokenizer of(String name) {
     return switch (name) {
       case "bytes" -> BYTES;
@@ -44,7 +45,8 @@ public final class Tokenizers {
   private static Tokenizer fromFile(String name) {
     if (!isFile(name)) {
       throw new IllegalArgumentException(
-          "tokenizer must be bytes, cl100k_base, o200k_base or the path of a tokenizer.json: tokenizer=" + name);
+          "tokenizer must be bytes, cl100k_base, o200k_base or the path of a tokenizer.json: tokenizer="
+              + name);
     }
     try {
       return HuggingFaceTokenizer.open(Path.of(name));

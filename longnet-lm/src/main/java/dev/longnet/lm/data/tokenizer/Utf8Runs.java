@@ -7,8 +7,8 @@ import java.nio.charset.CoderResult;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 
-/// Cuts bytes into valid UTF-8 runs and single bytes that are not part of any, so that tokenizers of text can encode any
-/// bytes: runs as text, the other bytes by the vocabulary's byte tokens.
+/// Cuts bytes into valid UTF-8 runs and single bytes that are not part of any, so that tokenizers
+/// of text can encode any bytes: runs as text, the other bytes by the vocabulary's byte tokens.
 final class Utf8Runs {
   private Utf8Runs() {}
 
@@ -21,7 +21,8 @@ final class Utf8Runs {
 
   static void split(byte[] bytes, Sink sink) {
     String whole = new String(bytes, StandardCharsets.UTF_8);
-    // Malformed input decodes to U+FFFD: without one (almost always) the text is valid as it stands.
+    // Malformed input decodes to U+FFFD: without one (almost always) the text is valid as it
+    // stands.
     if (whole.indexOf('\uFFFD') < 0) {
       if (!whole.isEmpty()) {
         sink.text(whole);

@@ -6,8 +6,9 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// How often each word occurs, words being what the pre-tokenizer of a trained tokenizer cuts: cl100k_base's pattern, which
-/// keeps indentation and newlines of code together. Not for use by several threads.
+/// How often each word occurs, words being what the pre-tokenizer of a trained tokenizer cuts:
+/// cl100k_base's pattern, which keeps indentation and newlines of code together. Not for use by
+/// several threads.
 public final class WordCounts {
   /// Also the pattern in the `tokenizer.json` that training writes.
   static final String PATTERN =
@@ -18,7 +19,8 @@ public final class WordCounts {
   /// Longer ones (base64, minified code) teach nothing about words.
   private static final int MAX_WORD = 256;
 
-  /// Distinct words kept, and the bytes of them: some 150 MB of heap, and as much again while merges are learned.
+  /// Distinct words kept, and the bytes of them: some 150 MB of heap, and as much again while
+  /// merges are learned.
   private static final int MAX_DISTINCT = 1 << 20;
 
   private static final long MAX_BYTES = 16 << 20;

@@ -1,2 +1,3 @@
-/// Tokenizers behind [dev.longnet.lm.data.Tokenizer]: bytes, OpenAI's, Hugging Face's, and byte-level BPE trained here.
+/// Tokenizers behind [dev.longnet.lm.data.Tokenizer]: bytes, OpenAI's, Hugging Face's, and
+/// byte-level BPE trained here.
 package dev.longnet.lm.data.tokenizer;

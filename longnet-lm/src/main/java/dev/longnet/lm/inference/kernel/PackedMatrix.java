@@ -3,9 +3,10 @@ package dev.longnet.lm.inference.kernel;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/// A weight matrix [out, in] and its bias, laid out once the way the kernels read it: panels of `panelWidth` outputs,
-/// each `in` rows of `panelWidth` neighbouring numbers, the last panel filled up with zeros. As float32, or as int8 with
-/// one float32 scale an output (w = scale * i, i in [-127, 127]): a quarter of the memory.
+/// A weight matrix [out, in] and its bias, laid out once the way the kernels read it: panels of
+/// `panelWidth` outputs, each `in` rows of `panelWidth` neighbouring numbers, the last panel filled
+/// up with zeros. As float32, or as int8 with one float32 scale an output (w = scale * i, i in
+/// [-127, 127]): a quarter of the memory.
 ///
 /// Immutable once filled; any number of threads may read it. Closing frees it.
 public final class PackedMatrix implements AutoCloseable {
@@ -62,7 +63,8 @@ public final class PackedMatrix implements AutoCloseable {
   /// Packs an int8 matrix.
   ///
   /// @param bias [out], or an empty array for none
-  public static PackedMatrix ofQuantized(int out, int in, int panelWidth, QuantizedRows rows, float[] bias) {
+  public static PackedMatrix ofQuantized(
+      int out, int in, int panelWidth, QuantizedRows rows, float[] bias) {
     PackedMatrix packed = new PackedMatrix(out, in, panelWidth, true);
     byte[] row = new byte[in];
     for (int n = 0; n < out; n++) {
@@ -94,12 +96,15 @@ public final class PackedMatrix implements AutoCloseable {
     if (quantized) {
       float scale = scales.get(n);
       for (int k = 0; k < in; k++) {
-        byte value = NativeFloats.ALL.get(ValueLayout.JAVA_BYTE, weights.address() + from + (long) k * panelWidth);
+        byte value =
+            NativeFloats.ALL.get(
+                ValueLayout.JAVA_BYTE, weights.address() + from + (long) k * panelWidth);
         NativeFloats.store(to + 4L * k, scale * value);
       }
     } else {
       for (int k = 0; k < in; k++) {
-        NativeFloats.store(to + 4L * k, NativeFloats.load(weights.address() + 4 * (from + (long) k * panelWidth)));
+        NativeFloats.store(
+            to + 4L * k, NativeFloats.load(weights.address() + 4 * (from + (long) k * panelWidth)));
       }
     }
   }

@@ -20,7 +20,15 @@ final class ScalarKernels implements Kernels {
 
   @Override
   public void product(
-      long x, long xStride, int rows, PackedMatrix w, int fromPanel, int toPanel, long y, long yStride, long scratch) {
+      long x,
+      long xStride,
+      int rows,
+      PackedMatrix w,
+      int fromPanel,
+      int toPanel,
+      long y,
+      long yStride,
+      long scratch) {
     int width = w.panelWidth();
     float[] sums = new float[width];
     for (int panel = fromPanel; panel < toPanel; panel++) {
@@ -31,19 +39,23 @@ final class ScalarKernels implements Kernels {
           float a = load(x + 4 * (row * xStride + k));
           long b = w.panel(panel, k);
           for (int n = 0; n < columns; n++) {
-            sums[n] += a * (w.quantized() ? ALL.get(ValueLayout.JAVA_BYTE, b + n) : load(b + 4L * n));
+            sums[n] +=
+                a * (w.quantized() ? ALL.get(ValueLayout.JAVA_BYTE, b + n) : load(b + 4L * n));
           }
         }
         for (int n = 0; n < columns; n++) {
           float scale = w.quantized() ? load(w.scales(panel) + 4L * n) : 1;
-          store(y + 4 * (row * yStride + (long) panel * width + n), sums[n] * scale + load(w.bias(panel) + 4L * n));
+          store(
+              y + 4 * (row * yStride + (long) panel * width + n),
+              sums[n] * scale + load(w.bias(panel) + 4L * n));
         }
       }
     }
   }
 
   @Override
-  public void layerNorm(long x, long xStride, int rows, int width, long gain, long bias, long y, long yStride) {
+  public void layerNorm(
+      long x, long xStride, int rows, int width, long gain, long bias, long y, long yStride) {
     for (int row = 0; row < rows; row++) {
       long from = x + 4 * row * xStride;
       long to = y + 4 * row * yStride;
@@ -131,7 +143,16 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public void attend(long q, long k, long v, long count, int headSize, float scale, long scores, long out, long maxAndSum) {
+  public void attend(
+      long q,
+      long k,
+      long v,
+      long count,
+      int headSize,
+      float scale,
+      long scores,
+      long out,
+      long maxAndSum) {
     float old = load(maxAndSum);
     float largest = old;
     for (long i = 0; i < count; i++) {

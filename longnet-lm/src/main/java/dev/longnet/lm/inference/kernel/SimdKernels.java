@@ -7,6 +7,7 @@ import static dev.longnet.lm.inference.kernel.NativeFloats.store;
 final class SimdKernels implements Kernels {
   private static final int PANEL = SimdTiles.VECTORS * SimdTiles.LANES;
   private static final int ROWS = 6;
+
   /// Inputs of a panel that are used again from the second-level cache: 256 KB at 512 bits.
   private static final int DEPTH = 1024;
 
@@ -23,7 +24,15 @@ final class SimdKernels implements Kernels {
 
   @Override
   public void product(
-      long x, long xStride, int rows, PackedMatrix w, int fromPanel, int toPanel, long y, long yStride, long scratch) {
+      long x,
+      long xStride,
+      int rows,
+      PackedMatrix w,
+      int fromPanel,
+      int toPanel,
+      long y,
+      long yStride,
+      long scratch) {
     long tile = scratch;
     long zeros = tile + 4L * ROWS * PANEL;
     long expanded = zeros + 4L * PANEL;
@@ -76,7 +85,8 @@ final class SimdKernels implements Kernels {
   }
 
   /// A tile of 2 to 5 rows computes its last one again and again instead of having code of its own.
-  private static void tile(long x, long xStride, int count, int depth, long w, long start, long y, long yStride) {
+  private static void tile(
+      long x, long xStride, int count, int depth, long w, long start, long y, long yStride) {
     if (count == 1) {
       if (SimdTiles.WIDE) {
         SimdTiles.tile1x4(x, depth, w, start, y, yStride);
@@ -111,7 +121,8 @@ final class SimdKernels implements Kernels {
   }
 
   @Override
-  public void layerNorm(long x, long xStride, int rows, int width, long gain, long bias, long y, long yStride) {
+  public void layerNorm(
+      long x, long xStride, int rows, int width, long gain, long bias, long y, long yStride) {
     for (int row = 0; row < rows; row++) {
       SimdLoops.layerNorm(x + 4 * row * xStride, width, gain, bias, y + 4 * row * yStride);
     }
@@ -137,7 +148,12 @@ final class SimdKernels implements Kernels {
   @Override
   public void rotate(long x, long xStride, int rows, int heads, int headSize, long cos, long sin) {
     for (int row = 0; row < rows; row++) {
-      SimdLoops.rotate(x + 4 * row * xStride, heads, headSize, cos + 4L * row * headSize, sin + 4L * row * headSize);
+      SimdLoops.rotate(
+          x + 4 * row * xStride,
+          heads,
+          headSize,
+          cos + 4L * row * headSize,
+          sin + 4L * row * headSize);
     }
   }
 
@@ -148,7 +164,16 @@ final class SimdKernels implements Kernels {
   }
 
   @Override
-  public void attend(long q, long k, long v, long count, int headSize, float scale, long scores, long out, long maxAndSum) {
+  public void attend(
+      long q,
+      long k,
+      long v,
+      long count,
+      int headSize,
+      float scale,
+      long scores,
+      long out,
+      long maxAndSum) {
     float old = load(maxAndSum);
     float largest = Math.max(old, SimdLoops.scores(q, k, count, headSize, scale, scores));
     float shrink = old == Float.NEGATIVE_INFINITY ? 0 : (float) Math.exp(old - largest);

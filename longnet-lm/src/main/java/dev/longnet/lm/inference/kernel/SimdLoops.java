@@ -3,7 +3,6 @@ package dev.longnet.lm.inference.kernel;
 import static dev.longnet.lm.inference.kernel.NativeFloats.ALL;
 import static dev.longnet.lm.inference.kernel.NativeFloats.load;
 import static dev.longnet.lm.inference.kernel.NativeFloats.store;
-import static dev.longnet.lm.inference.kernel.SimdTiles.B;
 import static dev.longnet.lm.inference.kernel.SimdTiles.LANES;
 import static dev.longnet.lm.inference.kernel.SimdTiles.ORDER;
 import static dev.longnet.lm.inference.kernel.SimdTiles.S;
@@ -37,8 +36,10 @@ final class SimdLoops {
   private static final FloatVector E5 = constant(0.00133335581);
   private static final FloatVector E6 = constant(0.00015403530);
   private static final FloatVector LOG2_E = constant(1.44269504089);
+
   /// Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
   private static final FloatVector MAGIC = constant(12582912);
+
   private static final FloatVector LOWEST = constant(-126);
 
   private SimdLoops() {}
@@ -58,10 +59,13 @@ final class SimdLoops {
     FloatVector rounded = t.add(MAGIC);
     FloatVector f = t.sub(rounded.sub(MAGIC));
     FloatVector p = E6.fma(f, E5).fma(f, E4).fma(f, E3).fma(f, E2).fma(f, E1).fma(f, ONE);
-    return p.reinterpretAsInts().add(rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+    return p.reinterpretAsInts()
+        .add(rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+        .reinterpretAsFloats();
   }
 
-  /// Three short methods: one long one has more values alive than C1 has registers for, and then never reaches C2.
+  /// Three short methods: one long one has more values alive than C1 has registers for, and then
+  /// never reaches C2.
   static void layerNorm(long x, int width, long gain, long bias, long y) {
     float mean = sum(x, width) / width;
     float reciprocal = (float) (1 / Math.sqrt(squares(x, width, mean) / width + 1e-5));
@@ -98,15 +102,22 @@ final class SimdLoops {
     return sum;
   }
 
-  private static void normalize(long x, int count, float mean, float reciprocal, long gain, long bias, long y) {
+  private static void normalize(
+      long x, int count, float mean, float reciprocal, long gain, long bias, long y) {
     FloatVector m = FloatVector.broadcast(S, mean);
     FloatVector r = FloatVector.broadcast(S, reciprocal);
     int i = 0;
     for (; i + LANES <= count; i += LANES) {
-      at(x + 4L * i).sub(m).mul(r).fma(at(gain + 4L * i), at(bias + 4L * i)).intoMemorySegment(ALL, y + 4L * i, ORDER);
+      at(x + 4L * i)
+          .sub(m)
+          .mul(r)
+          .fma(at(gain + 4L * i), at(bias + 4L * i))
+          .intoMemorySegment(ALL, y + 4L * i, ORDER);
     }
     for (; i < count; i++) {
-      store(y + 4L * i, (load(x + 4L * i) - mean) * reciprocal * load(gain + 4L * i) + load(bias + 4L * i));
+      store(
+          y + 4L * i,
+          (load(x + 4L * i) - mean) * reciprocal * load(gain + 4L * i) + load(bias + 4L * i));
     }
   }
 
@@ -152,8 +163,11 @@ final class SimdLoops {
       long row = x + 4L * head * headSize;
       for (int d = 0; d < whole; d += LANES) {
         FloatVector a = at(row + 4L * d);
-        FloatVector swapped = a.reinterpretAsLongs().lanewise(VectorOperators.ROL, 32).reinterpretAsFloats();
-        a.mul(at(cos + 4L * d)).add(swapped.mul(at(sin + 4L * d))).intoMemorySegment(ALL, row + 4L * d, ORDER);
+        FloatVector swapped =
+            a.reinterpretAsLongs().lanewise(VectorOperators.ROL, 32).reinterpretAsFloats();
+        a.mul(at(cos + 4L * d))
+            .add(swapped.mul(at(sin + 4L * d)))
+            .intoMemorySegment(ALL, row + 4L * d, ORDER);
       }
       for (int d = whole; d < headSize; d += 2) {
         float even = load(row + 4L * d);
@@ -204,8 +218,9 @@ final class SimdLoops {
         sum = at(q + 4L * d).fma(at(row + 4L * d), sum);
       }
       if (whole < headSize) {
-        sum = FloatVector.fromMemorySegment(S, ALL, q + 4L * whole, ORDER, tail)
-            .fma(FloatVector.fromMemorySegment(S, ALL, row + 4L * whole, ORDER, tail), sum);
+        sum =
+            FloatVector.fromMemorySegment(S, ALL, q + 4L * whole, ORDER, tail)
+                .fma(FloatVector.fromMemorySegment(S, ALL, row + 4L * whole, ORDER, tail), sum);
       }
       store(scores + 4 * i, sum.reduceLanes(VectorOperators.ADD) * scale);
     }
@@ -213,7 +228,8 @@ final class SimdLoops {
   }
 
   /// Four keys at a time, where whole registers hold them.
-  private static long wholeScores(long q, long k, long count, int headSize, float scale, long scores) {
+  private static long wholeScores(
+      long q, long k, long count, int headSize, float scale, long scores) {
     long i = 0;
     long bytes = 4L * headSize;
     for (; i + 4 <= count; i += 4) {
@@ -268,13 +284,18 @@ final class SimdLoops {
       long i = 0;
       for (; i + 2 <= count; i += 2) {
         long row = v + 4 * (i * headSize + d);
-        even = FloatVector.broadcast(S, load(p + 4 * i)).fma(FloatVector.fromMemorySegment(S, ALL, row, ORDER, mask), even);
-        odd = FloatVector.broadcast(S, load(p + 4 * i + 4))
-            .fma(FloatVector.fromMemorySegment(S, ALL, row + 4L * headSize, ORDER, mask), odd);
+        even =
+            FloatVector.broadcast(S, load(p + 4 * i))
+                .fma(FloatVector.fromMemorySegment(S, ALL, row, ORDER, mask), even);
+        odd =
+            FloatVector.broadcast(S, load(p + 4 * i + 4))
+                .fma(FloatVector.fromMemorySegment(S, ALL, row + 4L * headSize, ORDER, mask), odd);
       }
       if (i < count) {
         long row = v + 4 * (i * headSize + d);
-        even = FloatVector.broadcast(S, load(p + 4 * i)).fma(FloatVector.fromMemorySegment(S, ALL, row, ORDER, mask), even);
+        even =
+            FloatVector.broadcast(S, load(p + 4 * i))
+                .fma(FloatVector.fromMemorySegment(S, ALL, row, ORDER, mask), even);
       }
       even.add(odd).intoMemorySegment(ALL, out + 4L * d, ORDER, mask);
     }

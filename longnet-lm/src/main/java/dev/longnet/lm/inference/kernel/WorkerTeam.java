@@ -3,8 +3,9 @@ package dev.longnet.lm.inference.kernel;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
-/// Threads that live as long as their model and start a task within a microsecond or so: a generated token is some
-/// hundred short parallel steps. Helpers spin briefly between steps, then sleep. Used by one thread at a time; it works too.
+/// Threads that live as long as their model and start a task within a microsecond or so: a
+/// generated token is some hundred short parallel steps. Helpers spin briefly between steps, then
+/// sleep. Used by one thread at a time; it works too.
 public final class WorkerTeam implements AutoCloseable {
   /// One step of the work.
   @FunctionalInterface
@@ -33,7 +34,8 @@ public final class WorkerTeam implements AutoCloseable {
     helpers = new Thread[size - 1];
     for (int i = 0; i < helpers.length; i++) {
       int worker = i + 1;
-      helpers[i] = Thread.ofPlatform().daemon().name("longnet-stream-" + worker).start(() -> loop(worker));
+      helpers[i] =
+          Thread.ofPlatform().daemon().name("longnet-stream-" + worker).start(() -> loop(worker));
     }
   }
 
@@ -41,7 +43,8 @@ public final class WorkerTeam implements AutoCloseable {
     return helpers.length + 1;
   }
 
-  /// Runs tasks 0 … tasks - 1, in any order on any thread; returns when all are done. The first exception is thrown here.
+  /// Runs tasks 0 … tasks - 1, in any order on any thread; returns when all are done. The first
+  /// exception is thrown here.
   public void run(int tasks, Task task) {
     if (tasks <= 1 || helpers.length == 0) {
       for (int i = 0; i < tasks; i++) {
@@ -64,7 +67,7 @@ public final class WorkerTeam implements AutoCloseable {
     }
     this.task = null;
     switch (failure) {
-      case null -> { }
+      case null -> {}
       case RuntimeException e -> throw e;
       case Error e -> throw e;
       case Throwable e -> throw new IllegalStateException(e);

@@ -7,9 +7,10 @@ import dev.longnet.attention.Rows;
 import dev.longnet.lm.config.ModelConfig;
 import java.lang.foreign.MemorySegment;
 
-/// Attention of a chunk's queries to the chunk's own keys and the cached ones, by the operator's accumulating primitive. A segment
-/// that began before the chunk is read from its cache, the chunk's rows appended first; one that begins in the chunk is
-/// read from the chunk, and only what is left of the last one is kept.
+/// Attention of a chunk's queries to the chunk's own keys and the cached ones, by the operator's
+/// accumulating primitive. A segment that began before the chunk is read from its cache, the
+/// chunk's rows appended first; one that begins in the chunk is read from the chunk, and only what
+/// is left of the last one is kept.
 final class ChunkAttention {
   private final StreamingModel model;
   private final ModelConfig config;
@@ -34,7 +35,8 @@ final class ChunkAttention {
 
   /// The accumulated log-sum-exps of rows `[first, last)` of a head.
   RowScalars norms(int head, int first, int last) {
-    return new RowScalars(lse, (long) head * model.options().chunkTokens() + first, 1, last - first);
+    return new RowScalars(
+        lse, (long) head * model.options().chunkTokens() + first, 1, last - first);
   }
 
   /// Makes room for what `n` more tokens leave behind or need on the way.
@@ -47,21 +49,28 @@ final class ChunkAttention {
         long held = 0;
         for (int head = 0; head < config.heads(); head++) {
           held = Math.max(held, model.holdings().get(i).held(head, from));
-          rows = Math.max(rows, switch (model.holdings().get(i)) {
-            case Holding.LiveSegment live -> {
-              long start = live.start(from);
-              long first = start < from ? live.kept(head, start, start, end(live, start, to)).count() : 0;
-              yield Math.max(first, live.held(head, to));
-            }
-            case Holding.Columns columns -> columns.held(head, to);
-          });
+          rows =
+              Math.max(
+                  rows,
+                  switch (model.holdings().get(i)) {
+                    case Holding.LiveSegment live -> {
+                      long start = live.start(from);
+                      long first =
+                          start < from
+                              ? live.kept(head, start, start, end(live, start, to)).count()
+                              : 0;
+                      yield Math.max(first, live.held(head, to));
+                    }
+                    case Holding.Columns columns -> columns.held(head, to);
+                  });
         }
         layer[i].reserve(rows, held);
       }
     }
   }
 
-  /// Adds the attention of all holdings of one layer into `mixed`, whose log-sum-exps start at -inf.
+  /// Adds the attention of all holdings of one layer into `mixed`, whose log-sum-exps start at
+  /// -inf.
   void run(StreamState state, int layer, int n) {
     RowCache[] caches = state.caches[layer];
     long from = state.position;
@@ -70,14 +79,17 @@ final class ChunkAttention {
     int threads = model.team().size();
     model.team().run(heads, (head, worker) -> append(caches, head, from, to));
     // Enough tasks for every thread, few enough that keys are not packed again and again.
-    int pieces = heads % threads == 0 || heads >= 4 * threads ? 1 : Math.min(4, Math.ceilDiv(n, 256));
+    int pieces =
+        heads % threads == 0 || heads >= 4 * threads ? 1 : Math.min(4, Math.ceilDiv(n, 256));
     int length = Math.ceilDiv(n, pieces);
-    model.team().run(
-        heads * pieces,
-        (task, worker) -> {
-          long first = from + (long) (task / heads) * length;
-          fold(caches, task % heads, from, first, Math.min(to, first + length));
-        });
+    model
+        .team()
+        .run(
+            heads * pieces,
+            (task, worker) -> {
+              long first = from + (long) (task / heads) * length;
+              fold(caches, task % heads, from, first, Math.min(to, first + length));
+            });
     model.team().run(heads, (head, worker) -> keep(caches, head, from, to));
   }
 
@@ -98,7 +110,9 @@ final class ChunkAttention {
         case Holding.Columns columns -> {
           long row = columns.held(head, from);
           for (long end = columns.held(head, to); row < end; row++) {
-            long position = row / columns.columns() * columns.block() + columns.column(head, row % columns.columns());
+            long position =
+                row / columns.columns() * columns.block()
+                    + columns.column(head, row % columns.columns());
             copy(caches[i], head, row, new Rows(position, 1, 1), from);
           }
         }
@@ -128,7 +142,12 @@ final class ChunkAttention {
 
   private HeadRows inChunk(Rows rows, int part, int head, long from) {
     return new HeadRows(
-        qkv, ElementType.FLOAT32, element(rows.first() - from, part, head), rows.stride() * 3 * c, d, rows);
+        qkv,
+        ElementType.FLOAT32,
+        element(rows.first() - from, part, head),
+        rows.stride() * 3 * c,
+        d,
+        rows);
   }
 
   /// Queries `[first, last)` of a chunk that starts at `from`.
@@ -145,7 +164,12 @@ final class ChunkAttention {
             }
             Rows keys = live.kept(head, start, start, queries.last() + 1);
             if (start < from) {
-              fold(head, from, queries, cached(cache.keys(), cache, head, 0, 1, keys), cached(cache.values(), cache, head, 0, 1, keys));
+              fold(
+                  head,
+                  from,
+                  queries,
+                  cached(cache.keys(), cache, head, 0, 1, keys),
+                  cached(cache.values(), cache, head, 0, 1, keys));
             } else {
               fold(head, from, queries, inChunk(keys, 1, head, from), inChunk(keys, 2, head, from));
             }
@@ -160,11 +184,17 @@ final class ChunkAttention {
             for (long t = 0; t < (even ? 1 : columns.columns()); t++) {
               Rows keys =
                   even
-                      ? new Rows(columns.column(head, 0), columns.stride(), block * columns.columns())
+                      ? new Rows(
+                          columns.column(head, 0), columns.stride(), block * columns.columns())
                       : new Rows(columns.column(head, t), columns.block(), block);
               long step = even ? 1 : columns.columns();
               if (!keys.isEmpty()) {
-                fold(head, from, queries, cached(cache.keys(), cache, head, t, step, keys), cached(cache.values(), cache, head, t, step, keys));
+                fold(
+                    head,
+                    from,
+                    queries,
+                    cached(cache.keys(), cache, head, t, step, keys),
+                    cached(cache.values(), cache, head, t, step, keys));
               }
             }
           }
@@ -173,16 +203,27 @@ final class ChunkAttention {
     }
   }
 
-  private HeadRows cached(MemorySegment data, RowCache cache, int head, long row, long step, Rows rows) {
+  private HeadRows cached(
+      MemorySegment data, RowCache cache, int head, long row, long step, Rows rows) {
     return new HeadRows(data, ElementType.FLOAT32, cache.element(head, row), step * d, d, rows);
   }
 
   private void fold(int head, long from, Rows queries, HeadRows keys, HeadRows values) {
     long row = queries.first() - from;
     HeadRows out =
-        new HeadRows(mixed, ElementType.FLOAT32, row * c + (long) head * d, queries.stride() * c, d, queries);
+        new HeadRows(
+            mixed,
+            ElementType.FLOAT32,
+            row * c + (long) head * d,
+            queries.stride() * c,
+            d,
+            queries);
     RowScalars norms =
-        new RowScalars(lse, (long) head * model.options().chunkTokens() + row, queries.stride(), queries.count());
+        new RowScalars(
+            lse,
+            (long) head * model.options().chunkTokens() + row,
+            queries.stride(),
+            queries.count());
     model.attention().fold(inChunk(queries, 0, head, from), keys, values, true, out, norms);
   }
 }

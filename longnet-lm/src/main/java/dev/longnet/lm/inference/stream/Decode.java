@@ -9,11 +9,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 
-/// One token in each of some streams: every weight is read once for all of them, its outputs shared out among the threads;
-/// attention goes straight over the cached rows.
+/// One token in each of some streams: every weight is read once for all of them, its outputs shared
+/// out among the threads; attention goes straight over the cached rows.
 final class Decode implements AutoCloseable {
   /// Weights below which helping threads cost more than they bring.
   private static final long WORTH_SHARING = 1 << 16;
+
   /// The same for cached floats.
   private static final long ROWS_WORTH_SHARING = 1 << 14;
 
@@ -103,8 +104,22 @@ final class Decode implements AutoCloseable {
       norm(w.attentionNorm(), b.residual, rows, c, b.narrow);
       product(b.narrow, rows, w.qkv(), b.qkv);
       if (!model.rotation().isNone()) {
-        kernels.rotate(b.qkv.address(), 3L * c, rows, config.heads(), d, b.tables.queryCos.address(), b.tables.querySin.address());
-        kernels.rotate(b.qkv.address() + 4L * c, 3L * c, rows, config.heads(), d, b.tables.keyCos.address(), b.tables.keySin.address());
+        kernels.rotate(
+            b.qkv.address(),
+            3L * c,
+            rows,
+            config.heads(),
+            d,
+            b.tables.queryCos.address(),
+            b.tables.querySin.address());
+        kernels.rotate(
+            b.qkv.address() + 4L * c,
+            3L * c,
+            rows,
+            config.heads(),
+            d,
+            b.tables.keyCos.address(),
+            b.tables.keySin.address());
       }
       attend(streams, layer, rows);
       norm(w.innerNorm(), b.mixed, rows, c, b.mixed);
@@ -129,16 +144,31 @@ final class Decode implements AutoCloseable {
     int rows = logits.length;
     reserve(rows);
     for (int row = 0; row < rows; row++) {
-      MemorySegment.copy(streams.get(row).hidden.segment(), 0, buffers.narrow.segment(), 4L * row * c, 4L * c);
+      MemorySegment.copy(
+          streams.get(row).hidden.segment(), 0, buffers.narrow.segment(), 4L * row * c, 4L * c);
     }
     product(buffers.narrow, rows, weights.output, buffers.logits);
     for (int row = 0; row < rows; row++) {
-      MemorySegment.copy(buffers.logits.segment(), ValueLayout.JAVA_FLOAT, 4L * row * config.vocabulary(), logits[row], 0, config.vocabulary());
+      MemorySegment.copy(
+          buffers.logits.segment(),
+          ValueLayout.JAVA_FLOAT,
+          4L * row * config.vocabulary(),
+          logits[row],
+          0,
+          config.vocabulary());
     }
   }
 
   private void norm(StreamWeights.Norm norm, NativeFloats x, int rows, int width, NativeFloats y) {
-    kernels.layerNorm(x.address(), width, rows, width, norm.gain().address(), norm.bias().address(), y.address(), width);
+    kernels.layerNorm(
+        x.address(),
+        width,
+        rows,
+        width,
+        norm.gain().address(),
+        norm.bias().address(),
+        y.address(),
+        width);
   }
 
   private void product(NativeFloats x, int rows, PackedMatrix w, NativeFloats y) {
@@ -146,8 +176,16 @@ final class Decode implements AutoCloseable {
     team.run(
         parts,
         (part, worker) ->
-            kernels.product(x.address(), w.in(), rows, w, part * w.panels() / parts, (part + 1) * w.panels() / parts,
-                y.address(), w.out(), productScratch[worker].address()));
+            kernels.product(
+                x.address(),
+                w.in(),
+                rows,
+                w,
+                part * w.panels() / parts,
+                (part + 1) * w.panels() / parts,
+                y.address(),
+                w.out(),
+                productScratch[worker].address()));
   }
 
   /// Appends the new rows to their caches and attends, head by head.
@@ -172,7 +210,10 @@ final class Decode implements AutoCloseable {
         attend(streams.get(task / heads), layer, task / heads, task % heads, 0);
       }
     } else {
-      team.run(tasks, (task, worker) -> attend(streams.get(task / heads), layer, task / heads, task % heads, worker));
+      team.run(
+          tasks,
+          (task, worker) ->
+              attend(streams.get(task / heads), layer, task / heads, task % heads, worker));
     }
   }
 
@@ -184,27 +225,36 @@ final class Decode implements AutoCloseable {
     buffers.maxAndSum.set(accumulators + 1, 0);
     for (int i = 0; i < state.caches[layer].length; i++) {
       RowCache cache = state.caches[layer][i];
-      long seen = switch (model.holdings().get(i)) {
-        case Holding.LiveSegment live -> {
-          long start = live.start(state.position);
-          if (live.kept(head, start, state.position, state.position + 1).isEmpty()) {
-            yield 0;
-          }
-          long held = live.kept(head, start, start, state.position).count();
-          cache.put(head, held, buffers.qkv.segment(), query + c, query + 2L * c);
-          yield held + 1;
-        }
-        case Holding.Columns columns -> {
-          long held = columns.held(head, state.position);
-          if (columns.held(head, state.position + 1) > held) {
-            cache.put(head, held, buffers.qkv.segment(), query + c, query + 2L * c);
-          }
-          yield state.position / columns.block() * columns.columns();
-        }
-      };
+      long seen =
+          switch (model.holdings().get(i)) {
+            case Holding.LiveSegment live -> {
+              long start = live.start(state.position);
+              if (live.kept(head, start, state.position, state.position + 1).isEmpty()) {
+                yield 0;
+              }
+              long held = live.kept(head, start, start, state.position).count();
+              cache.put(head, held, buffers.qkv.segment(), query + c, query + 2L * c);
+              yield held + 1;
+            }
+            case Holding.Columns columns -> {
+              long held = columns.held(head, state.position);
+              if (columns.held(head, state.position + 1) > held) {
+                cache.put(head, held, buffers.qkv.segment(), query + c, query + 2L * c);
+              }
+              yield state.position / columns.block() * columns.columns();
+            }
+          };
       if (seen > 0) {
-        kernels.attend(buffers.qkv.address() + 4 * query, cache.keyAddress(head, 0), cache.valueAddress(head, 0), seen, d,
-            (float) (1 / Math.sqrt(d)), scores(worker, seen), out, buffers.maxAndSum.address() + 4 * accumulators);
+        kernels.attend(
+            buffers.qkv.address() + 4 * query,
+            cache.keyAddress(head, 0),
+            cache.valueAddress(head, 0),
+            seen,
+            d,
+            (float) (1 / Math.sqrt(d)),
+            scores(worker, seen),
+            out,
+            buffers.maxAndSum.address() + 4 * accumulators);
       }
     }
     float sum = buffers.maxAndSum.get(accumulators + 1);

@@ -5,10 +5,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
 
-/// One document's tokens, read in pieces: memory does not depend on its length. Closing closes what it reads from.
+/// One document's tokens, read in pieces: memory does not depend on its length. Closing closes what
+/// it reads from.
 public final class DocumentTokens implements AutoCloseable {
   /// Bytes of a piece, at least, unless the document ends.
   static final int PIECE = 1 << 14;
+
   private static final int LONGEST = 1 << 20;
 
   private final InputStream in;
@@ -50,9 +52,9 @@ public final class DocumentTokens implements AutoCloseable {
     return bytes;
   }
 
-  /// Where text can be cut without changing its tokens: anywhere for bytes; else after the last line break that something other
-  /// than white space follows, which no token of the tiktoken encodings spans. A piece without one is cut before a
-  /// character once it is a megabyte long.
+  /// Where text can be cut without changing its tokens: anywhere for bytes; else after the last
+  /// line break that something other than white space follows, which no token of the tiktoken
+  /// encodings spans. A piece without one is cut before a character once it is a megabyte long.
   private int boundary(byte[] text) {
     if (tokenizer.name().equals("bytes")) {
       return text.length;

@@ -12,11 +12,14 @@ sealed interface Holding {
   /// The most rows a head can come to hold.
   long mostRows();
 
-  /// Rows head `head` holds when `tokens` tokens have been read and the next one is about to be: those later queries may still see.
+  /// Rows head `head` holds when `tokens` tokens have been read and the next one is about to be:
+  /// those later queries may still see.
   long held(int head, long tokens);
 
-  /// The live segment of one branch of dilated attention: at most ceil(w / r) rows a head, forgotten at its end.
-  record LiveSegment(long length, long dilation, HeadOffsets offsets, int heads) implements Holding {
+  /// The live segment of one branch of dilated attention: at most ceil(w / r) rows a head,
+  /// forgotten at its end.
+  record LiveSegment(long length, long dilation, HeadOffsets offsets, int heads)
+      implements Holding {
     long offset(int head) {
       return offsets.offset(head, heads, dilation);
     }
@@ -26,13 +29,16 @@ sealed interface Holding {
       return position - position % length;
     }
 
-    /// The positions in `[from, to)` that a head keeps, of the segment that starts at `start` and holds them all.
+    /// The positions in `[from, to)` that a head keeps, of the segment that starts at `start` and
+    /// holds them all.
     Rows kept(int head, long start, long from, long to) {
       long first = start + offset(head);
       if (first < from) {
         first += Math.ceilDiv(from - first, dilation) * dilation;
       }
-      return first >= to ? new Rows(from, dilation, 0) : new Rows(first, dilation, (to - first - 1) / dilation + 1);
+      return first >= to
+          ? new Rows(from, dilation, 0)
+          : new Rows(first, dilation, (to - first - 1) / dilation + 1);
     }
 
     @Override
@@ -46,7 +52,8 @@ sealed interface Holding {
     }
   }
 
-  /// The columns of sparse attention: positions `head mod s + t s` (t < columns, s = floor(block / columns)) of every block. Grows with the stream.
+  /// The columns of sparse attention: positions `head mod s + t s` (t < columns, s = floor(block /
+  /// columns)) of every block. Grows with the stream.
   record Columns(long block, long columns) implements Holding {
     long stride() {
       return block / columns;
@@ -76,14 +83,16 @@ sealed interface Holding {
   static List<Holding> of(AttentionConfig attention, int heads) {
     return switch (attention) {
       case AttentionConfig.Dilated dilated -> {
-        HeadOffsets offsets = dilated.blockedOffsets() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED;
+        HeadOffsets offsets =
+            dilated.blockedOffsets() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED;
         List<Holding> all = new ArrayList<>();
         for (Branch branch : dilated.branches()) {
           all.add(new LiveSegment(branch.segmentLength(), branch.dilation(), offsets, heads));
         }
         yield all;
       }
-      case AttentionConfig.Dense _ -> List.of(new LiveSegment(Long.MAX_VALUE, 1, HeadOffsets.INTERLEAVED, heads));
+      case AttentionConfig.Dense _ ->
+          List.of(new LiveSegment(Long.MAX_VALUE, 1, HeadOffsets.INTERLEAVED, heads));
       case AttentionConfig.Sparse sparse ->
           List.of(
               new LiveSegment(sparse.blockLength(), 1, HeadOffsets.INTERLEAVED, heads),

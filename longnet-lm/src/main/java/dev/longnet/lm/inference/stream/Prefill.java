@@ -10,9 +10,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Many tokens of one stream at once. Between two attentions everything acts on rows alone, so one task carries a block of
-/// rows, small enough for its core's cache, from one attention to the next: output projection, feed-forward, the next layer's
-/// query, key and value projections.
+/// Many tokens of one stream at once. Between two attentions everything acts on rows alone, so one
+/// task carries a block of rows, small enough for its core's cache, from one attention to the next:
+/// output projection, feed-forward, the next layer's query, key and value projections.
 final class Prefill implements AutoCloseable {
   /// Floats of feed-forward activations in one block of rows: half a megabyte.
   private static final int BLOCK_FLOATS = 1 << 17;
@@ -37,7 +37,8 @@ final class Prefill implements AutoCloseable {
   private final ChunkAttention attention;
 
   /// One worker's memory for a block of rows.
-  private record Scratch(NativeFloats narrow, NativeFloats wide, NativeFloats product, NativeFloats logits) {}
+  private record Scratch(
+      NativeFloats narrow, NativeFloats wide, NativeFloats product, NativeFloats logits) {}
 
   Prefill(StreamingModel model) {
     this.model = model;
@@ -75,7 +76,14 @@ final class Prefill implements AutoCloseable {
   ///
   /// @param losses where given, `losses[at + i]` gets token i's
   /// @param logits where given, row `at + i` gets the scores of what follows token i
-  void chunk(StreamState state, int[] tokens, int from, int n, float[] losses, int at, MemorySegment logits) {
+  void chunk(
+      StreamState state,
+      int[] tokens,
+      int from,
+      int n,
+      float[] losses,
+      int at,
+      MemorySegment logits) {
     model.moveReference(state);
     if (losses != null) {
       losses[at] = state.position == 0 ? Float.NaN : loss(state.hidden, tokens[from]);
@@ -128,7 +136,8 @@ final class Prefill implements AutoCloseable {
   }
 
   private void norm(StreamWeights.Norm norm, long x, int rows, int width, long y) {
-    kernels.layerNorm(x, width, rows, width, norm.gain().address(), norm.bias().address(), y, width);
+    kernels.layerNorm(
+        x, width, rows, width, norm.gain().address(), norm.bias().address(), y, width);
   }
 
   /// Residual to rotated queries and keys, and values.
@@ -136,12 +145,33 @@ final class Prefill implements AutoCloseable {
     int rows = last - first;
     long to = qkv.address() + 12L * first * c;
     norm(layer.attentionNorm(), residual.address() + 4L * first * c, rows, c, s.narrow.address());
-    kernels.product(s.narrow.address(), c, rows, layer.qkv(), 0, layer.qkv().panels(), to, 3L * c, s.product.address());
+    kernels.product(
+        s.narrow.address(),
+        c,
+        rows,
+        layer.qkv(),
+        0,
+        layer.qkv().panels(),
+        to,
+        3L * c,
+        s.product.address());
     if (!model.rotation().isNone()) {
       long table = 4L * first * config.headSize();
-      kernels.rotate(to, 3L * c, rows, config.heads(), config.headSize(), tables.queryCos.address() + table,
+      kernels.rotate(
+          to,
+          3L * c,
+          rows,
+          config.heads(),
+          config.headSize(),
+          tables.queryCos.address() + table,
           tables.querySin.address() + table);
-      kernels.rotate(to + 4L * c, 3L * c, rows, config.heads(), config.headSize(), tables.keyCos.address() + table,
+      kernels.rotate(
+          to + 4L * c,
+          3L * c,
+          rows,
+          config.heads(),
+          config.headSize(),
+          tables.keyCos.address() + table,
           tables.keySin.address() + table);
     }
     mixed.segment().asSlice(4L * first * c, 4L * rows * c).fill((byte) 0);
@@ -162,18 +192,22 @@ final class Prefill implements AutoCloseable {
     long narrow = s.narrow.address();
     long wide = s.wide.address();
     norm(layer.innerNorm(), heads, rows, c, heads);
-    kernels.product(heads, c, rows, layer.out(), 0, layer.out().panels(), narrow, c, s.product.address());
+    kernels.product(
+        heads, c, rows, layer.out(), 0, layer.out().panels(), narrow, c, s.product.address());
     kernels.add(narrow, x, (long) rows * c);
     norm(layer.feedForwardNorm(), x, rows, c, narrow);
-    kernels.product(narrow, c, rows, layer.fc1(), 0, layer.fc1().panels(), wide, f, s.product.address());
+    kernels.product(
+        narrow, c, rows, layer.fc1(), 0, layer.fc1().panels(), wide, f, s.product.address());
     kernels.gelu(wide, (long) rows * f);
     norm(layer.middleNorm(), wide, rows, f, wide);
-    kernels.product(wide, f, rows, layer.fc2(), 0, layer.fc2().panels(), narrow, c, s.product.address());
+    kernels.product(
+        wide, f, rows, layer.fc2(), 0, layer.fc2().panels(), narrow, c, s.product.address());
     kernels.add(narrow, x, (long) rows * c);
   }
 
   /// Scores token i + 1 from row i of the normalised residual.
-  private void losses(int[] tokens, int from, int first, int last, float[] losses, int at, Scratch s) {
+  private void losses(
+      int[] tokens, int from, int first, int last, float[] losses, int at, Scratch s) {
     int rows = last - first;
     if (rows <= 0) {
       return;
@@ -191,7 +225,16 @@ final class Prefill implements AutoCloseable {
       int count = Math.min(config.vocabulary() - start, stride);
       // The product addresses output 0, which lies before the piece.
       long y = s.logits.address() - 4L * start;
-      kernels.product(residual.address() + 4L * first * c, c, rows, weights.output, panel, end, y, stride, s.product.address());
+      kernels.product(
+          residual.address() + 4L * first * c,
+          c,
+          rows,
+          weights.output,
+          panel,
+          end,
+          y,
+          stride,
+          s.product.address());
       for (int row = 0; row < rows; row++) {
         double piece = kernels.logSumExp(s.logits.address() + 4L * row * stride, count);
         double m = Math.max(largest[row], piece);
@@ -225,11 +268,25 @@ final class Prefill implements AutoCloseable {
       int end = Math.min(weights.output.panels(), panel + panelsAtOnce);
       int start = panel * width;
       int count = Math.min(v - start, stride);
-      kernels.product(residual.address() + 4L * first * c, c, last - first, weights.output, panel, end,
-          s.logits.address() - 4L * start, stride, s.product.address());
+      kernels.product(
+          residual.address() + 4L * first * c,
+          c,
+          last - first,
+          weights.output,
+          panel,
+          end,
+          s.logits.address() - 4L * start,
+          stride,
+          s.product.address());
       for (int row = first; row < last; row++) {
-        MemorySegment.copy(s.logits.segment(), ValueLayout.JAVA_FLOAT, 4L * (row - first) * stride, logits,
-            ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * ((long) (at + row) * v + start), count);
+        MemorySegment.copy(
+            s.logits.segment(),
+            ValueLayout.JAVA_FLOAT,
+            4L * (row - first) * stride,
+            logits,
+            ValueLayout.JAVA_FLOAT_UNALIGNED,
+            4 * ((long) (at + row) * v + start),
+            count);
       }
     }
   }

@@ -15,7 +15,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 
-/// Weight-only int8 ([Int8Rows]) of every matrix of a model; vectors (norms, biases) stay as they are.
+/// Weight-only int8 ([Int8Rows]) of every matrix of a model; vectors (norms, biases) stay as they
+/// are.
 public final class Quantization {
   private Quantization() {}
 
@@ -55,19 +56,24 @@ public final class Quantization {
           checkpoint.model(),
           checkpoint.tokenizer(),
           checkpoint.trainedLength(),
-          path -> SafetensorsWriter.write(path, Map.of("format", "pt", "quantization", "int8 rows"), tensors));
+          path ->
+              SafetensorsWriter.write(
+                  path, Map.of("format", "pt", "quantization", "int8 rows"), tensors));
     }
     return new Summary(matrices, before, after);
   }
 
-  /// The same without a file: a model's tensors by name as they would be read from its int8 checkpoint.
+  /// The same without a file: a model's tensors by name as they would be read from its int8
+  /// checkpoint.
   ///
   /// @param tensors a float32 model's, by torchscale's names
   /// @param arena of the int8 tensors
-  public static Function<String, TensorEntry> int8(Function<String, TensorEntry> tensors, Arena arena) {
+  public static Function<String, TensorEntry> int8(
+      Function<String, TensorEntry> tensors, Arena arena) {
     Map<String, Int8Rows.Pair> pairs = new HashMap<>();
     Function<String, Int8Rows.Pair> pair =
-        name -> pairs.computeIfAbsent(name, matrix -> Int8Rows.quantize(tensors.apply(matrix), arena));
+        name ->
+            pairs.computeIfAbsent(name, matrix -> Int8Rows.quantize(tensors.apply(matrix), arena));
     return name -> {
       if (name.endsWith(Int8Rows.SCALE)) {
         return pair.apply(name.substring(0, name.length() - Int8Rows.SCALE.length())).scales();

@@ -6,19 +6,25 @@ import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.PositionEncoding;
 import dev.longnet.lm.inference.kernel.NativeFloats;
 
-/// xPos and RoPE for a stream of any length (longnet.md, section 2). Only differences of positions enter a score; that buys two things:
+/// xPos and RoPE for a stream of any length (longnet.md, section 2). Only differences of positions
+/// enter a score; that buys two things:
 ///
-/// - Where some multiple of every segment length is below 2^40, nothing attends across its multiples, so positions are taken
-///   modulo it. Elsewhere positions stay as they are; an angle p theta is reduced modulo 2 pi once per block of
-///   256 positions in twice float64's digits and continued in float64, so it is right to 1e-13 at any position below 2^53.
-/// - xPos' decay zeta^(p / b) is taken relative to a reference near p. When the stream moves on to the next reference, cached keys are
-///   multiplied by zeta^(step / b) <= 1. Nothing overflows, however long stream or segment; what decays below float32 was zero.
+/// - Where some multiple of every segment length is below 2^40, nothing attends across its
+///   multiples, so positions are taken modulo it. Elsewhere positions stay as they are; an angle p
+///   theta is reduced modulo 2 pi once per block of 256 positions in twice float64's digits and
+///   continued in float64, so it is right to 1e-13 at any position below 2^53.
+/// - xPos' decay zeta^(p / b) is taken relative to a reference near p. When the stream moves on to
+///   the next reference, cached keys are multiplied by zeta^(step / b) <= 1. Nothing overflows,
+///   however long stream or segment; what decays below float32 was zero.
 final class Rotation {
   private static final int BLOCK = 256;
+
   /// Positions between two references, in units of the decay's base: zeta^(16) >= 2e-9.
   private static final int REFERENCE = 16;
+
   private static final long LARGEST_PERIOD = 1L << 40;
   private static final double TWO_PI = 2 * Math.PI;
+
   /// 2 pi minus the double [#TWO_PI].
   private static final double TWO_PI_LOW = 2.4492935982947064e-16;
 
@@ -28,8 +34,10 @@ final class Rotation {
   private final double[] logZeta;
   private final long period;
   private final long step;
+
   /// cos, sin and decay of 0 … 255 positions, [BLOCK, D/2].
   private final double[] cos;
+
   private final double[] sin;
   private final double[] decay;
 
@@ -54,7 +62,8 @@ final class Rotation {
     }
   }
 
-  /// A multiple of every segment length, at least `step`; Long.MAX_VALUE where there is none below 2^40.
+  /// A multiple of every segment length, at least `step`; Long.MAX_VALUE where there is none below
+  /// 2^40.
   private static long period(AttentionConfig attention, long step) {
     return switch (attention) {
       case AttentionConfig.Dilated dilated -> {
@@ -91,7 +100,9 @@ final class Rotation {
 
   /// How many tokens from `position` on one call of [#fill] may cover.
   long longestChunk(long position) {
-    return isNone() ? Long.MAX_VALUE : Math.min(period - position % period, decays() ? step : Long.MAX_VALUE);
+    return isNone()
+        ? Long.MAX_VALUE
+        : Math.min(period - position % period, decays() ? step : Long.MAX_VALUE);
   }
 
   /// The position decays are relative to when a chunk starts at `position`.
@@ -99,7 +110,8 @@ final class Rotation {
     return decays() ? position - position % period % step : 0;
   }
 
-  /// What cached keys must be multiplied by when the reference moves, [D]; only keys of the same period are ever read again.
+  /// What cached keys must be multiplied by when the reference moves, [D]; only keys of the same
+  /// period are ever read again.
   void rescaling(long from, long to, NativeFloats factors) {
     for (int i = 0; i < pairs; i++) {
       float factor = (float) Math.exp((to - from) * logZeta[i]);
@@ -108,8 +120,8 @@ final class Rotation {
     }
   }
 
-  /// Factors of positions `[position + from, position + to)` as rows `[shift + from, shift + to)` of tables [n, D] for
-  /// [dev.longnet.lm.inference.kernel.Kernels#rotate].
+  /// Factors of positions `[position + from, position + to)` as rows `[shift + from, shift + to)`
+  /// of tables [n, D] for [dev.longnet.lm.inference.kernel.Kernels#rotate].
   ///
   /// @param position where the chunk starts
   void fill(long position, int from, int to, Tables tables, int shift) {
@@ -152,7 +164,8 @@ final class Rotation {
     sin.set(at + 1, (float) s);
   }
 
-  /// position * theta modulo 2 pi: product and reduction each in two doubles, right to 1e-15 for positions below 2^53.
+  /// position * theta modulo 2 pi: product and reduction each in two doubles, right to 1e-15 for
+  /// positions below 2^53.
   static double angle(long position, double theta) {
     double high = position * theta;
     double low = Math.fma(position, theta, -high);

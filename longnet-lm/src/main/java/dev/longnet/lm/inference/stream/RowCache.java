@@ -4,9 +4,10 @@ import dev.longnet.lm.inference.kernel.Kernels;
 import dev.longnet.lm.inference.kernel.NativeFloats;
 import java.lang.foreign.MemorySegment;
 
-/// Keys and values that one kind of fold of one layer may still read: per head rows [D] one after another, in the order of
-/// their positions. What a row's position is follows from arithmetic ([Holding]); nothing but keys and values is stored.
-/// Memory grows by doubling up to the most rows the holding allows.
+/// Keys and values that one kind of fold of one layer may still read: per head rows [D] one after
+/// another, in the order of their positions. What a row's position is follows from arithmetic
+/// ([Holding]); nothing but keys and values is stored. Memory grows by doubling up to the most rows
+/// the holding allows.
 final class RowCache implements AutoCloseable {
   private static final int SMALLEST = 64;
 
@@ -40,10 +41,15 @@ final class RowCache implements AutoCloseable {
   }
 
   private NativeFloats grown(NativeFloats old, long wanted, long held) {
-    NativeFloats grown = new NativeFloats(Math.multiplyExact(Math.multiplyExact(wanted, (long) heads), headSize));
+    NativeFloats grown =
+        new NativeFloats(Math.multiplyExact(Math.multiplyExact(wanted, (long) heads), headSize));
     for (int head = 0; head < heads; head++) {
       MemorySegment.copy(
-          old.segment(), 4 * head * capacity * headSize, grown.segment(), 4 * head * wanted * headSize, 4 * held * headSize);
+          old.segment(),
+          4 * head * capacity * headSize,
+          grown.segment(),
+          4 * head * wanted * headSize,
+          4 * held * headSize);
     }
     return grown;
   }

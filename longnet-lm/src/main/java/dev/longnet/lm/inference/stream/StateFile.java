@@ -30,9 +30,11 @@ import java.util.zip.CheckedOutputStream;
 /// | … | last hidden row [C]; then per layer, holding and head: its keys [rows, D], its values [rows, D] |
 /// | 8 | CRC-32C of everything before; nothing follows |
 ///
-/// How many rows a head holds follows from the number of tokens read, so a file's length is known before its rows are read.
+/// How many rows a head holds follows from the number of tokens read, so a file's length is known
+/// before its rows are read.
 public final class StateFile {
-  private static final byte[] MAGIC = "LNSTREAM".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
+  private static final byte[] MAGIC =
+      "LNSTREAM".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
   private static final int VERSION = 1;
   private static final int MOST_NOTES = 1000;
   private static final int BLOCK = 1 << 20;
@@ -47,7 +49,8 @@ public final class StateFile {
   /// Writes a state, whole or not at all.
   ///
   /// @param notes at most 1,000, each key and value at most 65,535 bytes
-  public static void save(Path file, StreamState state, Map<String, String> notes) throws IOException {
+  public static void save(Path file, StreamState state, Map<String, String> notes)
+      throws IOException {
     AtomicFiles.write(
         file,
         plain -> {
@@ -65,12 +68,14 @@ public final class StateFile {
           }
           byte[] block = new byte[BLOCK];
           copy(state.hidden.segment(), 0, 4L * state.model.config().hidden(), out, block);
-          eachRun(state, (cache, head, rows) -> {
-            long from = 4 * cache.element(head, 0);
-            long bytes = 4 * rows * state.model.config().headSize();
-            copy(cache.keys(), from, bytes, out, block);
-            copy(cache.values(), from, bytes, out, block);
-          });
+          eachRun(
+              state,
+              (cache, head, rows) -> {
+                long from = 4 * cache.element(head, 0);
+                long bytes = 4 * rows * state.model.config().headSize();
+                copy(cache.keys(), from, bytes, out, block);
+                copy(cache.values(), from, bytes, out, block);
+              });
           out.flush();
           new DataOutputStream(plain).writeLong(checked.getChecksum().getValue());
         });
@@ -78,7 +83,8 @@ public final class StateFile {
 
   /// Reads a state of this model; nothing of it exists when this throws.
   ///
-  /// @throws IllegalArgumentException when the file is no state, damaged, of another version or of another model
+  /// @throws IllegalArgumentException when the file is no state, damaged, of another version or of
+  ///   another model
   public static Loaded load(Path file, StreamingModel model) throws IOException {
     if (Files.isDirectory(file)) {
       throw new IllegalArgumentException("not a saved stream state but a directory: " + file);
@@ -92,13 +98,15 @@ public final class StateFile {
       }
       int version = in.readInt();
       if (version != VERSION) {
-        throw new IllegalArgumentException(file + ": version must be 1, the one this program knows: version=" + version);
+        throw new IllegalArgumentException(
+            file + ": version must be 1, the one this program knows: version=" + version);
       }
       byte[] hash = new byte[32];
       in.readFully(hash);
       if (!MessageDigest.isEqual(hash, model.hash())) {
         throw new IllegalArgumentException(
-            "%s belongs to another model: its hash begins %s, this model's %s".formatted(file, start(hash), start(model.hash())));
+            "%s belongs to another model: its hash begins %s, this model's %s"
+                .formatted(file, start(hash), start(model.hash())));
       }
       StreamState state = model.newStream();
       try {
@@ -126,7 +134,8 @@ public final class StateFile {
     return java.util.HexFormat.of().formatHex(hash, 0, 6);
   }
 
-  private static Map<String, String> read(DataInputStream in, StreamState state, long fileLength) throws IOException {
+  private static Map<String, String> read(DataInputStream in, StreamState state, long fileLength)
+      throws IOException {
     StreamingModel model = state.model;
     state.position = in.readLong();
     state.reference = in.readLong();
@@ -142,7 +151,11 @@ public final class StateFile {
     double needed = 0;
     for (Holding holding : model.holdings()) {
       for (int head = 0; head < model.config().heads(); head++) {
-        needed += 8.0 * holding.held(head, state.position) * model.config().headSize() * model.config().layers();
+        needed +=
+            8.0
+                * holding.held(head, state.position)
+                * model.config().headSize()
+                * model.config().layers();
       }
     }
     if (needed > fileLength) {
@@ -159,12 +172,14 @@ public final class StateFile {
     }
     byte[] block = new byte[BLOCK];
     copy(in, state.hidden.segment(), 0, 4L * model.config().hidden(), block);
-    eachRun(state, (cache, head, rows) -> {
-      long to = 4 * cache.element(head, 0);
-      long bytes = 4 * rows * model.config().headSize();
-      copy(in, cache.keys(), to, bytes, block);
-      copy(in, cache.values(), to, bytes, block);
-    });
+    eachRun(
+        state,
+        (cache, head, rows) -> {
+          long to = 4 * cache.element(head, 0);
+          long bytes = 4 * rows * model.config().headSize();
+          copy(in, cache.keys(), to, bytes, block);
+          copy(in, cache.values(), to, bytes, block);
+        });
     return notes;
   }
 
@@ -182,7 +197,8 @@ public final class StateFile {
     }
   }
 
-  private static void copy(MemorySegment from, long at, long bytes, OutputStream out, byte[] block) throws IOException {
+  private static void copy(MemorySegment from, long at, long bytes, OutputStream out, byte[] block)
+      throws IOException {
     for (long done = 0; done < bytes; done += block.length) {
       int n = (int) Math.min(block.length, bytes - done);
       MemorySegment.copy(from, ValueLayout.JAVA_BYTE, at + done, block, 0, n);
@@ -190,7 +206,8 @@ public final class StateFile {
     }
   }
 
-  private static void copy(DataInputStream in, MemorySegment to, long at, long bytes, byte[] block) throws IOException {
+  private static void copy(DataInputStream in, MemorySegment to, long at, long bytes, byte[] block)
+      throws IOException {
     for (long done = 0; done < bytes; done += block.length) {
       int n = (int) Math.min(block.length, bytes - done);
       in.readFully(block, 0, n);

@@ -26,8 +26,9 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 
-/// Files, directories and archives as one stream of tokens, read in small pieces: an end-of-text token, then document after
-/// document, each followed by one. Memory does not depend on their length. A place in it can be remembered and found again.
+/// Files, directories and archives as one stream of tokens, read in small pieces: an end-of-text
+/// token, then document after document, each followed by one. Memory does not depend on their
+/// length. A place in it can be remembered and found again.
 ///
 /// One thread; whoever opened it closes it.
 public final class StreamInput implements AutoCloseable {
@@ -55,7 +56,8 @@ public final class StreamInput implements AutoCloseable {
   /// @param pass how often the whole input had been read before
   /// @param document number of the last document begun; -1 before the first
   /// @param bytes of it, so far
-  /// @param hash of the documents up to it (all of them from the second pass on) by path and length, and of what it begins and ends with
+  /// @param hash of the documents up to it (all of them from the second pass on) by path and
+  ///   length, and of what it begins and ends with
   public record Extent(long pass, int document, long bytes, String hash) {}
 
   private final Tokenizer tokenizer;
@@ -64,20 +66,31 @@ public final class StreamInput implements AutoCloseable {
   private long bytes;
   private Place place = Place.START;
   private DocumentTokens open;
+
   /// Where in its document `open` began.
   private long from;
+
   private ZipFile archive;
   private Path archivePath;
 
-  /// @param inputs files; directories (all their files in the order of their names, hidden ones left out); .zip and .jar archives
+  /// @param inputs files; directories (all their files in the order of their names, hidden ones
+  ///   left out); .zip and .jar archives
   /// @param suffix only documents whose name ends so, of directories and archives; empty for all
   /// @param repeat begin anew at the end, for ever
-  public StreamInput(List<Path> inputs, String suffix, Tokenizer tokenizer, boolean repeat) throws IOException {
+  public StreamInput(List<Path> inputs, String suffix, Tokenizer tokenizer, boolean repeat)
+      throws IOException {
     this(inputs, suffix, tokenizer, repeat, List.of());
   }
 
-  /// @param leftOut files that are no documents where a directory holds them, such as the state that is saved among them
-  public StreamInput(List<Path> inputs, String suffix, Tokenizer tokenizer, boolean repeat, Collection<Path> leftOut) throws IOException {
+  /// @param leftOut files that are no documents where a directory holds them, such as the state
+  ///   that is saved among them
+  public StreamInput(
+      List<Path> inputs,
+      String suffix,
+      Tokenizer tokenizer,
+      boolean repeat,
+      Collection<Path> leftOut)
+      throws IOException {
     this.tokenizer = tokenizer;
     this.repeat = repeat;
     Set<Path> others = leftOut.stream().map(StreamInput::whole).collect(Collectors.toSet());
@@ -85,7 +98,11 @@ public final class StreamInput implements AutoCloseable {
       add(input, suffix, others);
     }
     if (documents.isEmpty()) {
-      throw new IllegalArgumentException("the input holds no documents" + (suffix.isEmpty() ? "" : " ending in " + suffix) + ": " + inputs);
+      throw new IllegalArgumentException(
+          "the input holds no documents"
+              + (suffix.isEmpty() ? "" : " ending in " + suffix)
+              + ": "
+              + inputs);
     }
     bytes = documents.stream().mapToLong(Document::bytes).sum();
   }
@@ -111,7 +128,9 @@ public final class StreamInput implements AutoCloseable {
       try (ZipFile zip = zipFile(input)) {
         zip.stream()
             .filter(e -> !e.isDirectory() && e.getName().endsWith(suffix))
-            .forEach(e -> documents.add(new Document(input, e.getName(), Math.max(0, e.getSize()), e.getCrc())));
+            .forEach(e ->
+                documents.add(
+                    new Document(input, e.getName(), Math.max(0, e.getSize()), e.getCrc())));
       }
     } else if (Files.exists(input)) {
       documents.add(new Document(input, "", Files.size(input), 0));
@@ -137,21 +156,27 @@ public final class StreamInput implements AutoCloseable {
     return new Extent(place.pass, Math.max(-1, last), length, hash(place.pass, last, length));
   }
 
-  /// Goes on where an earlier input stood, if this one begins with all the earlier one had given out: the documents up to there are
-  /// the same by path and length, and the last of them begins the same way. It may have grown: where it had been
-  /// read to its end, its new part follows as a document of its own.
+  /// Goes on where an earlier input stood, if this one begins with all the earlier one had given
+  /// out: the documents up to there are the same by path and length, and the last of them begins
+  /// the same way. It may have grown: where it had been read to its end, its new part follows as a
+  /// document of its own.
   ///
   /// @param to where the earlier input stood, or a place before
   /// @return false where this is another input; nothing has changed then
   public boolean goOn(Place to, Extent earlier) throws IOException {
     int last = earlier.document;
-    if (last < -1 || last >= documents.size()
+    if (last < -1
+        || last >= documents.size()
         || last >= 0 && documents.get(last).bytes < earlier.bytes
         || !hash(earlier.pass, last, earlier.bytes).equals(earlier.hash)) {
       return false;
     }
     // From the second pass on nothing may have grown.
-    boolean grown = last >= 0 && earlier.pass == 0 && to.document > last && documents.get(last).bytes > earlier.bytes;
+    boolean grown =
+        last >= 0
+            && earlier.pass == 0
+            && to.document > last
+            && documents.get(last).bytes > earlier.bytes;
     seek(grown ? new Place(to.pass, last, earlier.bytes) : to);
     return true;
   }
@@ -162,7 +187,15 @@ public final class StreamInput implements AutoCloseable {
       for (int i = 0; i < (pass > 0 ? documents.size() : last + 1); i++) {
         Document d = documents.get(i);
         boolean mayGrow = i == last && pass == 0 && d.entry.isEmpty();
-        String text = d.file.normalize() + "\0" + d.entry + "\0" + (mayGrow ? length : d.bytes) + "\0" + d.crc + "\0";
+        String text =
+            d.file.normalize()
+                + "\0"
+                + d.entry
+                + "\0"
+                + (mayGrow ? length : d.bytes)
+                + "\0"
+                + d.crc
+                + "\0";
         digest.update(text.getBytes(StandardCharsets.UTF_8));
       }
       if (last >= 0 && documents.get(last).entry.isEmpty()) {
@@ -191,7 +224,8 @@ public final class StreamInput implements AutoCloseable {
         buffer.clear();
       }
     } catch (IOException e) {
-      // A file that was moved away while it was read must not keep a state from being saved; no later input equals this.
+      // A file that was moved away while it was read must not keep a state from being saved; no
+      // later input equals this.
       digest.update("unreadable".getBytes(StandardCharsets.UTF_8));
     }
   }
@@ -230,15 +264,19 @@ public final class StreamInput implements AutoCloseable {
 
   /// Goes on at a remembered place.
   public void seek(Place to) throws IOException {
-    if (to.document < -1 || to.document > documents.size() || to.document == documents.size() && to.offset > 0 || to.offset < 0 || to.pass < 0) {
+    if (to.document < -1
+        || to.document > documents.size()
+        || to.document == documents.size() && to.offset > 0
+        || to.offset < 0
+        || to.pass < 0) {
       throw new IllegalArgumentException("no such place in the input: " + to);
     }
     closeDocument();
     place = to;
   }
 
-  /// The next tokens, 16,384 or more unless the input ends; an empty array at the end. Small documents come together: short
-  /// chunks are slow ones.
+  /// The next tokens, 16,384 or more unless the input ends; an empty array at the end. Small
+  /// documents come together: short chunks are slow ones.
   public int[] next() throws IOException {
     int[] ids = piece();
     int length = ids.length;
@@ -247,7 +285,10 @@ public final class StreamInput implements AutoCloseable {
       if (more.length == 0) {
         break;
       }
-      ids = ids.length < length + more.length ? Arrays.copyOf(ids, Math.max(2 * DocumentTokens.PIECE, 2 * (length + more.length))) : ids;
+      ids =
+          ids.length < length + more.length
+              ? Arrays.copyOf(ids, Math.max(2 * DocumentTokens.PIECE, 2 * (length + more.length)))
+              : ids;
       System.arraycopy(more, 0, ids, length, more.length);
       length += more.length;
     }
@@ -277,7 +318,9 @@ public final class StreamInput implements AutoCloseable {
       if (document.entry.isEmpty()) {
         throw e;
       }
-      throw new IllegalArgumentException("damaged archive: %s: %s: %s".formatted(document.file, document.entry, e.getMessage()), e);
+      throw new IllegalArgumentException(
+          "damaged archive: %s: %s: %s".formatted(document.file, document.entry, e.getMessage()),
+          e);
     }
     if (!open.ended()) {
       place = new Place(place.pass, place.document, from + open.bytes());
@@ -286,7 +329,8 @@ public final class StreamInput implements AutoCloseable {
     // A file may have grown, or shrunk, since the input was opened.
     Document document = documents.get(place.document);
     long length = from + open.bytes();
-    documents.set(place.document, new Document(document.file, document.entry, length, document.crc));
+    documents.set(
+        place.document, new Document(document.file, document.entry, length, document.crc));
     bytes += length - document.bytes;
     closeDocument();
     place = new Place(place.pass, place.document + 1, 0);
@@ -314,7 +358,8 @@ public final class StreamInput implements AutoCloseable {
     }
     ZipEntry entry = archive.getEntry(document.entry);
     if (entry == null) {
-      throw new IOException("the archive changed while it was read: " + document.file + " lacks " + document.entry);
+      throw new IOException(
+          "the archive changed while it was read: " + document.file + " lacks " + document.entry);
     }
     return new SummedInput(archive.getInputStream(entry), entry.getCrc());
   }
@@ -323,7 +368,8 @@ public final class StreamInput implements AutoCloseable {
     try {
       return new ZipFile(archive.toFile());
     } catch (ZipException e) {
-      throw new IllegalArgumentException("not an archive, or a damaged one: %s: %s".formatted(archive, e.getMessage()), e);
+      throw new IllegalArgumentException(
+          "not an archive, or a damaged one: %s: %s".formatted(archive, e.getMessage()), e);
     }
   }
 

@@ -15,7 +15,8 @@ public record StreamOptions(KernelChoice kernel, int threads, int chunkTokens) {
       throw new IllegalArgumentException("threads must be positive: threads=" + threads);
     }
     if (chunkTokens < 1 || chunkTokens > 1 << 20) {
-      throw new IllegalArgumentException("chunk-tokens must be from 1 to 1048576: chunk-tokens=" + chunkTokens);
+      throw new IllegalArgumentException(
+          "chunk-tokens must be from 1 to 1048576: chunk-tokens=" + chunkTokens);
     }
   }
 

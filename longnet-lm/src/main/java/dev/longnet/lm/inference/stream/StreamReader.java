@@ -2,7 +2,8 @@ package dev.longnet.lm.inference.stream;
 
 import dev.longnet.lm.inference.NextToken;
 
-/// A stream as generation sees it: a prompt goes through in chunks, a single token through the decode path.
+/// A stream as generation sees it: a prompt goes through in chunks, a single token through the
+/// decode path.
 public final class StreamReader implements NextToken {
   private final StreamingModel model;
   private final StreamState state;

@@ -14,8 +14,17 @@ package dev.longnet.lm.inference.stream;
 /// @param residentBytes of this process; 0 where the system does not say
 /// @param peakResidentBytes its largest so far; 0 where the system does not say
 public record StreamReport(
-    long tokens, long bytes, long scored, double nats, long recentTokens, double recentNats, double seconds,
-    double tokensPerSecond, long stateBytes, long residentBytes, long peakResidentBytes) {
+    long tokens,
+    long bytes,
+    long scored,
+    double nats,
+    long recentTokens,
+    double recentNats,
+    double seconds,
+    double tokensPerSecond,
+    long stateBytes,
+    long residentBytes,
+    long peakResidentBytes) {
   /// exp of the mean loss of all scored tokens; NaN before the first.
   public double perplexity() {
     return Math.exp(nats / scored);

@@ -7,8 +7,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
 
-/// Reads an input from where it stands to its end through a model: losses, reports, saved states. A run that was cut off goes on from
-/// its last saved state with the same sums, as if nothing had happened.
+/// Reads an input from where it stands to its end through a model: losses, reports, saved states. A
+/// run that was cut off goes on from its last saved state with the same sums, as if nothing had
+/// happened.
 public final class StreamRun {
   private static final String PREFIX = "stream.";
 
@@ -24,8 +25,10 @@ public final class StreamRun {
   private double lastSeconds;
   private StreamReport latest;
   private volatile boolean stop;
+
   /// The tokens at hand: where in the input they begin, and how many of them have been read.
   private StreamInput.Place piece = StreamInput.Place.START;
+
   private int taken;
   private int[] rest = new int[0];
 
@@ -38,14 +41,24 @@ public final class StreamRun {
   /// @param saveEvery tokens between two saves; the state is saved at the end too
   /// @param beforeSave called before each save, also where there is nowhere to save to
   public record Plan(
-      long maxTokens, long reportEvery, Consumer<StreamReport> onReport, Path saveTo, long saveEvery, BeforeSave beforeSave) {
+      long maxTokens,
+      long reportEvery,
+      Consumer<StreamReport> onReport,
+      Path saveTo,
+      long saveEvery,
+      BeforeSave beforeSave) {
     /// What is to be kept along with a state: with it or ahead of it, never behind.
     public interface BeforeSave {
       void accept(StreamReport now) throws IOException;
     }
 
-    public Plan(long maxTokens, long reportEvery, Consumer<StreamReport> onReport, Path saveTo, long saveEvery) {
-      this(maxTokens, reportEvery, onReport, saveTo, saveEvery, now -> { });
+    public Plan(
+        long maxTokens,
+        long reportEvery,
+        Consumer<StreamReport> onReport,
+        Path saveTo,
+        long saveEvery) {
+      this(maxTokens, reportEvery, onReport, saveTo, saveEvery, now -> {});
     }
 
     public Plan {
@@ -56,7 +69,8 @@ public final class StreamRun {
 
     private static void positive(String name, long value) {
       if (value < 1) {
-        throw new IllegalArgumentException("--" + name + " must be positive: --" + name + "=" + value);
+        throw new IllegalArgumentException(
+            "--" + name + " must be positive: --" + name + "=" + value);
       }
     }
   }
@@ -71,8 +85,9 @@ public final class StreamRun {
     this.lastTokens = state.position();
   }
 
-  /// Takes up a saved state: at the place in the input where it was saved if this input begins with what had been read then
-  /// ([StreamInput#goOn]), else at the input's beginning, as a continuation of what was read before.
+  /// Takes up a saved state: at the place in the input where it was saved if this input begins with
+  /// what had been read then ([StreamInput#goOn]), else at the input's beginning, as a continuation
+  /// of what was read before.
   ///
   /// @return whether the input goes on in its middle
   public boolean resume(Map<String, String> notes) throws IOException {
@@ -100,7 +115,8 @@ public final class StreamRun {
       seconds = Double.parseDouble(notes.get(PREFIX + "seconds"));
       int skip = Integer.parseInt(notes.get(PREFIX + "taken"));
       piece = input.place();
-      // The piece may come in parts: when it was read first, its document was open already and text of the piece before was at hand.
+      // The piece may come in parts: when it was read first, its document was open already and text
+      // of the piece before was at hand.
       while (rest.length < skip) {
         int[] more = input.next();
         if (more.length == 0) {
@@ -216,8 +232,18 @@ public final class StreamRun {
   private StreamReport now() {
     double speed = (state.position() - lastTokens) / (seconds - lastSeconds);
     long bytes = input.bytesRead() - input.bytes(rest, taken);
-    return new StreamReport(state.position(), bytes, scored, nats, recentTokens, recentNats, seconds, speed, state.bytes(),
-        ResidentMemory.now(), ResidentMemory.peak());
+    return new StreamReport(
+        state.position(),
+        bytes,
+        scored,
+        nats,
+        recentTokens,
+        recentNats,
+        seconds,
+        speed,
+        state.bytes(),
+        ResidentMemory.now(),
+        ResidentMemory.peak());
   }
 
   private StreamReport report() {

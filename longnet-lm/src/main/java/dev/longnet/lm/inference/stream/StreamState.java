@@ -2,15 +2,20 @@ package dev.longnet.lm.inference.stream;
 
 import dev.longnet.lm.inference.kernel.NativeFloats;
 
-/// What one stream remembers: how many tokens it has read, the keys and values later tokens may still attend to, and the last
-/// token's hidden row, from which the next token is scored. Belongs to one model; used by one thread at a time. Closing frees it.
+/// What one stream remembers: how many tokens it has read, the keys and values later tokens may
+/// still attend to, and the last token's hidden row, from which the next token is scored. Belongs
+/// to one model; used by one thread at a time. Closing frees it.
 public final class StreamState implements AutoCloseable {
   final StreamingModel model;
+
   /// [layer][holding]
   final RowCache[][] caches;
+
   /// [C], meaningless before the first token.
   final NativeFloats hidden;
+
   long position;
+
   /// What the decay of cached keys is relative to ([Rotation]).
   long reference;
 
@@ -21,7 +26,8 @@ public final class StreamState implements AutoCloseable {
     for (int layer = 0; layer < layers; layer++) {
       caches[layer] =
           model.holdings().stream()
-              .map(h -> new RowCache(model.config().heads(), model.config().headSize(), h.mostRows()))
+              .map(h ->
+                  new RowCache(model.config().heads(), model.config().headSize(), h.mostRows()))
               .toArray(RowCache[]::new);
     }
     hidden = new NativeFloats(model.config().hidden());

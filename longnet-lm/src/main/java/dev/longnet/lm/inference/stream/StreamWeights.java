@@ -16,7 +16,8 @@ import java.util.List;
 import java.util.TreeMap;
 import java.util.function.Function;
 
-/// A model's weights as inference reads them. Immutable: any number of streams share them. Closing frees them.
+/// A model's weights as inference reads them. Immutable: any number of streams share them. Closing
+/// frees them.
 final class StreamWeights implements AutoCloseable {
   /// Gain and bias [C].
   record Norm(NativeFloats gain, NativeFloats bias) {}
@@ -25,16 +26,25 @@ final class StreamWeights implements AutoCloseable {
   ///
   /// @param qkv [3C, C]: query, key and value projections as one matrix
   record Layer(
-      Norm attentionNorm, PackedMatrix qkv, Norm innerNorm, PackedMatrix out, Norm feedForwardNorm, PackedMatrix fc1,
-      Norm middleNorm, PackedMatrix fc2) {}
+      Norm attentionNorm,
+      PackedMatrix qkv,
+      Norm innerNorm,
+      PackedMatrix out,
+      Norm feedForwardNorm,
+      PackedMatrix fc1,
+      Norm middleNorm,
+      PackedMatrix fc2) {}
 
   private final List<AutoCloseable> owned = new ArrayList<>();
   final List<Layer> layers = new ArrayList<>();
   final Norm finalNorm;
+
   /// [V, C], packed as a product wants it.
   final PackedMatrix output;
+
   /// [V, C]; the same as `output` where tied.
   final PackedMatrix embedding;
+
   final byte[] hash;
 
   /// @param tensors the checkpoint's, by torchscale's names
@@ -57,7 +67,8 @@ final class StreamWeights implements AutoCloseable {
         layers.add(
             new Layer(
                 norm(reader, attention.substring(0, attention.length() - 1) + "_layer_norm", c),
-                matrix(reader, c, c, attention + "q_proj", attention + "k_proj", attention + "v_proj"),
+                matrix(
+                    reader, c, c, attention + "q_proj", attention + "k_proj", attention + "v_proj"),
                 norm(reader, attention + "inner_attn_ln", c),
                 matrix(reader, c, c, attention + "out_proj"),
                 norm(reader, layer + "final_layer_norm", c),
@@ -66,11 +77,14 @@ final class StreamWeights implements AutoCloseable {
                 matrix(reader, c, f, layer + "ffn.fc2")));
       }
       finalNorm = norm(reader, "layer_norm", c);
-      embedding = own(reader.matrix(List.of("embed_tokens.weight"), config.vocabulary(), c, List.of()));
+      embedding =
+          own(reader.matrix(List.of("embed_tokens.weight"), config.vocabulary(), c, List.of()));
       output =
           config.tiedOutput()
               ? embedding
-              : own(reader.matrix(List.of("output_projection.weight"), config.vocabulary(), c, List.of()));
+              : own(
+                  reader.matrix(
+                      List.of("output_projection.weight"), config.vocabulary(), c, List.of()));
       hash = hash(config, read);
     } catch (RuntimeException | Error e) {
       close();
@@ -84,7 +98,8 @@ final class StreamWeights implements AutoCloseable {
   }
 
   private Norm norm(WeightReader reader, String name, int width) {
-    return new Norm(own(reader.vector(name + ".weight", width)), own(reader.vector(name + ".bias", width)));
+    return new Norm(
+        own(reader.vector(name + ".weight", width)), own(reader.vector(name + ".bias", width)));
   }
 
   private PackedMatrix matrix(WeightReader reader, int outEach, int in, String... names) {
@@ -93,19 +108,19 @@ final class StreamWeights implements AutoCloseable {
     return own(reader.matrix(weights, outEach, in, biases));
   }
 
-  /// SHA-256 over configuration, names and bytes of every tensor read: two models agree in it or give different logits.
+  /// SHA-256 over configuration, names and bytes of every tensor read: two models agree in it or
+  /// give different logits.
   private static byte[] hash(ModelConfig config, TreeMap<String, TensorEntry> tensors) {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       digest.update(ModelTree.write(config).toString().getBytes(StandardCharsets.UTF_8));
-      tensors.forEach(
-          (name, entry) -> {
-            digest.update((name + ' ' + entry.type()).getBytes(StandardCharsets.UTF_8));
-            MemorySegment data = entry.data();
-            for (long at = 0; at < data.byteSize(); at += 1 << 30) {
-              digest.update(data.asSlice(at, Math.min(1 << 30, data.byteSize() - at)).asByteBuffer());
-            }
-          });
+      tensors.forEach((name, entry) -> {
+        digest.update((name + ' ' + entry.type()).getBytes(StandardCharsets.UTF_8));
+        MemorySegment data = entry.data();
+        for (long at = 0; at < data.byteSize(); at += 1 << 30) {
+          digest.update(data.asSlice(at, Math.min(1 << 30, data.byteSize() - at)).asByteBuffer());
+        }
+      });
       return digest.digest();
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);

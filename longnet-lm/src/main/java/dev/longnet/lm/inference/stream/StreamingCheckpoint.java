@@ -4,12 +4,17 @@ import dev.longnet.lm.data.Tokenizer;
 import dev.longnet.lm.train.Checkpoint;
 import java.io.IOException;
 
-/// A checkpoint opened for streaming, float32 or int8. Needs no libtorch. Whoever opened it closes it, after its streams.
-public record StreamingCheckpoint(StreamingModel model, Tokenizer tokenizer) implements AutoCloseable {
-  /// @throws IllegalArgumentException when the checkpoint's tensors do not fit its configuration, or its model is an encoder
-  public static StreamingCheckpoint open(Checkpoint checkpoint, StreamOptions options) throws IOException {
+/// A checkpoint opened for streaming, float32 or int8. Needs no libtorch. Whoever opened it closes
+/// it, after its streams.
+public record StreamingCheckpoint(StreamingModel model, Tokenizer tokenizer)
+    implements AutoCloseable {
+  /// @throws IllegalArgumentException when the checkpoint's tensors do not fit its configuration,
+  ///   or its model is an encoder
+  public static StreamingCheckpoint open(Checkpoint checkpoint, StreamOptions options)
+      throws IOException {
     Tokenizer tokenizer = checkpoint.loadTokenizer();
-    return new StreamingCheckpoint(StreamingModel.load(checkpoint.model(), checkpoint.weights(), options), tokenizer);
+    return new StreamingCheckpoint(
+        StreamingModel.load(checkpoint.model(), checkpoint.weights(), options), tokenizer);
   }
 
   @Override

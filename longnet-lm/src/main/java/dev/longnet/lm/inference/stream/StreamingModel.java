@@ -13,8 +13,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
 
-/// A decoder that reads streams: the same logits as a forward pass over everything read so far, from a state that holds only
-/// what later tokens can attend to. Weights are loaded once; any number of [StreamState]s share them.
+/// A decoder that reads streams: the same logits as a forward pass over everything read so far,
+/// from a state that holds only what later tokens can attend to. Weights are loaded once; any
+/// number of [StreamState]s share them.
 ///
 /// ```java
 /// try (StreamingModel model = StreamingModel.load(config, weights, StreamOptions.defaults());
@@ -24,7 +25,8 @@ import java.util.function.Function;
 /// }
 /// ```
 ///
-/// One thread at a time; inside, calls use as many as the options say. Whoever loaded it closes it, after its streams.
+/// One thread at a time; inside, calls use as many as the options say. Whoever loaded it closes it,
+/// after its streams.
 public final class StreamingModel implements AutoCloseable {
   private final ModelConfig config;
   private final StreamOptions options;
@@ -37,9 +39,11 @@ public final class StreamingModel implements AutoCloseable {
   private Prefill prefill;
   private Decode decode;
 
-  private StreamingModel(ModelConfig config, Function<String, TensorEntry> tensors, StreamOptions options) {
+  private StreamingModel(
+      ModelConfig config, Function<String, TensorEntry> tensors, StreamOptions options) {
     if (!config.causal()) {
-      throw new IllegalArgumentException("an encoder can't be streamed, every token attends to later ones: causal=false");
+      throw new IllegalArgumentException(
+          "an encoder can't be streamed, every token attends to later ones: causal=false");
     }
     this.config = config;
     this.options = options;
@@ -47,22 +51,28 @@ public final class StreamingModel implements AutoCloseable {
     this.rotation = new Rotation(config);
     this.kernels = Kernels.of(options.kernel());
     this.attention =
-        AttentionKernel.of(AttentionOptions.defaults().withKernel(options.kernel()).withThreads(options.threads()));
+        AttentionKernel.of(
+            AttentionOptions.defaults()
+                .withKernel(options.kernel())
+                .withThreads(options.threads()));
     this.weights = new StreamWeights(config, tensors, kernels);
     this.team = new WorkerTeam(options.threads());
   }
 
   /// Loads weights under torchscale's names; the file may be closed afterwards.
   ///
-  /// @throws IllegalArgumentException when a tensor is missing or has the wrong shape, or the model is an encoder
-  public static StreamingModel load(ModelConfig config, Path safetensors, StreamOptions options) throws IOException {
+  /// @throws IllegalArgumentException when a tensor is missing or has the wrong shape, or the model
+  ///   is an encoder
+  public static StreamingModel load(ModelConfig config, Path safetensors, StreamOptions options)
+      throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(safetensors)) {
       return load(config, file::tensor, options);
     }
   }
 
   /// @param tensors the model's, by torchscale's names; not used after this call
-  public static StreamingModel load(ModelConfig config, Function<String, TensorEntry> tensors, StreamOptions options) {
+  public static StreamingModel load(
+      ModelConfig config, Function<String, TensorEntry> tensors, StreamOptions options) {
     return new StreamingModel(config, tensors, options);
   }
 
@@ -86,7 +96,8 @@ public final class StreamingModel implements AutoCloseable {
 
   /// Kernels and threads, for logs.
   public String describe() {
-    return "streaming: %s, attention %s, %d threads".formatted(kernels.description(), attention.description(), options.threads());
+    return "streaming: %s, attention %s, %d threads"
+        .formatted(kernels.description(), attention.description(), options.threads());
   }
 
   /// A stream that has read nothing; the caller closes it.
@@ -99,8 +110,8 @@ public final class StreamingModel implements AutoCloseable {
     read(state, tokens, from, count, null, null);
   }
 
-  /// Reads `count` tokens and scores each by what was known before it: `losses[i]` is -log p(tokens[from + i] | all before), NaN
-  /// for the first token of a stream, which nothing precedes.
+  /// Reads `count` tokens and scores each by what was known before it: `losses[i]` is -log
+  /// p(tokens[from + i] | all before), NaN for the first token of a stream, which nothing precedes.
   ///
   /// @param losses at least `count` floats
   public void read(StreamState state, int[] tokens, int from, int count, float[] losses) {
@@ -115,12 +126,14 @@ public final class StreamingModel implements AutoCloseable {
   /// @param logits [count, V], overwritten
   public void read(StreamState state, int[] tokens, int from, int count, MemorySegment logits) {
     if (logits.byteSize() / 4 < (long) count * config.vocabulary()) {
-      throw new IllegalArgumentException("logits must hold [" + count + ", " + config.vocabulary() + "] floats");
+      throw new IllegalArgumentException(
+          "logits must hold [" + count + ", " + config.vocabulary() + "] floats");
     }
     read(state, tokens, from, count, null, logits);
   }
 
-  private void read(StreamState state, int[] tokens, int from, int count, float[] losses, MemorySegment logits) {
+  private void read(
+      StreamState state, int[] tokens, int from, int count, float[] losses, MemorySegment logits) {
     check(state);
     for (int i = from; i < from + count; i++) {
       check(tokens[i]);
@@ -133,7 +146,11 @@ public final class StreamingModel implements AutoCloseable {
       prefill = new Prefill(this);
     }
     for (int done = 0; done < count; ) {
-      int n = (int) Math.min(Math.min(count - done, options.chunkTokens()), rotation.longestChunk(state.position));
+      int n =
+          (int)
+              Math.min(
+                  Math.min(count - done, options.chunkTokens()),
+                  rotation.longestChunk(state.position));
       prefill.chunk(state, tokens, from + done, n, losses, done, logits);
       done += n;
     }
@@ -144,13 +161,15 @@ public final class StreamingModel implements AutoCloseable {
   /// @param streams distinct
   public void step(List<StreamState> streams, int[] tokens) {
     if (streams.size() != tokens.length) {
-      throw new IllegalArgumentException("one token a stream: " + streams.size() + " streams, " + tokens.length + " tokens");
+      throw new IllegalArgumentException(
+          "one token a stream: " + streams.size() + " streams, " + tokens.length + " tokens");
     }
     for (int i = 0; i < tokens.length; i++) {
       check(streams.get(i));
       check(tokens[i]);
       if (streams.indexOf(streams.get(i)) != i) {
-        throw new IllegalArgumentException("a stream can't read two tokens in one step: stream " + i);
+        throw new IllegalArgumentException(
+            "a stream can't read two tokens in one step: stream " + i);
       }
     }
     if (tokens.length > 0) {
@@ -170,10 +189,12 @@ public final class StreamingModel implements AutoCloseable {
     for (int i = 0; i < logits.length; i++) {
       check(streams.get(i));
       if (streams.get(i).position == 0) {
-        throw new IllegalArgumentException("a stream must have read a token before it can score the next: stream " + i);
+        throw new IllegalArgumentException(
+            "a stream must have read a token before it can score the next: stream " + i);
       }
       if (logits[i].length != config.vocabulary()) {
-        throw new IllegalArgumentException("logits must have vocabulary=" + config.vocabulary() + " floats: " + logits[i].length);
+        throw new IllegalArgumentException(
+            "logits must have vocabulary=" + config.vocabulary() + " floats: " + logits[i].length);
       }
     }
     decode().logits(streams, logits);
@@ -194,7 +215,8 @@ public final class StreamingModel implements AutoCloseable {
 
   private void check(int token) {
     if (token < 0 || token >= config.vocabulary()) {
-      throw new IllegalArgumentException("token ids must be from 0 to " + (config.vocabulary() - 1) + ": id=" + token);
+      throw new IllegalArgumentException(
+          "token ids must be from 0 to " + (config.vocabulary() - 1) + ": id=" + token);
     }
   }
 
@@ -211,7 +233,8 @@ public final class StreamingModel implements AutoCloseable {
         for (RowCache[] layer : state.caches) {
           for (int i = 0; i < layer.length; i++) {
             for (int head = 0; head < config.heads(); head++) {
-              layer[i].scaleKeys(kernels, head, holdings.get(i).held(head, state.position), factors);
+              layer[i].scaleKeys(
+                  kernels, head, holdings.get(i).held(head, state.position), factors);
             }
           }
         }

@@ -12,10 +12,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 
-/// Reads named tensors of a checkpoint into packed matrices: float32, bfloat16 or float16 as float32; int8 with its scales as it is.
+/// Reads named tensors of a checkpoint into packed matrices: float32, bfloat16 or float16 as
+/// float32; int8 with its scales as it is.
 final class WeightReader {
-  private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort B16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat F32 =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort B16 =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final Function<String, TensorEntry> tensors;
   private final int panelWidth;
@@ -28,7 +31,8 @@ final class WeightReader {
   /// A vector, as float32 off heap.
   NativeFloats vector(String name, int length) {
     NativeFloats vector = new NativeFloats(length);
-    MemorySegment.copy(floats(name, length), 0, vector.segment(), ValueLayout.JAVA_FLOAT, 0, length);
+    MemorySegment.copy(
+        floats(name, length), 0, vector.segment(), ValueLayout.JAVA_FLOAT, 0, length);
     return vector;
   }
 
@@ -54,16 +58,22 @@ final class WeightReader {
     }
     if (quantized == 0) {
       return PackedMatrix.of(
-          out, in, panelWidth, (n, row) -> readFloats(parts.get(n / outEach), (long) (n % outEach) * in, row), bias);
+          out,
+          in,
+          panelWidth,
+          (n, row) -> readFloats(parts.get(n / outEach), (long) (n % outEach) * in, row),
+          bias);
     }
-    List<float[]> scales = names.stream().map(name -> floats(name + Int8Rows.SCALE, outEach)).toList();
+    List<float[]> scales =
+        names.stream().map(name -> floats(name + Int8Rows.SCALE, outEach)).toList();
     return PackedMatrix.ofQuantized(
         out,
         in,
         panelWidth,
         (n, row) -> {
           long from = (long) (n % outEach) * in;
-          MemorySegment.copy(parts.get(n / outEach).data(), ValueLayout.JAVA_BYTE, from, row, 0, in);
+          MemorySegment.copy(
+              parts.get(n / outEach).data(), ValueLayout.JAVA_BYTE, from, row, 0, in);
           return scales.get(n / outEach)[n % outEach];
         },
         bias);
@@ -90,7 +100,10 @@ final class WeightReader {
             case F16 -> Float.float16ToFloat(data.get(B16, 2 * at));
             default ->
                 throw new IllegalArgumentException(
-                    "tensor " + entry.name() + " must be F32, BF16, F16, or I8 with scales: dtype=" + entry.type());
+                    "tensor "
+                        + entry.name()
+                        + " must be F32, BF16, F16, or I8 with scales: dtype="
+                        + entry.type());
           };
     }
   }

@@ -30,7 +30,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/// Builds that were interrupted and taken up again: what they leave, what they do twice, what they say.
+/// Builds that were interrupted and taken up again: what they leave, what they do twice, what they
+/// say.
 class InterruptedBuildTest {
   /// Marks what a run left: whoever writes a file again removes the mark.
   private static final FileTime LEFT = FileTime.fromMillis(1_000_000_000_000L);
@@ -101,18 +102,26 @@ class InterruptedBuildTest {
         if (committed.add(shard.baseName())) {
           Files.setLastModifiedTime(tokens, LEFT);
         }
-        assertThat(Files.getLastModifiedTime(tokens)).as("%s, interruption %d", tokens, interrupted).isEqualTo(LEFT);
+        assertThat(Files.getLastModifiedTime(tokens))
+            .as("%s, interruption %d", tokens, interrupted)
+            .isEqualTo(LEFT);
       }
       // What a kill leaves of a large document in an archive.
       Files.writeString(leftover, "left over");
     }
     assertThat(interrupted).isGreaterThan(4);
-    assertThat(committed).anyMatch(s -> s.startsWith("train-000")).anyMatch(s -> s.startsWith("train-001"));
+    assertThat(committed)
+        .anyMatch(s -> s.startsWith("train-000"))
+        .anyMatch(s -> s.startsWith("train-001"));
     for (String shard : committed) {
-      assertThat(Files.getLastModifiedTime(temp.resolve("resumed").resolve(shard + ".tokens"))).as(shard).isEqualTo(LEFT);
+      assertThat(Files.getLastModifiedTime(temp.resolve("resumed").resolve(shard + ".tokens")))
+          .as(shard)
+          .isEqualTo(LEFT);
     }
     assertSame(temp.resolve("straight"), temp.resolve("resumed"));
-    assertThat(heard).as("a long walk to where it stopped is not silent").anyMatch(TokenizationProgress::passingOver);
+    assertThat(heard)
+        .as("a long walk to where it stopped is not silent")
+        .anyMatch(TokenizationProgress::passingOver);
     assertThat(heard).allMatch(p -> !p.passingOver() || p.bytesThisRun() == 0);
   }
 
@@ -140,7 +149,8 @@ class InterruptedBuildTest {
             there.add(Files.exists(leftover));
           }
         };
-    Tokenization.prepare(config, temp.resolve("out"), false, 2, watching, new Pace(10_000, 0)).close();
+    Tokenization.prepare(config, temp.resolve("out"), false, 2, watching, new Pace(10_000, 0))
+        .close();
     assertThat(there).isNotEmpty().containsOnly(false);
     assertThat(temp.resolve("out/large-0.spool")).doesNotExist();
   }
@@ -205,7 +215,8 @@ class InterruptedBuildTest {
   }
 
   /// @param stopAfter shards' worth of text
-  private TokenShards prepare(CorpusConfig config, String out, long shardBytes, int stopAfter) throws IOException {
+  private TokenShards prepare(CorpusConfig config, String out, long shardBytes, int stopAfter)
+      throws IOException {
     TokenizationListener listener =
         new TokenizationListener() {
           @Override
@@ -219,7 +230,8 @@ class InterruptedBuildTest {
             }
           }
         };
-    return Tokenization.prepare(config, temp.resolve(out), false, 2, listener, new Pace(shardBytes, 0));
+    return Tokenization.prepare(
+        config, temp.resolve(out), false, 2, listener, new Pace(shardBytes, 0));
   }
 
   private static CorpusConfig config(double validation, Duplicates duplicates, Path... sources) {
@@ -268,7 +280,9 @@ class InterruptedBuildTest {
     assertThat(list(actual)).isEqualTo(names);
     for (String name : names) {
       if (!name.equals(Manifest.FILE)) {
-        assertThat(Files.mismatch(expected.resolve(name), actual.resolve(name))).as(name).isEqualTo(-1);
+        assertThat(Files.mismatch(expected.resolve(name), actual.resolve(name)))
+            .as(name)
+            .isEqualTo(-1);
       }
     }
     assertThat(Manifest.read(actual).shards()).isEqualTo(Manifest.read(expected).shards());

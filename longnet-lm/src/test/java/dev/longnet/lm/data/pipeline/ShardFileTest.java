@@ -27,7 +27,11 @@ class ShardFileTest {
     ShardFile written = new ShardFile(file);
     try (written) {
       while (expected.size() < size) {
-        byte[] part = new byte[Math.min(size - expected.size(), random.nextInt(random.nextBoolean() ? 100 : 2_000_000))];
+        byte[] part =
+            new byte
+                [Math.min(
+                    size - expected.size(),
+                    random.nextInt(random.nextBoolean() ? 100 : 2_000_000))];
         random.nextBytes(part);
         written.write(MemorySegment.ofArray(part));
         expected.writeBytes(part);

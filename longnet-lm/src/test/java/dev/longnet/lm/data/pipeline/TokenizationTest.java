@@ -64,7 +64,8 @@ class TokenizationTest {
       found.forEach((name, bytes) -> assertThat(bytes).as(name).isEqualTo(files.get(name)));
       assertThat(shards.validation().documents()).isBetween(15L, 80L);
       for (long i = 0; i < shards.validation().documents(); i++) {
-        assertThat(shards.validation().text(i)).isEqualTo(files.get(shards.validation().document(i).name()));
+        assertThat(shards.validation().text(i))
+            .isEqualTo(files.get(shards.validation().document(i).name()));
       }
       assertThat(shards.verify()).isEmpty();
       assertThat(shards.manifest().shards()).hasSizeGreaterThan(4);
@@ -73,12 +74,14 @@ class TokenizationTest {
 
   @Test
   void filesOfAPackageStayTogether() throws IOException {
-    for (String name : List.of("b/Z.java", "b/c/A.java", "b/A.java", "a/X.java", "b/c/B.java", "T.java")) {
+    for (String name :
+        List.of("b/Z.java", "b/c/A.java", "b/A.java", "a/X.java", "b/c/B.java", "T.java")) {
       write(name, name);
     }
     try (TokenShards shards = prepare(config("bytes", 0, Duplicates.EXACT), "out", 1 << 20)) {
       assertThat(names(shards.train()))
-          .containsExactly("T.java", "a/X.java", "b/A.java", "b/Z.java", "b/c/A.java", "b/c/B.java");
+          .containsExactly(
+              "T.java", "a/X.java", "b/A.java", "b/Z.java", "b/c/A.java", "b/c/B.java");
     }
   }
 
@@ -89,7 +92,8 @@ class TokenizationTest {
     }
     try (TokenShards shards = prepare(config("bytes", 0, Duplicates.EXACT), "out", 1 << 20)) {
       assertThat(names(shards.train())).hasSize(20).startsWith("f100").endsWith("f119");
-      assertThat(shards.manifest().sources().getFirst().rejected()).isEqualTo(Map.of("duplicate", 30L));
+      assertThat(shards.manifest().sources().getFirst().rejected())
+          .isEqualTo(Map.of("duplicate", 30L));
     }
   }
 
@@ -117,7 +121,10 @@ class TokenizationTest {
     Files.move(temp.resolve("corpus/p0"), temp.resolve("corpus/moved"));
     write("new/file", "more");
     try (TokenShards shards = prepare(config("bytes", 0.3, Duplicates.EXACT), "out2", 1 << 20)) {
-      assertThat(names(shards.validation()).stream().map(n -> n.replace("moved", "p0")).filter(n -> !n.startsWith("new")))
+      assertThat(
+              names(shards.validation()).stream()
+                  .map(n -> n.replace("moved", "p0"))
+                  .filter(n -> !n.startsWith("new")))
           .containsExactlyInAnyOrderElementsOf(before);
     }
   }
@@ -143,7 +150,8 @@ class TokenizationTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("the source " + temp.resolve("corpus") + " changed");
     List<String> said = new ArrayList<>();
-    try (TokenShards shards = Tokenization.prepare(config, temp.resolve("out"), true, 2, saying(said), Pace.DEFAULT)) {
+    try (TokenShards shards =
+        Tokenization.prepare(config, temp.resolve("out"), true, 2, saying(said), Pace.DEFAULT)) {
       assertThat(names(shards.train())).contains("another");
     }
     assertThat(said).anyMatch(s -> s.contains("changed"));
@@ -177,14 +185,17 @@ class TokenizationTest {
     }
   }
 
-  /// Pieces are cut where the pre-tokenizer cuts, so that a large document has the tokens of the whole text.
+  /// Pieces are cut where the pre-tokenizer cuts, so that a large document has the tokens of the
+  /// whole text.
   @Test
   void piecesHaveTheTokensOfTheWhole() {
     Tokenizer tokenizer = Tokenizers.of("cl100k_base");
     int held = 0;
     for (long seed = 0; seed < 200; seed++) {
       Random random = new Random(seed);
-      byte[] text = (RandomText.text(random, 40) + "\nnext line of words\n" + RandomText.text(random, 3)).getBytes(StandardCharsets.UTF_8);
+      byte[] text =
+          (RandomText.text(random, 40) + "\nnext line of words\n" + RandomText.text(random, 3))
+              .getBytes(StandardCharsets.UTF_8);
       int cut = Utf8.cut(text, text.length);
       boolean clean = text[cut - 1] == '\n' || text[cut] == ' ';
       if (clean) {
@@ -213,7 +224,8 @@ class TokenizationTest {
             List.of(CorpusSource.of(temp.resolve("corpus").toString())),
             "bytes",
             0,
-            new DocumentFilter(List.of("**/*.{java,py}"), List.of("*Test.java"), List.of("java"), 1, 1000),
+            new DocumentFilter(
+                List.of("**/*.{java,py}"), List.of("*Test.java"), List.of("java"), 1, 1000),
             Duplicates.EXACT,
             InputPolicy.DEFAULT);
     try (TokenShards shards = prepare(config, "out", 1 << 20)) {
@@ -229,15 +241,18 @@ class TokenizationTest {
     Files.write(temp.resolve("corpus/nul"), new byte[] {'a', 0, 'b'});
     Files.write(temp.resolve("corpus/latin1"), new byte[] {'a', (byte) 0xe9, 'b'});
     write("good", "good");
-    assertThat(kept(InputPolicy.Action.SKIP, InputPolicy.Action.KEEP)).containsExactly("good", "latin1");
-    assertThat(kept(InputPolicy.Action.KEEP, InputPolicy.Action.SKIP)).containsExactly("good", "nul");
+    assertThat(kept(InputPolicy.Action.SKIP, InputPolicy.Action.KEEP))
+        .containsExactly("good", "latin1");
+    assertThat(kept(InputPolicy.Action.KEEP, InputPolicy.Action.SKIP))
+        .containsExactly("good", "nul");
     assertThatThrownBy(() -> kept(InputPolicy.Action.KEEP, InputPolicy.Action.REFUSE))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("not valid UTF-8: latin1");
     assertThat(temp.resolve("policy-KEEP-REFUSE")).doesNotExist();
   }
 
-  private List<String> kept(InputPolicy.Action binary, InputPolicy.Action invalid) throws IOException {
+  private List<String> kept(InputPolicy.Action binary, InputPolicy.Action invalid)
+      throws IOException {
     CorpusConfig config =
         new CorpusConfig(
             List.of(CorpusSource.of(temp.resolve("corpus").toString())),
@@ -266,7 +281,8 @@ class TokenizationTest {
     Files.write(tokens, whole, StandardOpenOption.TRUNCATE_EXISTING);
     try (TokenShards shards = TokenShards.open(temp.resolve("out"))) {
       assertThat(shards.verify()).containsExactly(tokens);
-      assertThatThrownBy(() -> ids(shards.train(), 0, 5)).hasMessageContaining("of a vocabulary of 257");
+      assertThatThrownBy(() -> ids(shards.train(), 0, 5))
+          .hasMessageContaining("of a vocabulary of 257");
     }
   }
 
@@ -290,7 +306,10 @@ class TokenizationTest {
             shards.validation().document(i);
             shards.validation().text(i);
           }
-        } catch (IllegalArgumentException | IndexOutOfBoundsException | ArithmeticException | IOException e) {
+        } catch (IllegalArgumentException
+            | IndexOutOfBoundsException
+            | ArithmeticException
+            | IOException e) {
           // One line for the user, or a bounds check: not a crash of the machine's.
         }
       }
@@ -333,7 +352,8 @@ class TokenizationTest {
   }
 
   private TokenShards prepare(CorpusConfig config, String out, long shardBytes) throws IOException {
-    return Tokenization.prepare(config, temp.resolve(out), false, 2, TokenizationListener.NONE, new Pace(shardBytes, 0));
+    return Tokenization.prepare(
+        config, temp.resolve(out), false, 2, TokenizationListener.NONE, new Pace(shardBytes, 0));
   }
 
   private CorpusConfig config(String tokenizer, double validation, Duplicates duplicates) {
@@ -385,7 +405,10 @@ class TokenizationTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment segment = arena.allocate(ValueLayout.JAVA_LONG, Math.max(1, count));
       split.copy(from, count, segment);
-      return Arrays.stream(segment.toArray(ValueLayout.JAVA_LONG)).limit(count).mapToInt(x -> (int) x).toArray();
+      return Arrays.stream(segment.toArray(ValueLayout.JAVA_LONG))
+          .limit(count)
+          .mapToInt(x -> (int) x)
+          .toArray();
     }
   }
 }

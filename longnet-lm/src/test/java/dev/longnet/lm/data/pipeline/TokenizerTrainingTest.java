@@ -52,7 +52,14 @@ class TokenizerTrainingTest {
     byte[] latin1 = "zqzqzqzq ".repeat(600_000).getBytes(StandardCharsets.UTF_8);
     latin1[latin1.length - 5] = (byte) 0xe9;
     Files.write(corpus.resolve("b.txt"), latin1);
-    InputPolicy skip = new InputPolicy(InputPolicy.Action.SKIP, InputPolicy.Action.SKIP, InputPolicy.Action.SKIP, 200, 1 << 30, 1 << 20);
+    InputPolicy skip =
+        new InputPolicy(
+            InputPolicy.Action.SKIP,
+            InputPolicy.Action.SKIP,
+            InputPolicy.Action.SKIP,
+            200,
+            1 << 30,
+            1 << 20);
     TokenizerTraining.Result result = train(skip, 1 << 30, corpus);
     assertThat(result.json()).contains("plain").doesNotContain("zq");
     assertThat(result.sources().getFirst().rejected()).isEqualTo(Map.of("invalid_utf8", 1L));
@@ -80,7 +87,14 @@ class TokenizerTrainingTest {
     assertThat(source.documents()).isEqualTo(1);
     assertThat(source.rejected().values()).containsExactly(1L);
     assertThat(source.examples()).hasSize(1).allMatch(e -> e.contains("broken"));
-    InputPolicy refuse = new InputPolicy(InputPolicy.Action.REFUSE, InputPolicy.Action.SKIP, InputPolicy.Action.KEEP, 200, 1 << 30, 1 << 20);
+    InputPolicy refuse =
+        new InputPolicy(
+            InputPolicy.Action.REFUSE,
+            InputPolicy.Action.SKIP,
+            InputPolicy.Action.KEEP,
+            200,
+            1 << 30,
+            1 << 20);
     assertThatThrownBy(() -> train(refuse, 1 << 30, zip))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("broken in " + zip);
@@ -97,7 +111,9 @@ class TokenizerTrainingTest {
     }
     Files.writeString(small.resolve("f"), "small ".repeat(100));
     List<SourceSummary> sources = train(POLICY, 300_000, large, other, small).sources();
-    assertThat(sources).extracting(SourceSummary::path).containsExactly(large.toString(), other.toString(), small.toString());
+    assertThat(sources)
+        .extracting(SourceSummary::path)
+        .containsExactly(large.toString(), other.toString(), small.toString());
     assertThat(sources.get(0).bytes()).isBetween(130_000L, 170_000L);
     assertThat(sources.get(1).bytes()).isBetween(130_000L, 170_000L);
     assertThat(sources.get(2).bytes()).isEqualTo(600);
@@ -113,7 +129,8 @@ class TokenizerTrainingTest {
         .hasMessageContaining("1 binary");
   }
 
-  private static TokenizerTraining.Result train(InputPolicy policy, long bytes, Path... sources) throws IOException {
+  private static TokenizerTraining.Result train(InputPolicy policy, long bytes, Path... sources)
+      throws IOException {
     CorpusConfig config =
         new CorpusConfig(
             Arrays.stream(sources).map(s -> CorpusSource.of(s.toString())).toList(),

@@ -17,7 +17,8 @@ final class Archives {
   private Archives() {}
 
   static final Map<String, String> DOCUMENTS =
-      Map.of("src/a/A.java", "class A {}", "src/a/B.java", "class B {}", "src/b/C.java", "class C {}");
+      Map.of(
+          "src/a/A.java", "class A {}", "src/a/B.java", "class B {}", "src/b/C.java", "class C {}");
 
   static byte[] zip(Map<String, String> documents) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();

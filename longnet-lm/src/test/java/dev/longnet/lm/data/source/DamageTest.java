@@ -18,7 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// Formats with checksums: whatever the damage, it is said, or the documents are those of the file undamaged.
+/// Formats with checksums: whatever the damage, it is said, or the documents are those of the file
+/// undamaged.
 @Timeout(60)
 class DamageTest {
   @TempDir Path temp;
@@ -45,7 +46,9 @@ class DamageTest {
       if (found.rejected().isEmpty()) {
         if (name.endsWith("zip")) {
           // Its names have no checksum.
-          assertThat(found.texts().values()).as("seed %d", seed).containsExactlyInAnyOrderElementsOf(expected.texts().values());
+          assertThat(found.texts().values())
+              .as("seed %d", seed)
+              .containsExactlyInAnyOrderElementsOf(expected.texts().values());
         } else {
           assertThat(found.texts()).as("seed %d", seed).isEqualTo(expected.texts());
         }

@@ -22,7 +22,8 @@ class DirectoryReaderTest {
     Files.createSymbolicLink(temp.resolve("root/link"), temp.resolve("outside"));
     Files.createSymbolicLink(root.resolve("gone"), temp.resolve("nowhere"));
     Path source = temp.resolve("root");
-    assertThat(Walked.of(source, temp).texts()).isEqualTo(Map.of("link/deep/far", "far away", "sub/near", "near"));
+    assertThat(Walked.of(source, temp).texts())
+        .isEqualTo(Map.of("link/deep/far", "far away", "sub/near", "near"));
 
     SourceState before = Sources.state(Walked.source(source));
     assertThat(before.bytes()).isEqualTo(12);
@@ -30,7 +31,9 @@ class DirectoryReaderTest {
     for (Path changed : new Path[] {far, near}) {
       FileTime time = Files.getLastModifiedTime(changed);
       Files.setLastModifiedTime(changed, FileTime.fromMillis(time.toMillis() - 5000));
-      assertThat(Sources.state(Walked.source(source))).as("%s touched", changed).isNotEqualTo(before);
+      assertThat(Sources.state(Walked.source(source)))
+          .as("%s touched", changed)
+          .isNotEqualTo(before);
       Files.setLastModifiedTime(changed, time);
       assertThat(Sources.state(Walked.source(source))).isEqualTo(before);
     }

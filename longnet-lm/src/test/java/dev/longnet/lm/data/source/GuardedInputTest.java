@@ -14,7 +14,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// The frames of a .zst, which the library reads on its own; [GzipInputTest] has the members of a .gz.
+/// The frames of a .zst, which the library reads on its own; [GzipInputTest] has the members of a
+/// .gz.
 class GuardedInputTest {
   private static final byte[] FIRST = compressed(1, 300);
   private static final byte[] WHOLE = join(FIRST, compressed(2, 400));
@@ -35,7 +36,8 @@ class GuardedInputTest {
   }
 
   private byte[] read(byte[] content) throws IOException {
-    try (GuardedInput in = GuardedInput.open(Files.write(temp.resolve("f.zst"), content), InputPolicy.DEFAULT)) {
+    try (GuardedInput in =
+        GuardedInput.open(Files.write(temp.resolve("f.zst"), content), InputPolicy.DEFAULT)) {
       return in.readAllBytes();
     }
   }

@@ -35,7 +35,8 @@ class GzipInputTest {
   @Test
   void membersFollowOneAnother() throws IOException {
     byte[] empty = compress("gz", new byte[0]);
-    assertThat(read(join(compress("gz", FIRST), empty, compress("gz", SECOND), empty))).isEqualTo(join(FIRST, SECOND));
+    assertThat(read(join(compress("gz", FIRST), empty, compress("gz", SECOND), empty)))
+        .isEqualTo(join(FIRST, SECOND));
     assertThat(read(empty)).isEmpty();
   }
 

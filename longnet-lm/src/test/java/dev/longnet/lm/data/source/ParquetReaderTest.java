@@ -28,13 +28,15 @@ class ParquetReaderTest {
   /// With a user's patience: a cold start on a busy core takes seconds.
   private static Walked read(CorpusSource source, InputPolicy policy) throws IOException {
     Admission admission = new Admission(DocumentFilter.ALL, policy);
-    return Walked.of(new ParquetReader(Path.of(source.path()), source, admission, ParquetReader.PATIENCE));
+    return Walked.of(
+        new ParquetReader(Path.of(source.path()), source, admission, ParquetReader.PATIENCE));
   }
 
   @Test
   void whatPrecedesTheLimitIsKept() throws IOException {
     InputPolicy d = InputPolicy.DEFAULT;
-    InputPolicy tight = new InputPolicy(d.broken(), d.binary(), d.invalidUtf8(), d.maxRatio(), 25, d.maxRowBytes());
+    InputPolicy tight =
+        new InputPolicy(d.broken(), d.binary(), d.invalidUtf8(), d.maxRatio(), 25, d.maxRowBytes());
     Walked found = read(resource("groups.parquet"), tight);
     assertThat(found.texts()).isEqualTo(Map.of("a/A.java", "class A {}"));
     assertThat(found.rejected().values()).containsExactly(Reason.BOMB);
@@ -49,7 +51,9 @@ class ParquetReaderTest {
     Walked found = read(unnamed, d);
     assertThat(found.texts()).hasSizeBetween(60_000, 70_000);
     assertThat(found.rejected().values()).containsExactly(Reason.BOMB);
-    InputPolicy trusting = new InputPolicy(d.broken(), d.binary(), d.invalidUtf8(), 1 << 20, 30_000_000, d.maxRowBytes());
+    InputPolicy trusting =
+        new InputPolicy(
+            d.broken(), d.binary(), d.invalidUtf8(), 1 << 20, 30_000_000, d.maxRowBytes());
     assertThat(read(unnamed, trusting).texts()).hasSizeBetween(29_000, 30_000);
   }
 }

@@ -61,7 +61,8 @@ class SourcesTest {
     }
     Walked found = walk(file);
     assertThat(found.texts()).isEqualTo(DOCUMENTS);
-    assertThat(found.texts().keySet()).containsExactly("src/a/A.java", "src/a/B.java", "src/b/C.java");
+    assertThat(found.texts().keySet())
+        .containsExactly("src/a/A.java", "src/a/B.java", "src/b/C.java");
     assertThat(found.rejected()).isEmpty();
   }
 
@@ -77,12 +78,17 @@ class SourcesTest {
         {"content": "half \\ud800 pair"}
         ["content"]
         {"content": "seventh"} {"content": "eighth"}
-        {"content": "last, without a newline", "path": null}""";
+        {"content": "last, without a newline", "path": null}\
+        """;
     Path file = temp.resolve(name);
     Files.write(file, compress(name, rows.getBytes(StandardCharsets.UTF_8)));
-    Walked found = walk(new CorpusSource(file.toString(), OptionalDouble.empty(), "content", "path"), InputPolicy.DEFAULT);
+    Walked found =
+        walk(
+            new CorpusSource(file.toString(), OptionalDouble.empty(), "content", "path"),
+            InputPolicy.DEFAULT);
     assertThat(found.texts())
-        .isEqualTo(Map.of("a/A.java", latin1OfUtf8("first é"), name + ":8", "last, without a newline"));
+        .isEqualTo(
+            Map.of("a/A.java", latin1OfUtf8("first é"), name + ":8", "last, without a newline"));
     assertThat(found.rejected())
         .isEqualTo(
             Map.of(
@@ -109,7 +115,8 @@ class SourcesTest {
     assertThat(found.rejected()).isEqualTo(Map.of("long.jsonl:2", Reason.ROW_TOO_LONG));
   }
 
-  /// Files written by PyArrow: snappy with a dictionary, zstd, and a file of two row groups; 3 rows, one null.
+  /// Files written by PyArrow: snappy with a dictionary, zstd, and a file of two row groups; 3
+  /// rows, one null.
   @ParameterizedTest
   @ValueSource(strings = {"snappy.parquet", "zstd.parquet", "groups.parquet"})
   void columnsOfParquet(String name) throws IOException {
@@ -117,8 +124,12 @@ class SourcesTest {
     try (InputStream in = SourcesTest.class.getResourceAsStream("/corpora/" + name)) {
       Files.copy(in, file);
     }
-    Walked found = walk(new CorpusSource(file.toString(), OptionalDouble.empty(), "content", "path"), InputPolicy.DEFAULT);
-    assertThat(found.texts()).isEqualTo(Map.of("a/A.java", "class A {}", "b/B.py", latin1OfUtf8("# é 🙂\n")));
+    Walked found =
+        walk(
+            new CorpusSource(file.toString(), OptionalDouble.empty(), "content", "path"),
+            InputPolicy.DEFAULT);
+    assertThat(found.texts())
+        .isEqualTo(Map.of("a/A.java", "class A {}", "b/B.py", latin1OfUtf8("# é 🙂\n")));
     assertThat(found.rejected()).isEqualTo(Map.of("c", Reason.MALFORMED_ROW));
     assertThatThrownBy(() -> walk(file))
         .isInstanceOf(IllegalArgumentException.class)
@@ -130,12 +141,15 @@ class SourcesTest {
   void globsNameSeveralFiles() throws IOException {
     Files.createDirectories(temp.resolve("d/e"));
     Files.writeString(temp.resolve("d/1.jsonl"), "{\"text\": \"one\"}\n");
-    Files.write(temp.resolve("d/e/2.jsonl.gz"), compress("x.gz", "{\"text\": \"two\"}\n".getBytes(StandardCharsets.UTF_8)));
+    Files.write(
+        temp.resolve("d/e/2.jsonl.gz"),
+        compress("x.gz", "{\"text\": \"two\"}\n".getBytes(StandardCharsets.UTF_8)));
     Files.write(temp.resolve("d/e/3.zip"), zip(Map.of("z", "three")));
     Files.writeString(temp.resolve("d/e/4.txt"), "four");
     Files.writeString(temp.resolve("d/e/5.md"), "five");
     assertThat(walk(temp.resolve("d/**/*.{jsonl*,zip,txt}")).texts())
-        .isEqualTo(Map.of("1.jsonl:1", "one", "2.jsonl.gz:1", "two", "z", "three", "e/4.txt", "four"));
+        .isEqualTo(
+            Map.of("1.jsonl:1", "one", "2.jsonl.gz:1", "two", "z", "three", "e/4.txt", "four"));
   }
 
   @Test
@@ -144,7 +158,10 @@ class SourcesTest {
     try (TarArchiveOutputStream tar = new TarArchiveOutputStream(bytes)) {
       add(tar, "ok", "fine");
       add(tar, "../../etc/cron.d/x", "evil");
-      for (byte type : new byte[] {TarConstants.LF_SYMLINK, TarConstants.LF_LINK, TarConstants.LF_CHR, TarConstants.LF_FIFO}) {
+      for (byte type :
+          new byte[] {
+            TarConstants.LF_SYMLINK, TarConstants.LF_LINK, TarConstants.LF_CHR, TarConstants.LF_FIFO
+          }) {
         TarArchiveEntry link = new TarArchiveEntry("type" + (char) type, type);
         link.setLinkName("/etc/passwd");
         tar.putArchiveEntry(link);
@@ -175,7 +192,11 @@ class SourcesTest {
   @Test
   void hostileNamesInAZip() throws IOException {
     Path file = temp.resolve("evil.zip");
-    Files.write(file, zip(Map.of("../x", "evil", "C:\\x", "evil", "/x", "evil", "a/../../x", "evil", "ok", "fine")));
+    Files.write(
+        file,
+        zip(
+            Map.of(
+                "../x", "evil", "C:\\x", "evil", "/x", "evil", "a/../../x", "evil", "ok", "fine")));
     Walked found = walk(file);
     assertThat(found.texts()).isEqualTo(Map.of("ok", "fine"));
     assertThat(found.rejected().values()).hasSize(4).allMatch(r -> r == Reason.UNSAFE_NAME);
@@ -229,7 +250,8 @@ class SourcesTest {
     }
     Files.write(file, zip(many));
     InputPolicy d = InputPolicy.DEFAULT;
-    InputPolicy tight = new InputPolicy(d.broken(), d.binary(), d.invalidUtf8(), 200, 100_000, d.maxRowBytes());
+    InputPolicy tight =
+        new InputPolicy(d.broken(), d.binary(), d.invalidUtf8(), 200, 100_000, d.maxRowBytes());
     Walked found = walk(CorpusSource.of(file.toString()), tight);
     assertThat(found.texts()).hasSizeBetween(3, 10);
     assertThat(found.rejected().values()).containsExactly(Reason.BOMB);
@@ -299,7 +321,10 @@ class SourcesTest {
         zip.write(text);
       }
     } else {
-      byte[] inside = name.contains("tar") ? tar(Map.of("f", document)) : ("{\"text\":\"" + document + "\"}\n").getBytes(StandardCharsets.UTF_8);
+      byte[] inside =
+          name.contains("tar")
+              ? tar(Map.of("f", document))
+              : ("{\"text\":\"" + document + "\"}\n").getBytes(StandardCharsets.UTF_8);
       try (OutputStream stored =
           name.endsWith("gz")
               ? new GZIPOutputStream(out) {
@@ -332,13 +357,15 @@ class SourcesTest {
     Files.createSymbolicLink(temp.resolve("root/x"), outside);
     Files.createSymbolicLink(temp.resolve("root/y"), outside);
     Files.createSymbolicLink(outside.resolve("back"), outside);
-    Process fifo = new ProcessBuilder("mkfifo", root.resolve("pipe").toString()).inheritIO().start();
+    Process fifo =
+        new ProcessBuilder("mkfifo", root.resolve("pipe").toString()).inheritIO().start();
     assertThat(fifo.waitFor()).isZero();
     Walked found = walk(temp.resolve("root"));
     // Whoever cleans up the temporary directory shall not meet links that lead to / and /dev.
     Files.delete(root.resolve("up"));
     Files.delete(root.resolve("zero"));
-    assertThat(found.texts()).isEqualTo(Map.of("sub/f", "inside", "sub/tofile", "outside", "x/o", "outside"));
+    assertThat(found.texts())
+        .isEqualTo(Map.of("sub/f", "inside", "sub/tofile", "outside", "x/o", "outside"));
     assertThat(found.rejected())
         .isEqualTo(
             Map.of(
@@ -352,9 +379,20 @@ class SourcesTest {
                 "x/back", Reason.LINK));
   }
 
-  /// Random damage to every kind of file: entries, rejections or the user's error, never anything else, never a hang.
+  /// Random damage to every kind of file: entries, rejections or the user's error, never anything
+  /// else, never a hang.
   @ParameterizedTest
-  @ValueSource(strings = {"f.zip", "f.tar", "f.tar.gz", "f.tar.zst", "f.jsonl", "f.jsonl.gz", "snappy.parquet", "zstd.parquet"})
+  @ValueSource(
+      strings = {
+        "f.zip",
+        "f.tar",
+        "f.tar.gz",
+        "f.tar.zst",
+        "f.jsonl",
+        "f.jsonl.gz",
+        "snappy.parquet",
+        "zstd.parquet"
+      })
   void fuzzed(String name) throws IOException {
     byte[] whole;
     if (name.endsWith(".parquet")) {
@@ -366,7 +404,12 @@ class SourcesTest {
     } else if (name.contains("tar")) {
       whole = compress(name, tar(DOCUMENTS));
     } else {
-      whole = compress(name, "{\"text\": \"one\", \"content\": \"two\"}\n".repeat(20).getBytes(StandardCharsets.UTF_8));
+      whole =
+          compress(
+              name,
+              "{\"text\": \"one\", \"content\": \"two\"}\n"
+                  .repeat(20)
+                  .getBytes(StandardCharsets.UTF_8));
     }
     Path file = temp.resolve(name);
     for (long seed = 0; seed < 200; seed++) {
@@ -380,9 +423,13 @@ class SourcesTest {
       }
       Files.write(file, bad);
       try {
-        walk(new CorpusSource(file.toString(), OptionalDouble.empty(), "content", ""), InputPolicy.DEFAULT);
+        walk(
+            new CorpusSource(file.toString(), OptionalDouble.empty(), "content", ""),
+            InputPolicy.DEFAULT);
       } catch (IllegalArgumentException e) {
-        assertThat(e).as("seed %d", seed).hasMessageContaining("text_field must name a text column");
+        assertThat(e)
+            .as("seed %d", seed)
+            .hasMessageContaining("text_field must name a text column");
       } catch (RuntimeException | IOException e) {
         throw new AssertionError(name + " with seed " + seed, e);
       }
@@ -392,8 +439,17 @@ class SourcesTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "**/*.java|A.java|y", "**/*.java|a/b/A.java|y", "*.java|a/b/A.java|y", "a/*.java|a/b/A.java|n", "a/**|a/b/c|y",
-        "{a,b}.txt|b.txt|y", "{a,b}.txt|c.txt|n", "f[0-9].c|f7.c|y", "f[!0-9].c|f7.c|n", "a?c|abc|y", "a.c|abc|n"
+        "**/*.java|A.java|y",
+        "**/*.java|a/b/A.java|y",
+        "*.java|a/b/A.java|y",
+        "a/*.java|a/b/A.java|n",
+        "a/**|a/b/c|y",
+        "{a,b}.txt|b.txt|y",
+        "{a,b}.txt|c.txt|n",
+        "f[0-9].c|f7.c|y",
+        "f[!0-9].c|f7.c|n",
+        "a?c|abc|y",
+        "a.c|abc|n"
       })
   void globs(String line) {
     String[] parts = line.split("\\|");

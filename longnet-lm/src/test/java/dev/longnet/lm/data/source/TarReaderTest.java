@@ -32,7 +32,8 @@ class TarReaderTest {
   /// Up to where the first record of zeros ends, a cut loses something.
   @Test
   void cutsAreSaid() throws IOException {
-    Map<String, String> documents = new TreeMap<>(Map.of("a", "first", "b".repeat(150), "second", "c", "3".repeat(600)));
+    Map<String, String> documents =
+        new TreeMap<>(Map.of("a", "first", "b".repeat(150), "second", "c", "3".repeat(600)));
     byte[] whole = tar(documents);
     int content = contentBytes(whole);
     for (int cut = 0; cut < content + 1200; cut++) {
@@ -40,9 +41,13 @@ class TarReaderTest {
         continue; // every one takes seconds, and within a record they are alike
       }
       Walked found = walk(Arrays.copyOf(whole, cut));
-      assertThat(documents.entrySet().containsAll(found.texts().entrySet())).as("cut at %d", cut).isTrue();
+      assertThat(documents.entrySet().containsAll(found.texts().entrySet()))
+          .as("cut at %d", cut)
+          .isTrue();
       if (cut < content + 512) {
-        assertThat(found.rejected().values()).as("cut at %d", cut).containsExactly(Reason.TRUNCATED);
+        assertThat(found.rejected().values())
+            .as("cut at %d", cut)
+            .containsExactly(Reason.TRUNCATED);
       } else {
         assertThat(found.texts()).as("cut at %d", cut).isEqualTo(documents);
         assertThat(found.rejected()).as("cut at %d", cut).isEmpty();
@@ -65,7 +70,10 @@ class TarReaderTest {
     byte[] oneZeroRecord = Arrays.copyOf(first, contentBytes(first) + 512);
     byte[] second = tar(Map.of("b", "second"));
     byte[] third = tar(Map.of("c", "third"));
-    for (byte[] joined : new byte[][] {join(first, second, third), join(oneZeroRecord, second, new byte[200 * 512], third)}) {
+    for (byte[] joined :
+        new byte[][] {
+          join(first, second, third), join(oneZeroRecord, second, new byte[200 * 512], third)
+        }) {
       Walked found = walk(joined);
       assertThat(found.texts()).isEqualTo(Map.of("a", "first", "b", "second", "c", "third"));
       assertThat(found.rejected()).isEmpty();
@@ -76,7 +84,8 @@ class TarReaderTest {
 
   @Test
   void somethingElseAfterTheEndIsSaid() throws IOException {
-    Walked found = walk(join(tar(Map.of("a", "first")), "something else".getBytes(StandardCharsets.UTF_8)));
+    Walked found =
+        walk(join(tar(Map.of("a", "first")), "something else".getBytes(StandardCharsets.UTF_8)));
     assertThat(found.texts()).isEqualTo(Map.of("a", "first"));
     assertThat(found.rejected()).isEqualTo(Map.of("t.tar", Reason.CORRUPT));
   }
@@ -105,7 +114,10 @@ class TarReaderTest {
     byte[][] headers = new byte[100][];
     for (int i = 0; i < headers.length; i++) {
       String name = "key" + (1000 + i);
-      headers[i] = join(header(TarConstants.LF_PAX_GLOBAL_EXTENDED_HEADER, "13 " + name + "=x\n"), content("f" + i, "text"));
+      headers[i] =
+          join(
+              header(TarConstants.LF_PAX_GLOBAL_EXTENDED_HEADER, "13 " + name + "=x\n"),
+              content("f" + i, "text"));
     }
     byte[] end = tar(Map.of());
     assertThat(walk(join(join(Arrays.copyOf(headers, 20)), end)).texts()).hasSize(20);
@@ -126,10 +138,15 @@ class TarReaderTest {
 
   @Test
   void aPlaceForLargeDocumentsIsTheMachinesMatter() throws IOException {
-    Path file = Files.write(temp.resolve("t.tar"), join(content("large", "x".repeat(Entry.WHOLE_BYTES + 1)), tar(Map.of())));
+    Path file =
+        Files.write(
+            temp.resolve("t.tar"),
+            join(content("large", "x".repeat(Entry.WHOLE_BYTES + 1)), tar(Map.of())));
     Path nowhere = temp.resolve("nowhere");
-    assertThat(Walked.of(file, temp).texts()).isEqualTo(Map.of("large", Entry.WHOLE_BYTES + 1 + " bytes"));
-    TarReader reader = new TarReader(file, new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT), nowhere);
+    assertThat(Walked.of(file, temp).texts())
+        .isEqualTo(Map.of("large", Entry.WHOLE_BYTES + 1 + " bytes"));
+    TarReader reader =
+        new TarReader(file, new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT), nowhere);
     assertThatThrownBy(() -> Walked.of(reader))
         .isInstanceOf(EnvironmentException.class)
         .hasMessageContaining(nowhere.toString())
@@ -139,7 +156,8 @@ class TarReaderTest {
   @Test
   void aFileThatIsGoneIsNoDamage() throws IOException {
     TarReader reader =
-        new TarReader(temp.resolve("gone.tar"), new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT), temp);
+        new TarReader(
+            temp.resolve("gone.tar"), new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT), temp);
     assertThat(Walked.of(reader).rejected()).isEqualTo(Map.of("gone.tar", Reason.UNREADABLE));
   }
 
@@ -163,7 +181,8 @@ class TarReaderTest {
     byte[] entry = content("header", text);
     entry[156] = type;
     Arrays.fill(entry, 148, 156, (byte) ' ');
-    TarUtils.formatCheckSumOctalBytes(TarUtils.computeCheckSum(Arrays.copyOf(entry, 512)), entry, 148, 8);
+    TarUtils.formatCheckSumOctalBytes(
+        TarUtils.computeCheckSum(Arrays.copyOf(entry, 512)), entry, 148, 8);
     return entry;
   }
 }

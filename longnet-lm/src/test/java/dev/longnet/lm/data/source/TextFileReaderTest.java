@@ -25,11 +25,15 @@ class TextFileReaderTest {
     Files.writeString(temp.resolve("d/a.py"), "a");
     Files.writeString(temp.resolve("d/b.md"), "b");
     Files.writeString(temp.resolve("d/test/c.py"), "c");
-    assertThat(walk("d/**", new DocumentFilter(List.of(), List.of("test/**"), List.of(), 1, 100)).texts())
+    assertThat(
+            walk("d/**", new DocumentFilter(List.of(), List.of("test/**"), List.of(), 1, 100))
+                .texts())
         .isEqualTo(Map.of("a.py", "a", "b.md", "b"));
-    assertThat(walk("d/**", new DocumentFilter(List.of("*.md"), List.of(), List.of(), 1, 100)).texts())
+    assertThat(
+            walk("d/**", new DocumentFilter(List.of("*.md"), List.of(), List.of(), 1, 100)).texts())
         .isEqualTo(Map.of("b.md", "b"));
-    Walked python = walk("d/**", new DocumentFilter(List.of(), List.of(), List.of("python"), 1, 100));
+    Walked python =
+        walk("d/**", new DocumentFilter(List.of(), List.of(), List.of("python"), 1, 100));
     assertThat(python.texts()).isEqualTo(Map.of("a.py", "a", "test/c.py", "c"));
     assertThat(python.rejected()).isEqualTo(Map.of("b.md", Reason.FILTERED));
   }
@@ -37,14 +41,20 @@ class TextFileReaderTest {
   @Test
   void aFileNamedAloneIsWanted() throws IOException {
     Files.writeString(temp.resolve("genome"), "acgt");
-    assertThat(walk("genome", new DocumentFilter(List.of("*.md"), List.of(), List.of("python"), 1, 100)).texts())
+    assertThat(
+            walk(
+                    "genome",
+                    new DocumentFilter(List.of("*.md"), List.of(), List.of("python"), 1, 100))
+                .texts())
         .isEqualTo(Map.of("genome", "4 bytes"));
   }
 
   @Test
   void aFileThatIsGoneIsSaid() throws IOException {
     Admission admission = new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT);
-    assertThat(Walked.of(new TextFileReader(temp.resolve("gone"), "gone", admission, false)).rejected())
+    assertThat(
+            Walked.of(new TextFileReader(temp.resolve("gone"), "gone", admission, false))
+                .rejected())
         .isEqualTo(Map.of("gone", Reason.UNREADABLE));
   }
 }

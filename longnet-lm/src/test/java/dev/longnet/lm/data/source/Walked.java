@@ -16,7 +16,8 @@ import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.TreeMap;
 
-/// What a walk through a source found: texts (a byte a character, or the length of a streamed one) by name, reasons by name.
+/// What a walk through a source found: texts (a byte a character, or the length of a streamed one)
+/// by name, reasons by name.
 record Walked(Map<String, String> texts, Map<String, Reason> rejected) {
 
   static Walked of(Path path, Path scratch) throws IOException {
@@ -27,7 +28,8 @@ record Walked(Map<String, String> texts, Map<String, Reason> rejected) {
     return new CorpusSource(path.toString(), OptionalDouble.empty(), "text", "");
   }
 
-  static Walked of(CorpusSource source, DocumentFilter filter, InputPolicy policy, Path scratch) throws IOException {
+  static Walked of(CorpusSource source, DocumentFilter filter, InputPolicy policy, Path scratch)
+      throws IOException {
     Admission admission = new Admission(filter, policy);
     // Less patient than the real one: some damaged files make the Parquet library loop.
     return of(

@@ -53,7 +53,8 @@ class ZipReaderTest {
     byte[] zip = documents();
     zip[find(zip, DIRECTORY_ENTRY, 1) + 8] |= 1;
     Walked found = walk(zip);
-    assertThat(found.texts()).isEqualTo(Map.of("src/a/A.java", "class A {}", "src/b/C.java", "class C {}"));
+    assertThat(found.texts())
+        .isEqualTo(Map.of("src/a/A.java", "class A {}", "src/b/C.java", "class C {}"));
     assertThat(found.rejected()).isEqualTo(Map.of("src/a/B.java", Reason.UNREADABLE));
   }
 
@@ -62,7 +63,8 @@ class ZipReaderTest {
     byte[] zip = documents();
     zip[find(zip, DIRECTORY_ENTRY, 0) + 10] = 9;
     Walked found = walk(zip);
-    assertThat(found.texts()).isEqualTo(Map.of("src/a/B.java", "class B {}", "src/b/C.java", "class C {}"));
+    assertThat(found.texts())
+        .isEqualTo(Map.of("src/a/B.java", "class B {}", "src/b/C.java", "class C {}"));
     assertThat(found.rejected()).isEqualTo(Map.of("src/a/A.java", Reason.UNREADABLE));
   }
 
@@ -74,7 +76,14 @@ class ZipReaderTest {
     zip[entry + 46 + 6] = (byte) 0xe9;
     Walked found = walk(zip);
     assertThat(found.texts())
-        .isEqualTo(Map.of("src/a/A.java", "class A {}", "src/a/\u00e9.java", "class B {}", "src/b/C.java", "class C {}"));
+        .isEqualTo(
+            Map.of(
+                "src/a/A.java",
+                "class A {}",
+                "src/a/\u00e9.java",
+                "class B {}",
+                "src/b/C.java",
+                "class C {}"));
     assertThat(found.rejected()).isEmpty();
   }
 
@@ -99,20 +108,33 @@ class ZipReaderTest {
     assertThat(found.rejected()).isEqualTo(Map.of("z.zip", Reason.CORRUPT));
   }
 
-  /// The JDK takes as much memory as the end record says. It may say so as zip64, or behind a comment that looks like
-  /// another end record.
+  /// The JDK takes as much memory as the end record says. It may say so as zip64, or behind a
+  /// comment that looks like another end record.
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void hugeDirectoriesAreRefused(boolean zip64) throws IOException {
     long size = 90L << 20;
     ByteBuffer tail = ByteBuffer.allocate(300).order(ByteOrder.LITTLE_ENDIAN);
     if (zip64) {
-      tail.putInt(0x06064b50).putLong(44).putInt(0).putLong(0).putLong(1).putLong(1).putLong(size).putLong(0);
+      tail.putInt(0x06064b50)
+          .putLong(44)
+          .putInt(0)
+          .putLong(0)
+          .putLong(1)
+          .putLong(1)
+          .putLong(size)
+          .putLong(0);
       tail.putInt(0x07064b50).putInt(0).putLong(size).putInt(1);
     }
     int claimed = zip64 ? -1 : (int) size;
     byte[] comment = new byte[40];
-    ByteBuffer.wrap(comment).order(ByteOrder.LITTLE_ENDIAN).putInt(END).putLong(0).putInt(46).putInt(0).putShort((short) 99);
+    ByteBuffer.wrap(comment)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .putInt(END)
+        .putLong(0)
+        .putInt(46)
+        .putInt(0)
+        .putShort((short) 99);
     tail.putInt(END).putInt(0).putShort((short) 1).putShort((short) 1).putInt(claimed).putInt(0);
     tail.putShort((short) comment.length).put(comment);
     Path file = temp.resolve("huge.zip");
@@ -130,7 +152,10 @@ class ZipReaderTest {
     byte[] comment = "PK\5\6 is no end record at all".getBytes(StandardCharsets.ISO_8859_1);
     zip[zip.length - 2] = (byte) comment.length;
     assertThat(walk(Archives.join(zip, comment)).texts()).isEqualTo(DOCUMENTS);
-    assertThat(walk(Archives.join("#!/bin/sh\n".getBytes(StandardCharsets.UTF_8), zip, comment)).texts()).isEqualTo(DOCUMENTS);
+    assertThat(
+            walk(Archives.join("#!/bin/sh\n".getBytes(StandardCharsets.UTF_8), zip, comment))
+                .texts())
+        .isEqualTo(DOCUMENTS);
   }
 
   /// A run that goes on counts entries without loading them.

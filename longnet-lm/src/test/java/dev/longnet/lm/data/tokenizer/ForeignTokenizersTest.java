@@ -27,7 +27,8 @@ class ForeignTokenizersTest {
       {"version": "1.0", "added_tokens": [{"id": %s, "content": "<unk>", "single_word": false, "lstrip": false, "rstrip": false,
          "normalized": false, "special": %s}],
        "normalizer": null, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
-       "model": {"type": "WordLevel", "vocab": {"<unk>": 0, "hello": %s}, "unk_token": "<unk>"}}""";
+       "model": {"type": "WordLevel", "vocab": {"<unk>": 0, "hello": %s}, "unk_token": "<unk>"}}\
+      """;
 
   @TempDir Path temp;
 
@@ -35,7 +36,10 @@ class ForeignTokenizersTest {
   @ValueSource(strings = {"-1", "2147483647", "99999999999", "1.5", "\"0\"", "null"})
   void idsThatCannotBeAreRefusedInOneLine(String id) throws IOException {
     for (String json :
-        List.of(WORDS.formatted(id, "true", "1"), WORDS.formatted(id, "false", "1"), WORDS.formatted("0", "true", id))) {
+        List.of(
+            WORDS.formatted(id, "true", "1"),
+            WORDS.formatted(id, "false", "1"),
+            WORDS.formatted("0", "true", id))) {
       Path file = Files.writeString(temp.resolve("t.json"), json);
       assertThatThrownBy(() -> Tokenizers.of(file.toString()))
           .as(json)
@@ -51,8 +55,12 @@ class ForeignTokenizersTest {
     byte[] noise = new byte[100_000];
     new Random(1).nextBytes(noise);
     assertThat(tokenizer.decode(tokenizer.encode(noise))).isEqualTo(noise);
-    Tokenizer words = Tokenizers.of(Files.writeString(temp.resolve("w.json"), WORDS.formatted("0", "true", "1")).toString());
-    assertThat(words.encode(new byte[] {'h', 'e', 'l', 'l', 'o', (byte) 0xff, (byte) 0xfe})).containsExactly(1, 0, 0);
+    Tokenizer words =
+        Tokenizers.of(
+            Files.writeString(temp.resolve("w.json"), WORDS.formatted("0", "true", "1"))
+                .toString());
+    assertThat(words.encode(new byte[] {'h', 'e', 'l', 'l', 'o', (byte) 0xff, (byte) 0xfe}))
+        .containsExactly(1, 0, 0);
   }
 
   @Test
@@ -61,9 +69,12 @@ class ForeignTokenizersTest {
     assertThat(said(corpus, trained("").name())).isEmpty();
     Tokenizer composing = trained("NFC");
     assertThat(composing.lossless()).isFalse();
-    assertThat(said(corpus, composing.name())).containsExactly(
-        "the tokenizer " + composing.name() + " loses bytes (a normalizer, dropped spaces, or bytes without a token): what a "
-            + "model of its ids writes is not always what the corpus holds");
+    assertThat(said(corpus, composing.name()))
+        .containsExactly(
+            "the tokenizer "
+                + composing.name()
+                + " loses bytes (a normalizer, dropped spaces, or bytes without a token): what a "
+                + "model of its ids writes is not always what the corpus holds");
   }
 
   private List<String> said(Path corpus, String tokenizer) throws IOException {
@@ -79,7 +90,13 @@ class ForeignTokenizersTest {
           public void progress(TokenizationProgress progress) {}
         };
     CorpusConfig config = CorpusConfig.of(List.of(corpus.toString()), tokenizer);
-    Tokenization.prepare(config, temp.resolve("shards-of-" + Path.of(tokenizer).getFileName()), false, 1, listener).close();
+    Tokenization.prepare(
+            config,
+            temp.resolve("shards-of-" + Path.of(tokenizer).getFileName()),
+            false,
+            1,
+            listener)
+        .close();
     return said;
   }
 
@@ -88,9 +105,12 @@ class ForeignTokenizersTest {
     words.add("hello world hello".getBytes(StandardCharsets.UTF_8));
     String json = TokenizerFile.train(words, 260);
     if (!normalizer.isEmpty()) {
-      json = json.replace("\"normalizer\" : null", "\"normalizer\" : {\"type\" : \"" + normalizer + "\"}");
+      json =
+          json.replace(
+              "\"normalizer\" : null", "\"normalizer\" : {\"type\" : \"" + normalizer + "\"}");
       assertThat(json).contains(normalizer);
     }
-    return Tokenizers.of(Files.writeString(temp.resolve("t" + normalizer + ".json"), json).toString());
+    return Tokenizers.of(
+        Files.writeString(temp.resolve("t" + normalizer + ".json"), json).toString());
   }
 }

@@ -40,9 +40,15 @@ class LongWordsTest {
     assertThat(cut("int x = 1; y = 2", 4)).containsExactly("int x = 1; y = 2");
     String word = " " + "a".repeat(100);
     assertThat(cut("int x = 1;" + word + " // end\n  5", 40))
-        .containsExactly("int x = 1;", word.substring(0, 40), word.substring(40, 80), word.substring(80), " // end\n  5");
+        .containsExactly(
+            "int x = 1;",
+            word.substring(0, 40),
+            word.substring(40, 80),
+            word.substring(80),
+            " // end\n  5");
     assertThat(cut("x".repeat(80) + " b " + "y".repeat(50), 40))
-        .containsExactly("x".repeat(40), "x".repeat(40), " b", " " + "y".repeat(39), "y".repeat(11));
+        .containsExactly(
+            "x".repeat(40), "x".repeat(40), " b", " " + "y".repeat(39), "y".repeat(11));
     assertThat(cut("x " + "y".repeat(39) + ".", 40)).as("just not too long").hasSize(1);
     assertThat(cut("12".repeat(500), 40)).hasSize(1);
     assertThat(cut("🙂".repeat(50), 7)).allMatch(part -> part.length() == 6 || part.length() == 4);
@@ -61,7 +67,8 @@ class LongWordsTest {
     String first = word.substring(0, LongWords.LONGEST);
     String second = word.substring(LongWords.LONGEST, 2 * LongWords.LONGEST);
     int[] ids = encode(tokenizer, word);
-    assertThat(ids).isEqualTo(encode(tokenizer, first, second, word.substring(2 * LongWords.LONGEST)));
+    assertThat(ids)
+        .isEqualTo(encode(tokenizer, first, second, word.substring(2 * LongWords.LONGEST)));
     assertThat(tokenizer.decode(ids)).isEqualTo(word.getBytes(StandardCharsets.UTF_8));
   }
 

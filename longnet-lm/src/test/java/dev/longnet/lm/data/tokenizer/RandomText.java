@@ -4,11 +4,14 @@ import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Random;
 
-/// Texts for property tests: code-like words, many scripts, white space, and bytes that are no text at all.
+/// Texts for property tests: code-like words, many scripts, white space, and bytes that are no text
+/// at all.
 public final class RandomText {
   private static final String[] PARTS = {
-    "class", " public", "\n\n  ", "\t", "0", "1234567", "'s", "'LL", "été", " 東京", "🙂", "\u0301", "\u00a0", "\u0085",
-    "{", "};", "\r\n", "  ", "_", "a", "ŉ", "İ", "\uFFFD", "<|endoftext|>", "\u2028", "مرحبا", "//", "\u0000"
+    "class", " public", "\n\n  ", "\t", "0", "1234567", "'s", "'LL", "été", " 東京", "🙂", "\u0301",
+        "\u00a0", "\u0085",
+    "{", "};", "\r\n", "  ", "_", "a", "ŉ", "İ", "\uFFFD", "<|endoftext|>", "\u2028", "مرحبا", "//",
+        "\u0000"
   };
 
   private RandomText() {}

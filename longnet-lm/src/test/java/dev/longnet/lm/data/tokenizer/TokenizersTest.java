@@ -21,7 +21,9 @@ class TokenizersTest {
     for (long seed = 0; seed < 300; seed++) {
       byte[] bytes = RandomText.bytes(new Random(seed));
       int[] ids = tokenizer.encode(bytes);
-      assertThat(Arrays.stream(ids)).as("seed %d", seed).allMatch(id -> id >= 0 && id < tokenizer.vocabularySize());
+      assertThat(Arrays.stream(ids))
+          .as("seed %d", seed)
+          .allMatch(id -> id >= 0 && id < tokenizer.vocabularySize());
       assertThat(tokenizer.decode(ids)).as("seed %d", seed).isEqualTo(bytes);
     }
   }
@@ -47,9 +49,12 @@ class TokenizersTest {
   /// Ids as OpenAI's tiktoken gives them.
   @Test
   void knownTexts() {
-    assertThat(Tokenizers.of("cl100k_base").encode(utf8("hello world"))).containsExactly(15339, 1917);
-    assertThat(Tokenizers.of("cl100k_base").encode(utf8("tiktoken is great!"))).containsExactly(83, 1609, 5963, 374, 2294, 0);
-    assertThat(Tokenizers.of("o200k_base").encode(utf8("hello world"))).containsExactly(24912, 2375);
+    assertThat(Tokenizers.of("cl100k_base").encode(utf8("hello world")))
+        .containsExactly(15339, 1917);
+    assertThat(Tokenizers.of("cl100k_base").encode(utf8("tiktoken is great!")))
+        .containsExactly(83, 1609, 5963, 374, 2294, 0);
+    assertThat(Tokenizers.of("o200k_base").encode(utf8("hello world")))
+        .containsExactly(24912, 2375);
     assertThat(Tokenizers.of("bytes").encode(utf8("hé"))).containsExactly(104, 195, 169);
   }
 

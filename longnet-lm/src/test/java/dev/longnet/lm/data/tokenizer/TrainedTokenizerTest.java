@@ -48,8 +48,9 @@ class TrainedTokenizerTest {
     JsonNode file = new ObjectMapper().readTree(TokenizerFile.train(words, 257 + 60));
     List<List<String>> parts = new ArrayList<>();
     List<Long> counts = new ArrayList<>();
-    words.counts().forEach(
-        (word, count) -> {
+    words
+        .counts()
+        .forEach((word, count) -> {
           List<String> symbols = new ArrayList<>();
           for (char c : ByteAlphabet.encode(WordCounts.bytes(word)).toCharArray()) {
             symbols.add(String.valueOf(c));
@@ -61,7 +62,8 @@ class TrainedTokenizerTest {
       Map<List<String>, Long> pairs = new HashMap<>();
       for (int w = 0; w < parts.size(); w++) {
         for (int i = 0; i + 1 < parts.get(w).size(); i++) {
-          pairs.merge(List.of(parts.get(w).get(i), parts.get(w).get(i + 1)), counts.get(w), Long::sum);
+          pairs.merge(
+              List.of(parts.get(w).get(i), parts.get(w).get(i + 1)), counts.get(w), Long::sum);
         }
       }
       List<String> chosen = List.of(merge.path(0).asText(), merge.path(1).asText());
@@ -88,22 +90,32 @@ class TrainedTokenizerTest {
            "normalized": false, "special": true}, {"id": 1, "content": "</s>", "single_word": false, "lstrip": false,
            "rstrip": false, "normalized": false, "special": true}],
          "normalizer": {"type": "Lowercase"}, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
-         "model": {"type": "WordLevel", "vocab": {"<unk>": 0, "</s>": 1, "hello": 2, "world": 3}, "unk_token": "<unk>"}}""";
+         "model": {"type": "WordLevel", "vocab": {"<unk>": 0, "</s>": 1, "hello": 2, "world": 3}, "unk_token": "<unk>"}}\
+        """;
     Path file = temp.resolve("word.json");
     Files.writeString(file, json);
     Tokenizer tokenizer = Tokenizers.of(file.toString());
     assertThat(tokenizer.vocabularySize()).isEqualTo(4);
     assertThat(tokenizer.endOfText()).isEqualTo(1);
     assertThat(tokenizer.lossless()).isFalse();
-    assertThat(tokenizer.encode("Hello world hello world hello zebra".getBytes(StandardCharsets.UTF_8)))
+    assertThat(
+            tokenizer.encode(
+                "Hello world hello world hello zebra".getBytes(StandardCharsets.UTF_8)))
         .containsExactly(2, 3, 2, 3, 2, 0);
-    assertThat(tokenizer.decode(new int[] {2, 3, 1})).isEqualTo("hello world".getBytes(StandardCharsets.UTF_8));
+    assertThat(tokenizer.decode(new int[] {2, 3, 1}))
+        .isEqualTo("hello world".getBytes(StandardCharsets.UTF_8));
   }
 
   @Test
   void whatIsNoTokenizerIsRefused() throws IOException {
     Path file = temp.resolve("x.json");
-    for (String content : List.of("", "{", "[]", "{\"model\": {}}", "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": -5}}}")) {
+    for (String content :
+        List.of(
+            "",
+            "{",
+            "[]",
+            "{\"model\": {}}",
+            "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": -5}}}")) {
       Files.writeString(file, content);
       assertThatThrownBy(() -> Tokenizers.of(file.toString()))
           .as(content)

@@ -27,7 +27,8 @@ class KernelsTest {
     int[] sizes = {1, 2, 15, 16, 17, 63, 64, 65, 130};
     try (NativeFloats scratch = new NativeFloats(kernels.productScratch())) {
       for (int trial = 0; trial < 120; trial++) {
-        // One row of int8 has a loop of its own; here it takes its inputs in pieces, for full panels and a rest.
+        // One row of int8 has a loop of its own; here it takes its inputs in pieces, for full
+        // panels and a rest.
         boolean oneLongRow = trial % 60 == 0;
         int out = oneLongRow ? 130 : sizes[random.nextInt(sizes.length)];
         int in = trial % 20 == 0 ? 2100 : sizes[random.nextInt(sizes.length)];
@@ -45,23 +46,43 @@ class KernelsTest {
             w[n][k] = quantized ? random.nextInt(255) - 127 : (float) random.nextGaussian();
           }
         }
-        try (PackedMatrix packed = quantized
-                ? PackedMatrix.ofQuantized(out, in, kernels.panelWidth(), (n, row) -> {
-                  for (int k = 0; k < in; k++) {
-                    row[k] = (byte) w[n][k];
-                  }
-                  return scale[n];
-                }, bias)
-                : PackedMatrix.of(out, in, kernels.panelWidth(), (n, row) -> {
-                  for (int k = 0; k < in; k++) {
-                    row[k] = (float) w[n][k];
-                  }
-                }, bias);
+        try (PackedMatrix packed =
+                quantized
+                    ? PackedMatrix.ofQuantized(
+                        out,
+                        in,
+                        kernels.panelWidth(),
+                        (n, row) -> {
+                          for (int k = 0; k < in; k++) {
+                            row[k] = (byte) w[n][k];
+                          }
+                          return scale[n];
+                        },
+                        bias)
+                    : PackedMatrix.of(
+                        out,
+                        in,
+                        kernels.panelWidth(),
+                        (n, row) -> {
+                          for (int k = 0; k < in; k++) {
+                            row[k] = (float) w[n][k];
+                          }
+                        },
+                        bias);
             NativeFloats x = random((long) rows * (in + 3), random);
             NativeFloats y = new NativeFloats((long) rows * (out + 5))) {
           y.segment().fill((byte) 0x7f);
           float untouched = y.get(0);
-          kernels.product(x.address(), in + 3, rows, packed, 0, packed.panels(), y.address(), out + 5, scratch.address());
+          kernels.product(
+              x.address(),
+              in + 3,
+              rows,
+              packed,
+              0,
+              packed.panels(),
+              y.address(),
+              out + 5,
+              scratch.address());
           for (int row = 0; row < rows; row++) {
             for (int n = 0; n < out; n++) {
               double sum = bias.length == 0 ? 0 : bias[n];
@@ -71,7 +92,8 @@ class KernelsTest {
                 sum += term;
                 size += Math.abs(term);
               }
-              assertThat((double) y.get((long) row * (out + 5) + n)).as("trial %d row %d output %d", trial, row, n)
+              assertThat((double) y.get((long) row * (out + 5) + n))
+                  .as("trial %d row %d output %d", trial, row, n)
                   .isCloseTo(sum, Offset.offset(size * 6e-8 * (4 + Math.sqrt(in))));
             }
             for (int n = out; n < out + 5; n++) {
@@ -89,7 +111,9 @@ class KernelsTest {
     Kernels kernels = Kernels.of(choice);
     Random random = new Random(2);
     for (int width : new int[] {1, 2, 15, 16, 17, 64, 100, 257}) {
-      try (NativeFloats x = random(width, random); NativeFloats gain = random(width, random); NativeFloats bias = random(width, random);
+      try (NativeFloats x = random(width, random);
+          NativeFloats gain = random(width, random);
+          NativeFloats bias = random(width, random);
           NativeFloats y = new NativeFloats(width)) {
         double mean = 0;
         for (int i = 0; i < width; i++) {
@@ -103,11 +127,17 @@ class KernelsTest {
           sum += Math.exp(x.get(i));
           largest = Math.max(largest, x.get(i));
         }
-        assertThat((double) kernels.logSumExp(x.address(), width)).isCloseTo(Math.log(sum), Offset.offset(1e-6));
-        kernels.layerNorm(x.address(), width, 1, width, gain.address(), bias.address(), y.address(), width);
+        assertThat((double) kernels.logSumExp(x.address(), width))
+            .isCloseTo(Math.log(sum), Offset.offset(1e-6));
+        kernels.layerNorm(
+            x.address(), width, 1, width, gain.address(), bias.address(), y.address(), width);
         for (int i = 0; i < width; i++) {
-          double expected = (x.get(i) - mean) / Math.sqrt(variance + 1e-5) * gain.get(i) + bias.get(i);
-          assertThat((double) y.get(i)).isCloseTo(expected, Offset.offset(2e-6 * (1 + Math.abs(expected)) + (width == 1 ? 1e-4 : 0)));
+          double expected =
+              (x.get(i) - mean) / Math.sqrt(variance + 1e-5) * gain.get(i) + bias.get(i);
+          assertThat((double) y.get(i))
+              .isCloseTo(
+                  expected,
+                  Offset.offset(2e-6 * (1 + Math.abs(expected)) + (width == 1 ? 1e-4 : 0)));
         }
       }
     }
@@ -127,7 +157,9 @@ class KernelsTest {
       for (int i = 0; i < count; i++) {
         float a = (i - 8000) / 1000f;
         double expected = 0.5 * a * (1 + erf(a / Math.sqrt(2)));
-        assertThat((double) x.get(i)).as("x=%s", a).isCloseTo(expected, Offset.offset(2e-7 * Math.max(1, Math.abs(a))));
+        assertThat((double) x.get(i))
+            .as("x=%s", a)
+            .isCloseTo(expected, Offset.offset(2e-7 * Math.max(1, Math.abs(a))));
       }
     }
   }
@@ -139,14 +171,26 @@ class KernelsTest {
     Random random = new Random(3);
     for (int d : new int[] {2, 8, 16, 24, 64}) {
       int n = 101;
-      try (NativeFloats q = random(d, random); NativeFloats k = random((long) n * d, random); NativeFloats v = random((long) n * d, random);
-          NativeFloats scores = new NativeFloats(n); NativeFloats out = random(d, random); NativeFloats accumulators = new NativeFloats(2)) {
+      try (NativeFloats q = random(d, random);
+          NativeFloats k = random((long) n * d, random);
+          NativeFloats v = random((long) n * d, random);
+          NativeFloats scores = new NativeFloats(n);
+          NativeFloats out = random(d, random);
+          NativeFloats accumulators = new NativeFloats(2)) {
         accumulators.set(0, Float.NEGATIVE_INFINITY);
         accumulators.set(1, 0);
         for (int from = 0; from < n; ) {
           int count = Math.min(n - from, 1 + random.nextInt(40));
-          kernels.attend(q.address(), k.address() + 4L * from * d, v.address() + 4L * from * d, count, d, 0.5f, scores.address(),
-              out.address(), accumulators.address());
+          kernels.attend(
+              q.address(),
+              k.address() + 4L * from * d,
+              v.address() + 4L * from * d,
+              count,
+              d,
+              0.5f,
+              scores.address(),
+              out.address(),
+              accumulators.address());
           from += count;
         }
         double[] expected = new double[d];
@@ -162,7 +206,8 @@ class KernelsTest {
           }
         }
         for (int j = 0; j < d; j++) {
-          assertThat((double) out.get(j) / accumulators.get(1)).isCloseTo(expected[j] / sum, Offset.offset(5e-6));
+          assertThat((double) out.get(j) / accumulators.get(1))
+              .isCloseTo(expected[j] / sum, Offset.offset(5e-6));
         }
       }
     }
@@ -174,13 +219,19 @@ class KernelsTest {
       for (int repeat = 0; repeat < 2000; repeat++) {
         int[] runs = new int[repeat % 17];
         team.run(runs.length, (task, worker) -> runs[task]++);
-        assertThat(runs).containsOnly(java.util.stream.IntStream.generate(() -> 1).limit(runs.length).toArray());
+        assertThat(runs)
+            .containsOnly(
+                java.util.stream.IntStream.generate(() -> 1).limit(runs.length).toArray());
       }
-      org.assertj.core.api.Assertions.assertThatThrownBy(() -> team.run(50, (task, worker) -> {
-        if (task == 20) {
-          throw new IllegalStateException("task 20");
-        }
-      })).hasMessage("task 20");
+      org.assertj.core.api.Assertions.assertThatThrownBy(() ->
+              team.run(
+                  50,
+                  (task, worker) -> {
+                    if (task == 20) {
+                      throw new IllegalStateException("task 20");
+                    }
+                  }))
+          .hasMessage("task 20");
       int[] after = new int[4];
       team.run(4, (task, worker) -> after[task]++);
       assertThat(after).containsOnly(1);

@@ -21,16 +21,28 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// torchscale's own models, streamed: its logits at every position, whatever the chunks.
 class GoldenStreamTest {
   @ParameterizedTest
-  @ValueSource(strings = {"decoder_xpos_subln_1", "decoder_heads_not_multiple", "decoder_no_xpos", "decoder_tied_ragged"})
+  @ValueSource(
+      strings = {
+        "decoder_xpos_subln_1",
+        "decoder_heads_not_multiple",
+        "decoder_no_xpos",
+        "decoder_tied_ragged"
+      })
   void equalsTorchscale(String name) throws Exception {
     try (SafetensorsFile file =
-        SafetensorsFile.open(Path.of(GoldenStreamTest.class.getResource("/golden/torchscale/" + name + ".safetensors").toURI()))) {
+        SafetensorsFile.open(
+            Path.of(
+                GoldenStreamTest.class
+                    .getResource("/golden/torchscale/" + name + ".safetensors")
+                    .toURI()))) {
       ModelConfig config = config(new ObjectMapper().readTree(file.metadata().get("config")));
       long[] tokens = file.tensor("tokens").data().toArray(ValueLayout.JAVA_LONG_UNALIGNED);
       int length = (int) file.tensor("tokens").shape()[1];
       float[] expected = file.tensor("logits").data().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
       Random random = new Random(name.hashCode());
-      try (StreamingModel model = StreamingModel.load(config, key -> file.tensor("model." + key), StreamOptions.defaults())) {
+      try (StreamingModel model =
+          StreamingModel.load(
+              config, key -> file.tensor("model." + key), StreamOptions.defaults())) {
         for (int repeat = 0; repeat < 5; repeat++) {
           for (int sequence = 0; sequence * length < tokens.length; sequence++) {
             int[] ids = new int[length];
@@ -50,12 +62,20 @@ class GoldenStreamTest {
     }
   }
 
-  private static void compare(StreamingModel model, StreamState state, int[] ids, int from, int n, float[] expected, int row) {
+  private static void compare(
+      StreamingModel model,
+      StreamState state,
+      int[] ids,
+      int from,
+      int n,
+      float[] expected,
+      int row) {
     int v = model.config().vocabulary();
     try (NativeFloats logits = new NativeFloats((long) n * v)) {
       model.read(state, ids, from, n, logits.segment());
       for (int i = 0; i < n * v; i++) {
-        assertThat(logits.get(i)).as("token %d logit %d", from + i / v, i % v)
+        assertThat(logits.get(i))
+            .as("token %d logit %d", from + i / v, i % v)
             .isCloseTo(expected[row * v + i], org.assertj.core.data.Offset.offset(2e-5f));
       }
     }

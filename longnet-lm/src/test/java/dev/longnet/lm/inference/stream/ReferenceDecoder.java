@@ -8,7 +8,8 @@ import dev.longnet.lm.io.TensorEntry;
 import java.lang.foreign.ValueLayout;
 import java.util.Map;
 
-/// The whole forward pass over a whole sequence in float64, written from the formulas: no cache, no chunks, positions as they are.
+/// The whole forward pass over a whole sequence in float64, written from the formulas: no cache, no
+/// chunks, positions as they are.
 final class ReferenceDecoder {
   private final ModelConfig config;
   private final Map<String, TensorEntry> weights;
@@ -24,7 +25,9 @@ final class ReferenceDecoder {
     double[][] x = new double[n][];
     double[] embedding = values("embed_tokens.weight");
     for (int t = 0; t < n; t++) {
-      x[t] = java.util.Arrays.copyOfRange(embedding, tokens[t] * config.hidden(), (tokens[t] + 1) * config.hidden());
+      x[t] =
+          java.util.Arrays.copyOfRange(
+              embedding, tokens[t] * config.hidden(), (tokens[t] + 1) * config.hidden());
     }
     for (int layer = 0; layer < config.layers(); layer++) {
       String p = "layers." + layer + ".";
@@ -32,7 +35,9 @@ final class ReferenceDecoder {
       double[][] q = rotate(linear(normal, p + "self_attn.q_proj"), firstPosition, 1);
       double[][] k = rotate(linear(normal, p + "self_attn.k_proj"), firstPosition, -1);
       double[][] v = linear(normal, p + "self_attn.v_proj");
-      add(x, linear(norm(attend(q, k, v), p + "self_attn.inner_attn_ln"), p + "self_attn.out_proj"));
+      add(
+          x,
+          linear(norm(attend(q, k, v), p + "self_attn.inner_attn_ln"), p + "self_attn.out_proj"));
       double[][] wide = linear(norm(x, p + "final_layer_norm"), p + "ffn.fc1");
       for (double[] row : wide) {
         for (int i = 0; i < row.length; i++) {
@@ -41,7 +46,9 @@ final class ReferenceDecoder {
       }
       add(x, linear(norm(wide, p + "ffn.ffn_layernorm"), p + "ffn.fc2"));
     }
-    return product(norm(x, "layer_norm"), values(config.tiedOutput() ? "embed_tokens.weight" : "output_projection.weight"));
+    return product(
+        norm(x, "layer_norm"),
+        values(config.tiedOutput() ? "embed_tokens.weight" : "output_projection.weight"));
   }
 
   private double[] values(String name) {
@@ -59,7 +66,8 @@ final class ReferenceDecoder {
     double[][] y = new double[x.length][gain.length];
     for (int t = 0; t < x.length; t++) {
       double mean = java.util.Arrays.stream(x[t]).average().orElseThrow();
-      double variance = java.util.Arrays.stream(x[t]).map(a -> (a - mean) * (a - mean)).average().orElseThrow();
+      double variance =
+          java.util.Arrays.stream(x[t]).map(a -> (a - mean) * (a - mean)).average().orElseThrow();
       for (int i = 0; i < gain.length; i++) {
         y[t][i] = (x[t][i] - mean) / Math.sqrt(variance + 1e-5) * gain[i] + bias[i];
       }
@@ -110,7 +118,9 @@ final class ReferenceDecoder {
         double angle = (first + t) * Math.pow(10000, -2.0 * i / d);
         double zeta = (2 * i + 0.4 * d) / (1.4 * d);
         double decay =
-            config.positions() == PositionEncoding.XPOS ? Math.pow(zeta, (double) sign * t / config.xposScaleBase()) : 1;
+            config.positions() == PositionEncoding.XPOS
+                ? Math.pow(zeta, (double) sign * t / config.xposScaleBase())
+                : 1;
         double even = x[t][at];
         double odd = x[t][at + 1];
         x[t][at] = decay * (even * Math.cos(angle) - odd * Math.sin(angle));
@@ -161,7 +171,8 @@ final class ReferenceDecoder {
     return out;
   }
 
-  /// The Maclaurin series up to 3, where erf is 1 to 1e-5, and the continued fraction of erfc beyond.
+  /// The Maclaurin series up to 3, where erf is 1 to 1e-5, and the continued fraction of erfc
+  /// beyond.
   static double erf(double x) {
     if (x < 0) {
       return -erf(-x);

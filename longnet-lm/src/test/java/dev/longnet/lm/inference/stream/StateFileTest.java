@@ -27,7 +27,9 @@ class StateFileTest {
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     int[] tokens = TestModels.tokens(config, 150, random);
     Path file = folder.resolve("a.state");
-    try (StreamingModel model = StreamingModel.load(config, weights::get, StreamOptions.defaults().withChunkTokens(40));
+    try (StreamingModel model =
+            StreamingModel.load(
+                config, weights::get, StreamOptions.defaults().withChunkTokens(40));
         StreamState state = model.newStream()) {
       model.read(state, tokens, 0, 97);
       StateFile.save(file, state, Map.of("place", "97", "note", "ü"));
@@ -54,7 +56,8 @@ class StateFileTest {
     Path file = folder.resolve("a.state");
     byte[] bytes;
     long held;
-    try (StreamingModel model = StreamingModel.load(config, weights::get, StreamOptions.defaults())) {
+    try (StreamingModel model =
+        StreamingModel.load(config, weights::get, StreamOptions.defaults())) {
       try (StreamState state = model.newStream()) {
         model.read(state, TestModels.tokens(config, 50, random), 0, 50);
         StateFile.save(file, state, Map.of());
@@ -65,18 +68,28 @@ class StateFileTest {
         byte[] broken = bytes.clone();
         broken[random.nextInt(bytes.length)] ^= (byte) (1 + random.nextInt(255));
         Files.write(file, broken);
-        assertThatThrownBy(() -> StateFile.load(file, model)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> StateFile.load(file, model))
+            .isInstanceOf(IllegalArgumentException.class);
         Files.write(file, Arrays.copyOf(bytes, random.nextInt(bytes.length)));
-        assertThatThrownBy(() -> StateFile.load(file, model)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> StateFile.load(file, model))
+            .isInstanceOf(IllegalArgumentException.class);
       }
       Files.write(file, Arrays.copyOf(bytes, bytes.length + 1));
-      assertThatThrownBy(() -> StateFile.load(file, model)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("damaged");
+      assertThatThrownBy(() -> StateFile.load(file, model))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageStartingWith("damaged");
       assertThat(NativeFloats.held()).isEqualTo(held);
     }
     Files.write(file, bytes);
-    weights.put("layer_norm.bias", TensorEntry.of("layer_norm.bias", new long[] {config.hidden()}, new float[config.hidden()]));
-    try (StreamingModel other = StreamingModel.load(config, weights::get, StreamOptions.defaults())) {
-      assertThatThrownBy(() -> StateFile.load(file, other)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("belongs to another model");
+    weights.put(
+        "layer_norm.bias",
+        TensorEntry.of(
+            "layer_norm.bias", new long[] {config.hidden()}, new float[config.hidden()]));
+    try (StreamingModel other =
+        StreamingModel.load(config, weights::get, StreamOptions.defaults())) {
+      assertThatThrownBy(() -> StateFile.load(file, other))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("belongs to another model");
     }
   }
 }

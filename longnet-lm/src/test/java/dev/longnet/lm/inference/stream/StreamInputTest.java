@@ -60,7 +60,8 @@ class StreamInputTest {
     IntStream.Builder expected = IntStream.builder();
     expected.add(tokenizer.endOfText());
     for (String file : List.of("a.txt", "b.txt", "c.txt")) {
-      byte[] bytes = text(random, file.equals("b.txt") ? 70_000 : 20_000).getBytes(StandardCharsets.UTF_8);
+      byte[] bytes =
+          text(random, file.equals("b.txt") ? 70_000 : 20_000).getBytes(StandardCharsets.UTF_8);
       Files.write(folder.resolve(file), bytes);
       add(tokenizer.encode(bytes), expected);
       expected.add(tokenizer.endOfText());
@@ -85,7 +86,8 @@ class StreamInputTest {
   private static final Tokenizer BYTES = Tokenizers.of("bytes");
 
   /// What a new input says to a place in another, and what it reads from there.
-  private static int[] goOn(StreamInput.Place place, StreamInput.Extent extent, Path... inputs) throws Exception {
+  private static int[] goOn(StreamInput.Place place, StreamInput.Extent extent, Path... inputs)
+      throws Exception {
     try (StreamInput input = new StreamInput(List.of(inputs), "", BYTES, false)) {
       return input.goOn(place, extent) ? all(input) : null;
     }
@@ -110,7 +112,9 @@ class StreamInputTest {
     assertThat(at).isBetween(1 << 14, text.length() - 1);
     assertThat(goOn(place, extent, log)).isEqualTo(document(text.substring(at)));
     Files.writeString(log, text + "more");
-    assertThat(goOn(place, extent, log)).as("grown").isEqualTo(document(text.substring(at) + "more"));
+    assertThat(goOn(place, extent, log))
+        .as("grown")
+        .isEqualTo(document(text.substring(at) + "more"));
     Files.writeString(log, "X" + text.substring(1));
     assertThat(goOn(place, extent, log)).as("same name and length, another beginning").isNull();
     Files.writeString(log, text.substring(0, at - 1) + "~" + text.substring(at));
@@ -121,15 +125,21 @@ class StreamInputTest {
     Files.writeString(other, text);
     Files.writeString(log, text);
     assertThat(goOn(place, extent, other)).as("another path").isNull();
-    assertThat(goOn(place, extent, log, other)).as("more to read").hasSize(2 * (text.length() + 1) - at);
+    assertThat(goOn(place, extent, log, other))
+        .as("more to read")
+        .hasSize(2 * (text.length() + 1) - at);
     assertThat(goOn(place, extent, other, log)).isNull();
   }
 
   /// A piece may begin in one pass and end in the next.
   @Test
   void placesOfRepeatedInputsAreFoundAgain() throws Exception {
-    // With its end-of-text token two pieces: the second ends with the pass, the third begins in the next.
-    Path text = Files.writeString(folder.resolve("text"), "ab\n".repeat(11_000).substring(0, 2 * DocumentTokens.PIECE - 1));
+    // With its end-of-text token two pieces: the second ends with the pass, the third begins in the
+    // next.
+    Path text =
+        Files.writeString(
+            folder.resolve("text"),
+            "ab\n".repeat(11_000).substring(0, 2 * DocumentTokens.PIECE - 1));
     try (StreamInput input = new StreamInput(List.of(text), "", BYTES, true)) {
       for (int i = 0; i < 8; i++) {
         StreamInput.Place place = input.place();
@@ -237,7 +247,9 @@ class StreamInputTest {
       for (int id : input.next()) {
         text.append(id == tokenizer.endOfText() ? '|' : (char) id);
       }
-      assertThat(text.toString()).startsWith("|x/One.java|x/Two.java|x/One.java|x/Two.java|x/One.java|").hasSizeGreaterThan(16_000);
+      assertThat(text.toString())
+          .startsWith("|x/One.java|x/Two.java|x/One.java|x/Two.java|x/One.java|")
+          .hasSizeGreaterThan(16_000);
     }
   }
 }

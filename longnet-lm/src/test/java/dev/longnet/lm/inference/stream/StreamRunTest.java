@@ -30,16 +30,31 @@ class StreamRunTest {
 
   private static StreamingModel model(int vocabulary, int chunkTokens) {
     ModelConfig config =
-        new ModelConfig(vocabulary, 1, 8, 2, 8, PositionEncoding.ROPE, true, true,
+        new ModelConfig(
+            vocabulary,
+            1,
+            8,
+            2,
+            8,
+            PositionEncoding.ROPE,
+            true,
+            true,
             new AttentionConfig.Dilated(List.of(new Branch(16, 1), new Branch(64, 4)), false));
-    return StreamingModel.load(config, TestModels.weights(config, new Random(1))::get,
+    return StreamingModel.load(
+        config,
+        TestModels.weights(config, new Random(1))::get,
         StreamOptions.defaults().withThreads(1).withChunkTokens(chunkTokens));
   }
 
   /// cl100k_base with the tokens of one text numbered anew, for a model with a small vocabulary.
   private record FewTokens(Tokenizer base, int[] ids) implements Tokenizer {
     static FewTokens of(Tokenizer base, byte[] text) {
-      return new FewTokens(base, IntStream.concat(Arrays.stream(base.encode(text)), IntStream.of(base.endOfText())).sorted().distinct().toArray());
+      return new FewTokens(
+          base,
+          IntStream.concat(Arrays.stream(base.encode(text)), IntStream.of(base.endOfText()))
+              .sorted()
+              .distinct()
+              .toArray());
     }
 
     @Override
@@ -78,7 +93,8 @@ class StreamRunTest {
     }
   }
 
-  /// Lines of 3 KB: text is cut at line ends, so at a stop some of it is at hand that a new reader does not have.
+  /// Lines of 3 KB: text is cut at line ends, so at a stop some of it is at hand that a new reader
+  /// does not have.
   @Test
   void anyPlaceOfATextIsFoundAgainWhereTextIsCutAtLines() throws IOException {
     Random random = new Random(5);
@@ -126,11 +142,14 @@ class StreamRunTest {
     assertThat(report.bytes()).isEqualTo(whole.bytes());
     assertThat(report.scored()).isEqualTo(whole.scored());
     // Other chunks sum in another order.
-    assertThat(report.nats() / report.scored()).isCloseTo(whole.nats() / whole.scored(), Offset.offset(1e-6));
+    assertThat(report.nats() / report.scored())
+        .isCloseTo(whole.nats() / whole.scored(), Offset.offset(1e-6));
   }
 
   /// Reads on from a saved state, or from the beginning, and saves.
-  private static StreamReport read(StreamingModel model, Path text, Tokenizer tokenizer, Path from, Path to, long stop) throws IOException {
+  private static StreamReport read(
+      StreamingModel model, Path text, Tokenizer tokenizer, Path from, Path to, long stop)
+      throws IOException {
     StateFile.Loaded loaded = from == null ? null : StateFile.load(from, model);
     try (StreamInput input = new StreamInput(List.of(text), "", tokenizer, false);
         StreamState state = loaded == null ? model.newStream() : loaded.state()) {
@@ -138,24 +157,36 @@ class StreamRunTest {
       if (loaded != null) {
         assertThat(run.resume(loaded.notes())).isTrue();
       }
-      return run.run(new StreamRun.Plan(stop, NEVER, r -> { }, to, NEVER));
+      return run.run(new StreamRun.Plan(stop, NEVER, r -> {}, to, NEVER));
     }
   }
 
   /// As if killed after 350 tokens: what was saved on the way is there.
   @Test
   void aStreamThatDiesGoesOnFromItsLastSave() throws IOException {
-    Path text = Files.writeString(folder.resolve("text"), "for (int i = 0; i < 10; i++) { sum += i; }\n".repeat(20));
+    Path text =
+        Files.writeString(
+            folder.resolve("text"), "for (int i = 0; i < 10; i++) { sum += i; }\n".repeat(20));
     Path saved = folder.resolve("s.state");
     Tokenizer bytes = Tokenizers.of("bytes");
     try (StreamingModel model = model(257, 50)) {
       StreamReport whole = read(model, text, bytes, null, folder.resolve("whole.state"), NEVER);
-      try (StreamInput input = new StreamInput(List.of(text), "", bytes, false); StreamState state = model.newStream()) {
+      try (StreamInput input = new StreamInput(List.of(text), "", bytes, false);
+          StreamState state = model.newStream()) {
         StreamRun run = new StreamRun(model, input, state);
         List<Long> kept = new ArrayList<>();
-        assertThatThrownBy(() -> run.run(new StreamRun.Plan(NEVER, 350, r -> {
-          throw new IllegalStateException("killed at " + r.tokens());
-        }, saved, 100, now -> kept.add(now.tokens())))).hasMessage("killed at 350");
+        assertThatThrownBy(() ->
+                run.run(
+                    new StreamRun.Plan(
+                        NEVER,
+                        350,
+                        r -> {
+                          throw new IllegalStateException("killed at " + r.tokens());
+                        },
+                        saved,
+                        100,
+                        now -> kept.add(now.tokens()))))
+            .hasMessage("killed at 350");
         assertThat(kept).containsExactly(100L, 200L, 300L);
       }
       try (StreamState state = StateFile.load(saved, model).state()) {

@@ -20,7 +20,8 @@ final class TestModels {
     return new ModelConfig(37, 2, 24, 3, 40, positions, tied, true, attention);
   }
 
-  /// Any attention, any positions, segments that divide one another or not, dilations that divide segments or not.
+  /// Any attention, any positions, segments that divide one another or not, dilations that divide
+  /// segments or not.
   static ModelConfig random(RandomGenerator random) {
     int heads = 1 + random.nextInt(4);
     int headSize = 2 * (1 + random.nextInt(12));
@@ -36,29 +37,39 @@ final class TestModels {
           default -> {
             List<Branch> branches = new ArrayList<>();
             for (int i = 1 + random.nextInt(4); i > 0; i--) {
-              branches.add(new Branch(1 + random.nextInt(120), 1 + random.nextInt(random.nextBoolean() ? 4 : 30)));
+              branches.add(
+                  new Branch(
+                      1 + random.nextInt(120), 1 + random.nextInt(random.nextBoolean() ? 4 : 30)));
             }
             yield new AttentionConfig.Dilated(branches, random.nextBoolean());
           }
         };
     return new ModelConfig(
-        5 + random.nextInt(200), 1 + random.nextInt(3), heads * headSize, heads, 1 + random.nextInt(90), positions, base,
-        random.nextBoolean(), true, attention);
+        5 + random.nextInt(200),
+        1 + random.nextInt(3),
+        heads * headSize,
+        heads,
+        1 + random.nextInt(90),
+        positions,
+        base,
+        random.nextBoolean(),
+        true,
+        attention);
   }
 
   static Map<String, TensorEntry> weights(ModelConfig config, RandomGenerator random) {
     Map<String, TensorEntry> weights = new TreeMap<>();
     Parameters.shapes(config)
-        .forEach(
-            (name, shape) -> {
-              float[] values = new float[(int) java.util.Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
-              boolean gain = shape.length == 1 && name.endsWith("weight");
-              double scale = shape.length == 2 ? 1.2 / Math.sqrt(shape[1]) : 0.2;
-              for (int i = 0; i < values.length; i++) {
-                values[i] = (float) ((gain ? 1 : 0) + scale * random.nextGaussian());
-              }
-              weights.put(name, TensorEntry.of(name, shape, values));
-            });
+        .forEach((name, shape) -> {
+          float[] values =
+              new float[(int) java.util.Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
+          boolean gain = shape.length == 1 && name.endsWith("weight");
+          double scale = shape.length == 2 ? 1.2 / Math.sqrt(shape[1]) : 0.2;
+          for (int i = 0; i < values.length; i++) {
+            values[i] = (float) ((gain ? 1 : 0) + scale * random.nextGaussian());
+          }
+          weights.put(name, TensorEntry.of(name, shape, values));
+        });
     return weights;
   }
 
