@@ -1,8 +1,8 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.io.Floats;
-import dev.longnet.lm.io.SafetensorsFile;
-import dev.longnet.lm.io.TensorEntry;
+import dev.longnet.core.io.Floats;
+import dev.longnet.core.io.SafetensorsFile;
+import dev.longnet.core.io.TensorEntry;
 import java.util.Arrays;
 
 /// q, k, v and perhaps gradOut of a file, checked: one shape [B, N, H, D], a floating type, every

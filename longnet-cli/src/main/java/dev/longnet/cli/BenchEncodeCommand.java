@@ -1,8 +1,8 @@
 package dev.longnet.cli;
 
+import dev.longnet.core.config.EncoderConfig;
+import dev.longnet.core.config.SegmentLengths;
 import dev.longnet.experiments.encode.EncoderBenchmark;
-import dev.longnet.lm.config.EncoderConfig;
-import dev.longnet.lm.config.SegmentLengths;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;

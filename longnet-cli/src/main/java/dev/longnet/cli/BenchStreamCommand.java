@@ -1,12 +1,12 @@
 package dev.longnet.cli;
 
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.data.Tokenizer;
+import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.core.stream.StreamingCheckpoint;
 import dev.longnet.experiments.stream.StreamBenchmark;
 import dev.longnet.experiments.stream.StreamComparison;
 import dev.longnet.experiments.stream.StreamModels;
-import dev.longnet.lm.data.Tokenizer;
-import dev.longnet.lm.data.tokenizer.Tokenizers;
-import dev.longnet.lm.inference.stream.StreamingCheckpoint;
-import dev.longnet.lm.train.Checkpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;

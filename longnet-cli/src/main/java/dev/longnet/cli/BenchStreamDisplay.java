@@ -1,9 +1,9 @@
 package dev.longnet.cli;
 
+import dev.longnet.core.stream.StreamReport;
+import dev.longnet.core.stream.StreamRun;
 import dev.longnet.experiments.stream.StreamBenchmark;
 import dev.longnet.experiments.stream.StreamBenchmark.Mark;
-import dev.longnet.lm.inference.stream.StreamReport;
-import dev.longnet.lm.inference.stream.StreamRun;
 import dev.longnet.lm.train.ProgressLine;
 import java.io.PrintWriter;
 import java.util.Locale;

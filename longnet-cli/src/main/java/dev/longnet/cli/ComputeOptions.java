@@ -1,8 +1,8 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.config.RuntimeConfig;
-import dev.longnet.lm.config.RuntimeConfig.AttentionChoice;
-import dev.longnet.lm.config.RuntimeConfig.Precision;
+import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.config.RuntimeConfig.AttentionChoice;
+import dev.longnet.core.config.RuntimeConfig.Precision;
 import dev.longnet.lm.torch.Torch;
 import picocli.CommandLine.Option;
 

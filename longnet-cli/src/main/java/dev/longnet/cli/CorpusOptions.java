@@ -1,10 +1,10 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.config.CorpusConfig;
-import dev.longnet.lm.config.CorpusSource;
-import dev.longnet.lm.config.DocumentFilter;
-import dev.longnet.lm.config.Duplicates;
-import dev.longnet.lm.config.InputPolicy;
+import dev.longnet.core.config.CorpusConfig;
+import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.DocumentFilter;
+import dev.longnet.core.config.Duplicates;
+import dev.longnet.core.config.InputPolicy;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;

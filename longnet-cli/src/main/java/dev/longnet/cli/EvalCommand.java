@@ -1,17 +1,17 @@
 package dev.longnet.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.longnet.lm.config.CorpusConfig;
-import dev.longnet.lm.config.RunConfig;
-import dev.longnet.lm.config.RuntimeConfig;
-import dev.longnet.lm.data.TokenShards;
-import dev.longnet.lm.data.TokenSplit;
-import dev.longnet.lm.data.pipeline.Tokenization;
-import dev.longnet.lm.inference.Evaluation;
-import dev.longnet.lm.inference.Evaluator;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.CorpusConfig;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.data.TokenShards;
+import dev.longnet.core.data.TokenSplit;
+import dev.longnet.core.data.pipeline.Tokenization;
+import dev.longnet.core.evaluate.Evaluation;
+import dev.longnet.core.evaluate.Evaluator;
+import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.lm.inference.LoadedModel;
-import dev.longnet.lm.io.AtomicFiles;
-import dev.longnet.lm.train.Checkpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

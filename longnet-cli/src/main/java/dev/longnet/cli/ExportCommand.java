@@ -1,7 +1,7 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.io.DType;
-import dev.longnet.lm.weights.WeightsExport;
+import dev.longnet.core.io.DType;
+import dev.longnet.core.weights.WeightsExport;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;

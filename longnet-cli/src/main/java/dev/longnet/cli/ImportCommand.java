@@ -1,6 +1,6 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.weights.TorchscaleImport;
+import dev.longnet.core.weights.TorchscaleImport;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

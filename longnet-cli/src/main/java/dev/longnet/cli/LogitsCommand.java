@@ -1,14 +1,14 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.config.RuntimeConfig;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.io.DType;
+import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.SafetensorsFile;
+import dev.longnet.core.io.SafetensorsWriter;
+import dev.longnet.core.io.TensorEntry;
 import dev.longnet.lm.inference.LoadedModel;
-import dev.longnet.lm.io.DType;
-import dev.longnet.lm.io.EnvironmentException;
-import dev.longnet.lm.io.SafetensorsFile;
-import dev.longnet.lm.io.SafetensorsWriter;
-import dev.longnet.lm.io.TensorEntry;
 import dev.longnet.lm.torch.TensorMemory;
-import dev.longnet.lm.train.Checkpoint;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

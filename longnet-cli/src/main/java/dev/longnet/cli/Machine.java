@@ -4,9 +4,8 @@ import static dev.longnet.cli.Check.fail;
 import static dev.longnet.cli.Check.ok;
 import static dev.longnet.cli.Check.warn;
 
-import com.sun.management.OperatingSystemMXBean;
+import dev.longnet.core.machine.ProcessMemory;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -163,27 +162,7 @@ final class Machine {
   }
 
   static Check memory() {
-    OperatingSystemMXBean os = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
-    return memory(os.getTotalMemorySize(), Math.max(os.getFreeMemorySize(), availableByKernel()));
-  }
-
-  /// MemAvailable counts what the page cache would give back; MXBean's free memory does not. 0
-  /// where unknown.
-  private static long availableByKernel() {
-    Path info = Path.of("/proc/meminfo");
-    if (!Files.isReadable(info)) {
-      return 0;
-    }
-    try {
-      for (String line : Files.readAllLines(info)) {
-        if (line.startsWith("MemAvailable:")) {
-          return Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024;
-        }
-      }
-    } catch (IOException | NumberFormatException e) {
-      return 0;
-    }
-    return 0;
+    return memory(ProcessMemory.total(), ProcessMemory.available());
   }
 
   private static String gib(long bytes) {

@@ -1,6 +1,6 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.io.EnvironmentException;
+import dev.longnet.core.io.EnvironmentException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;

@@ -1,7 +1,7 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.inference.stream.Quantization;
-import dev.longnet.lm.train.Checkpoint;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.stream.Quantization;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;

@@ -1,8 +1,8 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.config.Recipes;
-import dev.longnet.lm.config.RunConfig;
-import dev.longnet.lm.train.Checkpoint;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.Recipes;
+import dev.longnet.core.config.RunConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;

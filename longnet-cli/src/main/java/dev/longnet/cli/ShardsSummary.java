@@ -1,11 +1,11 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.data.Manifest;
-import dev.longnet.lm.data.ShardInfo;
-import dev.longnet.lm.data.SourceSummary;
-import dev.longnet.lm.data.Split;
-import dev.longnet.lm.data.TokenShards;
-import dev.longnet.lm.data.source.Reason;
+import dev.longnet.core.data.Manifest;
+import dev.longnet.core.data.ShardInfo;
+import dev.longnet.core.data.SourceSummary;
+import dev.longnet.core.data.Split;
+import dev.longnet.core.data.TokenShards;
+import dev.longnet.core.data.source.Reason;
 import java.io.PrintWriter;
 import java.util.Locale;
 

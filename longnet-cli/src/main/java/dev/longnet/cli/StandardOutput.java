@@ -1,6 +1,6 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.io.EnvironmentException;
+import dev.longnet.core.io.EnvironmentException;
 import java.io.PrintWriter;
 
 /// Writers swallow what goes wrong on standard output; a full disk must not look like success.

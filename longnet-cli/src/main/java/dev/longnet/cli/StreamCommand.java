@@ -1,13 +1,13 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.inference.stream.StateFile;
-import dev.longnet.lm.inference.stream.StreamInput;
-import dev.longnet.lm.inference.stream.StreamReport;
-import dev.longnet.lm.inference.stream.StreamRun;
-import dev.longnet.lm.inference.stream.StreamState;
-import dev.longnet.lm.inference.stream.StreamingCheckpoint;
-import dev.longnet.lm.io.AtomicFiles;
-import dev.longnet.lm.train.Checkpoint;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.stream.StateFile;
+import dev.longnet.core.stream.StreamInput;
+import dev.longnet.core.stream.StreamReport;
+import dev.longnet.core.stream.StreamRun;
+import dev.longnet.core.stream.StreamState;
+import dev.longnet.core.stream.StreamingCheckpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

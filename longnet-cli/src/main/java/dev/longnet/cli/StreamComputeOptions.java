@@ -1,7 +1,7 @@
 package dev.longnet.cli;
 
 import dev.longnet.attention.KernelChoice;
-import dev.longnet.lm.inference.stream.StreamOptions;
+import dev.longnet.core.stream.StreamOptions;
 import picocli.CommandLine.Option;
 
 /// How a command that streams computes: in plain Java, on the CPU.

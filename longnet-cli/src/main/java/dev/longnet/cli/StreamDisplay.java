@@ -1,9 +1,9 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.config.Forecast;
-import dev.longnet.lm.inference.stream.StreamReport;
-import dev.longnet.lm.inference.stream.StreamState;
-import dev.longnet.lm.inference.stream.StreamingModel;
+import dev.longnet.core.config.Forecast;
+import dev.longnet.core.stream.StreamReport;
+import dev.longnet.core.stream.StreamState;
+import dev.longnet.core.stream.StreamingModel;
 import dev.longnet.lm.train.ProgressLine;
 import java.io.PrintWriter;
 import java.util.Locale;

@@ -1,7 +1,7 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.data.pipeline.TokenizationListener;
-import dev.longnet.lm.data.pipeline.TokenizationProgress;
+import dev.longnet.core.data.pipeline.TokenizationListener;
+import dev.longnet.core.data.pipeline.TokenizationProgress;
 import java.io.PrintWriter;
 import java.util.Locale;
 

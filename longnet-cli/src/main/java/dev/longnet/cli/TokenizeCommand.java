@@ -1,8 +1,8 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.config.CorpusConfig;
-import dev.longnet.lm.data.TokenShards;
-import dev.longnet.lm.data.pipeline.Tokenization;
+import dev.longnet.core.config.CorpusConfig;
+import dev.longnet.core.data.TokenShards;
+import dev.longnet.core.data.pipeline.Tokenization;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -1,10 +1,10 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.config.CorpusConfig;
-import dev.longnet.lm.data.SourceSummary;
-import dev.longnet.lm.data.pipeline.TokenizerTraining;
-import dev.longnet.lm.data.tokenizer.Tokenizers;
-import dev.longnet.lm.io.AtomicFiles;
+import dev.longnet.core.config.CorpusConfig;
+import dev.longnet.core.data.SourceSummary;
+import dev.longnet.core.data.pipeline.TokenizerTraining;
+import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.core.io.AtomicFiles;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;

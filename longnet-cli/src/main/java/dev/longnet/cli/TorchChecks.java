@@ -4,8 +4,8 @@ import static dev.longnet.cli.Check.fail;
 import static dev.longnet.cli.Check.ok;
 import static dev.longnet.cli.Check.warn;
 
+import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.lm.attention.AttentionOperators;
-import dev.longnet.lm.io.EnvironmentException;
 import dev.longnet.lm.torch.Torch;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,19 +1,19 @@
 package dev.longnet.cli;
 
-import dev.longnet.lm.config.Forecast;
-import dev.longnet.lm.config.Recipes;
-import dev.longnet.lm.config.RunConfig;
-import dev.longnet.lm.config.RuntimeConfig;
-import dev.longnet.lm.data.TokenShards;
-import dev.longnet.lm.data.pipeline.Tokenization;
-import dev.longnet.lm.data.tokenizer.Tokenizers;
-import dev.longnet.lm.io.EnvironmentException;
-import dev.longnet.lm.train.AvailableMemory;
-import dev.longnet.lm.train.Checkpoint;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.checkpoint.RunDirectory;
+import dev.longnet.core.config.Forecast;
+import dev.longnet.core.config.Recipes;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.data.TokenShards;
+import dev.longnet.core.data.pipeline.Tokenization;
+import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.machine.ProcessMemory;
 import dev.longnet.lm.train.InitialWeights;
 import dev.longnet.lm.train.MatrixRate;
 import dev.longnet.lm.train.ProgressLine;
-import dev.longnet.lm.train.RunDirectory;
 import dev.longnet.lm.train.RunEnvironment;
 import dev.longnet.lm.train.StepMetrics;
 import dev.longnet.lm.train.Trainer;
@@ -294,7 +294,7 @@ final class TrainCommand implements Callable<Integer> {
     boolean cpu = config.runtime().device().equals("cpu");
     if (cpu) {
       forecast.requireMemory(
-          AvailableMemory.bytes(), config.model(), config.training(), config.runtime());
+          ProcessMemory.available(), config.model(), config.training(), config.runtime());
     }
     Path existing = run.toAbsolutePath();
     while (existing != null && !Files.exists(existing)) {

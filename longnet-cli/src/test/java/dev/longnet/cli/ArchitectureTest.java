@@ -19,9 +19,7 @@ import org.junit.jupiter.api.Test;
 /// packages.
 class ArchitectureTest {
   private static final String ATTENTION = "dev.longnet.attention..";
-  private static final String IO = "dev.longnet.lm.io..";
-  private static final String CONFIG = "dev.longnet.lm.config..";
-  private static final String DATA = "dev.longnet.lm.data..";
+  private static final String DATA = "dev.longnet.core.data..";
   private static final String TORCH = "dev.longnet.lm.torch..";
   private static final String MODEL = "dev.longnet.lm.model..";
   private static final String TRAIN = "dev.longnet.lm.train..";
@@ -65,7 +63,7 @@ class ArchitectureTest {
     noClasses()
         .that()
         .resideOutsideOfPackages(
-            "dev.longnet.attention.kernel..", "dev.longnet.lm.inference.kernel..")
+            "dev.longnet.attention.kernel..", "dev.longnet.core.stream.kernel..")
         .should()
         .dependOnClassesThat()
         .resideInAPackage("jdk.incubator.vector..")
@@ -73,13 +71,13 @@ class ArchitectureTest {
   }
 
   @Test
-  void configurationDataAndFilesNeedNoLibtorch() {
-    noClasses()
+  void coreNeedsNoLibtorch() {
+    classes()
         .that()
-        .resideInAnyPackage(CONFIG, DATA, IO)
+        .resideInAPackage("dev.longnet.core..")
         .should()
-        .dependOnClassesThat()
-        .resideInAnyPackage(LIBTORCH, TORCH, MODEL, TRAIN, INFERENCE)
+        .onlyDependOnClassesThat()
+        .resideOutsideOfPackages(LIBTORCH, "dev.longnet.lm..")
         .check(all);
   }
 
@@ -104,6 +102,7 @@ class ArchitectureTest {
   @Test
   void packagesFormNoCycle() {
     slices().matching("dev.longnet.lm.(*)..").should().beFreeOfCycles().check(all);
+    slices().matching("dev.longnet.core.(*)..").should().beFreeOfCycles().check(all);
     slices().matching("dev.longnet.(*)..").should().beFreeOfCycles().check(all);
   }
 

@@ -2,12 +2,12 @@ package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.core.io.DType;
+import dev.longnet.core.io.Floats;
+import dev.longnet.core.io.SafetensorsFile;
+import dev.longnet.core.io.SafetensorsWriter;
+import dev.longnet.core.io.TensorEntry;
 import dev.longnet.lm.attention.AttentionOperators;
-import dev.longnet.lm.io.DType;
-import dev.longnet.lm.io.Floats;
-import dev.longnet.lm.io.SafetensorsFile;
-import dev.longnet.lm.io.SafetensorsWriter;
-import dev.longnet.lm.io.TensorEntry;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

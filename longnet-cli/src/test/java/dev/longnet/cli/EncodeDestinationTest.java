@@ -2,8 +2,8 @@ package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.longnet.lm.io.SafetensorsWriter;
-import dev.longnet.lm.io.TensorEntry;
+import dev.longnet.core.io.SafetensorsWriter;
+import dev.longnet.core.io.TensorEntry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

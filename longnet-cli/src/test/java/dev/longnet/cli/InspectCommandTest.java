@@ -2,12 +2,12 @@ package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.longnet.lm.config.EncoderConfig;
-import dev.longnet.lm.config.SegmentLengths;
+import dev.longnet.core.config.EncoderConfig;
+import dev.longnet.core.config.SegmentLengths;
+import dev.longnet.core.weights.EncoderCheckpoint;
 import dev.longnet.lm.inference.LoadedEncoder;
 import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.torch.TensorFiles;
-import dev.longnet.lm.weights.EncoderCheckpoint;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -157,7 +157,7 @@ class InspectCommandTest {
                     "20KB")
                 .exitCode())
         .isZero();
-    Path pytorch = Path.of("../longnet-lm/src/test/resources/pytorch/values.pt");
+    Path pytorch = Path.of("../longnet-core/src/test/resources/pytorch/values.pt");
     for (Path weights :
         List.of(
             shards,

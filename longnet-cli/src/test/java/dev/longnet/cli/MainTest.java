@@ -2,7 +2,7 @@ package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.longnet.lm.io.EnvironmentException;
+import dev.longnet.core.io.EnvironmentException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;

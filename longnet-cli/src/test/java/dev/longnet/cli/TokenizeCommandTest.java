@@ -2,7 +2,7 @@ package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.longnet.lm.data.pipeline.TokenizationProgress;
+import dev.longnet.core.data.pipeline.TokenizationProgress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,7 +1,7 @@
 package dev.longnet.experiments;
 
 import com.sun.management.ThreadMXBean;
-import dev.longnet.lm.inference.stream.ResidentMemory;
+import dev.longnet.core.machine.ProcessMemory;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -22,14 +22,14 @@ public record MemoryProbe(OptionalLong peakBytes, OptionalLong peakResidentBytes
   public static MemoryProbe of(Runnable call) {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     boolean resets = resetPeak();
-    long before = resets ? ResidentMemory.now() : 0;
+    long before = resets ? ProcessMemory.resident().orElse(0) : 0;
     long heap = threads.getTotalThreadAllocatedBytes();
     call.run();
     heap = threads.getTotalThreadAllocatedBytes() - heap;
     if (!resets) {
       return new MemoryProbe(OptionalLong.empty(), OptionalLong.empty(), heap);
     }
-    long peak = ResidentMemory.peak();
+    long peak = ProcessMemory.peakResident().orElse(0);
     return new MemoryProbe(
         OptionalLong.of(Math.max(0, peak - before)), OptionalLong.of(peak), heap);
   }

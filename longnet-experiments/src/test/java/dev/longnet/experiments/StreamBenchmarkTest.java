@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.core.stream.StreamOptions;
+import dev.longnet.core.stream.StreamRun;
+import dev.longnet.core.stream.StreamingModel;
 import dev.longnet.experiments.stream.StreamBenchmark;
 import dev.longnet.experiments.stream.StreamComparison;
 import dev.longnet.experiments.stream.StreamModels;
-import dev.longnet.lm.data.tokenizer.Tokenizers;
-import dev.longnet.lm.inference.stream.StreamOptions;
-import dev.longnet.lm.inference.stream.StreamRun;
-import dev.longnet.lm.inference.stream.StreamingModel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,8 +1,8 @@
 package dev.longnet.experiments.corpus;
 
-import dev.longnet.lm.data.TokenDocument;
-import dev.longnet.lm.data.TokenSplit;
-import dev.longnet.lm.io.AtomicFiles;
+import dev.longnet.core.data.TokenDocument;
+import dev.longnet.core.data.TokenSplit;
+import dev.longnet.core.io.AtomicFiles;
 import java.awt.Color;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,16 +1,14 @@
 package dev.longnet.experiments.encode;
 
 import dev.longnet.attention.AttentionPattern;
-import dev.longnet.lm.config.EncoderConfig;
-import dev.longnet.lm.config.RuntimeConfig;
-import dev.longnet.lm.config.RuntimeConfig.AttentionChoice;
+import dev.longnet.core.config.EncoderConfig;
+import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.config.RuntimeConfig.AttentionChoice;
+import dev.longnet.core.machine.ProcessMemory;
 import dev.longnet.lm.inference.LoadedEncoder;
 import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.train.MatrixRate;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.OptionalLong;
 import java.util.function.IntConsumer;
 import org.bytedeco.javacpp.PointerScope;
@@ -67,7 +65,8 @@ public final class EncoderBenchmark {
       double attention = attentionFlops(config, tokens);
       double c = config.hidden();
       double linear = 2.0 * tokens * config.layers() * (4 * c * c + 2 * c * config.feedForward());
-      return new Result(tokens, seconds, linear + attention, attention, rate, peak());
+      return new Result(
+          tokens, seconds, linear + attention, attention, rate, ProcessMemory.peakResident());
     }
   }
 
@@ -117,21 +116,5 @@ public final class EncoderBenchmark {
       encoder.outputNorm(x);
       return x;
     }
-  }
-
-  private static OptionalLong peak() {
-    try {
-      Path status = Path.of("/proc/self/status");
-      if (Files.isReadable(status)) {
-        for (String line : Files.readAllLines(status)) {
-          if (line.startsWith("VmHWM:")) {
-            return OptionalLong.of(1024 * Long.parseLong(line.replaceAll("[^0-9]", "")));
-          }
-        }
-      }
-    } catch (IOException e) {
-      return OptionalLong.empty();
-    }
-    return OptionalLong.empty();
   }
 }

@@ -1,7 +1,7 @@
 package dev.longnet.experiments.report;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.longnet.lm.io.AtomicFiles;
+import dev.longnet.core.io.AtomicFiles;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;

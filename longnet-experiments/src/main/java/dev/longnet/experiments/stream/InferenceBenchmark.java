@@ -1,10 +1,10 @@
 package dev.longnet.experiments.stream;
 
-import dev.longnet.lm.config.ModelConfig;
-import dev.longnet.lm.config.ModelCost;
-import dev.longnet.lm.config.RuntimeConfig.Precision;
-import dev.longnet.lm.inference.stream.StreamState;
-import dev.longnet.lm.inference.stream.StreamingModel;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.ModelCost;
+import dev.longnet.core.config.RuntimeConfig.Precision;
+import dev.longnet.core.stream.StreamState;
+import dev.longnet.core.stream.StreamingModel;
 import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.train.MatrixRate;
 import java.util.ArrayList;

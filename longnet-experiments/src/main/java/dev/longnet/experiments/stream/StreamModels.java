@@ -1,13 +1,14 @@
 package dev.longnet.experiments.stream;
 
 import dev.longnet.attention.Branch;
-import dev.longnet.lm.config.AttentionConfig;
-import dev.longnet.lm.config.ModelConfig;
-import dev.longnet.lm.config.PositionEncoding;
-import dev.longnet.lm.inference.stream.StreamOptions;
-import dev.longnet.lm.inference.stream.StreamingModel;
-import dev.longnet.lm.io.TensorEntry;
-import dev.longnet.lm.model.Parameters;
+import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.Blueprint;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.Parameter;
+import dev.longnet.core.config.PositionEncoding;
+import dev.longnet.core.io.TensorEntry;
+import dev.longnet.core.stream.StreamOptions;
+import dev.longnet.core.stream.StreamingModel;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -69,21 +70,22 @@ public final class StreamModels {
   public static Function<String, TensorEntry> weights(ModelConfig config, long seed) {
     Map<String, TensorEntry> weights = new HashMap<>();
     Random random = new Random(seed);
-    Parameters.shapes(config)
-        .forEach((name, shape) -> {
-          int count = 1;
-          for (long size : shape) {
-            count = Math.multiplyExact(count, Math.toIntExact(size));
-          }
-          float[] values = new float[count];
-          for (int i = 0; i < count; i++) {
-            values[i] =
-                shape.length == 2
-                    ? (float) (random.nextGaussian() / Math.sqrt(shape[1]))
-                    : name.endsWith("weight") ? 1 : 0;
-          }
-          weights.put(name, TensorEntry.of(name, shape, values));
-        });
+    for (Parameter parameter : Blueprint.of(config).parameters()) {
+      String name = parameter.name();
+      long[] shape = parameter.dimensions();
+      int count = 1;
+      for (long size : shape) {
+        count = Math.multiplyExact(count, Math.toIntExact(size));
+      }
+      float[] values = new float[count];
+      for (int i = 0; i < count; i++) {
+        values[i] =
+            shape.length == 2
+                ? (float) (random.nextGaussian() / Math.sqrt(shape[1]))
+                : name.endsWith("weight") ? 1 : 0;
+      }
+      weights.put(name, TensorEntry.of(name, shape, values));
+    }
     return weights::get;
   }
 }

@@ -1,13 +1,13 @@
 package dev.longnet.experiments.train;
 
 import dev.longnet.attention.GradientMode;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.ModelCost;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.config.RuntimeConfig.Precision;
 import dev.longnet.experiments.MemoryProbe;
 import dev.longnet.lm.attention.AttentionOperators;
-import dev.longnet.lm.config.ModelConfig;
-import dev.longnet.lm.config.ModelCost;
-import dev.longnet.lm.config.RunConfig;
-import dev.longnet.lm.config.RuntimeConfig;
-import dev.longnet.lm.config.RuntimeConfig.Precision;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;

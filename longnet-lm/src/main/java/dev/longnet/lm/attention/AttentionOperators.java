@@ -5,8 +5,8 @@ import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.attention.kernel.BfloatProducts;
-import dev.longnet.lm.config.RuntimeConfig;
-import dev.longnet.lm.config.RuntimeConfig.AttentionChoice;
+import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.config.RuntimeConfig.AttentionChoice;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.Torch;
 import java.util.Optional;
@@ -52,7 +52,7 @@ public final class AttentionOperators {
   /// libtorch's products of bfloat16 matrices, for the Java kernels on bfloat16 tensors, where the
   /// processor has AMX.
   ///
-  /// @throws dev.longnet.lm.io.EnvironmentException when libtorch does not load
+  /// @throws dev.longnet.core.io.EnvironmentException when libtorch does not load
   public static Optional<BfloatProducts> bfloatProducts() {
     // Before LibtorchProducts, whose constants are libtorch's functions.
     Torch.load();

@@ -1,5 +1,6 @@
 package dev.longnet.lm.inference;
 
+import dev.longnet.core.stream.NextToken;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.TensorMemory;
 import java.lang.foreign.Arena;

@@ -1,10 +1,10 @@
 package dev.longnet.lm.inference;
 
-import dev.longnet.lm.io.DType;
-import dev.longnet.lm.io.Npy;
-import dev.longnet.lm.io.Numbers;
-import dev.longnet.lm.io.SafetensorsFile;
-import dev.longnet.lm.io.TensorEntry;
+import dev.longnet.core.io.DType;
+import dev.longnet.core.io.Npy;
+import dev.longnet.core.io.Numbers;
+import dev.longnet.core.io.SafetensorsFile;
+import dev.longnet.core.io.TensorEntry;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,7 +1,7 @@
 package dev.longnet.lm.inference;
 
-import dev.longnet.lm.config.EncoderConfig.InputPositions;
-import dev.longnet.lm.io.TensorEntry;
+import dev.longnet.core.config.EncoderConfig.InputPositions;
+import dev.longnet.core.io.TensorEntry;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.torch.TensorMemory;

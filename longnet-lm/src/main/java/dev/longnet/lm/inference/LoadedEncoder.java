@@ -1,15 +1,15 @@
 package dev.longnet.lm.inference;
 
 import dev.longnet.attention.GradientMode;
+import dev.longnet.core.config.EncoderConfig;
+import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.io.SafetensorsFile;
+import dev.longnet.core.weights.EncoderCheckpoint;
 import dev.longnet.lm.attention.AttentionOperators;
-import dev.longnet.lm.config.EncoderConfig;
-import dev.longnet.lm.config.RuntimeConfig;
-import dev.longnet.lm.io.SafetensorsFile;
 import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
-import dev.longnet.lm.weights.EncoderCheckpoint;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;

@@ -1,6 +1,7 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.core.config.Blueprint;
+import dev.longnet.core.config.ModelConfig;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
@@ -41,8 +42,9 @@ public final class Decoder implements AutoCloseable {
     this.config = config;
     this.options = options;
     this.attention = ZeroPaddedKeys.where(config.attention(), config.causal(), attention);
-    this.parameters = Parameters.allocate(config, options.device());
-    Initialization.fill(parameters, config, seed);
+    Blueprint blueprint = Blueprint.of(config);
+    this.parameters = Parameters.allocate(blueprint, options.device());
+    Initialization.fill(parameters, blueprint, seed);
     this.workspace = new Workspace(parameters);
     this.layers =
         IntStream.range(0, config.layers())

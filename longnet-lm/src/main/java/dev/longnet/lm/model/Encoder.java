@@ -1,10 +1,11 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.lm.config.AttentionConfig;
-import dev.longnet.lm.config.EncoderConfig;
-import dev.longnet.lm.config.EncoderConfig.InputPositions;
-import dev.longnet.lm.config.ModelConfig;
-import dev.longnet.lm.config.PositionEncoding;
+import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.Blueprint;
+import dev.longnet.core.config.EncoderConfig;
+import dev.longnet.core.config.EncoderConfig.InputPositions;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.PositionEncoding;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -42,7 +43,9 @@ public final class Encoder implements AutoCloseable {
     this.config = config;
     this.options = options;
     this.operators = operators;
-    this.parameters = Parameters.allocate(shapes(config), options.device());
+    Blueprint blueprint = Blueprint.of(config);
+    this.parameters = Parameters.allocate(blueprint, options.device());
+    Initialization.fill(parameters, blueprint, seed);
     // What layers and initial weights need to know; nothing reads the rest.
     ModelConfig stack =
         new ModelConfig(
@@ -55,14 +58,6 @@ public final class Encoder implements AutoCloseable {
             true,
             false,
             new AttentionConfig.Dense());
-    Initialization.fill(parameters, stack, seed);
-    for (String part : new String[] {"weight", "bias"}) {
-      if (parameters.values().containsKey("norm." + part)) {
-        parameters
-            .value("norm." + part)
-            .fill_(new org.bytedeco.pytorch.Scalar(part.equals("weight") ? 1.0 : 0.0));
-      }
-    }
     this.workspace = new Workspace(parameters);
     this.layers =
         IntStream.range(0, config.layers())
@@ -82,27 +77,6 @@ public final class Encoder implements AutoCloseable {
     try (PointerScope _ = new PointerScope()) {
       return new Encoder(config, options, operators, seed);
     }
-  }
-
-  /// Names and shapes of the parameters: torchscale's for the stack, and around it
-  /// `patch_embed.proj`, `cls_token`, `pos_embed`, `norm` (LongViT calls it `fc_norm`) and `head`.
-  public static SequencedMap<String, long[]> shapes(EncoderConfig config) {
-    SequencedMap<String, long[]> shapes = new LinkedHashMap<>();
-    long c = config.hidden();
-    config.inputWidth().ifPresent(width -> Parameters.linear(shapes, "patch_embed.proj", c, width));
-    if (config.classToken()) {
-      shapes.put("cls_token", new long[] {1, 1, c});
-    }
-    if (config.positions() instanceof InputPositions.Learned learned) {
-      shapes.put("pos_embed", new long[] {1, learned.tokens(), c});
-    }
-    Parameters.layers(shapes, config.layers(), c, config.feedForward());
-    if (config.outputNorm()) {
-      Parameters.norm(shapes, "layer_norm", c);
-    }
-    config.pooledNormEpsilon().ifPresent(_ -> Parameters.norm(shapes, "norm", c));
-    config.classes().ifPresent(classes -> Parameters.linear(shapes, "head", classes, c));
-    return shapes;
   }
 
   public EncoderConfig config() {

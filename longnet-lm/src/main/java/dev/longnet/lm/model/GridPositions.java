@@ -1,6 +1,6 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.lm.config.EncoderConfig.InputPositions;
+import dev.longnet.core.config.EncoderConfig.InputPositions;
 
 /// Prov-GigaPath's position embedding of a tile at pixel (a, b): half of the C values for its cell
 /// b / tileSize, half for a / tileSize, each half the sines and then the cosines of the cell times

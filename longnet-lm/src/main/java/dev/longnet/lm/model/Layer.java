@@ -1,6 +1,6 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.core.config.ModelConfig;
 import java.util.List;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;

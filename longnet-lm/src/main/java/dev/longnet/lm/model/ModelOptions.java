@@ -1,7 +1,7 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.lm.config.RuntimeConfig;
-import dev.longnet.lm.config.RuntimeConfig.Precision;
+import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.config.RuntimeConfig.Precision;
 
 /// How a model runs, as opposed to what it computes: results agree to rounding for all chunk sizes
 /// and for `activationCheckpointing` on and off.

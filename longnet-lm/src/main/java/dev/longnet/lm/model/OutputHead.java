@@ -1,6 +1,6 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.core.config.ModelConfig;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;

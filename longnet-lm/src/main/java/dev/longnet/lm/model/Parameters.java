@@ -1,6 +1,7 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.lm.config.ModelConfig;
+import dev.longnet.core.config.Blueprint;
+import dev.longnet.core.config.Parameter;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
@@ -24,57 +25,14 @@ public final class Parameters implements AutoCloseable {
     this.device = device;
   }
 
-  /// Uninitialised memory for every parameter, in the order of torchscale's state dict.
-  static Parameters allocate(ModelConfig config, String device) {
-    return allocate(shapes(config), device);
-  }
-
-  static Parameters allocate(SequencedMap<String, long[]> shapes, String device) {
+  /// Uninitialised memory for every parameter, in the blueprint's order.
+  static Parameters allocate(Blueprint blueprint, String device) {
     Parameters all = new Parameters(device);
-    shapes.forEach((name, shape) ->
-        all.values.put(name, all.empty(ScalarType.Float, shape).retainReference()));
+    for (Parameter parameter : blueprint.parameters()) {
+      Tensor memory = all.empty(ScalarType.Float, parameter.dimensions());
+      all.values.put(parameter.name(), memory.retainReference());
+    }
     return all;
-  }
-
-  /// Names and shapes, in the order of torchscale's state dict. A tied output projection is not a
-  /// parameter.
-  public static SequencedMap<String, long[]> shapes(ModelConfig config) {
-    SequencedMap<String, long[]> shapes = new LinkedHashMap<>();
-    long c = config.hidden();
-    long f = config.feedForward();
-    shapes.put("embed_tokens.weight", new long[] {config.vocabulary(), c});
-    layers(shapes, config.layers(), c, f);
-    norm(shapes, "layer_norm", c);
-    if (!config.tiedOutput()) {
-      shapes.put("output_projection.weight", new long[] {config.vocabulary(), c});
-    }
-    return shapes;
-  }
-
-  /// Those of the layers.
-  static void layers(SequencedMap<String, long[]> shapes, int layers, long c, long f) {
-    for (int layer = 0; layer < layers; layer++) {
-      String prefix = "layers." + layer + ".";
-      for (String projection : new String[] {"k_proj", "v_proj", "q_proj", "out_proj"}) {
-        linear(shapes, prefix + "self_attn." + projection, c, c);
-      }
-      norm(shapes, prefix + "self_attn.inner_attn_ln", c);
-      norm(shapes, prefix + "self_attn_layer_norm", c);
-      linear(shapes, prefix + "ffn.fc1", f, c);
-      linear(shapes, prefix + "ffn.fc2", c, f);
-      norm(shapes, prefix + "ffn.ffn_layernorm", f);
-      norm(shapes, prefix + "final_layer_norm", c);
-    }
-  }
-
-  static void linear(SequencedMap<String, long[]> shapes, String name, long out, long in) {
-    shapes.put(name + ".weight", new long[] {out, in});
-    shapes.put(name + ".bias", new long[] {out});
-  }
-
-  static void norm(SequencedMap<String, long[]> shapes, String name, long width) {
-    shapes.put(name + ".weight", new long[] {width});
-    shapes.put(name + ".bias", new long[] {width});
   }
 
   /// Unmodifiable; the tensors' contents may be written (optimizer, loading), see

@@ -1,6 +1,6 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.lm.config.RuntimeConfig.Precision;
+import dev.longnet.core.config.RuntimeConfig.Precision;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;

@@ -2,7 +2,7 @@ package dev.longnet.lm.model;
 
 import dev.longnet.attention.Branch;
 import dev.longnet.attention.HeadOffsets;
-import dev.longnet.lm.config.AttentionConfig;
+import dev.longnet.core.config.AttentionConfig;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;

@@ -1,6 +1,6 @@
 package dev.longnet.lm.torch;
 
-import dev.longnet.lm.io.DType;
+import dev.longnet.core.io.DType;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Element types of files and of libtorch.

@@ -1,8 +1,8 @@
 package dev.longnet.lm.torch;
 
-import dev.longnet.lm.io.SafetensorsFile;
-import dev.longnet.lm.io.SafetensorsWriter;
-import dev.longnet.lm.io.TensorEntry;
+import dev.longnet.core.io.SafetensorsFile;
+import dev.longnet.core.io.SafetensorsWriter;
+import dev.longnet.core.io.TensorEntry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

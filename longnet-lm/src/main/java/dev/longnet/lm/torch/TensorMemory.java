@@ -1,6 +1,6 @@
 package dev.longnet.lm.torch;
 
-import dev.longnet.lm.io.TensorEntry;
+import dev.longnet.core.io.TensorEntry;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Map;

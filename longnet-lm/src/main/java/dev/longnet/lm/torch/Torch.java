@@ -1,6 +1,6 @@
 package dev.longnet.lm.torch;
 
-import dev.longnet.lm.io.EnvironmentException;
+import dev.longnet.core.io.EnvironmentException;
 import java.io.File;
 import java.io.IOException;
 import java.lang.System.Logger;

@@ -1,10 +1,10 @@
 package dev.longnet.lm.train;
 
 import dev.longnet.attention.GradientMode;
+import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.RunConfig;
 import dev.longnet.lm.attention.AttentionOperators;
-import dev.longnet.lm.config.AttentionConfig;
-import dev.longnet.lm.config.ModelConfig;
-import dev.longnet.lm.config.RunConfig;
 import dev.longnet.lm.model.AttentionOperator;
 import org.bytedeco.pytorch.Tensor;
 

@@ -1,9 +1,10 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.lm.io.DType;
-import dev.longnet.lm.io.Int8Rows;
-import dev.longnet.lm.io.SafetensorsFile;
-import dev.longnet.lm.io.TensorEntry;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.io.DType;
+import dev.longnet.core.io.Int8Rows;
+import dev.longnet.core.io.SafetensorsFile;
+import dev.longnet.core.io.TensorEntry;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.TensorMemory;
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.lm.data.TokenStream;
+import dev.longnet.core.data.TokenStream;
 import dev.longnet.lm.model.Decoder;
 import org.bytedeco.javacpp.PointerScope;
 

@@ -1,7 +1,8 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.lm.config.ModelConfig;
-import dev.longnet.lm.config.RunConfig;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.RunConfig;
 import java.io.IOException;
 import java.util.List;
 

@@ -1,6 +1,6 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.lm.config.RuntimeConfig.Precision;
+import dev.longnet.core.config.RuntimeConfig.Precision;
 import dev.longnet.lm.torch.Torch;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;

@@ -1,6 +1,8 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.lm.config.RunConfig;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.checkpoint.TrainerState;
+import dev.longnet.core.config.RunConfig;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.TensorFiles;
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.lm.config.OptimizerConfig;
+import dev.longnet.core.config.OptimizerConfig;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

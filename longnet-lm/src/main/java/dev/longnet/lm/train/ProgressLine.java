@@ -1,6 +1,6 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.lm.config.Forecast;
+import dev.longnet.core.config.Forecast;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.Locale;

@@ -1,5 +1,6 @@
 package dev.longnet.lm.train;
 
+import dev.longnet.core.checkpoint.RunDirectory;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;

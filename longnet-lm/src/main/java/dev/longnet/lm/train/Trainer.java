@@ -1,9 +1,10 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.lm.config.ModelConfig;
-import dev.longnet.lm.config.ModelCost;
-import dev.longnet.lm.config.RunConfig;
-import dev.longnet.lm.config.TrainingConfig;
+import dev.longnet.core.checkpoint.TrainerState;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.ModelCost;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.config.TrainingConfig;
 import dev.longnet.lm.model.Decoder;
 import java.io.IOException;
 import java.nio.file.Path;

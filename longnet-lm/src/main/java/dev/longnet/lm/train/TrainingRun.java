@@ -1,15 +1,18 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.lm.config.CorpusSource;
-import dev.longnet.lm.config.ModelConfig;
-import dev.longnet.lm.config.ModelTree;
-import dev.longnet.lm.config.RunConfig;
-import dev.longnet.lm.config.RuntimeConfig;
-import dev.longnet.lm.data.Batches;
-import dev.longnet.lm.data.TokenShards;
-import dev.longnet.lm.data.Tokenizer;
-import dev.longnet.lm.data.tokenizer.Tokenizers;
-import dev.longnet.lm.io.AtomicFiles;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.checkpoint.RunDirectory;
+import dev.longnet.core.checkpoint.TrainerState;
+import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.ModelTree;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.data.Batches;
+import dev.longnet.core.data.TokenShards;
+import dev.longnet.core.data.Tokenizer;
+import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;
@@ -152,8 +155,7 @@ public final class TrainingRun implements Closeable {
     }
     Optional<byte[]> file = tokenizer.definition();
     if (file.isPresent()) {
-      AtomicFiles.write(
-          directory.path().resolve(Checkpoint.TOKENIZER), out -> out.write(file.get()));
+      AtomicFiles.write(directory.tokenizer(), out -> out.write(file.get()));
     }
   }
 

@@ -17,7 +17,7 @@ import dev.longnet.attention.HeadOffsets;
 import dev.longnet.attention.KernelChoice;
 import dev.longnet.attention.ReferenceAttention;
 import dev.longnet.attention.SparseAttentionSpec;
-import dev.longnet.lm.io.SafetensorsFile;
+import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.NativePointers;
 import dev.longnet.lm.torch.TensorMemory;

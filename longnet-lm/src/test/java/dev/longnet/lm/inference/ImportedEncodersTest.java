@@ -3,21 +3,21 @@ package dev.longnet.lm.inference;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longnet.lm.config.EncoderConfig;
-import dev.longnet.lm.config.RuntimeConfig;
+import dev.longnet.core.config.EncoderConfig;
+import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.io.PyTorchFile;
+import dev.longnet.core.io.SafetensorsFile;
+import dev.longnet.core.io.TensorEntry;
+import dev.longnet.core.io.WeightFiles;
+import dev.longnet.core.weights.EncoderCheckpoint;
+import dev.longnet.core.weights.GoldenFiles;
+import dev.longnet.core.weights.TorchscaleImport;
+import dev.longnet.core.weights.WeightsExport;
 import dev.longnet.lm.inference.Encoding.Output;
 import dev.longnet.lm.inference.Encoding.Pooling;
-import dev.longnet.lm.io.PyTorchFile;
-import dev.longnet.lm.io.SafetensorsFile;
-import dev.longnet.lm.io.TensorEntry;
-import dev.longnet.lm.io.WeightFiles;
 import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.torch.TensorMemory;
-import dev.longnet.lm.weights.EncoderCheckpoint;
-import dev.longnet.lm.weights.TorchscaleImport;
-import dev.longnet.lm.weights.WeightsExport;
 import java.io.IOException;
-import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
@@ -35,16 +35,12 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Encoders of Prov-GigaPath's and LongViT's form from `torch.save` files, against a float64
-/// forward pass in PyTorch (src/test/resources/encoders/make.py).
+/// forward pass in PyTorch (longnet-core/src/test/resources/encoders/make.py).
 class ImportedEncodersTest {
   @TempDir Path directory;
 
   private static Path resource(String name) {
-    try {
-      return Path.of(ImportedEncodersTest.class.getResource("/encoders/" + name).toURI());
-    } catch (URISyntaxException e) {
-      throw new AssertionError(e);
-    }
+    return GoldenFiles.resource("encoders/" + name);
   }
 
   private Path imported(String name) throws IOException {

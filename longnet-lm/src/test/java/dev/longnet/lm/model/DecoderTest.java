@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.attention.Branch;
-import dev.longnet.lm.config.AttentionConfig;
-import dev.longnet.lm.config.ModelConfig;
-import dev.longnet.lm.config.PositionEncoding;
-import dev.longnet.lm.config.RuntimeConfig.Precision;
+import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.PositionEncoding;
+import dev.longnet.core.config.RuntimeConfig.Precision;
 import dev.longnet.lm.torch.NativePointers;
 import dev.longnet.lm.torch.Torch;
 import java.util.LinkedHashMap;

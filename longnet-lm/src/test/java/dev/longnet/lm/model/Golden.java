@@ -3,16 +3,15 @@ package dev.longnet.lm.model;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.longnet.attention.Branch;
-import dev.longnet.lm.config.AttentionConfig;
-import dev.longnet.lm.config.ModelConfig;
-import dev.longnet.lm.config.PositionEncoding;
-import dev.longnet.lm.io.DType;
-import dev.longnet.lm.io.SafetensorsFile;
-import dev.longnet.lm.io.TensorEntry;
+import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.PositionEncoding;
+import dev.longnet.core.io.DType;
+import dev.longnet.core.io.SafetensorsFile;
+import dev.longnet.core.io.TensorEntry;
+import dev.longnet.core.weights.GoldenFiles;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
-import java.net.URISyntaxException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,17 +24,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 record Golden(ModelConfig config, Map<String, Tensor> tensors) {
 
   static Golden read(String name) {
-    try (SafetensorsFile file =
-        SafetensorsFile.open(
-            Path.of(
-                Golden.class.getResource("/golden/torchscale/" + name + ".safetensors").toURI()))) {
+    try (SafetensorsFile file = GoldenFiles.open(name)) {
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       for (String key : file.names()) {
         tensors.put(key, copy(file.tensor(key)));
       }
       return new Golden(
           config(new ObjectMapper().readTree(file.metadata().get("config"))), tensors);
-    } catch (IOException | URISyntaxException e) {
+    } catch (IOException e) {
       throw new AssertionError(e);
     }
   }

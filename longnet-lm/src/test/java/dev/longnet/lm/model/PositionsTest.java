@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.attention.Branch;
-import dev.longnet.lm.config.AttentionConfig;
-import dev.longnet.lm.config.ModelConfig;
-import dev.longnet.lm.config.PositionEncoding;
+import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.lm.torch.Torch;
 import java.util.List;
 import org.assertj.core.data.Offset;

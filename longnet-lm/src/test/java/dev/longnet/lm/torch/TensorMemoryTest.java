@@ -3,8 +3,8 @@ package dev.longnet.lm.torch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longnet.lm.io.DType;
-import dev.longnet.lm.io.TensorEntry;
+import dev.longnet.core.io.DType;
+import dev.longnet.core.io.TensorEntry;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

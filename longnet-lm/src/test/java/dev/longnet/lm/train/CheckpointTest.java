@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.attention.Branch;
-import dev.longnet.lm.config.AttentionConfig;
-import dev.longnet.lm.config.ModelConfig;
-import dev.longnet.lm.config.PositionEncoding;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.checkpoint.TrainerState;
+import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.PositionEncoding;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;

@@ -3,7 +3,7 @@ package dev.longnet.lm.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.longnet.lm.config.RuntimeConfig.Precision;
+import dev.longnet.core.config.RuntimeConfig.Precision;
 import dev.longnet.lm.torch.Torch;
 import java.nio.file.Path;
 import java.util.List;

@@ -3,8 +3,8 @@ package dev.longnet.lm.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.longnet.lm.config.OptimizerConfig;
-import dev.longnet.lm.config.OptimizerConfig.Rule;
+import dev.longnet.core.config.OptimizerConfig;
+import dev.longnet.core.config.OptimizerConfig.Rule;
 import dev.longnet.lm.torch.NativePointers;
 import java.util.LinkedHashMap;
 import java.util.Map;

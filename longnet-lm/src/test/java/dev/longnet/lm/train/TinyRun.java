@@ -3,10 +3,13 @@ package dev.longnet.lm.train;
 import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.checkpoint.TrainerState;
+import dev.longnet.core.config.Recipes;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.core.machine.ProcessMemory;
 import dev.longnet.lm.attention.JavaAttentionOperator;
-import dev.longnet.lm.config.Recipes;
-import dev.longnet.lm.config.RunConfig;
-import dev.longnet.lm.data.tokenizer.Tokenizers;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
@@ -94,7 +97,7 @@ final class TinyRun implements AutoCloseable {
           public void step(StepMetrics metrics) {
             steps.add(metrics);
             pointers.add(Pointer.totalCount());
-            resident.add(AvailableMemory.resident());
+            resident.add(ProcessMemory.resident().orElse(-1));
           }
         };
     this.trainer =

@@ -3,6 +3,8 @@ package dev.longnet.lm.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.checkpoint.TrainerState;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.TensorMemory;
 import java.lang.foreign.ValueLayout;

@@ -1,0 +1,161 @@
+package dev.longnet.core.checkpoint;
+
+import dev.longnet.core.io.AtomicFiles;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.stream.Stream;
+
+/// Where a run keeps everything: `recipe.yaml`, `metrics.jsonl`, `tensorboard/`,
+/// `checkpoints/step-00000123/`, `environment.json`, `tokenizer.json` where the tokenizer is a
+/// file, and at its end `evaluation.json`, `sample.txt`, `report.html`. One process at a time
+/// trains in it; [#close()] lets the next one in.
+public final class RunDirectory implements Closeable {
+  private final Path path;
+  private final FileChannel channel;
+  private final FileLock lock;
+
+  private RunDirectory(Path path, FileChannel channel, FileLock lock) {
+    this.path = path;
+    this.channel = channel;
+    this.lock = lock;
+  }
+
+  /// A new run.
+  ///
+  /// @throws IllegalArgumentException when a run is there already
+  public static RunDirectory create(Path path) throws IOException {
+    if (Files.exists(path) && !Files.isDirectory(path)) {
+      throw new IllegalArgumentException("--out must name a directory, this is a file: " + path);
+    }
+    if (Files.exists(path.resolve("recipe.yaml"))) {
+      throw new IllegalArgumentException(
+          path
+              + " holds a run already: continue it with --resume, or name another directory with --out");
+    }
+    if (Files.isDirectory(path)) {
+      try (Stream<Path> files = Files.list(path)) {
+        if (files.anyMatch(p -> !p.getFileName().toString().equals(".lock"))) {
+          throw new IllegalArgumentException("--out must be a new or an empty directory: " + path);
+        }
+      }
+    }
+    Files.createDirectories(path);
+    return locked(path);
+  }
+
+  /// A run that was begun before.
+  ///
+  /// @throws IllegalArgumentException when there is none
+  public static RunDirectory existing(Path path) throws IOException {
+    if (!Files.isRegularFile(path.resolve("recipe.yaml"))) {
+      throw new IllegalArgumentException("no run to resume in " + path + ": it has no recipe.yaml");
+    }
+    RunDirectory run = locked(path);
+    run.removeLeftovers();
+    return run;
+  }
+
+  private static RunDirectory locked(Path path) throws IOException {
+    FileChannel channel =
+        FileChannel.open(
+            path.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    FileLock lock = null;
+    try {
+      lock = channel.tryLock();
+    } catch (OverlappingFileLockException sameProcess) {
+      lock = null;
+    }
+    if (lock == null) {
+      channel.close();
+      throw new IllegalArgumentException("another process trains in this run: " + path);
+    }
+    return new RunDirectory(path, channel, lock);
+  }
+
+  /// A process that was killed while it wrote leaves its temporaries.
+  private void removeLeftovers() throws IOException {
+    for (Path directory : List.of(path, path.resolve("checkpoints"))) {
+      if (Files.isDirectory(directory)) {
+        try (Stream<Path> files = Files.list(directory)) {
+          for (Path p :
+              files
+                  .filter(f -> f.getFileName().toString().matches("\\..*\\.tmp-[0-9]+"))
+                  .toList()) {
+            AtomicFiles.deleteRecursively(p);
+          }
+        }
+      }
+    }
+  }
+
+  public Path path() {
+    return path;
+  }
+
+  public Path recipe() {
+    return path.resolve("recipe.yaml");
+  }
+
+  public Path metrics() {
+    return path.resolve("metrics.jsonl");
+  }
+
+  /// The run's copy of its tokenizer's file, where the tokenizer is one.
+  public Path tokenizer() {
+    return path.resolve(Checkpoint.TOKENIZER);
+  }
+
+  public Path tensorBoard() {
+    return path.resolve("tensorboard");
+  }
+
+  /// The default place of a recipe's next run: `runs/NAME`, or with the first free number behind
+  /// it.
+  public static Path next(Path runs, String name) {
+    Path path = runs.resolve(name);
+    for (int number = 2; Files.exists(path); number++) {
+      path = runs.resolve(name + "-" + number);
+    }
+    return path;
+  }
+
+  /// The run of a recipe that was begun last in the default place.
+  ///
+  /// @throws IllegalArgumentException when there is none
+  public static Path latest(Path runs, String name) {
+    Path found = null;
+    Path path = runs.resolve(name);
+    for (int number = 2; Files.exists(path); number++) {
+      found = path;
+      path = runs.resolve(name + "-" + number);
+    }
+    if (found == null) {
+      throw new IllegalArgumentException(
+          "no run to resume: " + runs.resolve(name) + " does not exist (name one with --out)");
+    }
+    return found;
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (!Files.exists(recipe())) {
+      // The run never began: no empty directory stays behind.
+      Files.deleteIfExists(path.resolve(".lock"));
+      try {
+        Files.delete(path);
+      } catch (DirectoryNotEmptyException somethingElseIsThere) {
+        // Not ours to delete.
+      }
+    }
+    lock.release();
+    channel.close();
+  }
+}

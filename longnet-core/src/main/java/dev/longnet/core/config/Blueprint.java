@@ -1,0 +1,142 @@
+package dev.longnet.core.config;
+
+import dev.longnet.core.config.EncoderConfig.InputPositions;
+import dev.longnet.core.config.Parameter.Initial;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+
+/// Every parameter of a model, in the order of torchscale's state dict: allocation, initial
+/// weights, counting, import, export and streaming follow from this one list.
+///
+/// Initial values are torchscale's: normal(0, C^-1/2) for embeddings; Xavier uniform for q, k, v
+/// (gain 2^-1/2) and out_proj; uniform(±fan_in^-1/2) for fc1, fc2 and for biases; then MAGNETO's
+/// gain sqrt(log 2L) on v_proj, out_proj, fc1 and fc2.
+///
+/// Legend: V vocabulary, C hidden, F feed-forward, L layers.
+public final class Blueprint {
+  private final SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
+
+  private Blueprint() {}
+
+  /// Of a language model. A tied output projection is not a parameter.
+  public static Blueprint of(ModelConfig model) {
+    Blueprint all = new Blueprint();
+    long c = model.hidden();
+    Initial embedding = new Initial.Normal(1 / Math.sqrt(c));
+    all.matrix("embed_tokens.weight", model.vocabulary(), c, embedding);
+    for (int layer = 0; layer < model.layers(); layer++) {
+      all.layer("layers." + layer + ".", c, model.feedForward(), magneto(model.layers()));
+    }
+    all.norm("layer_norm", c);
+    if (!model.tiedOutput()) {
+      all.matrix("output_projection.weight", model.vocabulary(), c, embedding);
+    }
+    return all;
+  }
+
+  /// Of an encoder of embeddings: torchscale's names for the stack, and around it
+  /// `patch_embed.proj`, `cls_token`, `pos_embed`, `norm` (LongViT calls it `fc_norm`), `head`.
+  public static Blueprint of(EncoderConfig encoder) {
+    Blueprint all = new Blueprint();
+    long c = encoder.hidden();
+    Initial token = fanIn(c, 1);
+    encoder.inputWidth().ifPresent(width -> all.projection("patch_embed.proj", c, width, c));
+    if (encoder.classToken()) {
+      all.add("cls_token", token, 1, 1, c);
+    }
+    if (encoder.positions() instanceof InputPositions.Learned learned) {
+      all.add("pos_embed", token, 1, learned.tokens(), c);
+    }
+    for (int layer = 0; layer < encoder.layers(); layer++) {
+      all.layer("layers." + layer + ".", c, encoder.feedForward(), magneto(encoder.layers()));
+    }
+    if (encoder.outputNorm()) {
+      all.norm("layer_norm", c);
+    }
+    encoder.pooledNormEpsilon().ifPresent(_ -> all.norm("norm", c));
+    encoder.classes().ifPresent(classes -> all.projection("head", classes, c, c));
+    return all;
+  }
+
+  /// MAGNETO's gain of a stack of `layers`.
+  private static double magneto(int layers) {
+    return Math.sqrt(Math.log(2.0 * layers));
+  }
+
+  private static Initial fanIn(long width, double gain) {
+    return new Initial.Uniform(1 / Math.sqrt(width), gain);
+  }
+
+  /// Xavier's bound of a square matrix.
+  private static double xavier(long c) {
+    return Math.sqrt(6 / ((double) c + c));
+  }
+
+  private void layer(String prefix, long c, long f, double gain) {
+    String attention = prefix + "self_attn.";
+    double narrow = xavier(c) * Math.sqrt(0.5);
+    linear(attention + "k_proj", c, c, new Initial.Uniform(narrow, 1), fanIn(c, 1));
+    linear(attention + "v_proj", c, c, new Initial.Uniform(narrow, gain), fanIn(c, gain));
+    linear(attention + "q_proj", c, c, new Initial.Uniform(narrow, 1), fanIn(c, 1));
+    linear(
+        attention + "out_proj",
+        c,
+        c,
+        new Initial.Uniform(xavier(c), gain),
+        new Initial.Constant(0));
+    norm(attention + "inner_attn_ln", c);
+    norm(prefix + "self_attn_layer_norm", c);
+    linear(prefix + "ffn.fc1", f, c, fanIn(c, gain), fanIn(c, gain));
+    linear(prefix + "ffn.fc2", c, f, fanIn(f, gain), fanIn(f, gain));
+    norm(prefix + "ffn.ffn_layernorm", f);
+    norm(prefix + "final_layer_norm", c);
+  }
+
+  /// A projection around the stack.
+  private void projection(String name, long out, long in, long c) {
+    linear(name, out, in, new Initial.Uniform(xavier(c) * Math.sqrt(0.5), 1), fanIn(c, 1));
+  }
+
+  private void linear(String name, long out, long in, Initial weight, Initial bias) {
+    matrix(name + ".weight", out, in, weight);
+    add(name + ".bias", bias, out);
+  }
+
+  private void norm(String name, long width) {
+    add(name + ".weight", new Initial.Constant(1), width);
+    add(name + ".bias", new Initial.Constant(0), width);
+  }
+
+  private void matrix(String name, long out, long in, Initial initial) {
+    add(name, initial, out, in);
+  }
+
+  private void add(String name, Initial initial, long... shape) {
+    List<Long> dimensions = new ArrayList<>();
+    for (long size : shape) {
+      dimensions.add(size);
+    }
+    parameters.put(name, new Parameter(name, dimensions, initial, shape.length >= 2));
+  }
+
+  /// In the order of torchscale's state dict.
+  public List<Parameter> parameters() {
+    return List.copyOf(parameters.values());
+  }
+
+  /// @throws IllegalArgumentException when the model has no such parameter
+  public Parameter parameter(String name) {
+    Parameter found = parameters.get(name);
+    if (found == null) {
+      throw new IllegalArgumentException("the model has no parameter " + name);
+    }
+    return found;
+  }
+
+  /// Elements of all parameters.
+  public long elements() {
+    return parameters.values().stream().mapToLong(Parameter::elements).sum();
+  }
+}

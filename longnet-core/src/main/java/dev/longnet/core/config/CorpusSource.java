@@ -1,0 +1,39 @@
+package dev.longnet.core.config;
+
+import java.util.OptionalDouble;
+
+/// One place documents come from.
+///
+/// @param path a directory, archive, `.jsonl`, `.parquet` or text file, a glob of such files, or
+///   `jdk`: the Java sources that come with the running JDK
+/// @param weight share of the training windows drawn from this source, relative to the others'
+///   weights; empty: as many as it has tokens
+/// @param textField the field of a `.jsonl` or column of a `.parquet` file that holds the text
+/// @param nameField the field or column that names a document and that globs and languages look at;
+///   empty: rows have no names and pass every filter of names
+public record CorpusSource(String path, OptionalDouble weight, String textField, String nameField) {
+
+  /// Where most corpora keep their text (The Stack: `content`).
+  public static final String DEFAULT_TEXT_FIELD = "text";
+
+  /// The path that stands for the running JDK's own sources.
+  public static final String JDK = "jdk";
+
+  public CorpusSource {
+    if (path.isBlank()) {
+      throw new IllegalArgumentException("a corpus source needs a path: path=");
+    }
+    if (textField.isBlank()) {
+      throw new IllegalArgumentException(
+          "text_field must name a field: text_field= (source " + path + ")");
+    }
+    if (weight.isPresent() && !(weight.getAsDouble() > 0 && weight.getAsDouble() < 1e9)) {
+      throw new IllegalArgumentException(
+          "weight must be positive: weight=" + weight.getAsDouble() + " (source " + path + ")");
+    }
+  }
+
+  public static CorpusSource of(String path) {
+    return new CorpusSource(path, OptionalDouble.empty(), DEFAULT_TEXT_FIELD, "");
+  }
+}

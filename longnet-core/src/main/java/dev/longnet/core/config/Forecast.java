@@ -1,0 +1,184 @@
+package dev.longnet.core.config;
+
+import dev.longnet.core.io.EnvironmentException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/// What a run will need, computed before it starts.
+///
+/// @param parameters of the model
+/// @param weightBytes weights in float32, and their bfloat16 copies
+/// @param gradientBytes gradients in float32
+/// @param optimizerBytes both moments in float32
+/// @param activationBytes what the forward pass keeps for the backward pass, and the largest
+///   temporaries
+/// @param logitBytes the chunk of logits and its gradient
+/// @param checkpointBytes one checkpoint on disk
+/// @param flopsPerToken forward and backward
+/// @param totalTokens up to the last step that will be done
+public record Forecast(
+    long parameters,
+    long weightBytes,
+    long gradientBytes,
+    long optimizerBytes,
+    long activationBytes,
+    long logitBytes,
+    long checkpointBytes,
+    double flopsPerToken,
+    double totalTokens) {
+
+  /// The program itself: code, libtorch, Java heap, buffers of the matrix products.
+  private static final long PROGRAM_BYTES = 900L << 20;
+
+  public static Forecast of(ModelConfig model, TrainingConfig training, RuntimeConfig runtime) {
+    ModelCost cost = new ModelCost(model);
+    long parameters = cost.parameters();
+    boolean half = runtime.precision() == RuntimeConfig.Precision.BF16;
+    long tokens = (long) training.window() * training.sequences();
+    long logitRows = Math.min(tokens, runtime.lossChunk());
+    return new Forecast(
+        parameters,
+        parameters * (half ? 6 : 4),
+        parameters * 4,
+        parameters * 8,
+        activations(model, runtime, tokens, half ? 2 : 4),
+        logitRows * model.vocabulary() * 4 * 3,
+        parameters * 12,
+        cost.trainingFlops(training.window()) / training.window(),
+        (double) training.lastStep() * training.batchTokens());
+  }
+
+  /// Per token and layer the decoder keeps its input and the stream after attention (float32, C
+  /// each), queries, keys, values and attention's output (C each) and fc1's output (F) in the
+  /// product's type, and one float a head; with activation checkpointing the input alone, and the
+  /// rest for one layer at a time, without fc1's output. The backward pass adds the gradient of the
+  /// stream and of one layer's queries, keys, values and output.
+  private static long activations(
+      ModelConfig model, RuntimeConfig runtime, long tokens, int bytes) {
+    long c = model.hidden();
+    long f = model.feedForward();
+    long input = tokens * 4 * c;
+    long attention = tokens * (4 * c + bytes * 4 * c + 4L * model.heads());
+    long expanded = tokens * bytes * f;
+    long kept =
+        runtime.activationCheckpointing()
+            ? model.layers() * input + attention
+            : model.layers() * (input + attention + expanded);
+    long backward = input + tokens * bytes * 4 * c;
+    long chunk = Math.min(tokens, runtime.tokenChunk()) * 4 * (4 * c + 4 * f);
+    return kept + backward + chunk;
+  }
+
+  public long memoryBytes() {
+    return weightBytes
+        + gradientBytes
+        + optimizerBytes
+        + activationBytes
+        + logitBytes
+        + PROGRAM_BYTES;
+  }
+
+  /// @param matrixFlops measured rate of a large matrix product, FLOP/s
+  /// @param efficiency share of it that training reaches
+  public double seconds(double matrixFlops, double efficiency) {
+    return totalTokens * flopsPerToken / (matrixFlops * efficiency);
+  }
+
+  /// What share of the matrix-product rate training reaches, roughly, as measured on 2 cores
+  /// (docs/log.md): small matrices leave more time to everything else, and so do faster ones.
+  public static double efficiency(ModelConfig model, RuntimeConfig runtime) {
+    boolean half = runtime.precision() == RuntimeConfig.Precision.BF16;
+    return model.hidden() < 512 ? half ? 0.25 : 0.4 : half ? 0.6 : 0.8;
+  }
+
+  /// A few lines for a person, before training starts.
+  public List<String> lines() {
+    List<String> lines = new ArrayList<>();
+    lines.add("parameters   " + si(parameters));
+    lines.add(
+        "memory       %s: weights %s, gradients %s, optimizer %s, activations %s, logits %s, program %s"
+            .formatted(
+                bytes(memoryBytes()),
+                bytes(weightBytes),
+                bytes(gradientBytes),
+                bytes(optimizerBytes),
+                bytes(activationBytes),
+                bytes(logitBytes),
+                bytes(PROGRAM_BYTES)));
+    lines.add("operations   " + si(flopsPerToken) + "FLOP a token, " + si(totalTokens) + " tokens");
+    return lines;
+  }
+
+  /// @param available bytes of memory this process can still get
+  public void requireMemory(
+      long available, ModelConfig model, TrainingConfig training, RuntimeConfig runtime) {
+    if (memoryBytes() <= available) {
+      return;
+    }
+    List<String> advice = new ArrayList<>();
+    if (!runtime.activationCheckpointing()) {
+      long less = Forecast.of(model, training, runtime.withActivationCheckpointing()).memoryBytes();
+      advice.add("--set runtime.activation_checkpointing=true (%s)".formatted(bytes(less)));
+    }
+    if (training.sequences() > 1) {
+      advice.add("--set training.sequences=1");
+    }
+    if (logitBytes > memoryBytes() / 10) {
+      advice.add("--set runtime.loss_chunk=" + Math.max(64, runtime.lossChunk() / 4));
+    }
+    advice.add("a training.window below " + training.window());
+    advice.add("a smaller model");
+    throw new EnvironmentException(
+        "this run needs about %s of memory, %s are available; try %s"
+            .formatted(bytes(memoryBytes()), bytes(available), String.join(", or ", advice)));
+  }
+
+  /// @param usable bytes left on the run's disk
+  /// @param keep checkpoints kept; one more exists while it is written
+  public void requireDisk(long usable, int keep) {
+    long need = checkpointBytes * (keep + 1L);
+    if (need > usable) {
+      throw new EnvironmentException(
+          "the checkpoints need %s of disk (%d x %s), %s are left: free some%s"
+              .formatted(
+                  bytes(need),
+                  keep + 1,
+                  bytes(checkpointBytes),
+                  bytes(usable),
+                  keep > 1
+                      ? ", choose another --out, or --set checkpoint.keep=1"
+                      : ", or choose another --out"));
+    }
+  }
+
+  /// 1.5 GiB
+  public static String bytes(double bytes) {
+    String[] units = {"B", "KiB", "MiB", "GiB", "TiB"};
+    int unit = 0;
+    double value = bytes;
+    while (value >= 1024 && unit < units.length - 1) {
+      value /= 1024;
+      unit++;
+    }
+    return String.format(
+        Locale.ROOT, value >= 100 || unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+  }
+
+  /// 1.25 M
+  public static String si(double number) {
+    String[] units = {"", "k", "M", "G", "T", "P", "E"};
+    int unit = 0;
+    double value = number;
+    while (value >= 1000 && unit < units.length - 1) {
+      value /= 1000;
+      unit++;
+    }
+    return String.format(
+            Locale.ROOT,
+            unit == 0 && value == Math.rint(value) ? "%.0f%s" : "%.3g%s",
+            value,
+            unit == 0 ? "" : " " + units[unit])
+        .strip();
+  }
+}

@@ -1,0 +1,199 @@
+package dev.longnet.core.config;
+
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.ToIntFunction;
+import java.util.stream.Stream;
+
+/// Recipes: complete run configurations in YAML, found by name among those that come with the
+/// program, or as a file.
+public final class Recipes {
+  private static final String SUFFIX = ".yaml";
+
+  private static final ObjectMapper YAML =
+      YAMLMapper.builder(
+              YAMLFactory.builder()
+                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                  .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
+                  .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
+                  .build())
+          .build();
+
+  private Recipes() {}
+
+  /// Reads a recipe and lays overrides over it.
+  ///
+  /// @param nameOrFile a known name, or a path
+  /// @param overrides `path=value` each, the value in YAML; later ones win. Changing an
+  ///   `attention.type` empties the rest of its section, and `training.branch_starts`: the keys of
+  ///   one type mean nothing to another.
+  /// @param vocabularyOf a tokenizer's number of ids, by its name
+  public static RunConfig load(
+      String nameOrFile, List<String> overrides, ToIntFunction<String> vocabularyOf)
+      throws IOException {
+    boolean file =
+        nameOrFile.endsWith(SUFFIX) || nameOrFile.endsWith(".yml") || nameOrFile.contains("/");
+    String text = file ? Files.readString(Path.of(nameOrFile)) : builtIn(nameOrFile);
+    String source = file ? nameOrFile : "recipe " + nameOrFile;
+    ObjectNode tree = parse(text, source);
+    Set<String> overridden = new HashSet<>();
+    for (String override : overrides) {
+      overridden.add(set(tree, override));
+    }
+    Section root =
+        Section.root(
+            tree, path -> overridden.stream().anyMatch(o -> covers(o, path)) ? "--set" : source);
+    return RunConfig.read(root, vocabularyOf);
+  }
+
+  /// The names [#load(String, List, ToIntFunction)] knows.
+  public static Set<String> names() {
+    try {
+      URL known = Recipes.class.getResource("/recipes/quickstart" + SUFFIX);
+      if (known == null) {
+        return Set.of();
+      }
+      URI uri = known.toURI();
+      if (uri.getScheme().equals("jar")) {
+        try (FileSystem jar = FileSystems.newFileSystem(uri, Map.of())) {
+          return list(jar.getPath("/recipes"));
+        }
+      }
+      return list(Path.of(uri).getParent());
+    } catch (IOException | URISyntaxException e) {
+      throw new IllegalStateException("the recipes inside the program can't be listed", e);
+    }
+  }
+
+  static String toYaml(ObjectNode tree) {
+    try {
+      return YAML.writeValueAsString(tree);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  static ObjectNode parse(String text, String source) {
+    try (JsonParser parser = YAML.createParser(text)) {
+      JsonNode tree = YAML.readTree(parser);
+      if (parser.nextToken() != null) {
+        throw new IllegalArgumentException("a recipe must be one YAML document: " + source);
+      }
+      if (tree instanceof ObjectNode object) {
+        return object;
+      }
+      throw new IllegalArgumentException("a recipe must hold sections of keys: " + source);
+    } catch (JsonProcessingException e) {
+      JsonLocation at = e.getLocation();
+      String where = at == null ? "" : " line " + at.getLineNr();
+      String first = e.getOriginalMessage().lines().findFirst().orElse("not valid YAML");
+      throw new IllegalArgumentException(source + where + ": " + first, e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /// Sets one `path=value`; returns the path, or that of the outermost section it had to make.
+  static String set(ObjectNode tree, String override) {
+    int equals = override.indexOf('=');
+    if (equals < 1) {
+      throw new IllegalArgumentException("--set must be path=value: --set " + override);
+    }
+    String path = override.substring(0, equals).strip();
+    String[] keys = path.split("\\.", -1);
+    ObjectNode node = tree;
+    String made = null;
+    for (int i = 0; i < keys.length - 1; i++) {
+      String at = String.join(".", List.of(keys).subList(0, i + 1));
+      JsonNode next = node.get(keys[i]);
+      if (next == null || next.isNull()) {
+        next = node.putObject(keys[i]);
+        made = made == null ? at : made;
+      }
+      if (!(next instanceof ObjectNode object)) {
+        throw new IllegalArgumentException(
+            "--set " + path + ": " + at + " is a value, not a section");
+      }
+      node = object;
+    }
+    String key = keys[keys.length - 1];
+    JsonNode value = value(override.substring(equals + 1), path);
+    if (path.equals("model.attention.type") && !value.equals(node.get(key))) {
+      node.removeAll();
+      if (tree.get("training") instanceof ObjectNode training) {
+        training.remove("branch_starts");
+      }
+    }
+    node.set(key, value);
+    return made == null ? path : made;
+  }
+
+  private static JsonNode value(String text, String path) {
+    try {
+      return YAML.readTree(text.isBlank() ? "''" : text);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException(
+          "--set " + path + ": the value is not valid YAML: " + text, e);
+    }
+  }
+
+  /// The launcher's checkout is asked first, so that an edited recipe counts without a build.
+  private static String builtIn(String name) throws IOException {
+    String home = System.getProperty("longnet.home");
+    if (home != null) {
+      Path file = Path.of(home, "recipes", name + SUFFIX);
+      if (Files.isRegularFile(file)) {
+        return Files.readString(file);
+      }
+    }
+    try (InputStream in = Recipes.class.getResourceAsStream("/recipes/" + name + SUFFIX)) {
+      if (in == null) {
+        throw new IllegalArgumentException(
+            "no recipe named "
+                + name
+                + Nearest.suggestion(name, names(), s -> s)
+                + " (a file's name ends with .yaml)");
+      }
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    }
+  }
+
+  private static Set<String> list(Path directory) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      Set<String> names = new TreeSet<>();
+      files
+          .map(p -> p.getFileName().toString())
+          .filter(n -> n.endsWith(SUFFIX))
+          .forEach(n -> names.add(n.substring(0, n.length() - SUFFIX.length())));
+      return names;
+    }
+  }
+
+  private static boolean covers(String overridden, String path) {
+    return path.equals(overridden) || path.startsWith(overridden + ".");
+  }
+}

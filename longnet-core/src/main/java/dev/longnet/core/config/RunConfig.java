@@ -1,0 +1,109 @@
+package dev.longnet.core.config;
+
+import java.util.function.ToIntFunction;
+
+/// A whole run as one typed value: what a recipe says after overrides and defaults.
+///
+/// @param name of the recipe; the default run directory carries it
+/// @param about what the recipe is for, in a sentence or two
+public record RunConfig(
+    String name,
+    String about,
+    CorpusConfig corpus,
+    ModelConfig model,
+    TrainingConfig training,
+    OptimizerConfig optimizer,
+    ScheduleConfig schedule,
+    RuntimeConfig runtime,
+    CheckpointConfig checkpoint,
+    EvaluationConfig evaluation,
+    SampleConfig sample) {
+
+  /// @param vocabularyOf a tokenizer's number of ids, by its name
+  static RunConfig read(Section s, ToIntFunction<String> vocabularyOf) {
+    String name = s.text("name", "run");
+    if (!name.matches("[A-Za-z0-9][A-Za-z0-9._-]*")) {
+      throw s.wrong("name", "must be letters, digits, '.', '_' and '-': it names a directory");
+    }
+    String about = s.text("about", "");
+    s.require("corpus");
+    s.require("model");
+    s.require("training");
+    CorpusConfig corpus = CorpusTree.read(s.section("corpus"));
+    int words = vocabularyOf.applyAsInt(corpus.tokenizer());
+    ModelConfig model = ModelTree.read(s.section("model"), words);
+    if (model.vocabulary() < words) {
+      throw s.section("model")
+          .wrong(
+              "vocabulary",
+              "must be at least the %d of tokenizer %s".formatted(words, corpus.tokenizer()));
+    }
+    if (!model.causal()) {
+      throw s.section("model").wrong("causal", "must be true to train on next tokens");
+    }
+    TrainingConfig training = TrainingConfig.read(s.section("training"));
+    int branches =
+        model.attention() instanceof AttentionConfig.Dilated dilated
+            ? dilated.branches().size()
+            : 0;
+    if (!training.branchStarts().isEmpty() && training.branchStarts().size() != branches) {
+      throw s.section("training")
+          .wrong(
+              "branch_starts",
+              "must have one number for each of the attention's %d branches, or be []"
+                  .formatted(branches));
+    }
+    OptimizerConfig optimizer = OptimizerConfig.read(s.section("optimizer"));
+    ScheduleConfig schedule = ScheduleConfig.read(s.section("schedule"));
+    if (schedule.warmupSteps() > training.steps()) {
+      throw s.section("schedule")
+          .wrong("warmup_steps", "must be at most training.steps=" + training.steps());
+    }
+    RuntimeConfig runtime = RuntimeConfig.read(s.section("runtime"));
+    CheckpointConfig checkpoint = CheckpointConfig.read(s.section("checkpoint"));
+    EvaluationConfig evaluation = EvaluationConfig.read(s.section("evaluation"), training.window());
+    long longest = evaluation.lengths().stream().reduce((long) training.window(), Math::max);
+    if (model.leastScaleBase(longest) > model.xposScaleBase()) {
+      throw s.section("model")
+          .wrong(
+              "xpos_scale_base",
+              "must be at least %.0f for %d positions (%d overflows float32), or model.positions rope"
+                  .formatted(model.leastScaleBase(longest), longest, model.xposScaleBase()));
+    }
+    SampleConfig sample = SampleConfig.read(s.section("sample"));
+    s.done();
+    return new RunConfig(
+        name,
+        about,
+        corpus,
+        model,
+        training,
+        optimizer,
+        schedule,
+        runtime,
+        checkpoint,
+        evaluation,
+        sample);
+  }
+
+  /// The same run of another model.
+  public RunConfig withModel(ModelConfig other) {
+    return new RunConfig(
+        name,
+        about,
+        corpus,
+        other,
+        training,
+        optimizer,
+        schedule,
+        runtime,
+        checkpoint,
+        evaluation,
+        sample);
+  }
+
+  /// The whole configuration, defaults included, as a recipe.
+  public String toYaml() {
+    return Recipes.toYaml(RunConfigTree.write(this));
+  }
+}

@@ -1,0 +1,2 @@
+/// Typed, validated configuration: the model, the corpus, the run. No libtorch here.
+package dev.longnet.core.config;

@@ -1,0 +1,102 @@
+package dev.longnet.core.data.pipeline;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.longnet.core.data.Manifest;
+import dev.longnet.core.data.ShardInfo;
+import dev.longnet.core.data.SourceSummary;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.Optional;
+
+/// How far a build has come: what the next run needs to go on where this one was killed.
+///
+/// @param corpus as [Manifest#corpus()]
+/// @param sources the finished ones and the one under way
+/// @param entries entries of the source under way that are done with
+/// @param sourceDone whether the last of `sources` is finished
+/// @param signatures MinHash signatures that count
+/// @param open the large document under way, if any: the entry after those done with
+record Journal(
+    String corpus,
+    String tokenizerFingerprint,
+    List<SourceSummary> sources,
+    long entries,
+    boolean sourceDone,
+    Optional<OpenDocument> open,
+    long signatures,
+    List<ShardInfo> shards) {
+
+  private static final String FILE = "progress.json";
+
+  /// A large document of which shards hold the beginning.
+  ///
+  /// @param part which of its parts (training, held-out tail) is under way
+  /// @param bytesDone of that part
+  record OpenDocument(int part, long bytesDone, long firstToken, long textOffset) {}
+
+  /// Empty where there is none, or one that can't be read (a crash of the machine): the build
+  /// starts anew.
+  static Optional<Journal> read(Path directory) throws IOException {
+    Path file = directory.resolve(FILE);
+    if (!Files.isRegularFile(file)) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(Plain.fromJson(Files.readAllBytes(file)));
+    } catch (JsonProcessingException e) {
+      return Optional.empty();
+    }
+  }
+
+  /// Replaces the journal in one step. Nothing is forced to disk: a killed process loses nothing
+  /// the kernel has, and after a crash of the machine the checksums tell.
+  void write(Path directory) throws IOException {
+    Path temporary = directory.resolve(FILE + ".tmp");
+    Files.write(temporary, Manifest.JSON.writeValueAsBytes(Plain.of(this)));
+    Files.move(
+        temporary,
+        directory.resolve(FILE),
+        StandardCopyOption.ATOMIC_MOVE,
+        StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  /// As in the file: JSON has no Optional.
+  private record Plain(
+      String corpus,
+      String tokenizerFingerprint,
+      List<SourceSummary> sources,
+      long entries,
+      boolean sourceDone,
+      List<OpenDocument> open,
+      long signatures,
+      List<ShardInfo> shards) {
+
+    static Plain of(Journal j) {
+      return new Plain(
+          j.corpus,
+          j.tokenizerFingerprint,
+          j.sources,
+          j.entries,
+          j.sourceDone,
+          j.open.stream().toList(),
+          j.signatures,
+          j.shards);
+    }
+
+    static Journal fromJson(byte[] json) throws IOException {
+      Plain p = Manifest.JSON.readValue(json, Plain.class);
+      return new Journal(
+          p.corpus,
+          p.tokenizerFingerprint,
+          p.sources,
+          p.entries,
+          p.sourceDone,
+          p.open.stream().findFirst(),
+          p.signatures,
+          p.shards);
+    }
+  }
+}

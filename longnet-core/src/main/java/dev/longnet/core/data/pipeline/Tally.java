@@ -1,0 +1,81 @@
+package dev.longnet.core.data.pipeline;
+
+import dev.longnet.core.data.SourceSummary;
+import dev.longnet.core.data.source.Entry;
+import dev.longnet.core.data.source.Reason;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/// Counts of one source while it is read.
+final class Tally {
+  private static final int EXAMPLES = 10;
+
+  private final String path;
+  private final String state;
+  private final Map<Reason, Long> rejected = new EnumMap<>(Reason.class);
+  private final List<String> examples = new ArrayList<>();
+  long documents;
+  long bytes;
+  long tokens;
+
+  Tally(String path, String state) {
+    this.path = path;
+    this.state = state;
+  }
+
+  /// Goes on from where an earlier run stopped.
+  static Tally of(SourceSummary s) {
+    Tally tally = new Tally(s.path(), s.state());
+    s.rejected()
+        .forEach((reason, count) ->
+            tally.rejected.put(Reason.valueOf(reason.toUpperCase(Locale.ROOT)), count));
+    tally.examples.addAll(s.examples());
+    tally.documents = s.documents();
+    tally.bytes = s.bytes();
+    tally.tokens = s.tokens();
+    return tally;
+  }
+
+  String path() {
+    return path;
+  }
+
+  void reject(Entry.Rejected entry) {
+    long count = rejected.merge(entry.reason(), 1L, Long::sum);
+    if (count <= EXAMPLES && entry.reason() != Reason.FILTERED) {
+      String detail = entry.detail().isEmpty() ? "" : " (" + entry.detail() + ")";
+      examples.add(label(entry.reason()) + ": " + entry.name() + detail);
+    }
+  }
+
+  SourceSummary summary() {
+    Map<String, Long> counts = new HashMap<>();
+    rejected.forEach((reason, count) -> counts.put(label(reason), count));
+    return new SourceSummary(path, state, documents, bytes, tokens, counts, examples);
+  }
+
+  /// @throws IllegalArgumentException where no source had a document, with the reasons
+  static void refuseEmpty(List<SourceSummary> summaries) {
+    if (summaries.stream().mapToLong(SourceSummary::documents).sum() > 0) {
+      return;
+    }
+    StringBuilder why = new StringBuilder("the corpus has no documents");
+    for (SourceSummary s : summaries) {
+      why.append(": ").append(s.path()).append(s.rejected().isEmpty() ? " is empty" : " has only ");
+      why.append(
+          String.join(
+              ", ",
+              s.rejected().entrySet().stream().map(e -> e.getValue() + " " + e.getKey()).toList()));
+      s.examples().stream().findFirst().ifPresent(e -> why.append(" (").append(e).append(')'));
+    }
+    throw new IllegalArgumentException(why.toString());
+  }
+
+  private static String label(Reason reason) {
+    return reason.name().toLowerCase(Locale.ROOT);
+  }
+}

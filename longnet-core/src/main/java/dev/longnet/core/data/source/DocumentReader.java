@@ -1,0 +1,21 @@
+package dev.longnet.core.data.source;
+
+import java.io.IOException;
+
+/// Walks one source once. Not for use by several threads, except [Entry.Loader]s.
+public interface DocumentReader extends AutoCloseable {
+
+  /// The next entry, or null at the end.
+  Entry next() throws IOException;
+
+  /// Share of the source already walked, in [0, 1].
+  double progress();
+
+  /// Whether no loader handed out still needs this reader open.
+  default boolean isIdle() {
+    return true;
+  }
+
+  @Override
+  void close() throws IOException;
+}

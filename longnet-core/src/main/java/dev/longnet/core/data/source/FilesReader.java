@@ -1,0 +1,79 @@
+package dev.longnet.core.data.source;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+
+/// Several files of one source, one after the other.
+final class FilesReader implements DocumentReader {
+  private final List<Path> files;
+  private final Opener opener;
+  private int opened;
+  private DocumentReader current;
+  private final List<DocumentReader> finished = new ArrayList<>();
+
+  /// Opens one of the files.
+  interface Opener {
+    DocumentReader open(Path file) throws IOException;
+  }
+
+  FilesReader(List<Path> files, Opener opener) {
+    this.files = files;
+    this.opener = opener;
+  }
+
+  @Override
+  public Entry next() throws IOException {
+    while (true) {
+      if (current == null) {
+        if (opened == files.size()) {
+          return null;
+        }
+        Path file = files.get(opened++);
+        try {
+          current = opener.open(file);
+        } catch (IOException e) {
+          return GuardedInput.rejection(file.getFileName().toString(), e);
+        }
+      }
+      Entry entry = current.next();
+      if (entry != null) {
+        return entry;
+      }
+      finished.add(current);
+      current = null;
+      closeIdle();
+    }
+  }
+
+  /// A file that was walked stays open while workers still load from it.
+  private void closeIdle() throws IOException {
+    for (Iterator<DocumentReader> i = finished.iterator(); i.hasNext(); ) {
+      DocumentReader reader = i.next();
+      if (reader.isIdle()) {
+        i.remove();
+        reader.close();
+      }
+    }
+  }
+
+  @Override
+  public double progress() {
+    double inside = current == null ? 0 : current.progress() - 1;
+    return files.isEmpty() ? 1 : (opened + inside) / files.size();
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (current != null) {
+      finished.add(current);
+      current = null;
+    }
+    for (DocumentReader reader : finished) {
+      reader.close();
+    }
+    finished.clear();
+  }
+}

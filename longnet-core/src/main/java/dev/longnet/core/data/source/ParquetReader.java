@@ -1,0 +1,239 @@
+package dev.longnet.core.data.source;
+
+import dev.hardwood.HardwoodContext;
+import dev.hardwood.InputFile;
+import dev.hardwood.metadata.PhysicalType;
+import dev.hardwood.metadata.RowGroup;
+import dev.hardwood.reader.ParquetFileReader;
+import dev.hardwood.reader.RowReader;
+import dev.hardwood.schema.ColumnProjection;
+import dev.hardwood.schema.ColumnSchema;
+import dev.longnet.core.config.CorpusSource;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/// A .parquet file, its text in a named top-level column (The Stack: `content`), by Hardwood. Only
+/// the columns in use are read.
+///
+/// On some damaged files Hardwood loops for ever. So rows are fetched in small batches by a thread
+/// of their own, and a batch that does not come in time ends the file; the thread, which can't be
+/// stopped, is a daemon.
+final class ParquetReader implements DocumentReader {
+  /// A batch takes milliseconds, a page of a slow disk seconds.
+  static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  /// Its pool has a thread a processor by default, and with a single one its tasks wait for each
+  /// other for ever.
+  private static final int THREADS = Math.max(4, Runtime.getRuntime().availableProcessors());
+
+  private static final int BATCH_ROWS = 256;
+  private static final long BATCH_BYTES = 4 << 20;
+
+  private final Path path;
+  private final String fileName;
+  private final CorpusSource source;
+  private final Admission admission;
+  private final Duration patience;
+  private final Deque<Entry> fetched = new ArrayDeque<>();
+  private HardwoodContext context;
+  private ParquetFileReader file;
+  private RowReader rows;
+  private volatile long totalRows;
+  private volatile long row;
+  private long fileBytes;
+  private long bytes;
+  private boolean ended;
+  private boolean stuck;
+
+  ParquetReader(Path path, CorpusSource source, Admission admission, Duration patience) {
+    this.path = path;
+    this.fileName = path.getFileName().toString();
+    this.source = source;
+    this.admission = admission;
+    this.patience = patience;
+  }
+
+  @Override
+  public Entry next() throws IOException {
+    if (fetched.isEmpty() && !ended) {
+      fetchInTime();
+    }
+    return fetched.poll();
+  }
+
+  private void fetchInTime() throws IOException {
+    Deque<Entry> batch = new ConcurrentLinkedDeque<>();
+    FutureTask<Void> task =
+        new FutureTask<>(() -> {
+          fetch(batch);
+          return null;
+        });
+    Thread.ofPlatform().daemon().name("parquet-" + fileName).start(task);
+    try {
+      task.get(patience.toMillis(), TimeUnit.MILLISECONDS);
+      fetched.addAll(batch);
+      ended = fetched.isEmpty();
+    } catch (TimeoutException e) {
+      ended = true;
+      stuck = true;
+      fetched.addAll(batch);
+      fetched.add(
+          rejection(
+              new RejectedException(
+                  Reason.CORRUPT, "no row came for " + patience.toSeconds() + " s")));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while reading " + path, e);
+    } catch (ExecutionException e) {
+      ended = true;
+      fetched.addAll(batch);
+      switch (e.getCause()) {
+        case WrongColumn user -> throw new IllegalArgumentException(user.getMessage());
+        case Exception damage -> fetched.add(rejection(damage));
+        // A damaged length asks for one array beyond the heap; nothing else is lost by it.
+        case OutOfMemoryError damage ->
+            fetched.add(rejection(new IOException("a length in it is beyond the memory", damage)));
+        case Throwable bug -> throw new IllegalStateException(bug);
+      }
+    }
+  }
+
+  private Entry.Rejected rejection(Exception e) {
+    return GuardedInput.rejection(fileName + " after row " + row, e);
+  }
+
+  /// Runs on the fetching thread, one at a time. Adds nothing at the end.
+  ///
+  /// @param batch also takes what precedes a failure
+  private void fetch(Deque<Entry> batch) throws IOException {
+    if (rows == null) {
+      open();
+    }
+    long batchBytes = 0;
+    for (int i = 0; i < BATCH_ROWS && batchBytes < BATCH_BYTES && row < totalRows; i++) {
+      if (!rows.hasNext()) {
+        throw new RejectedException(Reason.TRUNCATED, "it has " + row + " rows of " + totalRows);
+      }
+      rows.next();
+      row++;
+      Entry entry = visit();
+      batchBytes += entry instanceof Entry.Text text ? text.size() : 0;
+      batch.add(entry);
+    }
+  }
+
+  private Entry visit() throws IOException {
+    // A row costs time even when it is empty.
+    count(1);
+    String name = fileName + ":" + row;
+    if (!source.nameField().isEmpty() && !rows.isNull(source.nameField())) {
+      name = rows.getString(source.nameField());
+      count(name.length());
+      if (admission.leavesOut(name)) {
+        return new Entry.Rejected(name, Reason.FILTERED, "");
+      }
+    }
+    if (rows.isNull(source.textField())) {
+      return new Entry.Rejected(
+          name, Reason.MALFORMED_ROW, "no text in the column " + source.textField());
+    }
+    byte[] text = rows.getBinary(source.textField());
+    count(text.length);
+    if (text.length > admission.policy().maxRowBytes()) {
+      return new Entry.Rejected(name, Reason.ROW_TOO_LONG, text.length + " bytes");
+    }
+    String finalName = name;
+    return new Entry.Text(name, text.length, () -> new Entry.Loaded(finalName, text));
+  }
+
+  /// One value of a dictionary may stand in any number of rows.
+  private void count(int more) throws IOException {
+    bytes += more;
+    GuardedInput.refuseBomb(fileBytes, bytes, admission.policy());
+  }
+
+  private void open() throws IOException {
+    fileBytes = Files.size(path);
+    context = HardwoodContext.create(THREADS);
+    file = ParquetFileReader.open(InputFile.of(path), context);
+    long inGroups = 0;
+    for (RowGroup group : file.getFileMetaData().rowGroups()) {
+      inGroups = Math.addExact(inGroups, group.numRows());
+    }
+    totalRows = file.getFileMetaData().numRows();
+    if (totalRows < 0 || inGroups != totalRows) {
+      throw new RejectedException(
+          Reason.CORRUPT, "its row groups have " + inGroups + " rows, not " + totalRows);
+    }
+    requireText(source.textField(), "text_field");
+    if (!source.nameField().isEmpty()) {
+      requireText(source.nameField(), "name_field");
+    }
+    ColumnProjection columns =
+        source.nameField().isEmpty()
+            ? ColumnProjection.columns(source.textField())
+            : ColumnProjection.columns(source.textField(), source.nameField());
+    rows = file.buildRowReader().projection(columns).build();
+  }
+
+  private void requireText(String column, String key) {
+    Optional<ColumnSchema> found =
+        file.getFileSchema().getColumns().stream().filter(c -> c.name().equals(column)).findFirst();
+    if (found.isEmpty()
+        || found.get().type() != PhysicalType.BYTE_ARRAY
+        || found.get().maxRepetitionLevel() != 0) {
+      throw new WrongColumn(
+          key
+              + " must name a text column of "
+              + path
+              + " (it has "
+              + String.join(
+                  ", ", file.getFileSchema().getColumns().stream().map(ColumnSchema::name).toList())
+              + "): "
+              + key
+              + "="
+              + column);
+    }
+  }
+
+  /// The user's mistake; Hardwood throws IllegalArgumentException about damaged files.
+  private static final class WrongColumn extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    WrongColumn(String message) {
+      super(message);
+    }
+  }
+
+  @Override
+  public double progress() {
+    return ended || totalRows == 0 ? 1 : Math.min(1, row / (double) totalRows);
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (stuck) {
+      // The fetching thread still holds them; closing could wait for it for ever.
+      return;
+    }
+    if (rows != null) {
+      rows.close();
+    }
+    if (file != null) {
+      file.close();
+    }
+    if (context != null) {
+      context.close();
+    }
+  }
+}

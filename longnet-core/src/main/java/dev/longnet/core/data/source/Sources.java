@@ -1,0 +1,143 @@
+package dev.longnet.core.data.source;
+
+import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.io.EnvironmentException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+
+/// Finds what a source's path names and how to read it.
+public final class Sources {
+  private Sources() {}
+
+  /// The directory or file a source stands for, or the glob of its files.
+  ///
+  /// @throws EnvironmentException when the running JDK has no sources
+  public static Path locate(CorpusSource source) throws IOException {
+    if (source.path().equals(CorpusSource.JDK)) {
+      Path home = Path.of(System.getProperty("java.home"));
+      Path sources = home.resolve("lib").resolve("src.zip");
+      if (!Files.isRegularFile(sources)) {
+        throw new EnvironmentException(
+            "the JDK at "
+                + home
+                + " has no lib/src.zip to train on: install a JDK that has one, or name another corpus "
+                + "with --corpus PATH (a directory, .zip or .jar)");
+      }
+      return sources;
+    }
+    try {
+      Path path = Path.of(source.path());
+      if (!Files.exists(path) && !isGlob(source.path())) {
+        throw new NoSuchFileException(source.path());
+      }
+      return path.toAbsolutePath().normalize();
+    } catch (InvalidPathException e) {
+      throw new IllegalArgumentException("not a path: " + source.path(), e);
+    }
+  }
+
+  public static SourceState state(CorpusSource source) throws IOException {
+    Path path = locate(source);
+    if (Files.isDirectory(path)) {
+      return DirectoryReader.state(path);
+    }
+    if (Files.exists(path)) {
+      return SourceState.ofFile(path);
+    }
+    SourceState.Builder state = new SourceState.Builder();
+    for (Path file : expand(path)) {
+      state.file(file, Files.readAttributes(file, BasicFileAttributes.class));
+    }
+    return state.build();
+  }
+
+  /// @param state what [#state] gave
+  /// @param scratch a directory for temporary files
+  public static DocumentReader open(
+      CorpusSource source, SourceState state, Admission admission, Path scratch)
+      throws IOException {
+    Path path = locate(source);
+    if (Files.isDirectory(path)) {
+      return new DirectoryReader(path, admission, state.bytes());
+    }
+    if (!Files.exists(path)) {
+      Path base = base(path);
+      return new FilesReader(
+          expand(path),
+          file -> openFile(file, name(base, file), source, admission, scratch, false));
+    }
+    if (!Files.isRegularFile(path)) {
+      throw new IllegalArgumentException("a corpus must be a directory or a file: " + path);
+    }
+    String name = path.getFileName().toString();
+    return new FilesReader(
+        List.of(path), file -> openFile(file, name, source, admission, scratch, true));
+  }
+
+  /// @param name the file's path within the source, a document's name where the file is one
+  private static DocumentReader openFile(
+      Path file, String name, CorpusSource source, Admission admission, Path scratch, boolean alone)
+      throws IOException {
+    String lower = file.getFileName().toString().toLowerCase(Locale.ROOT);
+    if (lower.endsWith(".zip") || lower.endsWith(".jar")) {
+      return new ZipReader(file, admission);
+    }
+    if (lower.matches(".*\\.(tar|tgz|tzst|tar\\.gz|tar\\.zst)")) {
+      return new TarReader(file, admission, scratch);
+    }
+    if (lower.matches(".*\\.(jsonl|ndjson)(\\.gz|\\.zst)?")) {
+      return new JsonlReader(file, source, admission);
+    }
+    if (lower.endsWith(".parquet")) {
+      return new ParquetReader(file, source, admission, ParquetReader.PATIENCE);
+    }
+    return new TextFileReader(file, name, admission, alone);
+  }
+
+  private static String name(Path base, Path file) {
+    return base.relativize(file).toString().replace(file.getFileSystem().getSeparator(), "/");
+  }
+
+  private static boolean isGlob(String path) {
+    return path.chars().anyMatch(c -> "*?[{".indexOf(c) >= 0);
+  }
+
+  /// The directory that a glob looks into.
+  private static Path base(Path glob) {
+    Path base = glob.getRoot();
+    for (Path part : glob) {
+      if (isGlob(part.toString())) {
+        break;
+      }
+      base = base.resolve(part);
+    }
+    return base;
+  }
+
+  /// The files a glob names, in the order of their names.
+  private static List<Path> expand(Path glob) throws IOException {
+    Path base = base(glob);
+    Glob pattern = new Glob(glob.toString().replace('\\', '/'));
+    if (!Files.isDirectory(base)) {
+      throw new NoSuchFileException(glob.toString());
+    }
+    try (Stream<Path> all = Files.walk(base)) {
+      List<Path> files =
+          all.filter(p -> pattern.matches(p.toString().replace('\\', '/')))
+              .filter(Files::isRegularFile)
+              .sorted()
+              .toList();
+      if (files.isEmpty()) {
+        throw new NoSuchFileException(glob.toString());
+      }
+      return files;
+    }
+  }
+}

@@ -1,0 +1,3 @@
+/// Where documents come from: directories, archives, rows of files. Readers never trust what they
+/// read: what is broken or hostile becomes an entry that says so.
+package dev.longnet.core.data.source;

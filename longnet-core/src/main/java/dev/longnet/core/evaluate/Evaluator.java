@@ -1,0 +1,194 @@
+package dev.longnet.core.evaluate;
+
+import dev.longnet.core.data.TokenDocument;
+import dev.longnet.core.data.TokenSplit;
+import dev.longnet.core.data.TokenStream;
+import dev.longnet.core.data.Tokenizer;
+import java.lang.foreign.MemorySegment;
+import java.math.BigInteger;
+import java.util.Arrays;
+import java.util.List;
+import java.util.zip.Deflater;
+
+/// Perplexity and bits per byte of held-out text.
+///
+/// Lengths are compared on the same tokens: the text's first M + 1 tokens are cut into windows of
+/// the length in question, and tokens 2 to M + 1 are each predicted once, from what precedes them
+/// in their window. A longer window gives a prediction more context and changes nothing else.
+public final class Evaluator {
+  /// Tokens that go through a model at once when windows are short.
+  private static final int BATCH_TOKENS = 8192;
+
+  private final Scorer scorer;
+  private final Tokenizer tokenizer;
+  private final int[] bytesOfToken;
+
+  public Evaluator(Scorer scorer, Tokenizer tokenizer) {
+    this.scorer = scorer;
+    this.tokenizer = tokenizer;
+    this.bytesOfToken = new int[tokenizer.vocabularySize()];
+    Arrays.fill(bytesOfToken, -1);
+  }
+
+  /// How many predictions [#atLength] makes for all of `lengths` alike: at most `mostTokens`, and
+  /// whole windows of the longest length where there is one.
+  ///
+  /// @throws IllegalArgumentException where a length exceeds the text
+  public static long scoredTokens(TokenStream text, List<Long> lengths, long mostTokens) {
+    if (lengths.isEmpty()) {
+      throw new IllegalArgumentException("lengths must name at least one: lengths=[]");
+    }
+    for (long length : lengths) {
+      if (length < 1 || length > Integer.MAX_VALUE - 1) {
+        throw new IllegalArgumentException(
+            "lengths must be positive 31-bit numbers of tokens: length=" + length);
+      }
+      if (length > text.size() - 1) {
+        throw new IllegalArgumentException(
+            "lengths must be below the held-out text's %d tokens: length=%d"
+                .formatted(text.size(), length));
+      }
+    }
+    long longest = lengths.stream().mapToLong(Long::longValue).max().orElseThrow();
+    long most = Math.max(longest, Math.min(mostTokens, text.size() - 1));
+    return most / longest * longest;
+  }
+
+  /// @param tokens predictions to make: of the text's tokens 2 to tokens + 1
+  public Evaluation.AtLength atLength(TokenStream text, long length, long tokens) {
+    double nats = 0;
+    long bytes = 0;
+    long start = System.nanoTime();
+    for (long from = 0; from < tokens; ) {
+      int window = (int) Math.min(length, tokens - from);
+      int batch =
+          window < length
+              ? 1
+              : (int) Math.clamp((tokens - from) / window, 1, Math.max(1, BATCH_TOKENS / length));
+      long[] windows = new long[Math.multiplyExact(batch, window + 1)];
+      for (int b = 0; b < batch; b++) {
+        text.copy(
+            from + (long) b * window,
+            window + 1,
+            MemorySegment.ofArray(windows).asSlice(8L * b * (window + 1), 8L * (window + 1)));
+      }
+      nats += sum(scorer.losses(windows, batch, window));
+      bytes += bytes(windows, batch, window);
+      from += (long) batch * window;
+    }
+    double seconds = (System.nanoTime() - start) / 1e9;
+    return new Evaluation.AtLength(length, nats / tokens, bits(nats) / bytes, tokens / seconds);
+  }
+
+  /// Text bytes that the predicted tokens of [#atLength] stand for.
+  public long textBytes(TokenStream text, long tokens) {
+    long bytes = 0;
+    for (long from = 1; from <= tokens; from += BATCH_TOKENS) {
+      int count = (int) Math.min(BATCH_TOKENS, tokens + 1 - from);
+      long[] ids = new long[count];
+      text.copy(from, count, MemorySegment.ofArray(ids));
+      for (long id : ids) {
+        bytes += bytesOf(id);
+      }
+    }
+    return bytes;
+  }
+
+  /// Documents, each on its own, as a compressor sees it: predicted from its own text alone, the
+  /// end-of-text token before it and the one after it included. Which ones depends on the split and
+  /// on `mostTokens` only: documents spread over the whole split, until they hold `mostTokens`. Of
+  /// a document that is far longer (one huge file's tail) the first `mostTokens` count, and the
+  /// text they stand for.
+  ///
+  /// @param length tokens of a window; what exceeds it continues in the next window without the
+  ///   text before
+  public Evaluation.Documents documents(TokenSplit held, long length, long mostTokens) {
+    double nats = 0;
+    long documents = 0;
+    long tokens = 0;
+    long bytes = 0;
+    long zipped = 0;
+    long stride = spreadingStride(held.documents());
+    for (long n = 0; n < held.documents() && tokens < mostTokens; n++) {
+      long index = n * stride % held.documents();
+      TokenDocument document = held.document(index);
+      boolean tooLong = (tokens + document.tokens()) / 2 > mostTokens;
+      if (document.bytes() == 0 || documents > 0 && tooLong) {
+        continue;
+      }
+      int count = Math.toIntExact(tooLong ? mostTokens : document.tokens());
+      long[] ids = new long[count + 1];
+      ids[0] = tokenizer.endOfText();
+      held.copy(document.firstToken(), count, MemorySegment.ofArray(ids).asSlice(8));
+      byte[] text =
+          held.text(
+              index, tooLong ? Math.min(bytes(ids, 1, count), document.bytes()) : document.bytes());
+      for (int from = 0; from < count; from += (int) length) {
+        int window = (int) Math.min(length, count - from);
+        nats += sum(scorer.losses(Arrays.copyOfRange(ids, from, from + window + 1), 1, window));
+      }
+      documents++;
+      tokens += count;
+      bytes += text.length;
+      zipped += gzipBytes(text);
+    }
+    return new Evaluation.Documents(
+        documents, tokens, bytes, length, bits(nats) / bytes, 8.0 * zipped / bytes);
+  }
+
+  /// A step that visits every document once and neighbours far apart: near the golden section of
+  /// their number and coprime to it.
+  private static long spreadingStride(long documents) {
+    long stride = Math.max(1, Math.round(documents * 0.6180339887));
+    while (BigInteger.valueOf(stride).gcd(BigInteger.valueOf(Math.max(1, documents))).longValue()
+        != 1) {
+      stride++;
+    }
+    return stride;
+  }
+
+  /// Size of `gzip -9` of the bytes: zlib's deflate at level 9 and gzip's 18 bytes of header and
+  /// trailer.
+  static long gzipBytes(byte[] text) {
+    try (Deflater deflater = new Deflater(9, true)) {
+      deflater.setInput(text);
+      deflater.finish();
+      byte[] out = new byte[1 << 16];
+      long size = 18;
+      while (!deflater.finished()) {
+        size += deflater.deflate(out);
+      }
+      return size;
+    }
+  }
+
+  private long bytes(long[] windows, int batch, int window) {
+    long bytes = 0;
+    for (int b = 0; b < batch; b++) {
+      for (int i = 1; i <= window; i++) {
+        bytes += bytesOf(windows[b * (window + 1) + i]);
+      }
+    }
+    return bytes;
+  }
+
+  private int bytesOf(long token) {
+    int id = Math.toIntExact(token);
+    if (bytesOfToken[id] < 0) {
+      bytesOfToken[id] = id == tokenizer.endOfText() ? 0 : tokenizer.decode(new int[] {id}).length;
+    }
+    return bytesOfToken[id];
+  }
+
+  private static double sum(float[] losses) {
+    double sum = 0;
+    for (float loss : losses) {
+      sum += loss;
+    }
+    return sum;
+  }
+
+  private static double bits(double nats) {
+    return nats / Math.log(2);
+  }
+}

@@ -1,0 +1,16 @@
+package dev.longnet.core.io;
+
+/// Something the machine lacks: disk space, memory, a native library, a JDK with sources. The
+/// message is one line that says what is missing and the remedy. The command line prints it and
+/// exits with 1; a mistake of the user is an [IllegalArgumentException] instead and exits with 2.
+public final class EnvironmentException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  public EnvironmentException(String message) {
+    super(message);
+  }
+
+  public EnvironmentException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

@@ -1,0 +1,396 @@
+package dev.longnet.core.stream;
+
+import dev.longnet.core.data.Tokenizer;
+import dev.longnet.core.io.SummedInput;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.SeekableByteChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
+import java.util.zip.ZipFile;
+
+/// Files, directories and archives as one stream of tokens, read in small pieces: an end-of-text
+/// token, then document after document, each followed by one. Memory does not depend on their
+/// length. A place in it can be remembered and found again.
+///
+/// One thread; whoever opened it closes it.
+public final class StreamInput implements AutoCloseable {
+  /// Of what was read last: its beginning and its end tell one text from another.
+  private static final int SAMPLE = 1 << 16;
+
+  /// A document: a file, or an entry of an archive.
+  ///
+  /// @param bytes its length when the input was opened; once read, what it had
+  /// @param crc an entry's checksum
+  private record Document(Path file, String entry, long bytes, long crc) {}
+
+  /// Where the next piece begins.
+  ///
+  /// @param pass how often the whole input has been read
+  /// @param document number of the document; -1 before the very first token
+  /// @param offset bytes of it that have been read
+  public record Place(long pass, int document, long offset) {
+    /// The beginning of an input.
+    public static final Place START = new Place(0, -1, 0);
+  }
+
+  /// What of an input has been given out, for [#goOn] of a later one.
+  ///
+  /// @param pass how often the whole input had been read before
+  /// @param document number of the last document begun; -1 before the first
+  /// @param bytes of it, so far
+  /// @param hash of the documents up to it (all of them from the second pass on) by path and
+  ///   length, and of what it begins and ends with
+  public record Extent(long pass, int document, long bytes, String hash) {}
+
+  private final Tokenizer tokenizer;
+  private final boolean repeat;
+  private final List<Document> documents = new ArrayList<>();
+  private long bytes;
+  private Place place = Place.START;
+  private DocumentTokens open;
+
+  /// Where in its document `open` began.
+  private long from;
+
+  private ZipFile archive;
+  private Path archivePath;
+
+  /// @param inputs files; directories (all their files in the order of their names, hidden ones
+  ///   left out); .zip and .jar archives
+  /// @param suffix only documents whose name ends so, of directories and archives; empty for all
+  /// @param repeat begin anew at the end, for ever
+  public StreamInput(List<Path> inputs, String suffix, Tokenizer tokenizer, boolean repeat)
+      throws IOException {
+    this(inputs, suffix, tokenizer, repeat, List.of());
+  }
+
+  /// @param leftOut files that are no documents where a directory holds them, such as the state
+  ///   that is saved among them
+  public StreamInput(
+      List<Path> inputs,
+      String suffix,
+      Tokenizer tokenizer,
+      boolean repeat,
+      Collection<Path> leftOut)
+      throws IOException {
+    this.tokenizer = tokenizer;
+    this.repeat = repeat;
+    Set<Path> others = leftOut.stream().map(StreamInput::whole).collect(Collectors.toSet());
+    for (Path input : inputs) {
+      add(input, suffix, others);
+    }
+    if (documents.isEmpty()) {
+      throw new IllegalArgumentException(
+          "the input holds no documents"
+              + (suffix.isEmpty() ? "" : " ending in " + suffix)
+              + ": "
+              + inputs);
+    }
+    bytes = documents.stream().mapToLong(Document::bytes).sum();
+  }
+
+  private static Path whole(Path path) {
+    return path.toAbsolutePath().normalize();
+  }
+
+  private void add(Path input, String suffix, Set<Path> others) throws IOException {
+    if (Files.isDirectory(input)) {
+      try (Stream<Path> walk = Files.walk(input)) {
+        List<Path> files =
+            walk.filter(Files::isRegularFile)
+                .filter(p -> p.toString().endsWith(suffix))
+                .filter(p -> !hidden(input.relativize(p)) && !others.contains(whole(p)))
+                .sorted()
+                .toList();
+        for (Path file : files) {
+          documents.add(new Document(file, "", Files.size(file), 0));
+        }
+      }
+    } else if (input.toString().toLowerCase(Locale.ROOT).matches(".*\\.(zip|jar)")) {
+      try (ZipFile zip = zipFile(input)) {
+        zip.stream()
+            .filter(e -> !e.isDirectory() && e.getName().endsWith(suffix))
+            .forEach(e ->
+                documents.add(
+                    new Document(input, e.getName(), Math.max(0, e.getSize()), e.getCrc())));
+      }
+    } else if (Files.exists(input)) {
+      documents.add(new Document(input, "", Files.size(input), 0));
+    } else {
+      throw new NoSuchFileException(input.toString());
+    }
+  }
+
+  private static boolean hidden(Path relative) {
+    for (Path part : relative) {
+      if (part.toString().startsWith(".")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// What has been given out so far.
+  public Extent extent() {
+    boolean between = place.offset == 0;
+    int last = between ? place.document - 1 : place.document;
+    long length = last < 0 ? 0 : between ? documents.get(last).bytes : place.offset;
+    return new Extent(place.pass, Math.max(-1, last), length, hash(place.pass, last, length));
+  }
+
+  /// Goes on where an earlier input stood, if this one begins with all the earlier one had given
+  /// out: the documents up to there are the same by path and length, and the last of them begins
+  /// the same way. It may have grown: where it had been read to its end, its new part follows as a
+  /// document of its own.
+  ///
+  /// @param to where the earlier input stood, or a place before
+  /// @return false where this is another input; nothing has changed then
+  public boolean goOn(Place to, Extent earlier) throws IOException {
+    int last = earlier.document;
+    if (last < -1
+        || last >= documents.size()
+        || last >= 0 && documents.get(last).bytes < earlier.bytes
+        || !hash(earlier.pass, last, earlier.bytes).equals(earlier.hash)) {
+      return false;
+    }
+    // From the second pass on nothing may have grown.
+    boolean grown =
+        last >= 0
+            && earlier.pass == 0
+            && to.document > last
+            && documents.get(last).bytes > earlier.bytes;
+    seek(grown ? new Place(to.pass, last, earlier.bytes) : to);
+    return true;
+  }
+
+  private String hash(long pass, int last, long length) {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      for (int i = 0; i < (pass > 0 ? documents.size() : last + 1); i++) {
+        Document d = documents.get(i);
+        boolean mayGrow = i == last && pass == 0 && d.entry.isEmpty();
+        String text =
+            d.file.normalize()
+                + "\0"
+                + d.entry
+                + "\0"
+                + (mayGrow ? length : d.bytes)
+                + "\0"
+                + d.crc
+                + "\0";
+        digest.update(text.getBytes(StandardCharsets.UTF_8));
+      }
+      if (last >= 0 && documents.get(last).entry.isEmpty()) {
+        sample(documents.get(last).file, length, digest);
+      }
+      return HexFormat.of().formatHex(digest.digest(), 0, 16);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /// Adds the beginning and the end of a file's first `length` bytes. A pipe can be read but once.
+  private static void sample(Path file, long length, MessageDigest digest) {
+    if (!Files.isRegularFile(file)) {
+      return;
+    }
+    try (SeekableByteChannel channel = Files.newByteChannel(file)) {
+      ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(SAMPLE, length));
+      for (long at : new long[] {0, length - buffer.capacity()}) {
+        channel.position(at);
+        int read = 0;
+        while (buffer.hasRemaining() && read >= 0) {
+          read = channel.read(buffer);
+        }
+        digest.update(buffer.flip());
+        buffer.clear();
+      }
+    } catch (IOException e) {
+      // A file that was moved away while it was read must not keep a state from being saved; no
+      // later input equals this.
+      digest.update("unreadable".getBytes(StandardCharsets.UTF_8));
+    }
+  }
+
+  public int documents() {
+    return documents.size();
+  }
+
+  /// Of all documents, once.
+  public long totalBytes() {
+    return bytes;
+  }
+
+  public Place place() {
+    return place;
+  }
+
+  /// Whether no piece is left.
+  public boolean atEnd() {
+    return !repeat && place.document == documents.size();
+  }
+
+  /// Bytes before the next piece, in all passes.
+  public long bytesRead() {
+    long sum = place.pass * bytes + place.offset;
+    for (int i = 0; i < place.document; i++) {
+      sum += documents.get(i).bytes;
+    }
+    return sum;
+  }
+
+  /// Bytes that the end of a piece stands for, its end-of-text tokens aside.
+  int bytes(int[] tokens, int from) {
+    return tokenizer.decode(Arrays.copyOfRange(tokens, from, tokens.length)).length;
+  }
+
+  /// Goes on at a remembered place.
+  public void seek(Place to) throws IOException {
+    if (to.document < -1
+        || to.document > documents.size()
+        || to.document == documents.size() && to.offset > 0
+        || to.offset < 0
+        || to.pass < 0) {
+      throw new IllegalArgumentException("no such place in the input: " + to);
+    }
+    closeDocument();
+    place = to;
+  }
+
+  /// The next tokens, 16,384 or more unless the input ends; an empty array at the end. Small
+  /// documents come together: short chunks are slow ones.
+  public int[] next() throws IOException {
+    int[] ids = piece();
+    int length = ids.length;
+    while (length < DocumentTokens.PIECE) {
+      int[] more = piece();
+      if (more.length == 0) {
+        break;
+      }
+      ids =
+          ids.length < length + more.length
+              ? Arrays.copyOf(ids, Math.max(2 * DocumentTokens.PIECE, 2 * (length + more.length)))
+              : ids;
+      System.arraycopy(more, 0, ids, length, more.length);
+      length += more.length;
+    }
+    return ids.length == length ? ids : Arrays.copyOf(ids, length);
+  }
+
+  /// At most one document's.
+  private int[] piece() throws IOException {
+    if (place.document < 0) {
+      place = new Place(0, 0, 0);
+      return new int[] {tokenizer.endOfText()};
+    }
+    if (place.document == documents.size()) {
+      if (!repeat) {
+        return new int[0];
+      }
+      place = new Place(place.pass + 1, 0, 0);
+    }
+    int[] ids;
+    try {
+      if (open == null) {
+        openDocument();
+      }
+      ids = open.next();
+    } catch (ZipException | EOFException e) {
+      Document document = documents.get(place.document);
+      if (document.entry.isEmpty()) {
+        throw e;
+      }
+      throw new IllegalArgumentException(
+          "damaged archive: %s: %s: %s".formatted(document.file, document.entry, e.getMessage()),
+          e);
+    }
+    if (!open.ended()) {
+      place = new Place(place.pass, place.document, from + open.bytes());
+      return ids;
+    }
+    // A file may have grown, or shrunk, since the input was opened.
+    Document document = documents.get(place.document);
+    long length = from + open.bytes();
+    documents.set(
+        place.document, new Document(document.file, document.entry, length, document.crc));
+    bytes += length - document.bytes;
+    closeDocument();
+    place = new Place(place.pass, place.document + 1, 0);
+    ids = Arrays.copyOf(ids, ids.length + 1);
+    ids[ids.length - 1] = tokenizer.endOfText();
+    return ids;
+  }
+
+  private void openDocument() throws IOException {
+    InputStream in = openBytes();
+    in.skipNBytes(place.offset);
+    from = place.offset;
+    open = new DocumentTokens(in, tokenizer);
+  }
+
+  private InputStream openBytes() throws IOException {
+    Document document = documents.get(place.document);
+    if (document.entry.isEmpty()) {
+      return Files.newInputStream(document.file);
+    }
+    if (!document.file.equals(archivePath)) {
+      closeArchive();
+      archive = zipFile(document.file);
+      archivePath = document.file;
+    }
+    ZipEntry entry = archive.getEntry(document.entry);
+    if (entry == null) {
+      throw new IOException(
+          "the archive changed while it was read: " + document.file + " lacks " + document.entry);
+    }
+    return new SummedInput(archive.getInputStream(entry), entry.getCrc());
+  }
+
+  private static ZipFile zipFile(Path archive) throws IOException {
+    try {
+      return new ZipFile(archive.toFile());
+    } catch (ZipException e) {
+      throw new IllegalArgumentException(
+          "not an archive, or a damaged one: %s: %s".formatted(archive, e.getMessage()), e);
+    }
+  }
+
+  private void closeDocument() throws IOException {
+    if (open != null) {
+      open.close();
+      open = null;
+    }
+  }
+
+  private void closeArchive() throws IOException {
+    if (archive != null) {
+      archive.close();
+      archive = null;
+      archivePath = null;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    closeDocument();
+    closeArchive();
+  }
+}

@@ -1,0 +1,258 @@
+package dev.longnet.core.stream;
+
+import dev.longnet.core.machine.ProcessMemory;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/// Reads an input from where it stands to its end through a model: losses, reports, saved states. A
+/// run that was cut off goes on from its last saved state with the same sums, as if nothing had
+/// happened.
+public final class StreamRun {
+  private static final String PREFIX = "stream.";
+
+  private final StreamingModel model;
+  private final StreamInput input;
+  private final StreamState state;
+  private long scored;
+  private double nats;
+  private double seconds;
+  private long recentTokens;
+  private double recentNats;
+  private long lastTokens;
+  private double lastSeconds;
+  private StreamReport latest;
+  private volatile boolean stop;
+
+  /// The tokens at hand: where in the input they begin, and how many of them have been read.
+  private StreamInput.Place piece = StreamInput.Place.START;
+
+  private int taken;
+  private int[] rest = new int[0];
+
+  /// What to do on the way.
+  ///
+  /// @param maxTokens stop after this many in all, or Long.MAX_VALUE
+  /// @param reportEvery tokens between two reports
+  /// @param onReport called with each, the last one at the end; never twice at one position
+  /// @param saveTo where to save the state, or null
+  /// @param saveEvery tokens between two saves; the state is saved at the end too
+  /// @param beforeSave called before each save, also where there is nowhere to save to
+  public record Plan(
+      long maxTokens,
+      long reportEvery,
+      Consumer<StreamReport> onReport,
+      Path saveTo,
+      long saveEvery,
+      BeforeSave beforeSave) {
+    /// What is to be kept along with a state: with it or ahead of it, never behind.
+    public interface BeforeSave {
+      void accept(StreamReport now) throws IOException;
+    }
+
+    public Plan(
+        long maxTokens,
+        long reportEvery,
+        Consumer<StreamReport> onReport,
+        Path saveTo,
+        long saveEvery) {
+      this(maxTokens, reportEvery, onReport, saveTo, saveEvery, now -> {});
+    }
+
+    public Plan {
+      positive("max-tokens", maxTokens);
+      positive("report-every", reportEvery);
+      positive("save-every", saveEvery);
+    }
+
+    private static void positive(String name, long value) {
+      if (value < 1) {
+        throw new IllegalArgumentException(
+            "--" + name + " must be positive: --" + name + "=" + value);
+      }
+    }
+  }
+
+  /// A stream that has read nothing of the input yet.
+  ///
+  /// @param state new, or one that has read something else before; stays the caller's to close
+  public StreamRun(StreamingModel model, StreamInput input, StreamState state) {
+    this.model = model;
+    this.input = input;
+    this.state = state;
+    this.lastTokens = state.position();
+  }
+
+  /// Takes up a saved state: at the place in the input where it was saved if this input begins with
+  /// what had been read then ([StreamInput#goOn]), else at the input's beginning, as a continuation
+  /// of what was read before.
+  ///
+  /// @return whether the input goes on in its middle
+  public boolean resume(Map<String, String> notes) throws IOException {
+    String hash = notes.get(PREFIX + "hash");
+    if (hash == null) {
+      return false;
+    }
+    try {
+      StreamInput.Place place =
+          new StreamInput.Place(
+              Long.parseLong(notes.get(PREFIX + "pass")),
+              Integer.parseInt(notes.get(PREFIX + "document")),
+              Long.parseLong(notes.get(PREFIX + "offset")));
+      StreamInput.Extent extent =
+          new StreamInput.Extent(
+              Long.parseLong(notes.get(PREFIX + "extent.pass")),
+              Integer.parseInt(notes.get(PREFIX + "extent.document")),
+              Long.parseLong(notes.get(PREFIX + "extent.bytes")),
+              hash);
+      if (!input.goOn(place, extent)) {
+        return false;
+      }
+      scored = Long.parseLong(notes.get(PREFIX + "scored"));
+      nats = Double.parseDouble(notes.get(PREFIX + "nats"));
+      seconds = Double.parseDouble(notes.get(PREFIX + "seconds"));
+      int skip = Integer.parseInt(notes.get(PREFIX + "taken"));
+      piece = input.place();
+      // The piece may come in parts: when it was read first, its document was open already and text
+      // of the piece before was at hand.
+      while (rest.length < skip) {
+        int[] more = input.next();
+        if (more.length == 0) {
+          throw new NumberFormatException("the input ends before the place");
+        }
+        int had = rest.length;
+        rest = Arrays.copyOf(rest, had + more.length);
+        System.arraycopy(more, 0, rest, had, more.length);
+      }
+      if (skip < 0) {
+        throw new NumberFormatException("taken=" + skip);
+      }
+      taken = skip;
+    } catch (NumberFormatException | NullPointerException e) {
+      throw new IllegalArgumentException("the saved state's notes are damaged", e);
+    }
+    lastSeconds = seconds;
+    return true;
+  }
+
+  /// Whether the input has been read to its end: [#run] would find nothing more.
+  public boolean atEnd() {
+    return taken == rest.length && input.atEnd();
+  }
+
+  private Map<String, String> notes() {
+    Map<String, String> notes = new LinkedHashMap<>();
+    StreamInput.Extent extent = input.extent();
+    notes.put(PREFIX + "hash", extent.hash());
+    notes.put(PREFIX + "extent.pass", Long.toString(extent.pass()));
+    notes.put(PREFIX + "extent.document", Integer.toString(extent.document()));
+    notes.put(PREFIX + "extent.bytes", Long.toString(extent.bytes()));
+    boolean whole = taken == rest.length;
+    StreamInput.Place place = whole ? input.place() : piece;
+    notes.put(PREFIX + "pass", Long.toString(place.pass()));
+    notes.put(PREFIX + "document", Integer.toString(place.document()));
+    notes.put(PREFIX + "offset", Long.toString(place.offset()));
+    notes.put(PREFIX + "taken", Integer.toString(whole ? 0 : taken));
+    notes.put(PREFIX + "scored", Long.toString(scored));
+    notes.put(PREFIX + "nats", Double.toString(nats));
+    notes.put(PREFIX + "seconds", Double.toString(seconds));
+    return notes;
+  }
+
+  /// Makes [#run] return after the tokens at hand; any thread may call it.
+  public void requestStop() {
+    stop = true;
+  }
+
+  public boolean stopRequested() {
+    return stop;
+  }
+
+  /// Reads on until the input ends, the plan's tokens have been read, or someone asks it to stop.
+  ///
+  /// @return the last report
+  public StreamReport run(Plan plan) throws IOException {
+    float[] losses = new float[0];
+    long nextReport = (state.position() / plan.reportEvery + 1) * plan.reportEvery;
+    long nextSave = state.position() + plan.saveEvery;
+    while (state.position() < plan.maxTokens && !stop) {
+      long start = System.nanoTime();
+      if (taken == rest.length) {
+        piece = input.place();
+        rest = input.next();
+        taken = 0;
+        if (rest.length == 0) {
+          break;
+        }
+      }
+      // One chunk at a time: reports, saves and stops stay close to what was asked for.
+      int chunk = Math.min(rest.length - taken, model.options().chunkTokens());
+      int n = (int) Math.min(chunk, Math.min(nextReport, plan.maxTokens) - state.position());
+      losses = losses.length < n ? new float[n] : losses;
+      model.read(state, rest, taken, n, losses);
+      taken += n;
+      count(losses, n);
+      seconds += (System.nanoTime() - start) / 1e9;
+      if (state.position() == nextReport) {
+        plan.onReport.accept(report());
+        nextReport += plan.reportEvery;
+      }
+      if (state.position() >= nextSave) {
+        save(plan);
+        nextSave = state.position() + plan.saveEvery;
+      }
+    }
+    save(plan);
+    if (state.position() > lastTokens) {
+      plan.onReport.accept(report());
+    }
+    return latest != null ? latest : now();
+  }
+
+  private void save(Plan plan) throws IOException {
+    plan.beforeSave.accept(now());
+    if (plan.saveTo != null) {
+      StateFile.save(plan.saveTo, state, notes());
+    }
+  }
+
+  private void count(float[] losses, int n) {
+    for (int i = 0; i < n; i++) {
+      if (!Float.isNaN(losses[i])) {
+        scored++;
+        nats += losses[i];
+        recentTokens++;
+        recentNats += losses[i];
+      }
+    }
+  }
+
+  private StreamReport now() {
+    double speed = (state.position() - lastTokens) / (seconds - lastSeconds);
+    long bytes = input.bytesRead() - input.bytes(rest, taken);
+    return new StreamReport(
+        state.position(),
+        bytes,
+        scored,
+        nats,
+        recentTokens,
+        recentNats,
+        seconds,
+        speed,
+        state.bytes(),
+        ProcessMemory.resident().orElse(0),
+        ProcessMemory.peakResident().orElse(0));
+  }
+
+  private StreamReport report() {
+    latest = now();
+    lastTokens = state.position();
+    lastSeconds = seconds;
+    recentTokens = 0;
+    recentNats = 0;
+    return latest;
+  }
+}

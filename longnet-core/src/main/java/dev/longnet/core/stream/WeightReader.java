@@ -1,0 +1,110 @@
+package dev.longnet.core.stream;
+
+import dev.longnet.core.io.DType;
+import dev.longnet.core.io.Int8Rows;
+import dev.longnet.core.io.TensorEntry;
+import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.PackedMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Function;
+
+/// Reads named tensors of a checkpoint into packed matrices: float32, bfloat16 or float16 as
+/// float32; int8 with its scales as it is.
+final class WeightReader {
+  private static final ValueLayout.OfFloat F32 =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort B16 =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final Function<String, TensorEntry> tensors;
+  private final int panelWidth;
+
+  WeightReader(Function<String, TensorEntry> tensors, int panelWidth) {
+    this.tensors = tensors;
+    this.panelWidth = panelWidth;
+  }
+
+  /// A vector, as float32 off heap.
+  NativeFloats vector(String name, int length) {
+    NativeFloats vector = new NativeFloats(length);
+    MemorySegment.copy(
+        floats(name, length), 0, vector.segment(), ValueLayout.JAVA_FLOAT, 0, length);
+    return vector;
+  }
+
+  private float[] floats(String name, int length) {
+    float[] values = new float[length];
+    readFloats(entry(name, length), 0, values);
+    return values;
+  }
+
+  /// One matrix out of several of one width, stacked: outputs of the first, then of the second, …
+  ///
+  /// @param biases as many as names, or empty
+  PackedMatrix matrix(List<String> names, int outEach, int in, List<String> biases) {
+    List<TensorEntry> parts = names.stream().map(name -> entry(name, outEach, in)).toList();
+    float[] bias = new float[biases.size() * outEach];
+    for (int i = 0; i < biases.size(); i++) {
+      System.arraycopy(floats(biases.get(i), outEach), 0, bias, i * outEach, outEach);
+    }
+    int out = names.size() * outEach;
+    long quantized = parts.stream().filter(p -> p.type() == DType.I8).count();
+    if (quantized != 0 && quantized != parts.size()) {
+      throw new IllegalArgumentException("either all or none of these must be int8: " + names);
+    }
+    if (quantized == 0) {
+      return PackedMatrix.of(
+          out,
+          in,
+          panelWidth,
+          (n, row) -> readFloats(parts.get(n / outEach), (long) (n % outEach) * in, row),
+          bias);
+    }
+    List<float[]> scales =
+        names.stream().map(name -> floats(name + Int8Rows.SCALE, outEach)).toList();
+    return PackedMatrix.ofQuantized(
+        out,
+        in,
+        panelWidth,
+        (n, row) -> {
+          long from = (long) (n % outEach) * in;
+          MemorySegment.copy(
+              parts.get(n / outEach).data(), ValueLayout.JAVA_BYTE, from, row, 0, in);
+          return scales.get(n / outEach)[n % outEach];
+        },
+        bias);
+  }
+
+  private TensorEntry entry(String name, long... shape) {
+    TensorEntry entry = tensors.apply(name);
+    if (!Arrays.equals(entry.shape(), shape)) {
+      throw new IllegalArgumentException(
+          "tensor %s must have the shape %s of the model's configuration: shape=%s"
+              .formatted(name, Arrays.toString(shape), Arrays.toString(entry.shape())));
+    }
+    return entry;
+  }
+
+  private static void readFloats(TensorEntry entry, long from, float[] to) {
+    MemorySegment data = entry.data();
+    for (int i = 0; i < to.length; i++) {
+      long at = from + i;
+      to[i] =
+          switch (entry.type()) {
+            case F32 -> data.get(F32, 4 * at);
+            case BF16 -> Float.intBitsToFloat(data.get(B16, 2 * at) << 16);
+            case F16 -> Float.float16ToFloat(data.get(B16, 2 * at));
+            default ->
+                throw new IllegalArgumentException(
+                    "tensor "
+                        + entry.name()
+                        + " must be F32, BF16, F16, or I8 with scales: dtype="
+                        + entry.type());
+          };
+    }
+  }
+}

@@ -1,0 +1,72 @@
+package dev.longnet.core.stream.kernel;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.concurrent.atomic.AtomicLong;
+
+/// Zeroed off-heap memory, aligned to 64 bytes, freed when closed.
+public final class NativeFloats implements AutoCloseable {
+  /// All of memory as one segment: what kernels address. Nothing checks bounds here.
+  @SuppressWarnings("restricted")
+  static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
+  static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+  private static final AtomicLong HELD = new AtomicLong();
+
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment segment;
+
+  /// @param count floats; 0 is allowed
+  public NativeFloats(long count) {
+    // A vector load at the very end of a row may read up to one register beyond it.
+    segment = arena.allocate(Math.addExact(Math.multiplyExact(count, 4L), 64), 64);
+    HELD.addAndGet(segment.byteSize());
+  }
+
+  public MemorySegment segment() {
+    return segment;
+  }
+
+  public long address() {
+    return segment.address();
+  }
+
+  public long bytes() {
+    return segment.byteSize();
+  }
+
+  public float get(long index) {
+    return segment.get(FLOAT, index * 4);
+  }
+
+  public void set(long index, float value) {
+    segment.set(FLOAT, index * 4, value);
+  }
+
+  /// Bytes all instances of this process hold; for tests of leaks.
+  public static long held() {
+    return HELD.get();
+  }
+
+  @Override
+  public void close() {
+    if (arena.scope().isAlive()) {
+      HELD.addAndGet(-segment.byteSize());
+      arena.close();
+    }
+  }
+
+  static float load(long address) {
+    return ALL.get(FLOAT, address);
+  }
+
+  static void store(long address, float value) {
+    ALL.set(FLOAT, address, value);
+  }
+
+  static void copy(long from, long to, long bytes) {
+    MemorySegment.copy(ALL, from, ALL, to, bytes);
+  }
+}

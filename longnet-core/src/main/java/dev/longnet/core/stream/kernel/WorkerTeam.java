@@ -1,0 +1,113 @@
+package dev.longnet.core.stream.kernel;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+
+/// Threads that live as long as their model and start a task within a microsecond or so: a
+/// generated token is some hundred short parallel steps. Helpers spin briefly between steps, then
+/// sleep. Used by one thread at a time; it works too.
+public final class WorkerTeam implements AutoCloseable {
+  /// One step of the work.
+  @FunctionalInterface
+  public interface Task {
+    /// @param index number of the task
+    /// @param worker which of the team runs it, for scratch memory
+    void run(int index, int worker);
+  }
+
+  private static final int SPINS = 20_000;
+
+  private final Thread[] helpers;
+  private final AtomicInteger next = new AtomicInteger();
+  private final AtomicInteger busy = new AtomicInteger();
+  private volatile int generation;
+  private volatile boolean closed;
+  private volatile Throwable failure;
+  private Task task;
+  private int tasks;
+
+  /// @param size threads, the caller's included
+  public WorkerTeam(int size) {
+    if (size < 1) {
+      throw new IllegalArgumentException("threads must be positive: threads=" + size);
+    }
+    helpers = new Thread[size - 1];
+    for (int i = 0; i < helpers.length; i++) {
+      int worker = i + 1;
+      helpers[i] =
+          Thread.ofPlatform().daemon().name("longnet-stream-" + worker).start(() -> loop(worker));
+    }
+  }
+
+  public int size() {
+    return helpers.length + 1;
+  }
+
+  /// Runs tasks 0 … tasks - 1, in any order on any thread; returns when all are done. The first
+  /// exception is thrown here.
+  public void run(int tasks, Task task) {
+    if (tasks <= 1 || helpers.length == 0) {
+      for (int i = 0; i < tasks; i++) {
+        task.run(i, 0);
+      }
+      return;
+    }
+    this.task = task;
+    this.tasks = tasks;
+    failure = null;
+    next.set(0);
+    busy.set(helpers.length);
+    generation++;
+    for (Thread helper : helpers) {
+      LockSupport.unpark(helper);
+    }
+    work(0);
+    while (busy.get() > 0) {
+      Thread.onSpinWait();
+    }
+    this.task = null;
+    switch (failure) {
+      case null -> {}
+      case RuntimeException e -> throw e;
+      case Error e -> throw e;
+      case Throwable e -> throw new IllegalStateException(e);
+    }
+  }
+
+  private void work(int worker) {
+    try {
+      for (int i = next.getAndIncrement(); i < tasks; i = next.getAndIncrement()) {
+        task.run(i, worker);
+      }
+    } catch (Throwable e) {
+      failure = e;
+      next.set(tasks);
+    }
+  }
+
+  private void loop(int worker) {
+    int seen = 0;
+    while (true) {
+      for (int spin = 0; generation == seen && !closed && spin < SPINS; spin++) {
+        Thread.onSpinWait();
+      }
+      while (generation == seen && !closed) {
+        LockSupport.park(this);
+      }
+      if (closed) {
+        return;
+      }
+      seen = generation;
+      work(worker);
+      busy.decrementAndGet();
+    }
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+    for (Thread helper : helpers) {
+      LockSupport.unpark(helper);
+    }
+  }
+}

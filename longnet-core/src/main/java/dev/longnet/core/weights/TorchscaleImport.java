@@ -1,0 +1,372 @@
+package dev.longnet.core.weights;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.attention.Branch;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.Blueprint;
+import dev.longnet.core.config.EncoderConfig;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.ModelTree;
+import dev.longnet.core.config.Parameter;
+import dev.longnet.core.config.PositionEncoding;
+import dev.longnet.core.config.Section;
+import dev.longnet.core.config.TorchscaleConfig;
+import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.core.io.Numbers;
+import dev.longnet.core.io.SafetensorsWriter;
+import dev.longnet.core.io.TensorEntry;
+import dev.longnet.core.io.WeightFiles;
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+
+/// torchscale's decoders and encoders, and the encoders of LongViT and Prov-GigaPath, as a run
+/// directory of ours. Tensors keep their types and bits; names and configuration are translated.
+public final class TorchscaleImport {
+  static final String EXTRA = "extra.safetensors";
+  private static final ObjectMapper JSON =
+      JsonMapper.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(JsonParser.Feature.ALLOW_COMMENTS)
+          .build();
+
+  private TorchscaleImport() {}
+
+  /// @param config file with torchscale's keyword arguments, if not in the weights' metadata
+  /// @param prefix of the stack's tensors, where it is not to be found
+  /// @param tokenizer whose ids the model knows, as a recipe names it
+  /// @param trainedLength tokens of a training sequence; else the longest segment
+  /// @param zeroPaddedKeys see [AttentionConfig.Dilated#zeroPaddedKeys()]
+  public record Options(
+      Optional<Path> config,
+      Optional<String> prefix,
+      Optional<String> tokenizer,
+      Optional<Integer> trainedLength,
+      boolean zeroPaddedKeys) {}
+
+  /// What an import did.
+  ///
+  /// @param kind decoder, encoder of tokens, encoder of embeddings
+  /// @param kept tensors that surround the model and that we do not compute with: stored, and
+  ///   exported again
+  public record Result(String kind, int tensors, long parameters, List<String> kept) {}
+
+  /// @param out must not exist
+  /// @throws IllegalArgumentException names the tensor or argument that is missing, wrong, unknown
+  ///   or not supported
+  public static Result run(Path file, Path out, Options options) throws IOException {
+    if (Files.exists(out)) {
+      throw new FileAlreadyExistsException(out.toString());
+    }
+    try (WeightFiles weights = WeightFiles.open(file)) {
+      StateDict dict = StateDict.of(weights, options.prefix().orElse(null), file.toString());
+      boolean tokens = dict.stack().containsKey("embed_tokens.weight");
+      String own = weights.metadata().get("longnet_config");
+      if (own != null && options.config().isEmpty()) {
+        return own(weights, dict, parse(own, file + ": metadata key longnet_config"), out);
+      }
+      ObjectNode arguments = arguments(weights, file, options.config());
+      String source = options.config().map(Path::toString).orElse(file.toString());
+      return tokens
+          ? model(
+              weights,
+              dict,
+              TorchscaleConfig.model(arguments, source),
+              arguments,
+              file,
+              out,
+              options)
+          : encoder(weights, dict, arguments, source, file, out, options);
+    }
+  }
+
+  /// An export of ours.
+  private static Result own(WeightFiles weights, StateDict dict, ObjectNode tree, Path out)
+      throws IOException {
+    Section s = Section.root(tree, "metadata key longnet_config");
+    String tokenizer = s.requiredText("tokenizer");
+    int trainedLength = s.requiredInteger("trained_length", 1);
+    ModelConfig config = ModelTree.read(s.section("model"), 1);
+    s.done();
+    Plan plan = new Plan(weights, dict, "metadata key longnet_config");
+    Blueprint.of(config).parameters().forEach(plan::take);
+    plan.finish();
+    Checkpoint.writeModelOnly(
+        out, config, tokenizer, trainedLength, path -> plan.write(path, Map.of()));
+    return plan.result(config.causal() ? "decoder" : "encoder of tokens");
+  }
+
+  private static Result model(
+      WeightFiles weights,
+      StateDict dict,
+      ModelConfig given,
+      ObjectNode arguments,
+      Path file,
+      Path out,
+      Options options)
+      throws IOException {
+    ModelConfig config = options.zeroPaddedKeys() ? withZeroPaddedKeys(given) : given;
+    Plan plan = new Plan(weights, dict, file.toString());
+    Blueprint.of(config).parameters().forEach(plan::take);
+    if (config.tiedOutput()) {
+      plan.sameOrAbsent("output_projection.weight", "embed_tokens.weight");
+    }
+    for (int layer = 0; layer < config.layers(); layer++) {
+      plan.xposOrAbsent("layers." + layer + XposScale.SUFFIX, config);
+    }
+    plan.finish();
+    options.tokenizer().ifPresent(name -> requireIds(name, config));
+    Map<String, String> metadata = new LinkedHashMap<>();
+    new Origin(arguments, dict.prefix(), plan.names()).write(metadata);
+    int length = options.trainedLength().orElseGet(() -> longestSegment(config.attention()));
+    Checkpoint.writeModelOnly(
+        out,
+        config,
+        options.tokenizer().orElse(Checkpoint.NO_TOKENIZER),
+        length,
+        path -> plan.write(path, metadata));
+    return plan.result(config.causal() ? "decoder" : "encoder of tokens");
+  }
+
+  /// A tokenizer that is not there, or whose ids the model does not know, would be found out by
+  /// whoever generates.
+  private static void requireIds(String tokenizer, ModelConfig config) {
+    int ids = Tokenizers.vocabularySize(tokenizer);
+    if (ids > config.vocabulary()) {
+      throw new IllegalArgumentException(
+          "--tokenizer has %,d ids, the model knows %,d: --tokenizer=%s"
+              .formatted(ids, config.vocabulary(), tokenizer));
+    }
+  }
+
+  private static Result encoder(
+      WeightFiles weights,
+      StateDict dict,
+      ObjectNode arguments,
+      String source,
+      Path file,
+      Path out,
+      Options options)
+      throws IOException {
+    if (options.tokenizer().isPresent() || options.trainedLength().isPresent()) {
+      throw new IllegalArgumentException(
+          "--tokenizer and --trained-length are for models with token embeddings");
+    }
+    Plan plan = new Plan(weights, dict, file.toString());
+    TensorEntry projection = plan.around("patch_embed.proj.weight");
+    TensorEntry positions = plan.around("pos_embed");
+    TensorEntry head = plan.around("head.weight");
+    String norm =
+        plan.around("norm.weight") != null
+            ? "norm"
+            : plan.around("fc_norm.weight") != null ? "fc_norm" : null;
+    TorchscaleConfig.Surroundings around =
+        new TorchscaleConfig.Surroundings(
+            Optional.ofNullable(projection)
+                .map(t -> rows(t, file) == 0 ? 0 : size(t, t.elements() / rows(t, file), file)),
+            plan.around("cls_token") != null,
+            Optional.ofNullable(positions)
+                .map(t -> t.shape().length == 3 ? size(t, t.shape()[1], file) : 0),
+            Optional.ofNullable(norm),
+            Optional.ofNullable(head).map(t -> rows(t, file)));
+    EncoderConfig config =
+        TorchscaleConfig.encoder(arguments, source, around)
+            .withZeroPaddedKeys(options.zeroPaddedKeys());
+    Blueprint.of(config).parameters().forEach(parameter -> plan.takeEncoder(parameter, norm));
+    plan.finish();
+    Map<String, String> metadata = new LinkedHashMap<>();
+    new Origin(arguments, dict.prefix(), plan.names()).write(metadata);
+    EncoderCheckpoint.write(out, config, path -> plan.write(path, metadata));
+    return plan.result("encoder of embeddings");
+  }
+
+  private static int rows(TensorEntry t, Path file) {
+    return size(t, t.shape().length == 0 ? -1 : t.shape()[0], file);
+  }
+
+  /// A size that the encoder takes from one of its tensors.
+  private static int size(TensorEntry t, long size, Path file) {
+    if (size < 0 || size > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "tensor %s must be a matrix with 31-bit sizes: %s: %s"
+              .formatted(t.name(), Arrays.toString(t.shape()), file));
+    }
+    return (int) size;
+  }
+
+  private static ModelConfig withZeroPaddedKeys(ModelConfig c) {
+    if (c.causal() || !(c.attention() instanceof AttentionConfig.Dilated dilated)) {
+      throw new IllegalArgumentException(
+          "--torchscale-zero-padded-keys is for encoders with dilated attention");
+    }
+    return c.withAttention(
+        new AttentionConfig.Dilated(dilated.branches(), dilated.blockedOffsets(), true));
+  }
+
+  private static int longestSegment(AttentionConfig attention) {
+    return switch (attention) {
+      case AttentionConfig.Dilated d ->
+          (int)
+              Math.min(
+                  1 << 20,
+                  d.branches().stream().mapToLong(Branch::segmentLength).max().orElseThrow());
+      case AttentionConfig.Dense _, AttentionConfig.Sparse _ -> 2048;
+    };
+  }
+
+  private static ObjectNode arguments(WeightFiles weights, Path file, Optional<Path> config)
+      throws IOException {
+    if (config.isPresent()) {
+      return parse(Files.readString(config.get()), config.get().toString());
+    }
+    String text = weights.metadata().get("config");
+    if (text != null) {
+      return parse(text, file + ": config");
+    }
+    if (weights.values().get("config") instanceof Map<?, ?> map) {
+      return JSON.convertValue(map, ObjectNode.class);
+    }
+    throw new IllegalArgumentException(
+        "the weights hold no configuration under the key config: give torchscale's keyword arguments with --config FILE.json: "
+            + file);
+  }
+
+  private static ObjectNode parse(String text, String source) {
+    try {
+      if (JSON.readTree(text) instanceof ObjectNode object) {
+        return object;
+      }
+      throw new IllegalArgumentException("must be a JSON object of keyword arguments: " + source);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException(
+          "not valid JSON: " + source + ": " + e.getOriginalMessage(), e);
+    }
+  }
+
+  /// Which tensors are written, each checked; every tensor of the stack must be accounted for.
+  private static final class Plan {
+    private final WeightFiles weights;
+    private final Map<String, String> stack;
+    private final Map<String, String> around;
+    private final String file;
+    private final SequencedMap<String, TensorEntry> taken = new LinkedHashMap<>();
+    private final Map<String, String> names = new LinkedHashMap<>();
+
+    Plan(WeightFiles weights, StateDict dict, String file) {
+      this.weights = weights;
+      this.stack = new LinkedHashMap<>(dict.stack());
+      this.around = new LinkedHashMap<>(dict.around());
+      this.file = file;
+    }
+
+    /// @return null when there is none
+    TensorEntry around(String name) {
+      String original = around.get(name);
+      return original == null ? null : weights.tensor(original);
+    }
+
+    void take(Parameter parameter) {
+      take(parameter.name(), stack.remove(parameter.name()), parameter.dimensions());
+    }
+
+    /// @param norm what the file calls the norm after pooling
+    void takeEncoder(Parameter parameter, String norm) {
+      String name = parameter.name();
+      if (stack.containsKey(name)) {
+        take(parameter);
+      } else {
+        String theirs = name.startsWith("norm.") ? norm + name.substring(4) : name;
+        take(name, around.remove(theirs), parameter.dimensions());
+      }
+    }
+
+    private void take(String name, String original, long[] shape) {
+      if (original == null) {
+        throw new IllegalArgumentException(
+            "tensor %s %s is missing: %s".formatted(name, Arrays.toString(shape), file));
+      }
+      TensorEntry t = weights.tensor(original);
+      // A convolution's kernel over whole patches is a matrix over flattened ones.
+      boolean same =
+          Arrays.equals(t.shape(), shape)
+              || name.equals("patch_embed.proj.weight")
+                  && t.shape().length == 4
+                  && t.shape()[0] == shape[0]
+                  && t.elements() == shape[0] * shape[1];
+      if (!same || !Numbers.isFloating(t.type())) {
+        throw new IllegalArgumentException(
+            "tensor %s must be %s, floating: %s %s: %s"
+                .formatted(
+                    original, Arrays.toString(shape), t.type(), Arrays.toString(t.shape()), file));
+      }
+      taken.put(name, new TensorEntry(name, t.type(), t.shape(), t.data()));
+      names.put(name, original);
+    }
+
+    void sameOrAbsent(String name, String as) {
+      String original = stack.remove(name);
+      if (original != null && weights.tensor(original).data().mismatch(taken.get(as).data()) >= 0) {
+        throw new IllegalArgumentException(
+            "tensor %s must equal %s, as the configuration shares them: %s"
+                .formatted(original, as, file));
+      }
+    }
+
+    void xposOrAbsent(String name, ModelConfig config) {
+      String original = stack.remove(name);
+      if (original != null) {
+        if (config.positions() != PositionEncoding.XPOS) {
+          throw new IllegalArgumentException(
+              "tensor %s belongs to xPos, but the configuration says xpos_rel_pos=false: %s"
+                  .formatted(original, file));
+        }
+        XposScale.check(weights.tensor(original), config.headSize(), file);
+      }
+    }
+
+    void finish() {
+      for (Map.Entry<String, String> e : stack.entrySet()) {
+        if (!e.getKey().matches("(.*\\.)?(version|_float_tensor)")) {
+          throw new IllegalArgumentException(
+              "tensor %s is not part of the model that the configuration describes: %s"
+                  .formatted(e.getValue(), file));
+        }
+        around.put(e.getKey(), e.getValue());
+      }
+    }
+
+    Map<String, String> names() {
+      return names;
+    }
+
+    void write(Path path, Map<String, String> metadata) throws IOException {
+      SafetensorsWriter.write(path, metadata, new ArrayList<>(taken.values()));
+      if (!around.isEmpty()) {
+        List<TensorEntry> extra = new ArrayList<>();
+        for (String original : around.values()) {
+          extra.add(weights.tensor(original));
+        }
+        SafetensorsWriter.write(path.resolveSibling(EXTRA), Map.of(), extra);
+      }
+    }
+
+    Result result(String kind) {
+      long parameters = taken.values().stream().mapToLong(TensorEntry::elements).sum();
+      return new Result(kind, taken.size(), parameters, List.copyOf(around.values()));
+    }
+  }
+}

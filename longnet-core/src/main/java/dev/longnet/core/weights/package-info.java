@@ -1,0 +1,4 @@
+/// Weights from other frameworks and back: torchscale's decoders and encoders (LongViT,
+/// Prov-GigaPath among them). Everything here moves bytes and names; numbers change only where a
+/// type is asked for. No libtorch is started.
+package dev.longnet.core.weights;

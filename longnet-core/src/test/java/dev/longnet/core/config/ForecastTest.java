@@ -1,0 +1,74 @@
+package dev.longnet.core.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.core.io.EnvironmentException;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class ForecastTest {
+  private static final long GIB = 1L << 30;
+
+  @Test
+  void countsTheBaseModel() throws Exception {
+    Forecast forecast = forecast("base-125m", "runtime.precision=fp32");
+    assertThat(forecast.parameters())
+        .isBetween(160_000_000L, 165_000_000L); // 85 M without cl100k's embedding
+    assertThat(forecast.weightBytes()).isEqualTo(4 * forecast.parameters());
+    assertThat(forecast.optimizerBytes()).isEqualTo(8 * forecast.parameters());
+    assertThat(forecast.totalTokens()).isEqualTo(300_000.0 * 524_288);
+    double whole = forecast.totalTokens() * forecast.flopsPerToken() / 1e11;
+    assertThat(forecast.seconds(2e11, 0.5)).isEqualTo(whole);
+    Forecast part = forecast("base-125m", "runtime.precision=fp32", "training.max_steps=3000");
+    assertThat(part.seconds(2e11, 0.5)).isCloseTo(whole / 100, within(1e-9 * whole));
+  }
+
+  @Test
+  void checkpointingActivationsIsAdvisedWhereItHelps() throws Exception {
+    RunConfig run = Recipes.load("base-125m", List.of(), Tokenizers::vocabularySize);
+    Forecast forecast = Forecast.of(run.model(), run.training(), run.runtime());
+    long less = forecast("base-125m", "runtime.activation_checkpointing=true").memoryBytes();
+    assertThat(less).isLessThan(forecast.memoryBytes());
+    assertThatCode(
+            () -> forecast.requireMemory(1L << 50, run.model(), run.training(), run.runtime()))
+        .doesNotThrowAnyException();
+    assertThatThrownBy(
+            () -> forecast.requireMemory(3 * GIB, run.model(), run.training(), run.runtime()))
+        .isInstanceOf(EnvironmentException.class)
+        .hasMessageContaining(
+            "this run needs about "
+                + Forecast.bytes(forecast.memoryBytes())
+                + " of memory, 3.0 GiB are available")
+        .hasMessageContaining(
+            "runtime.activation_checkpointing=true (" + Forecast.bytes(less) + ")");
+  }
+
+  @Test
+  void theDiskMustHoldOneCheckpointMoreThanIsKept() throws Exception {
+    Forecast forecast = forecast("base-125m");
+    long need = 4 * forecast.checkpointBytes();
+    assertThatCode(() -> forecast.requireDisk(need, 3)).doesNotThrowAnyException();
+    assertThatThrownBy(() -> forecast.requireDisk(need - 1, 3))
+        .isInstanceOf(EnvironmentException.class)
+        .hasMessageContaining("choose another --out");
+  }
+
+  @Test
+  void numbersForPeople() {
+    assertThat(Forecast.bytes(1536)).isEqualTo("1.5 KiB");
+    assertThat(Forecast.bytes(200.0 * GIB)).isEqualTo("200 GiB");
+    assertThat(Forecast.bytes(17)).isEqualTo("17 B");
+    assertThat(Forecast.si(162_000_000)).isEqualTo("162 M");
+    assertThat(Forecast.si(12)).isEqualTo("12");
+    assertThat(Forecast.si(1.5e9)).isEqualTo("1.50 G");
+  }
+
+  private static Forecast forecast(String recipe, String... overrides) throws Exception {
+    RunConfig run = Recipes.load(recipe, List.of(overrides), Tokenizers::vocabularySize);
+    return Forecast.of(run.model(), run.training(), run.runtime());
+  }
+}

@@ -1,0 +1,252 @@
+package dev.longnet.core.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.longnet.core.data.tokenizer.Tokenizers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class RecipesTest {
+  private static final String SMALLEST =
+      """
+      corpus: {sources: [src], tokenizer: bytes}
+      model: {layers: 2, hidden: 64, heads: 4, attention: {type: dense}}
+      training: {window: 128, steps: 10}
+      """;
+
+  @TempDir Path directory;
+  private Path file;
+
+  @BeforeEach
+  void write() throws Exception {
+    file = directory.resolve("small.yaml");
+    Files.writeString(file, SMALLEST);
+  }
+
+  /// Whoever changes a default changes this text, and knows that recipes may mean something else
+  /// from then on.
+  @Test
+  void defaultsAreThese() throws Exception {
+    assertThat(load().toYaml())
+        .isEqualTo(
+            """
+            name: run
+            about: ""
+            corpus:
+              sources:
+              - path: src
+                text_field: text
+                name_field: ""
+              tokenizer: bytes
+              validation: 0.01
+              include: []
+              exclude: []
+              languages: []
+              min_bytes: 1
+              max_bytes: 9223372036854775807
+              duplicates: exact
+              broken: skip
+              binary: skip
+              invalid_utf8: keep
+              max_ratio: 200
+              max_archive_bytes: 1099511627776
+              max_row_bytes: 16777216
+            model:
+              vocabulary: 257
+              layers: 2
+              hidden: 64
+              heads: 4
+              feed_forward: 256
+              positions: xpos
+              xpos_scale_base: 512
+              tied_output: true
+              causal: true
+              attention:
+                type: dense
+            training:
+              window: 128
+              sequences: 1
+              batch_tokens: 128
+              steps: 10
+              max_steps: 0
+              max_minutes: 0.0
+              gradient_clip: 2.0
+              skip_limit: 5
+              seed: 1
+              branch_starts: []
+            optimizer:
+              rule: adamw
+              learning_rate: 6.0E-4
+              beta1: 0.9
+              beta2: 0.98
+              epsilon: 1.0E-8
+              weight_decay: 0.01
+            schedule:
+              decay: polynomial
+              warmup_steps: 0
+              power: 1.0
+              final_fraction: 0.0
+            runtime:
+              device: cpu
+              precision: fp32
+              threads: 0
+              attention_kernel: auto
+              activation_checkpointing: false
+              token_chunk: 2048
+              loss_chunk: 1024
+            checkpoint:
+              every_steps: 0
+              every_minutes: 10.0
+              keep: 2
+            evaluation:
+              every_steps: 0
+              every_tokens: 65536
+              lengths:
+              - 128
+              tokens: 262144
+              document_tokens: 131072
+            sample:
+              prompt: ""
+              tokens: 512
+              temperature: 0.7
+              top_k: 0
+              top_p: 0.95
+              seed: 1
+            """);
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.longnet.core.config.Recipes#names")
+  void everyRecipeLoadsAndSurvivesItsOwnYaml(String name) throws Exception {
+    RunConfig run = Recipes.load(name, List.of(), Tokenizers::vocabularySize);
+    assertThat(run.name()).isEqualTo(name);
+    assertThat(run.about()).isNotBlank();
+    Path copy = directory.resolve("copy.yaml");
+    Files.writeString(copy, run.toYaml());
+    assertThat(Recipes.load(copy.toString(), List.of(), Tokenizers::vocabularySize)).isEqualTo(run);
+  }
+
+  @Test
+  void overridesWin() throws Exception {
+    RunConfig run =
+        load(
+            "training.window=1e3",
+            "training.window=256",
+            "optimizer.learning_rate=1e-3",
+            "sample.prompt=class A {");
+    assertThat(run.training().window()).isEqualTo(256);
+    assertThat(run.optimizer().learningRate()).isEqualTo(1e-3);
+    assertThat(run.sample().prompt()).isEqualTo("class A {");
+  }
+
+  @Test
+  void anotherAttentionStartsItsSectionAfresh() throws Exception {
+    RunConfig dilated =
+        load("model.attention={type: dilated, segment_lengths: [32, 128], dilations: [1, 4]}");
+    Files.writeString(file, dilated.toYaml());
+    assertThat(
+            load("training.branch_starts=[0, 0.5]", "model.attention.type=dense")
+                .model()
+                .attention())
+        .isEqualTo(new AttentionConfig.Dense());
+    assertThat(load("model.attention.type=dilated").model()).isEqualTo(dilated.model());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          training.widnow=4       | unknown key training.widnow; did you mean training.window? (--set)
+          modle.layers=4          | unknown key modle; did you mean model? (--set)
+          training.window=abc     | training.window must be a whole number of at least 2: training.window="abc" (--set)
+          training.window=1       | training.window must be a whole number of at least 2: training.window=1 (--set)
+          training.window=2.5     | training.window must be a whole number of at least 2: training.window=2.5 (--set)
+          training.window=9e9     | training.window must be at most 2147483647: training.window=9.0E9 (--set)
+          training.window=        | training.window must be a whole number
+          training.batch_tokens=200 | training.batch_tokens must be a multiple of training.window x training.sequences = 128: training.batch_tokens=200
+          training=5              | training must be a section of keys: training=5 (--set)
+          training.window.x=5     | --set training.window.x: training.window is a value, not a section
+          training.window         | --set must be path=value: --set training.window
+          model.hidden=65         | model.hidden must be a multiple of model.heads=4: model.hidden=65 (--set)
+          model.positions=xpso    | model.positions must be one of xpos, rope, none: model.positions="xpso" (--set)
+          model.tied_output=yes please | model.tied_output must be true or false
+          model.vocabulary=100    | model.vocabulary must be at least the 257 of tokenizer bytes: model.vocabulary=100 (--set)
+          model.causal=false      | model.causal must be true to train on next tokens
+          model.attention.segment_lengths=[4] | model.attention.type dense takes no further keys
+          model.attention={type: dilated, segment_lengths: [4, 8], dilations: [1]} | model.attention.dilations must be as many as segment_lengths=[4, 8]: model.attention.dilations=[1] (--set)
+          model.attention={type: dilated} | model.attention.segment_lengths must name at least one segment length
+          model.attention={type: sparse, block_length: 8, columns: 9} | model.attention.columns must be at most block_length=8
+          model.attention={type: sparse, block_length: 4001, columns: 2000} | model.attention.columns must divide block_length=4001, or be at most 1024: model.attention.columns=2000 (--set)
+          model.attention={type: sparse} | model.attention.block_length is missing
+          model.attention=dense   | model.attention must be a section of keys
+          corpus.tokenizer=byte   | tokenizer must be bytes, cl100k_base, o200k_base or the path of a tokenizer.json: tokenizer=byte
+          corpus.sources=jdk      | corpus.sources must be a list
+          corpus.sources=[]       | a corpus needs at least one source
+          corpus.sources=[[a]]    | corpus.sources must be a list of texts or sections
+          corpus.validation=0.9   | corpus.validation must be a number from 0.0 to 0.5: corpus.validation=0.9 (--set)
+          corpus.similarity=0.9   | corpus.similarity needs duplicates: near
+          training.branch_starts=[0, 0.5] | training.branch_starts must have one number for each of the attention's 0 branches, or be []: training.branch_starts=[0,0.5] (--set)
+          training.branch_starts=[0.5] | training.branch_starts must begin with 0, never fall, and stay below 1: training.branch_starts=[0.5] (--set)
+          training.branch_starts=[0, 2] | training.branch_starts must be a list of numbers from 0.0 to 1.0: training.branch_starts=[0,2] (--set)
+          training.branch_starts=0 | training.branch_starts must be a list
+          schedule.warmup_steps=11 | schedule.warmup_steps must be at most training.steps=10: schedule.warmup_steps=11 (--set)
+          optimizer.learning_rate=.nan | --set optimizer.learning_rate: the value is not valid YAML: .nan
+          optimizer.learning_rate=11 | optimizer.learning_rate must be a number from 0.0 to 10.0: optimizer.learning_rate=11 (--set)
+          optimizer.rule=sgd      | optimizer.rule must be one of adamw, adam
+          runtime.device=gpu      | runtime.device must be cpu, cuda or cuda:INDEX: runtime.device="gpu" (--set)
+          evaluation.lengths=[1]  | evaluation.lengths must be a whole number of at least 2
+          evaluation.lengths=[100000] | model.xpos_scale_base must be at least 979 for 100000 positions (512 overflows float32), or model.positions rope
+          name=a/b                | name must be letters, digits
+          training.steps={a       | --set training.steps: the value is not valid YAML
+          """)
+  void mistakesAreOneLineWithKeyRuleAndValue(String override, String message) {
+    assertThatThrownBy(() -> load(override))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(message)
+        .message()
+        .doesNotContain("\n");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          'a: 1\na: 2'       | Duplicate field 'a'
+          'a: [1'            | line
+          '- 1'              | must hold sections of keys
+          ''                 | must hold sections of keys
+          'model: {}'        | corpus is missing
+          'corpse: {}'       | corpus is missing, unknown key corpse; did you mean corpus?
+          'a: 1\n---\nb: 2'  | one YAML document
+          """)
+  void brokenFilesAreRefusedByName(String text, String message) throws Exception {
+    Files.writeString(file, text.replace("\\n", "\n"));
+    assertThatThrownBy(this::load)
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("small.yaml")
+        .hasMessageContaining(message)
+        .message()
+        .doesNotContain("\n");
+  }
+
+  @Test
+  void anUnknownNameGetsASuggestion() {
+    assertThatThrownBy(() -> Recipes.load("quikstart", List.of(), Tokenizers::vocabularySize))
+        .hasMessageContaining("no recipe named quikstart; did you mean quickstart?");
+  }
+
+  private RunConfig load(String... overrides) throws Exception {
+    return Recipes.load(file.toString(), List.of(overrides), Tokenizers::vocabularySize);
+  }
+}

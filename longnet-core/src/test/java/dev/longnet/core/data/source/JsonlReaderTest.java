@@ -1,0 +1,74 @@
+package dev.longnet.core.data.source;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.longnet.core.config.DocumentFilter;
+import dev.longnet.core.config.InputPolicy;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class JsonlReaderTest {
+  @TempDir Path temp;
+
+  private static InputPolicy invalidUtf8(InputPolicy.Action action) {
+    InputPolicy d = InputPolicy.DEFAULT;
+    return new InputPolicy(
+        d.broken(), d.binary(), action, d.maxRatio(), d.maxArchiveBytes(), d.maxRowBytes());
+  }
+
+  /// A row's text, one byte a character.
+  @Test
+  void rowsThatAreNotUtf8FollowTheirOption() throws IOException {
+    String smile = new String("🙂".getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1);
+    String rows =
+        "{\"text\": \"caf\u00e9 "
+            + smile
+            + "\u0080\\n\\u00e9\"}\n" // a Latin-1 byte, a character, half a character, escapes
+            + "{\"text\": \""
+            + smile
+            + "\"}\n"
+            + "{\"text\": \"a\u00ff\"\u00ff}\n"
+            + "{\"text\": \"half \\ud800 a pair \u00ff\"}\n";
+    Path file = Files.write(temp.resolve("r.jsonl"), rows.getBytes(StandardCharsets.ISO_8859_1));
+    Walked kept =
+        Walked.of(
+            Walked.source(file), DocumentFilter.ALL, invalidUtf8(InputPolicy.Action.KEEP), temp);
+    assertThat(kept.texts())
+        .isEqualTo(
+            Map.of("r.jsonl:1", "caf\u00e9 " + smile + "\u0080\n\u00c3\u00a9", "r.jsonl:2", smile));
+    assertThat(kept.rejected())
+        .isEqualTo(Map.of("r.jsonl:3", Reason.MALFORMED_ROW, "r.jsonl:4", Reason.MALFORMED_ROW));
+    for (InputPolicy.Action action :
+        new InputPolicy.Action[] {InputPolicy.Action.SKIP, InputPolicy.Action.REFUSE}) {
+      Walked found = Walked.of(Walked.source(file), DocumentFilter.ALL, invalidUtf8(action), temp);
+      assertThat(found.texts()).isEqualTo(Map.of("r.jsonl:2", smile));
+      assertThat(found.rejected())
+          .isEqualTo(
+              Map.of(
+                  "r.jsonl:1",
+                  Reason.INVALID_UTF8,
+                  "r.jsonl:3",
+                  Reason.INVALID_UTF8,
+                  "r.jsonl:4",
+                  Reason.INVALID_UTF8));
+    }
+  }
+
+  @Test
+  void whatTheSystemRefusesIsNoDamage() throws IOException {
+    Admission admission = new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT);
+    for (Path path :
+        new Path[] {
+          temp.resolve("gone.jsonl"), Files.createDirectory(temp.resolve("directory.jsonl"))
+        }) {
+      assertThat(
+              Walked.of(new JsonlReader(path, Walked.source(path), admission)).rejected().values())
+          .containsExactly(Reason.UNREADABLE);
+    }
+  }
+}

@@ -1,0 +1,195 @@
+package dev.longnet.core.stream;
+
+import dev.longnet.attention.AttentionPattern;
+import dev.longnet.attention.Fold;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.PositionEncoding;
+import dev.longnet.core.io.TensorEntry;
+import java.lang.foreign.ValueLayout;
+import java.util.Map;
+
+/// The whole forward pass over a whole sequence in float64, written from the formulas: no cache, no
+/// chunks, positions as they are.
+final class ReferenceDecoder {
+  private final ModelConfig config;
+  private final Map<String, TensorEntry> weights;
+
+  ReferenceDecoder(ModelConfig config, Map<String, TensorEntry> weights) {
+    this.config = config;
+    this.weights = weights;
+  }
+
+  /// [n, V]
+  double[][] logits(int[] tokens, long firstPosition) {
+    int n = tokens.length;
+    double[][] x = new double[n][];
+    double[] embedding = values("embed_tokens.weight");
+    for (int t = 0; t < n; t++) {
+      x[t] =
+          java.util.Arrays.copyOfRange(
+              embedding, tokens[t] * config.hidden(), (tokens[t] + 1) * config.hidden());
+    }
+    for (int layer = 0; layer < config.layers(); layer++) {
+      String p = "layers." + layer + ".";
+      double[][] normal = norm(x, p + "self_attn_layer_norm");
+      double[][] q = rotate(linear(normal, p + "self_attn.q_proj"), firstPosition, 1);
+      double[][] k = rotate(linear(normal, p + "self_attn.k_proj"), firstPosition, -1);
+      double[][] v = linear(normal, p + "self_attn.v_proj");
+      add(
+          x,
+          linear(norm(attend(q, k, v), p + "self_attn.inner_attn_ln"), p + "self_attn.out_proj"));
+      double[][] wide = linear(norm(x, p + "final_layer_norm"), p + "ffn.fc1");
+      for (double[] row : wide) {
+        for (int i = 0; i < row.length; i++) {
+          row[i] = 0.5 * row[i] * (1 + erf(row[i] / Math.sqrt(2)));
+        }
+      }
+      add(x, linear(norm(wide, p + "ffn.ffn_layernorm"), p + "ffn.fc2"));
+    }
+    return product(
+        norm(x, "layer_norm"),
+        values(config.tiedOutput() ? "embed_tokens.weight" : "output_projection.weight"));
+  }
+
+  private double[] values(String name) {
+    float[] floats = weights.get(name).data().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+    double[] values = new double[floats.length];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = floats[i];
+    }
+    return values;
+  }
+
+  private double[][] norm(double[][] x, String name) {
+    double[] gain = values(name + ".weight");
+    double[] bias = values(name + ".bias");
+    double[][] y = new double[x.length][gain.length];
+    for (int t = 0; t < x.length; t++) {
+      double mean = java.util.Arrays.stream(x[t]).average().orElseThrow();
+      double variance =
+          java.util.Arrays.stream(x[t]).map(a -> (a - mean) * (a - mean)).average().orElseThrow();
+      for (int i = 0; i < gain.length; i++) {
+        y[t][i] = (x[t][i] - mean) / Math.sqrt(variance + 1e-5) * gain[i] + bias[i];
+      }
+    }
+    return y;
+  }
+
+  private double[][] linear(double[][] x, String name) {
+    double[][] y = product(x, values(name + ".weight"));
+    double[] bias = values(name + ".bias");
+    for (double[] row : y) {
+      for (int i = 0; i < row.length; i++) {
+        row[i] += bias[i];
+      }
+    }
+    return y;
+  }
+
+  private static double[][] product(double[][] x, double[] w) {
+    int in = x[0].length;
+    double[][] y = new double[x.length][w.length / in];
+    for (int t = 0; t < x.length; t++) {
+      for (int o = 0; o < y[t].length; o++) {
+        for (int i = 0; i < in; i++) {
+          y[t][o] += x[t][i] * w[o * in + i];
+        }
+      }
+    }
+    return y;
+  }
+
+  private static void add(double[][] x, double[][] y) {
+    for (int t = 0; t < x.length; t++) {
+      for (int i = 0; i < x[t].length; i++) {
+        x[t][i] += y[t][i];
+      }
+    }
+  }
+
+  private double[][] rotate(double[][] x, long first, int sign) {
+    if (config.positions() == PositionEncoding.NONE) {
+      return x;
+    }
+    int d = config.headSize();
+    for (int t = 0; t < x.length; t++) {
+      for (int at = 0; at < x[t].length; at += 2) {
+        int i = at % d / 2;
+        double angle = (first + t) * Math.pow(10000, -2.0 * i / d);
+        double zeta = (2 * i + 0.4 * d) / (1.4 * d);
+        double decay =
+            config.positions() == PositionEncoding.XPOS
+                ? Math.pow(zeta, (double) sign * t / config.xposScaleBase())
+                : 1;
+        double even = x[t][at];
+        double odd = x[t][at + 1];
+        x[t][at] = decay * (even * Math.cos(angle) - odd * Math.sin(angle));
+        x[t][at + 1] = decay * (odd * Math.cos(angle) + even * Math.sin(angle));
+      }
+    }
+    return x;
+  }
+
+  private double[][] attend(double[][] q, double[][] k, double[][] v) {
+    int n = q.length;
+    int d = config.headSize();
+    AttentionPattern pattern = config.attention().pattern(true);
+    double[][] out = new double[n][config.hidden()];
+    for (int head = 0; head < config.heads(); head++) {
+      double[][] weight = new double[n][n];
+      for (int branch = 0; branch < pattern.branches(); branch++) {
+        for (long segment = 0; segment < pattern.endSegment(branch, n, n); segment++) {
+          Fold fold = pattern.fold(branch, segment, head, config.heads(), n);
+          for (long i = 0; i < fold.queries().count(); i++) {
+            for (long j = 0; j < fold.keys().countUpTo(fold.queries().position(i)); j++) {
+              weight[(int) fold.queries().position(i)][(int) fold.keys().position(j)]++;
+            }
+          }
+        }
+      }
+      for (int t = 0; t < n; t++) {
+        double sum = 0;
+        double[] row = new double[d];
+        for (int s = 0; s < n; s++) {
+          if (weight[t][s] > 0) {
+            double score = 0;
+            for (int i = head * d; i < (head + 1) * d; i++) {
+              score += q[t][i] * k[s][i];
+            }
+            double e = weight[t][s] * Math.exp(score / Math.sqrt(d));
+            sum += e;
+            for (int i = 0; i < d; i++) {
+              row[i] += e * v[s][head * d + i];
+            }
+          }
+        }
+        for (int i = 0; i < d && sum > 0; i++) {
+          out[t][head * d + i] = row[i] / sum;
+        }
+      }
+    }
+    return out;
+  }
+
+  /// The Maclaurin series up to 3, where erf is 1 to 1e-5, and the continued fraction of erfc
+  /// beyond.
+  static double erf(double x) {
+    if (x < 0) {
+      return -erf(-x);
+    }
+    if (x > 3) {
+      double f = 0;
+      for (int k = 60; k > 0; k--) {
+        f = k / 2.0 / (x + f);
+      }
+      return 1 - Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + f);
+    }
+    double term = x;
+    double sum = x;
+    for (int k = 1; k < 80; k++) {
+      term *= -x * x / k;
+      sum += term / (2 * k + 1);
+    }
+    return 2 / Math.sqrt(Math.PI) * sum;
+  }
+}

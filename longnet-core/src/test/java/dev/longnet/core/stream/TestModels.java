@@ -1,0 +1,80 @@
+package dev.longnet.core.stream;
+
+import dev.longnet.attention.Branch;
+import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.Blueprint;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.Parameter;
+import dev.longnet.core.config.PositionEncoding;
+import dev.longnet.core.io.TensorEntry;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.random.RandomGenerator;
+
+/// Models of random shapes with random weights, gains and biases.
+final class TestModels {
+  private TestModels() {}
+
+  static ModelConfig config(PositionEncoding positions, boolean tied, AttentionConfig attention) {
+    return new ModelConfig(37, 2, 24, 3, 40, positions, tied, true, attention);
+  }
+
+  /// Any attention, any positions, segments that divide one another or not, dilations that divide
+  /// segments or not.
+  static ModelConfig random(RandomGenerator random) {
+    int heads = 1 + random.nextInt(4);
+    int headSize = 2 * (1 + random.nextInt(12));
+    PositionEncoding positions = PositionEncoding.values()[random.nextInt(3)];
+    int base = random.nextBoolean() ? 512 : 3 + random.nextInt(20);
+    AttentionConfig attention =
+        switch (random.nextInt(6)) {
+          case 0 -> new AttentionConfig.Dense();
+          case 1 -> {
+            long block = 1 + random.nextInt(40);
+            yield new AttentionConfig.Sparse(block, 1 + random.nextLong(block));
+          }
+          default -> {
+            List<Branch> branches = new ArrayList<>();
+            for (int i = 1 + random.nextInt(4); i > 0; i--) {
+              branches.add(
+                  new Branch(
+                      1 + random.nextInt(120), 1 + random.nextInt(random.nextBoolean() ? 4 : 30)));
+            }
+            yield new AttentionConfig.Dilated(branches, random.nextBoolean());
+          }
+        };
+    return new ModelConfig(
+        5 + random.nextInt(200),
+        1 + random.nextInt(3),
+        heads * headSize,
+        heads,
+        1 + random.nextInt(90),
+        positions,
+        base,
+        random.nextBoolean(),
+        true,
+        attention);
+  }
+
+  static Map<String, TensorEntry> weights(ModelConfig config, RandomGenerator random) {
+    Map<String, TensorEntry> weights = new TreeMap<>();
+    for (Parameter parameter : Blueprint.of(config).parameters()) {
+      String name = parameter.name();
+      long[] shape = parameter.dimensions();
+      float[] values = new float[(int) java.util.Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
+      boolean gain = shape.length == 1 && name.endsWith("weight");
+      double scale = shape.length == 2 ? 1.2 / Math.sqrt(shape[1]) : 0.2;
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (float) ((gain ? 1 : 0) + scale * random.nextGaussian());
+      }
+      weights.put(name, TensorEntry.of(name, shape, values));
+    }
+    return weights;
+  }
+
+  static int[] tokens(ModelConfig config, int count, RandomGenerator random) {
+    return random.ints(count, 0, config.vocabulary()).toArray();
+  }
+}

@@ -1,9 +1,0 @@
-package dev.longnet.lm.config;
-
-/// How a position enters queries and keys: xPos (rotation and decay, the paper's choice), RoPE
-/// (rotation alone), none.
-public enum PositionEncoding {
-  XPOS,
-  ROPE,
-  NONE
-}

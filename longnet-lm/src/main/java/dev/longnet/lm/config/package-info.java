@@ -1,2 +1,0 @@
-/// Typed, validated configuration: the model, the corpus, the run. No libtorch here.
-package dev.longnet.lm.config;

@@ -1,2 +1,0 @@
-/// Documents to token shards: parallel, in order, resumable after a kill.
-package dev.longnet.lm.data.pipeline;
