@@ -44,6 +44,6 @@ public final class InitialWeights {
               .formatted(
                   recipe.model().vocabulary(), tokenizer, given.vocabulary(), init.directory()));
     }
-    return recipe.withModel(given.withAttention(recipe.model().attention()));
+    return recipe.withModel(given.withMixers(recipe.model().mixers()));
   }
 }
