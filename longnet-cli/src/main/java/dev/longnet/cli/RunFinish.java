@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.stream.Collectors;
 
 /// What follows the last step of a run: perplexity by length and against gzip, a sample, the
@@ -138,13 +139,13 @@ final class RunFinish {
     TextStream characters = new TextStream();
     StringBuilder text = new StringBuilder(wanted.prompt());
     try (NextToken stream = model.nextToken()) {
-      Generator.generate(
-          stream,
-          sampler,
-          stream.read(beginning),
-          wanted.tokens(),
-          tokenizer.endOfText(),
-          token -> text.append(characters.add(tokenizer.decode(new int[] {token}))));
+      Generator generator = new Generator(sampler, wanted.tokens(), tokenizer.endOfText());
+      OptionalInt token = generator.next(stream.read(beginning));
+      while (token.isPresent()) {
+        int[] chosen = {token.getAsInt()};
+        text.append(characters.add(tokenizer.decode(chosen)));
+        token = generator.ended() ? OptionalInt.empty() : generator.next(stream.read(chosen));
+      }
     }
     text.append(characters.end());
     AtomicFiles.writeString(run.resolve("sample.txt"), text + "\n");

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.stream.StreamOptions;
+import dev.longnet.core.stream.StreamSession;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
 import dev.longnet.experiments.report.StreamCharts;
@@ -50,13 +51,14 @@ public final class StreamComparison {
     attentions.put("dense", new AttentionConfig.Dense());
     List<Point> points = new ArrayList<>();
     attentions.forEach((name, attention) -> {
-      try (StreamingModel model = StreamModels.random(StreamModels.small(attention), 1, options)) {
-        StreamBenchmark.verify(model, StreamBenchmark.CHECKED);
+      try (StreamingModel model = StreamModels.random(StreamModels.small(attention), 1, options);
+          StreamSession session = model.newSession()) {
+        StreamBenchmark.verify(session, StreamBenchmark.CHECKED);
         int[] text = new Random(2).ints(PIECE, 0, 256).toArray();
         for (long end = System.nanoTime() + WARM_UP_NANOS; System.nanoTime() < end; ) {
           try (StreamState warm = model.newStream()) {
-            model.read(warm, text, 0, text.length);
-            model.read(warm, text, 0, text.length);
+            session.read(warm, text, 0, text.length);
+            session.read(warm, text, 0, text.length);
           }
         }
         try (StreamState state = model.newStream()) {
@@ -65,7 +67,7 @@ public final class StreamComparison {
             while (state.position() < mark) {
               int n = (int) Math.min(PIECE, mark - state.position());
               long start = System.nanoTime();
-              model.read(state, text, 0, n);
+              session.read(state, text, 0, n);
               // A rest shorter than a piece is slower a token, and counts only where there is
               // nothing else.
               if (n == PIECE || microseconds.isEmpty()) {

@@ -1,13 +1,11 @@
-package dev.longnet.core.stream;
+package dev.longnet.core.stream.mixer;
 
-import dev.longnet.attention.Branch;
-import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.stream.kernel.NativeFloats;
 
-/// xPos and RoPE for a stream of any length (longnet.md, section 2). Only differences of positions
-/// enter a score; that buys two things:
+/// xPos and RoPE for a stream of any length. Only differences of positions enter a score; that buys
+/// two things:
 ///
 /// - Where some multiple of every segment length is below 2^40, nothing attends across its
 ///   multiples, so positions are taken modulo it. Elsewhere positions stay as they are; an angle p
@@ -22,7 +20,6 @@ final class Rotation {
   /// Positions between two references, in units of the decay's base: zeta^(16) >= 2e-9.
   private static final int REFERENCE = 16;
 
-  private static final long LARGEST_PERIOD = 1L << 40;
   private static final double TWO_PI = 2 * Math.PI;
 
   /// 2 pi minus the double [#TWO_PI].
@@ -41,11 +38,13 @@ final class Rotation {
   private final double[] sin;
   private final double[] decay;
 
-  Rotation(ModelConfig config) {
+  /// @param multiple of every segment length; Long.MAX_VALUE where there is none
+  Rotation(ModelConfig config, long multiple) {
     encoding = config.positions();
     pairs = config.headSize() / 2;
     step = (long) REFERENCE * config.xposScaleBase();
-    period = period((AttentionConfig) config.mixer(0), step);
+    // Short segments would cut chunks short.
+    period = multiple == Long.MAX_VALUE ? multiple : multiple * Math.ceilDiv(step, multiple);
     theta = new double[pairs];
     logZeta = new double[pairs];
     cos = new double[BLOCK * pairs];
@@ -60,35 +59,6 @@ final class Rotation {
         decay[p * pairs + i] = Math.exp(p * logZeta[i]);
       }
     }
-  }
-
-  /// A multiple of every segment length, at least `step`; Long.MAX_VALUE where there is none below
-  /// 2^40.
-  private static long period(AttentionConfig attention, long step) {
-    return switch (attention) {
-      case AttentionConfig.Dilated dilated -> {
-        long multiple = 1;
-        for (Branch branch : dilated.segments()) {
-          long w = branch.segmentLength();
-          if (w > LARGEST_PERIOD) {
-            yield Long.MAX_VALUE;
-          }
-          long factor = w / gcd(multiple, w);
-          if (multiple > LARGEST_PERIOD / factor) {
-            yield Long.MAX_VALUE;
-          }
-          multiple *= factor;
-        }
-        // Short segments would cut chunks short.
-        yield multiple * Math.ceilDiv(step, multiple);
-      }
-      case AttentionConfig.Dense _, AttentionConfig.Sparse _, AttentionConfig.Blockwise _ ->
-          Long.MAX_VALUE;
-    };
-  }
-
-  private static long gcd(long a, long b) {
-    return b == 0 ? a : gcd(b, a % b);
   }
 
   boolean isNone() {
