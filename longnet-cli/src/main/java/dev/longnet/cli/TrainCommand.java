@@ -165,7 +165,7 @@ final class TrainCommand implements Callable<Integer> {
     ProgressLine progress = new ProgressLine(text, terminal, config.training().lastStep());
     try (TrainingRun run =
         TrainingRun.open(config, directory, from, initial(), shards, display(progress), rate)) {
-      RunEnvironment.write(path, run.model().attention().describe(), rate, Version.text());
+      RunEnvironment.write(path, run.model().describe(), rate, Version.text());
       if (run.state().step() >= config.training().lastStep()) {
         progress.note(
             "nothing to train: the run stands at step %,d, its last is %,d (training.steps, --max-steps)"

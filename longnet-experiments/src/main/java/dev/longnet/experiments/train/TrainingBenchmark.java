@@ -1,7 +1,5 @@
 package dev.longnet.experiments.train;
 
-import dev.longnet.attention.GradientMode;
-import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelCost;
 import dev.longnet.core.config.RunConfig;
@@ -87,13 +85,7 @@ public final class TrainingBenchmark {
     List<Double> rates = new ArrayList<>();
     List<Double> losses = new ArrayList<>();
     try (PointerScope scope = new PointerScope();
-        Decoder decoder =
-            Decoder.create(
-                model,
-                options,
-                AttentionOperators.of(
-                    ((AttentionConfig) model.mixer(0)).pattern(true), GradientMode.EXACT, runtime),
-                1);
+        Decoder decoder = Decoder.create(model, options, AttentionOperators.factory(runtime), 1);
         Optimizer optimizer =
             new Optimizer(config.optimizer(), decoder.parameters(), decoder.gradients())) {
       Tensor tokens =

@@ -15,6 +15,11 @@ import java.util.Optional;
 public final class AttentionOperators {
   private AttentionOperators() {}
 
+  /// Exact operators as the runtime says, for models.
+  public static AttentionOperator.Factory factory(RuntimeConfig runtime) {
+    return (attention, causal) -> of(attention.pattern(causal), GradientMode.EXACT, runtime);
+  }
+
   /// @param pattern who attends to whom
   /// @param runtime device, threads and kernel; a forced kernel never falls back, nor does `java`
   ///   use more than vector loops

@@ -13,6 +13,7 @@ import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;
@@ -73,7 +74,8 @@ public final class TrainingRun implements Closeable {
     AtomicFiles.writeString(directory.recipe(), config.toYaml());
     RuntimeConfig runtime = config.runtime();
     Torch.setThreads(runtime.threads());
-    BranchSchedule attention = new BranchSchedule(config, state.step());
+    BranchSchedule attention =
+        new BranchSchedule(config, AttentionOperators.factory(runtime), state.step());
     Decoder model =
         Decoder.create(
             config.model(), ModelOptions.of(runtime), attention, config.training().seed());
@@ -97,6 +99,7 @@ public final class TrainingRun implements Closeable {
           new Trainer(
               config,
               model,
+              Ranks.one(),
               attention::at,
               batches::window,
               heldOut,

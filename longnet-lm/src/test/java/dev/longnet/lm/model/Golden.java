@@ -79,7 +79,7 @@ record Golden(ModelConfig config, Map<String, Tensor> tensors) {
         Decoder.create(
             config,
             options,
-            new MaskedAttention(((AttentionConfig) config.mixer(0)).pattern(config.causal()), true),
+            (attention, causal) -> new MaskedAttention(attention.pattern(causal), true),
             1);
     decoder.parameters().forEach((name, tensor) -> tensor.copy_(tensors.get("model." + name)));
     return decoder;

@@ -10,6 +10,7 @@ import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.machine.ProcessMemory;
+import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.attention.JavaAttentionOperator;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
@@ -86,13 +87,14 @@ final class TinyRun implements AutoCloseable {
         from == null
             ? TrainerState.initial(config.training().seed(), "none")
             : from.state().orElseThrow();
-    BranchSchedule schedule = new BranchSchedule(config, state.step());
+    BranchSchedule schedule =
+        new BranchSchedule(
+            config,
+            attention == null ? AttentionOperators.factory(config.runtime()) : (_, _) -> attention,
+            state.step());
     this.model =
         Decoder.create(
-            config.model(),
-            ModelOptions.of(config.runtime()),
-            attention == null ? schedule : attention,
-            config.training().seed());
+            config.model(), ModelOptions.of(config.runtime()), schedule, config.training().seed());
     TrainingListener listener =
         new TrainingListener() {
           @Override
@@ -106,6 +108,7 @@ final class TinyRun implements AutoCloseable {
         new Trainer(
             config,
             model,
+            Ranks.one(),
             schedule::at,
             TinyRun::window,
             () -> Double.NaN,
