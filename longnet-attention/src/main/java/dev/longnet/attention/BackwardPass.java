@@ -2,6 +2,11 @@ package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
 import dev.longnet.attention.kernel.FoldGradients;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.kernel.RowScalars;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Fold;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -93,7 +98,7 @@ final class BackwardPass {
             blocks.run(
                 threads, kernel, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
         case DETACHED_WEIGHTS ->
-            Workers.run(
+            Parallel.run(
                 threads,
                 blocks.count() * deltas,
                 task ->

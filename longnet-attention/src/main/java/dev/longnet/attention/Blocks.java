@@ -1,6 +1,10 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.kernel.RowScalars;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.Consumer;
@@ -105,7 +109,7 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
   /// @param rows of which tensors to read first
   void run(int threads, AttentionKernel kernel, List<AttentionTensor> rows, Consumer<Block> work) {
     long group = batch * Math.ceilDiv(tokens, length) >= 8L * threads ? heads : 1;
-    Workers.run(
+    Parallel.run(
         threads,
         count() / group,
         task -> {

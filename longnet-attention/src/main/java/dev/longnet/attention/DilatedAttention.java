@@ -1,6 +1,8 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.pattern.AttentionPattern;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 

@@ -1,6 +1,10 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.RowScalars;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Fold;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 

@@ -1,5 +1,10 @@
 package dev.longnet.attention;
 
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.Rows;
+import dev.longnet.attention.pattern.SparseAttentionSpec;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 

@@ -3,6 +3,12 @@ package dev.longnet.attention;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -318,7 +324,7 @@ class DilatedAttentionTest {
   @Test
   void aFailingTaskStopsTheOthersAndLeavesNoThread() {
     assertThatThrownBy(() ->
-            Workers.run(
+            Parallel.run(
                 4,
                 1000,
                 task -> {
@@ -337,7 +343,7 @@ class DilatedAttentionTest {
     Thread caller = Thread.currentThread();
     CountDownLatch failed = new CountDownLatch(1);
     assertThatThrownBy(() ->
-            Workers.run(
+            Parallel.run(
                 3,
                 1000,
                 task -> {
@@ -364,7 +370,7 @@ class DilatedAttentionTest {
   void everyTaskRunsOnce() {
     for (int threads : new int[] {1, 2, 7}) {
       int[] runs = new int[500];
-      Workers.run(
+      Parallel.run(
           threads,
           runs.length,
           task -> {

@@ -2,6 +2,8 @@ package dev.longnet.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.kernel.ElementType;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.stream.Stream;

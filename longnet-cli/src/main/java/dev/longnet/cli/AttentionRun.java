@@ -1,12 +1,12 @@
 package dev.longnet.cli;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.AttentionTensor;
 import dev.longnet.attention.DilatedAttention;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
-import dev.longnet.attention.KernelChoice;
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.kernel.KernelChoice;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.attention.TorchAttentionOperator;
 import dev.longnet.lm.io.DType;

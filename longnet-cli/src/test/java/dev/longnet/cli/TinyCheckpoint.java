@@ -1,7 +1,7 @@
 package dev.longnet.cli;
 
-import dev.longnet.attention.Branch;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.pattern.Branch;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.ModelConfig;

@@ -2,13 +2,11 @@ package dev.longnet.attention.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.AttentionTensor;
 import dev.longnet.attention.DilatedAttention;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
 import java.io.File;
 import java.io.IOException;
 import java.lang.foreign.Arena;

@@ -1,6 +1,6 @@
 package dev.longnet.experiments.encode;
 
-import dev.longnet.attention.AttentionPattern;
+import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.lm.config.EncoderConfig;
 import dev.longnet.lm.config.RuntimeConfig;
 import dev.longnet.lm.config.RuntimeConfig.AttentionChoice;

@@ -2,8 +2,8 @@ package dev.longnet.lm.attention;
 
 import dev.longnet.attention.AttentionTensor;
 import dev.longnet.attention.DilatedAttention;
-import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.kernel.ElementType;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.Scopes;
 import dev.longnet.lm.torch.TensorMemory;

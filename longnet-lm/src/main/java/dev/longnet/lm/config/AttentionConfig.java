@@ -1,10 +1,10 @@
 package dev.longnet.lm.config;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.HeadOffsets;
-import dev.longnet.attention.SparseAttentionSpec;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.attention.pattern.SparseAttentionSpec;
 import java.util.List;
 import java.util.OptionalLong;
 

@@ -1,6 +1,6 @@
 package dev.longnet.lm.config;
 
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;

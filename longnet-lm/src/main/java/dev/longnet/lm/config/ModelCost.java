@@ -1,6 +1,6 @@
 package dev.longnet.lm.config;
 
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
 
 /// What a model costs, counted from its configuration: parameters and floating-point operations.
 ///

@@ -1,8 +1,8 @@
 package dev.longnet.lm.inference;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.BlockwiseCausalPattern;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.BlockwiseCausalPattern;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.ModelConfig;

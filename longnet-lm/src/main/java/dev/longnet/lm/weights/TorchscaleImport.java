@@ -6,7 +6,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
 import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.EncoderConfig;
 import dev.longnet.lm.config.ModelConfig;

@@ -3,9 +3,9 @@ package dev.longnet.lm.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.Fold;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.Fold;
 import dev.longnet.lm.model.Parameters;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;

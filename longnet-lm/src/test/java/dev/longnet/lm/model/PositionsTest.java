@@ -3,7 +3,7 @@ package dev.longnet.lm.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
 import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.PositionEncoding;

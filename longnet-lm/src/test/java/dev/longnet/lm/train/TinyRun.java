@@ -1,8 +1,8 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.lm.attention.JavaAttentionOperator;
 import dev.longnet.lm.config.Recipes;
 import dev.longnet.lm.config.RunConfig;

@@ -1,6 +1,6 @@
 package dev.longnet.lm.inference.stream;
 
-import dev.longnet.attention.RowScalars;
+import dev.longnet.attention.kernel.RowScalars;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.inference.kernel.Kernels;
 import dev.longnet.lm.inference.kernel.NativeFloats;

@@ -1,7 +1,7 @@
 package dev.longnet.lm.inference.stream;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.inference.kernel.Kernels;
 import dev.longnet.lm.inference.kernel.WorkerTeam;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
 import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.PositionEncoding;

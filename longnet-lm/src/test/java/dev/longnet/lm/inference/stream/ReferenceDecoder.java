@@ -1,7 +1,7 @@
 package dev.longnet.lm.inference.stream;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.Fold;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Fold;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.PositionEncoding;
 import dev.longnet.lm.io.TensorEntry;

@@ -1,6 +1,6 @@
 package dev.longnet.lm.inference.stream;
 
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
 import dev.longnet.lm.config.AttentionConfig;
 import dev.longnet.lm.config.ModelConfig;
 import dev.longnet.lm.config.PositionEncoding;

@@ -1,4 +1,4 @@
-package dev.longnet.attention;
+package dev.longnet.attention.pattern;
 
 /// The sparse baseline the paper compares with (after Sparse Transformers' fixed pattern): every
 /// query attends to its own block of `blockLength` tokens densely and to `columns` strided columns

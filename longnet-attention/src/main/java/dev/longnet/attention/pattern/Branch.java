@@ -1,4 +1,4 @@
-package dev.longnet.attention;
+package dev.longnet.attention.pattern;
 
 /// One branch of dilated attention: the sequence is cut into segments of `segmentLength` tokens and
 /// every `dilation`-th position of a segment is kept (paper, section 2.2; w and r there).
