@@ -75,6 +75,12 @@ public record AttentionTensor(
     }
   }
 
+  /// Float32 elements stored densely in the order [B, N, H, D].
+  public static AttentionTensor float32(
+      MemorySegment data, long batch, long tokens, int heads, int headSize) {
+    return contiguous(data, ElementType.FLOAT32, batch, tokens, heads, headSize);
+  }
+
   /// A tensor stored densely in the order [B, N, H, D].
   public static AttentionTensor contiguous(
       MemorySegment data, ElementType type, long batch, long tokens, int heads, int headSize) {

@@ -36,32 +36,25 @@ final class BackwardPass {
   private final boolean closed;
 
   BackwardPass(
-      AttentionPattern pattern,
-      AttentionKernel kernel,
-      int threads,
-      AttentionTensor q,
-      AttentionTensor k,
-      AttentionTensor v,
-      AttentionTensor out,
-      MemorySegment lse,
+      Engine engine,
+      Qkv inputs,
+      AttentionOutput output,
       AttentionTensor gradOut,
-      AttentionTensor gradQ,
-      AttentionTensor gradK,
-      AttentionTensor gradV,
+      Qkv gradients,
       GradientMode mode) {
-    this.pattern = pattern;
-    this.kernel = kernel;
-    this.threads = Blocks.usefulThreads(pattern, kernel, q, threads);
-    this.q = q;
-    this.k = k;
-    this.v = v;
-    this.out = out;
-    this.lse = lse;
+    this.pattern = engine.pattern();
+    this.kernel = engine.kernel();
+    this.q = inputs.q();
+    this.k = inputs.k();
+    this.v = inputs.v();
+    this.out = output.out();
+    this.lse = output.lse();
     this.gradOut = gradOut;
-    this.gradQ = gradQ;
-    this.gradK = gradK;
-    this.gradV = gradV;
+    this.gradQ = gradients.q();
+    this.gradK = gradients.k();
+    this.gradV = gradients.v();
     this.mode = mode;
+    this.threads = engine.usefulThreads(q);
     this.blocks = Blocks.backward(pattern, q);
     this.closed = blocks.closed(pattern);
   }
