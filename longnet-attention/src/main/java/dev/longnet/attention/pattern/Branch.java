@@ -21,4 +21,10 @@ public record Branch(long segmentLength, long dilation) {
       throw new IllegalArgumentException("dilation must be at most 2^40: dilation=" + dilation);
     }
   }
+
+  /// How many of `length` neighbouring positions are kept when the first kept one has local index
+  /// `offset`.
+  long kept(long length, long offset) {
+    return offset >= length ? 0 : (length - offset - 1) / dilation + 1;
+  }
 }
