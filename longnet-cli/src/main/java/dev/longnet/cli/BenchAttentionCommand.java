@@ -2,8 +2,8 @@ package dev.longnet.cli;
 
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.pattern.Branch;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.experiments.attention.AttentionBenchmark;
 import dev.longnet.experiments.attention.BenchReport;

@@ -1,6 +1,6 @@
 package dev.longnet.cli;
 
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.SegmentLengths;
 import dev.longnet.experiments.encode.EncoderBenchmark;

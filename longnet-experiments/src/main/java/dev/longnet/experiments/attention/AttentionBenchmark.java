@@ -1,7 +1,7 @@
 package dev.longnet.experiments.attention;
 
-import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.DilatedAttentionSpec;
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
 import dev.longnet.experiments.attention.Contestant.Inputs;
 import dev.longnet.lm.torch.Torch;
 import java.util.ArrayList;

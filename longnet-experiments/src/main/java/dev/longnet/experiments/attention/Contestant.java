@@ -1,10 +1,10 @@
 package dev.longnet.experiments.attention;
 
-import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.DilatedAttention;
-import dev.longnet.attention.DilatedAttentionSpec;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
 import dev.longnet.lm.attention.JavaAttentionOperator;
 import dev.longnet.lm.attention.TorchAttentionOperator;
 import dev.longnet.lm.model.AttentionOperator;

@@ -1,11 +1,11 @@
 package dev.longnet.experiments.attention;
 
-import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.Branch;
 import dev.longnet.attention.DilatedAttention;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.HeadOffsets;
-import dev.longnet.attention.KernelChoice;
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.kernel.KernelChoice;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.torch.Torch;
 import java.lang.foreign.Arena;

@@ -1,6 +1,6 @@
 package dev.longnet.experiments.encode;
 
-import dev.longnet.attention.AttentionPattern;
+import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.config.RuntimeConfig.AttentionChoice;

@@ -1,10 +1,10 @@
 package dev.longnet.lm.attention;
 
-import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.attention.kernel.BfloatProducts;
+import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.config.RuntimeConfig.AttentionChoice;
 import dev.longnet.lm.model.AttentionOperator;

@@ -1,7 +1,7 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.Rows;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Rows;
 import dev.longnet.core.config.AttentionConfig;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;

@@ -1,8 +1,8 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.checkpoint.TrainerState;
 import dev.longnet.core.config.AttentionConfig;

@@ -9,8 +9,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongConsumer;
 
 /// Runs numbered tasks on the caller's thread and a few helpers that live no longer than the call.
-public final class Workers {
-  private Workers() {}
+public final class Parallel {
+  private Parallel() {}
 
   /// Runs `task` for 0 … tasks - 1, each exactly once, handed out in that order. Returns when all
   /// are done and all helpers have ended.

@@ -1,4 +1,4 @@
-package dev.longnet.attention;
+package dev.longnet.attention.pattern;
 
 /// Which of a branch's r interleaved subsequences head j keeps: the offset s_ij of the positions it
 /// keeps in a segment.

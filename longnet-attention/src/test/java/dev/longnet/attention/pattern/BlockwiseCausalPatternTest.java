@@ -1,4 +1,4 @@
-package dev.longnet.attention;
+package dev.longnet.attention.pattern;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -23,7 +23,7 @@ class BlockwiseCausalPatternTest {
       Random random = new Random(seed);
       long block = 1 + random.nextInt(20);
       int heads = 1 + random.nextInt(4);
-      AttentionPattern inner = pattern(random);
+      AttentionPattern inner = RandomPatterns.any(random, true);
       AttentionPattern blockwise = new BlockwiseCausalPattern(inner, block);
       long tokens = random.nextInt(120);
       for (int head = 0; head < heads; head++) {
@@ -61,7 +61,7 @@ class BlockwiseCausalPatternTest {
     for (long seed = 0; seed < 200; seed++) {
       Random random = new Random(seed);
       AttentionPattern blockwise =
-          new BlockwiseCausalPattern(pattern(random), 1 + random.nextInt(20));
+          new BlockwiseCausalPattern(RandomPatterns.any(random, true), 1 + random.nextInt(20));
       long tokens = 1 + random.nextInt(150);
       long from = random.nextInt((int) tokens + 1);
       long to = random.nextInt((int) tokens + 1);
@@ -96,22 +96,6 @@ class BlockwiseCausalPatternTest {
         .hasMessageContaining("causal");
     assertThatThrownBy(() -> new BlockwiseCausalPattern(DilatedAttentionSpec.dense(true), 0))
         .hasMessageContaining("blockLength=0");
-  }
-
-  private static AttentionPattern pattern(Random random) {
-    switch (random.nextInt(3)) {
-      case 0:
-        return DilatedAttentionSpec.dense(true);
-      case 1:
-        long block = 1 + random.nextInt(12);
-        return new SparseAttentionSpec(block, 1 + random.nextInt((int) block), true);
-      default:
-        int branches = 1 + random.nextInt(3);
-        long[] lengths = random.longs(branches, 1, 50).toArray();
-        long[] dilations = random.longs(branches, 1, 6).toArray();
-        return DilatedAttentionSpec.of(
-            lengths, dilations, true, HeadOffsets.values()[random.nextInt(2)]);
-    }
   }
 
   /// How often each query attends to each key.

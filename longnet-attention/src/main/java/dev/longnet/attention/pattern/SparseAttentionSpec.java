@@ -1,4 +1,4 @@
-package dev.longnet.attention;
+package dev.longnet.attention.pattern;
 
 /// The sparse baseline the paper compares with (after Sparse Transformers' fixed pattern): every
 /// query attends to its own block of `blockLength` tokens densely and to `columns` strided columns
@@ -13,7 +13,7 @@ package dev.longnet.attention;
 /// @param causal whether a query of a block sees only its own position and earlier ones; later
 ///   blocks are never seen
 public record SparseAttentionSpec(long blockLength, long columns, boolean causal)
-    implements AttentionPattern {
+    implements StreamablePattern {
   /// Columns that do not divide the block are a branch each.
   public static final int MOST_UNEVEN_COLUMNS = 1024;
 
@@ -67,10 +67,41 @@ public record SparseAttentionSpec(long blockLength, long columns, boolean causal
     if (branch == 0) {
       return new Fold(block, block);
     }
-    long column = head % columnStride();
-    if (blockLength % columns == 0) {
-      return new Fold(block, new Rows(column, columnStride(), segment * columns));
-    }
-    return new Fold(block, new Rows(column + (branch - 1) * columnStride(), blockLength, segment));
+    return new Fold(block, columns(branch, head, start));
+  }
+
+  /// Every block attends within itself and to the columns of all blocks before it.
+  @Override
+  public double pairs(int head, int heads, long tokens) {
+    double whole = tokens / blockLength;
+    double rest = tokens % blockLength;
+    double earlierBlocks = 0.5 * whole * (whole - 1) * blockLength + whole * rest;
+    return whole * square(blockLength) + square(rest) + earlierBlocks * columns;
+  }
+
+  /// The own block so far; the columns of all blocks so far, the own one included, as later blocks
+  /// see them.
+  @Override
+  public Rows live(int branch, int head, int heads, long tokens) {
+    long start = tokens - tokens % blockLength;
+    return branch == 0 ? new Rows(start, 1, tokens - start) : columns(branch, head, tokens);
+  }
+
+  @Override
+  public long mostLive(int branch) {
+    return branch == 0 ? blockLength : Long.MAX_VALUE;
+  }
+
+  /// The head's columns of one branch before position `to`.
+  private Rows columns(int branch, int head, long to) {
+    boolean together = blockLength % columns == 0;
+    long first = head % columnStride() + (branch - 1) * columnStride();
+    long stride = together ? columnStride() : blockLength;
+    return new Rows(first, stride, to <= first ? 0 : Math.ceilDiv(to - first, stride));
+  }
+
+  /// Pairs of `rows` queries with as many keys at the same positions.
+  private double square(double rows) {
+    return causal ? 0.5 * rows * (rows + 1) : rows * rows;
   }
 }

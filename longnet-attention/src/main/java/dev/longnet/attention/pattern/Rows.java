@@ -1,4 +1,4 @@
-package dev.longnet.attention;
+package dev.longnet.attention.pattern;
 
 /// Positions of the rows one head keeps: `first, first + stride, …`, `count` of them. Integers
 /// only; says nothing about where the rows live in memory.

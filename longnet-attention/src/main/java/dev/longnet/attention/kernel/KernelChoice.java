@@ -1,4 +1,4 @@
-package dev.longnet.attention;
+package dev.longnet.attention.kernel;
 
 /// Which kernel computes.
 public enum KernelChoice {

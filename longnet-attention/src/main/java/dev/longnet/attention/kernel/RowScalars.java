@@ -1,4 +1,4 @@
-package dev.longnet.attention;
+package dev.longnet.attention.kernel;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,4 +1,4 @@
-package dev.longnet.attention;
+package dev.longnet.attention.pattern;
 
 import java.util.Objects;
 

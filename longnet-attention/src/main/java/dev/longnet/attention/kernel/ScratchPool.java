@@ -4,7 +4,7 @@ import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.function.IntFunction;
 
 /// The working memory of past folds, for the next ones.
-final class Pool<T extends Scratch> {
+final class ScratchPool<T extends Scratch> {
   private final ConcurrentLinkedDeque<T> free = new ConcurrentLinkedDeque<>();
 
   T take(int headSize, IntFunction<T> create) {

@@ -1,6 +1,5 @@
-package dev.longnet.attention;
+package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.kernel.BfloatProducts;
 import java.util.Objects;
 
 /// How to compute; never what.

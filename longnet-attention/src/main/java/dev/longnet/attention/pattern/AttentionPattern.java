@@ -1,5 +1,6 @@
-package dev.longnet.attention;
+package dev.longnet.attention.pattern;
 
+import java.util.OptionalLong;
 import java.util.TreeMap;
 
 /// Who attends to whom, in integers only: no tensors, no memory, no arithmetic on values.
@@ -27,8 +28,16 @@ public interface AttentionPattern {
   /// side may be empty.
   Fold fold(int branch, long segment, int head, int heads, long tokens);
 
+  /// A length P such that no fold has rows on both sides of a multiple of P. So nothing attends
+  /// across these multiples, and positions of which only differences count may begin anew at each.
+  ///
+  /// Empty where there is none up to 2^62, or where the pattern does not know one.
+  default OptionalLong period() {
+    return OptionalLong.empty();
+  }
+
   /// The number of query-key pairs that one head of a sequence computes: the work, in units of 4 D
-  /// floating-point operations forward.
+  /// floating-point operations forward. This default visits every segment.
   default double pairs(int head, int heads, long tokens) {
     double pairs = 0;
     for (int branch = 0; branch < branches(); branch++) {

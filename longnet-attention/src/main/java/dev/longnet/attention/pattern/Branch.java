@@ -1,4 +1,4 @@
-package dev.longnet.attention;
+package dev.longnet.attention.pattern;
 
 /// One branch of dilated attention: the sequence is cut into segments of `segmentLength` tokens and
 /// every `dilation`-th position of a segment is kept (paper, section 2.2; w and r there).
@@ -20,5 +20,11 @@ public record Branch(long segmentLength, long dilation) {
     if (dilation > MOST_DILATION) {
       throw new IllegalArgumentException("dilation must be at most 2^40: dilation=" + dilation);
     }
+  }
+
+  /// How many of `length` neighbouring positions are kept when the first kept one has local index
+  /// `offset`.
+  long kept(long length, long offset) {
+    return offset >= length ? 0 : (length - offset - 1) / dilation + 1;
   }
 }

@@ -1,4 +1,4 @@
-package dev.longnet.attention;
+package dev.longnet.attention.kernel;
 
 /// How the elements of a tensor are stored. Arithmetic is float32 for both.
 public enum ElementType {

@@ -1,5 +1,6 @@
-package dev.longnet.attention;
+package dev.longnet.attention.kernel;
 
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
