@@ -48,7 +48,8 @@ public final class RunEnvironment {
     AtomicFiles.writeString(run.resolve("environment.json"), json.toPrettyString() + "\n");
   }
 
-  private static String cpu() {
+  /// The processor's name; its architecture where the system does not say.
+  public static String cpu() {
     try {
       for (String line : Files.readAllLines(Path.of("/proc/cpuinfo"))) {
         if (line.startsWith("model name")) {
