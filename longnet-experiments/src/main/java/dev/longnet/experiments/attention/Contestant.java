@@ -60,12 +60,14 @@ interface Contestant {
       Tensor gradOut,
       AttentionOperator.Output output,
       AttentionOperator.Gradients gradients) {
+    static final long SEED = 1;
+
     /// A problem of this size for `settings`' device, the same values in every process.
     ///
     /// @param gradOut whether there is one: the timed forward pass has none
     static Inputs random(
         BenchSettings settings, long tokens, int heads, int headSize, boolean gradOut) {
-      torch.manual_seed(1);
+      torch.manual_seed(SEED);
       Tensor[] x = new Tensor[gradOut ? 4 : 3];
       for (int i = 0; i < x.length; i++) {
         x[i] =

@@ -31,6 +31,7 @@ record KernelTensors(
     long tokens,
     int heads,
     int headSize) {
+  static final long SEED = 1;
   private static final int INPUTS = 4;
   private static final int TENSORS = 8;
 
@@ -40,7 +41,7 @@ record KernelTensors(
     long elements = tokens * heads * settings.headSize();
     MemorySegment[] data = new MemorySegment[TENSORS];
     Arrays.setAll(data, i -> arena.allocate(4 * elements, 64));
-    SplittableRandom random = new SplittableRandom(1);
+    SplittableRandom random = new SplittableRandom(SEED);
     for (int i = 0; i < INPUTS; i++) {
       for (long at = 0; at < elements; at++) {
         data[i].setAtIndex(ValueLayout.JAVA_FLOAT, at, (float) random.nextGaussian());

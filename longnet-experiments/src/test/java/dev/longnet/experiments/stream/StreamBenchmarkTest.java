@@ -1,4 +1,4 @@
-package dev.longnet.experiments;
+package dev.longnet.experiments.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -8,13 +8,15 @@ import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.stream.StreamOptions;
 import dev.longnet.core.stream.StreamRun;
 import dev.longnet.core.stream.StreamingModel;
-import dev.longnet.experiments.stream.StreamBenchmark;
-import dev.longnet.experiments.stream.StreamComparison;
-import dev.longnet.experiments.stream.StreamModels;
+import dev.longnet.experiments.results.Measured;
+import dev.longnet.experiments.results.ResultTable;
+import dev.longnet.experiments.results.TableJson;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -32,16 +34,7 @@ class StreamBenchmarkTest {
     try (StreamingModel model =
         StreamModels.random(
             StreamModels.small(StreamModels.growing(1_000_000_000)), 1, StreamOptions.defaults())) {
-      List<StreamBenchmark.Mark> marks =
-          StreamBenchmark.run(
-              model,
-              Tokenizers.of("bytes"),
-              List.of(text),
-              "",
-              2_000_000,
-              700_000,
-              folder.resolve("out"),
-              m -> {});
+      List<StreamBenchmark.Mark> marks = run(model, text, 2_000_000, "out", m -> {});
       assertThat(marks.stream().map(StreamBenchmark.Mark::tokens))
           .containsExactly(10_000L, 100_000L, 1_000_000L, 2_000_000L);
       // 8 branches of 512 rows, K and V, 64 channels, 2 layers, float32.
@@ -50,34 +43,43 @@ class StreamBenchmarkTest {
       // As if killed between saving at the last mark and writing it down.
       Path json = folder.resolve("out/stream.json");
       String written = Files.readString(json);
-      int last = written.lastIndexOf("}, {");
-      Files.writeString(json, written.substring(0, last) + "}]}");
-      List<StreamBenchmark.Mark> restored =
-          StreamBenchmark.run(
-              model,
-              Tokenizers.of("bytes"),
-              List.of(text),
-              "",
-              2_000_000,
-              700_000,
-              folder.resolve("out"),
-              m -> {});
+      ResultTable whole = TableJson.read(json);
+      assertThat(whole.name()).isEqualTo("stream");
+      assertThat(StreamBenchmark.marks(whole)).isEqualTo(marks);
+      Files.writeString(json, written.replaceFirst(",\\n    \\[2000000.*]", ""));
+      assertThat(StreamBenchmark.marks(TableJson.read(json))).hasSize(3);
+      List<StreamBenchmark.Mark> restored = run(model, text, 2_000_000, "out", m -> {});
       assertThat(restored.stream().map(StreamBenchmark.Mark::tokens))
           .containsExactly(10_000L, 100_000L, 1_000_000L, 2_000_000L);
       assertThat(restored.getLast().seconds()).isEqualTo(marks.getLast().seconds());
       Files.writeString(json, written);
-      List<StreamBenchmark.Mark> again =
-          StreamBenchmark.run(
-              model,
-              Tokenizers.of("bytes"),
-              List.of(text),
-              "",
-              2_000_000,
-              700_000,
-              folder.resolve("out"),
-              m -> {});
+      List<StreamBenchmark.Mark> again = run(model, text, 2_000_000, "out", m -> {});
       assertThat(again).isEqualTo(marks);
+      Files.writeString(json, written.replace("\"rows\"", "\"row\""));
+      assertThatThrownBy(() -> run(model, text, 2_000_000, "out", m -> {}))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("delete them and their stream.state")
+          .hasMessageContaining(json.toString());
     }
+  }
+
+  private List<StreamBenchmark.Mark> run(
+      StreamingModel model, Path text, long tokens, String out, StreamBenchmark.Watcher watcher)
+      throws IOException {
+    Path directory = folder.resolve(out);
+    return StreamBenchmark.marks(
+        StreamBenchmark.experiment(
+                model,
+                Tokenizers.of("bytes"),
+                List.of(text),
+                "",
+                tokens,
+                700_000,
+                directory,
+                watcher)
+            .run(
+                Measured.here("", List.of()),
+                Optional.of(directory.resolve(StreamBenchmark.RESULTS))));
   }
 
   /// What Ctrl-C does: stop early, saved, no mark made up; the next start goes on to the end with
@@ -107,38 +109,11 @@ class StreamBenchmarkTest {
               }
             }
           };
-      List<StreamBenchmark.Mark> stopped =
-          StreamBenchmark.run(
-              model,
-              Tokenizers.of("bytes"),
-              List.of(text),
-              "",
-              200_000,
-              700_000,
-              folder.resolve("a"),
-              stopping);
+      List<StreamBenchmark.Mark> stopped = run(model, text, 200_000, "a", stopping);
       assertThat(stopped.stream().map(StreamBenchmark.Mark::tokens)).containsExactly(10_000L);
       assertThat(folder.resolve("a/stream.svg")).doesNotExist();
-      List<StreamBenchmark.Mark> went =
-          StreamBenchmark.run(
-              model,
-              Tokenizers.of("bytes"),
-              List.of(text),
-              "",
-              200_000,
-              700_000,
-              folder.resolve("a"),
-              m -> {});
-      List<StreamBenchmark.Mark> whole =
-          StreamBenchmark.run(
-              model,
-              Tokenizers.of("bytes"),
-              List.of(text),
-              "",
-              200_000,
-              700_000,
-              folder.resolve("b"),
-              m -> {});
+      List<StreamBenchmark.Mark> went = run(model, text, 200_000, "a", m -> {});
+      List<StreamBenchmark.Mark> whole = run(model, text, 200_000, "b", m -> {});
       assertThat(went.stream().map(StreamBenchmark.Mark::tokens))
           .containsExactly(10_000L, 100_000L, 200_000L);
       assertThat(went.getLast().perplexity()).isCloseTo(whole.getLast().perplexity(), within(1e-4));
@@ -164,8 +139,10 @@ class StreamBenchmarkTest {
 
   @Test
   void comparesWhatAttentionsHold() throws Exception {
-    List<StreamComparison.Point> points =
-        StreamComparison.run(18_000, StreamOptions.defaults(), folder, p -> {});
+    List<StreamComparison.Point> points = new ArrayList<>();
+    ResultTable table =
+        StreamComparison.experiment(18_000, StreamOptions.defaults(), folder, points::add)
+            .run(Measured.here("", List.of()), Optional.of(folder.resolve("compare.json")));
     assertThat(points.stream().map(p -> p.attention() + p.tokens()))
         .containsExactly(
             "dilated4096",
@@ -188,7 +165,9 @@ class StreamBenchmarkTest {
     assertThat(points).allMatch(p -> p.microseconds() > 0);
     assertThat(Files.readString(folder.resolve("compare.svg")))
         .contains("What a stream holds", "What reading its next tokens costs");
-    assertThat(folder.resolve("compare.json")).exists();
+    assertThat(TableJson.read(folder.resolve("compare.json"))).isEqualTo(table);
+    assertThat(table.content().numbers("state"))
+        .containsExactly(points.stream().mapToDouble(StreamComparison.Point::stateBytes).toArray());
     assertThatThrownBy(() -> StreamComparison.run(10, StreamOptions.defaults(), folder, p -> {}))
         .hasMessageContaining("--tokens=10");
   }
