@@ -28,7 +28,8 @@ import org.junit.jupiter.api.Test;
 /// the second one; what the second one gives up becomes objects: the kernel then stays two to ten
 /// times slower, in one run of two or three.
 ///
-/// These are observations of one JDK's compilers: [RUN] below.
+/// What is asserted holds for the compilers of one JDK, so `verify` leaves these tests out: `./mvnw
+/// -pl longnet-attention test -Dtest=CompilationTest -DexcludedTags=` (half a minute).
 @Tag("compiler")
 class CompilationTest {
   private static final Pattern GIVEN_UP =
