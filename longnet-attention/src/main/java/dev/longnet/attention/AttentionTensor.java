@@ -8,8 +8,8 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Objects;
 
-/// A [B, N, H, D] tensor somewhere in memory: a view, owned by whoever owns `data`. The last
-/// dimension is contiguous, the others have any stride.
+/// A view of a [B, N, H, D] tensor somewhere in memory. Whoever owns `data` owns the elements. The
+/// last dimension is contiguous; the others have any stride.
 ///
 /// @param data on or off heap; element 0 is (0, 0, 0, 0)
 /// @param batch B, 0 or more

@@ -11,11 +11,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/// One backward call: cut into blocks of positions of one head. One task computes all gradients of
-/// its block's rows, through all branches, so no two threads meet and every gradient is rounded
-/// once. A fold inside a block gives its three gradients in one pass; of a fold that reaches
-/// beyond, the part outside is visited twice: for dQ here, for dK and dV where the keys live. Where
-/// no fold reaches beyond, a block is all that a task needs: delta is computed there too.
+/// One backward call, cut into blocks of positions of one head. One task computes all gradients of
+/// its block's rows, through all branches. So no two threads write one row, and every gradient is
+/// rounded once.
+///
+/// A fold inside a block gives its three gradients in one pass. A fold that reaches into other
+/// blocks is visited from each: its queries' block computes dQ, its keys' block dK and dV. Where no
+/// fold reaches beyond its block, the block's task computes delta too.
 final class BackwardPass {
   private final AttentionPattern pattern;
   private final AttentionKernel kernel;
@@ -113,7 +115,7 @@ final class BackwardPass {
     kernel.delta(block.rows(gradOut, rows), block.rows(out, rows), block.scalars(delta, rows));
   }
 
-  /// delta_i = sum_d dO o_i with the branch's own output o_i: what is left of the exact delta when
+  /// delta_i = sum_d dO o_i with the branch's own output o_i. The exact delta becomes this when
   /// alpha_i is held constant.
   private void branchDelta(int branch, Blocks.Block block, MemorySegment delta) {
     int headSize = q.headSize();

@@ -41,7 +41,7 @@ final class Checks {
     }
   }
 
-  /// How many threads may work on this memory: one where some of it is confined to the caller.
+  /// How many threads may work on this memory: only one where some of it is confined to the caller.
   static int threads(int wanted, MemorySegment... segments) {
     for (MemorySegment segment : segments) {
       if (!segment.isAccessibleBy(ANYBODY)) {
@@ -51,7 +51,7 @@ final class Checks {
     return wanted;
   }
 
-  /// The kernels read raw addresses: memory that is gone must be refused here.
+  /// Refuses memory that is gone or another thread's, because the kernels read raw addresses.
   static void accessible(MemorySegment... segments) {
     for (MemorySegment segment : segments) {
       if (!segment.scope().isAlive()) {

@@ -6,8 +6,8 @@ import dev.longnet.attention.pattern.AttentionPattern;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 
-/// The operator: attention of any [AttentionPattern] over [B, N, H, D] tensors, forward and
-/// backward, on the CPU.
+/// Computes attention of any [AttentionPattern] over [B, N, H, D] tensors on the CPU, forward and
+/// backward.
 ///
 /// ```java
 /// var attention = DilatedAttention.of(DilatedAttentionSpec.paper(true));
@@ -17,12 +17,14 @@ import java.lang.ref.Reference;
 /// attention.backward(inputs, output, gradOut, new Qkv(gradQ, gradK, gradV), GradientMode.EXACT);
 /// ```
 ///
-/// Immutable; any number of threads may call one instance at once. Results have the same bits on
-/// every run and for any number of threads. Inputs are views that nothing is written to; outputs
-/// are overwritten and must not overlap inputs or one another. All memory must stay alive during a
-/// call; with memory of a confined arena the caller works alone. Values must be finite; scores up
-/// to 1e4 and beyond are safe. A call interrupted, or begun interrupted, stops with
-/// [java.util.concurrent.CancellationException], the status still set and the outputs unspecified.
+/// - An instance is immutable, and any number of threads may call it at once.
+/// - Results have the same bits on every run and for any number of threads.
+/// - Inputs are only read. Outputs are overwritten and must not overlap inputs or one another.
+/// - All memory must stay alive during a call. Where some of it belongs to a confined arena, the
+///   caller's thread works alone.
+/// - Values must be finite. Scores up to 1e4 and beyond are safe.
+/// - A call on an interrupted thread stops with [java.util.concurrent.CancellationException]. The
+///   interrupt status stays set, and the outputs are unspecified.
 public final class DilatedAttention {
   private final AttentionPattern pattern;
   private final AttentionOptions options;
@@ -35,7 +37,7 @@ public final class DilatedAttention {
     this.kernel = kernel;
   }
 
-  /// With the best kernel and all processors.
+  /// Uses the best kernel and all processors.
   public static DilatedAttention of(AttentionPattern pattern) {
     return of(pattern, AttentionOptions.defaults());
   }
@@ -54,7 +56,7 @@ public final class DilatedAttention {
     return options;
   }
 
-  /// Kernel, vector width and threads in one line.
+  /// Names kernel, vector width and threads in one line.
   public String describe() {
     return kernel.description()
         + ", "
@@ -85,7 +87,8 @@ public final class DilatedAttention {
     Reference.reachabilityFence(output);
   }
 
-  /// The gradients of a loss with respect to q, k and v, from its gradient with respect to out.
+  /// Computes the gradients of a loss with respect to q, k and v from its gradient with respect to
+  /// out.
   ///
   /// @param inputs q, k, v [B, N, H, D]
   /// @param output what [#forward] gave for these inputs
@@ -127,7 +130,7 @@ public final class DilatedAttention {
     Reference.reachabilityFence(gradients);
   }
 
-  /// With as many threads as may work on this memory.
+  /// An engine with as many threads as may work on this memory.
   private Engine engine(MemorySegment... memory) {
     Checks.accessible(memory);
     return new Engine(pattern, kernel, Checks.threads(options.threads(), memory));

@@ -8,9 +8,9 @@ import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/// One forward call: cut into blocks of query positions of one head, each of which one thread
-/// carries through all branches. A row of the output belongs to one task, so no two threads meet,
-/// and its value does not depend on where the blocks begin.
+/// One forward call, cut into blocks of query positions of one head. One thread takes a block
+/// through all branches, so no two threads write one row of the output. A row's value does not
+/// depend on where the blocks begin.
 final class ForwardPass {
   private final AttentionPattern pattern;
   private final AttentionKernel kernel;

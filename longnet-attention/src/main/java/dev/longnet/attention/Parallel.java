@@ -9,18 +9,18 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongConsumer;
 
 /// Runs numbered tasks on the caller's thread and a few helpers that live no longer than the call.
-public final class Parallel {
+final class Parallel {
   private Parallel() {}
 
-  /// Runs `task` for 0 … tasks - 1, each exactly once, handed out in that order. Returns when all
-  /// are done and all helpers have ended.
+  /// Runs `task` for 0 … tasks - 1, each exactly once, and hands them out in that order. Returns
+  /// when all are done and all helpers have ended.
   ///
-  /// When a task throws, no further task starts, the other threads are interrupted, and the first
-  /// exception is thrown here, the others suppressed in it. When the caller is interrupted, the
-  /// same happens with a [CancellationException]; the interrupt status stays set.
+  /// When a task throws, no further task starts, and the other threads are interrupted. The first
+  /// exception is then thrown here and carries the others as suppressed ones. When the caller is
+  /// interrupted, the same happens with a [CancellationException]; the interrupt status stays set.
   ///
   /// @param threads how many threads to use at most, the caller's included
-  public static void run(int threads, long tasks, LongConsumer task) {
+  static void run(int threads, long tasks, LongConsumer task) {
     if (threads <= 1 || tasks <= 1) {
       for (long i = 0; i < tasks; i++) {
         if (Thread.currentThread().isInterrupted()) {
@@ -108,7 +108,9 @@ public final class Parallel {
           .forEach(Thread::interrupt);
     }
 
-    /// Waits for a helper whatever happens; true when the caller was interrupted meanwhile.
+    /// Waits for a helper whatever happens.
+    ///
+    /// @return whether the caller was interrupted meanwhile
     private boolean join(Thread helper) {
       boolean interrupted = false;
       while (true) {

@@ -8,9 +8,9 @@ import dev.longnet.attention.pattern.SparseAttentionSpec;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 
-/// The oracle: attention in float64 by its literal definition, O(N²) for every branch and head,
-/// sharing no geometry and no arithmetic with the operator. For tests and for judging other
-/// implementations; use [DilatedAttention] to compute.
+/// The oracle: it computes attention in float64 by its literal definition, in O(N²) for every
+/// branch and head. It shares no geometry and no arithmetic with [DilatedAttention], so that tests
+/// can judge that and other implementations by it.
 public final class ReferenceAttention {
   private final Membership membership;
 

@@ -2,15 +2,15 @@ package dev.longnet.attention.kernel;
 
 import java.util.Objects;
 
-/// How to compute; never what.
+/// How attention is computed. Options change speed and rounding, not what is computed.
 ///
 /// @param kernel which kernel; a forced one never falls back
 /// @param threads how many threads a call may use, the caller's included; the result has the same
 ///   bits for every number
 /// @param vectorBits width of the vector kernel's registers: 128, 256, 512, or 0 for the machine's
 ///   preferred one
-/// @param products what multiplies bfloat16 matrices, or null: then all is done in vector loops. P
-///   and dS are rounded to bfloat16 on the way, sums stay float32. Only the vector kernel uses it
+/// @param products the unit by which the vector kernel multiplies bfloat16 matrices. It then rounds
+///   P and dS to bfloat16 and keeps sums in float32. With null it computes in vector loops alone
 public record AttentionOptions(
     KernelChoice kernel, int threads, int vectorBits, BfloatProducts products) {
   public AttentionOptions {

@@ -3,7 +3,8 @@ package dev.longnet.attention.kernel;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.CancellationException;
 
-/// The kernels' argument checks: once per call, so that the loops may trust their addresses.
+/// The kernels' argument checks. They run once per call, so that the loops may trust their
+/// addresses.
 final class FoldChecks {
   private FoldChecks() {}
 
@@ -59,7 +60,7 @@ final class FoldChecks {
     }
   }
 
-  /// Long folds stop soon after an interrupt.
+  /// Lets long folds stop soon after an interrupt.
   static void stopIfInterrupted() {
     if (Thread.currentThread().isInterrupted()) {
       throw new CancellationException("attention interrupted");

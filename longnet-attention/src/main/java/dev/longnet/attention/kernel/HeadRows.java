@@ -5,8 +5,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 
-/// Rows of one head where they live: row i holds `headSize` neighbouring elements that begin at
-/// element `offset + i stride` of `data`, and stands at position `positions.position(i)` of its
+/// A view of rows of one head. Row i holds `headSize` neighbouring elements that begin at element
+/// `offset + i stride` of `data`, and it stands at position `positions.position(i)` of its
 /// sequence. Memory and position are independent: the rows may be a strided slice of a [B, N, H, D]
 /// tensor, a cache of the past, or rows gathered from elsewhere.
 ///

@@ -3,11 +3,11 @@ package dev.longnet.attention.kernel;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/// One value per row: a log-sum-exp or a delta. Row i is element `offset + i stride` of `data`, a
-/// float32 or a float64.
+/// One value per row: a log-sum-exp or a delta. The value of row i is element `offset + i stride`
+/// of `data`, a float32 or a float64.
 ///
-/// A log-sum-exp that many folds update is best kept in float64: every fold rounds it once, and a
-/// rounding of LSE is a relative error of all weights.
+/// A log-sum-exp that many folds update is best kept in float64, because every fold rounds it once,
+/// and a rounding of LSE is a relative error of all weights.
 ///
 /// @param data on or off heap; must stay alive while a kernel runs
 /// @param float64 whether elements are doubles

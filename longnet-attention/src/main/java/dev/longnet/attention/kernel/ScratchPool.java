@@ -3,7 +3,7 @@ package dev.longnet.attention.kernel;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.function.IntFunction;
 
-/// The working memory of past folds, for the next ones.
+/// Keeps the working memory of past folds for the next ones.
 final class ScratchPool<T extends Scratch> {
   private final ConcurrentLinkedDeque<T> free = new ConcurrentLinkedDeque<>();
 

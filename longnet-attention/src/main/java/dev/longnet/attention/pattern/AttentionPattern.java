@@ -3,12 +3,12 @@ package dev.longnet.attention.pattern;
 import java.util.OptionalLong;
 import java.util.TreeMap;
 
-/// Who attends to whom, in integers only: no tensors, no memory, no arithmetic on values.
+/// Says who attends to whom, in integers only.
 ///
-/// A pattern is a set of branches; a branch is a sequence of segments; a segment is one [Fold] per
-/// head. All folds of a head share one softmax: a key that several folds offer to a query counts
-/// several times (paper, eq. 9-10). Query rows of different segments of one branch are disjoint and
-/// their positions grow with the segment's number.
+/// A pattern is a set of branches, a branch is a sequence of segments, and a segment is one [Fold]
+/// per head. All folds of a head share one softmax: a key that several folds offer to a query
+/// counts several times (paper, eq. 9-10). Segments of one branch have disjoint query rows, whose
+/// positions grow with the segment's number.
 public interface AttentionPattern {
   /// Whether a query sees only keys at its own position or before.
   boolean causal();
@@ -36,7 +36,7 @@ public interface AttentionPattern {
     return OptionalLong.empty();
   }
 
-  /// The number of query-key pairs that one head of a sequence computes: the work, in units of 4 D
+  /// The number of query-key pairs that one head of a sequence computes. A pair costs 4 D
   /// floating-point operations forward. This default visits every segment.
   default double pairs(int head, int heads, long tokens) {
     double pairs = 0;
@@ -51,7 +51,7 @@ public interface AttentionPattern {
   }
 
   /// The number of neighbouring positions within which nearly all pairs (95 %) of a head lie,
-  /// judged by every branch's first segment: how far apart the rows are that should be at hand
+  /// judged by every branch's first segment. Rows that lie no further apart should be in the cache
   /// together.
   default long reach(int heads, long tokens) {
     TreeMap<Long, Double> pairsBySpan = new TreeMap<>();

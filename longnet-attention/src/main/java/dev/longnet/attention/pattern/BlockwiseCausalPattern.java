@@ -2,14 +2,14 @@ package dev.longnet.attention.pattern;
 
 import java.util.Objects;
 
-/// Blockwise causal attention (Sun et al. 2022, used by the paper to test beyond the trained
-/// length): no query ever looks further back than a training sequence did. The sequence is cut into
-/// blocks of half the trained length; a query of block b attends within a window made of block b -
+/// Blockwise causal attention (Sun et al. 2022), with which the paper tests beyond the trained
+/// length: no query looks further back than a training sequence did. The sequence is cut into
+/// blocks of half the trained length. A query of block b attends within a window made of block b -
 /// 1 and its own, exactly as `inner` lets the second half of a training sequence attend.
 ///
-/// Windows start at multiples of `blockLength` and are two blocks long. The first gives all of its
-/// queries, every later one those of its second half, so that every query belongs to one window. Up
-/// to two blocks of tokens the pattern equals `inner`.
+/// Windows start at multiples of `blockLength` and are two blocks long. All queries of the first
+/// window belong to it; of every later window, those of its second half. So every query belongs to
+/// one window. Up to two blocks of tokens the pattern equals `inner`.
 ///
 /// @param inner the causal pattern of training
 /// @param blockLength half the trained length, in tokens, positive

@@ -1,12 +1,12 @@
 package dev.longnet.attention.pattern;
 
-/// One branch of dilated attention: the sequence is cut into segments of `segmentLength` tokens and
-/// every `dilation`-th position of a segment is kept (paper, section 2.2; w and r there).
+/// One branch of dilated attention. It cuts the sequence into segments of `segmentLength` tokens
+/// and keeps every `dilation`-th position of a segment (paper, section 2.2; w and r there).
 ///
 /// @param segmentLength w, in tokens, positive; need not be a multiple of the dilation
 /// @param dilation r, positive; 1 keeps every position
 public record Branch(long segmentLength, long dilation) {
-  /// Positions are counted in units of it without overflow.
+  /// Up to here, positions counted in units of the dilation do not overflow.
   private static final long MOST_DILATION = 1L << 40;
 
   public Branch {

@@ -4,10 +4,9 @@ import java.util.List;
 import java.util.Objects;
 import java.util.OptionalLong;
 
-/// LongNet's pattern: per branch the sequence is cut into segments of w tokens, and head j keeps
-/// the positions p of a segment that starts at g w with `(p - g w) mod r = s_ij`; kept rows attend
-/// to kept rows of their segment (paper, section 2.2). The last segment may be short; nothing is
-/// padded.
+/// LongNet's pattern (paper, section 2.2). Each branch cuts the sequence into segments of w tokens.
+/// Of the segment that starts at g w, head j keeps the positions p with `(p - g w) mod r = s_ij`,
+/// and the kept rows attend to one another. The last segment may be short; nothing is padded.
 ///
 /// @param segments the (w, r) pairs, one or more, in any order
 /// @param causal whether a query sees only its own position and earlier ones
@@ -25,12 +24,12 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
     Objects.requireNonNull(headOffsets, "headOffsets");
   }
 
-  /// The paper's head offsets.
+  /// Uses the paper's head offsets.
   public DilatedAttentionSpec(List<Branch> segments, boolean causal) {
     this(segments, causal, HeadOffsets.INTERLEAVED);
   }
 
-  /// Dense attention of any length: one segment as long as the sequence, nothing left out.
+  /// Dense attention of any length: one segment is as long as the sequence and keeps every row.
   public static DilatedAttentionSpec dense(boolean causal) {
     return new DilatedAttentionSpec(
         List.of(new Branch(Long.MAX_VALUE, 1)), causal, HeadOffsets.INTERLEAVED);
@@ -45,8 +44,8 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
         HeadOffsets.INTERLEAVED);
   }
 
-  /// Segment lengths and dilations as two lists of one length, the way configuration files write
-  /// them.
+  /// Takes segment lengths and dilations as two lists of one length, the way configuration files
+  /// write them.
   public static DilatedAttentionSpec of(
       long[] segmentLengths, long[] dilations, boolean causal, HeadOffsets headOffsets) {
     if (segmentLengths.length != dilations.length) {
@@ -125,9 +124,9 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
     return segments.get(branch).kept(segments.get(branch).segmentLength(), 0);
   }
 
-  /// By how many keys torchscale pads this segment of a head when it does not mask. It fills a
-  /// segment up to min(w, N) tokens and these to a multiple of r, so that every head has
-  /// ceil(min(w, N) / r) rows; those that no token stands for are zeros.
+  /// By how many keys of zeros torchscale pads this segment of a head in a bidirectional sequence.
+  /// It fills a segment up to min(w, N) tokens, and these up to a multiple of r, so that every head
+  /// has ceil(min(w, N) / r) rows.
   public long paddingKeys(int branch, long segment, int head, int heads, long tokens) {
     Branch b = segments.get(branch);
     long rows = b.kept(Math.min(b.segmentLength(), tokens), 0);

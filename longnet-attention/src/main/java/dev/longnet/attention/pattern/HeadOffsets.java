@@ -1,7 +1,6 @@
 package dev.longnet.attention.pattern;
 
-/// Which of a branch's r interleaved subsequences head j keeps: the offset s_ij of the positions it
-/// keeps in a segment.
+/// The rule for s_ij, the offset of the positions that head j keeps in a segment of branch i.
 public enum HeadOffsets {
   /// s_ij = j mod r, as the paper defines it (section 2.2, "dilated attention with multiple
   /// heads").

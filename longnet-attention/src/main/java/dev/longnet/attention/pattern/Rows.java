@@ -1,7 +1,7 @@
 package dev.longnet.attention.pattern;
 
-/// Positions of the rows one head keeps: `first, first + stride, …`, `count` of them. Integers
-/// only; says nothing about where the rows live in memory.
+/// The positions of the rows that one head keeps: `first`, `first + stride` and so on, `count` of
+/// them. Where the rows live in memory is said elsewhere.
 ///
 /// @param first position of the first row, not negative
 /// @param stride distance between two rows in positions, at least 1
@@ -31,7 +31,7 @@ public record Rows(long first, long stride, long count) {
     return count == 0;
   }
 
-  /// The position of the last row; meaningless when empty.
+  /// The position of the last row. It means nothing when there are no rows.
   public long last() {
     return first + (count - 1) * stride;
   }

@@ -1,9 +1,9 @@
 package dev.longnet.attention.pattern;
 
-/// The sparse baseline the paper compares with (after Sparse Transformers' fixed pattern): every
-/// query attends to its own block of `blockLength` tokens densely and to `columns` strided columns
-/// of every earlier block, each head to other columns. Earlier blocks and the own block are
-/// disjoint, so no key counts twice.
+/// The sparse baseline that the paper compares with, after Sparse Transformers' fixed pattern.
+/// Every query attends to its whole own block of `blockLength` tokens and to `columns` strided
+/// columns of every earlier block. Heads have different columns. Earlier blocks and the own block
+/// are disjoint, so no key counts twice.
 ///
 /// Head j takes column t of each block at local index `j mod s + t s`, with s = floor(blockLength /
 /// columns).
@@ -14,7 +14,7 @@ package dev.longnet.attention.pattern;
 ///   blocks are never seen
 public record SparseAttentionSpec(long blockLength, long columns, boolean causal)
     implements StreamablePattern {
-  /// Columns that do not divide the block are a branch each.
+  /// Every column is a branch of its own where their number does not divide the block.
   public static final int MOST_UNEVEN_COLUMNS = 1024;
 
   public SparseAttentionSpec {
@@ -42,8 +42,8 @@ public record SparseAttentionSpec(long blockLength, long columns, boolean causal
     return blockLength / columns;
   }
 
-  /// Branch 0 is the own block. When the columns divide the block they have one stride throughout
-  /// the past and are one more branch; else every column is a branch, its stride the block.
+  /// Branch 0 is the own block. Where the columns divide the block, they have one stride throughout
+  /// the past and are one more branch. Else every column is a branch, whose stride is the block.
   @Override
   public int branches() {
     return blockLength % columns == 0 ? 2 : Math.toIntExact(1 + columns);
@@ -79,8 +79,8 @@ public record SparseAttentionSpec(long blockLength, long columns, boolean causal
     return whole * square(blockLength) + square(rest) + earlierBlocks * columns;
   }
 
-  /// The own block so far; the columns of all blocks so far, the own one included, as later blocks
-  /// see them.
+  /// Branch 0 holds its block so far. The others hold the columns of all tokens so far: those of
+  /// the block that is being read are for later blocks.
   @Override
   public Rows live(int branch, int head, int heads, long tokens) {
     long start = tokens - tokens % blockLength;

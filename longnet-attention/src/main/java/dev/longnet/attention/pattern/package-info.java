@@ -1,4 +1,4 @@
-/// Who attends to whom, in integers: no tensors, no memory, no arithmetic on values.
+/// Patterns say who attends to whom, in integers. They know no tensors, no memory and no values.
 ///
 /// Legend: N tokens, H heads, w segment length, r dilation.
 package dev.longnet.attention.pattern;

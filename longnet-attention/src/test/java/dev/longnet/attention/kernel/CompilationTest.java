@@ -20,12 +20,17 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// What the JIT makes of the loops. Its first compiler gives up on a method with too many values at
 /// once ("out of virtual registers"), and what it gives up in the middle of a loop may never reach
 /// the second one; what the second one gives up becomes objects: the kernel then stays two to ten
 /// times slower, in one run of two or three.
+///
+/// What is asserted holds for the compilers of one JDK, so `verify` leaves these tests out: `./mvnw
+/// -pl longnet-attention test -Dtest=CompilationTest -DexcludedTags=` (half a minute).
+@Tag("compiler")
 class CompilationTest {
   private static final Pattern GIVEN_UP =
       Pattern.compile(".*VectorLoops\\d+::.*COMPILE SKIPPED: out of virtual registers.*");
