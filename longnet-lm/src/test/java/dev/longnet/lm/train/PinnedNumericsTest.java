@@ -37,9 +37,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// orders of summation.
 class PinnedNumericsTest {
   // How far other orders of the same float32 sums are off, measured on an Intel Xeon with AVX-512,
-  // where the numbers were written; the largest of the three recipes. The losses lie between 2.9
-  // and
-  // 5.9, the logits between -4 and 4, and 25,700 of them are summed.
+  // where the numbers were written; the largest of the three recipes. Losses lie between 2.9 and
+  // 5.9, logits between -4 and 4, and 25,700 of them are summed.
   //
   // | what | losses | logits | their sum |
   // |---|---|---|---|
