@@ -2,10 +2,10 @@ package dev.longnet.lm.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.longnet.lm.inference.kernel.NativeFloats;
-import dev.longnet.lm.inference.stream.StreamOptions;
-import dev.longnet.lm.inference.stream.StreamState;
-import dev.longnet.lm.inference.stream.StreamingModel;
+import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.StreamOptions;
+import dev.longnet.core.stream.StreamState;
+import dev.longnet.core.stream.StreamingModel;
 import dev.longnet.lm.torch.TensorMemory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
