@@ -2,10 +2,11 @@ package dev.longnet.lm.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.stream.StreamOptions;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
+import dev.longnet.core.stream.kernel.NativeFloats;
 import dev.longnet.lm.torch.TensorMemory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
