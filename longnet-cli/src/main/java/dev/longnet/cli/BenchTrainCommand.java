@@ -99,7 +99,8 @@ final class BenchTrainCommand implements Callable<Integer> {
                 "training.batch_tokens=" + window,
                 "evaluation.lengths=[" + window + "]"));
       }
-      RunConfig config = Recipes.load(recipe, all, Tokenizers::vocabularySize);
+      RunConfig config =
+          Recipes.load(recipe, new Recipes.Overrides("--set", all), Tokenizers::vocabularySize);
       ComputeOptions.requireGpu("runtime.device", config.runtime().device());
       configs.add(config);
     }

@@ -270,7 +270,7 @@ final class TrainCommand implements Callable<Integer> {
       all.add("training.max_minutes=" + maxMinutes);
     }
     if (resumed == null) {
-      return Recipes.load(recipe == null ? QUICKSTART : recipe, all, Tokenizers::vocabularySize);
+      return load(recipe == null ? QUICKSTART : recipe, all);
     }
     if (!Files.isRegularFile(resumed.resolve("recipe.yaml"))) {
       throw new IllegalArgumentException(
@@ -279,7 +279,12 @@ final class TrainCommand implements Callable<Integer> {
     // The bounds of the run before do not bind this one.
     all.addFirst("training.max_steps=0");
     all.addFirst("training.max_minutes=0");
-    return Recipes.load(resumed.resolve("recipe.yaml").toString(), all, Tokenizers::vocabularySize);
+    return load(resumed.resolve("recipe.yaml").toString(), all);
+  }
+
+  private static RunConfig load(String nameOrFile, List<String> overrides) throws IOException {
+    return Recipes.load(
+        nameOrFile, new Recipes.Overrides("--set", overrides), Tokenizers::vocabularySize);
   }
 
   /// Says what the run needs, refuses what cannot fit; returns the matrix-product rate.

@@ -1,6 +1,8 @@
 package dev.longnet.lm.inference;
 
 import dev.longnet.core.config.EncoderConfig.InputPositions;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.TensorEntry;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.Encoder;
@@ -123,12 +125,12 @@ public final class Encoding {
       throw wrongWidth(input, encoder.inputWidth());
     }
     if (pooling == Pooling.CLASS && encoder.classRows() == 0) {
-      throw new IllegalArgumentException(
-          "--pool=class needs an encoder with a class token (cls_token)");
+      throw new FieldException(
+          "%s needs an encoder with a class token (cls_token)", Field.of("pooling", "class"));
     }
     if (outputs.contains(Output.LOGITS) && encoder.config().classes().isEmpty()) {
-      throw new IllegalArgumentException(
-          "--outputs=logits needs an encoder with a head (head.weight)");
+      throw new FieldException(
+          "%s needs an encoder with a head (head.weight)", Field.of("outputs", "logits"));
     }
     if (encoder.config().positions() instanceof InputPositions.Grid && !input.hasCoordinates()) {
       throw new IllegalArgumentException(

@@ -13,6 +13,8 @@ import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;
@@ -120,9 +122,9 @@ public final class TrainingRun implements Closeable {
   private static TrainerState continued(RunConfig config, Checkpoint checkpoint, String corpus) {
     ModelConfig saved = checkpoint.model();
     if (!saved.equals(config.model())) {
-      throw new IllegalArgumentException(
-          "--resume needs the model of %s, start a new run to change it: %s"
-              .formatted(checkpoint.directory(), ModelTree.difference(config.model(), saved)));
+      throw new FieldException(
+          "%s needs the model of %s, start a new run to change it: %s",
+          Field.of("resume"), checkpoint.directory(), ModelTree.difference(config.model(), saved));
     }
     TrainerState state =
         checkpoint
@@ -137,9 +139,9 @@ public final class TrainingRun implements Closeable {
           "the corpus is not the one this run was trained on (its tokens changed): resume with the same corpus, or start a new run");
     }
     if (state.seed() != config.training().seed()) {
-      throw new IllegalArgumentException(
-          "--resume needs the seed of the run, %d: training.seed=%d"
-              .formatted(state.seed(), config.training().seed()));
+      throw new FieldException(
+          "%s needs the seed of the run, %d: training.seed=%d",
+          Field.of("resume"), state.seed(), config.training().seed());
     }
     return state;
   }
