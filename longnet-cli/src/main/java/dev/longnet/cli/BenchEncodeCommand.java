@@ -1,5 +1,6 @@
 package dev.longnet.cli;
 
+import dev.longnet.attention.HeadOffsets;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.SegmentLengths;
 import dev.longnet.experiments.encode.EncoderBenchmark;
@@ -75,7 +76,7 @@ final class BenchEncodeCommand implements Callable<Integer> {
             true,
             new SegmentLengths.Fixed(segmentLengths),
             dilations,
-            true,
+            HeadOffsets.BLOCKED,
             false,
             Optional.empty(),
             false,

@@ -1,7 +1,6 @@
 package dev.longnet.cli;
 
 import dev.longnet.core.checkpoint.Checkpoint;
-import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.EvaluationConfig;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.SampleConfig;
@@ -58,18 +57,16 @@ final class RunFinish {
   /// A run that stopped early may have branches that no step has seen; the model has them all the
   /// same.
   private void untrainedBranches(long steps) {
-    if (config.model().attention() instanceof AttentionConfig.Dilated dilated) {
-      int all = dilated.branches().size();
-      int trained = config.training().branches(Math.max(0, steps - 1), all);
-      if (trained < all) {
-        out.printf(
-            Locale.ROOT,
-            "note         stopped at step %,d, before all branches joined (training.branch_starts): %d of %d were trained, what follows uses all%n",
-            steps,
-            trained,
-            all);
-        out.flush();
-      }
+    int all = config.model().branches();
+    int trained = config.training().branches(Math.max(0, steps - 1), all);
+    if (trained < all) {
+      out.printf(
+          Locale.ROOT,
+          "note         stopped at step %,d, before all branches joined (training.branch_starts): %d of %d were trained, what follows uses all%n",
+          steps,
+          trained,
+          all);
+      out.flush();
     }
   }
 

@@ -51,23 +51,29 @@ public record Forecast(
         (double) training.lastStep() * training.batchTokens());
   }
 
-  /// Per token and layer the decoder keeps its input and the stream after attention (float32, C
-  /// each), queries, keys, values and attention's output (C each) and fc1's output (F) in the
-  /// product's type, and one float a head; with activation checkpointing the input alone, and the
-  /// rest for one layer at a time, without fc1's output. The backward pass adds the gradient of the
-  /// stream and of one layer's queries, keys, values and output.
+  /// Per token and layer the decoder keeps its input and the stream after the mixer (float32, C
+  /// each), what the mixer keeps, and fc1's output (F) in the product's type; with activation
+  /// checkpointing the input alone, and the rest for one layer at a time, without fc1's output. The
+  /// backward pass adds the gradient of the stream and what one layer's mixer needs.
   private static long activations(
       ModelConfig model, RuntimeConfig runtime, long tokens, int bytes) {
     long c = model.hidden();
     long f = model.feedForward();
     long input = tokens * 4 * c;
-    long attention = tokens * (4 * c + bytes * 4 * c + 4L * model.heads());
+    long middle = tokens * 4 * c;
     long expanded = tokens * bytes * f;
-    long kept =
-        runtime.activationCheckpointing()
-            ? model.layers() * input + attention
-            : model.layers() * (input + attention + expanded);
-    long backward = input + tokens * bytes * 4 * c;
+    long kept = 0;
+    long mixed = 0;
+    long working = 0;
+    for (int layer = 0; layer < model.layers(); layer++) {
+      MixerConfig mixer = model.mixer(layer);
+      long own = middle + tokens * mixer.keptBytes(model, bytes);
+      kept += input + (runtime.activationCheckpointing() ? 0 : own + expanded);
+      mixed = Math.max(mixed, own);
+      working = Math.max(working, tokens * mixer.backwardBytes(model, bytes));
+    }
+    kept += runtime.activationCheckpointing() ? mixed : 0;
+    long backward = input + working;
     long chunk = Math.min(tokens, runtime.tokenChunk()) * 4 * (4 * c + 4 * f);
     return kept + backward + chunk;
   }

@@ -47,7 +47,7 @@ public final class StreamingModel implements AutoCloseable {
     }
     this.config = config;
     this.options = options;
-    this.holdings = Holding.of(config.attention(), config.heads());
+    this.holdings = Holding.of(config.mixer(0), config.heads());
     this.rotation = new Rotation(config);
     this.kernels = Kernels.of(options.kernel());
     this.attention =

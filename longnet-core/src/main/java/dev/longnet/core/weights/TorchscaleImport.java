@@ -6,7 +6,6 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.longnet.attention.Branch;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
@@ -34,6 +33,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.SequencedMap;
 
 /// torchscale's decoders and encoders, and the encoders of LongViT and Prov-GigaPath, as a run
@@ -52,7 +52,7 @@ public final class TorchscaleImport {
   /// @param prefix of the stack's tensors, where it is not to be found
   /// @param tokenizer whose ids the model knows, as a recipe names it
   /// @param trainedLength tokens of a training sequence; else the longest segment
-  /// @param zeroPaddedKeys see [AttentionConfig.Dilated#zeroPaddedKeys()]
+  /// @param zeroPaddedKeys see [AttentionConfig#zeroPaddedKeys()]
   public record Options(
       Optional<Path> config,
       Optional<String> prefix,
@@ -134,7 +134,7 @@ public final class TorchscaleImport {
     options.tokenizer().ifPresent(name -> requireIds(name, config));
     Map<String, String> metadata = new LinkedHashMap<>();
     new Origin(arguments, dict.prefix(), plan.names()).write(metadata);
-    int length = options.trainedLength().orElseGet(() -> longestSegment(config.attention()));
+    int length = options.trainedLength().orElseGet(() -> usualLength(config));
     Checkpoint.writeModelOnly(
         out,
         config,
@@ -212,23 +212,23 @@ public final class TorchscaleImport {
   }
 
   private static ModelConfig withZeroPaddedKeys(ModelConfig c) {
-    if (c.causal() || !(c.attention() instanceof AttentionConfig.Dilated dilated)) {
+    // torchscale's own models have one attention; without short segments nothing is padded.
+    if (c.causal()
+        || !(c.mixer(0) instanceof AttentionConfig attention)
+        || attention.longestSegment().isEmpty()) {
       throw new FieldException(
           "%s is for encoders with dilated attention", Field.of("zeroPaddedKeys"));
     }
-    return c.withAttention(
-        new AttentionConfig.Dilated(dilated.branches(), dilated.blockedOffsets(), true));
+    return c.withMixer(attention.withZeroPaddedKeys(true));
   }
 
-  private static int longestSegment(AttentionConfig attention) {
-    return switch (attention) {
-      case AttentionConfig.Dilated d ->
-          (int)
-              Math.min(
-                  1 << 20,
-                  d.branches().stream().mapToLong(Branch::segmentLength).max().orElseThrow());
-      case AttentionConfig.Dense _, AttentionConfig.Sparse _ -> 2048;
-    };
+  /// In tokens: the longest segment, where there is one.
+  private static int usualLength(ModelConfig config) {
+    OptionalLong longest =
+        config.mixer(0) instanceof AttentionConfig attention
+            ? attention.longestSegment()
+            : OptionalLong.empty();
+    return longest.isEmpty() ? 2048 : (int) Math.min(1 << 20, longest.getAsLong());
   }
 
   private static ObjectNode arguments(WeightFiles weights, Path file, Optional<Path> config)

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
 import dev.longnet.core.config.PositionEncoding;
@@ -187,12 +188,10 @@ public final class WeightsExport {
   }
 
   private static boolean sameButZeroKeys(ModelConfig a, ModelConfig b) {
-    return a.equals(b) || a.equals(b.withAttention(plain(b.attention())));
+    return a.equals(b) || a.equals(b.mapMixers(WeightsExport::plain));
   }
 
-  private static AttentionConfig plain(AttentionConfig attention) {
-    return attention instanceof AttentionConfig.Dilated d
-        ? new AttentionConfig.Dilated(d.branches(), d.blockedOffsets())
-        : attention;
+  private static MixerConfig plain(MixerConfig mixer) {
+    return mixer instanceof AttentionConfig attention ? attention.withZeroPaddedKeys(false) : mixer;
   }
 }

@@ -153,10 +153,8 @@ class RecipesTest {
         load("model.attention={type: dilated, segment_lengths: [32, 128], dilations: [1, 4]}");
     Files.writeString(file, dilated.toYaml());
     assertThat(
-            load("training.branch_starts=[0, 0.5]", "model.attention.type=dense")
-                .model()
-                .attention())
-        .isEqualTo(new AttentionConfig.Dense());
+            load("training.branch_starts=[0, 0.5]", "model.attention.type=dense").model().mixers())
+        .containsExactly(new AttentionConfig.Dense());
     assertThat(load("model.attention.type=dilated").model()).isEqualTo(dilated.model());
   }
 

@@ -1,6 +1,7 @@
 package dev.longnet.experiments.train;
 
 import dev.longnet.attention.GradientMode;
+import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelCost;
 import dev.longnet.core.config.RunConfig;
@@ -90,7 +91,8 @@ public final class TrainingBenchmark {
             Decoder.create(
                 model,
                 options,
-                AttentionOperators.of(model.attention().pattern(true), GradientMode.EXACT, runtime),
+                AttentionOperators.of(
+                    ((AttentionConfig) model.mixer(0)).pattern(true), GradientMode.EXACT, runtime),
                 1);
         Optimizer optimizer =
             new Optimizer(config.optimizer(), decoder.parameters(), decoder.gradients())) {

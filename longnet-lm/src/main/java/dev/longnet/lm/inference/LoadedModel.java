@@ -1,7 +1,6 @@
 package dev.longnet.lm.inference;
 
 import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.BlockwiseCausalPattern;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.config.AttentionConfig;
@@ -40,7 +39,8 @@ public final class LoadedModel implements AutoCloseable {
   ///   configuration
   public static LoadedModel open(Checkpoint checkpoint, RuntimeConfig runtime) throws IOException {
     ModelConfig config = checkpoint.model();
-    return open(checkpoint, config, runtime, config.attention().pattern(config.causal()));
+    return open(
+        checkpoint, config, runtime, ((AttentionConfig) config.mixer(0)).pattern(config.causal()));
   }
 
   /// As [#open], but no query looks further back than one of a training sequence could: blockwise
@@ -53,23 +53,9 @@ public final class LoadedModel implements AutoCloseable {
           "blockwise attention needs an even trained length: trained_length="
               + checkpoint.trainedLength());
     }
-    AttentionPattern pattern =
-        new BlockwiseCausalPattern(
-            trained.attention().pattern(trained.causal()), checkpoint.trainedLength() / 2);
-    // Windows cross the largest segment's boundaries, so positions must not begin anew there: those
-    // of dense attention.
     ModelConfig config =
-        new ModelConfig(
-            trained.vocabulary(),
-            trained.layers(),
-            trained.hidden(),
-            trained.heads(),
-            trained.feedForward(),
-            trained.positions(),
-            trained.xposScaleBase(),
-            trained.tiedOutput(),
-            trained.causal(),
-            new AttentionConfig.Dense());
+        trained.mapMixers(mixer -> mixer.blockwise(checkpoint.trainedLength() / 2));
+    AttentionPattern pattern = ((AttentionConfig) config.mixer(0)).pattern(config.causal());
     return open(checkpoint, config, runtime, pattern);
   }
 

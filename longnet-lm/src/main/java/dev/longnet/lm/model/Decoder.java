@@ -1,5 +1,6 @@
 package dev.longnet.lm.model;
 
+import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.ModelConfig;
 import java.util.ArrayDeque;
@@ -41,7 +42,8 @@ public final class Decoder implements AutoCloseable {
       ModelConfig config, ModelOptions options, AttentionOperator attention, long seed) {
     this.config = config;
     this.options = options;
-    this.attention = ZeroPaddedKeys.where(config.attention(), config.causal(), attention);
+    this.attention =
+        ZeroPaddedKeys.where((AttentionConfig) config.mixer(0), config.causal(), attention);
     Blueprint blueprint = Blueprint.of(config);
     this.parameters = Parameters.allocate(blueprint, options.device());
     Initialization.fill(parameters, blueprint, seed);

@@ -47,7 +47,7 @@ public final class Positions implements AutoCloseable {
     this.pairs = config.headSize() / 2;
     this.base = config.xposScaleBase();
     this.device = device;
-    this.period = config.attention().period().orElse(Long.MAX_VALUE);
+    this.period = config.mixer(0).period().orElse(Long.MAX_VALUE);
     long span = Math.min(longest, period);
     this.centre = span / 2;
     double needed = config.leastScaleBase(longest);

@@ -67,8 +67,8 @@ final class ZeroPaddedKeys implements AttentionOperator {
   private float[] logs(long tokens, int heads) {
     int n = Math.toIntExact(tokens);
     float[] counts = new float[Math.multiplyExact(heads, n)];
-    HeadOffsets offsets = config.blockedOffsets() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED;
-    for (Branch branch : config.branches()) {
+    HeadOffsets offsets = config.headOffsets();
+    for (Branch branch : config.segments()) {
       long length = Math.min(branch.segmentLength(), tokens);
       long rows = Math.ceilDiv(length, branch.dilation());
       for (int head = 0; head < heads; head++) {

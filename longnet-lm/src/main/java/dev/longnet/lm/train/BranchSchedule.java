@@ -31,22 +31,16 @@ final class BranchSchedule implements AttentionOperator {
       model = now;
       attention =
           AttentionOperators.of(
-              now.attention().pattern(true), GradientMode.EXACT, config.runtime());
+              ((AttentionConfig) now.mixer(0)).pattern(true), GradientMode.EXACT, config.runtime());
     }
     return now;
   }
 
   private ModelConfig active(long step) {
     ModelConfig whole = config.model();
-    if (!(whole.attention() instanceof AttentionConfig.Dilated dilated)) {
-      return whole;
-    }
-    int branches = config.training().branches(step, dilated.branches().size());
-    return whole.withAttention(
-        new AttentionConfig.Dilated(
-            dilated.branches().subList(0, branches),
-            dilated.blockedOffsets(),
-            dilated.zeroPaddedKeys()));
+    int branches = config.training().branches(step, whole.branches());
+    return whole.mapMixers(mixer ->
+        mixer.branches() == 0 ? mixer : mixer.withBranches(Math.min(branches, mixer.branches())));
   }
 
   @Override

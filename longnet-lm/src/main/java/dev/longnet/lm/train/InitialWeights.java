@@ -48,6 +48,6 @@ public final class InitialWeights {
           "%s needs a model that holds the %d tokens of corpus.tokenizer=%s: vocabulary=%d in %s",
           INIT, recipe.model().vocabulary(), tokenizer, given.vocabulary(), init.directory());
     }
-    return recipe.withModel(given.withAttention(recipe.model().attention()));
+    return recipe.withModel(given.withMixers(recipe.model().mixers()));
   }
 }

@@ -8,6 +8,7 @@ import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.io.SafetensorsWriter;
 import dev.longnet.core.io.TensorEntry;
@@ -52,7 +53,7 @@ class TorchscaleImportTest {
     Checkpoint checkpoint = Checkpoint.resolve(run);
     DilatedAttention attention =
         DilatedAttention.of(
-            checkpoint.model().attention().pattern(checkpoint.model().causal()),
+            ((AttentionConfig) checkpoint.model().mixer(0)).pattern(checkpoint.model().causal()),
             AttentionOptions.defaults());
     Decoder decoder =
         Decoder.create(

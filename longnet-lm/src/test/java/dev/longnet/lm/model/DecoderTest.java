@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.attention.Branch;
+import dev.longnet.attention.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -41,14 +42,14 @@ class DecoderTest {
 
   static AttentionConfig dilated() {
     return new AttentionConfig.Dilated(
-        List.of(new Branch(8, 1), new Branch(16, 2), new Branch(32, 5)), false);
+        List.of(new Branch(8, 1), new Branch(16, 2), new Branch(32, 5)), HeadOffsets.INTERLEAVED);
   }
 
   private static Decoder decoder(ModelConfig config, ModelOptions options) {
     return Decoder.create(
         config,
         options,
-        new MaskedAttention(config.attention().pattern(config.causal()), false),
+        new MaskedAttention(((AttentionConfig) config.mixer(0)).pattern(config.causal()), false),
         7);
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.attention.Branch;
+import dev.longnet.attention.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -28,12 +29,14 @@ class PositionsTest {
 
   private static ModelConfig config(
       PositionEncoding positions, int base, boolean causal, AttentionConfig attention) {
-    return new ModelConfig(10, 1, HEAD_SIZE, 1, 8, positions, base, true, causal, attention);
+    return new ModelConfig(
+        10, 1, HEAD_SIZE, 1, 8, positions, base, true, causal, List.of(attention));
   }
 
   private static AttentionConfig segments(long... lengths) {
     return new AttentionConfig.Dilated(
-        java.util.Arrays.stream(lengths).mapToObj(w -> new Branch(w, 1)).toList(), false);
+        java.util.Arrays.stream(lengths).mapToObj(w -> new Branch(w, 1)).toList(),
+        HeadOffsets.INTERLEAVED);
   }
 
   /// The score of ones at positions p and k, by the formula in float64.

@@ -7,6 +7,7 @@ import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.lm.attention.JavaAttentionOperator;
@@ -55,7 +56,8 @@ class InitialWeightsTest {
       throws IOException {
     JavaAttentionOperator attention =
         new JavaAttentionOperator(
-            DilatedAttention.of(config.attention().pattern(true), AttentionOptions.defaults()),
+            DilatedAttention.of(
+                ((AttentionConfig) config.mixer(0)).pattern(true), AttentionOptions.defaults()),
             GradientMode.EXACT);
     try (PointerScope _ = new PointerScope();
         Arena arena = Arena.ofConfined();
@@ -116,7 +118,7 @@ class InitialWeightsTest {
         InitialWeights.apply(
             recipe("model.hidden=64", "training.seed=9"), trained, List.of("training.seed=9"));
     assertThat(config.model().hidden()).isEqualTo(32);
-    assertThat(config.model().attention()).isEqualTo(recipe().model().attention());
+    assertThat(config.model().mixers()).isEqualTo(recipe().model().mixers());
     assertThat(config.training().seed()).isEqualTo(9);
     assertThatThrownBy(() -> InitialWeights.apply(recipe(), trained, List.of("model.hidden=64")))
         .isInstanceOf(IllegalArgumentException.class)

@@ -5,6 +5,7 @@ import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.checkpoint.TrainerState;
+import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.data.tokenizer.Tokenizers;
@@ -65,7 +66,8 @@ final class TinyRun implements AutoCloseable {
   static AttentionOperator attention(RunConfig config) {
     return new JavaAttentionOperator(
         DilatedAttention.of(
-            config.model().attention().pattern(true), AttentionOptions.defaults().withThreads(2)),
+            ((AttentionConfig) config.model().mixer(0)).pattern(true),
+            AttentionOptions.defaults().withThreads(2)),
         GradientMode.EXACT);
   }
 
