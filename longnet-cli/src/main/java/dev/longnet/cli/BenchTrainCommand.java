@@ -11,6 +11,7 @@ import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.experiments.train.TrainingBenchmark;
 import dev.longnet.experiments.train.TrainingBenchmark.Result;
+import dev.longnet.lm.torch.Torch;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -101,7 +102,7 @@ final class BenchTrainCommand implements Callable<Integer> {
       }
       RunConfig config =
           Recipes.load(recipe, new Recipes.Overrides("--set", all), Tokenizers::vocabularySize);
-      ComputeOptions.requireGpu("runtime.device", config.runtime().device());
+      Torch.requireDevice("runtime.device", config.runtime().device());
       configs.add(config);
     }
     out.printf(

@@ -19,6 +19,8 @@ final class Flags {
           "replace", "--force",
           "corpus.sources", "--corpus",
           "zeroPaddedKeys", "--torchscale-zero-padded-keys",
+          "evaluation", "longnet eval --json",
+          "doctor", "longnet doctor",
           "verify", "longnet inspect --verify");
 
   private Flags() {}

@@ -43,7 +43,7 @@ class ArchitectureTest {
         .contains(
             "dev.longnet.attention",
             "dev.longnet.lm.model",
-            "dev.longnet.experiments.report",
+            "dev.longnet.core.report",
             "dev.longnet.cli");
   }
 

@@ -31,7 +31,7 @@ public record Forecast(
     double totalTokens) {
 
   /// The program itself: code, libtorch, Java heap, buffers of the matrix products.
-  private static final long PROGRAM_BYTES = 900L << 20;
+  public static final long PROGRAM_BYTES = 900L << 20;
 
   public static Forecast of(ModelConfig model, TrainingConfig training, RuntimeConfig runtime) {
     ModelCost cost = new ModelCost(model);
@@ -98,24 +98,6 @@ public record Forecast(
   public static double efficiency(ModelConfig model, RuntimeConfig runtime) {
     boolean half = runtime.precision() == RuntimeConfig.Precision.BF16;
     return model.hidden() < 512 ? half ? 0.25 : 0.4 : half ? 0.6 : 0.8;
-  }
-
-  /// A few lines for a person, before training starts.
-  public List<String> lines() {
-    List<String> lines = new ArrayList<>();
-    lines.add("parameters   " + si(parameters));
-    lines.add(
-        "memory       %s: weights %s, gradients %s, optimizer %s, activations %s, logits %s, program %s"
-            .formatted(
-                bytes(memoryBytes()),
-                bytes(weightBytes),
-                bytes(gradientBytes),
-                bytes(optimizerBytes),
-                bytes(activationBytes),
-                bytes(logitBytes),
-                bytes(PROGRAM_BYTES)));
-    lines.add("operations   " + si(flopsPerToken) + "FLOP a token, " + si(totalTokens) + " tokens");
-    return lines;
   }
 
   /// @param available bytes of memory this process can still get

@@ -12,6 +12,7 @@ import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.MatrixRate;
 import dev.longnet.lm.train.Optimizer;
 import java.util.ArrayList;
@@ -80,13 +81,14 @@ public final class TrainingBenchmark {
     RuntimeConfig runtime = config.runtime();
     ModelConfig model = config.model();
     int window = config.training().window();
-    Torch.setThreads(runtime.threads());
-    torch.manual_seed(1);
     ModelOptions options = ModelOptions.of(runtime);
     List<Double> seconds = new ArrayList<>();
     List<Double> rates = new ArrayList<>();
     List<Double> losses = new ArrayList<>();
-    try (PointerScope scope = new PointerScope();
+    Torch.load();
+    torch.manual_seed(1);
+    try (TorchThreads _ = Torch.threads(runtime.threads());
+        PointerScope scope = new PointerScope();
         Decoder decoder =
             Decoder.create(
                 model,

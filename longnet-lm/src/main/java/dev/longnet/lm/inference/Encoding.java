@@ -7,6 +7,8 @@ import dev.longnet.core.io.TensorEntry;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.torch.TensorMemory;
+import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
@@ -77,9 +79,11 @@ public final class Encoding {
         encoder.config().hidden(),
         encoder.config().layers() + 1,
         encoder.config().classes().orElse(0));
-    for (long b = 0; b < input.batch(); b++) {
-      try (PointerScope _ = new PointerScope()) {
-        encoding.sequence(encoder, b);
+    try (TorchThreads _ = Torch.threads(encoder.options().threads())) {
+      for (long b = 0; b < input.batch(); b++) {
+        try (PointerScope _ = new PointerScope()) {
+          encoding.sequence(encoder, b);
+        }
       }
     }
     return encoding.results;
@@ -100,9 +104,11 @@ public final class Encoding {
     }
     Encoding encoding = new Encoding(input, Pooling.MEAN, outputs, progress);
     encoding.allocate(model.config().hidden(), 0, 0);
-    for (long b = 0; b < input.batch(); b++) {
-      try (PointerScope _ = new PointerScope()) {
-        encoding.sequence(model, b);
+    try (TorchThreads _ = Torch.threads(model.options().threads())) {
+      for (long b = 0; b < input.batch(); b++) {
+        try (PointerScope _ = new PointerScope()) {
+          encoding.sequence(model, b);
+        }
       }
     }
     return encoding.results;

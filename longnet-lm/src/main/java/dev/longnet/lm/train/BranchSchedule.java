@@ -1,10 +1,9 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.attention.GradientMode;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.RunConfig;
-import dev.longnet.lm.attention.AttentionOperators;
+import dev.longnet.lm.attention.OperatorFactory;
 import dev.longnet.lm.model.AttentionOperator;
 import org.bytedeco.pytorch.Tensor;
 
@@ -13,12 +12,15 @@ import org.bytedeco.pytorch.Tensor;
 /// function of the step alone, so a resumed run repeats it.
 final class BranchSchedule implements AttentionOperator {
   private final RunConfig config;
+  private final OperatorFactory operators;
   private ModelConfig model;
   private AttentionOperator attention;
 
+  /// @param operators makes the operator of the branches that take part
   /// @param step steps that are done
-  BranchSchedule(RunConfig config, long step) {
+  BranchSchedule(RunConfig config, OperatorFactory operators, long step) {
     this.config = config;
+    this.operators = operators;
     at(step);
   }
 
@@ -29,9 +31,7 @@ final class BranchSchedule implements AttentionOperator {
     ModelConfig now = active(step);
     if (!now.equals(model)) {
       model = now;
-      attention =
-          AttentionOperators.of(
-              ((AttentionConfig) now.mixer(0)).pattern(true), GradientMode.EXACT, config.runtime());
+      attention = operators.operator(((AttentionConfig) now.mixer(0)).pattern(true));
     }
     return now;
   }

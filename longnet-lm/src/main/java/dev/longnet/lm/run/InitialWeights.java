@@ -1,4 +1,4 @@
-package dev.longnet.lm.train;
+package dev.longnet.lm.run;
 
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.config.ModelConfig;
@@ -25,10 +25,9 @@ public final class InitialWeights {
     for (String override : overrides) {
       if (override.startsWith("model.") && !override.startsWith("model.attention")
           || override.startsWith("model=")) {
-        int equals = override.indexOf('=');
         throw new FieldException(
             "%s takes the model from the checkpoint, all but model.attention: %s",
-            INIT, Field.of(override.substring(0, equals), override.substring(equals + 1)));
+            INIT, override(override));
       }
     }
     ModelConfig given = init.model();
@@ -49,5 +48,10 @@ public final class InitialWeights {
           INIT, recipe.model().vocabulary(), tokenizer, given.vocabulary(), init.directory());
     }
     return recipe.withModel(given.withMixers(recipe.model().mixers()));
+  }
+
+  private static Field override(String pathAndValue) {
+    String[] parts = pathAndValue.split("=", 2);
+    return parts.length == 1 ? Field.of(parts[0]) : Field.of(parts[0], parts[1]);
   }
 }
