@@ -1,5 +1,8 @@
 package dev.longnet.attention;
 
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -70,6 +73,12 @@ public record AttentionTensor(
                 + data.byteSize() / type.bytes());
       }
     }
+  }
+
+  /// Float32 elements stored densely in the order [B, N, H, D].
+  public static AttentionTensor float32(
+      MemorySegment data, long batch, long tokens, int heads, int headSize) {
+    return contiguous(data, ElementType.FLOAT32, batch, tokens, heads, headSize);
   }
 
   /// A tensor stored densely in the order [B, N, H, D].

@@ -2,6 +2,11 @@ package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
 import dev.longnet.attention.kernel.FoldGradients;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.kernel.RowScalars;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Fold;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -31,32 +36,25 @@ final class BackwardPass {
   private final boolean closed;
 
   BackwardPass(
-      AttentionPattern pattern,
-      AttentionKernel kernel,
-      int threads,
-      AttentionTensor q,
-      AttentionTensor k,
-      AttentionTensor v,
-      AttentionTensor out,
-      MemorySegment lse,
+      Engine engine,
+      Qkv inputs,
+      AttentionOutput output,
       AttentionTensor gradOut,
-      AttentionTensor gradQ,
-      AttentionTensor gradK,
-      AttentionTensor gradV,
+      Qkv gradients,
       GradientMode mode) {
-    this.pattern = pattern;
-    this.kernel = kernel;
-    this.threads = Blocks.usefulThreads(pattern, kernel, q, threads);
-    this.q = q;
-    this.k = k;
-    this.v = v;
-    this.out = out;
-    this.lse = lse;
+    this.pattern = engine.pattern();
+    this.kernel = engine.kernel();
+    this.q = inputs.q();
+    this.k = inputs.k();
+    this.v = inputs.v();
+    this.out = output.out();
+    this.lse = output.lse();
     this.gradOut = gradOut;
-    this.gradQ = gradQ;
-    this.gradK = gradK;
-    this.gradV = gradV;
+    this.gradQ = gradients.q();
+    this.gradK = gradients.k();
+    this.gradV = gradients.v();
     this.mode = mode;
+    this.threads = engine.usefulThreads(q);
     this.blocks = Blocks.backward(pattern, q);
     this.closed = blocks.closed(pattern);
   }
@@ -93,7 +91,7 @@ final class BackwardPass {
             blocks.run(
                 threads, kernel, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
         case DETACHED_WEIGHTS ->
-            Workers.run(
+            Parallel.run(
                 threads,
                 blocks.count() * deltas,
                 task ->

@@ -1,6 +1,10 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.kernel.RowScalars;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.Consumer;
@@ -81,22 +85,6 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
     return true;
   }
 
-  /// How many threads a call is worth.
-  static int usefulThreads(
-      AttentionPattern pattern, AttentionKernel kernel, AttentionTensor q, int threads) {
-    if (threads == 1 || q.tokens() == 0 || q.batch() == 0) {
-      return 1;
-    }
-    // Long sequences are always worth it; counting their pairs would take time of its own.
-    if (q.tokens() > 16384) {
-      return threads;
-    }
-    double work =
-        4 * pattern.pairs(0, q.heads(), q.tokens()) * q.headSize() * q.heads() * q.batch();
-    return (int)
-        Math.clamp((long) (work / kernel.worthAThread(q.type(), q.headSize())), 1L, threads);
-  }
-
   /// Hands every block to `work` once. Where there are enough blocks of positions for all threads,
   /// one thread takes all heads of a block: they are neighbours in memory, without another thread
   /// at work on the same pages. If they fit its cache, it reads their rows first, in order: the
@@ -105,7 +93,7 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
   /// @param rows of which tensors to read first
   void run(int threads, AttentionKernel kernel, List<AttentionTensor> rows, Consumer<Block> work) {
     long group = batch * Math.ceilDiv(tokens, length) >= 8L * threads ? heads : 1;
-    Workers.run(
+    Parallel.run(
         threads,
         count() / group,
         task -> {

@@ -8,14 +8,10 @@ final class Checks {
 
   private Checks() {}
 
-  /// @param namesAndTensors name, tensor, name, tensor, …
-  static void sameShape(AttentionTensor q, Object... namesAndTensors) {
-    for (int i = 0; i < namesAndTensors.length; i += 2) {
-      AttentionTensor tensor = (AttentionTensor) namesAndTensors[i + 1];
-      if (!q.sameShape(tensor)) {
-        throw new IllegalArgumentException(
-            namesAndTensors[i] + " must have the shape of q, " + q.shape() + ": " + tensor.shape());
-      }
+  static void sameShape(AttentionTensor q, String name, AttentionTensor tensor) {
+    if (!q.sameShape(tensor)) {
+      throw new IllegalArgumentException(
+          name + " must have the shape of q, " + q.shape() + ": " + tensor.shape());
     }
   }
 

@@ -1,6 +1,10 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.RowScalars;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Fold;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -18,24 +22,16 @@ final class ForwardPass {
   private final MemorySegment lse;
   private final Blocks blocks;
 
-  ForwardPass(
-      AttentionPattern pattern,
-      AttentionKernel kernel,
-      int threads,
-      AttentionTensor q,
-      AttentionTensor k,
-      AttentionTensor v,
-      AttentionTensor out,
-      MemorySegment lse) {
-    this.pattern = pattern;
-    this.kernel = kernel;
-    this.threads = Blocks.usefulThreads(pattern, kernel, q, threads);
-    this.q = q;
-    this.k = k;
-    this.v = v;
-    this.out = out;
-    this.lse = lse;
-    this.blocks = Blocks.forward(pattern, q, this.threads);
+  ForwardPass(Engine engine, Qkv inputs, AttentionOutput output) {
+    this.pattern = engine.pattern();
+    this.kernel = engine.kernel();
+    this.q = inputs.q();
+    this.k = inputs.k();
+    this.v = inputs.v();
+    this.out = output.out();
+    this.lse = output.lse();
+    this.threads = engine.usefulThreads(q);
+    this.blocks = Blocks.forward(pattern, q, threads);
   }
 
   void run() {

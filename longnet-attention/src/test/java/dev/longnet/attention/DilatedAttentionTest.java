@@ -3,6 +3,12 @@ package dev.longnet.attention;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -37,12 +43,16 @@ class DilatedAttentionTest {
       AttentionTensor out = TestTensors.like(in.q, ElementType.FLOAT32);
       long queries = in.q.batch() * in.q.heads() * in.q.tokens();
       MemorySegment lse = TestTensors.floats(queries);
-      attention.forward(in.q, in.k, in.v, out, lse);
+      attention.forward(new Qkv(in.q, in.k, in.v), new AttentionOutput(out, lse));
       AttentionTensor gradQ = TestTensors.like(in.q, ElementType.FLOAT32);
       AttentionTensor gradK = TestTensors.like(in.q, ElementType.FLOAT32);
       AttentionTensor gradV = TestTensors.like(in.q, ElementType.FLOAT32);
       attention.backward(
-          in.q, in.k, in.v, out, lse, in.gradOut, gradQ, gradK, gradV, GradientMode.EXACT);
+          new Qkv(in.q, in.k, in.v),
+          new AttentionOutput(out, lse),
+          in.gradOut,
+          new Qkv(gradQ, gradK, gradV),
+          GradientMode.EXACT);
       return new Result(
           TestTensors.values(out),
           TestTensors.values(lse, queries),
@@ -130,7 +140,7 @@ class DilatedAttentionTest {
       Result.of(attention, confined).assertSameBits(shared);
       MemorySegment lse = arena.allocate(4 * 2 * 5000);
       AttentionTensor out = TestTensors.like(inputs.q, ElementType.FLOAT32);
-      attention.forward(inputs.q, inputs.k, inputs.v, out, lse);
+      attention.forward(new Qkv(inputs.q, inputs.k, inputs.v), new AttentionOutput(out, lse));
       assertThat(TestTensors.values(lse, 2 * 5000)).isEqualTo(shared.lse);
     }
   }
@@ -280,15 +290,10 @@ class DilatedAttentionTest {
     MemorySegment lse = TestTensors.floats(4 * 30000);
     assertStopsWhenInterrupted(() ->
         attention.backward(
-            inputs.q,
-            inputs.k,
-            inputs.v,
-            inputs.v,
-            lse,
+            new Qkv(inputs.q, inputs.k, inputs.v),
+            new AttentionOutput(inputs.v, lse),
             inputs.gradOut,
-            gradients[0],
-            gradients[1],
-            gradients[2],
+            new Qkv(gradients[0], gradients[1], gradients[2]),
             GradientMode.EXACT));
   }
 
@@ -318,7 +323,7 @@ class DilatedAttentionTest {
   @Test
   void aFailingTaskStopsTheOthersAndLeavesNoThread() {
     assertThatThrownBy(() ->
-            Workers.run(
+            Parallel.run(
                 4,
                 1000,
                 task -> {
@@ -337,7 +342,7 @@ class DilatedAttentionTest {
     Thread caller = Thread.currentThread();
     CountDownLatch failed = new CountDownLatch(1);
     assertThatThrownBy(() ->
-            Workers.run(
+            Parallel.run(
                 3,
                 1000,
                 task -> {
@@ -364,7 +369,7 @@ class DilatedAttentionTest {
   void everyTaskRunsOnce() {
     for (int threads : new int[] {1, 2, 7}) {
       int[] runs = new int[500];
-      Workers.run(
+      Parallel.run(
           threads,
           runs.length,
           task -> {
@@ -387,15 +392,17 @@ class DilatedAttentionTest {
     AttentionTensor q = TestTensors.empty(ElementType.FLOAT32, 1, 10, 2, 4);
     AttentionTensor shorter = TestTensors.empty(ElementType.FLOAT32, 1, 9, 2, 4);
     MemorySegment lse = TestTensors.floats(20);
-    assertThatThrownBy(() -> attention.forward(q, shorter, q, q, lse))
+    assertThatThrownBy(() -> attention.forward(new Qkv(q, shorter, q), new AttentionOutput(q, lse)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("k must have the shape of q, [1, 10, 2, 4]: [1, 9, 2, 4]");
-    assertThatThrownBy(() -> attention.forward(q, q, q, q, TestTensors.floats(19)))
+    assertThatThrownBy(() ->
+            attention.forward(new Qkv(q, q, q), new AttentionOutput(q, TestTensors.floats(19))))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("lse must hold B H N = 20 floats: it holds 19");
     AttentionTensor overlapping =
         new AttentionTensor(q.data(), ElementType.FLOAT32, 1, 10, 2, 4, 0, 0, 4);
-    assertThatThrownBy(() -> attention.forward(q, q, q, overlapping, lse))
+    assertThatThrownBy(
+            () -> attention.forward(new Qkv(q, q, q), new AttentionOutput(overlapping, lse)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("out must be writable memory");
     assertThatThrownBy(
@@ -406,7 +413,7 @@ class DilatedAttentionTest {
     try (Arena arena = Arena.ofConfined()) {
       closed = AttentionTensor.contiguous(arena.allocate(320), ElementType.FLOAT32, 1, 10, 2, 4);
     }
-    assertThatThrownBy(() -> attention.forward(closed, q, q, q, lse))
+    assertThatThrownBy(() -> attention.forward(new Qkv(closed, q, q), new AttentionOutput(q, lse)))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("already released");
     assertThatThrownBy(() -> new DilatedAttentionSpec(List.of(), true))

@@ -1,9 +1,5 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.ElementType;
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
 import java.lang.foreign.MemorySegment;
 
 /// The one primitive of the project: fold the attention of some query rows to some key rows into

@@ -2,7 +2,8 @@ package dev.longnet.attention.kernel;
 
 /// Products of bfloat16 matrices with float32 sums, where a machine has units for them (Intel's
 /// AMX) and a library at hand that drives them. With one in
-/// [dev.longnet.attention.AttentionOptions#products], bfloat16 tensors are folded through it.
+/// [dev.longnet.attention.kernel.AttentionOptions#products], bfloat16 tensors are folded through
+/// it.
 ///
 /// Memory is off heap, by address; the caller has checked it. Any number of threads may call one
 /// instance at once. Keep one instance: kernels, with their working memory, are kept for each.

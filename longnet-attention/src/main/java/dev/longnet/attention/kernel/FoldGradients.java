@@ -1,6 +1,5 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.HeadRows;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;

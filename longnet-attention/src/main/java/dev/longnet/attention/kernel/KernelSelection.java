@@ -1,6 +1,5 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.AttentionOptions;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.Map;

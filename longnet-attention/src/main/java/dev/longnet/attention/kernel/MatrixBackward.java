@@ -1,6 +1,5 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.HeadRows;
 import java.lang.foreign.MemorySegment;
 
 /// The backward fold of bfloat16 rows in products of bfloat16 matrices. Scores are transposed, S^T

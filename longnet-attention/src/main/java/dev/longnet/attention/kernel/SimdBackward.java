@@ -1,7 +1,5 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
 import java.lang.foreign.MemorySegment;
 
 /// The backward fold in vector loops: adds to dQ by rows and to dK, dV by columns of P and dS, so

@@ -1,8 +1,5 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.ElementType;
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
@@ -15,10 +12,10 @@ final class SimdKernel implements AttentionKernel {
 
   private final VectorLoops loops;
   private final BfloatProducts products;
-  private final Pool<ForwardScratch> forwards = new Pool<>();
-  private final Pool<SimdBackward> backwards = new Pool<>();
-  private final Pool<ForwardScratch> matrixForwards = new Pool<>();
-  private final Pool<BackwardScratch> matrixBackwards = new Pool<>();
+  private final ScratchPool<ForwardScratch> forwards = new ScratchPool<>();
+  private final ScratchPool<SimdBackward> backwards = new ScratchPool<>();
+  private final ScratchPool<ForwardScratch> matrixForwards = new ScratchPool<>();
+  private final ScratchPool<BackwardScratch> matrixBackwards = new ScratchPool<>();
 
   /// @param products null for vector loops alone
   SimdKernel(VectorLoops loops, BfloatProducts products) {

@@ -2,13 +2,13 @@ package dev.longnet.attention.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.AttentionOutput;
 import dev.longnet.attention.AttentionTensor;
 import dev.longnet.attention.DilatedAttention;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.Qkv;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
 import java.io.File;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -204,11 +204,16 @@ class CompilationTest {
     }
 
     void forward() {
-      attention.forward(x[0], x[1], x[2], x[3], lse);
+      attention.forward(new Qkv(x[0], x[1], x[2]), new AttentionOutput(x[3], lse));
     }
 
     void backward() {
-      attention.backward(x[0], x[1], x[2], x[3], lse, x[4], x[5], x[6], x[7], GradientMode.EXACT);
+      attention.backward(
+          new Qkv(x[0], x[1], x[2]),
+          new AttentionOutput(x[3], lse),
+          x[4],
+          new Qkv(x[5], x[6], x[7]),
+          GradientMode.EXACT);
     }
   }
 }

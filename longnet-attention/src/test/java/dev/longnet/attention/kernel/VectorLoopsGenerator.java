@@ -753,8 +753,7 @@ public final class VectorLoopsGenerator {
         "bits.convertShape(VectorOperators.I2S, H, 0).intoMemorySegment(ALL, to + d * 2L, NATIVE);");
     close();
     open("for (; d < size; d++)");
-    line(
-        "ALL.set(SHORT, to + d * 2L, dev.longnet.attention.ElementType.toBfloat16(ALL.get(FLOAT, from + d * 4L)));");
+    line("ALL.set(SHORT, to + d * 2L, ElementType.toBfloat16(ALL.get(FLOAT, from + d * 4L)));");
     close();
     close();
 

@@ -143,6 +143,14 @@ public final class Recipes {
     }
     String path = override.substring(0, equals).strip();
     String[] keys = path.split("\\.", -1);
+    // The two ways to name mixers exclude each other: the one given last is meant.
+    if (tree.get("model") instanceof ObjectNode model) {
+      if (path.equals("model.mixers")) {
+        model.remove("attention");
+      } else if (path.startsWith("model.attention")) {
+        model.remove("mixers");
+      }
+    }
     ObjectNode node = tree;
     String made = null;
     for (int i = 0; i < keys.length - 1; i++) {

@@ -11,10 +11,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /// `report.html` of a run: one file that needs no other and no network. Reads what [RunFiles]
 /// lists, nothing else, so it can be made again at any time, also while the run goes on.
 public final class RunReport {
+  private static final Pattern PLACE = Pattern.compile("\\{\\{(\\w+)}}");
+
   private RunReport() {}
 
   /// Writes RUN/report.html and RUN/plots/*.svg.
@@ -107,19 +111,22 @@ public final class RunReport {
             .append(chart.svg())
             .append("</figure>\n"));
     String name = files.run().toAbsolutePath().normalize().getFileName().toString();
-    return template()
-        .replace("{{title}}", Html.escape(name))
-        .replace("{{subtitle}}", Html.escape(subtitle(files)))
-        .replace("{{tiles}}", tiles(files))
-        .replace("{{plots}}", plots)
-        .replace(
-            "{{evaluation}}",
-            Html.section("evaluation", "Held-out documents", evaluation(files.evaluation())))
-        .replace("{{sample}}", Html.section("sample", "What it writes", pre(files.sample())))
-        .replace("{{recipe}}", Html.section("configuration", "Configuration", pre(files.recipe())))
-        .replace(
-            "{{environment}}",
-            Html.section("environment", "Environment", environment(files.environment())));
+    Map<String, String> places =
+        Map.of(
+            "title", Html.escape(name),
+            "subtitle", Html.escape(subtitle(files)),
+            "tiles", tiles(files),
+            "plots", plots.toString(),
+            "evaluation",
+                Html.section("evaluation", "Held-out documents", evaluation(files.evaluation())),
+            "sample", Html.section("sample", "What it writes", pre(files.sample())),
+            "recipe", Html.section("configuration", "Configuration", pre(files.recipe())),
+            "environment",
+                Html.section("environment", "Environment", environment(files.environment())));
+    // In one pass: what stands in a place may look like a place.
+    return PLACE
+        .matcher(template())
+        .replaceAll(place -> Matcher.quoteReplacement(places.get(place.group(1))));
   }
 
   private static String subtitle(RunFiles files) {

@@ -1,8 +1,8 @@
 package dev.longnet.core.stream;
 
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.HeadOffsets;
-import dev.longnet.attention.Rows;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.attention.pattern.Rows;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.MixerConfig;
 import java.util.ArrayList;

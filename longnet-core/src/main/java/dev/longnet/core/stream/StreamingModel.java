@@ -1,7 +1,7 @@
 package dev.longnet.core.stream;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.io.TensorEntry;

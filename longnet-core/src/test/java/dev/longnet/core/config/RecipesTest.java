@@ -148,6 +148,35 @@ class RecipesTest {
   }
 
   @Test
+  void mixersRepeatOverTheLayersAndExcludeOneAttention() throws Exception {
+    String alternating =
+        "model.mixers=[{type: dilated, segment_lengths: [8, 32], dilations: [1, 4]}, dense]";
+    ModelConfig model = load(alternating).model();
+    assertThat(model.mixers()).hasSize(2);
+    assertThat(model.mixer(0)).isEqualTo(model.mixers().get(0));
+    assertThat(model.mixer(1)).isEqualTo(new AttentionConfig.Dense());
+    Files.writeString(file, load(alternating).toYaml());
+    assertThat(load().model()).isEqualTo(model);
+    assertThat(load("model.attention.type=dense").model().mixers())
+        .containsExactly(new AttentionConfig.Dense());
+    assertThatThrownBy(() -> load("model.mixers=[]"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("model.mixers must name from 1 to model.layers=2 mixers");
+    assertThatThrownBy(() -> load("model.mixers=[dense, dense, dense]"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("model.mixers must name from 1 to model.layers=2 mixers");
+    assertThatThrownBy(() -> load("model.mixers=[{type: dilated, segment_lengths: [8]}]"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("model.mixers[0].dilations must be as many as");
+    assertThatThrownBy(() ->
+            load(
+                "model.mixers=[dense]",
+                "model={layers: 2, hidden: 32, heads: 2, attention: {type: dense}, mixers: [dense]}"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("model.mixers and model.attention exclude each other");
+  }
+
+  @Test
   void anotherAttentionStartsItsSectionAfresh() throws Exception {
     RunConfig dilated =
         load("model.attention={type: dilated, segment_lengths: [32, 128], dilations: [1, 4]}");

@@ -57,6 +57,35 @@ class RunReportTest {
     }
   }
 
+  /// Braces in what a model writes are text, also those that look like the page's own places.
+  @Test
+  void whatLooksLikeAPlaceIsText() throws IOException {
+    writeMetrics(3);
+    Files.writeString(run.resolve("sample.txt"), "{{environment}} $1 \\1");
+    Files.writeString(run.resolve("environment.json"), "{\"cpu\": \"only once\"}");
+    String html = Files.readString(RunReport.write(run));
+    assertThat(html).contains("{{environment}} $1 \\1").containsOnlyOnce("only once</td>");
+  }
+
+  @Test
+  void namesInChartsAreText() throws Exception {
+    String evil = "</text><script>alert(\"&\")</script>";
+    String svg =
+        new Chart(
+                evil,
+                Axis.spanning(evil, 0, 1),
+                Axis.fromZero(evil, new double[] {1}),
+                java.util.List.of(
+                    new Series(
+                        evil, new double[] {0, 1}, new double[] {1, 2}, Series.Style.MARKED)),
+                java.util.List.of())
+            .svg();
+    assertThat(svg)
+        .doesNotContain("<script")
+        .contains("&lt;/text&gt;&lt;script&gt;alert(&quot;&amp;&quot;)");
+    parse(svg);
+  }
+
   @Test
   void aLineIsDrawnWhereItsValuesAre() throws IOException {
     Chart chart =

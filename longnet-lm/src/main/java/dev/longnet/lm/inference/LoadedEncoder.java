@@ -1,6 +1,5 @@
 package dev.longnet.lm.inference;
 
-import dev.longnet.attention.GradientMode;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.io.SafetensorsFile;
@@ -42,7 +41,7 @@ public final class LoadedEncoder {
       return Encoder.create(
           config,
           ModelOptions.of(runtime).withActivationCheckpointing(false),
-          attention -> AttentionOperators.of(attention.pattern(false), GradientMode.EXACT, runtime),
+          AttentionOperators.factory(runtime),
           seed);
     }
   }

@@ -1,13 +1,12 @@
 package dev.longnet.lm.inference;
 
 import dev.longnet.core.checkpoint.Checkpoint;
-import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.evaluate.Scorer;
 import dev.longnet.core.stream.NextToken;
-import dev.longnet.lm.attention.OperatorFactory;
+import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
@@ -37,39 +36,43 @@ public final class LoadedModel implements AutoCloseable {
   /// @throws IllegalArgumentException when the checkpoint is damaged or its tensors do not fit its
   ///   configuration
   public static LoadedModel open(Checkpoint checkpoint, RuntimeConfig runtime) throws IOException {
-    return open(checkpoint, runtime, OperatorFactory.of(runtime));
+    return open(checkpoint, runtime, AttentionOperators.factory(runtime));
   }
 
   /// As above, with other attention operators than the runtime's own.
   public static LoadedModel open(
-      Checkpoint checkpoint, RuntimeConfig runtime, OperatorFactory operators) throws IOException {
+      Checkpoint checkpoint, RuntimeConfig runtime, AttentionOperator.Factory operators)
+      throws IOException {
     return open(checkpoint, checkpoint.model(), runtime, operators);
   }
 
-  /// As [#open], but no query looks further back than one of a training sequence could: blockwise
+  /// As [#open], but no token looks further back than one of a training sequence could: blockwise
   /// causal attention with blocks of half the trained length, for inputs beyond it.
   public static LoadedModel openBlockwise(Checkpoint checkpoint, RuntimeConfig runtime)
       throws IOException {
-    ModelConfig trained = checkpoint.model();
     if (checkpoint.trainedLength() % 2 != 0) {
       throw new IllegalArgumentException(
           "blockwise attention needs an even trained length: trained_length="
               + checkpoint.trainedLength());
     }
-    ModelConfig config =
-        trained.mapMixers(mixer -> mixer.blockwise(checkpoint.trainedLength() / 2));
-    return open(checkpoint, config, runtime, OperatorFactory.of(runtime));
+    long blockLength = checkpoint.trainedLength() / 2;
+    return open(
+        checkpoint,
+        checkpoint.model().mapMixers(mixer -> mixer.blockwise(blockLength)),
+        runtime,
+        AttentionOperators.factory(runtime));
   }
 
   private static LoadedModel open(
-      Checkpoint checkpoint, ModelConfig config, RuntimeConfig runtime, OperatorFactory operators)
+      Checkpoint checkpoint,
+      ModelConfig config,
+      RuntimeConfig runtime,
+      AttentionOperator.Factory operators)
       throws IOException {
     Tokenizer tokenizer = checkpoint.hasTokenizer() ? checkpoint.loadTokenizer() : null;
     ModelOptions options = ModelOptions.of(runtime).withActivationCheckpointing(false);
     try (TorchThreads _ = Torch.threads(runtime.threads())) {
-      AttentionOperator attention =
-          operators.operator(((AttentionConfig) config.mixer(0)).pattern(config.causal()));
-      Decoder decoder = Decoder.create(config, options, attention, 0);
+      Decoder decoder = Decoder.create(config, options, operators, 0);
       try {
         CheckpointTensors.load(checkpoint, decoder);
       } catch (IOException | RuntimeException | Error e) {

@@ -6,7 +6,7 @@ import dev.longnet.core.config.Forecast;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.machine.Environment;
-import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
 import java.io.IOException;
@@ -19,15 +19,11 @@ import java.time.format.DateTimeFormatter;
 final class RunEnvironment {
   private RunEnvironment() {}
 
-  /// @param attention its own line is written
+  /// @param model its mixers' own lines are written
   /// @param matrixFlops the machine's measured matrix-product rate, FLOP/s
   /// @param program who runs it
   static void write(
-      Path run,
-      RuntimeConfig runtime,
-      AttentionOperator attention,
-      double matrixFlops,
-      String program)
+      Path run, RuntimeConfig runtime, Decoder model, double matrixFlops, String program)
       throws IOException {
     Environment here = Environment.here();
     ObjectNode json = new ObjectMapper().createObjectNode();
@@ -43,7 +39,7 @@ final class RunEnvironment {
     try (TorchThreads _ = Torch.threads(runtime.threads())) {
       json.put("threads", Torch.threads());
       json.put("matrix_products", Forecast.si(matrixFlops) + "FLOP/s");
-      json.put("attention", attention.describe());
+      json.put("attention", model.describe());
     }
     json.put("longnet", program);
     AtomicFiles.writeString(run.resolve("environment.json"), json.toPrettyString() + "\n");

@@ -109,9 +109,10 @@ public final class Training {
             start.init(),
             TrainingData.of(config, shards),
             parts.operators(),
+            parts.ranks(),
             listener,
             rate)) {
-      RunEnvironment.write(path, config.runtime(), run.model().attention(), rate, parts.program());
+      RunEnvironment.write(path, config.runtime(), run.model(), rate, parts.program());
       AtomicBoolean stopped = new AtomicBoolean();
       listener.training(
           path,

@@ -9,7 +9,7 @@ import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
-import dev.longnet.lm.attention.OperatorFactory;
+import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;
@@ -38,7 +38,8 @@ public final class TrainingRun implements Closeable {
   /// @param directory stays the caller's to close, as does what `data` reads
   /// @param from the checkpoint to go on from; empty: a new model
   /// @param init whose weights a new model starts with; empty: random ones
-  /// @param operators which attention operator a pattern gets
+  /// @param operators makes the attention operators
+  /// @param ranks that train together
   /// @param listener hears the run besides its own logs
   /// @param matrixFlops the machine's matrix-product rate, FLOP/s
   /// @throws IllegalArgumentException when the checkpoint does not fit the configuration or the
@@ -49,7 +50,8 @@ public final class TrainingRun implements Closeable {
       Optional<Checkpoint> from,
       Optional<Checkpoint> init,
       TrainingData data,
-      OperatorFactory operators,
+      AttentionOperator.Factory operators,
+      Ranks ranks,
       TrainingListener listener,
       double matrixFlops)
       throws IOException {
@@ -89,6 +91,7 @@ public final class TrainingRun implements Closeable {
           new Trainer(
               config,
               model,
+              ranks,
               attention::at,
               data.windows(),
               heldOut,

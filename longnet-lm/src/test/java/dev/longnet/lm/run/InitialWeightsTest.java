@@ -3,14 +3,14 @@ package dev.longnet.lm.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.core.checkpoint.Checkpoint;
-import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.lm.attention.JavaAttentionOperator;
+import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.TensorMemory;
@@ -56,14 +56,14 @@ class InitialWeightsTest {
 
   private static double loss(ModelConfig config, Checkpoint weights, int length)
       throws IOException {
-    JavaAttentionOperator attention =
-        new JavaAttentionOperator(
-            DilatedAttention.of(
-                ((AttentionConfig) config.mixer(0)).pattern(true), AttentionOptions.defaults()),
-            GradientMode.EXACT);
+    AttentionOperator.Factory operators =
+        (attention, causal) ->
+            new JavaAttentionOperator(
+                DilatedAttention.of(attention.pattern(causal), AttentionOptions.defaults()),
+                GradientMode.EXACT);
     try (PointerScope _ = new PointerScope();
         Arena arena = Arena.ofConfined();
-        Decoder model = Decoder.create(config, ModelOptions.cpu(), attention, 5)) {
+        Decoder model = Decoder.create(config, ModelOptions.cpu(), operators, 5)) {
       if (weights != null) {
         CheckpointTensors.load(weights, model);
       }

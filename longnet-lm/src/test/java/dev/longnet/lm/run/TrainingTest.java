@@ -9,7 +9,9 @@ import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.evaluate.Evaluation;
-import dev.longnet.lm.attention.OperatorFactory;
+import dev.longnet.lm.attention.AttentionOperators;
+import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.train.Ranks;
 import dev.longnet.lm.train.StepMetrics;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -105,17 +107,17 @@ class TrainingTest {
   @Test
   void trainingAndEvaluationUseTheOperatorsTheyAreHanded() throws IOException {
     RunConfig config = config("evaluation.every_steps=0");
-    OperatorFactory real = OperatorFactory.of(config.runtime());
+    AttentionOperator.Factory real = AttentionOperators.factory(config.runtime());
     AtomicInteger made = new AtomicInteger();
-    OperatorFactory counting =
-        pattern -> {
+    AttentionOperator.Factory counting =
+        (attention, causal) -> {
           made.incrementAndGet();
-          return real.operator(pattern);
+          return real.of(attention, causal);
         };
     Training.run(
         config,
         Start.anew(directory.resolve("run")),
-        new Parts(counting, new RunListener() {}, "a test"));
+        new Parts(counting, Ranks.one(), new RunListener() {}, "a test"));
     assertThat(made).hasValue(2);
   }
 

@@ -1,8 +1,8 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.checkpoint.RunDirectory;
 import dev.longnet.core.config.AttentionConfig;
@@ -11,8 +11,8 @@ import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.data.TokenStream;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.machine.ProcessMemory;
+import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.attention.JavaAttentionOperator;
-import dev.longnet.lm.attention.OperatorFactory;
 import dev.longnet.lm.model.AttentionOperator;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -113,7 +113,8 @@ public final class TinyRun implements AutoCloseable {
             from,
             Optional.empty(),
             new TrainingData("none", TinyRun::window, HELD_OUT, Optional.empty()),
-            attention == null ? OperatorFactory.of(config.runtime()) : pattern -> attention,
+            attention == null ? AttentionOperators.factory(config.runtime()) : (_, _) -> attention,
+            Ranks.one(),
             listener,
             1e11);
   }
