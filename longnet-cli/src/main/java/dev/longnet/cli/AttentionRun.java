@@ -18,6 +18,7 @@ import dev.longnet.lm.attention.TorchAttentionOperator;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -97,19 +98,21 @@ interface AttentionRun {
 
   /// libtorch's flash kernels on the CPU.
   static AttentionRun torch(DilatedAttentionSpec pattern, int threads, GradientMode mode) {
-    Torch.setThreads(threads);
     AttentionOperator operator = new TorchAttentionOperator(pattern, mode);
     return new AttentionRun() {
       @Override
       public String kernel() {
-        return operator.describe();
+        try (TorchThreads _ = Torch.threads(threads)) {
+          return operator.describe();
+        }
       }
 
       @Override
       public List<TensorEntry> compute(AttentionInput input, Arena arena) {
         long[] shape = input.q().shape();
         List<TensorEntry> results = new ArrayList<>();
-        try (PointerScope scope = new PointerScope()) {
+        try (TorchThreads _ = Torch.threads(threads);
+            PointerScope scope = new PointerScope()) {
           Tensor q = view(input.q(), arena);
           Tensor k = view(input.k(), arena);
           Tensor v = view(input.v(), arena);

@@ -6,6 +6,7 @@ import dev.longnet.core.config.RuntimeConfig.Precision;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.experiments.train.TrainingBenchmark;
 import dev.longnet.experiments.train.TrainingBenchmark.Result;
+import dev.longnet.lm.torch.Torch;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -88,8 +89,9 @@ final class BenchTrainCommand implements Callable<Integer> {
                 "training.batch_tokens=" + window,
                 "evaluation.lengths=[" + window + "]"));
       }
-      RunConfig config = Recipes.load(recipe, all, Tokenizers::vocabularySize);
-      ComputeOptions.requireGpu("runtime.device", config.runtime().device());
+      RunConfig config =
+          Recipes.load(recipe, new Recipes.Overrides("--set", all), Tokenizers::vocabularySize);
+      Torch.requireDevice("runtime.device", config.runtime().device());
       configs.add(config);
     }
     out.printf(

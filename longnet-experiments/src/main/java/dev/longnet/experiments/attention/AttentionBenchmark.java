@@ -5,6 +5,7 @@ import dev.longnet.attention.pattern.DilatedAttentionSpec;
 import dev.longnet.experiments.attention.Contestant.Inputs;
 import dev.longnet.experiments.results.Experiment;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -50,12 +51,12 @@ public final class AttentionBenchmark {
 
   /// @throws IllegalStateException when an implementation computes something else than the others
   public BenchReport run() {
-    Torch.setThreads(options.threads());
     boolean others =
         !settings.gpu()
             && Collections.min(settings.lengths())
                 <= Math.max(settings.pytorchUpTo(), settings.denseUpTo());
-    try (UserProcess user = others ? new UserProcess(settings, options.threads()) : null) {
+    try (TorchThreads _ = Torch.threads(options.threads());
+        UserProcess user = others ? new UserProcess(settings, options.threads()) : null) {
       progress.accept("verifying against the float64 oracle");
       settings.small().forEach(small -> Verification.againstOracle(ours(small), settings));
       if (others) {

@@ -9,6 +9,7 @@ import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.experiments.results.Experiment;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
@@ -66,8 +67,8 @@ public final class KernelBenchmark {
 
   /// @throws IllegalStateException when something is computed wrongly
   public BenchReport run() {
-    Torch.setThreads(options.threads());
-    try (Arena arena = Arena.ofShared()) {
+    try (TorchThreads _ = Torch.threads(options.threads());
+        Arena arena = Arena.ofShared()) {
       KernelTensors floats = KernelTensors.random(arena, settings, tokens);
       List<Case> cases = cases(floats, floats.rounded(arena));
       List<Lane> lanes = new ArrayList<>();

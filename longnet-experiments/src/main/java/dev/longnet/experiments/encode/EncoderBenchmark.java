@@ -11,6 +11,7 @@ import dev.longnet.experiments.results.ResultTable.Column;
 import dev.longnet.lm.inference.LoadedEncoder;
 import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.MatrixRate;
 import java.util.List;
 import java.util.OptionalLong;
@@ -99,9 +100,15 @@ public final class EncoderBenchmark {
   /// @throws IllegalStateException when the check fails
   public static Result run(
       EncoderConfig config, long tokens, RuntimeConfig runtime, IntConsumer layerDone) {
-    Torch.setThreads(runtime.threads());
-    torch.manual_seed(SEED);
-    check(config, Math.min(tokens, CHECKED_TOKENS), runtime);
+    try (TorchThreads _ = Torch.threads(runtime.threads())) {
+      torch.manual_seed(SEED);
+      check(config, Math.min(tokens, CHECKED_TOKENS), runtime);
+      return measured(config, tokens, runtime, layerDone);
+    }
+  }
+
+  private static Result measured(
+      EncoderConfig config, long tokens, RuntimeConfig runtime, IntConsumer layerDone) {
     double rate = MatrixRate.measure(runtime.precision(), runtime.device());
     try (PointerScope _ = new PointerScope();
         Encoder encoder = LoadedEncoder.random(config, runtime, SEED)) {

@@ -10,6 +10,7 @@ import dev.longnet.experiments.results.Experiment;
 import dev.longnet.experiments.results.ResultTable;
 import dev.longnet.experiments.results.ResultTable.Column;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.MatrixRate;
 import java.util.ArrayList;
 import java.util.List;
@@ -131,7 +132,6 @@ public final class InferenceBenchmark {
       Consumer<String> progress) {
     List<StreamingModel> models = List.of(fp32, int8);
     models.forEach(model -> StreamBenchmark.verify(model, CHECKED));
-    Torch.setThreads(fp32.options().threads());
     double[] perplexity = {Double.NaN, Double.NaN};
     if (text.length > 1) {
       for (int i = 0; i < 2; i++) {
@@ -149,7 +149,10 @@ public final class InferenceBenchmark {
           "prompt of %,d tokens, %s"
               .formatted(
                   prompt, round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
-      double rate = MatrixRate.measure(Precision.FP32, "cpu");
+      double rate;
+      try (TorchThreads _ = Torch.threads(fp32.options().threads())) {
+        rate = MatrixRate.measure(Precision.FP32, "cpu");
+      }
       for (int i = 0; i < 2; i++) {
         double speed = prefill(models.get(i), tokens, round < 0 ? Math.min(prompt, 2048) : prompt);
         if (round >= 0) {

@@ -2,6 +2,7 @@ package dev.longnet.experiments.stream;
 
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.report.StreamCharts;
 import dev.longnet.core.stream.StateFile;
 import dev.longnet.core.stream.StreamInput;
 import dev.longnet.core.stream.StreamReport;
@@ -9,7 +10,6 @@ import dev.longnet.core.stream.StreamRun;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
 import dev.longnet.experiments.Statistics;
-import dev.longnet.experiments.report.StreamCharts;
 import dev.longnet.experiments.results.Experiment;
 import dev.longnet.experiments.results.ResultTable;
 import dev.longnet.experiments.results.ResultTable.Column;

@@ -2,11 +2,11 @@ package dev.longnet.experiments.stream;
 
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.report.StreamCharts;
 import dev.longnet.core.stream.StreamOptions;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
 import dev.longnet.experiments.Statistics;
-import dev.longnet.experiments.report.StreamCharts;
 import dev.longnet.experiments.results.Experiment;
 import dev.longnet.experiments.results.ResultTable;
 import dev.longnet.experiments.results.ResultTable.Column;

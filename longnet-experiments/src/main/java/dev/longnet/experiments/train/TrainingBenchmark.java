@@ -14,6 +14,7 @@ import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.MatrixRate;
 import dev.longnet.lm.train.Optimizer;
 import java.util.ArrayList;
@@ -141,13 +142,14 @@ public final class TrainingBenchmark {
     RuntimeConfig runtime = config.runtime();
     ModelConfig model = config.model();
     int window = config.training().window();
-    Torch.setThreads(runtime.threads());
-    torch.manual_seed(SEED);
     ModelOptions options = ModelOptions.of(runtime);
     List<Double> seconds = new ArrayList<>();
     List<Double> rates = new ArrayList<>();
     List<Double> losses = new ArrayList<>();
-    try (PointerScope scope = new PointerScope();
+    Torch.load();
+    torch.manual_seed(SEED);
+    try (TorchThreads _ = Torch.threads(runtime.threads());
+        PointerScope scope = new PointerScope();
         Decoder decoder =
             Decoder.create(model, options, AttentionOperators.factory(runtime), SEED);
         Optimizer optimizer =

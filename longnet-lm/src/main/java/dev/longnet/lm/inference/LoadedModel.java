@@ -7,9 +7,11 @@ import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.evaluate.Scorer;
 import dev.longnet.core.stream.NextToken;
 import dev.longnet.lm.attention.AttentionOperators;
+import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.CheckpointTensors;
 import java.io.IOException;
 
@@ -34,7 +36,14 @@ public final class LoadedModel implements AutoCloseable {
   /// @throws IllegalArgumentException when the checkpoint is damaged or its tensors do not fit its
   ///   configuration
   public static LoadedModel open(Checkpoint checkpoint, RuntimeConfig runtime) throws IOException {
-    return open(checkpoint, checkpoint.model(), runtime);
+    return open(checkpoint, runtime, AttentionOperators.factory(runtime));
+  }
+
+  /// As above, with other attention operators than the runtime's own.
+  public static LoadedModel open(
+      Checkpoint checkpoint, RuntimeConfig runtime, AttentionOperator.Factory operators)
+      throws IOException {
+    return open(checkpoint, checkpoint.model(), runtime, operators);
   }
 
   /// As [#open], but no token looks further back than one of a training sequence could: blockwise
@@ -48,22 +57,30 @@ public final class LoadedModel implements AutoCloseable {
     }
     long blockLength = checkpoint.trainedLength() / 2;
     return open(
-        checkpoint, checkpoint.model().mapMixers(mixer -> mixer.blockwise(blockLength)), runtime);
+        checkpoint,
+        checkpoint.model().mapMixers(mixer -> mixer.blockwise(blockLength)),
+        runtime,
+        AttentionOperators.factory(runtime));
   }
 
-  private static LoadedModel open(Checkpoint checkpoint, ModelConfig config, RuntimeConfig runtime)
+  private static LoadedModel open(
+      Checkpoint checkpoint,
+      ModelConfig config,
+      RuntimeConfig runtime,
+      AttentionOperator.Factory operators)
       throws IOException {
     Tokenizer tokenizer = checkpoint.hasTokenizer() ? checkpoint.loadTokenizer() : null;
-    Torch.setThreads(runtime.threads());
     ModelOptions options = ModelOptions.of(runtime).withActivationCheckpointing(false);
-    Decoder decoder = Decoder.create(config, options, AttentionOperators.factory(runtime), 0);
-    try {
-      CheckpointTensors.load(checkpoint, decoder);
-    } catch (IOException | RuntimeException | Error e) {
-      decoder.close();
-      throw e;
+    try (TorchThreads _ = Torch.threads(runtime.threads())) {
+      Decoder decoder = Decoder.create(config, options, operators, 0);
+      try {
+        CheckpointTensors.load(checkpoint, decoder);
+      } catch (IOException | RuntimeException | Error e) {
+        decoder.close();
+        throw e;
+      }
+      return new LoadedModel(checkpoint, tokenizer, decoder);
     }
-    return new LoadedModel(checkpoint, tokenizer, decoder);
   }
 
   public Checkpoint checkpoint() {

@@ -69,6 +69,10 @@ public final class Encoder implements AutoCloseable {
     return config;
   }
 
+  public ModelOptions options() {
+    return options;
+  }
+
   /// Where its tensors live.
   public String device() {
     return options.device();

@@ -208,7 +208,7 @@ class TorchscaleImportTest {
     Path file = directory.resolve("bare.safetensors");
     Path config = bare(file);
     assertThatThrownBy(() -> TorchscaleImport.run(file, directory.resolve("a"), GoldenFiles.PLAIN))
-        .hasMessageContaining("--config");
+        .hasMessageContaining("keyword arguments with config FILE.json");
     TorchscaleImport.run(file, directory.resolve("b"), options(config, Optional.empty()));
     Checkpoint checkpoint = Checkpoint.resolve(directory.resolve("b"));
     assertThat(checkpoint.tokenizer()).isEqualTo(Checkpoint.NO_TOKENIZER);
@@ -222,7 +222,7 @@ class TorchscaleImportTest {
     Path config = bare(file);
     Path run = directory.resolve("run");
     assertThatThrownBy(() -> TorchscaleImport.run(file, run, options(config, Optional.of("bytes"))))
-        .hasMessage("--tokenizer has 257 ids, the model knows 101: --tokenizer=bytes");
+        .hasMessage("tokenizer has 257 ids, the model knows 101: tokenizer=bytes");
     assertThat(run).doesNotExist();
     Files.writeString(
         config, Files.readString(config).replace("\"vocab_size\": 101", "\"vocab_size\": 257"));

@@ -116,7 +116,7 @@ class CheckpointTest {
         .hasMessageEndingWith(
             "; the one before it: "
                 + before
-                + " (--resume takes it once the damaged one is removed)");
+                + " (resume takes it once the damaged one is removed)");
     assertThat(Checkpoint.resolve(before).state()).contains(state(5));
   }
 

@@ -1,7 +1,8 @@
-package dev.longnet.lm.train;
+package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.lm.train.StepMetrics;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import org.junit.jupiter.api.Test;

@@ -1,4 +1,4 @@
-package dev.longnet.experiments.report;
+package dev.longnet.core.report;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.longnet.core.io.AtomicFiles;

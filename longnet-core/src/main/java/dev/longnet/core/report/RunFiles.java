@@ -1,9 +1,11 @@
-package dev.longnet.experiments.report;
+package dev.longnet.core.report;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -75,8 +77,8 @@ record RunFiles(
     String text = text(file);
     JsonNode node = parse(text);
     if (node.isMissingNode() && !text.isBlank()) {
-      throw new IllegalArgumentException(
-          "not JSON, remove it or make it again with longnet eval --json: " + file);
+      throw new FieldException(
+          "not JSON, remove it or make it again with %s: %s", Field.of("evaluation"), file);
     }
     return node;
   }

@@ -1,4 +1,4 @@
-package dev.longnet.experiments.report;
+package dev.longnet.core.report;
 
 import java.util.List;
 

@@ -1,4 +1,4 @@
-package dev.longnet.lm.train;
+package dev.longnet.lm.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -15,6 +15,8 @@ import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.train.CheckpointTensors;
+import dev.longnet.lm.train.TinyRun;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -44,12 +46,12 @@ class InitialWeightsTest {
             "training.steps=150",
             "checkpoint.every_steps=150",
             "optimizer.learning_rate=1e-2")) {
-      run.trainer.run();
+      run.run();
     }
   }
 
   private static RunConfig recipe(String... overrides) throws IOException {
-    return TinyRun.config(directory.resolve("longnet"), overrides);
+    return TinyRun.config(overrides);
   }
 
   private static double loss(ModelConfig config, Checkpoint weights, int length)

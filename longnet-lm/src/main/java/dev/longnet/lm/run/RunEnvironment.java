@@ -1,11 +1,14 @@
-package dev.longnet.lm.train;
+package dev.longnet.lm.run;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.config.Forecast;
+import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.machine.Environment;
+import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -13,13 +16,14 @@ import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 
 /// `environment.json`: where and with what a run was made, for its report.
-public final class RunEnvironment {
+final class RunEnvironment {
   private RunEnvironment() {}
 
-  /// @param attention the operator's own line
+  /// @param model its mixers' own lines are written
   /// @param matrixFlops the machine's measured matrix-product rate, FLOP/s
-  /// @param version of this program
-  public static void write(Path run, String attention, double matrixFlops, String version)
+  /// @param program who runs it
+  static void write(
+      Path run, RuntimeConfig runtime, Decoder model, double matrixFlops, String program)
       throws IOException {
     Environment here = Environment.here();
     ObjectNode json = new ObjectMapper().createObjectNode();
@@ -32,10 +36,12 @@ public final class RunEnvironment {
     json.put("memory", Forecast.bytes(here.memory()));
     json.put("system", here.system());
     json.put("java", here.java());
-    json.put("threads", Torch.threads());
-    json.put("matrix_products", Forecast.si(matrixFlops) + "FLOP/s");
-    json.put("attention", attention);
-    json.put("longnet", version);
+    try (TorchThreads _ = Torch.threads(runtime.threads())) {
+      json.put("threads", Torch.threads());
+      json.put("matrix_products", Forecast.si(matrixFlops) + "FLOP/s");
+      json.put("attention", model.describe());
+    }
+    json.put("longnet", program);
     AtomicFiles.writeString(run.resolve("environment.json"), json.toPrettyString() + "\n");
   }
 }

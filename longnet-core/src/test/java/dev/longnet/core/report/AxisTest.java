@@ -1,4 +1,4 @@
-package dev.longnet.experiments.report;
+package dev.longnet.core.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

@@ -1,4 +1,4 @@
-package dev.longnet.experiments.report;
+package dev.longnet.core.report;
 
 /// The little HTML a report needs. Everything from a file is text: escaped, never markup.
 final class Html {

@@ -1,13 +1,14 @@
-package dev.longnet.lm.train;
+package dev.longnet.cli;
 
 import dev.longnet.core.config.Forecast;
+import dev.longnet.lm.train.StepMetrics;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.Locale;
 
 /// Shows a run to a person: one line that rewrites itself on a terminal, else a plain line every
 /// few seconds.
-public final class ProgressLine {
+final class ProgressLine {
   private static final int BAR = 20;
   private static final Duration PLAIN_INTERVAL = Duration.ofSeconds(10);
   private static final Duration TERMINAL_INTERVAL = Duration.ofMillis(200);
@@ -27,14 +28,14 @@ public final class ProgressLine {
 
   /// @param terminal whether `out` is one
   /// @param steps of the whole run
-  public ProgressLine(PrintWriter out, boolean terminal, long steps) {
+  ProgressLine(PrintWriter out, boolean terminal, long steps) {
     this.out = out;
     this.terminal = terminal;
     this.steps = steps;
     this.lastShown = System.nanoTime() - PLAIN_INTERVAL.toNanos();
   }
 
-  public synchronized void step(StepMetrics m) {
+  synchronized void step(StepMetrics m) {
     if (!m.skipped()) {
       loss = smooth(loss, m.loss());
     }
@@ -57,7 +58,7 @@ public final class ProgressLine {
   }
 
   /// Shows how far a step of several passes is; on a terminal only.
-  public synchronized void pass(long step, int passes, int of) {
+  synchronized void pass(long step, int passes, int of) {
     long now = System.nanoTime();
     if (!terminal || of == 1 || passes == of || now - lastShown < TERMINAL_INTERVAL.toNanos()) {
       return;
@@ -69,14 +70,14 @@ public final class ProgressLine {
   }
 
   /// Prints a line of its own, above the bar.
-  public synchronized void note(String text) {
+  synchronized void note(String text) {
     endLine();
     out.println(text);
     out.flush();
   }
 
   /// Leaves the bar where it stands, for output that follows.
-  public synchronized void endLine() {
+  synchronized void endLine() {
     if (terminal && width > 0) {
       out.println();
       width = 0;
@@ -108,7 +109,7 @@ public final class ProgressLine {
   }
 
   /// 0:07, 4:30, 1:05:09, 3.5 days, 12 years
-  public static String duration(double seconds) {
+  static String duration(double seconds) {
     if (!Double.isFinite(seconds)) {
       return "?";
     }
