@@ -17,7 +17,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -317,73 +316,7 @@ class DilatedAttentionTest {
     caller.join(20_000);
     assertThat(caller.isAlive()).isFalse();
     assertThat(thrown).hasSize(1).first().isInstanceOf(CancellationException.class);
-    assertNoHelpers();
-  }
-
-  @Test
-  void aFailingTaskStopsTheOthersAndLeavesNoThread() {
-    assertThatThrownBy(() ->
-            Parallel.run(
-                4,
-                1000,
-                task -> {
-                  if (task == 7) {
-                    throw new IllegalStateException("task 7");
-                  }
-                }))
-        .isInstanceOf(IllegalStateException.class)
-        .hasMessage("task 7");
-    assertThat(Thread.currentThread().isInterrupted()).isFalse();
-    assertNoHelpers();
-  }
-
-  @Test
-  void aFailureInAHelperReachesTheCaller() {
-    Thread caller = Thread.currentThread();
-    CountDownLatch failed = new CountDownLatch(1);
-    assertThatThrownBy(() ->
-            Parallel.run(
-                3,
-                1000,
-                task -> {
-                  if (Thread.currentThread() != caller) {
-                    failed.countDown();
-                    throw new IllegalStateException("in a helper");
-                  }
-                  await(failed);
-                }))
-        .isInstanceOf(IllegalStateException.class)
-        .hasMessage("in a helper");
-    assertNoHelpers();
-  }
-
-  private static void await(CountDownLatch latch) {
-    try {
-      latch.await();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  @Test
-  void everyTaskRunsOnce() {
-    for (int threads : new int[] {1, 2, 7}) {
-      int[] runs = new int[500];
-      Parallel.run(
-          threads,
-          runs.length,
-          task -> {
-            synchronized (runs) {
-              runs[(int) task]++;
-            }
-          });
-      assertThat(runs).containsOnly(1);
-    }
-  }
-
-  private static void assertNoHelpers() {
-    assertThat(Thread.getAllStackTraces().keySet())
-        .noneMatch(t -> t.getName().startsWith("longnet-attention"));
+    ParallelTest.assertNoHelpers();
   }
 
   @Test

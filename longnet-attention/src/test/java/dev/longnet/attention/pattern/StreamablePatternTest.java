@@ -30,7 +30,7 @@ class StreamablePatternTest {
 
   @Test
   void seenKeysAreThoseOfTheQuerysFold() {
-    for (long seed = 0; seed < 500; seed++) {
+    for (long seed = 0; seed < 150; seed++) {
       Case c = Case.of(seed);
       for (long query = 0; query < TOKENS; query++) {
         Rows seen = c.pattern.seen(c.branch, c.head, c.heads, query);
@@ -45,7 +45,7 @@ class StreamablePatternTest {
   /// a segment, or a block, whose last queries are over.
   @Test
   void liveRowsAreThoseThatLaterQueriesSee() {
-    for (long seed = 0; seed < 500; seed++) {
+    for (long seed = 0; seed < 150; seed++) {
       Case c = Case.of(seed);
       for (long tokens = 0; tokens < TOKENS / 2; tokens++) {
         Set<Long> wanted = new TreeSet<>();
@@ -67,7 +67,7 @@ class StreamablePatternTest {
 
   @Test
   void aCacheGrowsAtItsEndOrBeginsAnew() {
-    for (long seed = 0; seed < 500; seed++) {
+    for (long seed = 0; seed < 150; seed++) {
       Case c = Case.of(seed);
       Rows before = c.live(0);
       assertThat(before.isEmpty()).isTrue();
