@@ -92,7 +92,7 @@ class PinnedNumericsTest {
   @EnumSource
   void runsGiveTheNumbersThatAreKept(Recipe recipe) throws IOException {
     try (TinyRun run = recipe.start(directory)) {
-      run.trainer.run();
+      run.run();
       Pinned actual = Pinned.of(run.losses(), logits(run));
       if (Boolean.getBoolean("longnet.pin")) {
         actual.write(recipe.file());
@@ -119,7 +119,7 @@ class PinnedNumericsTest {
   @Tag("slow")
   void otherOrdersOfSummationMeetThem(Recipe recipe, String runtime) throws IOException {
     try (TinyRun run = recipe.start(directory, runtime)) {
-      run.trainer.run();
+      run.run();
       check(recipe, Pinned.of(run.losses(), logits(run)), runtime);
     }
   }
@@ -160,7 +160,7 @@ class PinnedNumericsTest {
       Tensor input =
           TensorMemory.view(
               arena.allocateFrom(ValueLayout.JAVA_LONG, ids), ScalarType.Long, 1, TOKENS);
-      MemorySegment all = TensorMemory.of(run.model.logits(input).contiguous());
+      MemorySegment all = TensorMemory.of(run.training.model().logits(input).contiguous());
       int v = run.config.model().vocabulary();
       float[][] logits = new float[TOKENS][v];
       for (int i = 0; i < TOKENS * v; i++) {
