@@ -36,6 +36,12 @@ public interface AttentionPattern {
     return OptionalLong.empty();
   }
 
+  /// By how many keys of zeros torchscale pads this segment of a head in a bidirectional sequence;
+  /// 0 where it knows no such pattern.
+  default long paddingKeys(int branch, long segment, int head, int heads, long tokens) {
+    return 0;
+  }
+
   /// The number of query-key pairs that one head of a sequence computes. A pair costs 4 D
   /// floating-point operations forward. This default visits every segment.
   default double pairs(int head, int heads, long tokens) {

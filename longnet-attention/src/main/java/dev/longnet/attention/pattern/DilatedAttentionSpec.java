@@ -124,9 +124,9 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
     return segments.get(branch).kept(segments.get(branch).segmentLength(), 0);
   }
 
-  /// By how many keys of zeros torchscale pads this segment of a head in a bidirectional sequence.
-  /// It fills a segment up to min(w, N) tokens, and these up to a multiple of r, so that every head
+  /// torchscale fills a segment up to min(w, N) tokens, and these up to a multiple of r, so that every head
   /// has ceil(min(w, N) / r) rows.
+  @Override
   public long paddingKeys(int branch, long segment, int head, int heads, long tokens) {
     Branch b = segments.get(branch);
     long rows = b.kept(Math.min(b.segmentLength(), tokens), 0);

@@ -68,14 +68,13 @@ final class ZeroPaddedKeys implements AttentionOperator {
     int n = Math.toIntExact(tokens);
     float[] counts = new float[Math.multiplyExact(heads, n)];
     for (int branch = 0; branch < pattern.branches(); branch++) {
-      // What every segment is filled up to: the rows of a whole one, at offset 0.
-      long rows = pattern.fold(branch, 0, 0, heads, tokens).queries().count();
       long end = pattern.endSegment(branch, tokens, tokens);
       for (int head = 0; head < heads; head++) {
         for (long segment = 0; segment < end; segment++) {
+          long zeros = pattern.paddingKeys(branch, segment, head, heads, tokens);
           Rows kept = pattern.fold(branch, segment, head, heads, tokens).queries();
-          for (long i = 0; i < kept.count() && kept.count() < rows; i++) {
-            counts[head * n + (int) kept.position(i)] += rows - kept.count();
+          for (long i = 0; i < kept.count() && zeros > 0; i++) {
+            counts[head * n + (int) kept.position(i)] += zeros;
           }
         }
       }
