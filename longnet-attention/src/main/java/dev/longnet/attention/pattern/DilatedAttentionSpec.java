@@ -124,8 +124,8 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
     return segments.get(branch).kept(segments.get(branch).segmentLength(), 0);
   }
 
-  /// torchscale fills a segment up to min(w, N) tokens, and these up to a multiple of r, so that every head
-  /// has ceil(min(w, N) / r) rows.
+  /// torchscale fills a segment up to min(w, N) tokens, and these up to a multiple of r, so that
+  /// every head has ceil(min(w, N) / r) rows.
   @Override
   public long paddingKeys(int branch, long segment, int head, int heads, long tokens) {
     Branch b = segments.get(branch);
