@@ -2,7 +2,7 @@ package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.SegmentLengths;
 import dev.longnet.core.weights.EncoderCheckpoint;

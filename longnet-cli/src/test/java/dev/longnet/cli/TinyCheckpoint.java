@@ -1,8 +1,7 @@
 package dev.longnet.cli;
 
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.GradientMode;
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.MixerConfig;
@@ -66,11 +65,6 @@ final class TinyCheckpoint {
   /// The same weights; the caller closes it.
   static Decoder decoder() {
     Torch.load();
-    return Decoder.create(
-        MODEL,
-        ModelOptions.cpu(),
-        AttentionOperators.of(
-            ((AttentionConfig) MODEL.mixer(0)).pattern(true), GradientMode.EXACT, RUNTIME),
-        5);
+    return Decoder.create(MODEL, ModelOptions.cpu(), AttentionOperators.factory(RUNTIME), 5);
   }
 }

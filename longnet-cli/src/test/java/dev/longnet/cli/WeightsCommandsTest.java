@@ -3,7 +3,7 @@ package dev.longnet.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.config.SegmentLengths;

@@ -2,12 +2,12 @@ package dev.longnet.core.config;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.BlockwiseCausalPattern;
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.HeadOffsets;
-import dev.longnet.attention.SparseAttentionSpec;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.BlockwiseCausalPattern;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.attention.pattern.SparseAttentionSpec;
 import dev.longnet.core.config.Parameter.Initial;
 import java.util.List;
 import java.util.Locale;

@@ -1,7 +1,7 @@
 package dev.longnet.core.config;
 
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;

@@ -3,7 +3,7 @@ package dev.longnet.core.config;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.HeadOffsets;
 import java.util.List;
 import java.util.NavigableMap;
 import java.util.Optional;

@@ -1,8 +1,8 @@
 package dev.longnet.core.config;
 
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.HeadOffsets;
-import dev.longnet.attention.SparseAttentionSpec;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.attention.pattern.SparseAttentionSpec;
 import java.util.ArrayList;
 import java.util.List;
 

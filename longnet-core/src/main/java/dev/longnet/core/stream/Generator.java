@@ -35,7 +35,7 @@ public final class Generator {
   /// @param endOfText the token that ends the text; it is not given out
   public Generator(Sampler sampler, long maxTokens, int endOfText) {
     if (maxTokens < 1) {
-      throw new IllegalArgumentException("max-tokens must be positive: max-tokens=" + maxTokens);
+      throw new IllegalArgumentException("maxTokens must be positive: maxTokens=" + maxTokens);
     }
     this.sampler = sampler;
     this.maxTokens = maxTokens;

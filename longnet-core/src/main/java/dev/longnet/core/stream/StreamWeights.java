@@ -1,6 +1,6 @@
 package dev.longnet.core.stream;
 
-import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
 import dev.longnet.core.io.TensorEntry;

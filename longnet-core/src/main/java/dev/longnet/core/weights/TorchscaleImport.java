@@ -17,6 +17,8 @@ import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.config.Section;
 import dev.longnet.core.config.TorchscaleConfig;
 import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.Numbers;
 import dev.longnet.core.io.SafetensorsWriter;
 import dev.longnet.core.io.TensorEntry;
@@ -147,9 +149,9 @@ public final class TorchscaleImport {
   private static void requireIds(String tokenizer, ModelConfig config) {
     int ids = Tokenizers.vocabularySize(tokenizer);
     if (ids > config.vocabulary()) {
-      throw new IllegalArgumentException(
-          "--tokenizer has %,d ids, the model knows %,d: --tokenizer=%s"
-              .formatted(ids, config.vocabulary(), tokenizer));
+      throw new FieldException(
+          "%s has %,d ids, the model knows %,d: %s",
+          Field.of("tokenizer"), ids, config.vocabulary(), Field.of("tokenizer", tokenizer));
     }
   }
 
@@ -163,8 +165,9 @@ public final class TorchscaleImport {
       Options options)
       throws IOException {
     if (options.tokenizer().isPresent() || options.trainedLength().isPresent()) {
-      throw new IllegalArgumentException(
-          "--tokenizer and --trained-length are for models with token embeddings");
+      throw new FieldException(
+          "%s and %s are for models with token embeddings",
+          Field.of("tokenizer"), Field.of("trainedLength"));
     }
     Plan plan = new Plan(weights, dict, file.toString());
     TensorEntry projection = plan.around("patch_embed.proj.weight");
@@ -213,8 +216,8 @@ public final class TorchscaleImport {
     if (c.causal()
         || !(c.mixer(0) instanceof AttentionConfig attention)
         || attention.longestSegment().isEmpty()) {
-      throw new IllegalArgumentException(
-          "--torchscale-zero-padded-keys is for encoders with dilated attention");
+      throw new FieldException(
+          "%s is for encoders with dilated attention", Field.of("zeroPaddedKeys"));
     }
     return c.withMixer(attention.withZeroPaddedKeys(true));
   }
@@ -240,9 +243,9 @@ public final class TorchscaleImport {
     if (weights.values().get("config") instanceof Map<?, ?> map) {
       return JSON.convertValue(map, ObjectNode.class);
     }
-    throw new IllegalArgumentException(
-        "the weights hold no configuration under the key config: give torchscale's keyword arguments with --config FILE.json: "
-            + file);
+    throw new FieldException(
+        "the weights hold no configuration under the key config: give torchscale's keyword arguments with %s FILE.json: %s",
+        Field.of("config"), file);
   }
 
   private static ObjectNode parse(String text, String source) {

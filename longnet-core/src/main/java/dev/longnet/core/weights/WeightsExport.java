@@ -11,6 +11,8 @@ import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.config.TorchscaleConfig;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.io.DType;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.Numbers;
 import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.io.SafetensorsWriter;
@@ -60,8 +62,9 @@ public final class WeightsExport {
     if (EncoderCheckpoint.isAt(run)) {
       EncoderCheckpoint encoder = EncoderCheckpoint.open(run);
       if (options.target() == Target.SAFETENSORS) {
-        throw new IllegalArgumentException(
-            "an encoder of embeddings is exported --to torchscale: " + run);
+        throw new FieldException(
+            "an encoder of embeddings is exported with %s: %s",
+            Field.of("target", "torchscale"), run);
       }
       return write(encoder.weights(), null, null, out, options);
     }

@@ -3,10 +3,10 @@ package dev.longnet.core.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.Fold;
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.Fold;
+import dev.longnet.attention.pattern.HeadOffsets;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;

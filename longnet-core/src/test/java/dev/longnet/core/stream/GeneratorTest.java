@@ -79,6 +79,6 @@ class GeneratorTest {
   @Test
   void refusesNoTokens() {
     assertThatThrownBy(() -> new Generator(Sampler.greedy(), 0, END))
-        .hasMessageContaining("max-tokens=0");
+        .hasMessageContaining("maxTokens=0");
   }
 }

@@ -1,7 +1,7 @@
 package dev.longnet.core.stream;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.Fold;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Fold;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;

@@ -2,9 +2,9 @@ package dev.longnet.core.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.HeadOffsets;
-import dev.longnet.attention.KernelChoice;
+import dev.longnet.attention.kernel.KernelChoice;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;

@@ -1,7 +1,7 @@
 package dev.longnet.experiments.stream;
 
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.ModelConfig;

@@ -3,7 +3,7 @@ package dev.longnet.lm.inference;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.EncoderConfig.InputPositions;
 import dev.longnet.core.config.RuntimeConfig;

@@ -2,8 +2,8 @@ package dev.longnet.lm.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -79,7 +79,7 @@ record Golden(ModelConfig config, Map<String, Tensor> tensors) {
         Decoder.create(
             config,
             options,
-            new MaskedAttention(((AttentionConfig) config.mixer(0)).pattern(config.causal()), true),
+            (attention, causal) -> new MaskedAttention(attention.pattern(causal), true),
             1);
     decoder.parameters().forEach((name, tensor) -> tensor.copy_(tensors.get("model." + name)));
     return decoder;

@@ -1,7 +1,7 @@
 package dev.longnet.core.stream.mixer;
 
-import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.pattern.StreamablePattern;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.stream.kernel.Kernels;
 import java.util.List;
@@ -26,12 +26,12 @@ final class AttentionGeometry {
   final Work.Slot<AttentionScratch> scratch;
 
   AttentionGeometry(
-      ModelConfig model, AttentionPattern pattern, Kernels kernels, AttentionKernel kernel) {
+      ModelConfig model, StreamablePattern pattern, Kernels kernels, AttentionKernel kernel) {
     this.hidden = model.hidden();
     this.heads = model.heads();
     this.headSize = model.headSize();
-    this.live = PatternGeometry.live(pattern, heads);
-    this.rotation = new Rotation(model, PatternGeometry.commonMultiple(pattern));
+    this.live = LiveRows.of(pattern, heads);
+    this.rotation = new Rotation(model, pattern.period());
     this.kernels = kernels;
     this.kernel = kernel;
     this.scratch = new Work.Slot<>(work -> new AttentionScratch(this, work));

@@ -1,6 +1,6 @@
 package dev.longnet.core.stream.mixer;
 
-import dev.longnet.attention.RowScalars;
+import dev.longnet.attention.kernel.RowScalars;
 import dev.longnet.core.stream.kernel.NativeFloats;
 
 /// Attention's memory of its own in a session, for T rows.

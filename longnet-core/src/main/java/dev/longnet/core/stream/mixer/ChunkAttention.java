@@ -1,9 +1,9 @@
 package dev.longnet.core.stream.mixer;
 
-import dev.longnet.attention.ElementType;
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
-import dev.longnet.attention.Rows;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.kernel.RowScalars;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 
 /// Attention of a chunk's queries to the chunk's own keys and the cached ones, by the operator's
@@ -60,21 +60,27 @@ final class ChunkAttention {
     scratch.norms(head, 0, 1, to - from).fill(Double.NEGATIVE_INFINITY);
     for (int i = 0; i < caches.length; i++) {
       RowCache cache = caches[i];
-      geometry.live.get(i).append(head, from, to, (row, rows) -> copy(cache, head, row, rows));
+      geometry
+          .live
+          .get(i)
+          .append(head, from, to, (row, step, rows) -> copy(cache, head, row, step, rows));
     }
   }
 
   private void keep(int head) {
     for (int i = 0; i < caches.length; i++) {
       RowCache cache = caches[i];
-      geometry.live.get(i).keep(head, from, to, (row, rows) -> copy(cache, head, row, rows));
+      geometry
+          .live
+          .get(i)
+          .keep(head, from, to, (row, step, rows) -> copy(cache, head, row, step, rows));
     }
   }
 
-  private void copy(RowCache cache, int head, long row, Rows rows) {
+  private void copy(RowCache cache, int head, long row, long step, Rows rows) {
     for (long j = 0; j < rows.count(); j++) {
       long key = element(rows.position(j), 1, head);
-      cache.put(head, row + j, qkv, key, key + c);
+      cache.put(head, row + j * step, qkv, key, key + c);
     }
   }
 
@@ -98,7 +104,7 @@ final class ChunkAttention {
               fold(head, queries, chunkRows(keys, 1, head), chunkRows(keys, 2, head));
             }
           };
-      geometry.live.get(i).folds(head, from, first, last, folds);
+      geometry.live.get(i).folds(head, from, to, first, last, folds);
     }
   }
 

@@ -3,6 +3,7 @@ package dev.longnet.core.stream.mixer;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import java.util.OptionalLong;
 
 /// xPos and RoPE for a stream of any length. Only differences of positions enter a score; that buys
 /// two things:
@@ -20,6 +21,7 @@ final class Rotation {
   /// Positions between two references, in units of the decay's base: zeta^(16) >= 2e-9.
   private static final int REFERENCE = 16;
 
+  private static final long LARGEST_PERIOD = 1L << 40;
   private static final double TWO_PI = 2 * Math.PI;
 
   /// 2 pi minus the double [#TWO_PI].
@@ -38,13 +40,14 @@ final class Rotation {
   private final double[] sin;
   private final double[] decay;
 
-  /// @param multiple of every segment length; Long.MAX_VALUE where there is none
-  Rotation(ModelConfig config, long multiple) {
+  /// @param apart a length across whose multiples nothing attends
+  Rotation(ModelConfig config, OptionalLong apart) {
     encoding = config.positions();
     pairs = config.headSize() / 2;
     step = (long) REFERENCE * config.xposScaleBase();
+    long length = apart.orElse(Long.MAX_VALUE);
     // Short segments would cut chunks short.
-    period = multiple == Long.MAX_VALUE ? multiple : multiple * Math.ceilDiv(step, multiple);
+    period = length > LARGEST_PERIOD ? Long.MAX_VALUE : length * Math.ceilDiv(step, length);
     theta = new double[pairs];
     logZeta = new double[pairs];
     cos = new double[BLOCK * pairs];

@@ -1,7 +1,8 @@
 package dev.longnet.core.stream.mixer;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.pattern.StreamablePattern;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
@@ -46,13 +47,15 @@ public final class StreamMixers {
     return switch (mixer) {
       case AttentionConfig attention ->
           new AttentionMixer(
-              attentions.computeIfAbsent(
-                  attention,
-                  a ->
-                      new AttentionGeometry(
-                          model, a.pattern(true), kernels, AttentionKernel.of(options))),
-              weights,
-              prefix);
+              attentions.computeIfAbsent(attention, this::geometry), weights, prefix);
     };
+  }
+
+  private AttentionGeometry geometry(AttentionConfig attention) {
+    if (attention.pattern(true) instanceof StreamablePattern pattern) {
+      return new AttentionGeometry(model, pattern, kernels, AttentionKernel.of(options));
+    }
+    throw new IllegalArgumentException(
+        "attention.type=" + attention.type() + " can't be streamed: it has no live rows");
   }
 }
