@@ -59,7 +59,7 @@ public record Forecast(
     long c = model.hidden();
     long f = model.feedForward();
     long input = tokens * 4 * c;
-    long attention = tokens * (4 * c + bytes * 4 * c + 4L * model.heads());
+    long attention = tokens * (4L * c + bytes * 4L * c + 4L * model.heads());
     long expanded = tokens * bytes * f;
     long kept =
         runtime.activationCheckpointing()

@@ -5,12 +5,21 @@ package dev.longnet.core.io;
 /// exits with 1; a mistake of the user is an [IllegalArgumentException] instead and exits with 2.
 public final class EnvironmentException extends RuntimeException {
   private static final long serialVersionUID = 1L;
+  private final String remedy;
 
   public EnvironmentException(String message) {
     super(message);
+    this.remedy = message;
   }
 
   public EnvironmentException(String message, Throwable cause) {
     super(message, cause);
+    this.remedy = message;
+  }
+
+  /// Never null, unlike other exceptions'.
+  @Override
+  public String getMessage() {
+    return remedy;
   }
 }

@@ -17,6 +17,7 @@ import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.train.CheckpointTensors;
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 
 /// A checkpoint's model, ready to be used. Whoever opened it closes it.
 ///
@@ -27,10 +28,10 @@ import java.io.IOException;
 /// ```
 public final class LoadedModel implements AutoCloseable {
   private final Checkpoint checkpoint;
-  private final Tokenizer tokenizer;
+  private final @Nullable Tokenizer tokenizer;
   private final Decoder decoder;
 
-  private LoadedModel(Checkpoint checkpoint, Tokenizer tokenizer, Decoder decoder) {
+  private LoadedModel(Checkpoint checkpoint, @Nullable Tokenizer tokenizer, Decoder decoder) {
     this.checkpoint = checkpoint;
     this.tokenizer = tokenizer;
     this.decoder = decoder;
@@ -76,7 +77,7 @@ public final class LoadedModel implements AutoCloseable {
   private static LoadedModel open(
       Checkpoint checkpoint, ModelConfig config, RuntimeConfig runtime, AttentionPattern pattern)
       throws IOException {
-    Tokenizer tokenizer = checkpoint.hasTokenizer() ? checkpoint.loadTokenizer() : null;
+    @Nullable Tokenizer tokenizer = checkpoint.hasTokenizer() ? checkpoint.loadTokenizer() : null;
     Torch.setThreads(runtime.threads());
     AttentionOperator attention = AttentionOperators.of(pattern, GradientMode.EXACT, runtime);
     ModelOptions options = ModelOptions.of(runtime).withActivationCheckpointing(false);
