@@ -1,12 +1,15 @@
 package dev.longnet.attention;
 
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Objects;
 
-/// A [B, N, H, D] tensor somewhere in memory: a view, owned by whoever owns `data`. The last
-/// dimension is contiguous, the others have any stride.
+/// A view of a [B, N, H, D] tensor somewhere in memory. Whoever owns `data` owns the elements. The
+/// last dimension is contiguous; the others have any stride.
 ///
 /// @param data on or off heap; element 0 is (0, 0, 0, 0)
 /// @param batch B, 0 or more
@@ -70,6 +73,12 @@ public record AttentionTensor(
                 + data.byteSize() / type.bytes());
       }
     }
+  }
+
+  /// Float32 elements stored densely in the order [B, N, H, D].
+  public static AttentionTensor float32(
+      MemorySegment data, long batch, long tokens, int heads, int headSize) {
+    return contiguous(data, ElementType.FLOAT32, batch, tokens, heads, headSize);
   }
 
   /// A tensor stored densely in the order [B, N, H, D].

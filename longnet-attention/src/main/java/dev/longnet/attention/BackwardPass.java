@@ -2,15 +2,22 @@ package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
 import dev.longnet.attention.kernel.FoldGradients;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.kernel.RowScalars;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Fold;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/// One backward call: cut into blocks of positions of one head. One task computes all gradients of
-/// its block's rows, through all branches, so no two threads meet and every gradient is rounded
-/// once. A fold inside a block gives its three gradients in one pass; of a fold that reaches
-/// beyond, the part outside is visited twice: for dQ here, for dK and dV where the keys live. Where
-/// no fold reaches beyond, a block is all that a task needs: delta is computed there too.
+/// One backward call, cut into blocks of positions of one head. One task computes all gradients of
+/// its block's rows, through all branches. So no two threads write one row, and every gradient is
+/// rounded once.
+///
+/// A fold inside a block gives its three gradients in one pass. A fold that reaches into other
+/// blocks is visited from each: its queries' block computes dQ, its keys' block dK and dV. Where no
+/// fold reaches beyond its block, the block's task computes delta too.
 final class BackwardPass {
   private final AttentionPattern pattern;
   private final AttentionKernel kernel;
@@ -31,32 +38,25 @@ final class BackwardPass {
   private final boolean closed;
 
   BackwardPass(
-      AttentionPattern pattern,
-      AttentionKernel kernel,
-      int threads,
-      AttentionTensor q,
-      AttentionTensor k,
-      AttentionTensor v,
-      AttentionTensor out,
-      MemorySegment lse,
+      Engine engine,
+      Qkv inputs,
+      AttentionOutput output,
       AttentionTensor gradOut,
-      AttentionTensor gradQ,
-      AttentionTensor gradK,
-      AttentionTensor gradV,
+      Qkv gradients,
       GradientMode mode) {
-    this.pattern = pattern;
-    this.kernel = kernel;
-    this.threads = Blocks.usefulThreads(pattern, kernel, q, threads);
-    this.q = q;
-    this.k = k;
-    this.v = v;
-    this.out = out;
-    this.lse = lse;
+    this.pattern = engine.pattern();
+    this.kernel = engine.kernel();
+    this.q = inputs.q();
+    this.k = inputs.k();
+    this.v = inputs.v();
+    this.out = output.out();
+    this.lse = output.lse();
     this.gradOut = gradOut;
-    this.gradQ = gradQ;
-    this.gradK = gradK;
-    this.gradV = gradV;
+    this.gradQ = gradients.q();
+    this.gradK = gradients.k();
+    this.gradV = gradients.v();
     this.mode = mode;
+    this.threads = engine.usefulThreads(q);
     this.blocks = Blocks.backward(pattern, q);
     this.closed = blocks.closed(pattern);
   }
@@ -93,7 +93,7 @@ final class BackwardPass {
             blocks.run(
                 threads, kernel, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
         case DETACHED_WEIGHTS ->
-            Workers.run(
+            Parallel.run(
                 threads,
                 blocks.count() * deltas,
                 task ->
@@ -115,7 +115,7 @@ final class BackwardPass {
     kernel.delta(block.rows(gradOut, rows), block.rows(out, rows), block.scalars(delta, rows));
   }
 
-  /// delta_i = sum_d dO o_i with the branch's own output o_i: what is left of the exact delta when
+  /// delta_i = sum_d dO o_i with the branch's own output o_i. The exact delta becomes this when
   /// alpha_i is held constant.
   private void branchDelta(int branch, Blocks.Block block, MemorySegment delta) {
     int headSize = q.headSize();

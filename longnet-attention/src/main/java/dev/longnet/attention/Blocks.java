@@ -1,29 +1,34 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.kernel.RowScalars;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.Consumer;
 
-/// How a call is cut into tasks: blocks of consecutive positions of one head of one sequence, the
-/// later blocks first (under a causal pattern they are the longest).
+/// How a call is cut into tasks: into blocks of consecutive positions of one head of one sequence.
+/// Later blocks come first, because under a causal pattern they take longest.
 ///
 /// @param length positions in a block
 /// @param together whether a block's rows of all heads and tensors fit a core's cache
 record Blocks(long batch, int heads, long tokens, long length, boolean together) {
-  /// Accumulators that are not the output itself hold a block: at D = 64, 2 MiB of float32.
+  /// An accumulator that is not the output itself holds a block of this length: at D = 64 it takes
+  /// 2 MiB of float32.
   private static final long LONGEST_CONVERTED = 8192;
 
   private static final long LONGEST = 32768;
   private static final long SHORTEST = 2048;
 
-  /// Its rows of all tensors of a head fit a core's cache.
+  /// The rows of such a block, of all tensors of a head, fit a core's cache.
   private static final long IN_CACHE = 512;
 
-  /// Its rows of all tensors of all heads fit a core's second cache, nearly: in bytes, and no fewer
-  /// positions than this.
+  /// What nearly fits a core's second cache, for the rows of all tensors of all heads.
   private static final long TOGETHER_BYTES = 3 << 19;
 
+  /// No block is cut shorter than this for their sake.
   private static final long TOGETHER = 64;
 
   /// The forward pass gives the same bits for any length, so it may follow the number of threads.
@@ -37,8 +42,8 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
     return cut(pattern, q, 7, LONGEST, 2 * SHORTEST, 16);
   }
 
-  /// @param tensors read and written, roughly: the backward pass of closed blocks also reads out.
-  ///   The lengths decide in what order gradients are added, so the number stays
+  /// @param tensors about how many are read and written; the backward pass of closed blocks reads
+  ///   `out` as well. A new number would change lengths, so the order in which gradients are added
   private static Blocks cut(
       AttentionPattern pattern,
       AttentionTensor q,
@@ -81,31 +86,15 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
     return true;
   }
 
-  /// How many threads a call is worth.
-  static int usefulThreads(
-      AttentionPattern pattern, AttentionKernel kernel, AttentionTensor q, int threads) {
-    if (threads == 1 || q.tokens() == 0 || q.batch() == 0) {
-      return 1;
-    }
-    // Long sequences are always worth it; counting their pairs would take time of its own.
-    if (q.tokens() > 16384) {
-      return threads;
-    }
-    double work =
-        4 * pattern.pairs(0, q.heads(), q.tokens()) * q.headSize() * q.heads() * q.batch();
-    return (int)
-        Math.clamp((long) (work / kernel.worthAThread(q.type(), q.headSize())), 1L, threads);
-  }
-
   /// Hands every block to `work` once. Where there are enough blocks of positions for all threads,
-  /// one thread takes all heads of a block: they are neighbours in memory, without another thread
-  /// at work on the same pages. If they fit its cache, it reads their rows first, in order: the
-  /// rows of one head alone lie apart, and each would be waited for.
+  /// one thread takes all heads of a block: they are neighbours in memory, and no other thread then
+  /// works on the same pages. If their rows fit its cache, the thread first reads them in the order
+  /// of memory. The rows of one head alone lie apart, and the thread would wait for each of them.
   ///
   /// @param rows of which tensors to read first
   void run(int threads, AttentionKernel kernel, List<AttentionTensor> rows, Consumer<Block> work) {
     long group = batch * Math.ceilDiv(tokens, length) >= 8L * threads ? heads : 1;
-    Workers.run(
+    Parallel.run(
         threads,
         count() / group,
         task -> {

@@ -8,14 +8,10 @@ final class Checks {
 
   private Checks() {}
 
-  /// @param namesAndTensors name, tensor, name, tensor, …
-  static void sameShape(AttentionTensor q, Object... namesAndTensors) {
-    for (int i = 0; i < namesAndTensors.length; i += 2) {
-      AttentionTensor tensor = (AttentionTensor) namesAndTensors[i + 1];
-      if (!q.sameShape(tensor)) {
-        throw new IllegalArgumentException(
-            namesAndTensors[i] + " must have the shape of q, " + q.shape() + ": " + tensor.shape());
-      }
+  static void sameShape(AttentionTensor q, String name, AttentionTensor tensor) {
+    if (!q.sameShape(tensor)) {
+      throw new IllegalArgumentException(
+          name + " must have the shape of q, " + q.shape() + ": " + tensor.shape());
     }
   }
 
@@ -45,7 +41,7 @@ final class Checks {
     }
   }
 
-  /// How many threads may work on this memory: one where some of it is confined to the caller.
+  /// How many threads may work on this memory: only one where some of it is confined to the caller.
   static int threads(int wanted, MemorySegment... segments) {
     for (MemorySegment segment : segments) {
       if (!segment.isAccessibleBy(ANYBODY)) {
@@ -55,7 +51,7 @@ final class Checks {
     return wanted;
   }
 
-  /// The kernels read raw addresses: memory that is gone must be refused here.
+  /// Refuses memory that is gone or another thread's, because the kernels read raw addresses.
   static void accessible(MemorySegment... segments) {
     for (MemorySegment segment : segments) {
       if (!segment.scope().isAlive()) {

@@ -1,24 +1,30 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.pattern.AttentionPattern;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 
-/// The operator: attention of any [AttentionPattern] over [B, N, H, D] tensors, forward and
-/// backward, on the CPU.
+/// Computes attention of any [AttentionPattern] over [B, N, H, D] tensors on the CPU, forward and
+/// backward.
 ///
 /// ```java
 /// var attention = DilatedAttention.of(DilatedAttentionSpec.paper(true));
-/// attention.forward(q, k, v, out, lse);
-/// attention.backward(q, k, v, out, lse, gradOut, gradQ, gradK, gradV, GradientMode.EXACT);
+/// var inputs = new Qkv(q, k, v);
+/// var output = new AttentionOutput(out, lse);
+/// attention.forward(inputs, output);
+/// attention.backward(inputs, output, gradOut, new Qkv(gradQ, gradK, gradV), GradientMode.EXACT);
 /// ```
 ///
-/// Immutable; any number of threads may call one instance at once. Results have the same bits on
-/// every run and for any number of threads. Inputs are views that nothing is written to; outputs
-/// are overwritten and must not overlap inputs or one another. All memory must stay alive during a
-/// call; with memory of a confined arena the caller works alone. Values must be finite; scores up
-/// to 1e4 and beyond are safe. A call interrupted, or begun interrupted, stops with
-/// [java.util.concurrent.CancellationException], the status still set and the outputs unspecified.
+/// - An instance is immutable, and any number of threads may call it at once.
+/// - Results have the same bits on every run and for any number of threads.
+/// - Inputs are only read. Outputs are overwritten and must not overlap inputs or one another.
+/// - All memory must stay alive during a call. Where some of it belongs to a confined arena, the
+///   caller's thread works alone.
+/// - Values must be finite. Scores up to 1e4 and beyond are safe.
+/// - A call on an interrupted thread stops with [java.util.concurrent.CancellationException]. The
+///   interrupt status stays set, and the outputs are unspecified.
 public final class DilatedAttention {
   private final AttentionPattern pattern;
   private final AttentionOptions options;
@@ -31,7 +37,7 @@ public final class DilatedAttention {
     this.kernel = kernel;
   }
 
-  /// With the best kernel and all processors.
+  /// Uses the best kernel and all processors.
   public static DilatedAttention of(AttentionPattern pattern) {
     return of(pattern, AttentionOptions.defaults());
   }
@@ -50,7 +56,7 @@ public final class DilatedAttention {
     return options;
   }
 
-  /// Kernel, vector width and threads in one line.
+  /// Names kernel, vector width and threads in one line.
   public String describe() {
     return kernel.description()
         + ", "
@@ -61,90 +67,72 @@ public final class DilatedAttention {
   /// out = softmax(q k^T / sqrt(D)) v over the pattern's joint softmax (paper, eq. 9-10). A query
   /// that no fold covers gives 0, and lse -inf.
   ///
-  /// @param q [B, N, H, D], and so are k, v and out; element types may differ
-  /// @param out overwritten
-  /// @param lse [B, H, N] float32, overwritten: natural log of the joint softmax denominator
-  public void forward(
-      AttentionTensor q,
-      AttentionTensor k,
-      AttentionTensor v,
-      AttentionTensor out,
-      MemorySegment lse) {
-    Checks.sameShape(q, "k", k, "v", v, "out", out);
-    Checks.writable("out", out);
-    Checks.floats("lse", lse, q.batch() * q.heads() * q.tokens());
-    Checks.writable("lse", lse);
-    MemorySegment[] memory = {q.data(), k.data(), v.data(), out.data(), lse};
-    Checks.accessible(memory);
-    new ForwardPass(pattern, kernel, Checks.threads(options.threads(), memory), q, k, v, out, lse)
+  /// @param inputs q, k, v [B, N, H, D]
+  /// @param output overwritten; of the inputs' shape
+  public void forward(Qkv inputs, AttentionOutput output) {
+    Checks.sameShape(inputs.q(), "out", output.out());
+    Checks.writable("out", output.out());
+    Checks.writable("lse", output.lse());
+    new ForwardPass(
+            engine(
+                inputs.q().data(),
+                inputs.k().data(),
+                inputs.v().data(),
+                output.out().data(),
+                output.lse()),
+            inputs,
+            output)
         .run();
-    Reference.reachabilityFence(q);
-    Reference.reachabilityFence(k);
-    Reference.reachabilityFence(v);
-    Reference.reachabilityFence(out);
-    Reference.reachabilityFence(lse);
+    Reference.reachabilityFence(inputs);
+    Reference.reachabilityFence(output);
   }
 
-  /// The gradients of a loss with respect to q, k and v, from its gradient with respect to out.
+  /// Computes the gradients of a loss with respect to q, k and v from its gradient with respect to
+  /// out.
   ///
-  /// @param q [B, N, H, D], and so are all tensors here; element types may differ
-  /// @param out what [#forward] gave for these q, k, v
-  /// @param lse what [#forward] gave
-  /// @param gradOut dO
-  /// @param gradQ overwritten, as are gradK and gradV
+  /// @param inputs q, k, v [B, N, H, D]
+  /// @param output what [#forward] gave for these inputs
+  /// @param gradOut dO [B, N, H, D]
+  /// @param gradients dQ, dK, dV, overwritten; of the inputs' shape
   public void backward(
-      AttentionTensor q,
-      AttentionTensor k,
-      AttentionTensor v,
-      AttentionTensor out,
-      MemorySegment lse,
+      Qkv inputs,
+      AttentionOutput output,
       AttentionTensor gradOut,
-      AttentionTensor gradQ,
-      AttentionTensor gradK,
-      AttentionTensor gradV,
+      Qkv gradients,
       GradientMode mode) {
-    Checks.sameShape(
-        q, "k", k, "v", v, "out", out, "gradOut", gradOut, "gradQ", gradQ, "gradK", gradK, "gradV",
-        gradV);
-    Checks.writable("gradQ", gradQ);
-    Checks.writable("gradK", gradK);
-    Checks.writable("gradV", gradV);
-    Checks.floats("lse", lse, q.batch() * q.heads() * q.tokens());
-    MemorySegment[] memory = {
-      q.data(),
-      k.data(),
-      v.data(),
-      out.data(),
-      lse,
-      gradOut.data(),
-      gradQ.data(),
-      gradK.data(),
-      gradV.data()
-    };
-    Checks.accessible(memory);
+    AttentionTensor q = inputs.q();
+    Checks.sameShape(q, "out", output.out());
+    Checks.sameShape(q, "gradOut", gradOut);
+    Checks.sameShape(q, "gradQ", gradients.q());
+    Checks.writable("gradQ", gradients.q());
+    Checks.writable("gradK", gradients.k());
+    Checks.writable("gradV", gradients.v());
     new BackwardPass(
-            pattern,
-            kernel,
-            Checks.threads(options.threads(), memory),
-            q,
-            k,
-            v,
-            out,
-            lse,
+            engine(
+                q.data(),
+                inputs.k().data(),
+                inputs.v().data(),
+                output.out().data(),
+                output.lse(),
+                gradOut.data(),
+                gradients.q().data(),
+                gradients.k().data(),
+                gradients.v().data()),
+            inputs,
+            output,
             gradOut,
-            gradQ,
-            gradK,
-            gradV,
+            gradients,
             mode)
         .run();
-    Reference.reachabilityFence(q);
-    Reference.reachabilityFence(k);
-    Reference.reachabilityFence(v);
-    Reference.reachabilityFence(out);
-    Reference.reachabilityFence(lse);
+    Reference.reachabilityFence(inputs);
+    Reference.reachabilityFence(output);
     Reference.reachabilityFence(gradOut);
-    Reference.reachabilityFence(gradQ);
-    Reference.reachabilityFence(gradK);
-    Reference.reachabilityFence(gradV);
+    Reference.reachabilityFence(gradients);
+  }
+
+  /// An engine with as many threads as may work on this memory.
+  private Engine engine(MemorySegment... memory) {
+    Checks.accessible(memory);
+    return new Engine(pattern, kernel, Checks.threads(options.threads(), memory));
   }
 }

@@ -1,12 +1,16 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.RowScalars;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Fold;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/// One forward call: cut into blocks of query positions of one head, each of which one thread
-/// carries through all branches. A row of the output belongs to one task, so no two threads meet,
-/// and its value does not depend on where the blocks begin.
+/// One forward call, cut into blocks of query positions of one head. One thread takes a block
+/// through all branches, so no two threads write one row of the output. A row's value does not
+/// depend on where the blocks begin.
 final class ForwardPass {
   private final AttentionPattern pattern;
   private final AttentionKernel kernel;
@@ -18,24 +22,16 @@ final class ForwardPass {
   private final MemorySegment lse;
   private final Blocks blocks;
 
-  ForwardPass(
-      AttentionPattern pattern,
-      AttentionKernel kernel,
-      int threads,
-      AttentionTensor q,
-      AttentionTensor k,
-      AttentionTensor v,
-      AttentionTensor out,
-      MemorySegment lse) {
-    this.pattern = pattern;
-    this.kernel = kernel;
-    this.threads = Blocks.usefulThreads(pattern, kernel, q, threads);
-    this.q = q;
-    this.k = k;
-    this.v = v;
-    this.out = out;
-    this.lse = lse;
-    this.blocks = Blocks.forward(pattern, q, this.threads);
+  ForwardPass(Engine engine, Qkv inputs, AttentionOutput output) {
+    this.pattern = engine.pattern();
+    this.kernel = engine.kernel();
+    this.q = inputs.q();
+    this.k = inputs.k();
+    this.v = inputs.v();
+    this.out = output.out();
+    this.lse = output.lse();
+    this.threads = engine.usefulThreads(q);
+    this.blocks = Blocks.forward(pattern, q, threads);
   }
 
   void run() {

@@ -1,11 +1,16 @@
 package dev.longnet.attention;
 
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.Rows;
+import dev.longnet.attention.pattern.SparseAttentionSpec;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 
-/// The oracle: attention in float64 by its literal definition, O(N²) for every branch and head,
-/// sharing no geometry and no arithmetic with the operator. For tests and for judging other
-/// implementations; use [DilatedAttention] to compute.
+/// The oracle: it computes attention in float64 by its literal definition, in O(N²) for every
+/// branch and head. It shares no geometry and no arithmetic with [DilatedAttention], so that tests
+/// can judge that and other implementations by it.
 public final class ReferenceAttention {
   private final Membership membership;
 
@@ -82,8 +87,7 @@ public final class ReferenceAttention {
 
   /// out and lse of q, k, v: [B, N, H, D].
   public Forward forward(AttentionTensor q, AttentionTensor k, AttentionTensor v) {
-    Checks.sameShape(q, "k", k, "v", v);
-    Mix mix = new Mix(q, k, v);
+    Mix mix = new Mix(new Qkv(q, k, v));
     return new Forward(mix.out, mix.lse);
   }
 
@@ -94,8 +98,8 @@ public final class ReferenceAttention {
       AttentionTensor v,
       AttentionTensor gradOut,
       GradientMode mode) {
-    Checks.sameShape(q, "k", k, "v", v, "gradOut", gradOut);
-    return new Mix(q, k, v).backward(gradOut, mode);
+    Checks.sameShape(q, "gradOut", gradOut);
+    return new Mix(new Qkv(q, k, v)).backward(gradOut, mode);
   }
 
   private static double[] values(AttentionTensor tensor) {
@@ -129,14 +133,15 @@ public final class ReferenceAttention {
     final double[] out;
     final double[] lse;
 
-    Mix(AttentionTensor q, AttentionTensor k, AttentionTensor v) {
+    Mix(Qkv inputs) {
+      AttentionTensor q = inputs.q();
       this.batch = (int) q.batch();
       this.tokens = (int) q.tokens();
       this.heads = q.heads();
       this.size = q.headSize();
       this.q = values(q);
-      this.k = values(k);
-      this.v = values(v);
+      this.k = values(inputs.k());
+      this.v = values(inputs.v());
       this.out = new double[this.q.length];
       this.lse = new double[batch * heads * tokens];
       for (int b = 0; b < batch; b++) {

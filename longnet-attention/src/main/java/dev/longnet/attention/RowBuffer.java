@@ -1,12 +1,16 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.ConcurrentLinkedDeque;
 
-/// The float32 accumulator of one block of a tensor: the tensor's own memory when that is float32,
-/// else a buffer that [#store] rounds into the tensor once, when all branches have been added.
+/// The float32 accumulator of one block of a tensor. It is the tensor's own memory when that is
+/// float32. Else it is a buffer, which [#store] rounds into the tensor once all branches have been
+/// added.
 final class RowBuffer implements AutoCloseable {
   private final AttentionTensor tensor;
   private final Blocks.Block block;
@@ -36,7 +40,7 @@ final class RowBuffer implements AutoCloseable {
         rows);
   }
 
-  /// Makes the accumulated rows the tensor's.
+  /// Puts the accumulated rows into the tensor.
   void store(AttentionKernel kernel) {
     if (buffer != null) {
       kernel.copy(rows(block.rows()), block.rows(tensor, block.rows()));
@@ -50,8 +54,8 @@ final class RowBuffer implements AutoCloseable {
     }
   }
 
-  /// The buffers of one call, as many as are in use at once: memory new to the process costs more
-  /// than the sums it is for.
+  /// The buffers of one call. Blocks hand them on, because memory that is new to the process costs
+  /// more than the sums it is for.
   static final class Pool implements AutoCloseable {
     private final long bytes;
     private final int threads;

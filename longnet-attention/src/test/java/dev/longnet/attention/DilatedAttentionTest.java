@@ -3,6 +3,12 @@ package dev.longnet.attention;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -11,7 +17,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -37,12 +42,16 @@ class DilatedAttentionTest {
       AttentionTensor out = TestTensors.like(in.q, ElementType.FLOAT32);
       long queries = in.q.batch() * in.q.heads() * in.q.tokens();
       MemorySegment lse = TestTensors.floats(queries);
-      attention.forward(in.q, in.k, in.v, out, lse);
+      attention.forward(new Qkv(in.q, in.k, in.v), new AttentionOutput(out, lse));
       AttentionTensor gradQ = TestTensors.like(in.q, ElementType.FLOAT32);
       AttentionTensor gradK = TestTensors.like(in.q, ElementType.FLOAT32);
       AttentionTensor gradV = TestTensors.like(in.q, ElementType.FLOAT32);
       attention.backward(
-          in.q, in.k, in.v, out, lse, in.gradOut, gradQ, gradK, gradV, GradientMode.EXACT);
+          new Qkv(in.q, in.k, in.v),
+          new AttentionOutput(out, lse),
+          in.gradOut,
+          new Qkv(gradQ, gradK, gradV),
+          GradientMode.EXACT);
       return new Result(
           TestTensors.values(out),
           TestTensors.values(lse, queries),
@@ -130,7 +139,7 @@ class DilatedAttentionTest {
       Result.of(attention, confined).assertSameBits(shared);
       MemorySegment lse = arena.allocate(4 * 2 * 5000);
       AttentionTensor out = TestTensors.like(inputs.q, ElementType.FLOAT32);
-      attention.forward(inputs.q, inputs.k, inputs.v, out, lse);
+      attention.forward(new Qkv(inputs.q, inputs.k, inputs.v), new AttentionOutput(out, lse));
       assertThat(TestTensors.values(lse, 2 * 5000)).isEqualTo(shared.lse);
     }
   }
@@ -280,15 +289,10 @@ class DilatedAttentionTest {
     MemorySegment lse = TestTensors.floats(4 * 30000);
     assertStopsWhenInterrupted(() ->
         attention.backward(
-            inputs.q,
-            inputs.k,
-            inputs.v,
-            inputs.v,
-            lse,
+            new Qkv(inputs.q, inputs.k, inputs.v),
+            new AttentionOutput(inputs.v, lse),
             inputs.gradOut,
-            gradients[0],
-            gradients[1],
-            gradients[2],
+            new Qkv(gradients[0], gradients[1], gradients[2]),
             GradientMode.EXACT));
   }
 
@@ -312,73 +316,7 @@ class DilatedAttentionTest {
     caller.join(20_000);
     assertThat(caller.isAlive()).isFalse();
     assertThat(thrown).hasSize(1).first().isInstanceOf(CancellationException.class);
-    assertNoHelpers();
-  }
-
-  @Test
-  void aFailingTaskStopsTheOthersAndLeavesNoThread() {
-    assertThatThrownBy(() ->
-            Workers.run(
-                4,
-                1000,
-                task -> {
-                  if (task == 7) {
-                    throw new IllegalStateException("task 7");
-                  }
-                }))
-        .isInstanceOf(IllegalStateException.class)
-        .hasMessage("task 7");
-    assertThat(Thread.currentThread().isInterrupted()).isFalse();
-    assertNoHelpers();
-  }
-
-  @Test
-  void aFailureInAHelperReachesTheCaller() {
-    Thread caller = Thread.currentThread();
-    CountDownLatch failed = new CountDownLatch(1);
-    assertThatThrownBy(() ->
-            Workers.run(
-                3,
-                1000,
-                task -> {
-                  if (Thread.currentThread() != caller) {
-                    failed.countDown();
-                    throw new IllegalStateException("in a helper");
-                  }
-                  await(failed);
-                }))
-        .isInstanceOf(IllegalStateException.class)
-        .hasMessage("in a helper");
-    assertNoHelpers();
-  }
-
-  private static void await(CountDownLatch latch) {
-    try {
-      latch.await();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  @Test
-  void everyTaskRunsOnce() {
-    for (int threads : new int[] {1, 2, 7}) {
-      int[] runs = new int[500];
-      Workers.run(
-          threads,
-          runs.length,
-          task -> {
-            synchronized (runs) {
-              runs[(int) task]++;
-            }
-          });
-      assertThat(runs).containsOnly(1);
-    }
-  }
-
-  private static void assertNoHelpers() {
-    assertThat(Thread.getAllStackTraces().keySet())
-        .noneMatch(t -> t.getName().startsWith("longnet-attention"));
+    ParallelTest.assertNoHelpers();
   }
 
   @Test
@@ -387,15 +325,17 @@ class DilatedAttentionTest {
     AttentionTensor q = TestTensors.empty(ElementType.FLOAT32, 1, 10, 2, 4);
     AttentionTensor shorter = TestTensors.empty(ElementType.FLOAT32, 1, 9, 2, 4);
     MemorySegment lse = TestTensors.floats(20);
-    assertThatThrownBy(() -> attention.forward(q, shorter, q, q, lse))
+    assertThatThrownBy(() -> attention.forward(new Qkv(q, shorter, q), new AttentionOutput(q, lse)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("k must have the shape of q, [1, 10, 2, 4]: [1, 9, 2, 4]");
-    assertThatThrownBy(() -> attention.forward(q, q, q, q, TestTensors.floats(19)))
+    assertThatThrownBy(() ->
+            attention.forward(new Qkv(q, q, q), new AttentionOutput(q, TestTensors.floats(19))))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("lse must hold B H N = 20 floats: it holds 19");
     AttentionTensor overlapping =
         new AttentionTensor(q.data(), ElementType.FLOAT32, 1, 10, 2, 4, 0, 0, 4);
-    assertThatThrownBy(() -> attention.forward(q, q, q, overlapping, lse))
+    assertThatThrownBy(
+            () -> attention.forward(new Qkv(q, q, q), new AttentionOutput(overlapping, lse)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("out must be writable memory");
     assertThatThrownBy(
@@ -406,7 +346,7 @@ class DilatedAttentionTest {
     try (Arena arena = Arena.ofConfined()) {
       closed = AttentionTensor.contiguous(arena.allocate(320), ElementType.FLOAT32, 1, 10, 2, 4);
     }
-    assertThatThrownBy(() -> attention.forward(closed, q, q, q, lse))
+    assertThatThrownBy(() -> attention.forward(new Qkv(closed, q, q), new AttentionOutput(q, lse)))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("already released");
     assertThatThrownBy(() -> new DilatedAttentionSpec(List.of(), true))

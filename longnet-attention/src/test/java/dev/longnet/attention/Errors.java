@@ -2,6 +2,8 @@ package dev.longnet.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.attention.kernel.ElementType;
+
 /// The project's rule for tolerances: at most twice the error of the plain float32 path, both
 /// against float64.
 final class Errors {

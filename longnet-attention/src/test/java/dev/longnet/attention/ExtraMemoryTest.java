@@ -2,6 +2,10 @@ package dev.longnet.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
 import java.io.File;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -84,11 +88,16 @@ class ExtraMemoryTest {
       }
       MemorySegment lse = arena.allocate(tokens * 4, 64);
       lse.fill((byte) 0);
-      long forward = extra(() -> attention.forward(x[0], x[0], x[0], x[1], lse));
+      long forward =
+          extra(() -> attention.forward(new Qkv(x[0], x[0], x[0]), new AttentionOutput(x[1], lse)));
       long backward =
           extra(() ->
               attention.backward(
-                  x[0], x[0], x[0], x[1], lse, x[0], x[2], x[3], x[4], GradientMode.EXACT));
+                  new Qkv(x[0], x[0], x[0]),
+                  new AttentionOutput(x[1], lse),
+                  x[0],
+                  new Qkv(x[2], x[3], x[4]),
+                  GradientMode.EXACT));
       if (tokens == TOKENS) {
         System.out.println("forward " + forward);
         System.out.println("backward " + backward);

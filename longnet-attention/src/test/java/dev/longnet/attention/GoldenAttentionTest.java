@@ -2,6 +2,8 @@ package dev.longnet.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.kernel.ElementType;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.stream.Stream;
@@ -44,7 +46,8 @@ class GoldenAttentionTest {
     AttentionTensor out = TestTensors.like(q, ElementType.FLOAT32);
     long queries = q.batch() * q.heads() * q.tokens();
     MemorySegment lse = TestTensors.floats(queries);
-    attention.forward(q, file.tensor("k"), file.tensor("v"), out, lse);
+    attention.forward(
+        new Qkv(q, file.tensor("k"), file.tensor("v")), new AttentionOutput(out, lse));
     assertClose(file, "out", TestTensors.values(out));
     assertClose(file, "lse", TestTensors.values(lse, queries));
     for (GradientMode mode : GradientMode.values()) {
@@ -52,15 +55,10 @@ class GoldenAttentionTest {
       AttentionTensor gradK = TestTensors.like(q, ElementType.FLOAT32);
       AttentionTensor gradV = TestTensors.like(q, ElementType.FLOAT32);
       attention.backward(
-          q,
-          file.tensor("k"),
-          file.tensor("v"),
-          out,
-          lse,
+          new Qkv(q, file.tensor("k"), file.tensor("v")),
+          new AttentionOutput(out, lse),
           file.tensor("grad_out"),
-          gradQ,
-          gradK,
-          gradV,
+          new Qkv(gradQ, gradK, gradV),
           mode);
       String suffix = mode == GradientMode.EXACT ? "" : "_detached_weights";
       assertClose(file, "grad_q" + suffix, TestTensors.values(gradQ));

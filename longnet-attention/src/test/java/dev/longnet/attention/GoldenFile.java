@@ -1,5 +1,8 @@
 package dev.longnet.attention;
 
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;

@@ -1,5 +1,8 @@
 package dev.longnet.attention;
 
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.kernel.KernelChoice;
 import dev.longnet.attention.kernel.PlainProducts;
 import java.util.ArrayList;
 import java.util.List;

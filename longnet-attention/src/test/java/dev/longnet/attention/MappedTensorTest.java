@@ -3,6 +3,13 @@ package dev.longnet.attention;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.attention.pattern.Rows;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -81,17 +88,12 @@ class MappedTensorTest {
   /// @param x q, k, v, gradOut, out, gradQ, gradK, gradV
   private static MemorySegment bothPasses(DilatedAttention attention, List<AttentionTensor> x) {
     MemorySegment lse = TestTensors.floats(x.getFirst().tokens() * x.getFirst().heads());
-    attention.forward(x.get(0), x.get(1), x.get(2), x.get(4), lse);
+    attention.forward(new Qkv(x.get(0), x.get(1), x.get(2)), new AttentionOutput(x.get(4), lse));
     attention.backward(
-        x.get(0),
-        x.get(1),
-        x.get(2),
-        x.get(4),
-        lse,
+        new Qkv(x.get(0), x.get(1), x.get(2)),
+        new AttentionOutput(x.get(4), lse),
         x.get(3),
-        x.get(5),
-        x.get(6),
-        x.get(7),
+        new Qkv(x.get(5), x.get(6), x.get(7)),
         GradientMode.EXACT);
     return lse;
   }
@@ -148,7 +150,7 @@ class MappedTensorTest {
       randomize(random, x, new Rows(1, 1L << 20, 17));
 
       MemorySegment lse = arena.allocate(tokens * heads * 4, 64);
-      DilatedAttention.of(spec).forward(x, x, x, out, lse);
+      DilatedAttention.of(spec).forward(new Qkv(x, x, x), new AttentionOutput(out, lse));
 
       for (long window : windows) {
         for (long position = window; position < window + 192; position++) {
@@ -194,9 +196,13 @@ class MappedTensorTest {
         }
       }
       MemorySegment lse = arena.allocate(tokens * heads * 4, 64);
-      attention.forward(far[0], far[0], far[1], far[3], lse);
+      attention.forward(new Qkv(far[0], far[0], far[1]), new AttentionOutput(far[3], lse));
       attention.backward(
-          far[0], far[0], far[1], far[3], lse, far[2], far[4], far[5], far[6], GradientMode.EXACT);
+          new Qkv(far[0], far[0], far[1]),
+          new AttentionOutput(far[3], lse),
+          far[2],
+          new Qkv(far[4], far[5], far[6]),
+          GradientMode.EXACT);
       for (long window : windows) {
         int count = (int) Math.min(192, tokens - window);
         AttentionTensor[] near = new AttentionTensor[far.length];
@@ -207,17 +213,13 @@ class MappedTensorTest {
           TestTensors.copy(part(far[i], window, count), near[i]);
         }
         MemorySegment nearLse = TestTensors.floats((long) count * heads);
-        attention.forward(near[0], near[0], near[1], near[3], nearLse);
+        attention.forward(
+            new Qkv(near[0], near[0], near[1]), new AttentionOutput(near[3], nearLse));
         attention.backward(
-            near[0],
-            near[0],
-            near[1],
-            near[3],
-            nearLse,
+            new Qkv(near[0], near[0], near[1]),
+            new AttentionOutput(near[3], nearLse),
             near[2],
-            near[4],
-            near[5],
-            near[6],
+            new Qkv(near[4], near[5], near[6]),
             GradientMode.EXACT);
         for (int i = 3; i < far.length; i++) {
           assertThat(TestTensors.values(part(far[i], window, count)))

@@ -1,5 +1,9 @@
 package dev.longnet.attention;
 
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Fold;
+import dev.longnet.attention.pattern.Rows;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -2,6 +2,13 @@ package dev.longnet.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.attention.pattern.SparseAttentionSpec;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -265,7 +272,7 @@ class RandomShapesTest {
           random.nextBoolean()
               ? TestTensors.floats(queries)
               : MemorySegment.ofArray(new float[(int) queries]);
-      attention.forward(q, k, v, out, lse);
+      attention.forward(new Qkv(q, k, v), new AttentionOutput(out, lse));
       judge.judge(as + "out", exact.out(), plain.out, TestTensors.values(out), type, 0);
       judge.judge(
           as + "lse",
@@ -277,7 +284,12 @@ class RandomShapesTest {
       AttentionTensor gradQ = TestTensors.relaid(gradOut, random, type);
       AttentionTensor gradK = TestTensors.relaid(gradOut, random, type);
       AttentionTensor gradV = TestTensors.relaid(gradOut, random, type);
-      attention.backward(q, k, v, out, lse, gradOut, gradQ, gradK, gradV, gradient);
+      attention.backward(
+          new Qkv(q, k, v),
+          new AttentionOutput(out, lse),
+          gradOut,
+          new Qkv(gradQ, gradK, gradV),
+          gradient);
       judge.judge(
           as + "gradQ",
           exactGradients.gradQ(),

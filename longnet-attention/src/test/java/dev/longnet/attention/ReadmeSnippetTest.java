@@ -2,6 +2,8 @@ package dev.longnet.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.Rows;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -16,23 +18,23 @@ class ReadmeSnippetTest {
   private final Random random = new Random(1);
 
   @Test
-  void fiveLinesRunDilatedAttention() {
+  void theReadmesLinesRunDilatedAttention() {
     long tokens = 4096;
     int heads = 4;
     int headSize = 32;
     MemorySegment queries = floats(tokens * heads * headSize);
     MemorySegment keys = floats(tokens * heads * headSize);
     MemorySegment values = floats(tokens * heads * headSize);
+    MemorySegment results = floats(tokens * heads * headSize);
     try (Arena arena = Arena.ofShared()) {
       // README
       var attention = DilatedAttention.of(DilatedAttentionSpec.paper(true));
-      var q = AttentionTensor.contiguous(queries, ElementType.FLOAT32, 1, tokens, heads, headSize);
-      var k = AttentionTensor.contiguous(keys, ElementType.FLOAT32, 1, tokens, heads, headSize);
-      var v = AttentionTensor.contiguous(values, ElementType.FLOAT32, 1, tokens, heads, headSize);
-      var out =
-          AttentionTensor.contiguous(
-              arena.allocate(q.data().byteSize()), ElementType.FLOAT32, 1, tokens, heads, headSize);
-      attention.forward(q, k, v, out, arena.allocate(4 * heads * tokens));
+      var q = AttentionTensor.float32(queries, 1, tokens, heads, headSize);
+      var k = AttentionTensor.float32(keys, 1, tokens, heads, headSize);
+      var v = AttentionTensor.float32(values, 1, tokens, heads, headSize);
+      var out = AttentionTensor.float32(results, 1, tokens, heads, headSize);
+      var lse = arena.allocate(4 * heads * tokens);
+      attention.forward(new Qkv(q, k, v), new AttentionOutput(out, lse));
       // end
       Rows last = new Rows(tokens - 1, 1, 1);
       assertThat(out.rows(0, 3, last).get(0, 0)).isBetween(-1f, 1f).isNotZero();

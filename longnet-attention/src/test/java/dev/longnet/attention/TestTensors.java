@@ -1,5 +1,8 @@
 package dev.longnet.attention;
 
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,11 +1,11 @@
 package dev.longnet.cli;
 
-import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.DilatedAttentionSpec;
 import dev.longnet.attention.GradientMode;
-import dev.longnet.attention.HeadOffsets;
-import dev.longnet.attention.KernelChoice;
+import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.attention.kernel.BfloatProducts;
+import dev.longnet.attention.kernel.KernelChoice;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.io.DType;
 import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.io.SafetensorsWriter;

@@ -1,12 +1,14 @@
 package dev.longnet.cli;
 
-import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.AttentionOutput;
 import dev.longnet.attention.AttentionTensor;
 import dev.longnet.attention.DilatedAttention;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
-import dev.longnet.attention.KernelChoice;
+import dev.longnet.attention.Qkv;
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.kernel.KernelChoice;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
 import dev.longnet.core.io.DType;
 import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.io.Floats;
@@ -16,6 +18,7 @@ import dev.longnet.lm.attention.TorchAttentionOperator;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -58,13 +61,18 @@ interface AttentionRun {
         List<TensorEntry> results = new ArrayList<>();
         TensorEntry out = result("out", arena, results, shape);
         MemorySegment lse = result("lse", arena, results, shape[0], shape[2], shape[1]).data();
-        attention.forward(q, k, v, tensor(out, arena), lse);
+        attention.forward(new Qkv(q, k, v), new AttentionOutput(tensor(out, arena), lse));
         if (input.gradOut() != null) {
           AttentionTensor gradQ = tensor(result("grad_q", arena, results, shape), arena);
           AttentionTensor gradK = tensor(result("grad_k", arena, results, shape), arena);
           AttentionTensor gradV = tensor(result("grad_v", arena, results, shape), arena);
           AttentionTensor gradOut = tensor(input.gradOut(), arena);
-          attention.backward(q, k, v, tensor(out, arena), lse, gradOut, gradQ, gradK, gradV, mode);
+          attention.backward(
+              new Qkv(q, k, v),
+              new AttentionOutput(tensor(out, arena), lse),
+              gradOut,
+              new Qkv(gradQ, gradK, gradV),
+              mode);
         }
         return results;
       }
@@ -90,19 +98,21 @@ interface AttentionRun {
 
   /// libtorch's flash kernels on the CPU.
   static AttentionRun torch(DilatedAttentionSpec pattern, int threads, GradientMode mode) {
-    Torch.setThreads(threads);
     AttentionOperator operator = new TorchAttentionOperator(pattern, mode);
     return new AttentionRun() {
       @Override
       public String kernel() {
-        return operator.describe();
+        try (TorchThreads _ = Torch.threads(threads)) {
+          return operator.describe();
+        }
       }
 
       @Override
       public List<TensorEntry> compute(AttentionInput input, Arena arena) {
         long[] shape = input.q().shape();
         List<TensorEntry> results = new ArrayList<>();
-        try (PointerScope scope = new PointerScope()) {
+        try (TorchThreads _ = Torch.threads(threads);
+            PointerScope scope = new PointerScope()) {
           Tensor q = view(input.q(), arena);
           Tensor k = view(input.k(), arena);
           Tensor v = view(input.v(), arena);

@@ -1,23 +1,20 @@
 package dev.longnet.cli;
 
-import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.Branch;
-import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.pattern.Branch;
 import dev.longnet.experiments.attention.AttentionBenchmark;
 import dev.longnet.experiments.attention.BenchReport;
 import dev.longnet.experiments.attention.BenchSettings;
 import dev.longnet.experiments.attention.KernelBenchmark;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -66,12 +63,6 @@ final class BenchAttentionCommand implements Callable<Integer> {
       description =
           "cpu, cuda or cuda:INDEX; on a GPU everything is bfloat16, ours libtorch's kernel (default: ${DEFAULT-VALUE}).")
   String device = "cpu";
-
-  @Option(
-      names = "--json",
-      paramLabel = "FILE",
-      description = "Also write everything to this file.")
-  Path json;
 
   @Option(
       names = "--batch",
@@ -142,10 +133,12 @@ final class BenchAttentionCommand implements Callable<Integer> {
       description = "Threads of all implementations (default: one a core).")
   int threads = Runtime.getRuntime().availableProcessors();
 
+  @Mixin ResultOptions results;
+
   @Override
   public Integer call() throws IOException {
     List<Long> measured = kernels ? List.of(Collections.max(lengths)) : lengths;
-    AtomicFiles.check("--json", json);
+    results.check();
     if (kernels && !device.equals("cpu")) {
       throw new IllegalArgumentException("--kernels are the CPU's: --device=" + device);
     }
@@ -165,28 +158,18 @@ final class BenchAttentionCommand implements Callable<Integer> {
             rounds,
             seconds);
     AttentionOptions options = AttentionOptions.defaults().withThreads(threads);
-    PrintWriter err = spec.commandLine().getErr();
-    Consumer<String> progress =
-        line -> {
-          err.println(line);
-          err.flush();
-        };
-    BenchReport report =
-        kernels
-            ? new KernelBenchmark(settings, options, progress).run()
-            : new AttentionBenchmark(settings, options, progress).run();
+    Consumer<String> progress = ResultOptions.progress(spec);
     PrintWriter out = spec.commandLine().getOut();
-    out.print(report.table());
-    out.flush();
-    if (json != null) {
-      AtomicFiles.writeString(
-          json,
-          JsonMapper.builder()
-                  .enable(SerializationFeature.INDENT_OUTPUT)
-                  .build()
-                  .writeValueAsString(report.tree())
-              + "\n");
-    }
+    Consumer<BenchReport> shown =
+        report -> {
+          out.print(report.table());
+          out.flush();
+        };
+    results.run(
+        kernels
+            ? new KernelBenchmark(settings, options, progress).experiment(shown)
+            : new AttentionBenchmark(settings, options, progress).experiment(shown),
+        spec);
     return 0;
   }
 

@@ -17,6 +17,7 @@ import picocli.CommandLine.Spec;
       BenchAttentionCommand.class,
       BenchEncodeCommand.class,
       BenchTrainCommand.class,
+      BenchResultsCommand.class,
     },
     footer = {
       "",

@@ -1,8 +1,10 @@
 package dev.longnet.cli;
 
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.SegmentLengths;
 import dev.longnet.experiments.encode.EncoderBenchmark;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
@@ -61,8 +63,11 @@ final class BenchEncodeCommand implements Callable<Integer> {
 
   @Mixin ComputeOptions compute;
 
+  @Mixin ResultOptions results;
+
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
+    results.check();
     if (tokens < 1) {
       throw new IllegalArgumentException("--tokens must be positive: --tokens=" + tokens);
     }
@@ -75,7 +80,7 @@ final class BenchEncodeCommand implements Callable<Integer> {
             true,
             new SegmentLengths.Fixed(segmentLengths),
             dilations,
-            true,
+            HeadOffsets.BLOCKED,
             false,
             Optional.empty(),
             false,
@@ -84,8 +89,8 @@ final class BenchEncodeCommand implements Callable<Integer> {
             Optional.empty());
     PrintWriter out = spec.commandLine().getOut();
     long start = System.nanoTime();
-    EncoderBenchmark.Result result =
-        EncoderBenchmark.run(
+    results.run(
+        EncoderBenchmark.experiment(
             config,
             tokens,
             compute.runtime(),
@@ -99,7 +104,13 @@ final class BenchEncodeCommand implements Callable<Integer> {
                     (System.nanoTime() - start) * 1e-9);
                 out.flush();
               }
-            });
+            },
+            result -> show(out, result)),
+        spec);
+    return 0;
+  }
+
+  private void show(PrintWriter out, EncoderBenchmark.Result result) {
     out.printf(
         Locale.ROOT,
         "encoder        %d layers, %d wide, %d heads, segments %s, dilations %s%n",
@@ -128,6 +139,6 @@ final class BenchEncodeCommand implements Callable<Integer> {
                 Locale.ROOT,
                 "memory         %.2f GiB resident at most%n",
                 bytes / (double) (1L << 30)));
-    return 0;
+    out.flush();
   }
 }

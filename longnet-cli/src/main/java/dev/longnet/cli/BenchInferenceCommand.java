@@ -98,8 +98,11 @@ final class BenchInferenceCommand implements Callable<Integer> {
 
   @Mixin StreamComputeOptions compute;
 
+  @Mixin ResultOptions results;
+
   @Override
   public Integer call() throws IOException {
+    results.check();
     if (textTokens < 1) {
       throw new IllegalArgumentException(
           "--text-tokens must be positive: --text-tokens=" + textTokens);
@@ -153,79 +156,83 @@ final class BenchInferenceCommand implements Callable<Integer> {
     }
   }
 
-  private void measure(ModelConfig config, Function<String, TensorEntry> weights, int[] text) {
-    PrintWriter out = spec.commandLine().getOut();
-    PrintWriter err = spec.commandLine().getErr();
+  private void measure(ModelConfig config, Function<String, TensorEntry> weights, int[] text)
+      throws IOException {
     try (Arena arena = Arena.ofConfined();
         StreamingModel fp32 = StreamingModel.load(config, weights, compute.options());
         StreamingModel int8 =
             StreamingModel.load(config, Quantization.int8(weights, arena), compute.options())) {
-      Result r =
-          InferenceBenchmark.run(
+      results.run(
+          InferenceBenchmark.experiment(
               fp32,
               int8,
               text,
               promptTokens,
               rounds,
-              line -> {
-                err.println(line);
-                err.flush();
-              });
-      out.printf(
-          Locale.ROOT,
-          "%d layers, %d wide, %d heads, %.2f M parameters; %s%n%n",
-          config.layers(),
-          config.hidden(),
-          config.heads(),
-          new ModelCost(config).parameters() / 1e6,
-          fp32.describe());
-      out.printf("%-32s %14s %14s%n", "", "fp32", "int8");
-      row(
-          out,
-          "weights",
-          StreamDisplay.size(r.fp32().weightBytes()),
-          StreamDisplay.size(r.int8().weightBytes()),
-          "%.1f %%",
-          100.0 * r.int8().weightBytes() / r.fp32().weightBytes());
-      if (text.length > 1) {
-        row(
-            out,
-            "perplexity, %,d tokens".formatted(text.length - 1),
-            perplexity(r.fp32()),
-            perplexity(r.int8()),
-            "%+.3f %%",
-            100 * (r.int8().perplexity() / r.fp32().perplexity() - 1));
-      }
-      row(
-          out,
-          "prompt, tokens/s",
-          speed(r.fp32().prefillTokensPerSecond()),
-          speed(r.int8().prefillTokensPerSecond()),
-          "%.2f times",
-          r.int8().prefillTokensPerSecond() / r.fp32().prefillTokensPerSecond());
-      row(
-          out,
-          "  share of matrix products",
-          percent(r.prefillShare(r.fp32())),
-          percent(r.prefillShare(r.int8())),
-          "of %.0f GFLOP/s",
-          r.matrixRate() / 1e9);
-      row(
-          out,
-          "generation, tokens/s",
-          speed(r.fp32().decodeTokensPerSecond()),
-          speed(r.int8().decodeTokensPerSecond()),
-          "%.2f times",
-          r.int8().decodeTokensPerSecond() / r.fp32().decodeTokensPerSecond());
-      row(
-          out,
-          "  share of reading the weights",
-          percent(r.decodeShare(r.fp32())),
-          percent(r.decodeShare(r.int8())),
-          "at %.1f GB/s",
-          r.memoryRate() / 1e9);
-      out.flush();
+              ResultOptions.progress(spec),
+              result -> show(fp32, text.length - 1, result)),
+          spec);
     }
+  }
+
+  /// @param scored tokens whose perplexity was taken
+  private void show(StreamingModel fp32, int scored, Result r) {
+    PrintWriter out = spec.commandLine().getOut();
+    ModelConfig config = fp32.config();
+    out.printf(
+        Locale.ROOT,
+        "%d layers, %d wide, %d heads, %.2f M parameters; %s%n%n",
+        config.layers(),
+        config.hidden(),
+        config.heads(),
+        new ModelCost(config).parameters() / 1e6,
+        fp32.describe());
+    out.printf("%-32s %14s %14s%n", "", "fp32", "int8");
+    row(
+        out,
+        "weights",
+        StreamDisplay.size(r.fp32().weightBytes()),
+        StreamDisplay.size(r.int8().weightBytes()),
+        "%.1f %%",
+        100.0 * r.int8().weightBytes() / r.fp32().weightBytes());
+    if (scored > 0) {
+      row(
+          out,
+          "perplexity, %,d tokens".formatted(scored),
+          perplexity(r.fp32()),
+          perplexity(r.int8()),
+          "%+.3f %%",
+          100 * (r.int8().perplexity() / r.fp32().perplexity() - 1));
+    }
+    row(
+        out,
+        "prompt, tokens/s",
+        speed(r.fp32().prefillTokensPerSecond()),
+        speed(r.int8().prefillTokensPerSecond()),
+        "%.2f times",
+        r.int8().prefillTokensPerSecond() / r.fp32().prefillTokensPerSecond());
+    row(
+        out,
+        "  share of matrix products",
+        percent(r.prefillShare(r.fp32())),
+        percent(r.prefillShare(r.int8())),
+        "of %.0f GFLOP/s",
+        r.matrixRate() / 1e9);
+    row(
+        out,
+        "generation, tokens/s",
+        speed(r.fp32().decodeTokensPerSecond()),
+        speed(r.int8().decodeTokensPerSecond()),
+        "%.2f times",
+        r.int8().decodeTokensPerSecond() / r.fp32().decodeTokensPerSecond());
+    row(
+        out,
+        "  share of reading the weights",
+        percent(r.decodeShare(r.fp32())),
+        percent(r.decodeShare(r.int8())),
+        "at %.1f GB/s",
+        r.memoryRate() / 1e9);
+    out.flush();
   }
 
   private static void row(

@@ -4,6 +4,9 @@ import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.stream.StreamingCheckpoint;
+import dev.longnet.experiments.results.Experiment;
+import dev.longnet.experiments.results.Measured;
+import dev.longnet.experiments.results.ResultTable;
 import dev.longnet.experiments.stream.StreamBenchmark;
 import dev.longnet.experiments.stream.StreamComparison;
 import dev.longnet.experiments.stream.StreamModels;
@@ -13,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -97,20 +101,23 @@ final class BenchStreamCommand implements Callable<Integer> {
     if (compare) {
       refuseBesideCompare();
       text.printf("%-10s %12s %14s %12s%n", "attention", "tokens", "µs per token", "state");
-      StreamComparison.run(
-          tokens,
-          compute.options(),
-          out,
-          p -> {
-            text.printf(
-                Locale.ROOT,
-                "%-10s %,12d %14.2f %12s%n",
-                p.attention(),
-                p.tokens(),
-                p.microseconds(),
-                StreamDisplay.size(p.stateBytes()));
-            text.flush();
-          });
+      Experiment comparison =
+          StreamComparison.experiment(
+              tokens,
+              compute.options(),
+              out,
+              p -> {
+                text.printf(
+                    Locale.ROOT,
+                    "%-10s %,12d %14.2f %12s%n",
+                    p.attention(),
+                    p.tokens(),
+                    p.microseconds(),
+                    StreamDisplay.size(p.stateBytes()));
+                text.flush();
+              });
+      comparison.run(
+          ResultOptions.measured(comparison, spec), Optional.of(out.resolve("compare.json")));
       text.printf("%nresults in %s%n", out);
       text.flush();
       return 0;
@@ -140,8 +147,8 @@ final class BenchStreamCommand implements Callable<Integer> {
           "state",
           "peak resident");
       text.flush();
-      List<StreamBenchmark.Mark> marks =
-          StreamBenchmark.run(
+      Experiment experiment =
+          StreamBenchmark.experiment(
               model.model(),
               model.tokenizer(),
               read,
@@ -150,6 +157,14 @@ final class BenchStreamCommand implements Callable<Integer> {
               saveEvery == null ? SAVE_EVERY : saveEvery,
               out,
               display);
+      // Where an earlier start of the same run was measured is where it was measured.
+      Measured measured =
+          StreamBenchmark.earlier(out)
+              .map(ResultTable::measured)
+              .orElse(ResultOptions.measured(experiment, spec));
+      List<StreamBenchmark.Mark> marks =
+          StreamBenchmark.marks(
+              experiment.run(measured, Optional.of(out.resolve(StreamBenchmark.RESULTS))));
       if (marks.isEmpty() || marks.getLast().tokens() < tokens) {
         text.printf(Locale.ROOT, "stopped and saved in %s; the same command goes on%n", out);
         text.flush();

@@ -4,7 +4,6 @@ import dev.longnet.core.stream.StreamReport;
 import dev.longnet.core.stream.StreamRun;
 import dev.longnet.experiments.stream.StreamBenchmark;
 import dev.longnet.experiments.stream.StreamBenchmark.Mark;
-import dev.longnet.lm.train.ProgressLine;
 import java.io.PrintWriter;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;

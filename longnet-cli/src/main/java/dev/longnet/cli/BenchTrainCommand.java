@@ -1,24 +1,20 @@
 package dev.longnet.cli;
 
-import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig.Precision;
 import dev.longnet.core.data.tokenizer.Tokenizers;
-import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.experiments.train.TrainingBenchmark;
 import dev.longnet.experiments.train.TrainingBenchmark.Result;
+import dev.longnet.lm.torch.Torch;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -74,18 +70,12 @@ final class BenchTrainCommand implements Callable<Integer> {
       description = "Changes one key of the recipe; repeatable.")
   List<String> overrides = List.of();
 
-  @Option(
-      names = "--json",
-      paramLabel = "FILE",
-      description = "Also write everything to this file.")
-  Path json;
+  @Mixin ResultOptions results;
 
   @Override
   public Integer call() throws IOException {
-    AtomicFiles.check("--json", json);
+    results.check();
     PrintWriter out = spec.commandLine().getOut();
-    PrintWriter err = spec.commandLine().getErr();
-    ArrayNode tree = JsonMapper.builder().build().createArrayNode();
     List<RunConfig> configs = new ArrayList<>();
     for (Precision precision : precisions) {
       List<String> all = new ArrayList<>(overrides);
@@ -99,8 +89,9 @@ final class BenchTrainCommand implements Callable<Integer> {
                 "training.batch_tokens=" + window,
                 "evaluation.lengths=[" + window + "]"));
       }
-      RunConfig config = Recipes.load(recipe, all, Tokenizers::vocabularySize);
-      ComputeOptions.requireGpu("runtime.device", config.runtime().device());
+      RunConfig config =
+          Recipes.load(recipe, new Recipes.Overrides("--set", all), Tokenizers::vocabularySize);
+      Torch.requireDevice("runtime.device", config.runtime().device());
       configs.add(config);
     }
     out.printf(
@@ -115,56 +106,29 @@ final class BenchTrainCommand implements Callable<Integer> {
         "products",
         "share",
         "peak memory");
-    for (RunConfig config : configs) {
-      Result r =
-          new TrainingBenchmark(
-                  config,
-                  steps,
-                  line -> {
-                    err.println(line);
-                    err.flush();
-                  })
-              .run();
-      out.printf(
-          Locale.ROOT,
-          "%-12s %-5s %,8d %,9.2fM %7.3f s %,9.0f %9.1f %10.1f %8.1f%% %11s%n",
-          r.name(),
-          r.precision().name().toLowerCase(Locale.ROOT),
-          r.window(),
-          r.parameters() / 1e6,
-          r.seconds(),
-          r.tokensPerSecond(),
-          r.flops() / r.seconds() / 1e9,
-          r.rate() / 1e9,
-          100 * r.share(),
-          r.peakBytes().isPresent()
-              ? "%.2f GiB".formatted(r.peakBytes().getAsLong() / (double) (1L << 30))
-              : "unknown");
-      out.flush();
-      ObjectNode node =
-          tree.addObject()
-              .put("recipe", r.name())
-              .put("precision", r.precision().name())
-              .put("window", r.window())
-              .put("parameters", r.parameters())
-              .put("step_seconds", r.seconds())
-              .put("tokens_per_second", r.tokensPerSecond())
-              .put("step_flops", r.flops())
-              .put("matrix_flops_per_second", r.rate())
-              .put("share_of_matrix_rate", r.share())
-              .put("first_loss", r.firstLoss())
-              .put("last_loss", r.lastLoss());
-      r.peakBytes().ifPresent(bytes -> node.put("peak_resident_bytes", bytes));
-    }
-    if (json != null) {
-      AtomicFiles.writeString(
-          json,
-          JsonMapper.builder()
-                  .enable(SerializationFeature.INDENT_OUTPUT)
-                  .build()
-                  .writeValueAsString(tree)
-              + "\n");
-    }
+    results.run(
+        TrainingBenchmark.experiment(
+            configs, steps, ResultOptions.progress(spec), result -> show(out, result)),
+        spec);
     return 0;
+  }
+
+  private static void show(PrintWriter out, Result r) {
+    out.printf(
+        Locale.ROOT,
+        "%-12s %-5s %,8d %,9.2fM %7.3f s %,9.0f %9.1f %10.1f %8.1f%% %11s%n",
+        r.name(),
+        r.precision().name().toLowerCase(Locale.ROOT),
+        r.window(),
+        r.parameters() / 1e6,
+        r.seconds(),
+        r.tokensPerSecond(),
+        r.flops() / r.seconds() / 1e9,
+        r.rate() / 1e9,
+        100 * r.share(),
+        r.peakBytes().isPresent()
+            ? "%.2f GiB".formatted(r.peakBytes().getAsLong() / (double) (1L << 30))
+            : "unknown");
+    out.flush();
   }
 }

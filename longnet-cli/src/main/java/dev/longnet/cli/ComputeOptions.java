@@ -48,16 +48,6 @@ final class ComputeOptions {
       throw new IllegalArgumentException(
           "--device must be cpu, cuda or cuda:INDEX: --device=" + device);
     }
-    requireGpu("--device", device);
-  }
-
-  /// @param field how the user names it
-  /// @throws IllegalArgumentException when `device` is none of this machine's
-  static void requireGpu(String field, String device) {
-    if (!device.equals("cpu") && !Torch.hasCuda()) {
-      throw new IllegalArgumentException(
-          "%1$s must be cpu here, no usable GPU was found (see longnet doctor): %1$s=%2$s"
-              .formatted(field, device));
-    }
+    Torch.requireDevice("--device", device);
   }
 }

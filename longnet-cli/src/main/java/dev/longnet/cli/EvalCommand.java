@@ -9,13 +9,14 @@ import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.TokenSplit;
 import dev.longnet.core.data.pipeline.Tokenization;
 import dev.longnet.core.evaluate.Evaluation;
+import dev.longnet.core.evaluate.EvaluationListener;
+import dev.longnet.core.evaluate.EvaluationPlan;
 import dev.longnet.core.evaluate.Evaluator;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.lm.inference.LoadedModel;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -115,20 +116,23 @@ final class EvalCommand implements Callable<Integer> {
             "none of the corpus' %d documents is held out: --validation=%s (up to 0.5)"
                 .formatted(shards.train().documents(), config.validation()));
       }
-      long tokens = Evaluator.scoredTokens(held, wanted, maxTokens);
+      long longest = wanted.stream().mapToLong(Long::longValue).max().orElse(0);
+      EvaluationPlan plan =
+          new EvaluationPlan(
+              wanted,
+              maxTokens,
+              Math.min(checkpoint.trainedLength(), longest),
+              Math.max(1, (long) (maxTokens * DOCUMENT_SHARE)));
+      // Lengths that the text does not hold are told before a model is loaded.
+      Evaluator.scoredTokens(held, wanted, maxTokens);
       RuntimeConfig runtime = compute.runtime();
       try (LoadedModel model =
           blockwise
               ? LoadedModel.openBlockwise(checkpoint, runtime)
               : LoadedModel.open(checkpoint, runtime)) {
         Evaluation evaluation =
-            evaluate(
-                new Evaluator(model.scorer(), model.tokenizer()),
-                held,
-                wanted,
-                tokens,
-                checkpoint,
-                out);
+            new Evaluator(model.scorer(), model.tokenizer())
+                .run(held, plan, display(checkpoint, held, out));
         if (json != null) {
           AtomicFiles.writeString(json, json(evaluation, checkpoint).toPrettyString() + "\n");
         }
@@ -137,53 +141,47 @@ final class EvalCommand implements Callable<Integer> {
     return 0;
   }
 
-  private Evaluation evaluate(
-      Evaluator evaluator,
-      TokenSplit held,
-      List<Long> wanted,
-      long tokens,
-      Checkpoint checkpoint,
-      PrintWriter out) {
-    long bytes = evaluator.textBytes(held, tokens);
-    out.printf(
-        Locale.ROOT,
-        "%,d tokens (%,d bytes) of %,d held-out documents, the same at every length%s%n%n",
-        tokens,
-        bytes,
-        held.documents(),
-        blockwise ? ", blockwise attention" : "");
-    out.printf("%10s  %12s  %12s  %12s%n", "length", "perplexity", "bits/byte", "tokens/s");
-    List<Evaluation.AtLength> rows = new ArrayList<>();
-    for (long length : wanted) {
-      Evaluation.AtLength at = evaluator.atLength(held, length, tokens);
-      rows.add(at);
-      out.printf(
-          Locale.ROOT,
-          "%,10d  %12.4f  %12.4f  %,12.0f%s%n",
-          length,
-          at.perplexity(),
-          at.bitsPerByte(),
-          at.tokensPerSecond(),
-          length > checkpoint.trainedLength()
-              ? "  (trained on " + checkpoint.trainedLength() + ")"
-              : "");
-      StandardOutput.flush(out);
-    }
-    long length =
-        Math.min(
-            checkpoint.trainedLength(),
-            wanted.stream().mapToLong(Long::longValue).max().orElseThrow());
-    Evaluation.Documents documents =
-        evaluator.documents(held, length, Math.max(1, (long) (maxTokens * DOCUMENT_SHARE)));
-    out.printf(
-        Locale.ROOT,
-        "%n%,d documents (%,d bytes), each on its own: %.4f bits/byte, gzip -9 %.4f%n",
-        documents.documents(),
-        documents.bytes(),
-        documents.bitsPerByte(),
-        documents.gzipBitsPerByte());
-    StandardOutput.flush(out);
-    return new Evaluation(tokens, bytes, rows, Optional.of(documents));
+  private EvaluationListener display(Checkpoint checkpoint, TokenSplit held, PrintWriter out) {
+    return new EvaluationListener() {
+      @Override
+      public void scoring(long tokens, long bytes) {
+        out.printf(
+            Locale.ROOT,
+            "%,d tokens (%,d bytes) of %,d held-out documents, the same at every length%s%n%n",
+            tokens,
+            bytes,
+            held.documents(),
+            blockwise ? ", blockwise attention" : "");
+        out.printf("%10s  %12s  %12s  %12s%n", "length", "perplexity", "bits/byte", "tokens/s");
+      }
+
+      @Override
+      public void scored(Evaluation.AtLength at) {
+        out.printf(
+            Locale.ROOT,
+            "%,10d  %12.4f  %12.4f  %,12.0f%s%n",
+            at.length(),
+            at.perplexity(),
+            at.bitsPerByte(),
+            at.tokensPerSecond(),
+            at.length() > checkpoint.trainedLength()
+                ? "  (trained on " + checkpoint.trainedLength() + ")"
+                : "");
+        StandardOutput.flush(out);
+      }
+
+      @Override
+      public void scored(Evaluation.Documents documents) {
+        out.printf(
+            Locale.ROOT,
+            "%n%,d documents (%,d bytes), each on its own: %.4f bits/byte, gzip -9 %.4f%n",
+            documents.documents(),
+            documents.bytes(),
+            documents.bitsPerByte(),
+            documents.gzipBitsPerByte());
+        StandardOutput.flush(out);
+      }
+    };
   }
 
   private CorpusConfig corpus(Checkpoint checkpoint, Optional<RunConfig> recipe)

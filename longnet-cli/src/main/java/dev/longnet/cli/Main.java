@@ -1,6 +1,7 @@
 package dev.longnet.cli;
 
 import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.FieldException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -142,8 +143,9 @@ public final class Main implements Runnable {
     Throwable cause =
         e instanceof UncheckedIOException io ? Objects.requireNonNull(io.getCause()) : e;
     return switch (cause) {
+      case FieldException user -> print(err, 2, user.message(Flags::of));
       case IllegalArgumentException user -> print(err, 2, user.getMessage());
-      case EnvironmentException environment -> print(err, 1, environment.getMessage());
+      case EnvironmentException environment -> print(err, 1, environment.message(Flags::of));
       case NoSuchFileException missing ->
           print(err, 2, "no such file or directory: " + missing.getFile());
       case NotDirectoryException file -> print(err, 2, "not a directory: " + file.getFile());

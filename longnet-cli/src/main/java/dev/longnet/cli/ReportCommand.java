@@ -1,6 +1,6 @@
 package dev.longnet.cli;
 
-import dev.longnet.experiments.report.RunReport;
+import dev.longnet.core.report.RunReport;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;

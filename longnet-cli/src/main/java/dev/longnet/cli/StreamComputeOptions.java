@@ -1,6 +1,6 @@
 package dev.longnet.cli;
 
-import dev.longnet.attention.KernelChoice;
+import dev.longnet.attention.kernel.KernelChoice;
 import dev.longnet.core.stream.StreamOptions;
 import picocli.CommandLine.Option;
 

@@ -4,7 +4,6 @@ import dev.longnet.core.config.Forecast;
 import dev.longnet.core.stream.StreamReport;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
-import dev.longnet.lm.train.ProgressLine;
 import java.io.PrintWriter;
 import java.util.Locale;
 

@@ -2,25 +2,15 @@ package dev.longnet.cli;
 
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.checkpoint.RunDirectory;
-import dev.longnet.core.config.Forecast;
 import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
-import dev.longnet.core.config.RuntimeConfig;
-import dev.longnet.core.data.TokenShards;
-import dev.longnet.core.data.pipeline.Tokenization;
 import dev.longnet.core.data.tokenizer.Tokenizers;
-import dev.longnet.core.io.EnvironmentException;
-import dev.longnet.core.machine.ProcessMemory;
-import dev.longnet.lm.train.InitialWeights;
-import dev.longnet.lm.train.MatrixRate;
-import dev.longnet.lm.train.ProgressLine;
-import dev.longnet.lm.train.RunEnvironment;
-import dev.longnet.lm.train.StepMetrics;
-import dev.longnet.lm.train.Trainer;
-import dev.longnet.lm.train.TrainingListener;
-import dev.longnet.lm.train.TrainingRun;
+import dev.longnet.lm.run.InitialWeights;
+import dev.longnet.lm.run.Parts;
+import dev.longnet.lm.run.Result;
+import dev.longnet.lm.run.Start;
+import dev.longnet.lm.run.Training;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,6 +19,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -117,112 +108,49 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    PrintWriter text = spec.commandLine().getOut();
     Path path = resume ? existing() : null;
     RunConfig config = config(path);
+    Optional<Checkpoint> initial = Optional.empty();
     if (init != null) {
       if (resume) {
         throw new IllegalArgumentException(
             "--init starts a new run, --resume goes on with one: give one of them");
       }
-      config = InitialWeights.apply(config, Checkpoint.resolve(init), overrides);
+      initial = Optional.of(Checkpoint.resolve(init));
+      config = InitialWeights.apply(config, initial.get(), overrides);
     }
     if (path == null) {
       path = out != null ? out : RunDirectory.next(RUNS, config.name());
     }
-    double rate = forecast(config, path, text);
-    if (dryRun) {
-      return 0;
-    }
     boolean terminal = System.console() != null && System.console().isTerminal();
-    TokenizationDisplay display = new TokenizationDisplay(spec.commandLine().getErr(), terminal);
-    try (TokenShards shards = Tokenization.prepare(config.corpus(), display)) {
-      display.done();
-      text.printf(
-          Locale.ROOT,
-          "corpus       %s tokens to train on in %,d documents, %s held out%n",
-          Forecast.si(shards.train().size()),
-          shards.train().documents(),
-          Forecast.si(shards.validation().size()));
-      try (RunDirectory directory =
-          resume ? RunDirectory.existing(path) : RunDirectory.create(path)) {
-        return train(config, directory, shards, rate, terminal, text);
+    CommandLine line = spec.commandLine();
+    try (TrainDisplay display = new TrainDisplay(line.getOut(), line.getErr(), terminal, config)) {
+      if (dryRun) {
+        Training.forecast(config, path, display);
+        return 0;
       }
+      Start start = new Start(path, resume, initial);
+      Result result = Training.run(config, start, Parts.of(config, display, Version.text()));
+      return switch (result.end()) {
+        case FINISHED -> 0;
+        case STOPPED -> StopOnInterrupt.EXIT_CODE;
+        case NOT_FINITE -> throw notFinite(config, result);
+      };
     }
   }
 
-  private int train(
-      RunConfig config,
-      RunDirectory directory,
-      TokenShards shards,
-      double rate,
-      boolean terminal,
-      PrintWriter text)
+  private static IllegalArgumentException notFinite(RunConfig config, Result result)
       throws IOException {
-    Path path = directory.path();
-    Optional<Checkpoint> from =
-        Checkpoint.list(path).isEmpty() ? Optional.empty() : Optional.of(Checkpoint.resolve(path));
-    ProgressLine progress = new ProgressLine(text, terminal, config.training().lastStep());
-    try (TrainingRun run =
-        TrainingRun.open(config, directory, from, initial(), shards, display(progress), rate)) {
-      RunEnvironment.write(path, run.model().attention().describe(), rate, Version.text());
-      if (run.state().step() >= config.training().lastStep()) {
-        progress.note(
-            "nothing to train: the run stands at step %,d, its last is %,d (training.steps, --max-steps)"
-                .formatted(run.state().step(), config.training().lastStep()));
-      }
-      progress.note(
-          "run          "
-              + path
-              + (from.isEmpty() ? "" : ", resumed after step " + run.state().step()));
-      Trainer.End end;
-      Runnable stop =
-          () -> {
-            progress.note("stopping after the pass under way, then saving a checkpoint …");
-            run.requestStop();
-          };
-      try (StopOnInterrupt interrupt = StopOnInterrupt.install(stop)) {
-        end = trained(run, path);
-        progress.endLine();
-        if (interrupt.requested()) {
-          progress.note(
-              "stopped after step %d and saved; go on with: longnet train --resume --out %s"
-                  .formatted(run.state().step(), path));
-          return StopOnInterrupt.EXIT_CODE;
-        }
-      }
-      if (end == Trainer.End.NOT_FINITE) {
-        throw new IllegalArgumentException(
-            "%d steps in a row had a loss or gradient that is not finite: stopped at step %d, %s; try a smaller optimizer.learning_rate=%s or more schedule.warmup_steps=%d"
-                .formatted(
-                    config.training().skipLimit(),
-                    run.state().step(),
-                    Checkpoint.list(path).isEmpty()
-                        ? "before the first checkpoint"
-                        : "the last good checkpoint is kept",
-                    config.optimizer().learningRate(),
-                    config.schedule().warmupSteps()));
-      }
-    }
-    new RunFinish(config, path, shards, text).write();
-    return 0;
-  }
-
-  private Optional<Checkpoint> initial() throws IOException {
-    return init == null ? Optional.empty() : Optional.of(Checkpoint.resolve(init));
-  }
-
-  /// Whatever can't be written on the way is the environment's fault, and nothing is half-written:
-  /// the last checkpoint stands.
-  private static Trainer.End trained(TrainingRun run, Path path) throws IOException {
-    try {
-      return run.run();
-    } catch (IOException e) {
-      throw new EnvironmentException(
-          "step %d could not be recorded (%s): the last checkpoint in %s is whole; make room on its disk, then longnet train --resume --out %s"
-              .formatted(run.state().step(), e.getMessage(), path, path),
-          e);
-    }
+    return new IllegalArgumentException(
+        "%d steps in a row had a loss or gradient that is not finite: stopped at step %d, %s; try a smaller optimizer.learning_rate=%s or more schedule.warmup_steps=%d"
+            .formatted(
+                config.training().skipLimit(),
+                result.step(),
+                Checkpoint.list(result.run()).isEmpty()
+                    ? "before the first checkpoint"
+                    : "the last good checkpoint is kept",
+                config.optimizer().learningRate(),
+                config.schedule().warmupSteps()));
   }
 
   private Path existing() {
@@ -270,7 +198,7 @@ final class TrainCommand implements Callable<Integer> {
       all.add("training.max_minutes=" + maxMinutes);
     }
     if (resumed == null) {
-      return Recipes.load(recipe == null ? QUICKSTART : recipe, all, Tokenizers::vocabularySize);
+      return load(recipe == null ? QUICKSTART : recipe, all);
     }
     if (!Files.isRegularFile(resumed.resolve("recipe.yaml"))) {
       throw new IllegalArgumentException(
@@ -279,64 +207,12 @@ final class TrainCommand implements Callable<Integer> {
     // The bounds of the run before do not bind this one.
     all.addFirst("training.max_steps=0");
     all.addFirst("training.max_minutes=0");
-    return Recipes.load(resumed.resolve("recipe.yaml").toString(), all, Tokenizers::vocabularySize);
+    return load(resumed.resolve("recipe.yaml").toString(), all);
   }
 
-  /// Says what the run needs, refuses what cannot fit; returns the matrix-product rate.
-  private double forecast(RunConfig config, Path run, PrintWriter text) throws IOException {
-    ComputeOptions.requireGpu("runtime.device", config.runtime().device());
-    Forecast forecast = Forecast.of(config.model(), config.training(), config.runtime());
-    text.println(
-        "recipe       "
-            + config.name()
-            + (config.about().isBlank() ? "" : ": " + config.about().strip()));
-    forecast.lines().forEach(text::println);
-    boolean cpu = config.runtime().device().equals("cpu");
-    if (cpu) {
-      forecast.requireMemory(
-          ProcessMemory.available(), config.model(), config.training(), config.runtime());
-    }
-    Path existing = run.toAbsolutePath();
-    while (existing != null && !Files.exists(existing)) {
-      existing = existing.getParent();
-    }
-    if (existing == null) {
-      throw new EnvironmentException("the disk of --out is not there: " + run);
-    }
-    forecast.requireDisk(Files.getFileStore(existing).getUsableSpace(), config.checkpoint().keep());
-    double rate = MatrixRate.measure(config.runtime().precision(), config.runtime().device());
-    double seconds = forecast.seconds(rate, Forecast.efficiency(config.model(), config.runtime()));
-    text.printf(
-        Locale.ROOT,
-        "time         about %s for %,d step%s of %,d tokens (matrix products run at %s here)%n",
-        cpu ? ProgressLine.duration(seconds) : "?",
-        config.training().lastStep(),
-        config.training().lastStep() == 1 ? "" : "s",
-        config.training().batchTokens(),
-        Forecast.si(rate)
-            + "FLOP/s"
-            + (config.runtime().precision() == RuntimeConfig.Precision.BF16 ? " in bf16" : ""));
-    text.flush();
-    return rate;
-  }
-
-  private static TrainingListener display(ProgressLine progress) {
-    return new TrainingListener() {
-      @Override
-      public void pass(long step, int passes, int of) {
-        progress.pass(step, passes, of);
-      }
-
-      @Override
-      public void step(StepMetrics metrics) {
-        progress.step(metrics);
-      }
-
-      @Override
-      public void validation(long step, double loss) {
-        progress.note(String.format(Locale.ROOT, "step %d: validation loss %.4f", step, loss));
-      }
-    };
+  private static RunConfig load(String nameOrFile, List<String> overrides) throws IOException {
+    return Recipes.load(
+        nameOrFile, new Recipes.Overrides("--set", overrides), Tokenizers::vocabularySize);
   }
 
   /// A source as YAML.

@@ -2,12 +2,14 @@ package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.longnet.experiments.results.ResultTable;
+import dev.longnet.experiments.results.TableJson;
 import dev.longnet.lm.attention.AttentionOperators;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.stream.StreamSupport;
+import java.util.List;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,13 +45,18 @@ class BenchAttentionCommandTest {
             json,
             option.isEmpty() ? "--threads=2" : option);
     assertThat(run.exitCode()).as(run.err()).isZero();
-    JsonNode tree = new ObjectMapper().readTree(json.toFile());
-    assertThat(tree.get("pass").asText())
-        .isEqualTo(option.equals("--backward") ? "backward" : "forward");
-    assertThat(tree.get("matrix_product_gflops").asDouble()).isPositive();
+    ResultTable table = TableJson.read(json);
+    ResultTable.Content content = table.content();
+    assertThat(table.name()).isEqualTo("attention");
+    assertThat(table.measured().command())
+        .startsWith("longnet bench attention --lengths 64,100 --heads 4")
+        .endsWith(option.isEmpty() ? "--threads=2" : option);
+    assertThat(content.notes().getFirst())
+        .startsWith(option.equals("--backward") ? "backward pass" : "forward pass");
+    List<String> lengths = content.column("N");
     assertThat(
-            StreamSupport.stream(tree.get("results").spliterator(), false)
-                .map(r -> r.get("name").asText() + " " + r.get("tokens")))
+            IntStream.range(0, lengths.size())
+                .mapToObj(i -> content.column("implementation").get(i) + " " + lengths.get(i)))
         .contains(
             "longnet, java 64",
             "longnet, java, right after a matrix product 100",
@@ -58,12 +65,11 @@ class BenchAttentionCommandTest {
             "dilated, PyTorch user, one BLAS thread 64",
             "dense, libtorch, as it comes 64",
             "dense, libtorch, one BLAS thread 100");
-    for (JsonNode result : tree.get("results")) {
-      assertThat(result.get("seconds").asDouble()).isPositive();
-      assertThat(result.get("gflops").asDouble()).isPositive();
-      assertThat(result.get("times_ours").asDouble()).isPositive();
+    for (String column : List.of("time", "rate", "times the first", "matrix product")) {
+      assertThat(DoubleStream.of(content.numbers(column))).as(column).allMatch(value -> value > 0);
     }
-    assertThat(tree.get("exponents").size()).isEqualTo(7);
+    assertThat(content.notes().stream().filter(note -> note.contains("to the power of")))
+        .hasSize(7);
     assertThat(run.out())
         .contains("matrix product", "GFLOP/s", "N = 100", "time grows as N to the power of");
   }
@@ -121,19 +127,11 @@ class BenchAttentionCommandTest {
             "--json",
             json);
     assertThat(run.exitCode()).as(run.err()).isZero();
-    JsonNode tree = new ObjectMapper().readTree(json.toFile());
-    assertThat(tree.get("results").size())
-        .isEqualTo(AttentionOperators.bfloatProducts().isPresent() ? 12 : 9);
-    for (JsonNode result : tree.get("results")) {
-      assertThat(result.get("tokens").asLong()).isEqualTo(300);
-      assertThat(result.get("gflops").asDouble()).isPositive();
-    }
-    assertThat(tree.get("goals").size()).isEqualTo(5);
-    for (JsonNode goal : tree.get("goals")) {
-      assertThat(goal.get("reached").asDouble()).isPositive();
-      assertThat(goal.get("met").asBoolean())
-          .isEqualTo(goal.get("reached").asDouble() >= goal.get("at_least").asDouble());
-    }
+    ResultTable.Content content = TableJson.read(json).content();
+    assertThat(content.rows()).hasSize(AttentionOperators.bfloatProducts().isPresent() ? 12 : 9);
+    assertThat(content.column("N")).containsOnly("300");
+    assertThat(DoubleStream.of(content.numbers("rate"))).allMatch(rate -> rate > 0);
+    assertThat(content.notes().stream().filter(note -> note.startsWith("Goal: "))).hasSize(5);
     assertThat(run.out()).contains("segments of 256", "goals", "scalar twin, speed against SIMD");
   }
 

@@ -2,6 +2,7 @@ package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.SegmentLengths;
 import dev.longnet.core.weights.EncoderCheckpoint;
@@ -128,7 +129,7 @@ class InspectCommandTest {
             true,
             new SegmentLengths.Fixed(List.of(4L, 8L)),
             List.of(1L, 2L),
-            true,
+            HeadOffsets.BLOCKED,
             false,
             Optional.empty(),
             false,

@@ -1,9 +1,10 @@
 package dev.longnet.cli;
 
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.config.RuntimeConfig;
@@ -29,7 +30,8 @@ final class TinyCheckpoint {
           PositionEncoding.XPOS,
           true,
           true,
-          new AttentionConfig.Dilated(List.of(new Branch(16, 1), new Branch(64, 4)), false, false));
+          new AttentionConfig.Dilated(
+              List.of(new Branch(16, 1), new Branch(64, 4)), HeadOffsets.INTERLEAVED, false));
   static final RuntimeConfig RUNTIME =
       new RuntimeConfig(
           "cpu",
@@ -43,22 +45,12 @@ final class TinyCheckpoint {
   private TinyCheckpoint() {}
 
   static Path write(Path directory) throws IOException {
-    return write(directory, MODEL.attention());
+    return write(directory, MODEL.mixer(0));
   }
 
   /// The same weights under another attention: every other layer is the same for all of them.
-  static Path write(Path directory, AttentionConfig attention) throws IOException {
-    ModelConfig model =
-        new ModelConfig(
-            MODEL.vocabulary(),
-            MODEL.layers(),
-            MODEL.hidden(),
-            MODEL.heads(),
-            MODEL.feedForward(),
-            MODEL.positions(),
-            MODEL.tiedOutput(),
-            MODEL.causal(),
-            attention);
+  static Path write(Path directory, MixerConfig attention) throws IOException {
+    ModelConfig model = MODEL.withMixer(attention);
     try (Decoder decoder = decoder()) {
       Checkpoint.writeModelOnly(
           directory,
@@ -73,10 +65,6 @@ final class TinyCheckpoint {
   /// The same weights; the caller closes it.
   static Decoder decoder() {
     Torch.load();
-    return Decoder.create(
-        MODEL,
-        ModelOptions.cpu(),
-        AttentionOperators.of(MODEL.attention().pattern(true), GradientMode.EXACT, RUNTIME),
-        5);
+    return Decoder.create(MODEL, ModelOptions.cpu(), AttentionOperators.factory(RUNTIME), 5);
   }
 }

@@ -3,6 +3,7 @@ package dev.longnet.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.config.SegmentLengths;
@@ -192,7 +193,7 @@ class WeightsCommandsTest {
             true,
             new SegmentLengths.Fixed(List.of(4L, 8L)),
             List.of(1L, 2L),
-            true,
+            HeadOffsets.BLOCKED,
             false,
             Optional.empty(),
             false,

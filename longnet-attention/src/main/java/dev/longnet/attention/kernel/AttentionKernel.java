@@ -1,28 +1,24 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.ElementType;
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
 import java.lang.foreign.MemorySegment;
 
-/// The one primitive of the project: fold the attention of some query rows to some key rows into
-/// accumulators (O, LSE).
+/// The one primitive of the project: it folds the attention of some query rows to some key rows
+/// into accumulators (O, LSE).
 ///
-/// Queries and keys are rows of one head, each with memory and positions of their own, so the same
+/// Queries and keys are rows of one head, each with memory and positions of their own. So the same
 /// call serves the branches of a sequence, keys gathered from other ranks and keys cached by a
 /// stream, in any order. The causal test compares positions: a query sees a key iff `key position
 /// <= query position`. Scores are q·k / sqrt(D).
 ///
-/// The accumulators are those of online softmax: LSE is the natural log of the sum of exp(score)
-/// over all keys folded so far, O the softmax average of their values. LSE starts at -inf; O need
-/// not be initialised, as it is not read where LSE is -inf. A row that sees no key keeps (O, LSE)
-/// as they were.
+/// The accumulators are those of online softmax. LSE is the natural log of the sum of exp(score)
+/// over all keys folded so far, and O is the softmax average of their values. LSE starts at -inf. O
+/// need not be initialised, as it is not read where LSE is -inf. A row that sees no key keeps (O,
+/// LSE) as they were.
 ///
-/// Implementations are stateless to their callers: any number of threads may call one instance on
-/// disjoint accumulators. The caller keeps all memory alive during a call. A call on an interrupted
-/// thread stops with [java.util.concurrent.CancellationException], the interrupt status still set,
-/// the accumulators unspecified. Results do not depend on the thread that computes them.
+/// Any number of threads may call one instance on disjoint accumulators. Results do not depend on
+/// the thread that computes them. The caller keeps all memory alive during a call. A call on an
+/// interrupted thread stops with [java.util.concurrent.CancellationException]; the interrupt status
+/// stays set, and the accumulators are unspecified.
 public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
 
   /// Folds keys into (O, LSE): with s = q·k / sqrt(D), LSE' = log(exp(LSE) + sum exp(s)), O' =
@@ -102,17 +98,18 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
     }
   }
 
-  /// Reads memory to have it in the cache. A hint: some kernels, and memory on the heap, leave it
-  /// at that.
+  /// Reads memory to have it in the cache. This is a hint, which some kernels ignore, and which all
+  /// ignore for memory on the heap.
   default void read(MemorySegment data, long offset, long bytes) {}
 
-  /// Operations (4 D for each query and key) below which a helper thread costs more than it brings,
-  /// on tensors of this type and head size: a tenth of a millisecond of one core.
+  /// The number of operations (4 D for each query and key) below which a helper thread costs more
+  /// than it brings, on tensors of this type and head size. The default is a tenth of a millisecond
+  /// of one core.
   default double worthAThread(ElementType type, int headSize) {
     return 8e6;
   }
 
-  /// Kernel and vector width, for logs and benchmarks: `scalar`, `simd 512-bit`.
+  /// Names kernel and vector width, for logs and benchmarks: `scalar`, `simd 512-bit`.
   String description();
 
   /// The kernel these options ask for. A forced choice that cannot run throws, with the remedy in

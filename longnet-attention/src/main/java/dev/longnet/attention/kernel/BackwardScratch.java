@@ -1,26 +1,28 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
-import dev.longnet.attention.Rows;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 
-/// The backward fold: keys are packed [#KEYS] at a time with their gradients; a block of queries at
-/// a time rebuilds P and dS from the joint LSE and delta, and adds to the gradients. How it does is
-/// the subclasses'.
+/// The backward fold. Keys are packed [#KEYS] at a time with their gradients. One block of queries
+/// after another rebuilds P and dS from the joint LSE and delta and adds to the gradients.
+/// Subclasses say how a block multiplies.
 abstract class BackwardScratch extends Scratch {
   static final int KEYS = 4 * VectorLoops.KEYS;
 
-  /// Of the packed keys, rows of [#rowBytes].
+  /// dK of the packed keys, in rows of [#rowBytes].
   final MemorySegment gradKeys = allocate((long) KEYS * paddedSize);
 
+  /// Their dV.
   final MemorySegment gradValues = allocate((long) KEYS * paddedSize);
 
-  /// Of the block's rows: LSE, delta, how many of the packed keys each sees.
+  /// LSE of the block's rows.
   final MemorySegment shifts;
 
   final MemorySegment deltas;
+
+  /// How many of the packed keys each row of the block sees.
   final int[] limits;
+
   final MemorySegment copy;
   final double[] scalars;
   private final int queries;
@@ -102,12 +104,12 @@ abstract class BackwardScratch extends Scratch {
 
   abstract void packQueries(Source query, Source gradient, long block, int rows);
 
-  /// What the block's rows have to do with the packed keys: adds to the gradients.
+  /// Adds to the gradients what the block's rows and the packed keys have to do with one another.
   ///
   /// @param fresh whether these are the keys' first queries
   abstract void multiply(int rows, int count, boolean fresh, boolean wantQ, boolean wantK);
 
-  /// dQ of the block's rows, times the scale.
+  /// Puts dQ of the block's rows, times the scale.
   abstract void putQueries(HeadRows accumulator, long block, int rows, boolean overwrite);
 
   private void scalars(RowScalars lse, RowScalars delta, long block, int rows) {
@@ -124,7 +126,7 @@ abstract class BackwardScratch extends Scratch {
     }
   }
 
-  /// Elements `d` to `d + size` of rows.
+  /// Puts elements `d` to `d + size` of rows.
   final void put(
       HeadRows accumulator,
       long from,

@@ -1,13 +1,14 @@
 package dev.longnet.attention.kernel;
 
-/// Products of bfloat16 matrices with float32 sums, where a machine has units for them (Intel's
-/// AMX) and a library at hand that drives them. With one in
-/// [dev.longnet.attention.AttentionOptions#products], bfloat16 tensors are folded through it.
+/// Computes products of bfloat16 matrices with float32 sums. A library that drives a machine's
+/// matrix units (Intel's AMX) can implement it. The vector kernel folds bfloat16 tensors through
+/// the instance in [AttentionOptions#products].
 ///
-/// Memory is off heap, by address; the caller has checked it. Any number of threads may call one
-/// instance at once. Keep one instance: kernels, with their working memory, are kept for each.
+/// Memory is off heap and given by address; the caller has checked it. Any number of threads may
+/// call one instance at once. A program should keep one instance, because a kernel with its working
+/// memory is kept for each.
 public interface BfloatProducts {
-  /// Folds go through products where D is a multiple of this.
+  /// Folds go through products only where D is a multiple of this.
   int HEAD_SIZE = 16;
 
   /// C = A B, or C += A B. A row's result must depend on the row and on B alone, not on how many
@@ -23,8 +24,8 @@ public interface BfloatProducts {
   /// @param add whether to C
   void multiply(int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add);
 
-  /// What this thread keeps for the next product (the units' state) may go: somebody else may use
-  /// the units.
+  /// Says that this thread's state for the next product may go, because somebody else may use the
+  /// units.
   default void release() {}
 
   /// For logs and benchmarks: `AMX`.

@@ -1,12 +1,10 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.ElementType;
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.CancellationException;
 
-/// The kernels' argument checks: once per call, so that the loops may trust their addresses.
+/// The kernels' argument checks. They run once per call, so that the loops may trust their
+/// addresses.
 final class FoldChecks {
   private FoldChecks() {}
 
@@ -62,7 +60,7 @@ final class FoldChecks {
     }
   }
 
-  /// Long folds stop soon after an interrupt.
+  /// Lets long folds stop soon after an interrupt.
   static void stopIfInterrupted() {
     if (Thread.currentThread().isInterrupted()) {
       throw new CancellationException("attention interrupted");

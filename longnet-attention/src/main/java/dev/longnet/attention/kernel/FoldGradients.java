@@ -1,18 +1,16 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.HeadRows;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
 
-/// Where a backward fold adds its gradients: float32 rows, updated. `null` means that side is not
-/// wanted, and not computed. Or where it puts them, whatever was there: what has no gradient is set
-/// to 0 then.
+/// Where a backward fold adds its gradients, or where it puts them: float32 rows. A fold that puts
+/// gradients sets the rows that have none to 0. A side that is null is not wanted and not computed.
 ///
 /// @param queries dQ, one row per query, or null
 /// @param keys dK, one row per key, or null; present iff `values` is
 /// @param values dV, one row per key, or null
-/// @param overwrite whether what the rows hold is not added to, nor read
+/// @param overwrite whether gradients are put, so that what the rows hold is not read
 public record FoldGradients(HeadRows queries, HeadRows keys, HeadRows values, boolean overwrite) {
   public FoldGradients {
     if ((keys == null) != (values == null)) {
@@ -23,7 +21,7 @@ public record FoldGradients(HeadRows queries, HeadRows keys, HeadRows values, bo
     }
   }
 
-  /// Added to.
+  /// Gradients are added to what the rows hold.
   public FoldGradients(HeadRows queries, HeadRows keys, HeadRows values) {
     this(queries, keys, values, false);
   }

@@ -1,30 +1,34 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
-import dev.longnet.attention.Rows;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 
-/// The forward fold: keys are packed [#KEYS] at a time; [#QUERIES] queries at a time run an online
-/// softmax over them; then their (O, LSE) is merged into the accumulators. How a block of queries
-/// attends is the subclasses'.
+/// The forward fold. Keys are packed [#KEYS] at a time. [#QUERIES] queries at a time run an online
+/// softmax over them, and their (O, LSE) is then merged into the accumulators. Subclasses say how a
+/// block of queries attends.
 ///
-/// What a row computes depends on its own keys alone, in key order: not on the tile or block it
-/// shares.
+/// What a row computes depends on its own keys alone, in key order. It does not depend on the tile
+/// or block that the row shares.
 abstract class ForwardScratch extends Scratch {
   static final int KEYS = 4 * VectorLoops.KEYS;
   static final int QUERIES = 96;
   static final int TILE = VectorLoops.TILE_ROWS;
 
-  /// Of the block's rows: O of these keys before it is divided by its sum, that sum by lanes, what
-  /// its exponentials are shifted by, by what the row's past shrank at the last shift, how many
-  /// keys it sees.
+  /// O of the block's rows over these keys, before it is divided by its sum.
   final MemorySegment outputs = allocate((long) QUERIES * paddedSize);
 
+  /// These sums, by lanes.
   final MemorySegment sums = allocate((long) QUERIES * loops.lanes);
+
+  /// What each row's exponentials are shifted by.
   final MemorySegment shifts = allocate(QUERIES + loops.lanes);
+
+  /// By what each row's past sums shrank at the last shift.
   final MemorySegment factors = allocate(QUERIES + loops.lanes);
+
+  /// How many of the packed keys each row sees.
   final int[] limits = new int[QUERIES];
+
   private final MemorySegment copy = allocate((long) QUERIES * headSize);
   private final MemorySegment totals = allocate(QUERIES);
   private final MemorySegment scales = allocate(QUERIES);
@@ -71,13 +75,12 @@ abstract class ForwardScratch extends Scratch {
 
   abstract void packQueries(Source query, long block, int rows);
 
-  /// Fills outputs, sums and shifts of the block's rows; the last two begin as those of no keys.
+  /// Fills outputs, sums and shifts of the block's rows. Sums and shifts begin as those of no keys.
   abstract void attend(int rows);
 
   private void merge(Source output, RowScalars lse, long block, int rows) {
-    // Step by step for all rows, so that no row waits for the steps of the one before. Every row
-    // sees a key: they begin with the first
-    // that does, and see ever more.
+    // Every step runs for all rows, so that no row waits for the steps of the one before. Every row
+    // sees a key, because rows begin with the first that does and see ever more.
     loops.totals(sums.address(), rows, totals.address(), scales.address());
     for (int i = 0; i < rows; i++) {
       ownNorms[i] = getFloat(shifts, i) + log(getFloat(totals, i));
@@ -113,7 +116,7 @@ abstract class ForwardScratch extends Scratch {
     write(norms, lse, block, rows);
   }
 
-  /// What of the past and of these keys goes into rows `from` to `end`, and their norms.
+  /// Computes the weights of the past and of these keys in rows `from` to `end`, and the new norms.
   private void weigh(int from, int end) {
     for (int i = from; i < end; i++) {
       double past = norms[i];

@@ -1,13 +1,12 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.AttentionOptions;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/// Chooses kernels, keeps one instance of each, and says once which one runs. This class must load
-/// without the Vector API: only [VectorShapes] touches it.
+/// Chooses kernels, keeps one instance of each, and logs once which one runs. This class must load
+/// without the Vector API, which only [VectorShapes] and the loops touch.
 final class KernelSelection {
   private static final Logger LOGGER = System.getLogger(AttentionKernel.class.getName());
   private static final Map<Simd, AttentionKernel> SIMD = new ConcurrentHashMap<>();
@@ -56,7 +55,7 @@ final class KernelSelection {
             : " (many times slower than this machine's own " + own + " bits: emulated)");
   }
 
-  /// What keeps the vector kernel from running, and its remedy; null when nothing does.
+  /// Names what keeps the vector kernel from running, with its remedy. Null when nothing does.
   private static String missing() {
     if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
       return "the JVM was started without the Vector API: add --add-modules jdk.incubator.vector";

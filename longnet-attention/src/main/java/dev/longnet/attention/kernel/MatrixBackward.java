@@ -1,18 +1,19 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.HeadRows;
 import java.lang.foreign.MemorySegment;
 
-/// The backward fold of bfloat16 rows in products of bfloat16 matrices. Scores are transposed, S^T
-/// = K Q^T and dP^T = V dO^T, so that P^T and dS^T come out as the left-hand matrices of dV += P^T
-/// dO and dK += dS^T Q; dS^T is written a second time, as the right-hand matrix of dQ^T += K^T
-/// dS^T. P and dS are rounded to bfloat16; scores, sums and gradients are float32.
+/// The backward fold of bfloat16 rows in products of bfloat16 matrices. P and dS are rounded to
+/// bfloat16; scores, sums and gradients are float32.
+///
+/// Scores are transposed: S^T = K Q^T and dP^T = V dO^T. So P^T and dS^T come out as the left-hand
+/// matrices of dV += P^T dO and dK += dS^T Q. dS^T is written a second time, as the right-hand
+/// matrix of dQ^T += K^T dS^T.
 final class MatrixBackward extends BackwardScratch {
   private final BfloatProducts products;
   private final Operands operands = new Operands(this);
   private final int panel = loops.panelKeys;
 
-  /// Queries, and keys, of one product: two panels.
+  /// How many queries, and how many keys, one product takes: two panels.
   private final int step = 2 * panel;
 
   private final int pair = 2 * loops.lanes;
@@ -62,7 +63,7 @@ final class MatrixBackward extends BackwardScratch {
     }
   }
 
-  /// Rows of bfloat16, with zeros behind them.
+  /// Copies rows of bfloat16 and puts zeros behind them.
   private void copy(Source rows, long from, int count, int padded, MemorySegment to) {
     rows.copy(from, count, to.address());
     to.asSlice(count * headSize * 2L, (padded - count) * headSize * 2L).fill((byte) 0);
@@ -103,7 +104,7 @@ final class MatrixBackward extends BackwardScratch {
     }
   }
 
-  /// What `keys` keys from `at` on have to do with the block's queries.
+  /// Multiplies the block's queries with `keys` keys from `at` on.
   private void multiply(int rows, int at, int keys, boolean wantQ, boolean wantK) {
     int m = Math.ceilDiv(keys, panel) * panel;
     int end = Math.ceilDiv(rows, panel) * panel;

@@ -2,9 +2,9 @@ package dev.longnet.attention.kernel;
 
 import java.lang.foreign.MemorySegment;
 
-/// The forward fold of bfloat16 rows in products of bfloat16 matrices: [VectorLoops#KEYS] keys at a
-/// time, S = Q K^T, then P = exp(S) by vector loops, rounded to bfloat16, then O += P V. Scores,
-/// sums and O are float32.
+/// The forward fold of bfloat16 rows in products of bfloat16 matrices. For [VectorLoops#KEYS] keys
+/// at a time it computes S = Q K^T, then P = exp(S) in vector loops, rounded to bfloat16, then O +=
+/// P V. Scores, sums and O are float32.
 final class MatrixForward extends ForwardScratch {
   private static final int STEP = VectorLoops.KEYS;
 
@@ -99,7 +99,7 @@ final class MatrixForward extends ForwardScratch {
     }
   }
 
-  /// P of a tile's rows and the `k` keys from `from` on.
+  /// Computes P of a tile's rows and the `k` keys from `from` on.
   private void weights(int row, int from, int k) {
     int count = Math.min(STEP, limits[row + TILE - 1] - from);
     long to = weights.address() + (long) row * STEP * 2;
@@ -136,12 +136,12 @@ final class MatrixForward extends ForwardScratch {
     }
   }
 
-  /// Few different numbers of rows, as a library may build a kernel for each.
+  /// Rounds rows up to few different numbers, as a library may build a kernel for each.
   private static int tall(int rows) {
     return Math.ceilDiv(rows, 16) * 16;
   }
 
-  /// Keys of one product P V, for the same reason.
+  /// Rounds the keys of one product P V up, for the same reason.
   private int roundUp(int keys) {
     int step = 2 * loops.panelKeys;
     return Math.ceilDiv(keys, step) * step;

@@ -4,11 +4,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/// Off-heap memory by address. The façade and [FoldChecks] have checked every range before an
-/// address comes here.
+/// Reads and writes off-heap memory by address. The façade and [FoldChecks] have checked every
+/// range before an address comes here.
 final class OffHeap {
-  /// All memory as one segment: an access through it costs no more than one to a heap array, and
-  /// may be aligned.
+  /// All memory as one segment. An access through it costs no more than one to a heap array.
   @SuppressWarnings("restricted")
   static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 

@@ -2,8 +2,8 @@ package dev.longnet.attention.kernel;
 
 import java.lang.foreign.MemorySegment;
 
-/// Lays bfloat16 rows out as the right-hand matrices of [BfloatProducts], for sums over rows: in
-/// panels of columns, two rows in turns.
+/// Lays bfloat16 rows out as the right-hand matrices of [BfloatProducts], for sums over rows. These
+/// are panels of columns, which hold the elements of two rows in turns.
 final class Operands {
   private final VectorLoops loops;
   private final int headSize;
@@ -15,8 +15,8 @@ final class Operands {
     this.rest = scratch.allocate((long) loops.lanes * headSize);
   }
 
-  /// Pairs rows as [VectorLoops#bfloatWeights] orders keys: of every 2 `lanes` rows, row i with row
-  /// i + `lanes`.
+  /// Pairs rows as [VectorLoops#bfloatWeights] orders keys: of every 2 `lanes` rows, it pairs row i
+  /// with row i + `lanes`.
   ///
   /// @param rows `count` rows of bfloat16, one after another
   /// @param padded how many rows there shall be, the last ones 0: a multiple of 2 `lanes`

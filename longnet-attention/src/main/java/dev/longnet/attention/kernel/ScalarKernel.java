@@ -1,18 +1,16 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
-import dev.longnet.attention.Rows;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/// The plain twin of [SimdKernel]: the same mathematics in ordinary Java over float arrays, written
-/// so that the JIT's own vectoriser finds its loops. Needs no module and no flag.
+/// The plain twin of [SimdKernel]. It computes the same in ordinary Java over float arrays, in
+/// loops that the JIT's own vectoriser finds. It needs no module and no flag.
 final class ScalarKernel implements AttentionKernel {
-  /// Keys packed at a time; their K and V (D = 64) fill 256 KiB.
+  /// How many keys are packed at a time; at D = 64 their K and V fill 256 KiB.
   static final int KEYS = 512;
 
-  /// Rows that are added in one pass: queries, where the gradients of keys and values grow.
+  /// How many queries one pass adds to the gradients of keys and values.
   private static final int GROUP = 8;
 
   @Override
@@ -175,7 +173,8 @@ final class ScalarKernel implements AttentionKernel {
     }
   }
 
-  /// d-major: element d of row j at `[d][j]`, so that a score loop runs over neighbouring keys.
+  /// Packs d-major: element d of row j stands at `[d][j]`, so that a score loop runs over
+  /// neighbouring keys.
   private static void packColumns(HeadRows rows, long from, int count, float[][] packed) {
     float[] row = new float[rows.headSize()];
     for (int j = 0; j < count; j++) {
@@ -192,14 +191,14 @@ final class ScalarKernel implements AttentionKernel {
     }
   }
 
-  /// products[j] = sum_d a[d] columns[d][j], for j < n.
+  /// `products[j] = sum_d a[d] columns[d][j]`, for j < n.
   private static void columnProducts(float[] a, float[][] columns, int n, float[] products) {
     Arrays.fill(products, 0, n, 0);
     addRows(a, columns, a.length, n, products);
   }
 
-  /// sum[i] += sum_j weights[j] rows[j][i], for j < count and i < n. Eight rows a pass: the sums
-  /// are loaded and stored an eighth as often.
+  /// `sum[i] += sum_j weights[j] rows[j][i]`, for j < count and i < n. A pass adds eight rows, so
+  /// that the sums are loaded and stored an eighth as often.
   private static void addRows(float[] weights, float[][] rows, int count, int n, float[] sum) {
     int j = 0;
     for (; j + 8 <= count; j += 8) {
@@ -222,8 +221,8 @@ final class ScalarKernel implements AttentionKernel {
     }
   }
 
-  /// Every row an array of its own that starts at 0: the JIT's vectoriser gives up at one array
-  /// read from several offsets.
+  /// Every row is an array of its own that starts at 0, because the JIT's vectoriser gives up at
+  /// one array that is read from several offsets.
   private static void addRows(
       float[] weights,
       int j,
@@ -267,7 +266,7 @@ final class ScalarKernel implements AttentionKernel {
     }
   }
 
-  /// Four sums side by side: one alone waits for itself.
+  /// Adds up four sums side by side, because one sum alone waits for its own last addition.
   private static double sum(float[] x, int n) {
     double a = 0;
     double b = 0;
@@ -286,7 +285,7 @@ final class ScalarKernel implements AttentionKernel {
     return a + b + (c + d);
   }
 
-  /// The same with maxima.
+  /// Takes four maxima side by side, for the same reason.
   private static float max(float[] x, int n) {
     float a = Float.NEGATIVE_INFINITY;
     float b = a;
@@ -305,9 +304,9 @@ final class ScalarKernel implements AttentionKernel {
     return Math.max(Math.max(a, b), Math.max(c, d));
   }
 
-  /// x[j] = exp(x[j] - shift), for j < n; the arithmetic of [VectorLoops], 0 below 2^-126. The
-  /// JIT's vectoriser has no way from the bits of an int to a float, so the powers of two pass
-  /// through memory: a quarter of the time.
+  /// `x[j] = exp(x[j] - shift)`, for j < n, and 0 below 2^-126; the arithmetic is that of
+  /// [VectorLoops]. The JIT's vectoriser has no way from the bits of an int to a float, so the
+  /// powers of two pass through memory. That takes a quarter of the time of a scalar loop.
   private static final class Exponentials {
     private final int[] bits;
     private final float[] powers;

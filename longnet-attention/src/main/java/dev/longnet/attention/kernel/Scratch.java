@@ -1,20 +1,17 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.ElementType;
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
-import dev.longnet.attention.Rows;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
-/// Off-heap working memory of one fold: a few MiB for D = 64, whatever the sequence's length.
-/// Pooled by the kernels, one per thread at work; freed by the garbage collector when the pool lets
-/// go.
+/// The off-heap working memory of one fold: a few MiB for D = 64, whatever the sequence's length.
+/// The kernels keep one in a [ScratchPool] for each thread at work. The garbage collector frees it
+/// when the pool drops it.
 abstract class Scratch {
-  /// Keys of a fold that [#transpose] takes where they are: at D = 64 their rows of all heads fit a
-  /// core's second cache.
+  /// [#transpose] takes the keys of a fold where they are when there are no more than these: at D =
+  /// 64 the rows of all heads then fit a core's second cache.
   private static final int NEAR = 64;
 
   final VectorLoops loops;
@@ -47,9 +44,10 @@ abstract class Scratch {
     return (long) loops.panelKeys * rowBytes;
   }
 
-  /// The panel of `count` rows from `from` on, no more than it has keys. The rows of a short fold
-  /// have just been read, as a rule (dev.longnet.attention.Blocks), and are taken where they are.
-  /// Others go to `packed`, neighbouring rows, first, which waits for memory once for many rows.
+  /// Fills a panel with `count` rows from `from` on; it has room for as many keys. The rows of a
+  /// short fold have as a rule just been read (`Blocks` of the façade), so they are taken where
+  /// they are. Other rows are first packed next to one another in `packed`: that waits for memory
+  /// once for many rows.
   final void transpose(Source rows, long from, int count, long packed, long panel) {
     if (rows.count() <= NEAR && rows.inPlace()) {
       loops.transpose(rows.address(from, count), rows.stride(), count, headSize, panel);
@@ -63,7 +61,7 @@ abstract class Scratch {
     return rows.type() == ElementType.FLOAT32 && rows.data().isNative();
   }
 
-  /// Rows by address: in place when they are off heap, else copied here once, as they are.
+  /// Rows by address. Off-heap rows are read in place; rows on the heap are copied here first.
   final class Source {
     private final HeadRows rows;
     private final MemorySegment copy;
@@ -91,7 +89,7 @@ abstract class Scratch {
       }
     }
 
-    /// The same rows one after another, as they are: of bfloat16, with an even number of elements.
+    /// Copies bfloat16 rows with an even number of elements to `to`, one after another.
     void copy(long from, int count, long to) {
       for (int done = 0; done < count; done += most) {
         int n = Math.min(most, count - done);
@@ -151,8 +149,8 @@ abstract class Scratch {
     }
   }
 
-  /// to[i] = the value of row `first + i`. By address where that is possible: the segment's own
-  /// access is slow once it has met several kinds of memory.
+  /// `to[i]` becomes the value of row `first + i`. It is read by address where that is possible,
+  /// because a segment's own access is slow once it has met several kinds of memory.
   static void read(RowScalars scalars, long first, int count, double[] to) {
     if (!scalars.data().isNative()) {
       for (int i = 0; i < count; i++) {
@@ -192,8 +190,8 @@ abstract class Scratch {
     }
   }
 
-  /// How many of the keys each query row sees, from query `first` on. Rows that fill the last tile
-  /// do as the last one.
+  /// Counts how many of the keys each query row sees, from query `first` on. The rows that only
+  /// fill the last tile get the last query's count.
   static void limits(Rows queries, long first, int rows, Rows keys, boolean causal, int[] limits) {
     if (!causal) {
       Arrays.fill(limits, (int) keys.count());
@@ -211,7 +209,7 @@ abstract class Scratch {
     Arrays.fill(limits, rows, limits.length, limits[rows - 1]);
   }
 
-  /// ln x for a positive normal x, to 1e-9: inlined, it overlaps with its neighbours, which
+  /// ln x for a positive normal x, to 1e-9. It is inlined and overlaps with its neighbours, which
   /// `Math.log` does not.
   static double log(float x) {
     int bits = Float.floatToRawIntBits(x);

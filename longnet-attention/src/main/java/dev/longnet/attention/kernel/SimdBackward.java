@@ -1,11 +1,9 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
 import java.lang.foreign.MemorySegment;
 
-/// The backward fold in vector loops: adds to dQ by rows and to dK, dV by columns of P and dS, so
-/// nothing is transposed.
+/// The backward fold in vector loops. It adds to dQ by rows of P and dS and to dK and dV by their
+/// columns, so P and dS are never transposed.
 final class SimdBackward extends BackwardScratch {
   static final int QUERIES = 96;
   private static final int TILE = VectorLoops.TILE_ROWS;
@@ -94,7 +92,7 @@ final class SimdBackward extends BackwardScratch {
     put(accumulator, block, rows, gradQueries.address(), rowBytes, 0, headSize, overwrite, scale);
   }
 
-  /// P and dS of all rows and the keys from `at`; dQ += dS K.
+  /// Computes P and dS of all rows and the keys from `at`; dQ += dS K.
   private void weights(int rows, int at, boolean wantQ) {
     for (int row = 0; row < rows; row += TILE) {
       int count = Math.min(VectorLoops.KEYS, limits[row + TILE - 1] - at);
@@ -149,7 +147,8 @@ final class SimdBackward extends BackwardScratch {
     }
   }
 
-  /// [#columns] reads whole tiles of columns: up to five beyond the `written` ones.
+  /// Clears the columns behind the `written` ones, because [#columns] reads whole tiles: up to five
+  /// more.
   private void clearAfter(int written, long p, long ds) {
     int end = Math.min(VectorLoops.KEYS, written + Math.ceilDiv(TILE, loops.lanes) * loops.lanes);
     if (written >= end) {

@@ -2,7 +2,7 @@ package dev.longnet.attention.kernel;
 
 import java.lang.foreign.MemorySegment;
 
-/// The forward fold in vector loops, tile by tile.
+/// The forward fold in vector loops. It works tile by tile.
 final class SimdForward extends ForwardScratch {
   private final MemorySegment panels = allocate((long) KEYS * paddedSize);
   private final MemorySegment values = allocate((long) KEYS * paddedSize);

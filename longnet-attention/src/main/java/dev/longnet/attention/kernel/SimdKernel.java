@@ -1,24 +1,24 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.ElementType;
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 
-/// The Vector API kernel for one register width. Keeps the working memory of past folds for the
-/// next ones. With products of bfloat16 matrices, it folds through them where Q, K, V and dO are
-/// all bfloat16 and D is a multiple of [BfloatProducts#HEAD_SIZE], so of every register's lanes.
+/// The Vector API kernel for one register width. It keeps the working memory of past folds for the
+/// next ones.
+///
+/// Where it has products of bfloat16 matrices, it folds through them if Q, K, V and dO are all
+/// bfloat16 and D is a multiple of [BfloatProducts#HEAD_SIZE], which is a multiple of every
+/// register's lanes.
 final class SimdKernel implements AttentionKernel {
   private static final long CACHE_LINE = 64;
 
   private final VectorLoops loops;
   private final BfloatProducts products;
-  private final Pool<ForwardScratch> forwards = new Pool<>();
-  private final Pool<SimdBackward> backwards = new Pool<>();
-  private final Pool<ForwardScratch> matrixForwards = new Pool<>();
-  private final Pool<BackwardScratch> matrixBackwards = new Pool<>();
+  private final ScratchPool<ForwardScratch> forwards = new ScratchPool<>();
+  private final ScratchPool<SimdBackward> backwards = new ScratchPool<>();
+  private final ScratchPool<ForwardScratch> matrixForwards = new ScratchPool<>();
+  private final ScratchPool<BackwardScratch> matrixBackwards = new ScratchPool<>();
 
   /// @param products null for vector loops alone
   SimdKernel(VectorLoops loops, BfloatProducts products) {
@@ -111,7 +111,7 @@ final class SimdKernel implements AttentionKernel {
     return inMatrices(type, headSize) ? 1e9 : AttentionKernel.super.worthAThread(type, headSize);
   }
 
-  /// The gradients that no pair of a query and a key has a part in.
+  /// Clears the gradients that no pair of a query and a key has a part in.
   private void clearUnseen(HeadRows q, HeadRows k, boolean causal, FoldGradients gradients) {
     boolean empty = q.count() == 0 || k.count() == 0;
     if (gradients.queries() != null) {

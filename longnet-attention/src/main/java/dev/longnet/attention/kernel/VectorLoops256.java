@@ -720,7 +720,7 @@ final class VectorLoops256 extends VectorLoops {
       bits.convertShape(VectorOperators.I2S, H, 0).intoMemorySegment(ALL, to + d * 2L, NATIVE);
     }
     for (; d < size; d++) {
-      ALL.set(SHORT, to + d * 2L, dev.longnet.attention.ElementType.toBfloat16(ALL.get(FLOAT, from + d * 4L)));
+      ALL.set(SHORT, to + d * 2L, ElementType.toBfloat16(ALL.get(FLOAT, from + d * 4L)));
     }
   }
 

@@ -3,7 +3,8 @@ package dev.longnet.attention.kernel;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
-/// The register widths of this machine. The only hand-written class that touches the Vector API.
+/// The register widths of this machine. This is the only hand-written class that touches the Vector
+/// API.
 final class VectorShapes {
   private VectorShapes() {}
 

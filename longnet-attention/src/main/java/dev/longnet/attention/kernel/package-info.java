@@ -1,4 +1,4 @@
-/// How attention is computed: one accumulating primitive,
-/// [dev.longnet.attention.kernel.AttentionKernel], a plain scalar implementation and one for the
-/// Vector API. Nothing here knows segments, dilations or branches.
+/// How attention is computed. [dev.longnet.attention.kernel.AttentionKernel] is the one primitive.
+/// It has a plain scalar implementation and one for the Vector API. Nothing here knows segments,
+/// dilations or branches.
 package dev.longnet.attention.kernel;

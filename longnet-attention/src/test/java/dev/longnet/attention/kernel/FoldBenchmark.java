@@ -1,15 +1,10 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.AttentionTensor;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.KernelChoice;
 import dev.longnet.attention.ReferenceAttention;
-import dev.longnet.attention.RowScalars;
-import dev.longnet.attention.Rows;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.Random;

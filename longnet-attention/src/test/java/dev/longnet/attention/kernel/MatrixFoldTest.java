@@ -3,12 +3,7 @@ package dev.longnet.attention.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.ElementType;
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.KernelChoice;
-import dev.longnet.attention.RowScalars;
-import dev.longnet.attention.Rows;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -33,43 +28,6 @@ class MatrixFoldTest {
         AttentionOptions.defaults().withVectorBits(bits).withProducts(new PlainProducts()));
   }
 
-  /// One fold's tensors.
-  private record Problem(HeadRows q, HeadRows k, HeadRows v, HeadRows gradOut, boolean causal) {
-    static Problem random(
-        Random random, int size, int queries, int keys, boolean causal, float scale) {
-      Rows queryRows = new Rows(random.nextInt(50), 1 + random.nextInt(4), queries);
-      Rows keyRows = new Rows(random.nextInt(80), 1 + random.nextInt(5), keys);
-      return new Problem(
-          rows(random, queryRows, size, scale),
-          rows(random, keyRows, size, 1),
-          rows(random, keyRows, size, 1),
-          rows(random, queryRows, size, 1),
-          causal);
-    }
-
-    private static HeadRows rows(Random random, Rows positions, int size, float scale) {
-      long stride = size + random.nextInt(3);
-      long elements = 1 + stride * positions.count();
-      MemorySegment data =
-          random.nextBoolean()
-              ? Arena.ofAuto().allocate(2 * elements, 2)
-              : MemorySegment.ofArray(new short[(int) elements]);
-      HeadRows rows = new HeadRows(data, ElementType.BFLOAT16, 1, stride, size, positions);
-      float[] row = new float[size];
-      for (long i = 0; i < positions.count(); i++) {
-        for (int d = 0; d < size; d++) {
-          row[d] = (float) random.nextGaussian() * scale;
-        }
-        rows.write(i, row, 0);
-      }
-      return rows;
-    }
-
-    int size() {
-      return q.headSize();
-    }
-  }
-
   /// What a kernel computed: rows of out and gradients, and lse.
   private static final class Result {
     final HeadRows out;
@@ -81,36 +39,44 @@ class MatrixFoldTest {
     /// What the gradients held before, and were added to.
     final float base;
 
-    Result(AttentionKernel kernel, Problem p) {
+    Result(AttentionKernel kernel, FoldProblem p) {
       this(kernel, p, 0, new Random(0));
     }
 
     /// @param cut keys are folded in two pieces, the second first; 0 for one piece
     /// @param how memory on or off heap, gradients put or added, sides one by one or together
-    Result(AttentionKernel kernel, Problem p, long cut, Random how) {
+    Result(AttentionKernel kernel, FoldProblem p, long cut, Random how) {
       // NaN: an accumulator whose LSE is -inf may hold anything, and so may what is overwritten.
       boolean overwrite = cut == 0 && how.nextBoolean();
       base = overwrite ? Float.NaN : 0.5f;
-      out = floats(p.q, how, Float.NaN);
-      gradQ = floats(p.q, how, base);
-      gradK = floats(p.k, how, base);
-      gradV = floats(p.k, how, base);
+      out = floats(p.q(), how, Float.NaN);
+      gradQ = floats(p.q(), how, base);
+      gradK = floats(p.k(), how, base);
+      gradV = floats(p.k(), how, base);
       lse =
           how.nextBoolean()
-              ? RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * p.q.count()), p.q.count())
+              ? RowScalars.contiguousDoubles(
+                  Arena.ofAuto().allocate(8 * p.q().count()), p.q().count())
               : RowScalars.contiguous(
-                  MemorySegment.ofArray(new float[(int) p.q.count()]), p.q.count());
+                  MemorySegment.ofArray(new float[(int) p.q().count()]), p.q().count());
       lse.fill(Double.NEGATIVE_INFINITY);
       RowScalars delta =
-          RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * p.q.count()), p.q.count());
+          RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * p.q().count()), p.q().count());
       long[][] pieces =
-          cut == 0 ? new long[][] {{0, p.k.count()}} : new long[][] {{cut, p.k.count()}, {0, cut}};
+          cut == 0
+              ? new long[][] {{0, p.k().count()}}
+              : new long[][] {{cut, p.k().count()}, {0, cut}};
       for (long[] piece : pieces) {
         kernel.fold(
-            p.q, p.k.slice(piece[0], piece[1]), p.v.slice(piece[0], piece[1]), p.causal, out, lse);
+            p.q(),
+            p.k().slice(piece[0], piece[1]),
+            p.v().slice(piece[0], piece[1]),
+            p.causal(),
+            out,
+            lse);
       }
-      for (int i = 0; i < p.q.count(); i++) {
-        delta.set(i, lse.get(i) == Double.NEGATIVE_INFINITY ? 0 : dot(p.gradOut, i, out, i));
+      for (int i = 0; i < p.q().count(); i++) {
+        delta.set(i, lse.get(i) == Double.NEGATIVE_INFINITY ? 0 : dot(p.gradOut(), i, out, i));
       }
       boolean together = how.nextBoolean();
       for (long[] piece : pieces) {
@@ -124,11 +90,11 @@ class MatrixFoldTest {
                     new FoldGradients(null, keys, values, overwrite));
         for (FoldGradients side : sides) {
           kernel.foldBackward(
-              p.q,
-              p.k.slice(piece[0], piece[1]),
-              p.v.slice(piece[0], piece[1]),
-              p.causal,
-              p.gradOut,
+              p.q(),
+              p.k().slice(piece[0], piece[1]),
+              p.v().slice(piece[0], piece[1]),
+              p.causal(),
+              p.gradOut(),
               lse,
               delta,
               side);
@@ -159,9 +125,9 @@ class MatrixFoldTest {
 
   /// Compares with float64; what may differ is the sum of the terms' roundings, and float32's own:
   /// of scores, so the more the larger they are.
-  private static void check(String as, Problem p, Result actual) {
-    int queries = (int) p.q.count();
-    int keys = (int) p.k.count();
+  private static void check(String as, FoldProblem p, Result actual) {
+    int queries = (int) p.q().count();
+    int keys = (int) p.k().count();
     int size = p.size();
     double largest = largestScore(p);
     double[][] gradK = new double[keys][size];
@@ -172,8 +138,9 @@ class MatrixFoldTest {
       double[] weights = new double[keys];
       double max = Double.NEGATIVE_INFINITY;
       for (int j = 0; j < keys; j++) {
-        boolean seen = !p.causal || p.k.positions().position(j) <= p.q.positions().position(i);
-        weights[j] = seen ? dot(p.q, i, p.k, j) / Math.sqrt(size) : Double.NEGATIVE_INFINITY;
+        boolean seen =
+            !p.causal() || p.k().positions().position(j) <= p.q().positions().position(i);
+        weights[j] = seen ? dot(p.q(), i, p.k(), j) / Math.sqrt(size) : Double.NEGATIVE_INFINITY;
         max = Math.max(max, weights[j]);
       }
       if (max == Double.NEGATIVE_INFINITY) {
@@ -202,24 +169,24 @@ class MatrixFoldTest {
       for (int j = 0; j < keys; j++) {
         weights[j] /= sum;
         for (int d = 0; d < size; d++) {
-          out[d] += weights[j] * p.v.get(j, d);
-          may[d] += weights[j] * Math.abs(p.v.get(j, d));
+          out[d] += weights[j] * p.v().get(j, d);
+          may[d] += weights[j] * Math.abs(p.v().get(j, d));
         }
       }
       close(as + " out", actual.out, i, out, may, largest, 0);
       // Delta as the kernel was given it: from its own out.
-      double delta = dot(p.gradOut, i, actual.out, i);
+      double delta = dot(p.gradOut(), i, actual.out, i);
       double[] gradQ = new double[size];
       double[] mayQ = new double[size];
       for (int j = 0; j < keys; j++) {
-        double ds = weights[j] * (dot(p.gradOut, i, p.v, j) - delta) / Math.sqrt(size);
+        double ds = weights[j] * (dot(p.gradOut(), i, p.v(), j) - delta) / Math.sqrt(size);
         for (int d = 0; d < size; d++) {
-          gradQ[d] += ds * p.k.get(j, d);
-          mayQ[d] += Math.abs(ds * p.k.get(j, d));
-          gradK[j][d] += ds * p.q.get(i, d);
-          mayK[j][d] += Math.abs(ds * p.q.get(i, d));
-          gradV[j][d] += weights[j] * p.gradOut.get(i, d);
-          mayV[j][d] += Math.abs(weights[j] * p.gradOut.get(i, d));
+          gradQ[d] += ds * p.k().get(j, d);
+          mayQ[d] += Math.abs(ds * p.k().get(j, d));
+          gradK[j][d] += ds * p.q().get(i, d);
+          mayK[j][d] += Math.abs(ds * p.q().get(i, d));
+          gradV[j][d] += weights[j] * p.gradOut().get(i, d);
+          mayV[j][d] += Math.abs(weights[j] * p.gradOut().get(i, d));
         }
       }
       close(as + " gradQ", actual.gradQ, i, gradQ, mayQ, largest, actual.base);
@@ -230,11 +197,11 @@ class MatrixFoldTest {
     }
   }
 
-  private static double largestScore(Problem p) {
+  private static double largestScore(FoldProblem p) {
     double largest = 0;
-    for (int i = 0; i < p.q.count(); i++) {
-      for (int j = 0; j < p.k.count(); j++) {
-        largest = Math.max(largest, Math.abs(dot(p.q, i, p.k, j)) / Math.sqrt(p.size()));
+    for (int i = 0; i < p.q().count(); i++) {
+      for (int j = 0; j < p.k().count(); j++) {
+        largest = Math.max(largest, Math.abs(dot(p.q(), i, p.k(), j)) / Math.sqrt(p.size()));
       }
     }
     return largest;
@@ -262,15 +229,15 @@ class MatrixFoldTest {
   void foldsAreRightUpToTheRoundingOfTheirWeights(int bits) {
     for (int seed = 0; seed < 60; seed++) {
       Random random = new Random(seed);
-      Problem p =
-          Problem.random(
+      FoldProblem p =
+          FoldProblem.random(
               random,
               SIZES[random.nextInt(SIZES.length)],
               1 + random.nextInt(seed % 4 == 0 ? 20 : 300),
               1 + random.nextInt(seed % 3 == 0 ? 70 : 500),
               random.nextBoolean(),
               seed % 5 == 0 ? 20 : 1);
-      long cut = random.nextInt((int) p.k.count());
+      long cut = random.nextInt((int) p.k().count());
       check("seed " + seed, p, new Result(kernel(bits), p, random.nextBoolean() ? 0 : cut, random));
     }
   }
@@ -280,7 +247,7 @@ class MatrixFoldTest {
   void longFoldsAreRight() {
     for (boolean causal : new boolean[] {true, false}) {
       for (int keys : new int[] {1536, 1537, 3500}) {
-        Problem p = Problem.random(new Random(keys), 16, 700, keys, causal, 1);
+        FoldProblem p = FoldProblem.random(new Random(keys), 16, 700, keys, causal, 1);
         check(keys + " keys", p, new Result(kernel(512), p));
       }
     }
@@ -292,22 +259,22 @@ class MatrixFoldTest {
   void rowsDoNotDependOnTheirNeighbours() {
     Random random = new Random(3);
     Rows positions = new Rows(0, 1, 900);
-    Problem p =
-        new Problem(
-            Problem.rows(random, positions, 32, 2),
-            Problem.rows(random, positions, 32, 1),
-            Problem.rows(random, positions, 32, 1),
-            Problem.rows(random, positions, 32, 1),
+    FoldProblem p =
+        new FoldProblem(
+            FoldProblem.rows(random, positions, 32, 2),
+            FoldProblem.rows(random, positions, 32, 1),
+            FoldProblem.rows(random, positions, 32, 1),
+            FoldProblem.rows(random, positions, 32, 1),
             true);
     Result all = new Result(kernel(512), p);
     for (long[] part : new long[][] {{0, 5}, {100, 101}, {384, 385}, {300, 500}, {890, 900}}) {
-      HeadRows q = p.q.slice(part[0], part[1]);
+      HeadRows q = p.q().slice(part[0], part[1]);
       HeadRows out = floats(q, random, Float.NaN);
       RowScalars lse =
           RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * q.count()), q.count());
       lse.fill(Double.NEGATIVE_INFINITY);
       long seen = part[1] == 385 ? 385 : 900;
-      kernel(512).fold(q, p.k.slice(0, seen), p.v.slice(0, seen), true, out, lse);
+      kernel(512).fold(q, p.k().slice(0, seen), p.v().slice(0, seen), true, out, lse);
       for (long i = part[0]; i < part[1]; i++) {
         assertThat((float) lse.get(i - part[0])).as("lse %d", i).isEqualTo((float) all.lse.get(i));
         for (int d = 0; d < 32; d++) {
@@ -321,16 +288,23 @@ class MatrixFoldTest {
   @Test
   void rowsWhoseLseIsMinusInfinityTakeNoPart() {
     Random random = new Random(5);
-    Problem p = Problem.random(random, 32, 40, 50, false, 1);
+    FoldProblem p = FoldProblem.random(random, 32, 40, 50, false, 1);
     RowScalars lse = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * 40), 40);
     RowScalars delta = RowScalars.contiguousDoubles(Arena.ofAuto().allocate(8 * 40), 40);
-    HeadRows gradQ = floats(p.q, random, 0);
-    HeadRows gradK = floats(p.k, random, 0);
-    HeadRows gradV = floats(p.k, random, 0);
+    HeadRows gradQ = floats(p.q(), random, 0);
+    HeadRows gradK = floats(p.k(), random, 0);
+    HeadRows gradV = floats(p.k(), random, 0);
     lse.fill(Double.NEGATIVE_INFINITY);
     kernel(256)
         .foldBackward(
-            p.q, p.k, p.v, false, p.gradOut, lse, delta, new FoldGradients(gradQ, gradK, gradV));
+            p.q(),
+            p.k(),
+            p.v(),
+            false,
+            p.gradOut(),
+            lse,
+            delta,
+            new FoldGradients(gradQ, gradK, gradV));
     for (HeadRows rows : List.of(gradQ, gradK, gradV)) {
       for (long i = 0; i < rows.count(); i++) {
         for (int d = 0; d < 32; d++) {
@@ -344,11 +318,11 @@ class MatrixFoldTest {
   @Test
   void whatAnEarlierCallLeftChangesNothing() {
     for (int keys : new int[] {1, 17, 70, 400}) {
-      Problem p = Problem.random(new Random(keys), 48, 33, keys, keys % 2 == 1, 1);
+      FoldProblem p = FoldProblem.random(new Random(keys), 48, 33, keys, keys % 2 == 1, 1);
       AttentionKernel fresh = new SimdKernel(VectorShapes.loops(256), new PlainProducts());
       Result first = new Result(fresh, p);
-      Problem poison = Problem.random(new Random(1), 48, 300, 900, false, 1);
-      for (HeadRows rows : new HeadRows[] {poison.q, poison.k, poison.v, poison.gradOut}) {
+      FoldProblem poison = FoldProblem.random(new Random(1), 48, 300, 900, false, 1);
+      for (HeadRows rows : new HeadRows[] {poison.q(), poison.k(), poison.v(), poison.gradOut()}) {
         rows.data().fill((byte) -1);
       }
       new Result(fresh, poison);
@@ -382,12 +356,12 @@ class MatrixFoldTest {
     assertThat(AttentionKernel.of(options).description()).endsWith("bfloat16 by counting");
     assertThat(AttentionKernel.of(options.withKernel(KernelChoice.SCALAR)).description())
         .doesNotContain("counting");
-    Problem odd = Problem.random(new Random(1), 20, 30, 40, true, 1);
+    FoldProblem odd = FoldProblem.random(new Random(1), 20, 30, 40, true, 1);
     Result expected = new Result(AttentionKernel.of(options.withProducts(null)), odd);
     Result actual = new Result(AttentionKernel.of(options), odd);
     assertThat(actual.out.data().mismatch(expected.out.data())).isEqualTo(-1);
     assertThat(calls.get()).isZero();
-    new Result(AttentionKernel.of(options), Problem.random(new Random(1), 32, 30, 40, true, 1));
+    new Result(AttentionKernel.of(options), FoldProblem.random(new Random(1), 32, 30, 40, true, 1));
     assertThat(calls.get()).isPositive();
   }
 
@@ -411,7 +385,7 @@ class MatrixFoldTest {
           }
         };
     AttentionKernel kernel = AttentionKernel.of(AttentionOptions.defaults().withProducts(products));
-    Problem p = Problem.random(new Random(1), 32, 300, 400, false, 1);
+    FoldProblem p = FoldProblem.random(new Random(1), 32, 300, 400, false, 1);
     Thread.currentThread().interrupt();
     try {
       assertThatThrownBy(() -> new Result(kernel, p)).isInstanceOf(CancellationException.class);

@@ -2,12 +2,11 @@ package dev.longnet.attention.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.longnet.attention.AttentionOptions;
+import dev.longnet.attention.AttentionOutput;
 import dev.longnet.attention.AttentionTensor;
 import dev.longnet.attention.DilatedAttention;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.ElementType;
-import dev.longnet.attention.KernelChoice;
+import dev.longnet.attention.Qkv;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
 import java.io.File;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -86,11 +85,11 @@ class MissingModuleTest {
           AttentionTensor.contiguous(MemorySegment.ofArray(ones), ElementType.FLOAT32, 1, 8, 2, 4);
       float[] out = new float[64];
       attention.forward(
-          in,
-          in,
-          in,
-          AttentionTensor.contiguous(MemorySegment.ofArray(out), ElementType.FLOAT32, 1, 8, 2, 4),
-          MemorySegment.ofArray(new float[16]));
+          new Qkv(in, in, in),
+          new AttentionOutput(
+              AttentionTensor.contiguous(
+                  MemorySegment.ofArray(out), ElementType.FLOAT32, 1, 8, 2, 4),
+              MemorySegment.ofArray(new float[16])));
       System.out.println("auto: " + attention.describe() + "; first output " + out[0]);
       refused("simd", options.withKernel(KernelChoice.SIMD));
       refused("256", options.withVectorBits(256));

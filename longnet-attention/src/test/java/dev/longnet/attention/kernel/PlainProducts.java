@@ -1,6 +1,5 @@
 package dev.longnet.attention.kernel;
 
-import dev.longnet.attention.ElementType;
 import java.util.Arrays;
 
 /// The products of bfloat16 matrices in plain loops: what a library with matrix units does, on any

@@ -13,6 +13,9 @@ import dev.longnet.core.config.Section;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
+import dev.longnet.core.io.FieldMessage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -88,9 +91,10 @@ public record Checkpoint(
       if (all.size() == 1) {
         throw damaged;
       }
-      throw new IllegalArgumentException(
-          "%s; the one before it: %s (--resume takes it once the damaged one is removed)"
-              .formatted(damaged.getMessage(), all.get(all.size() - 2)),
+      throw new FieldException(
+          FieldMessage.of(
+              "%s; the one before it: %s (%s takes it once the damaged one is removed)",
+              String.valueOf(damaged.getMessage()), all.get(all.size() - 2), Field.of("resume")),
           damaged);
     }
   }
@@ -161,8 +165,9 @@ public record Checkpoint(
   ///   model knows
   public Tokenizer loadTokenizer() {
     if (!hasTokenizer()) {
-      throw new IllegalArgumentException(
-          "this model has no tokenizer: import it again with --tokenizer NAME: " + directory);
+      throw new FieldException(
+          "this model has no tokenizer: import it again with %s NAME: %s",
+          Field.of("tokenizer"), directory);
     }
     Tokenizer loaded = Tokenizers.of(tokenizer);
     if (loaded.vocabularySize() > model.vocabulary()) {

@@ -1,6 +1,8 @@
 package dev.longnet.core.checkpoint;
 
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -18,6 +20,9 @@ import java.util.stream.Stream;
 /// file, and at its end `evaluation.json`, `sample.txt`, `report.html`. One process at a time
 /// trains in it; [#close()] lets the next one in.
 public final class RunDirectory implements Closeable {
+  /// What messages call the path.
+  private static final Field RUN = Field.of("run");
+
   private final Path path;
   private final FileChannel channel;
   private final FileLock lock;
@@ -33,17 +38,17 @@ public final class RunDirectory implements Closeable {
   /// @throws IllegalArgumentException when a run is there already
   public static RunDirectory create(Path path) throws IOException {
     if (Files.exists(path) && !Files.isDirectory(path)) {
-      throw new IllegalArgumentException("--out must name a directory, this is a file: " + path);
+      throw new FieldException("%s must name a directory, this is a file: %s", RUN, path);
     }
     if (Files.exists(path.resolve("recipe.yaml"))) {
-      throw new IllegalArgumentException(
-          path
-              + " holds a run already: continue it with --resume, or name another directory with --out");
+      throw new FieldException(
+          "%s holds a run already: continue it with %s, or name another directory with %s",
+          path, Field.of("resume"), RUN);
     }
     if (Files.isDirectory(path)) {
       try (Stream<Path> files = Files.list(path)) {
         if (files.anyMatch(p -> !p.getFileName().toString().equals(".lock"))) {
-          throw new IllegalArgumentException("--out must be a new or an empty directory: " + path);
+          throw new FieldException("%s must be a new or an empty directory: %s", RUN, path);
         }
       }
     }
@@ -138,8 +143,8 @@ public final class RunDirectory implements Closeable {
       path = runs.resolve(name + "-" + number);
     }
     if (found == null) {
-      throw new IllegalArgumentException(
-          "no run to resume: " + runs.resolve(name) + " does not exist (name one with --out)");
+      throw new FieldException(
+          "no run to resume: %s does not exist (name one with %s)", runs.resolve(name), RUN);
     }
     return found;
   }

@@ -1,68 +1,220 @@
 package dev.longnet.core.config;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.HeadOffsets;
-import dev.longnet.attention.SparseAttentionSpec;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.BlockwiseCausalPattern;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.attention.pattern.SparseAttentionSpec;
+import dev.longnet.core.config.Parameter.Initial;
 import java.util.List;
+import java.util.Locale;
 import java.util.OptionalLong;
 
-/// Which attention a model uses; everything else in the model is the same for all of them.
-public sealed interface AttentionConfig {
+/// Attention as a mixer. The kinds differ in who attends to whom, an [AttentionPattern]; parameters
+/// and everything else are the same for all of them.
+public sealed interface AttentionConfig extends MixerConfig {
 
   /// Who attends to whom.
-  default AttentionPattern pattern(boolean causal) {
-    return switch (this) {
-      case Dense _ -> DilatedAttentionSpec.dense(causal);
-      case Sparse sparse -> new SparseAttentionSpec(sparse.blockLength(), sparse.columns(), causal);
-      case Dilated dilated ->
-          new DilatedAttentionSpec(
-              dilated.branches(),
-              causal,
-              dilated.blockedOffsets() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED);
-    };
+  AttentionPattern pattern(boolean causal);
+
+  /// Compatibility with encoders trained by torchscale, whose short segments are padded by zero
+  /// keys that take part in the softmax; never right for other models.
+  default boolean zeroPaddedKeys() {
+    return false;
   }
 
-  /// The largest segment, where every segment length divides it: nothing attends across its
-  /// boundaries, and positions may begin anew there.
+  /// @throws IllegalArgumentException where the attention has no short segments
+  default AttentionConfig withZeroPaddedKeys(boolean on) {
+    if (on) {
+      throw new IllegalArgumentException(
+          MixerTree.ZERO_PADDED_KEYS + " is for dilated attention: type=" + type());
+    }
+    return this;
+  }
+
+  /// w of the longest segment; empty where a segment has no end or segments see one another.
+  default OptionalLong longestSegment() {
+    return OptionalLong.empty();
+  }
+
+  /// The segments and dilations that make torchscale compute this attention.
+  ///
+  /// @throws IllegalArgumentException where torchscale has none
+  List<Branch> torchscaleBranches(int heads);
+
+  @Override
+  default void parameters(Blueprint.Builder to, String prefix, long c, double gain) {
+    double narrow = Blueprint.xavier(c) * Math.sqrt(0.5);
+    Initial bias = Blueprint.fanIn(c, 1);
+    to.linear(prefix + "k_proj", c, c, new Initial.Uniform(narrow, 1), bias);
+    to.linear(prefix + "v_proj", c, c, new Initial.Uniform(narrow, gain), Blueprint.fanIn(c, gain));
+    to.linear(prefix + "q_proj", c, c, new Initial.Uniform(narrow, 1), bias);
+    to.linear(
+        prefix + "out_proj",
+        c,
+        c,
+        new Initial.Uniform(Blueprint.xavier(c), gain),
+        new Initial.Constant(0));
+    to.norm(prefix + "inner_attn_ln", c);
+  }
+
+  /// 4 D operations a query-key pair and head.
+  @Override
+  default double mixingFlops(ModelConfig model, long tokens) {
+    AttentionPattern pattern = pattern(model.causal());
+    double pairs = 0;
+    for (int head = 0; head < model.heads(); head++) {
+      pairs += pattern.pairs(head, model.heads(), tokens);
+    }
+    return 4.0 * model.headSize() * pairs;
+  }
+
+  /// The flash backward takes 2.5 times the forward pass: it computes the scores again.
+  @Override
+  default double mixingTrainingFlops(ModelConfig model, long tokens) {
+    return 3.5 * mixingFlops(model, tokens);
+  }
+
+  /// Queries, keys, values and output, C each, and one float a head.
+  @Override
+  default long keptBytes(ModelConfig model, int bytes) {
+    return bytes * 4L * model.hidden() + 4L * model.heads();
+  }
+
+  /// Gradients of queries, keys, values and output.
+  @Override
+  default long backwardBytes(ModelConfig model, int bytes) {
+    return bytes * 4L * model.hidden();
+  }
+
+  @Override
   default OptionalLong period() {
-    return switch (this) {
-      case Dilated dilated -> {
-        long largest =
-            dilated.branches().stream().mapToLong(Branch::segmentLength).max().orElseThrow();
-        boolean nested =
-            dilated.branches().stream().allMatch(b -> largest % b.segmentLength() == 0);
-        yield nested ? OptionalLong.of(largest) : OptionalLong.empty();
-      }
-      case Dense _, Sparse _ -> OptionalLong.empty();
-    };
+    return OptionalLong.empty();
+  }
+
+  @Override
+  default AttentionConfig withBranches(int first) {
+    return this;
+  }
+
+  @Override
+  default AttentionConfig blockwise(long blockLength) {
+    return new Blockwise(this, blockLength);
   }
 
   /// LongNet's dilated attention.
   ///
-  /// @param blockedOffsets head j keeps offset floor(j / ceil(H / r)) as torchscale does, instead
-  ///   of the paper's j mod r
-  /// @param zeroPaddedKeys compatibility with encoders trained by torchscale, whose short segments
-  ///   are padded by zero keys that take part in the softmax; never right for other models
-  record Dilated(List<Branch> branches, boolean blockedOffsets, boolean zeroPaddedKeys)
+  /// @param zeroPaddedKeys see [AttentionConfig#zeroPaddedKeys()]
+  record Dilated(List<Branch> segments, HeadOffsets headOffsets, boolean zeroPaddedKeys)
       implements AttentionConfig {
     /// Nothing is padded.
-    public Dilated(List<Branch> branches, boolean blockedOffsets) {
-      this(branches, blockedOffsets, false);
+    public Dilated(List<Branch> segments, HeadOffsets headOffsets) {
+      this(segments, headOffsets, false);
     }
 
     public Dilated {
-      branches = List.copyOf(branches);
-      if (branches.isEmpty()) {
+      segments = List.copyOf(segments);
+      if (segments.isEmpty()) {
         throw new IllegalArgumentException(
             "attention needs at least one branch: segment_lengths=[]");
       }
     }
+
+    @Override
+    public String type() {
+      return "dilated";
+    }
+
+    @Override
+    public void write(ObjectNode section) {
+      section.put("type", type());
+      ArrayNode lengths = section.putArray("segment_lengths");
+      ArrayNode dilations = section.putArray("dilations");
+      for (Branch branch : segments) {
+        lengths.add(branch.segmentLength());
+        dilations.add(branch.dilation());
+      }
+      section.put("head_offsets", headOffsets.name().toLowerCase(Locale.ROOT));
+      if (zeroPaddedKeys) {
+        section.put(MixerTree.ZERO_PADDED_KEYS, true);
+      }
+    }
+
+    @Override
+    public AttentionPattern pattern(boolean causal) {
+      return new DilatedAttentionSpec(segments, causal, headOffsets);
+    }
+
+    @Override
+    public AttentionConfig withZeroPaddedKeys(boolean on) {
+      return new Dilated(segments, headOffsets, on);
+    }
+
+    @Override
+    public OptionalLong longestSegment() {
+      return segments.stream().mapToLong(Branch::segmentLength).max();
+    }
+
+    /// The largest segment, where every segment length divides it.
+    @Override
+    public OptionalLong period() {
+      long largest = longestSegment().orElseThrow();
+      boolean nested = segments.stream().allMatch(b -> largest % b.segmentLength() == 0);
+      return nested ? OptionalLong.of(largest) : OptionalLong.empty();
+    }
+
+    @Override
+    public int branches() {
+      return segments.size();
+    }
+
+    @Override
+    public Dilated withBranches(int first) {
+      return new Dilated(segments.subList(0, first), headOffsets, zeroPaddedKeys);
+    }
+
+    /// torchscale's head offsets are blocked ones; the two rules agree for r = 1 and for H <= r.
+    @Override
+    public List<Branch> torchscaleBranches(int heads) {
+      for (Branch branch : segments) {
+        for (int head = 0; head < heads; head++) {
+          if (headOffsets.offset(head, heads, branch.dilation())
+              != HeadOffsets.BLOCKED.offset(head, heads, branch.dilation())) {
+            throw new IllegalArgumentException(
+                "torchscale knows head_offsets=blocked only, and this model's interleaved ones differ at dilation %d with %d heads: export to safetensors"
+                    .formatted(branch.dilation(), heads));
+          }
+        }
+      }
+      return segments;
+    }
   }
 
   /// Every token attends to every (earlier) token: the vanilla Transformer.
-  record Dense() implements AttentionConfig {}
+  record Dense() implements AttentionConfig {
+    @Override
+    public String type() {
+      return "dense";
+    }
+
+    @Override
+    public void write(ObjectNode section) {
+      section.put("type", type());
+    }
+
+    @Override
+    public AttentionPattern pattern(boolean causal) {
+      return DilatedAttentionSpec.dense(causal);
+    }
+
+    @Override
+    public List<Branch> torchscaleBranches(int heads) {
+      return List.of(new Branch(TorchscaleConfig.DENSE, 1));
+    }
+  }
 
   /// The paper's sparse baseline: blocks of `blockLength` tokens attend within themselves and to
   /// `columns` strided columns of every earlier block, heads on distinct columns.
@@ -76,6 +228,54 @@ public sealed interface AttentionConfig {
         throw new IllegalArgumentException(
             "columns must be between 1 and block_length=" + blockLength + ": columns=" + columns);
       }
+    }
+
+    @Override
+    public String type() {
+      return "sparse";
+    }
+
+    @Override
+    public void write(ObjectNode section) {
+      section.put("type", type());
+      section.put("block_length", blockLength);
+      section.put("columns", columns);
+    }
+
+    @Override
+    public AttentionPattern pattern(boolean causal) {
+      return new SparseAttentionSpec(blockLength, columns, causal);
+    }
+
+    @Override
+    public List<Branch> torchscaleBranches(int heads) {
+      throw new IllegalArgumentException(
+          "torchscale has no attention.type=sparse: export to safetensors");
+    }
+  }
+
+  /// Another attention that looks no further back than in training ([BlockwiseCausalPattern]). Its
+  /// windows cross the largest segment's boundaries, so positions never begin anew. It is made for
+  /// an evaluation and never written.
+  record Blockwise(AttentionConfig inner, long blockLength) implements AttentionConfig {
+    @Override
+    public String type() {
+      return "blockwise";
+    }
+
+    @Override
+    public void write(ObjectNode section) {
+      throw new IllegalStateException("blockwise attention is not a model's own");
+    }
+
+    @Override
+    public AttentionPattern pattern(boolean causal) {
+      return new BlockwiseCausalPattern(inner.pattern(causal), blockLength);
+    }
+
+    @Override
+    public List<Branch> torchscaleBranches(int heads) {
+      throw new IllegalArgumentException("torchscale has no blockwise attention");
     }
   }
 }

@@ -16,30 +16,32 @@ import java.util.SequencedMap;
 ///
 /// Legend: V vocabulary, C hidden, F feed-forward, L layers.
 public final class Blueprint {
-  private final SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
+  private final SequencedMap<String, Parameter> parameters;
 
-  private Blueprint() {}
+  private Blueprint(Builder all) {
+    this.parameters = all.parameters;
+  }
 
   /// Of a language model. A tied output projection is not a parameter.
   public static Blueprint of(ModelConfig model) {
-    Blueprint all = new Blueprint();
+    Builder all = new Builder();
     long c = model.hidden();
     Initial embedding = new Initial.Normal(1 / Math.sqrt(c));
     all.matrix("embed_tokens.weight", model.vocabulary(), c, embedding);
     for (int layer = 0; layer < model.layers(); layer++) {
-      all.layer("layers." + layer + ".", c, model.feedForward(), magneto(model.layers()));
+      all.layer(layer, c, model.feedForward(), magneto(model.layers()), model.mixer(layer));
     }
     all.norm("layer_norm", c);
     if (!model.tiedOutput()) {
       all.matrix("output_projection.weight", model.vocabulary(), c, embedding);
     }
-    return all;
+    return new Blueprint(all);
   }
 
   /// Of an encoder of embeddings: torchscale's names for the stack, and around it
   /// `patch_embed.proj`, `cls_token`, `pos_embed`, `norm` (LongViT calls it `fc_norm`), `head`.
   public static Blueprint of(EncoderConfig encoder) {
-    Blueprint all = new Blueprint();
+    Builder all = new Builder();
     long c = encoder.hidden();
     Initial token = fanIn(c, 1);
     encoder.inputWidth().ifPresent(width -> all.projection("patch_embed.proj", c, width, c));
@@ -50,14 +52,20 @@ public final class Blueprint {
       all.add("pos_embed", token, 1, learned.tokens(), c);
     }
     for (int layer = 0; layer < encoder.layers(); layer++) {
-      all.layer("layers." + layer + ".", c, encoder.feedForward(), magneto(encoder.layers()));
+      all.layer(
+          layer,
+          c,
+          encoder.feedForward(),
+          magneto(encoder.layers()),
+          // Every attention has the same parameters.
+          new AttentionConfig.Dense());
     }
     if (encoder.outputNorm()) {
       all.norm("layer_norm", c);
     }
     encoder.pooledNormEpsilon().ifPresent(_ -> all.norm("norm", c));
     encoder.classes().ifPresent(classes -> all.projection("head", classes, c, c));
-    return all;
+    return new Blueprint(all);
   }
 
   /// MAGNETO's gain of a stack of `layers`.
@@ -65,60 +73,13 @@ public final class Blueprint {
     return Math.sqrt(Math.log(2.0 * layers));
   }
 
-  private static Initial fanIn(long width, double gain) {
+  static Initial fanIn(long width, double gain) {
     return new Initial.Uniform(1 / Math.sqrt(width), gain);
   }
 
   /// Xavier's bound of a square matrix.
-  private static double xavier(long c) {
+  static double xavier(long c) {
     return Math.sqrt(6 / ((double) c + c));
-  }
-
-  private void layer(String prefix, long c, long f, double gain) {
-    String attention = prefix + "self_attn.";
-    double narrow = xavier(c) * Math.sqrt(0.5);
-    linear(attention + "k_proj", c, c, new Initial.Uniform(narrow, 1), fanIn(c, 1));
-    linear(attention + "v_proj", c, c, new Initial.Uniform(narrow, gain), fanIn(c, gain));
-    linear(attention + "q_proj", c, c, new Initial.Uniform(narrow, 1), fanIn(c, 1));
-    linear(
-        attention + "out_proj",
-        c,
-        c,
-        new Initial.Uniform(xavier(c), gain),
-        new Initial.Constant(0));
-    norm(attention + "inner_attn_ln", c);
-    norm(prefix + "self_attn_layer_norm", c);
-    linear(prefix + "ffn.fc1", f, c, fanIn(c, gain), fanIn(c, gain));
-    linear(prefix + "ffn.fc2", c, f, fanIn(f, gain), fanIn(f, gain));
-    norm(prefix + "ffn.ffn_layernorm", f);
-    norm(prefix + "final_layer_norm", c);
-  }
-
-  /// A projection around the stack.
-  private void projection(String name, long out, long in, long c) {
-    linear(name, out, in, new Initial.Uniform(xavier(c) * Math.sqrt(0.5), 1), fanIn(c, 1));
-  }
-
-  private void linear(String name, long out, long in, Initial weight, Initial bias) {
-    matrix(name + ".weight", out, in, weight);
-    add(name + ".bias", bias, out);
-  }
-
-  private void norm(String name, long width) {
-    add(name + ".weight", new Initial.Constant(1), width);
-    add(name + ".bias", new Initial.Constant(0), width);
-  }
-
-  private void matrix(String name, long out, long in, Initial initial) {
-    add(name, initial, out, in);
-  }
-
-  private void add(String name, Initial initial, long... shape) {
-    List<Long> dimensions = new ArrayList<>();
-    for (long size : shape) {
-      dimensions.add(size);
-    }
-    parameters.put(name, new Parameter(name, dimensions, initial, shape.length >= 2));
   }
 
   /// In the order of torchscale's state dict.
@@ -138,5 +99,51 @@ public final class Blueprint {
   /// Elements of all parameters.
   public long elements() {
     return parameters.values().stream().mapToLong(Parameter::elements).sum();
+  }
+
+  /// Collects parameters in their order.
+  public static final class Builder {
+    private final SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
+
+    private Builder() {}
+
+    private void layer(int layer, long c, long f, double gain, MixerConfig mixer) {
+      String prefix = "layers." + layer + ".";
+      mixer.parameters(this, prefix + "self_attn.", c, gain);
+      norm(prefix + "self_attn_layer_norm", c);
+      linear(prefix + "ffn.fc1", f, c, fanIn(c, gain), fanIn(c, gain));
+      linear(prefix + "ffn.fc2", c, f, fanIn(f, gain), fanIn(f, gain));
+      norm(prefix + "ffn.ffn_layernorm", f);
+      norm(prefix + "final_layer_norm", c);
+    }
+
+    /// A projection around the stack.
+    private void projection(String name, long out, long in, long c) {
+      linear(name, out, in, new Initial.Uniform(xavier(c) * Math.sqrt(0.5), 1), fanIn(c, 1));
+    }
+
+    /// `name.weight` [out, in] and `name.bias` [out].
+    void linear(String name, long out, long in, Initial weight, Initial bias) {
+      matrix(name + ".weight", out, in, weight);
+      add(name + ".bias", bias, out);
+    }
+
+    /// `name.weight` [width], 1, and `name.bias` [width], 0.
+    void norm(String name, long width) {
+      add(name + ".weight", new Initial.Constant(1), width);
+      add(name + ".bias", new Initial.Constant(0), width);
+    }
+
+    private void matrix(String name, long out, long in, Initial initial) {
+      add(name, initial, out, in);
+    }
+
+    void add(String name, Initial initial, long... shape) {
+      List<Long> dimensions = new ArrayList<>();
+      for (long size : shape) {
+        dimensions.add(size);
+      }
+      parameters.put(name, new Parameter(name, dimensions, initial, shape.length >= 2));
+    }
   }
 }

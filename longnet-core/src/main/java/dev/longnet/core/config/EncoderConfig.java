@@ -1,6 +1,7 @@
 package dev.longnet.core.config;
 
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -17,7 +18,7 @@ import java.util.Optional;
 /// @param outputNorm a LayerNorm after the last layer (torchscale's `normalize_output`)
 /// @param segmentLengths w of every branch
 /// @param dilations r of every branch
-/// @param blockedOffsets torchscale's head offsets instead of the paper's
+/// @param headOffsets torchscale's rule or the paper's
 /// @param zeroPaddedKeys reproduce torchscale's padding of short segments by zero keys that take
 ///   part in the softmax
 /// @param inputWidth width of the input vectors where a projection to C comes first
@@ -34,7 +35,7 @@ public record EncoderConfig(
     boolean outputNorm,
     SegmentLengths segmentLengths,
     List<Long> dilations,
-    boolean blockedOffsets,
+    HeadOffsets headOffsets,
     boolean zeroPaddedKeys,
     Optional<Integer> inputWidth,
     boolean classToken,
@@ -98,7 +99,7 @@ public record EncoderConfig(
     for (int i = 0; i < lengths.size(); i++) {
       branches.add(new Branch(lengths.get(i), dilations.get(i)));
     }
-    return new AttentionConfig.Dilated(branches, blockedOffsets, zeroPaddedKeys);
+    return new AttentionConfig.Dilated(branches, headOffsets, zeroPaddedKeys);
   }
 
   public EncoderConfig withSegments(SegmentLengths lengths, List<Long> dilations) {
@@ -110,7 +111,7 @@ public record EncoderConfig(
         outputNorm,
         lengths,
         dilations,
-        blockedOffsets,
+        headOffsets,
         zeroPaddedKeys,
         inputWidth,
         classToken,
@@ -128,7 +129,7 @@ public record EncoderConfig(
         outputNorm,
         segmentLengths,
         dilations,
-        blockedOffsets,
+        headOffsets,
         on,
         inputWidth,
         classToken,

@@ -3,6 +3,7 @@ package dev.longnet.core.config;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.attention.pattern.HeadOffsets;
 import java.util.List;
 import java.util.NavigableMap;
 import java.util.Optional;
@@ -10,14 +11,13 @@ import java.util.TreeMap;
 
 /// An encoder's configuration as the keys of its `config.json`.
 public final class EncoderTree {
-  private static final String ZERO_PADDED_KEYS = "torchscale_zero_padded_keys";
-
   private EncoderTree() {}
 
   public static EncoderConfig read(Section s) {
     Section attention = s.section("attention");
-    boolean blocked = attention.flag("blocked_offsets", false);
-    boolean zeros = attention.flag(ZERO_PADDED_KEYS, false);
+    HeadOffsets offsets =
+        attention.flag("blocked_offsets", false) ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED;
+    boolean zeros = attention.flag(MixerTree.ZERO_PADDED_KEYS, false);
     List<Long> dilations = attention.wholeNumbers("dilations", List.of(), 1);
     SegmentLengths lengths = lengths(attention, dilations.size());
     attention.done();
@@ -44,7 +44,7 @@ public final class EncoderTree {
             s.flag("output_norm", true),
             lengths,
             dilations,
-            blocked,
+            offsets,
             zeros,
             width,
             classToken,
@@ -104,9 +104,9 @@ public final class EncoderTree {
       }
     }
     fill(attention.putArray("dilations"), config.dilations());
-    attention.put("blocked_offsets", config.blockedOffsets());
+    attention.put("blocked_offsets", config.headOffsets() == HeadOffsets.BLOCKED);
     if (config.zeroPaddedKeys()) {
-      attention.put(ZERO_PADDED_KEYS, true);
+      attention.put(MixerTree.ZERO_PADDED_KEYS, true);
     }
     ObjectNode input = tree.putObject("input");
     config.inputWidth().ifPresent(width -> input.put("width", width));

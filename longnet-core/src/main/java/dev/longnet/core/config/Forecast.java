@@ -1,6 +1,8 @@
 package dev.longnet.core.config;
 
 import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldMessage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -29,7 +31,7 @@ public record Forecast(
     double totalTokens) {
 
   /// The program itself: code, libtorch, Java heap, buffers of the matrix products.
-  private static final long PROGRAM_BYTES = 900L << 20;
+  public static final long PROGRAM_BYTES = 900L << 20;
 
   public static Forecast of(ModelConfig model, TrainingConfig training, RuntimeConfig runtime) {
     ModelCost cost = new ModelCost(model);
@@ -49,23 +51,29 @@ public record Forecast(
         (double) training.lastStep() * training.batchTokens());
   }
 
-  /// Per token and layer the decoder keeps its input and the stream after attention (float32, C
-  /// each), queries, keys, values and attention's output (C each) and fc1's output (F) in the
-  /// product's type, and one float a head; with activation checkpointing the input alone, and the
-  /// rest for one layer at a time, without fc1's output. The backward pass adds the gradient of the
-  /// stream and of one layer's queries, keys, values and output.
+  /// Per token and layer the decoder keeps its input and the stream after the mixer (float32, C
+  /// each), what the mixer keeps, and fc1's output (F) in the product's type; with activation
+  /// checkpointing the input alone, and the rest for one layer at a time, without fc1's output. The
+  /// backward pass adds the gradient of the stream and what one layer's mixer needs.
   private static long activations(
       ModelConfig model, RuntimeConfig runtime, long tokens, int bytes) {
     long c = model.hidden();
     long f = model.feedForward();
     long input = tokens * 4 * c;
-    long attention = tokens * (4L * c + bytes * 4L * c + 4L * model.heads());
+    long middle = tokens * 4 * c;
     long expanded = tokens * bytes * f;
-    long kept =
-        runtime.activationCheckpointing()
-            ? model.layers() * input + attention
-            : model.layers() * (input + attention + expanded);
-    long backward = input + tokens * bytes * 4 * c;
+    long kept = 0;
+    long mixed = 0;
+    long working = 0;
+    for (int layer = 0; layer < model.layers(); layer++) {
+      MixerConfig mixer = model.mixer(layer);
+      long own = middle + tokens * mixer.keptBytes(model, bytes);
+      kept += input + (runtime.activationCheckpointing() ? 0 : own + expanded);
+      mixed = Math.max(mixed, own);
+      working = Math.max(working, tokens * mixer.backwardBytes(model, bytes));
+    }
+    kept += runtime.activationCheckpointing() ? mixed : 0;
+    long backward = input + working;
     long chunk = Math.min(tokens, runtime.tokenChunk()) * 4 * (4 * c + 4 * f);
     return kept + backward + chunk;
   }
@@ -92,24 +100,6 @@ public record Forecast(
     return model.hidden() < 512 ? half ? 0.25 : 0.4 : half ? 0.6 : 0.8;
   }
 
-  /// A few lines for a person, before training starts.
-  public List<String> lines() {
-    List<String> lines = new ArrayList<>();
-    lines.add("parameters   " + si(parameters));
-    lines.add(
-        "memory       %s: weights %s, gradients %s, optimizer %s, activations %s, logits %s, program %s"
-            .formatted(
-                bytes(memoryBytes()),
-                bytes(weightBytes),
-                bytes(gradientBytes),
-                bytes(optimizerBytes),
-                bytes(activationBytes),
-                bytes(logitBytes),
-                bytes(PROGRAM_BYTES)));
-    lines.add("operations   " + si(flopsPerToken) + "FLOP a token, " + si(totalTokens) + " tokens");
-    return lines;
-  }
-
   /// @param available bytes of memory this process can still get
   public void requireMemory(
       long available, ModelConfig model, TrainingConfig training, RuntimeConfig runtime) {
@@ -117,21 +107,28 @@ public record Forecast(
       return;
     }
     List<String> advice = new ArrayList<>();
+    List<Object> words = new ArrayList<>(List.of(bytes(memoryBytes()), bytes(available)));
     if (!runtime.activationCheckpointing()) {
       long less = Forecast.of(model, training, runtime.withActivationCheckpointing()).memoryBytes();
-      advice.add("--set runtime.activation_checkpointing=true (%s)".formatted(bytes(less)));
+      advice.add("%s (%s)");
+      words.add(Field.of("runtime.activation_checkpointing", true));
+      words.add(bytes(less));
     }
     if (training.sequences() > 1) {
-      advice.add("--set training.sequences=1");
+      advice.add("%s");
+      words.add(Field.of("training.sequences", 1));
     }
     if (logitBytes > memoryBytes() / 10) {
-      advice.add("--set runtime.loss_chunk=" + Math.max(64, runtime.lossChunk() / 4));
+      advice.add("%s");
+      words.add(Field.of("runtime.loss_chunk", Math.max(64, runtime.lossChunk() / 4)));
     }
     advice.add("a training.window below " + training.window());
     advice.add("a smaller model");
     throw new EnvironmentException(
-        "this run needs about %s of memory, %s are available; try %s"
-            .formatted(bytes(memoryBytes()), bytes(available), String.join(", or ", advice)));
+        new FieldMessage(
+            "this run needs about %s of memory, %s are available; try "
+                + String.join(", or ", advice),
+            words));
   }
 
   /// @param usable bytes left on the run's disk
@@ -140,15 +137,15 @@ public record Forecast(
     long need = checkpointBytes * (keep + 1L);
     if (need > usable) {
       throw new EnvironmentException(
-          "the checkpoints need %s of disk (%d x %s), %s are left: free some%s"
-              .formatted(
-                  bytes(need),
-                  keep + 1,
-                  bytes(checkpointBytes),
-                  bytes(usable),
-                  keep > 1
-                      ? ", choose another --out, or --set checkpoint.keep=1"
-                      : ", or choose another --out"));
+          FieldMessage.of(
+              "the checkpoints need %s of disk (%d x %s), %s are left: free some, "
+                  + (keep > 1 ? "choose another %s, or %s" : "or choose another %s"),
+              bytes(need),
+              keep + 1,
+              bytes(checkpointBytes),
+              bytes(usable),
+              Field.of("run"),
+              Field.of("checkpoint.keep", 1)));
     }
   }
 

@@ -1,6 +1,9 @@
 package dev.longnet.core.config;
 
+import java.util.List;
 import java.util.Objects;
+import java.util.OptionalLong;
+import java.util.function.UnaryOperator;
 
 /// The shape of a model: what `config.json` of a checkpoint holds and what its parameters' shapes
 /// follow from.
@@ -15,6 +18,7 @@ import java.util.Objects;
 ///   torchscale
 /// @param tiedOutput the output projection is the token embedding's transpose
 /// @param causal decoder (true) or encoder (false)
+/// @param mixers what mixes the tokens of each layer; the list repeats over the layers
 public record ModelConfig(
     int vocabulary,
     int layers,
@@ -25,7 +29,7 @@ public record ModelConfig(
     int xposScaleBase,
     boolean tiedOutput,
     boolean causal,
-    AttentionConfig attention) {
+    List<MixerConfig> mixers) {
 
   /// The paper's decay base.
   public static final int XPOS_SCALE_BASE = 512;
@@ -34,7 +38,7 @@ public record ModelConfig(
   /// its precision.
   private static final double LARGEST_EXPONENT = 64;
 
-  /// With the paper's decay base.
+  /// With the paper's decay base and one mixer for all layers.
   public ModelConfig(
       int vocabulary,
       int layers,
@@ -44,7 +48,7 @@ public record ModelConfig(
       PositionEncoding positions,
       boolean tiedOutput,
       boolean causal,
-      AttentionConfig attention) {
+      MixerConfig mixer) {
     this(
         vocabulary,
         layers,
@@ -55,7 +59,7 @@ public record ModelConfig(
         XPOS_SCALE_BASE,
         tiedOutput,
         causal,
-        attention);
+        List.of(mixer));
   }
 
   public ModelConfig {
@@ -66,7 +70,11 @@ public record ModelConfig(
     positive("feed_forward", feedForward);
     positive("xpos_scale_base", xposScaleBase);
     Objects.requireNonNull(positions, "positions");
-    Objects.requireNonNull(attention, "attention");
+    mixers = List.copyOf(mixers);
+    if (mixers.isEmpty() || mixers.size() > layers) {
+      throw new IllegalArgumentException(
+          "mixers must be from 1 to layers=%d: %d mixers".formatted(layers, mixers.size()));
+    }
     if (hidden % heads != 0) {
       throw new IllegalArgumentException(
           "hidden must be a multiple of heads=" + heads + ": hidden=" + hidden);
@@ -82,24 +90,51 @@ public record ModelConfig(
     return hidden / heads;
   }
 
+  /// What mixes the tokens of a layer.
+  public MixerConfig mixer(int layer) {
+    return mixers.get(layer % mixers.size());
+  }
+
+  /// Parts of the mixers that may join while the model trains: the most any of them has.
+  public int branches() {
+    return mixers.stream().mapToInt(MixerConfig::branches).max().orElse(0);
+  }
+
   /// The least xPos scale base whose decay stays in float32's range over `longest` positions; 1 for
   /// other encodings.
   ///
-  /// @param longest a stream's may be Long.MAX_VALUE where positions repeat with the largest
-  ///   segment
+  /// @param longest a stream's may be Long.MAX_VALUE where positions repeat
   public double leastScaleBase(long longest) {
+    return mixers.stream()
+        .mapToDouble(mixer -> leastScaleBase(longest, mixer.period()))
+        .max()
+        .orElseThrow();
+  }
+
+  /// As [#leastScaleBase(long)] where positions begin anew after `period`.
+  public double leastScaleBase(long longest, OptionalLong period) {
     if (positions != PositionEncoding.XPOS) {
       return 1;
     }
-    long span = Math.min(longest, attention.period().orElse(Long.MAX_VALUE));
+    long span = Math.min(longest, period.orElse(Long.MAX_VALUE));
     // A decoder's score carries zeta^((p - k)/b) <= 1; an encoder's also its inverse, up to the
     // whole span.
     double reach = causal ? (span + 1) / 2 : span;
     return Math.max(1, Math.ceil(-Math.log(0.4 / 1.4) * reach / LARGEST_EXPONENT));
   }
 
-  /// The same model with another attention.
-  public ModelConfig withAttention(AttentionConfig other) {
+  /// The same model with one other mixer in all layers.
+  public ModelConfig withMixer(MixerConfig other) {
+    return withMixers(List.of(other));
+  }
+
+  /// The same model with every mixer changed.
+  public ModelConfig mapMixers(UnaryOperator<MixerConfig> change) {
+    return withMixers(mixers.stream().map(change).toList());
+  }
+
+  /// The same model with other mixers.
+  public ModelConfig withMixers(List<MixerConfig> others) {
     return new ModelConfig(
         vocabulary,
         layers,
@@ -110,7 +145,7 @@ public record ModelConfig(
         xposScaleBase,
         tiedOutput,
         causal,
-        other);
+        others);
   }
 
   private static void positive(String name, int value) {

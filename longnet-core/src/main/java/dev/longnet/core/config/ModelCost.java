@@ -1,6 +1,7 @@
 package dev.longnet.core.config;
 
-import dev.longnet.attention.Branch;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
 
 /// What a model costs, counted from its configuration: parameters and floating-point operations.
 ///
@@ -18,7 +19,7 @@ public record ModelCost(ModelConfig model) {
   ///
   /// @param tokens N
   public double forwardFlops(long tokens) {
-    return linearFlops(tokens) + attentionFlops(tokens);
+    return linearFlops(tokens) + sum(mixer -> mixer.mixingFlops(model, tokens));
   }
 
   /// Operations of one forward and backward pass over one sequence; what activation checkpointing
@@ -26,70 +27,28 @@ public record ModelCost(ModelConfig model) {
   ///
   /// @param tokens N
   public double trainingFlops(long tokens) {
-    return 3 * linearFlops(tokens) + 3.5 * attentionFlops(tokens);
+    return 3 * linearFlops(tokens) + sum(mixer -> mixer.mixingTrainingFlops(model, tokens));
   }
 
+  /// Every matrix multiplies every token once; a tied embedding does so as the output projection.
   private double linearFlops(long tokens) {
-    double c = model.hidden();
-    double weights =
-        model.layers() * (4 * c * c + 2 * c * model.feedForward()) + c * model.vocabulary();
+    double weights = 0;
+    for (Parameter parameter : Blueprint.of(model).parameters()) {
+      boolean looked = parameter.name().startsWith("embed_tokens") && !model.tiedOutput();
+      if (parameter.shape().size() == 2 && !looked) {
+        weights += parameter.elements();
+      }
+    }
     return 2 * weights * tokens;
   }
 
-  private double attentionFlops(long tokens) {
-    double pairs = 0;
-    for (int head = 0; head < model.heads(); head++) {
-      pairs += pairs(head, tokens);
-    }
-    return 4.0 * model.headSize() * pairs * model.layers();
-  }
-
-  /// Query-key pairs of one head over one sequence, a key counted once for each branch that keeps
-  /// it.
-  private double pairs(int head, long tokens) {
-    return switch (model.attention()) {
-      case AttentionConfig.Dense dense -> square(tokens);
-      case AttentionConfig.Sparse sparse -> sparsePairs(sparse, tokens);
-      case AttentionConfig.Dilated dilated -> {
-        double sum = 0;
-        for (Branch branch : dilated.branches()) {
-          sum += branchPairs(branch, offset(branch, head, dilated.blockedOffsets()), tokens);
-        }
-        yield sum;
-      }
-    };
-  }
-
-  private double branchPairs(Branch branch, long offset, long tokens) {
-    long length = Math.min(branch.segmentLength(), tokens);
-    long whole = tokens / length;
-    return whole * square(kept(length, branch.dilation(), offset))
-        + square(kept(tokens % length, branch.dilation(), offset));
-  }
-
-  private double sparsePairs(AttentionConfig.Sparse sparse, long tokens) {
-    long length = Math.min(sparse.blockLength(), tokens);
+  private double sum(ToDoubleFunction<MixerConfig> flops) {
+    List<MixerConfig> mixers = model.mixers();
     double sum = 0;
-    long blocks = Math.ceilDiv(tokens, length);
-    for (long block = 0; block < blocks; block++) {
-      double own = Math.min(length, tokens - block * length);
-      double others = model.causal() ? block : blocks - 1;
-      sum += square((long) own) + own * others * sparse.columns();
+    for (int i = 0; i < mixers.size(); i++) {
+      int layers = (model.layers() - i + mixers.size() - 1) / mixers.size();
+      sum += layers * flops.applyAsDouble(mixers.get(i));
     }
     return sum;
-  }
-
-  private double square(long rows) {
-    return model.causal() ? 0.5 * rows * (rows + 1.0) : (double) rows * rows;
-  }
-
-  private long offset(Branch branch, int head, boolean blocked) {
-    return blocked
-        ? head / Math.ceilDiv(model.heads(), branch.dilation())
-        : head % branch.dilation();
-  }
-
-  private static long kept(long length, long dilation, long offset) {
-    return length <= offset ? 0 : Math.ceilDiv(length - offset, dilation);
   }
 }

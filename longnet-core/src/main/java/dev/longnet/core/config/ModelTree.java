@@ -3,9 +3,6 @@ package dev.longnet.core.config;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.SparseAttentionSpec;
-import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
@@ -16,20 +13,7 @@ import java.util.stream.Collectors;
 /// A model's configuration as the keys of a recipe's `model` section and of a checkpoint's
 /// `config.json`.
 public final class ModelTree {
-  private static final String ZERO_PADDED_KEYS = "torchscale_zero_padded_keys";
-
   private ModelTree() {}
-
-  private enum AttentionType {
-    DILATED,
-    DENSE,
-    SPARSE
-  }
-
-  private enum Offsets {
-    INTERLEAVED,
-    BLOCKED
-  }
 
   /// @param vocabulary the tokenizer's, where the section itself has none (a recipe)
   public static ModelConfig read(Section model, int vocabulary) {
@@ -46,80 +30,26 @@ public final class ModelTree {
     if (hidden % heads != 0) {
       throw model.wrong("hidden", "must be a multiple of model.heads=" + heads);
     }
-    Section attentionSection = model.section("attention");
-    AttentionConfig attention = attention(attentionSection);
-    if (causal
-        && attention instanceof AttentionConfig.Dilated dilated
-        && dilated.zeroPaddedKeys()) {
-      throw attentionSection.wrong(ZERO_PADDED_KEYS, "is for encoders: model.causal must be false");
-    }
-    attentionSection.done();
+    List<MixerConfig> mixers = mixers(model, layers, causal);
     model.done();
     return new ModelConfig(
-        words, layers, hidden, heads, feedForward, positions, scaleBase, tied, causal, attention);
+        words, layers, hidden, heads, feedForward, positions, scaleBase, tied, causal, mixers);
   }
 
-  private static AttentionConfig attention(Section s) {
-    s.require("type");
-    AttentionType type = s.choice("type", AttentionType.DILATED, AttentionType.class);
-    boolean branches =
-        s.has("segment_lengths")
-            | s.has("dilations")
-            | s.has("head_offsets")
-            | s.has(ZERO_PADDED_KEYS);
-    boolean blocks = s.has("block_length") | s.has("columns");
-    return switch (type) {
-      case DENSE -> {
-        if (branches || blocks) {
-          throw s.wrong(
-              "type",
-              "dense takes no further keys (segment_lengths, dilations, block_length, columns)");
-        }
-        yield new AttentionConfig.Dense();
-      }
-      case SPARSE -> {
-        if (branches) {
-          throw s.wrong(
-              "type", "sparse takes block_length and columns, not segment_lengths or dilations");
-        }
-        s.require("block_length");
-        s.require("columns");
-        long block = s.wholeNumber("block_length", 1, 1);
-        long columns = s.wholeNumber("columns", 1, 1);
-        if (columns > block) {
-          throw s.wrong("columns", "must be at most block_length=" + block);
-        }
-        if (block % columns != 0 && columns > SparseAttentionSpec.MOST_UNEVEN_COLUMNS) {
-          throw s.wrong(
-              "columns",
-              "must divide block_length=%d, or be at most %d"
-                  .formatted(block, SparseAttentionSpec.MOST_UNEVEN_COLUMNS));
-        }
-        yield new AttentionConfig.Sparse(block, columns);
-      }
-      case DILATED -> {
-        if (blocks) {
-          throw s.wrong(
-              "type", "dilated takes segment_lengths and dilations, not block_length or columns");
-        }
-        List<Long> lengths = s.wholeNumbers("segment_lengths", List.of(), 1);
-        List<Long> dilations = s.wholeNumbers("dilations", List.of(), 1);
-        if (lengths.isEmpty()) {
-          throw s.wrong("segment_lengths", "must name at least one segment length");
-        }
-        if (lengths.size() != dilations.size()) {
-          throw s.wrong("dilations", "must be as many as segment_lengths=" + lengths);
-        }
-        List<Branch> all = new ArrayList<>();
-        for (int i = 0; i < lengths.size(); i++) {
-          all.add(new Branch(lengths.get(i), dilations.get(i)));
-        }
-        yield new AttentionConfig.Dilated(
-            all,
-            s.choice("head_offsets", Offsets.INTERLEAVED, Offsets.class) == Offsets.BLOCKED,
-            s.flag(ZERO_PADDED_KEYS, false));
-      }
-    };
+  /// `attention`, one mixer for all layers, or `mixers`, a list that repeats over them.
+  private static List<MixerConfig> mixers(Section model, int layers, boolean causal) {
+    if (!model.has("mixers")) {
+      return List.of(MixerTree.read(model.section("attention"), causal));
+    }
+    if (model.has("attention")) {
+      throw model.wrong("mixers", "and model.attention exclude each other");
+    }
+    List<MixerConfig> mixers =
+        model.sections("mixers", "type").stream().map(s -> MixerTree.read(s, causal)).toList();
+    if (mixers.isEmpty() || mixers.size() > layers) {
+      throw model.wrong("mixers", "must name from 1 to model.layers=%d mixers".formatted(layers));
+    }
+    return mixers;
   }
 
   /// The keys in which two models differ: `model.layers=3 is not 2, …`; empty where they are equal.
@@ -152,27 +82,11 @@ public final class ModelTree {
     tree.put("xpos_scale_base", model.xposScaleBase());
     tree.put("tied_output", model.tiedOutput());
     tree.put("causal", model.causal());
-    ObjectNode attention = tree.putObject("attention");
-    switch (model.attention()) {
-      case AttentionConfig.Dense dense -> attention.put("type", "dense");
-      case AttentionConfig.Sparse sparse -> {
-        attention.put("type", "sparse");
-        attention.put("block_length", sparse.blockLength());
-        attention.put("columns", sparse.columns());
-      }
-      case AttentionConfig.Dilated dilated -> {
-        attention.put("type", "dilated");
-        ArrayNode lengths = attention.putArray("segment_lengths");
-        ArrayNode dilations = attention.putArray("dilations");
-        for (Branch branch : dilated.branches()) {
-          lengths.add(branch.segmentLength());
-          dilations.add(branch.dilation());
-        }
-        attention.put("head_offsets", dilated.blockedOffsets() ? "blocked" : "interleaved");
-        if (dilated.zeroPaddedKeys()) {
-          attention.put(ZERO_PADDED_KEYS, true);
-        }
-      }
+    if (model.mixers().size() == 1) {
+      model.mixer(0).write(tree.putObject("attention"));
+    } else {
+      ArrayNode mixers = tree.putArray("mixers");
+      model.mixers().forEach(mixer -> mixer.write(mixers.addObject()));
     }
     return tree;
   }

@@ -45,6 +45,16 @@ public final class Recipes {
 
   private Recipes() {}
 
+  /// Changes laid over a recipe.
+  ///
+  /// @param name what messages call one of them
+  /// @param values `path=value` each
+  public record Overrides(String name, List<String> values) {
+    public Overrides {
+      values = List.copyOf(values);
+    }
+  }
+
   /// Reads a recipe and lays overrides over it.
   ///
   /// @param nameOrFile a known name, or a path
@@ -55,18 +65,26 @@ public final class Recipes {
   public static RunConfig load(
       String nameOrFile, List<String> overrides, ToIntFunction<String> vocabularyOf)
       throws IOException {
+    return load(nameOrFile, new Overrides("override", overrides), vocabularyOf);
+  }
+
+  /// As above, with a name for the overrides in messages.
+  public static RunConfig load(
+      String nameOrFile, Overrides overrides, ToIntFunction<String> vocabularyOf)
+      throws IOException {
     boolean file =
         nameOrFile.endsWith(SUFFIX) || nameOrFile.endsWith(".yml") || nameOrFile.contains("/");
     String text = file ? Files.readString(Path.of(nameOrFile)) : builtIn(nameOrFile);
     String source = file ? nameOrFile : "recipe " + nameOrFile;
     ObjectNode tree = parse(text, source);
     Set<String> overridden = new HashSet<>();
-    for (String override : overrides) {
-      overridden.add(set(tree, override));
+    for (String override : overrides.values()) {
+      overridden.add(set(tree, overrides.name(), override));
     }
     Section root =
         Section.root(
-            tree, path -> overridden.stream().anyMatch(o -> covers(o, path)) ? "--set" : source);
+            tree,
+            path -> overridden.stream().anyMatch(o -> covers(o, path)) ? overrides.name() : source);
     return RunConfig.read(root, vocabularyOf);
   }
 
@@ -118,13 +136,21 @@ public final class Recipes {
   }
 
   /// Sets one `path=value`; returns the path, or that of the outermost section it had to make.
-  static String set(ObjectNode tree, String override) {
+  private static String set(ObjectNode tree, String name, String override) {
     int equals = override.indexOf('=');
     if (equals < 1) {
-      throw new IllegalArgumentException("--set must be path=value: --set " + override);
+      throw new IllegalArgumentException(name + " must be path=value: " + name + " " + override);
     }
     String path = override.substring(0, equals).strip();
     String[] keys = path.split("\\.", -1);
+    // The two ways to name mixers exclude each other: the one given last is meant.
+    if (tree.get("model") instanceof ObjectNode model) {
+      if (path.equals("model.mixers")) {
+        model.remove("attention");
+      } else if (path.startsWith("model.attention")) {
+        model.remove("mixers");
+      }
+    }
     ObjectNode node = tree;
     String made = null;
     for (int i = 0; i < keys.length - 1; i++) {
@@ -136,12 +162,12 @@ public final class Recipes {
       }
       if (!(next instanceof ObjectNode object)) {
         throw new IllegalArgumentException(
-            "--set " + path + ": " + at + " is a value, not a section");
+            name + " " + path + ": " + at + " is a value, not a section");
       }
       node = object;
     }
     String key = keys[keys.length - 1];
-    JsonNode value = value(override.substring(equals + 1), path);
+    JsonNode value = value(override.substring(equals + 1), name, path);
     if (path.equals("model.attention.type") && !value.equals(node.get(key))) {
       node.removeAll();
       if (tree.get("training") instanceof ObjectNode training) {
@@ -152,12 +178,12 @@ public final class Recipes {
     return made == null ? path : made;
   }
 
-  private static JsonNode value(String text, String path) {
+  private static JsonNode value(String text, String name, String path) {
     try {
       return YAML.readTree(text.isBlank() ? "''" : text);
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException(
-          "--set " + path + ": the value is not valid YAML: " + text, e);
+          name + " " + path + ": the value is not valid YAML: " + text, e);
     }
   }
 

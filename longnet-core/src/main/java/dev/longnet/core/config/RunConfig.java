@@ -42,10 +42,7 @@ public record RunConfig(
       throw s.section("model").wrong("causal", "must be true to train on next tokens");
     }
     TrainingConfig training = TrainingConfig.read(s.section("training"));
-    int branches =
-        model.attention() instanceof AttentionConfig.Dilated dilated
-            ? dilated.branches().size()
-            : 0;
+    int branches = model.branches();
     if (!training.branchStarts().isEmpty() && training.branchStarts().size() != branches) {
       throw s.section("training")
           .wrong(

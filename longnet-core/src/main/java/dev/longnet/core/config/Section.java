@@ -18,7 +18,7 @@ public final class Section {
   private final Origin origin;
   private final Set<String> known = new LinkedHashSet<>();
 
-  /// Says where a key's value came from, for messages: the recipe's name, or `--set`.
+  /// Says where a key's value came from, for messages: the recipe's name, or what overrides it.
   public interface Origin {
     String of(String path);
   }

@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -66,7 +66,7 @@ public final class TorchscaleConfig {
           Map.entry("layernorm_eps", "1e-05"),
           Map.entry("activation_fn", "gelu"));
 
-  private static final long DENSE = 1L << 40;
+  static final long DENSE = 1L << 40;
 
   private TorchscaleConfig() {}
 
@@ -110,7 +110,7 @@ public final class TorchscaleConfig {
       for (int i = 0; i < lengths.size(); i++) {
         branches.add(new Branch(lengths.get(i), dilations.get(i)));
       }
-      attention = new AttentionConfig.Dilated(branches, true);
+      attention = new AttentionConfig.Dilated(branches, HeadOffsets.BLOCKED);
     }
     return new ModelConfig(
         r.whole("vocab_size", -1, 1),
@@ -122,7 +122,7 @@ public final class TorchscaleConfig {
         r.whole("xpos_scale_base", 512, 1),
         r.flag("share_" + side + "_input_output_embed", false),
         side.equals("decoder"),
-        attention);
+        List.of(attention));
   }
 
   /// An encoder of embeddings.
@@ -166,7 +166,7 @@ public final class TorchscaleConfig {
         r.flag("normalize_output", true),
         lengths,
         dilations.isEmpty() ? List.of(1L) : dilations,
-        true,
+        HeadOffsets.BLOCKED,
         false,
         around.inputWidth(),
         around.classToken(),
@@ -199,41 +199,22 @@ public final class TorchscaleConfig {
     tree.put("xpos_scale_base", model.xposScaleBase());
     tree.put("subln", true);
     tree.put("flash_attention", true);
-    switch (model.attention()) {
-      case AttentionConfig.Dense _ -> {
-        tree.put("segment_length", "[" + DENSE + "]");
-        tree.put("dilated_ratio", "[1]");
-      }
-      case AttentionConfig.Sparse _ ->
-          throw new IllegalArgumentException(
-              "torchscale has no attention.type=sparse: export to safetensors");
-      case AttentionConfig.Dilated dilated -> {
-        requireBlocked(dilated, model.heads());
-        tree.put(
-            "segment_length",
-            dilated.branches().stream().map(Branch::segmentLength).toList().toString());
-        tree.put(
-            "dilated_ratio", dilated.branches().stream().map(Branch::dilation).toList().toString());
-      }
-    }
+    List<Branch> branches = branches(model);
+    tree.put("segment_length", branches.stream().map(Branch::segmentLength).toList().toString());
+    tree.put("dilated_ratio", branches.stream().map(Branch::dilation).toList().toString());
     tree.put("activation_fn", "gelu");
     tree.put("dropout", 0.0);
     tree.put("share_" + side + "_input_output_embed", model.tiedOutput());
     return tree;
   }
 
-  /// The two rules agree for r = 1 and for H <= r.
-  private static void requireBlocked(AttentionConfig.Dilated dilated, int heads) {
-    for (Branch branch : dilated.branches()) {
-      for (int head = 0; !dilated.blockedOffsets() && head < heads; head++) {
-        if (HeadOffsets.BLOCKED.offset(head, heads, branch.dilation())
-            != HeadOffsets.INTERLEAVED.offset(head, heads, branch.dilation())) {
-          throw new IllegalArgumentException(
-              "torchscale knows head_offsets=blocked only, and this model's interleaved ones differ at dilation %d with %d heads: export to safetensors"
-                  .formatted(branch.dilation(), heads));
-        }
-      }
+  private static List<Branch> branches(ModelConfig model) {
+    if (model.mixers().size() == 1 && model.mixer(0) instanceof AttentionConfig attention) {
+      return attention.torchscaleBranches(model.heads());
     }
+    throw new IllegalArgumentException(
+        "torchscale has one attention for all layers, this model has %s: export to safetensors"
+            .formatted(model.mixers().stream().map(MixerConfig::type).toList()));
   }
 
   private static final class Reader {

@@ -1,5 +1,7 @@
 package dev.longnet.core.data;
 
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -77,11 +79,9 @@ public final class TokenSplit implements TokenStream {
                     ? part.get(SHORT, start + 2 * i) & 0xffff
                     : part.get(INT, start + 4 * i);
             if (Integer.compareUnsigned(id, vocabulary) >= 0) {
-              throw new IllegalArgumentException(
-                  "token shards are corrupted (longnet inspect --verify names the file): id "
-                      + Integer.toUnsignedString(id)
-                      + " of a vocabulary of "
-                      + vocabulary);
+              throw new FieldException(
+                  "token shards are corrupted (%s names the file): id %s of a vocabulary of %s",
+                  Field.of("verify"), Integer.toUnsignedString(id), vocabulary);
             }
             destination.setAtIndex(ValueLayout.JAVA_LONG_UNALIGNED, at[0] + i, id);
           }

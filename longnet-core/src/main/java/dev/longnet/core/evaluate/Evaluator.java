@@ -6,8 +6,10 @@ import dev.longnet.core.data.TokenStream;
 import dev.longnet.core.data.Tokenizer;
 import java.lang.foreign.MemorySegment;
 import java.math.BigInteger;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.zip.Deflater;
 
 /// Perplexity and bits per byte of held-out text.
@@ -52,6 +54,24 @@ public final class Evaluator {
     long longest = lengths.stream().mapToLong(Long::longValue).max().orElseThrow();
     long most = Math.max(longest, Math.min(mostTokens, text.size() - 1));
     return most / longest * longest;
+  }
+
+  /// Everything that a plan asks for.
+  ///
+  /// @throws IllegalArgumentException where a length exceeds the text
+  public Evaluation run(TokenSplit held, EvaluationPlan plan, EvaluationListener listener) {
+    long tokens = scoredTokens(held, plan.lengths(), plan.tokens());
+    long bytes = textBytes(held, tokens);
+    listener.scoring(tokens, bytes);
+    List<Evaluation.AtLength> rows = new ArrayList<>();
+    for (long length : plan.lengths()) {
+      Evaluation.AtLength at = atLength(held, length, tokens);
+      rows.add(at);
+      listener.scored(at);
+    }
+    Evaluation.Documents documents = documents(held, plan.documentLength(), plan.documentTokens());
+    listener.scored(documents);
+    return new Evaluation(tokens, bytes, rows, Optional.of(documents));
   }
 
   /// @param tokens predictions to make: of the text's tokens 2 to tokens + 1

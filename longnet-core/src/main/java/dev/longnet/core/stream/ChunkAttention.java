@@ -1,9 +1,9 @@
 package dev.longnet.core.stream;
 
-import dev.longnet.attention.ElementType;
-import dev.longnet.attention.HeadRows;
-import dev.longnet.attention.RowScalars;
-import dev.longnet.attention.Rows;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.kernel.RowScalars;
+import dev.longnet.attention.pattern.Rows;
 import dev.longnet.core.config.ModelConfig;
 import java.lang.foreign.MemorySegment;
 

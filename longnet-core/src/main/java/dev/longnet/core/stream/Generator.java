@@ -48,7 +48,7 @@ public final class Generator {
       IntConsumer each,
       BooleanSupplier stop) {
     if (maxTokens < 1) {
-      throw new IllegalArgumentException("max-tokens must be positive: max-tokens=" + maxTokens);
+      throw new IllegalArgumentException("maxTokens must be positive: maxTokens=" + maxTokens);
     }
     long start = System.nanoTime();
     float[] scores = logits;

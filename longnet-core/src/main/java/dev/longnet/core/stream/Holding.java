@@ -1,9 +1,10 @@
 package dev.longnet.core.stream;
 
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.HeadOffsets;
-import dev.longnet.attention.Rows;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.attention.pattern.Rows;
 import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.MixerConfig;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -80,13 +81,13 @@ sealed interface Holding {
   }
 
   /// One holding for each kind of fold of an attention.
-  static List<Holding> of(AttentionConfig attention, int heads) {
-    return switch (attention) {
+  static List<Holding> of(MixerConfig mixer, int heads) {
+    return switch ((AttentionConfig) mixer) {
+      case AttentionConfig.Blockwise _ -> throw new IllegalArgumentException("blockwise");
       case AttentionConfig.Dilated dilated -> {
-        HeadOffsets offsets =
-            dilated.blockedOffsets() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED;
+        HeadOffsets offsets = dilated.headOffsets();
         List<Holding> all = new ArrayList<>();
-        for (Branch branch : dilated.branches()) {
+        for (Branch branch : dilated.segments()) {
           all.add(new LiveSegment(branch.segmentLength(), branch.dilation(), offsets, heads));
         }
         yield all;

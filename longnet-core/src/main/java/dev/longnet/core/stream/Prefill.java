@@ -1,6 +1,6 @@
 package dev.longnet.core.stream;
 
-import dev.longnet.attention.RowScalars;
+import dev.longnet.attention.kernel.RowScalars;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;

@@ -1,6 +1,6 @@
 package dev.longnet.core.stream;
 
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -45,7 +45,7 @@ final class Rotation {
     encoding = config.positions();
     pairs = config.headSize() / 2;
     step = (long) REFERENCE * config.xposScaleBase();
-    period = period(config.attention(), step);
+    period = period((AttentionConfig) config.mixer(0), step);
     theta = new double[pairs];
     logZeta = new double[pairs];
     cos = new double[BLOCK * pairs];
@@ -68,7 +68,7 @@ final class Rotation {
     return switch (attention) {
       case AttentionConfig.Dilated dilated -> {
         long multiple = 1;
-        for (Branch branch : dilated.branches()) {
+        for (Branch branch : dilated.segments()) {
           long w = branch.segmentLength();
           if (w > LARGEST_PERIOD) {
             yield Long.MAX_VALUE;
@@ -82,7 +82,8 @@ final class Rotation {
         // Short segments would cut chunks short.
         yield multiple * Math.ceilDiv(step, multiple);
       }
-      case AttentionConfig.Dense _, AttentionConfig.Sparse _ -> Long.MAX_VALUE;
+      case AttentionConfig.Dense _, AttentionConfig.Sparse _, AttentionConfig.Blockwise _ ->
+          Long.MAX_VALUE;
     };
   }
 

@@ -1,6 +1,6 @@
 package dev.longnet.core.stream;
 
-import dev.longnet.attention.KernelChoice;
+import dev.longnet.attention.kernel.KernelChoice;
 import java.util.Objects;
 
 /// How a stream is computed; never what.

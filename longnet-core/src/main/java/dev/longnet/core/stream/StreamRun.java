@@ -1,5 +1,7 @@
 package dev.longnet.core.stream;
 
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.core.machine.ProcessMemory;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -63,15 +65,14 @@ public final class StreamRun {
     }
 
     public Plan {
-      positive("max-tokens", maxTokens);
-      positive("report-every", reportEvery);
-      positive("save-every", saveEvery);
+      positive("maxTokens", maxTokens);
+      positive("reportEvery", reportEvery);
+      positive("saveEvery", saveEvery);
     }
 
     private static void positive(String name, long value) {
       if (value < 1) {
-        throw new IllegalArgumentException(
-            "--" + name + " must be positive: --" + name + "=" + value);
+        throw new FieldException("%s must be positive: %s", Field.of(name), Field.of(name, value));
       }
     }
   }

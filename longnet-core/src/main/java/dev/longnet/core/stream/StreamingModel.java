@@ -1,7 +1,7 @@
 package dev.longnet.core.stream;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.io.TensorEntry;
@@ -47,7 +47,7 @@ public final class StreamingModel implements AutoCloseable {
     }
     this.config = config;
     this.options = options;
-    this.holdings = Holding.of(config.attention(), config.heads());
+    this.holdings = Holding.of(config.mixer(0), config.heads());
     this.rotation = new Rotation(config);
     this.kernels = Kernels.of(options.kernel());
     this.attention =

@@ -1,5 +1,7 @@
 package dev.longnet.core.weights;
 
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.WeightFiles;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -59,9 +61,9 @@ record StateDict(String prefix, Map<String, String> stack, Map<String, String> a
               .formatted(MARK, path));
     }
     if (candidates.size() > 1) {
-      throw new IllegalArgumentException(
-          "several models, name one with --prefix: %s: %s"
-              .formatted(String.join(", ", candidates), path));
+      throw new FieldException(
+          "several models, name one with %s: %s: %s",
+          Field.of("prefix"), String.join(", ", candidates), path);
     }
     return candidates.getFirst();
   }

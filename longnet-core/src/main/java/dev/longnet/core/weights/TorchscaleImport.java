@@ -6,7 +6,6 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.longnet.attention.Branch;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
@@ -18,6 +17,8 @@ import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.config.Section;
 import dev.longnet.core.config.TorchscaleConfig;
 import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.Numbers;
 import dev.longnet.core.io.SafetensorsWriter;
 import dev.longnet.core.io.TensorEntry;
@@ -33,6 +34,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
 
@@ -52,7 +54,7 @@ public final class TorchscaleImport {
   /// @param prefix of the stack's tensors, where it is not to be found
   /// @param tokenizer whose ids the model knows, as a recipe names it
   /// @param trainedLength tokens of a training sequence; else the longest segment
-  /// @param zeroPaddedKeys see [AttentionConfig.Dilated#zeroPaddedKeys()]
+  /// @param zeroPaddedKeys see [AttentionConfig#zeroPaddedKeys()]
   public record Options(
       Optional<Path> config,
       Optional<String> prefix,
@@ -134,7 +136,7 @@ public final class TorchscaleImport {
     options.tokenizer().ifPresent(name -> requireIds(name, config));
     Map<String, String> metadata = new LinkedHashMap<>();
     new Origin(arguments, dict.prefix(), plan.names()).write(metadata);
-    int length = options.trainedLength().orElseGet(() -> longestSegment(config.attention()));
+    int length = options.trainedLength().orElseGet(() -> usualLength(config));
     Checkpoint.writeModelOnly(
         out,
         config,
@@ -149,9 +151,9 @@ public final class TorchscaleImport {
   private static void requireIds(String tokenizer, ModelConfig config) {
     int ids = Tokenizers.vocabularySize(tokenizer);
     if (ids > config.vocabulary()) {
-      throw new IllegalArgumentException(
-          "--tokenizer has %,d ids, the model knows %,d: --tokenizer=%s"
-              .formatted(ids, config.vocabulary(), tokenizer));
+      throw new FieldException(
+          "%s has %,d ids, the model knows %,d: %s",
+          Field.of("tokenizer"), ids, config.vocabulary(), Field.of("tokenizer", tokenizer));
     }
   }
 
@@ -165,8 +167,9 @@ public final class TorchscaleImport {
       Options options)
       throws IOException {
     if (options.tokenizer().isPresent() || options.trainedLength().isPresent()) {
-      throw new IllegalArgumentException(
-          "--tokenizer and --trained-length are for models with token embeddings");
+      throw new FieldException(
+          "%s and %s are for models with token embeddings",
+          Field.of("tokenizer"), Field.of("trainedLength"));
     }
     Plan plan = new Plan(weights, dict, file.toString());
     TensorEntry projection = plan.around("patch_embed.proj.weight");
@@ -211,23 +214,23 @@ public final class TorchscaleImport {
   }
 
   private static ModelConfig withZeroPaddedKeys(ModelConfig c) {
-    if (c.causal() || !(c.attention() instanceof AttentionConfig.Dilated dilated)) {
-      throw new IllegalArgumentException(
-          "--torchscale-zero-padded-keys is for encoders with dilated attention");
+    // torchscale's own models have one attention; without short segments nothing is padded.
+    if (c.causal()
+        || !(c.mixer(0) instanceof AttentionConfig attention)
+        || attention.longestSegment().isEmpty()) {
+      throw new FieldException(
+          "%s is for encoders with dilated attention", Field.of("zeroPaddedKeys"));
     }
-    return c.withAttention(
-        new AttentionConfig.Dilated(dilated.branches(), dilated.blockedOffsets(), true));
+    return c.withMixer(attention.withZeroPaddedKeys(true));
   }
 
-  private static int longestSegment(AttentionConfig attention) {
-    return switch (attention) {
-      case AttentionConfig.Dilated d ->
-          (int)
-              Math.min(
-                  1 << 20,
-                  d.branches().stream().mapToLong(Branch::segmentLength).max().orElseThrow());
-      case AttentionConfig.Dense _, AttentionConfig.Sparse _ -> 2048;
-    };
+  /// In tokens: the longest segment, where there is one.
+  private static int usualLength(ModelConfig config) {
+    OptionalLong longest =
+        config.mixer(0) instanceof AttentionConfig attention
+            ? attention.longestSegment()
+            : OptionalLong.empty();
+    return longest.isEmpty() ? 2048 : (int) Math.min(1 << 20, longest.getAsLong());
   }
 
   private static ObjectNode arguments(WeightFiles weights, Path file, Optional<Path> config)
@@ -242,9 +245,9 @@ public final class TorchscaleImport {
     if (weights.values().get("config") instanceof Map<?, ?> map) {
       return JSON.convertValue(map, ObjectNode.class);
     }
-    throw new IllegalArgumentException(
-        "the weights hold no configuration under the key config: give torchscale's keyword arguments with --config FILE.json: "
-            + file);
+    throw new FieldException(
+        "the weights hold no configuration under the key config: give torchscale's keyword arguments with %s FILE.json: %s",
+        Field.of("config"), file);
   }
 
   private static ObjectNode parse(String text, String source) {

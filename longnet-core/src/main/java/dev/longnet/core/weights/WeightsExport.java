@@ -4,12 +4,15 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.config.TorchscaleConfig;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.io.DType;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.Numbers;
 import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.io.SafetensorsWriter;
@@ -61,8 +64,9 @@ public final class WeightsExport {
     if (EncoderCheckpoint.isAt(run)) {
       EncoderCheckpoint encoder = EncoderCheckpoint.open(run);
       if (options.target() == Target.SAFETENSORS) {
-        throw new IllegalArgumentException(
-            "an encoder of embeddings is exported --to torchscale: " + run);
+        throw new FieldException(
+            "an encoder of embeddings is exported with %s: %s",
+            Field.of("target", "torchscale"), run);
       }
       return write(encoder.weights(), null, null, out, options);
     }
@@ -194,12 +198,10 @@ public final class WeightsExport {
   }
 
   private static boolean sameButZeroKeys(ModelConfig a, ModelConfig b) {
-    return a.equals(b) || a.equals(b.withAttention(plain(b.attention())));
+    return a.equals(b) || a.equals(b.mapMixers(WeightsExport::plain));
   }
 
-  private static AttentionConfig plain(AttentionConfig attention) {
-    return attention instanceof AttentionConfig.Dilated d
-        ? new AttentionConfig.Dilated(d.branches(), d.blockedOffsets())
-        : attention;
+  private static MixerConfig plain(MixerConfig mixer) {
+    return mixer instanceof AttentionConfig attention ? attention.withZeroPaddedKeys(false) : mixer;
   }
 }

@@ -54,7 +54,7 @@ class ForecastTest {
     assertThatCode(() -> forecast.requireDisk(need, 3)).doesNotThrowAnyException();
     assertThatThrownBy(() -> forecast.requireDisk(need - 1, 3))
         .isInstanceOf(EnvironmentException.class)
-        .hasMessageContaining("choose another --out");
+        .hasMessageContaining("free some, choose another run, or checkpoint.keep=1");
   }
 
   @Test

@@ -3,9 +3,10 @@ package dev.longnet.core.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.Fold;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.Fold;
+import dev.longnet.attention.pattern.HeadOffsets;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -24,8 +25,8 @@ class ModelCostTest {
         new AttentionConfig.Dense(),
         new AttentionConfig.Sparse(32, 4),
         new AttentionConfig.Sparse(32, 5),
-        new AttentionConfig.Dilated(branches, false),
-        new AttentionConfig.Dilated(branches, true));
+        new AttentionConfig.Dilated(branches, HeadOffsets.INTERLEAVED),
+        new AttentionConfig.Dilated(branches, HeadOffsets.BLOCKED));
   }
 
   @ParameterizedTest

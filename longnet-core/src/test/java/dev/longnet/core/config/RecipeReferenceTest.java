@@ -62,6 +62,11 @@ class RecipeReferenceTest {
             smallest("corpus.sources=[{path: src, weight: 2}]", "corpus.duplicates=near")),
         "",
         keys);
+    RunConfigTree.write(
+            smallest("model.mixers=[dense, {type: sparse, block_length: 8, columns: 2}]"))
+        .get("model")
+        .fieldNames()
+        .forEachRemaining(key -> keys.add("model." + key));
     Set<String> missing = new TreeSet<>(keys);
     missing.removeAll(documented.keySet());
     assertThat(missing).as("keys that " + REFERENCE + " does not name").isEmpty();

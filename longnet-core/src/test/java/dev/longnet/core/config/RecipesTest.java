@@ -148,15 +148,42 @@ class RecipesTest {
   }
 
   @Test
+  void mixersRepeatOverTheLayersAndExcludeOneAttention() throws Exception {
+    String alternating =
+        "model.mixers=[{type: dilated, segment_lengths: [8, 32], dilations: [1, 4]}, dense]";
+    ModelConfig model = load(alternating).model();
+    assertThat(model.mixers()).hasSize(2);
+    assertThat(model.mixer(0)).isEqualTo(model.mixers().get(0));
+    assertThat(model.mixer(1)).isEqualTo(new AttentionConfig.Dense());
+    Files.writeString(file, load(alternating).toYaml());
+    assertThat(load().model()).isEqualTo(model);
+    assertThat(load("model.attention.type=dense").model().mixers())
+        .containsExactly(new AttentionConfig.Dense());
+    assertThatThrownBy(() -> load("model.mixers=[]"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("model.mixers must name from 1 to model.layers=2 mixers");
+    assertThatThrownBy(() -> load("model.mixers=[dense, dense, dense]"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("model.mixers must name from 1 to model.layers=2 mixers");
+    assertThatThrownBy(() -> load("model.mixers=[{type: dilated, segment_lengths: [8]}]"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("model.mixers[0].dilations must be as many as");
+    assertThatThrownBy(() ->
+            load(
+                "model.mixers=[dense]",
+                "model={layers: 2, hidden: 32, heads: 2, attention: {type: dense}, mixers: [dense]}"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("model.mixers and model.attention exclude each other");
+  }
+
+  @Test
   void anotherAttentionStartsItsSectionAfresh() throws Exception {
     RunConfig dilated =
         load("model.attention={type: dilated, segment_lengths: [32, 128], dilations: [1, 4]}");
     Files.writeString(file, dilated.toYaml());
     assertThat(
-            load("training.branch_starts=[0, 0.5]", "model.attention.type=dense")
-                .model()
-                .attention())
-        .isEqualTo(new AttentionConfig.Dense());
+            load("training.branch_starts=[0, 0.5]", "model.attention.type=dense").model().mixers())
+        .containsExactly(new AttentionConfig.Dense());
     assertThat(load("model.attention.type=dilated").model()).isEqualTo(dilated.model());
   }
 
@@ -166,48 +193,48 @@ class RecipesTest {
       quoteCharacter = '`',
       textBlock =
           """
-          training.widnow=4       | unknown key training.widnow; did you mean training.window? (--set)
-          modle.layers=4          | unknown key modle; did you mean model? (--set)
-          training.window=abc     | training.window must be a whole number of at least 2: training.window="abc" (--set)
-          training.window=1       | training.window must be a whole number of at least 2: training.window=1 (--set)
-          training.window=2.5     | training.window must be a whole number of at least 2: training.window=2.5 (--set)
-          training.window=9e9     | training.window must be at most 2147483647: training.window=9.0E9 (--set)
+          training.widnow=4       | unknown key training.widnow; did you mean training.window? (override)
+          modle.layers=4          | unknown key modle; did you mean model? (override)
+          training.window=abc     | training.window must be a whole number of at least 2: training.window="abc" (override)
+          training.window=1       | training.window must be a whole number of at least 2: training.window=1 (override)
+          training.window=2.5     | training.window must be a whole number of at least 2: training.window=2.5 (override)
+          training.window=9e9     | training.window must be at most 2147483647: training.window=9.0E9 (override)
           training.window=        | training.window must be a whole number
           training.batch_tokens=200 | training.batch_tokens must be a multiple of training.window x training.sequences = 128: training.batch_tokens=200
-          training=5              | training must be a section of keys: training=5 (--set)
-          training.window.x=5     | --set training.window.x: training.window is a value, not a section
-          training.window         | --set must be path=value: --set training.window
-          model.hidden=65         | model.hidden must be a multiple of model.heads=4: model.hidden=65 (--set)
-          model.positions=xpso    | model.positions must be one of xpos, rope, none: model.positions="xpso" (--set)
+          training=5              | training must be a section of keys: training=5 (override)
+          training.window.x=5     | override training.window.x: training.window is a value, not a section
+          training.window         | override must be path=value: override training.window
+          model.hidden=65         | model.hidden must be a multiple of model.heads=4: model.hidden=65 (override)
+          model.positions=xpso    | model.positions must be one of xpos, rope, none: model.positions="xpso" (override)
           model.tied_output=yes please | model.tied_output must be true or false
-          model.vocabulary=100    | model.vocabulary must be at least the 257 of tokenizer bytes: model.vocabulary=100 (--set)
+          model.vocabulary=100    | model.vocabulary must be at least the 257 of tokenizer bytes: model.vocabulary=100 (override)
           model.causal=false      | model.causal must be true to train on next tokens
           model.attention.segment_lengths=[4] | model.attention.type dense takes no further keys
-          model.attention={type: dilated, segment_lengths: [4, 8], dilations: [1]} | model.attention.dilations must be as many as segment_lengths=[4, 8]: model.attention.dilations=[1] (--set)
+          model.attention={type: dilated, segment_lengths: [4, 8], dilations: [1]} | model.attention.dilations must be as many as segment_lengths=[4, 8]: model.attention.dilations=[1] (override)
           model.attention={type: dilated} | model.attention.segment_lengths must name at least one segment length
           model.attention={type: sparse, block_length: 8, columns: 9} | model.attention.columns must be at most block_length=8
-          model.attention={type: sparse, block_length: 4001, columns: 2000} | model.attention.columns must divide block_length=4001, or be at most 1024: model.attention.columns=2000 (--set)
+          model.attention={type: sparse, block_length: 4001, columns: 2000} | model.attention.columns must divide block_length=4001, or be at most 1024: model.attention.columns=2000 (override)
           model.attention={type: sparse} | model.attention.block_length is missing
           model.attention=dense   | model.attention must be a section of keys
           corpus.tokenizer=byte   | tokenizer must be bytes, cl100k_base, o200k_base or the path of a tokenizer.json: tokenizer=byte
           corpus.sources=jdk      | corpus.sources must be a list
           corpus.sources=[]       | a corpus needs at least one source
           corpus.sources=[[a]]    | corpus.sources must be a list of texts or sections
-          corpus.validation=0.9   | corpus.validation must be a number from 0.0 to 0.5: corpus.validation=0.9 (--set)
+          corpus.validation=0.9   | corpus.validation must be a number from 0.0 to 0.5: corpus.validation=0.9 (override)
           corpus.similarity=0.9   | corpus.similarity needs duplicates: near
-          training.branch_starts=[0, 0.5] | training.branch_starts must have one number for each of the attention's 0 branches, or be []: training.branch_starts=[0,0.5] (--set)
-          training.branch_starts=[0.5] | training.branch_starts must begin with 0, never fall, and stay below 1: training.branch_starts=[0.5] (--set)
-          training.branch_starts=[0, 2] | training.branch_starts must be a list of numbers from 0.0 to 1.0: training.branch_starts=[0,2] (--set)
+          training.branch_starts=[0, 0.5] | training.branch_starts must have one number for each of the attention's 0 branches, or be []: training.branch_starts=[0,0.5] (override)
+          training.branch_starts=[0.5] | training.branch_starts must begin with 0, never fall, and stay below 1: training.branch_starts=[0.5] (override)
+          training.branch_starts=[0, 2] | training.branch_starts must be a list of numbers from 0.0 to 1.0: training.branch_starts=[0,2] (override)
           training.branch_starts=0 | training.branch_starts must be a list
-          schedule.warmup_steps=11 | schedule.warmup_steps must be at most training.steps=10: schedule.warmup_steps=11 (--set)
-          optimizer.learning_rate=.nan | --set optimizer.learning_rate: the value is not valid YAML: .nan
-          optimizer.learning_rate=11 | optimizer.learning_rate must be a number from 0.0 to 10.0: optimizer.learning_rate=11 (--set)
+          schedule.warmup_steps=11 | schedule.warmup_steps must be at most training.steps=10: schedule.warmup_steps=11 (override)
+          optimizer.learning_rate=.nan | override optimizer.learning_rate: the value is not valid YAML: .nan
+          optimizer.learning_rate=11 | optimizer.learning_rate must be a number from 0.0 to 10.0: optimizer.learning_rate=11 (override)
           optimizer.rule=sgd      | optimizer.rule must be one of adamw, adam
-          runtime.device=gpu      | runtime.device must be cpu, cuda or cuda:INDEX: runtime.device="gpu" (--set)
+          runtime.device=gpu      | runtime.device must be cpu, cuda or cuda:INDEX: runtime.device="gpu" (override)
           evaluation.lengths=[1]  | evaluation.lengths must be a whole number of at least 2
           evaluation.lengths=[100000] | model.xpos_scale_base must be at least 979 for 100000 positions (512 overflows float32), or model.positions rope
           name=a/b                | name must be letters, digits
-          training.steps={a       | --set training.steps: the value is not valid YAML
+          training.steps={a       | override training.steps: the value is not valid YAML
           """)
   void mistakesAreOneLineWithKeyRuleAndValue(String override, String message) {
     assertThatThrownBy(() -> load(override))

@@ -57,6 +57,6 @@ class GeneratorTest {
   void refusesNoTokens() {
     assertThatThrownBy(() ->
             Generator.generate(new Counting(), Sampler.greedy(), new float[3], 0, END, t -> {}))
-        .hasMessageContaining("max-tokens=0");
+        .hasMessageContaining("maxTokens=0");
   }
 }

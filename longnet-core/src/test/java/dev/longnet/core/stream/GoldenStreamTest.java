@@ -4,7 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -98,6 +99,6 @@ class GoldenStreamTest {
         json.get("xpos_scale_base").asInt(),
         json.get("share_decoder_input_output_embed").asBoolean(),
         true,
-        new AttentionConfig.Dilated(branches, true));
+        List.of(new AttentionConfig.Dilated(branches, HeadOffsets.BLOCKED)));
   }
 }

@@ -1,7 +1,8 @@
 package dev.longnet.core.stream;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.Fold;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Fold;
+import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.io.TensorEntry;
@@ -133,7 +134,7 @@ final class ReferenceDecoder {
   private double[][] attend(double[][] q, double[][] k, double[][] v) {
     int n = q.length;
     int d = config.headSize();
-    AttentionPattern pattern = config.attention().pattern(true);
+    AttentionPattern pattern = ((AttentionConfig) config.mixer(0)).pattern(true);
     double[][] out = new double[n][config.hidden()];
     for (int head = 0; head < config.heads(); head++) {
       double[][] weight = new double[n][n];

@@ -3,7 +3,8 @@ package dev.longnet.core.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -39,7 +40,8 @@ class StreamRunTest {
             PositionEncoding.ROPE,
             true,
             true,
-            new AttentionConfig.Dilated(List.of(new Branch(16, 1), new Branch(64, 4)), false));
+            new AttentionConfig.Dilated(
+                List.of(new Branch(16, 1), new Branch(64, 4)), HeadOffsets.INTERLEAVED));
     return StreamingModel.load(
         config,
         TestModels.weights(config, new Random(1))::get,

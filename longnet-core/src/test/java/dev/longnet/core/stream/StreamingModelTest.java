@@ -3,8 +3,9 @@ package dev.longnet.core.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.KernelChoice;
+import dev.longnet.attention.kernel.KernelChoice;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -121,7 +122,8 @@ class StreamingModelTest {
         switch ((int) seed) {
           case 1 ->
               new AttentionConfig.Dilated(
-                  List.of(new Branch(128, 1), new Branch(600, 3), new Branch(2048, 8)), false);
+                  List.of(new Branch(128, 1), new Branch(600, 3), new Branch(2048, 8)),
+                  HeadOffsets.INTERLEAVED);
           case 2 -> new AttentionConfig.Sparse(100, 7);
           default -> new AttentionConfig.Dense();
         };
@@ -177,7 +179,8 @@ class StreamingModelTest {
             PositionEncoding.ROPE,
             true,
             true,
-            new AttentionConfig.Dilated(List.of(new Branch(32, 1), new Branch(128, 4)), false));
+            new AttentionConfig.Dilated(
+                List.of(new Branch(32, 1), new Branch(128, 4)), HeadOffsets.INTERLEAVED));
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     int[] tokens = TestModels.tokens(config, 150, random);
     try (Arena arena = Arena.ofConfined()) {
@@ -244,7 +247,8 @@ class StreamingModelTest {
         TestModels.config(
             PositionEncoding.XPOS,
             true,
-            new AttentionConfig.Dilated(List.of(new Branch(8, 1), new Branch(40, 3)), false));
+            new AttentionConfig.Dilated(
+                List.of(new Branch(8, 1), new Branch(40, 3)), HeadOffsets.INTERLEAVED));
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     int[] tokens = TestModels.tokens(config, 100, random);
     double[][] expected = new ReferenceDecoder(config, weights).logits(tokens, 0);
@@ -284,7 +288,8 @@ class StreamingModelTest {
         TestModels.config(
             positions,
             true,
-            new AttentionConfig.Dilated(List.of(new Branch(16, 1), new Branch(64, 3)), false));
+            new AttentionConfig.Dilated(
+                List.of(new Branch(16, 1), new Branch(64, 3)), HeadOffsets.INTERLEAVED));
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     int[] tokens = TestModels.tokens(config, 200, random);
     try (StreamingModel model =
@@ -338,7 +343,8 @@ class StreamingModelTest {
         TestModels.config(
             positions,
             true,
-            new AttentionConfig.Dilated(List.of(new Branch(16, 1), new Branch(large, 1)), false));
+            new AttentionConfig.Dilated(
+                List.of(new Branch(16, 1), new Branch(large, 1)), HeadOffsets.INTERLEAVED));
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     int[] tokens = TestModels.tokens(config, 300, random);
     // Both branches begin a segment at 16 (2^40 + 15) = 0 mod 16, so the past there is empty.
@@ -391,7 +397,16 @@ class StreamingModelTest {
     Random random = new Random(6);
     ModelConfig config =
         new ModelConfig(
-            11, 1, 8, 2, 16, PositionEncoding.XPOS, 4, true, true, new AttentionConfig.Dense());
+            11,
+            1,
+            8,
+            2,
+            16,
+            PositionEncoding.XPOS,
+            4,
+            true,
+            true,
+            List.of(new AttentionConfig.Dense()));
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     int[] tokens = TestModels.tokens(config, 1500, random);
     // 1500 positions / base 4: zeta^-375 = 1e204 if it were taken relative to the first position.
@@ -414,7 +429,7 @@ class StreamingModelTest {
             true,
             new AttentionConfig.Dilated(
                 List.of(new Branch(128, 1), new Branch(1024, 8), new Branch(1 << 20, 1 << 13)),
-                false));
+                HeadOffsets.INTERLEAVED));
     Map<String, TensorEntry> weights = TestModels.weights(config, new Random(1));
     int[] tokens = TestModels.tokens(config, 5000, new Random(2));
     try (StreamingModel model =

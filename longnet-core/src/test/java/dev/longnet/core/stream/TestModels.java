@@ -1,6 +1,7 @@
 package dev.longnet.core.stream;
 
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.ModelConfig;
@@ -42,7 +43,8 @@ final class TestModels {
                   new Branch(
                       1 + random.nextInt(120), 1 + random.nextInt(random.nextBoolean() ? 4 : 30)));
             }
-            yield new AttentionConfig.Dilated(branches, random.nextBoolean());
+            yield new AttentionConfig.Dilated(
+                branches, random.nextBoolean() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED);
           }
         };
     return new ModelConfig(
@@ -55,7 +57,7 @@ final class TestModels {
         base,
         random.nextBoolean(),
         true,
-        attention);
+        List.of(attention));
   }
 
   static Map<String, TensorEntry> weights(ModelConfig config, RandomGenerator random) {

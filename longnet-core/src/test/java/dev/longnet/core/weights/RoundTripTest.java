@@ -4,7 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
@@ -167,7 +168,8 @@ class RoundTripTest {
   void ourOwnModelsGoToSafetensorsAndBack() throws IOException {
     Path run =
         foreign(
-            new AttentionConfig.Dilated(List.of(new Branch(64, 1), new Branch(128, 4)), false),
+            new AttentionConfig.Dilated(
+                List.of(new Branch(64, 1), new Branch(128, 4)), HeadOffsets.INTERLEAVED),
             PositionEncoding.ROPE);
     Path out = directory.resolve("out.safetensors");
     WeightsExport.run(run, out, to(WeightsExport.Target.SAFETENSORS, null, 0));
@@ -192,7 +194,8 @@ class RoundTripTest {
     // not.
     Path run =
         foreign(
-            new AttentionConfig.Dilated(List.of(new Branch(64, 1), new Branch(128, 8)), false),
+            new AttentionConfig.Dilated(
+                List.of(new Branch(64, 1), new Branch(128, 8)), HeadOffsets.INTERLEAVED),
             PositionEncoding.XPOS);
     Path out = directory.resolve("out.safetensors");
     WeightsExport.run(run, out, to(WeightsExport.Target.TORCHSCALE, null, 0));
@@ -214,7 +217,8 @@ class RoundTripTest {
   void interleavedOffsetsThatTorchscaleLacksAreRefused() throws IOException {
     Path run =
         foreign(
-            new AttentionConfig.Dilated(List.of(new Branch(64, 1), new Branch(128, 4)), false),
+            new AttentionConfig.Dilated(
+                List.of(new Branch(64, 1), new Branch(128, 4)), HeadOffsets.INTERLEAVED),
             PositionEncoding.XPOS);
     assertThatThrownBy(() ->
             WeightsExport.run(

@@ -1,6 +1,8 @@
 package dev.longnet.experiments.attention;
 
-import java.time.Instant;
+import dev.longnet.experiments.Statistics;
+import dev.longnet.experiments.results.ResultTable;
+import dev.longnet.experiments.results.ResultTable.Column;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -11,8 +13,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
 
-/// What a benchmark found: as a table for people and as a tree for files.
+/// What a benchmark found: as a table for people and as one for files.
 ///
 /// @param matrixGigaflops the machine's matrix-product rate, float32 or on a GPU bfloat16, in the
 ///   same run, 10^9 operations a second
@@ -75,60 +78,28 @@ public record BenchReport(
   }
 
   private Map<String, Double> exponents(ToDoubleFunction<BenchResult> value) {
-    Map<String, List<double[]>> points = new LinkedHashMap<>();
-    for (BenchResult r : results) {
-      points
-          .computeIfAbsent(r.name(), name -> new ArrayList<>())
-          .add(new double[] {Math.log(r.tokens()), Math.log(value.applyAsDouble(r))});
-    }
+    Map<String, List<BenchResult>> byName =
+        results.stream()
+            .collect(
+                Collectors.groupingBy(BenchResult::name, LinkedHashMap::new, Collectors.toList()));
     Map<String, Double> exponents = new LinkedHashMap<>();
-    points.forEach((name, list) -> {
-      if (list.size() > 1) {
-        exponents.put(name, slope(list));
+    byName.forEach((name, own) -> {
+      if (own.size() > 1) {
+        exponents.put(
+            name,
+            Statistics.exponent(
+                own.stream().mapToDouble(BenchResult::tokens).toArray(),
+                own.stream().mapToDouble(value).toArray()));
       }
     });
     return exponents;
   }
 
-  private static double slope(List<double[]> points) {
-    double x = points.stream().mapToDouble(p -> p[0]).average().orElseThrow();
-    double y = points.stream().mapToDouble(p -> p[1]).average().orElseThrow();
-    double xy = points.stream().mapToDouble(p -> (p[0] - x) * (p[1] - y)).sum();
-    double xx = points.stream().mapToDouble(p -> (p[0] - x) * (p[0] - x)).sum();
-    return xy / xx;
-  }
-
   /// Lines of text, the widest about 120 characters.
   public String table() {
     StringBuilder text = new StringBuilder();
-    long size = MatrixProduct.size(settings);
-    line(
-        text,
-        "%s pass, B = %d, H = %d, D = %d, %s, %s; matrix product %.0f GFLOP/s (%s, [%d, %d])",
-        settings.backward() ? "backward" : "forward",
-        settings.batch(),
-        settings.heads(),
-        settings.headSize(),
-        settings.causal() ? "causal" : "bidirectional",
-        settings.gpu() ? settings.device() : threads + " threads",
-        matrixGigaflops,
-        type(),
-        size,
-        size);
-    if (!settings.gpu()) {
-      line(
-          text,
-          "environment: OPENBLAS_THREAD_TIMEOUT=%s OMP_WAIT_POLICY=%s; the PyTorch user: neither is set",
-          System.getenv("OPENBLAS_THREAD_TIMEOUT"),
-          System.getenv("OMP_WAIT_POLICY"));
-      String core = System.getenv("OPENBLAS_CORETYPE");
-      if (core != null) {
-        line(
-            text,
-            "OPENBLAS_CORETYPE=%s holds the matrix product and all of libtorch's attention to that processor's kernels",
-            core);
-      }
-    }
+    line(text, "%s", shape());
+    environment().forEach(known -> line(text, "%s", known));
     for (long tokens : settings.lengths()) {
       text.append('\n');
       line(text, "N = %,d, branches %s", tokens, branches(tokens));
@@ -176,8 +147,39 @@ public record BenchReport(
     return text.toString();
   }
 
-  private String type() {
-    return settings.gpu() ? "bfloat16" : "float32";
+  private String shape() {
+    long size = MatrixProduct.size(settings);
+    return String.format(
+        Locale.ROOT,
+        "%s pass, B = %d, H = %d, D = %d, %s, %s; matrix product %.0f GFLOP/s (%s, [%d, %d])",
+        settings.backward() ? "backward" : "forward",
+        settings.batch(),
+        settings.heads(),
+        settings.headSize(),
+        settings.causal() ? "causal" : "bidirectional",
+        settings.gpu() ? settings.device() : threads + " threads",
+        matrixGigaflops,
+        settings.gpu() ? "bfloat16" : "float32",
+        size,
+        size);
+  }
+
+  /// What is set here that changes how fast libtorch's threads are; nothing for a GPU.
+  private List<String> environment() {
+    List<String> known = new ArrayList<>();
+    if (!settings.gpu()) {
+      known.add(
+          "environment: OPENBLAS_THREAD_TIMEOUT=%s OMP_WAIT_POLICY=%s; the PyTorch user: neither is set"
+              .formatted(
+                  System.getenv("OPENBLAS_THREAD_TIMEOUT"), System.getenv("OMP_WAIT_POLICY")));
+      String core = System.getenv("OPENBLAS_CORETYPE");
+      if (core != null) {
+        known.add(
+            "OPENBLAS_CORETYPE=%s holds the matrix product and all of libtorch's attention to that processor's kernels"
+                .formatted(core));
+      }
+    }
+    return known;
   }
 
   /// `segment length/dilation` each.
@@ -210,74 +212,50 @@ public record BenchReport(
             : String.format(Locale.ROOT, "%,d MB", bytes / 1_000_000);
   }
 
-  /// Numbers and strings, maps and lists of them.
-  public Map<String, Object> tree() {
-    Map<String, Object> tree = new LinkedHashMap<>();
-    tree.put("pass", settings.backward() ? "backward" : "forward");
-    tree.put("device", settings.device());
-    tree.put("batch", settings.batch());
-    tree.put("heads", settings.heads());
-    tree.put("head_size", settings.headSize());
-    tree.put("causal", settings.causal());
-    tree.put("type", type());
-    tree.put("rounds", settings.rounds());
-    tree.put("date", Instant.now().toString());
-    Map<String, List<String>> branches = new LinkedHashMap<>();
-    settings.lengths().forEach(tokens -> branches.put(Long.toString(tokens), branches(tokens)));
-    tree.put("branches", branches);
-    tree.put("threads", threads);
-    tree.put("matrix_product_gflops", matrixGigaflops);
-    tree.put("environment", environment());
-    List<Map<String, Object>> rows = new ArrayList<>();
-    for (BenchResult r : results) {
-      Map<String, Object> row = new LinkedHashMap<>();
-      row.put("name", r.name());
-      row.put("tokens", r.tokens());
-      row.put("seconds", r.seconds());
-      row.put("fastest_seconds", r.fastest());
-      row.put("samples", r.samples());
-      row.put("flops", r.flops());
-      row.put("gflops", r.gigaflops());
-      row.put("share_of_matrix_product", r.gigaflops() / matrixGigaflops);
-      row.put("times_ours", ratio(r));
-      row.put("peak_bytes", peak(r).isPresent() ? peak(r).getAsLong() : null);
-      row.put("java_heap_bytes", r.heapBytes());
-      rows.add(row);
-    }
-    tree.put("results", rows);
-    tree.put("exponents", exponents());
-    tree.put(
-        "goals",
-        goals.stream()
-            .map(goal ->
-                Map.of(
-                    "what",
-                    goal.what(),
-                    goal.most() ? "at_most" : "at_least",
-                    goal.wanted(),
-                    "reached",
-                    goal.reached(),
-                    "met",
-                    goal.met()))
-            .toList());
-    return tree;
-  }
-
-  private static Map<String, Object> environment() {
-    Map<String, Object> environment = new LinkedHashMap<>();
-    environment.put("java", Runtime.version().toString());
-    environment.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
-    environment.put("processors", Runtime.getRuntime().availableProcessors());
-    for (String name :
+  /// A row a result.
+  ResultTable.Content content() {
+    List<String> notes = new ArrayList<>();
+    notes.add(shape());
+    settings
+        .lengths()
+        .forEach(tokens ->
+            notes.add(
+                String.format(Locale.ROOT, "N = %,d: branches %s", tokens, branches(tokens))));
+    environment().forEach(notes::add);
+    exponents()
+        .forEach((name, exponent) ->
+            notes.add(
+                String.format(
+                    Locale.ROOT, "%s: time grows as N to the power of %.3f", name, exponent)));
+    goals.forEach(goal -> notes.add("Goal: " + goal.line().strip().replaceAll(" +", " ")));
+    return new ResultTable.Content(
         List.of(
-            "OPENBLAS_THREAD_TIMEOUT",
-            "OMP_WAIT_POLICY",
-            "OMP_NUM_THREADS",
-            "OPENBLAS_NUM_THREADS",
-            "OPENBLAS_CORETYPE")) {
-      environment.put(name, System.getenv(name));
-    }
-    environment.put("commit", System.getProperty("longnet.commit", ""));
-    return environment;
+            Column.text("implementation"),
+            Column.integer("N", "tokens"),
+            Column.number("time", "s", 4),
+            Column.number("fastest", "s", 4),
+            Column.integer("samples", ""),
+            Column.number("rate", "GFLOP/s", 4),
+            Column.number("matrix product", "GFLOP/s", 4),
+            Column.number("share", "%", 3),
+            Column.number("times the first", "", 3),
+            Column.integer("peak memory", "bytes"),
+            Column.integer("Java heap", "bytes")),
+        results.stream()
+            .map(r ->
+                ResultTable.row(
+                    r.name(),
+                    r.tokens(),
+                    r.seconds(),
+                    r.fastest(),
+                    r.samples(),
+                    r.gigaflops(),
+                    matrixGigaflops,
+                    100 * r.gigaflops() / matrixGigaflops,
+                    ratio(r),
+                    peak(r),
+                    r.heapBytes()))
+            .toList(),
+        notes);
   }
 }

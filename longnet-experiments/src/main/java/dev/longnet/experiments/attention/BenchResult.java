@@ -1,6 +1,7 @@
 package dev.longnet.experiments.attention;
 
 import dev.longnet.experiments.MemoryProbe;
+import dev.longnet.experiments.Statistics;
 import java.util.Arrays;
 import java.util.OptionalLong;
 
@@ -26,12 +27,15 @@ public record BenchResult(
 
   static BenchResult of(
       String name, long tokens, double[] samples, double flops, MemoryProbe memory) {
-    double[] sorted = samples.clone();
-    Arrays.sort(sorted);
-    int n = sorted.length;
-    double median = n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
     return new BenchResult(
-        name, tokens, median, sorted[0], n, flops, memory.peakBytes(), memory.heapBytes());
+        name,
+        tokens,
+        Statistics.median(samples),
+        Arrays.stream(samples).min().orElseThrow(),
+        samples.length,
+        flops,
+        memory.peakBytes(),
+        memory.heapBytes());
   }
 
   /// Operations a second, in 10^9.

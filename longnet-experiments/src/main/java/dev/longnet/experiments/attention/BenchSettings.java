@@ -1,9 +1,9 @@
 package dev.longnet.experiments.attention;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.global.torch.ScalarType;

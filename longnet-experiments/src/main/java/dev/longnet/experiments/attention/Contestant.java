@@ -1,10 +1,10 @@
 package dev.longnet.experiments.attention;
 
-import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.DilatedAttention;
-import dev.longnet.attention.DilatedAttentionSpec;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
 import dev.longnet.lm.attention.JavaAttentionOperator;
 import dev.longnet.lm.attention.TorchAttentionOperator;
 import dev.longnet.lm.model.AttentionOperator;
@@ -60,12 +60,14 @@ interface Contestant {
       Tensor gradOut,
       AttentionOperator.Output output,
       AttentionOperator.Gradients gradients) {
+    static final long SEED = 1;
+
     /// A problem of this size for `settings`' device, the same values in every process.
     ///
     /// @param gradOut whether there is one: the timed forward pass has none
     static Inputs random(
         BenchSettings settings, long tokens, int heads, int headSize, boolean gradOut) {
-      torch.manual_seed(1);
+      torch.manual_seed(SEED);
       Tensor[] x = new Tensor[gradOut ? 4 : 3];
       for (int i = 0; i < x.length; i++) {
         x[i] =

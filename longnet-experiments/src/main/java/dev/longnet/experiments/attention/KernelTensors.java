@@ -1,13 +1,15 @@
 package dev.longnet.experiments.attention;
 
+import dev.longnet.attention.AttentionOutput;
 import dev.longnet.attention.AttentionTensor;
 import dev.longnet.attention.DilatedAttention;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
-import dev.longnet.attention.HeadRows;
+import dev.longnet.attention.Qkv;
 import dev.longnet.attention.ReferenceAttention;
-import dev.longnet.attention.Rows;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.kernel.HeadRows;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -29,6 +31,7 @@ record KernelTensors(
     long tokens,
     int heads,
     int headSize) {
+  static final long SEED = 1;
   private static final int INPUTS = 4;
   private static final int TENSORS = 8;
 
@@ -38,7 +41,7 @@ record KernelTensors(
     long elements = tokens * heads * settings.headSize();
     MemorySegment[] data = new MemorySegment[TENSORS];
     Arrays.setAll(data, i -> arena.allocate(4 * elements, 64));
-    SplittableRandom random = new SplittableRandom(1);
+    SplittableRandom random = new SplittableRandom(SEED);
     for (int i = 0; i < INPUTS; i++) {
       for (long at = 0; at < elements; at++) {
         data[i].setAtIndex(ValueLayout.JAVA_FLOAT, at, (float) random.nextGaussian());
@@ -96,20 +99,16 @@ record KernelTensors(
 
   void forward(DilatedAttention attention, long call) {
     attention.forward(
-        tensor(0, call), tensor(1, call), tensor(2, call), tensor(4, call), lse(call));
+        new Qkv(tensor(0, call), tensor(1, call), tensor(2, call)),
+        new AttentionOutput(tensor(4, call), lse(call)));
   }
 
   void backward(DilatedAttention attention, long call) {
     attention.backward(
-        tensor(0, call),
-        tensor(1, call),
-        tensor(2, call),
-        tensor(4, call),
-        lse(call),
+        new Qkv(tensor(0, call), tensor(1, call), tensor(2, call)),
+        new AttentionOutput(tensor(4, call), lse(call)),
         tensor(3, call),
-        tensor(5, call),
-        tensor(6, call),
-        tensor(7, call),
+        new Qkv(tensor(5, call), tensor(6, call), tensor(7, call)),
         GradientMode.EXACT);
   }
 

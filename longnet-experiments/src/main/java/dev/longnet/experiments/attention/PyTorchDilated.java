@@ -1,8 +1,8 @@
 package dev.longnet.experiments.attention;
 
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.lm.torch.Operator;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,5 +1,6 @@
 package dev.longnet.experiments.attention;
 
+import dev.longnet.experiments.Statistics;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
@@ -55,8 +56,7 @@ final class Rounds {
 
   /// The matrix product's rate in all rounds so far, 10^9 operations a second.
   double matrixGigaflops() {
-    double[] sorted = products.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-    return MatrixProduct.flops(settings) / sorted[sorted.length / 2] / 1e9;
+    return MatrixProduct.flops(settings) / Statistics.median(products) / 1e9;
   }
 
   /// Lets the pools that the previous lane left spinning fall asleep.

@@ -5,6 +5,7 @@ import dev.longnet.experiments.MemoryProbe;
 import dev.longnet.experiments.attention.Contestant.Inputs;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -178,19 +179,20 @@ final class UserProcess implements AutoCloseable {
   /// @param args the settings as JSON, the number of threads
   public static void main(String[] args) throws IOException {
     BenchSettings settings = new ObjectMapper().readValue(args[0], BenchSettings.class);
-    Torch.setThreads(Integer.parseInt(args[1]));
-    BufferedReader requests =
-        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-    Server server = new Server(settings);
-    for (String request = requests.readLine(); request != null; request = requests.readLine()) {
-      String answer;
-      try {
-        answer = "ok " + server.answer(request.split(" ", 3));
-      } catch (RuntimeException e) {
-        answer = e.toString().replaceAll("\\R.*", "");
+    try (TorchThreads _ = Torch.threads(Integer.parseInt(args[1]))) {
+      BufferedReader requests =
+          new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+      Server server = new Server(settings);
+      for (String request = requests.readLine(); request != null; request = requests.readLine()) {
+        String answer;
+        try {
+          answer = "ok " + server.answer(request.split(" ", 3));
+        } catch (RuntimeException e) {
+          answer = e.toString().replaceAll("\\R.*", "");
+        }
+        System.out.println(answer);
+        System.out.flush();
       }
-      System.out.println(answer);
-      System.out.flush();
     }
   }
 

@@ -1,10 +1,10 @@
 package dev.longnet.experiments.attention;
 
 import dev.longnet.attention.AttentionTensor;
-import dev.longnet.attention.DilatedAttentionSpec;
-import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.attention.ReferenceAttention;
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
 import dev.longnet.experiments.attention.Contestant.Inputs;
 import dev.longnet.lm.torch.TensorMemory;
 import java.lang.foreign.Arena;

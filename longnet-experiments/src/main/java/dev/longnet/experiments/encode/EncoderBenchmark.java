@@ -1,15 +1,21 @@
 package dev.longnet.experiments.encode;
 
-import dev.longnet.attention.AttentionPattern;
+import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.config.RuntimeConfig.AttentionChoice;
 import dev.longnet.core.machine.ProcessMemory;
+import dev.longnet.experiments.results.Experiment;
+import dev.longnet.experiments.results.ResultTable;
+import dev.longnet.experiments.results.ResultTable.Column;
 import dev.longnet.lm.inference.LoadedEncoder;
 import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.MatrixRate;
+import java.util.List;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -20,6 +26,7 @@ import org.bytedeco.pytorch.global.torch;
 public final class EncoderBenchmark {
   private static final long CHECKED_TOKENS = 3000;
   private static final double TOLERANCE = 1e-4;
+  private static final long SEED = 1;
 
   private EncoderBenchmark() {}
 
@@ -44,15 +51,67 @@ public final class EncoderBenchmark {
     }
   }
 
+  /// One row.
+  ///
+  /// @param layerDone called with the number of layers done
+  /// @param shown takes the result
+  public static Experiment experiment(
+      EncoderConfig config,
+      long tokens,
+      RuntimeConfig runtime,
+      IntConsumer layerDone,
+      Consumer<Result> shown) {
+    return new Experiment(
+        "encode",
+        "An encoder of 12 layers takes a million embeddings as one sequence within 20 GiB of memory.",
+        List.of(SEED),
+        _ -> {
+          Result r = run(config, tokens, runtime, layerDone);
+          shown.accept(r);
+          return new ResultTable.Content(
+              List.of(
+                  Column.integer("layers", ""),
+                  Column.integer("width", ""),
+                  Column.integer("embeddings", ""),
+                  Column.number("time", "s", 4),
+                  Column.number("speed", "embeddings/s", 4),
+                  Column.number("rate", "GFLOP/s", 4),
+                  Column.number("of it attention", "%", 3),
+                  Column.number("matrix products", "GFLOP/s", 4),
+                  Column.number("share", "%", 3),
+                  Column.integer("peak memory", "bytes")),
+              List.of(
+                  ResultTable.row(
+                      config.layers(),
+                      config.hidden(),
+                      r.tokens(),
+                      r.seconds(),
+                      r.tokensPerSecond(),
+                      r.flops() / r.seconds() / 1e9,
+                      100 * r.attentionFlops() / r.flops(),
+                      r.matrixRate() / 1e9,
+                      100 * r.share(),
+                      r.peakBytes())),
+              List.of());
+        });
+  }
+
   /// @param layerDone called with the number of layers done
   /// @throws IllegalStateException when the check fails
   public static Result run(
       EncoderConfig config, long tokens, RuntimeConfig runtime, IntConsumer layerDone) {
-    Torch.setThreads(runtime.threads());
-    check(config, Math.min(tokens, CHECKED_TOKENS), runtime);
+    try (TorchThreads _ = Torch.threads(runtime.threads())) {
+      torch.manual_seed(SEED);
+      check(config, Math.min(tokens, CHECKED_TOKENS), runtime);
+      return measured(config, tokens, runtime, layerDone);
+    }
+  }
+
+  private static Result measured(
+      EncoderConfig config, long tokens, RuntimeConfig runtime, IntConsumer layerDone) {
     double rate = MatrixRate.measure(runtime.precision(), runtime.device());
     try (PointerScope _ = new PointerScope();
-        Encoder encoder = LoadedEncoder.random(config, runtime, 1)) {
+        Encoder encoder = LoadedEncoder.random(config, runtime, SEED)) {
       Tensor x = torch.randn(tokens, config.hidden());
       long start = System.nanoTime();
       encoder.run(x, layerDone);
@@ -110,7 +169,7 @@ public final class EncoderBenchmark {
             false,
             runtime.tokenChunk(),
             runtime.lossChunk());
-    try (Encoder encoder = LoadedEncoder.random(config, other, 1)) {
+    try (Encoder encoder = LoadedEncoder.random(config, other, SEED)) {
       Tensor x = input.clone();
       encoder.run(x, _ -> {});
       encoder.outputNorm(x);

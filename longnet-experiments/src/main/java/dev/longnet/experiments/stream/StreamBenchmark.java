@@ -1,24 +1,26 @@
 package dev.longnet.experiments.stream;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.report.StreamCharts;
 import dev.longnet.core.stream.StateFile;
 import dev.longnet.core.stream.StreamInput;
 import dev.longnet.core.stream.StreamReport;
 import dev.longnet.core.stream.StreamRun;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
-import dev.longnet.experiments.report.StreamCharts;
+import dev.longnet.experiments.Statistics;
+import dev.longnet.experiments.results.Experiment;
+import dev.longnet.experiments.results.ResultTable;
+import dev.longnet.experiments.results.ResultTable.Column;
+import dev.longnet.experiments.results.TableJson;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /// One stream from its first token to its last, timed at the decades: seconds, state and resident
 /// memory, and the exponent e of time ~ tokens^e beyond 100,000 tokens. Saved as it goes: a run
@@ -29,6 +31,13 @@ public final class StreamBenchmark {
 
   /// Tokens that are checked first: beyond the shortest segment.
   static final int CHECKED = 700;
+
+  /// The table in a run's directory.
+  public static final String RESULTS = "stream.json";
+
+  private static final String STATE = "stream.state";
+  private static final String NAME = "stream";
+  private static final long CHECK_SEED = 1;
 
   /// Tokens between two reports of progress.
   public static final long PROGRESS = 1_000_000;
@@ -58,9 +67,11 @@ public final class StreamBenchmark {
     void mark(Mark mark);
   }
 
-  /// @param directory gets `stream.state`, `stream.json` and, at the end, `stream.svg`
-  /// @return the marks reached: the last one is at `tokens` unless somebody stopped the run
-  public static List<Mark> run(
+  /// A row a mark. The last one is at `tokens` unless somebody stopped the run.
+  ///
+  /// @param directory gets `stream.state` and, at the end, `stream.svg`; marks of an earlier start
+  ///   are read from its [#RESULTS], which is where the table belongs
+  public static Experiment experiment(
       StreamingModel model,
       Tokenizer tokenizer,
       List<Path> inputs,
@@ -68,11 +79,60 @@ public final class StreamBenchmark {
       long tokens,
       long saveEvery,
       Path directory,
-      Watcher watcher)
+      Watcher watcher) {
+    return new Experiment(
+        NAME,
+        "The time to read a text grows as its tokens to the power of at most 1.02, in a state whose size the model bounds.",
+        List.of(CHECK_SEED),
+        soFar ->
+            content(
+                model,
+                run(
+                    model,
+                    tokenizer,
+                    inputs,
+                    suffix,
+                    tokens,
+                    saveEvery,
+                    directory,
+                    watcher,
+                    marks -> soFar.accept(content(model, marks)))));
+  }
+
+  /// The table of the run that goes on in this directory; none where it begins there.
+  ///
+  /// @throws IllegalArgumentException when it is damaged
+  public static Optional<ResultTable> earlier(Path directory) throws IOException {
+    Path json = directory.resolve(RESULTS);
+    if (!Files.exists(json) || !Files.exists(directory.resolve(STATE))) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(TableJson.read(json));
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "an earlier run's results can't be read, delete them and their "
+              + STATE
+              + ": "
+              + e.getMessage(),
+          e);
+    }
+  }
+
+  private static List<Mark> run(
+      StreamingModel model,
+      Tokenizer tokenizer,
+      List<Path> inputs,
+      String suffix,
+      long tokens,
+      long saveEvery,
+      Path directory,
+      Watcher watcher,
+      Consumer<List<Mark>> soFar)
       throws IOException {
     Files.createDirectories(directory);
-    Path saved = directory.resolve("stream.state");
-    Path json = directory.resolve("stream.json");
+    Path saved = directory.resolve(STATE);
+    List<Mark> before = earlier(directory).map(table -> marks(table)).orElse(List.of());
     verify(model, CHECKED);
     try (StreamInput input = new StreamInput(inputs, suffix, tokenizer, true)) {
       warmUp(model, new StreamInput(inputs, suffix, tokenizer, true));
@@ -84,7 +144,7 @@ public final class StreamBenchmark {
           if (!run.resume(loaded.notes())) {
             throw new IllegalArgumentException(saved + " was saved while reading another input");
           }
-          marks.addAll(read(json).stream().filter(m -> m.tokens() <= state.position()).toList());
+          marks.addAll(before.stream().filter(m -> m.tokens() <= state.position()).toList());
           marks.forEach(watcher::mark);
         }
         watcher.started(run, state.position());
@@ -99,17 +159,17 @@ public final class StreamBenchmark {
           if (report.tokens() < mark) {
             return marks;
           }
-          Mark before = marks.isEmpty() ? new Mark(0, 0, 0, 0, 0, 0) : marks.getLast();
+          Mark last = marks.isEmpty() ? new Mark(0, 0, 0, 0, 0, 0) : marks.getLast();
           Mark reached =
               new Mark(
                   report.tokens(),
                   report.seconds(),
-                  (report.tokens() - before.tokens()) / (report.seconds() - before.seconds()),
+                  (report.tokens() - last.tokens()) / (report.seconds() - last.seconds()),
                   report.perplexity(),
                   report.stateBytes(),
-                  Math.max(before.peakResidentBytes(), report.peakResidentBytes()));
+                  Math.max(last.peakResidentBytes(), report.peakResidentBytes()));
           marks.add(reached);
-          write(json, model, marks);
+          soFar.accept(marks);
           watcher.mark(reached);
         }
       }
@@ -132,20 +192,15 @@ public final class StreamBenchmark {
   /// fewer than two marks there.
   public static double exponent(List<Mark> marks) {
     List<Mark> late = marks.stream().filter(m -> m.tokens() >= EXPONENT_FROM).toList();
-    double x = late.stream().mapToDouble(m -> Math.log(m.tokens())).average().orElse(Double.NaN);
-    double y = late.stream().mapToDouble(m -> Math.log(m.seconds())).average().orElse(Double.NaN);
-    double above = 0;
-    double below = 0;
-    for (Mark m : late) {
-      above += (Math.log(m.tokens()) - x) * (Math.log(m.seconds()) - y);
-      below += (Math.log(m.tokens()) - x) * (Math.log(m.tokens()) - x);
-    }
-    return late.size() < 2 ? Double.NaN : above / below;
+    return Statistics.exponent(
+        late.stream().mapToDouble(Mark::tokens).toArray(),
+        late.stream().mapToDouble(Mark::seconds).toArray());
   }
 
   /// Chunks and single tokens must agree before anything is timed.
   static void verify(StreamingModel model, int count) {
-    int[] tokens = new java.util.Random(1).ints(count, 0, model.config().vocabulary()).toArray();
+    int[] tokens =
+        new java.util.Random(CHECK_SEED).ints(count, 0, model.config().vocabulary()).toArray();
     float[] a = new float[model.config().vocabulary()];
     float[] b = new float[model.config().vocabulary()];
     try (StreamState whole = model.newStream();
@@ -184,47 +239,55 @@ public final class StreamBenchmark {
                 "", tokens, marks.stream().mapToDouble(Mark::seconds).toArray())));
   }
 
-  private static void write(Path file, StreamingModel model, List<Mark> marks) throws IOException {
-    ObjectNode json = new ObjectMapper().createObjectNode();
-    json.put("kernels", model.describe());
-    json.put("weight_bytes", model.weightBytes());
+  private static ResultTable.Content content(StreamingModel model, List<Mark> marks) {
+    List<String> notes = new ArrayList<>();
+    notes.add("%s; weights %,d bytes".formatted(model.describe(), model.weightBytes()));
     double exponent = exponent(marks);
     if (Double.isFinite(exponent)) {
-      json.put("exponent", exponent);
+      notes.add("time ~ tokens^%.4f beyond 100,000 tokens".formatted(exponent));
     }
-    ArrayNode rows = json.putArray("marks");
-    for (Mark m : marks) {
-      ObjectNode row = rows.addObject();
-      row.put("tokens", m.tokens());
-      row.put("seconds", m.seconds());
-      row.put("tokens_per_second", m.tokensPerSecond());
-      row.put("perplexity", m.perplexity());
-      row.put("state_bytes", m.stateBytes());
-      row.put("peak_resident_bytes", m.peakResidentBytes());
-    }
-    AtomicFiles.writeString(file, json.toPrettyString() + "\n");
+    return new ResultTable.Content(
+        List.of(
+            Column.integer("tokens", ""),
+            Column.number("time", "s", 4),
+            Column.number("speed since the row above", "tokens/s", 4),
+            Column.number("perplexity", "", 4),
+            Column.integer("state", "bytes"),
+            Column.integer("peak resident memory", "bytes")),
+        marks.stream()
+            .map(m ->
+                ResultTable.row(
+                    m.tokens(),
+                    m.seconds(),
+                    m.tokensPerSecond(),
+                    m.perplexity(),
+                    m.stateBytes(),
+                    m.peakResidentBytes()))
+            .toList(),
+        notes);
   }
 
-  private static List<Mark> read(Path file) throws IOException {
+  /// @param table of this experiment
+  /// @throws IllegalArgumentException when it is another's
+  public static List<Mark> marks(ResultTable table) {
+    double[][] columns =
+        table.content().columns().stream()
+            .map(column -> table.content().numbers(column.name()))
+            .toArray(double[][]::new);
+    if (!table.name().equals(NAME) || columns.length != 6) {
+      throw new IllegalArgumentException(
+          "not a stream's marks, move it elsewhere: " + RESULTS + " of " + table.name());
+    }
     List<Mark> marks = new ArrayList<>();
-    if (Files.exists(file)) {
-      JsonNode tree;
-      try {
-        tree = new ObjectMapper().readTree(file.toFile());
-      } catch (JsonProcessingException e) {
-        throw new IllegalArgumentException(
-            "damaged results of an earlier run, delete them and their stream.state: " + file, e);
-      }
-      for (JsonNode row : tree.path("marks")) {
-        marks.add(
-            new Mark(
-                row.path("tokens").asLong(),
-                row.path("seconds").asDouble(),
-                row.path("tokens_per_second").asDouble(),
-                row.path("perplexity").asDouble(),
-                row.path("state_bytes").asLong(),
-                row.path("peak_resident_bytes").asLong()));
-      }
+    for (int i = 0; i < table.content().rows().size(); i++) {
+      marks.add(
+          new Mark(
+              (long) columns[0][i],
+              columns[1][i],
+              columns[2][i],
+              columns[3][i],
+              (long) columns[4][i],
+              (long) columns[5][i]));
     }
     return marks;
   }

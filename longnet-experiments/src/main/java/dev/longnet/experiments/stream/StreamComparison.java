@@ -1,14 +1,15 @@
 package dev.longnet.experiments.stream;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.report.StreamCharts;
 import dev.longnet.core.stream.StreamOptions;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
-import dev.longnet.experiments.report.StreamCharts;
+import dev.longnet.experiments.Statistics;
+import dev.longnet.experiments.results.Experiment;
+import dev.longnet.experiments.results.ResultTable;
+import dev.longnet.experiments.results.ResultTable.Column;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,6 +27,8 @@ public final class StreamComparison {
   /// Whose median is a point's time.
   private static final int PIECES = 5;
 
+  private static final long WEIGHTS_SEED = 1;
+  private static final long TOKENS_SEED = 2;
   private static final long WARM_UP_NANOS = 3_000_000_000L;
 
   private StreamComparison() {}
@@ -34,9 +37,31 @@ public final class StreamComparison {
   ///   the point before is nearer
   public record Point(String attention, long tokens, double microseconds, long stateBytes) {}
 
+  /// A row a point. Parameters are those of [#run].
+  public static Experiment experiment(
+      long tokens, StreamOptions options, Path directory, Consumer<Point> onPoint) {
+    return new Experiment(
+        "compare",
+        "With dilated attention the next token costs the same after any number of tokens; with sparse and dense attention its cost and the state grow.",
+        List.of(WEIGHTS_SEED, TOKENS_SEED),
+        soFar -> {
+          List<Point> points = new ArrayList<>();
+          return content(
+              run(
+                  tokens,
+                  options,
+                  directory,
+                  point -> {
+                    points.add(point);
+                    soFar.accept(content(points));
+                    onPoint.accept(point);
+                  }));
+        });
+  }
+
   /// Points at 4,096 tokens, 8,192, 16,384, … below `tokens`, and at `tokens`.
   ///
-  /// @param directory gets `compare.svg` and `compare.json`
+  /// @param directory gets `compare.svg`
   public static List<Point> run(
       long tokens, StreamOptions options, Path directory, Consumer<Point> onPoint)
       throws IOException {
@@ -50,9 +75,10 @@ public final class StreamComparison {
     attentions.put("dense", new AttentionConfig.Dense());
     List<Point> points = new ArrayList<>();
     attentions.forEach((name, attention) -> {
-      try (StreamingModel model = StreamModels.random(StreamModels.small(attention), 1, options)) {
+      try (StreamingModel model =
+          StreamModels.random(StreamModels.small(attention), WEIGHTS_SEED, options)) {
         StreamBenchmark.verify(model, StreamBenchmark.CHECKED);
-        int[] text = new Random(2).ints(PIECE, 0, 256).toArray();
+        int[] text = new Random(TOKENS_SEED).ints(PIECE, 0, 256).toArray();
         for (long end = System.nanoTime() + WARM_UP_NANOS; System.nanoTime() < end; ) {
           try (StreamState warm = model.newStream()) {
             model.read(warm, text, 0, text.length);
@@ -73,12 +99,9 @@ public final class StreamComparison {
               }
             }
             List<Double> last =
-                microseconds
-                    .subList(Math.max(0, microseconds.size() - PIECES), microseconds.size())
-                    .stream()
-                    .sorted()
-                    .toList();
-            Point point = new Point(name, mark, last.get(last.size() / 2), state.bytes());
+                microseconds.subList(
+                    Math.max(0, microseconds.size() - PIECES), microseconds.size());
+            Point point = new Point(name, mark, Statistics.median(last), state.bytes());
             points.add(point);
             onPoint.accept(point);
           }
@@ -94,7 +117,6 @@ public final class StreamComparison {
                 "What reading its next tokens costs",
                 "microseconds",
                 lines(attentions, points, false))));
-    AtomicFiles.writeString(directory.resolve("compare.json"), json(points));
     return points;
   }
 
@@ -107,16 +129,17 @@ public final class StreamComparison {
     return marks;
   }
 
-  private static String json(List<Point> points) {
-    ArrayNode rows = new ObjectMapper().createArrayNode();
-    for (Point p : points) {
-      ObjectNode row = rows.addObject();
-      row.put("attention", p.attention());
-      row.put("tokens", p.tokens());
-      row.put("microseconds_per_token", p.microseconds());
-      row.put("state_bytes", p.stateBytes());
-    }
-    return rows.toPrettyString() + "\n";
+  private static ResultTable.Content content(List<Point> points) {
+    return new ResultTable.Content(
+        List.of(
+            Column.text("attention"),
+            Column.integer("tokens", ""),
+            Column.number("time a token", "µs", 3),
+            Column.integer("state", "bytes")),
+        points.stream()
+            .map(p -> ResultTable.row(p.attention(), p.tokens(), p.microseconds(), p.stateBytes()))
+            .toList(),
+        List.of());
   }
 
   private static List<StreamCharts.Line> lines(

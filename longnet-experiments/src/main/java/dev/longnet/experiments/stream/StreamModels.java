@@ -1,6 +1,7 @@
 package dev.longnet.experiments.stream;
 
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.ModelConfig;
@@ -31,7 +32,7 @@ public final class StreamModels {
       dilation *= 8;
       branches.add(new Branch(512 * dilation, dilation));
     }
-    return new AttentionConfig.Dilated(branches, false);
+    return new AttentionConfig.Dilated(branches, HeadOffsets.INTERLEAVED);
   }
 
   /// Bytes, 2 layers, hidden 64, 4 heads, feed-forward 256, RoPE, tied output.
@@ -58,7 +59,7 @@ public final class StreamModels {
         PositionEncoding.ROPE,
         true,
         true,
-        new AttentionConfig.Dilated(branches, false));
+        new AttentionConfig.Dilated(branches, HeadOffsets.INTERLEAVED));
   }
 
   /// The caller closes it.

@@ -1,10 +1,10 @@
 package dev.longnet.lm.attention;
 
-import dev.longnet.attention.AttentionOptions;
-import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.attention.kernel.BfloatProducts;
+import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.config.RuntimeConfig.AttentionChoice;
 import dev.longnet.lm.model.AttentionOperator;
@@ -14,6 +14,11 @@ import java.util.Optional;
 /// Chooses an operator for a run.
 public final class AttentionOperators {
   private AttentionOperators() {}
+
+  /// Exact operators as the runtime says, for models.
+  public static AttentionOperator.Factory factory(RuntimeConfig runtime) {
+    return (attention, causal) -> of(attention.pattern(causal), GradientMode.EXACT, runtime);
+  }
 
   /// @param pattern who attends to whom
   /// @param runtime device, threads and kernel; a forced kernel never falls back, nor does `java`

@@ -1,8 +1,8 @@
 package dev.longnet.lm.attention;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.Fold;
-import dev.longnet.attention.Rows;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Fold;
+import dev.longnet.attention.pattern.Rows;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

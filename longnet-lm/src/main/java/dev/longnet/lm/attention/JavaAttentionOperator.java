@@ -1,9 +1,11 @@
 package dev.longnet.lm.attention;
 
+import dev.longnet.attention.AttentionOutput;
 import dev.longnet.attention.AttentionTensor;
 import dev.longnet.attention.DilatedAttention;
-import dev.longnet.attention.ElementType;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.Qkv;
+import dev.longnet.attention.kernel.ElementType;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.Scopes;
 import dev.longnet.lm.torch.TensorMemory;
@@ -47,11 +49,8 @@ public final class JavaAttentionOperator implements AttentionOperator {
   public void forward(Tensor q, Tensor k, Tensor v, Output into) {
     AttentionInputs.check(q, "k", k, "v", v, "out", into.out());
     attention.forward(
-        view("q", q),
-        view("k", k),
-        view("v", v),
-        view("out", into.out()),
-        TensorMemory.of(into.lse()));
+        new Qkv(view("q", q), view("k", k), view("v", v)),
+        new AttentionOutput(view("out", into.out()), TensorMemory.of(into.lse())));
     Reference.reachabilityFence(q);
     Reference.reachabilityFence(k);
     Reference.reachabilityFence(v);
@@ -93,15 +92,13 @@ public final class JavaAttentionOperator implements AttentionOperator {
           into.gradV());
       Tensor lse = output.lse().contiguous();
       attention.backward(
-          view("q", q),
-          view("k", k),
-          view("v", v),
-          view("out", output.out()),
-          TensorMemory.of(lse),
+          new Qkv(view("q", q), view("k", k), view("v", v)),
+          new AttentionOutput(view("out", output.out()), TensorMemory.of(lse)),
           view("gradOut", dO),
-          view("gradQ", into.gradQ()),
-          view("gradK", into.gradK()),
-          view("gradV", into.gradV()),
+          new Qkv(
+              view("gradQ", into.gradQ()),
+              view("gradK", into.gradK()),
+              view("gradV", into.gradV())),
           gradients);
     }
     Reference.reachabilityFence(q);

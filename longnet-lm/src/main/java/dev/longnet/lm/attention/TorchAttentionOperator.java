@@ -1,7 +1,7 @@
 package dev.longnet.lm.attention;
 
-import dev.longnet.attention.AttentionPattern;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.Scopes;
 import dev.longnet.lm.torch.Tensors;

@@ -3,6 +3,8 @@ package dev.longnet.lm.inference;
 import dev.longnet.core.evaluate.Scorer;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.TensorMemory;
+import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -16,6 +18,7 @@ record DecoderScorer(Decoder model) implements Scorer {
   @Override
   public float[] losses(long[] windows, int batch, int tokens) {
     try (Arena arena = Arena.ofConfined();
+        TorchThreads _ = Torch.threads(model.options().threads());
         PointerScope _ = new PointerScope()) {
       MemorySegment ids = arena.allocateFrom(ValueLayout.JAVA_LONG, windows);
       Tensor host = TensorMemory.view(ids, ScalarType.Long, batch, tokens + 1);

@@ -1,10 +1,14 @@
 package dev.longnet.lm.inference;
 
 import dev.longnet.core.config.EncoderConfig.InputPositions;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.TensorEntry;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.torch.TensorMemory;
+import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
@@ -76,9 +80,11 @@ public final class Encoding {
         encoder.config().hidden(),
         encoder.config().layers() + 1,
         encoder.config().classes().orElse(0));
-    for (long b = 0; b < input.batch(); b++) {
-      try (PointerScope _ = new PointerScope()) {
-        encoding.sequence(encoder, b);
+    try (TorchThreads _ = Torch.threads(encoder.options().threads())) {
+      for (long b = 0; b < input.batch(); b++) {
+        try (PointerScope _ = new PointerScope()) {
+          encoding.sequence(encoder, b);
+        }
       }
     }
     return encoding.results;
@@ -99,9 +105,11 @@ public final class Encoding {
     }
     Encoding encoding = new Encoding(input, Pooling.MEAN, outputs, progress);
     encoding.allocate(model.config().hidden(), 0, 0);
-    for (long b = 0; b < input.batch(); b++) {
-      try (PointerScope _ = new PointerScope()) {
-        encoding.sequence(model, b);
+    try (TorchThreads _ = Torch.threads(model.options().threads())) {
+      for (long b = 0; b < input.batch(); b++) {
+        try (PointerScope _ = new PointerScope()) {
+          encoding.sequence(model, b);
+        }
       }
     }
     return encoding.results;
@@ -124,12 +132,12 @@ public final class Encoding {
       throw wrongWidth(input, encoder.inputWidth());
     }
     if (pooling == Pooling.CLASS && encoder.classRows() == 0) {
-      throw new IllegalArgumentException(
-          "--pool=class needs an encoder with a class token (cls_token)");
+      throw new FieldException(
+          "%s needs an encoder with a class token (cls_token)", Field.of("pooling", "class"));
     }
     if (outputs.contains(Output.LOGITS) && encoder.config().classes().isEmpty()) {
-      throw new IllegalArgumentException(
-          "--outputs=logits needs an encoder with a head (head.weight)");
+      throw new FieldException(
+          "%s needs an encoder with a head (head.weight)", Field.of("outputs", "logits"));
     }
     if (encoder.config().positions() instanceof InputPositions.Grid && !input.hasCoordinates()) {
       throw new IllegalArgumentException(

@@ -1,6 +1,5 @@
 package dev.longnet.lm.inference;
 
-import dev.longnet.attention.GradientMode;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.io.SafetensorsFile;
@@ -10,6 +9,7 @@ import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
@@ -25,7 +25,7 @@ public final class LoadedEncoder {
       EncoderCheckpoint checkpoint, EncoderConfig config, RuntimeConfig runtime)
       throws IOException {
     Encoder encoder = random(config, runtime, 0);
-    try {
+    try (TorchThreads _ = Torch.threads(runtime.threads())) {
       fill(checkpoint.weights(), encoder.parameters());
       encoder.prepare();
       return encoder;
@@ -37,12 +37,13 @@ public final class LoadedEncoder {
 
   /// With random weights.
   public static Encoder random(EncoderConfig config, RuntimeConfig runtime, long seed) {
-    Torch.setThreads(runtime.threads());
-    return Encoder.create(
-        config,
-        ModelOptions.of(runtime).withActivationCheckpointing(false),
-        attention -> AttentionOperators.of(attention.pattern(false), GradientMode.EXACT, runtime),
-        seed);
+    try (TorchThreads _ = Torch.threads(runtime.threads())) {
+      return Encoder.create(
+          config,
+          ModelOptions.of(runtime).withActivationCheckpointing(false),
+          AttentionOperators.factory(runtime),
+          seed);
+    }
   }
 
   /// A patch kernel [C, c, p, p] fills the matrix [C, c p p] it is.

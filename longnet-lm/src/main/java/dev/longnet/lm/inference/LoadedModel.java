@@ -1,10 +1,6 @@
 package dev.longnet.lm.inference;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.BlockwiseCausalPattern;
-import dev.longnet.attention.GradientMode;
 import dev.longnet.core.checkpoint.Checkpoint;
-import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.data.Tokenizer;
@@ -15,6 +11,7 @@ import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.CheckpointTensors;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
@@ -40,55 +37,51 @@ public final class LoadedModel implements AutoCloseable {
   /// @throws IllegalArgumentException when the checkpoint is damaged or its tensors do not fit its
   ///   configuration
   public static LoadedModel open(Checkpoint checkpoint, RuntimeConfig runtime) throws IOException {
-    ModelConfig config = checkpoint.model();
-    return open(checkpoint, config, runtime, config.attention().pattern(config.causal()));
+    return open(checkpoint, runtime, AttentionOperators.factory(runtime));
   }
 
-  /// As [#open], but no query looks further back than one of a training sequence could: blockwise
+  /// As above, with other attention operators than the runtime's own.
+  public static LoadedModel open(
+      Checkpoint checkpoint, RuntimeConfig runtime, AttentionOperator.Factory operators)
+      throws IOException {
+    return open(checkpoint, checkpoint.model(), runtime, operators);
+  }
+
+  /// As [#open], but no token looks further back than one of a training sequence could: blockwise
   /// causal attention with blocks of half the trained length, for inputs beyond it.
   public static LoadedModel openBlockwise(Checkpoint checkpoint, RuntimeConfig runtime)
       throws IOException {
-    ModelConfig trained = checkpoint.model();
     if (checkpoint.trainedLength() % 2 != 0) {
       throw new IllegalArgumentException(
           "blockwise attention needs an even trained length: trained_length="
               + checkpoint.trainedLength());
     }
-    AttentionPattern pattern =
-        new BlockwiseCausalPattern(
-            trained.attention().pattern(trained.causal()), checkpoint.trainedLength() / 2);
-    // Windows cross the largest segment's boundaries, so positions must not begin anew there: those
-    // of dense attention.
-    ModelConfig config =
-        new ModelConfig(
-            trained.vocabulary(),
-            trained.layers(),
-            trained.hidden(),
-            trained.heads(),
-            trained.feedForward(),
-            trained.positions(),
-            trained.xposScaleBase(),
-            trained.tiedOutput(),
-            trained.causal(),
-            new AttentionConfig.Dense());
-    return open(checkpoint, config, runtime, pattern);
+    long blockLength = checkpoint.trainedLength() / 2;
+    return open(
+        checkpoint,
+        checkpoint.model().mapMixers(mixer -> mixer.blockwise(blockLength)),
+        runtime,
+        AttentionOperators.factory(runtime));
   }
 
   private static LoadedModel open(
-      Checkpoint checkpoint, ModelConfig config, RuntimeConfig runtime, AttentionPattern pattern)
+      Checkpoint checkpoint,
+      ModelConfig config,
+      RuntimeConfig runtime,
+      AttentionOperator.Factory operators)
       throws IOException {
     @Nullable Tokenizer tokenizer = checkpoint.hasTokenizer() ? checkpoint.loadTokenizer() : null;
-    Torch.setThreads(runtime.threads());
-    AttentionOperator attention = AttentionOperators.of(pattern, GradientMode.EXACT, runtime);
     ModelOptions options = ModelOptions.of(runtime).withActivationCheckpointing(false);
-    Decoder decoder = Decoder.create(config, options, attention, 0);
-    try {
-      CheckpointTensors.load(checkpoint, decoder);
-    } catch (IOException | RuntimeException | Error e) {
-      decoder.close();
-      throw e;
+    try (TorchThreads _ = Torch.threads(runtime.threads())) {
+      Decoder decoder = Decoder.create(config, options, operators, 0);
+      try {
+        CheckpointTensors.load(checkpoint, decoder);
+      } catch (IOException | RuntimeException | Error e) {
+        decoder.close();
+        throw e;
+      }
+      return new LoadedModel(checkpoint, tokenizer, decoder);
     }
-    return new LoadedModel(checkpoint, tokenizer, decoder);
   }
 
   public Checkpoint checkpoint() {

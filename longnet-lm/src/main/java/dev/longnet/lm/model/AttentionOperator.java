@@ -1,5 +1,6 @@
 package dev.longnet.lm.model;
 
+import dev.longnet.core.config.AttentionConfig;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
@@ -57,4 +58,11 @@ public interface AttentionOperator {
 
   /// One line for logs: which kernel, vector width, threads.
   String describe();
+
+  /// Makes the operator of an attention: the part that a run is handed.
+  @FunctionalInterface
+  interface Factory {
+    /// @param causal of the model
+    AttentionOperator of(AttentionConfig attention, boolean causal);
+  }
 }

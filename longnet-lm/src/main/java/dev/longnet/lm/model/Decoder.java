@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.SequencedMap;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -24,42 +25,40 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 ///
 /// Legend: B batch, N tokens, T = B N, C hidden, H heads, D head size, V vocabulary.
 public final class Decoder implements AutoCloseable {
-  private static final ScalarTypeOptional MEAN_TYPE =
+  private static final ScalarTypeOptional SUM_TYPE =
       new ScalarTypeOptional(ScalarType.Double).retainReference();
 
   private final ModelConfig config;
   private final ModelOptions options;
-  private final AttentionOperator attention;
   private final Parameters parameters;
   private final Workspace workspace;
+  private final Mixers mixers;
   private final List<Layer> layers;
   private final OutputHead head;
-  private Positions positions;
-  private long positionsFor = -1;
 
   private Decoder(
-      ModelConfig config, ModelOptions options, AttentionOperator attention, long seed) {
+      ModelConfig config, ModelOptions options, AttentionOperator.Factory operators, long seed) {
     this.config = config;
     this.options = options;
-    this.attention = ZeroPaddedKeys.where(config.attention(), config.causal(), attention);
     Blueprint blueprint = Blueprint.of(config);
     this.parameters = Parameters.allocate(blueprint, options.device());
     Initialization.fill(parameters, blueprint, seed);
     this.workspace = new Workspace(parameters);
+    this.mixers = new Mixers(parameters, workspace, config, options, operators);
     this.layers =
         IntStream.range(0, config.layers())
-            .mapToObj(i -> new Layer(parameters, workspace, config, options, i))
+            .mapToObj(i -> new Layer(parameters, workspace, options, i, mixers.of(i)))
             .toList();
     this.head = new OutputHead(parameters, workspace, config, options);
   }
 
   /// A model with random weights, a function of `seed` alone.
   ///
-  /// @param attention stays the caller's to close
+  /// @param operators makes the operator of each attention; they stay the caller's to close
   public static Decoder create(
-      ModelConfig config, ModelOptions options, AttentionOperator attention, long seed) {
+      ModelConfig config, ModelOptions options, AttentionOperator.Factory operators, long seed) {
     try (PointerScope _ = new PointerScope()) {
-      return new Decoder(config, options, attention, seed);
+      return new Decoder(config, options, operators, seed);
     }
   }
 
@@ -71,8 +70,12 @@ public final class Decoder implements AutoCloseable {
     return options;
   }
 
-  public AttentionOperator attention() {
-    return attention;
+  /// One line for logs: how the layers' mixers compute.
+  public String describe() {
+    return layers.stream()
+        .map(layer -> layer.mixer().describe())
+        .distinct()
+        .collect(Collectors.joining("; "));
   }
 
   /// float32, under torchscale's names, in the order of its state dict. Contents may be written,
@@ -94,8 +97,8 @@ public final class Decoder implements AutoCloseable {
   }
 
   /// Takes over parameters that were written. Whole passes ([#logits], [#losses],
-  /// [#lossAndGradients], [#forward]) do it themselves; only users of the single steps below have
-  /// to.
+  /// [#lossAndGradients], [#forward]) do it themselves; only those who ask for embeddings alone
+  /// have to.
   public void prepare() {
     try (PointerScope _ = new PointerScope()) {
       layers.forEach(Layer::prepare);
@@ -111,7 +114,7 @@ public final class Decoder implements AutoCloseable {
     Tensor out;
     try (PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
-      Shape shape = Shape.of(tokens.size(0), tokens.size(1), options.tokenChunk());
+      Shape shape = shape(tokens.size(0), tokens.size(1));
       out =
           head.logits(run(embedInto(tokens), shape))
               .view(tokens.size(0), tokens.size(1), config.vocabulary());
@@ -130,7 +133,7 @@ public final class Decoder implements AutoCloseable {
     Tensor out;
     try (PointerScope _ = new PointerScope()) {
       long batch = tokens.size(0);
-      Shape shape = Shape.of(batch, tokens.size(1), options.tokenChunk());
+      Shape shape = shape(batch, tokens.size(1));
       Tensor x = run(embed(tokens), shape).view(batch, tokens.size(1), config.hidden());
       out = head.logits(x.narrow(1, tokens.size(1) - 1, 1).reshape(batch, config.hidden()));
       out.retainReference();
@@ -147,7 +150,7 @@ public final class Decoder implements AutoCloseable {
     Tensor out;
     try (PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
-      Shape shape = Shape.of(embeddings.size(0), embeddings.size(1), options.tokenChunk());
+      Shape shape = shape(embeddings.size(0), embeddings.size(1));
       Tensor x = embeddings.reshape(-1, config.hidden()).clone();
       out =
           head.normed(run(x, shape)).view(embeddings.size(0), embeddings.size(1), config.hidden());
@@ -167,7 +170,7 @@ public final class Decoder implements AutoCloseable {
     try (PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
       long n = windows.size(1) - 1;
-      Shape shape = Shape.of(windows.size(0), n, options.tokenChunk());
+      Shape shape = shape(windows.size(0), n);
       Tensor x = run(embedInto(windows.narrow(1, 0, n)), shape);
       out = head.losses(x, windows.narrow(1, 1, n).reshape(-1)).view(windows.size(0), n);
       out.retainReference();
@@ -175,19 +178,37 @@ public final class Decoder implements AutoCloseable {
     return adopt(out);
   }
 
-  /// Adds scale times the gradient of the mean loss to [#gradients()].
+  /// Adds `scale` times the gradient of the mean loss to [#gradients()].
   ///
   /// @param windows [B, N+1] int64: inputs and, one later, their targets
-  /// @param scale e.g. 1 / (micro-batches of a step)
-  /// @return the mean loss of the B N targets, nats, not scaled; not finite where the forward pass
-  ///   was not
+  /// @return the mean loss of the B N targets, nats, not scaled
   public double lossAndGradients(Tensor windows, double scale) {
     requireTokens(windows, "windows", 2);
+    Span span = Span.whole(windows.size(1) - 1);
+    long targets = windows.size(0) * span.tokens();
+    return lossAndGradients(windows, span, scale / targets) / targets;
+  }
+
+  /// Adds `weight` times the gradient of the sum of all losses to [#gradients()]. Sums, because
+  /// what a mean is over may lie with other ranks.
+  ///
+  /// @param windows [B, n+1] int64: the span's inputs and, one later, their targets
+  /// @param span which tokens of their windows these are
+  /// @param weight e.g. 1 / (targets of all passes of a step)
+  /// @return the sum of the B n losses, nats, not weighted; not finite where the forward pass was
+  ///   not
+  public double lossAndGradients(Tensor windows, Span span, double weight) {
+    requireTokens(windows, "windows", 2);
+    if (windows.size(1) != span.tokens() + 1) {
+      throw new IllegalArgumentException(
+          "windows must hold one id more than the span's %d tokens: %d"
+              .formatted(span.tokens(), windows.size(1)));
+    }
     prepare();
     try (PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
-      long n = windows.size(1) - 1;
-      Shape shape = Shape.of(windows.size(0), n, options.tokenChunk());
+      long n = span.tokens();
+      Shape shape = Shape.of(windows.size(0), span, options.tokenChunk());
       Tensor inputs = windows.narrow(1, 0, n).reshape(-1);
       Tensor targets = windows.narrow(1, 1, n).reshape(-1);
       Tensor gradient = workspace.take(ScalarType.Float, inputs.numel(), config.hidden());
@@ -198,12 +219,12 @@ public final class Decoder implements AutoCloseable {
         steps.push(forward(layer, x, y, shape));
         x = y;
       }
-      Tensor losses = head.lossesAndGradients(x, targets, scale / inputs.numel(), gradient);
+      Tensor losses = head.lossesAndGradients(x, targets, weight, gradient);
       for (Layer layer : layers.reversed()) {
         backward(layer, steps.pop(), shape, gradient);
       }
       parameters.gradient("embed_tokens.weight").index_add_(0, inputs, gradient);
-      return losses.mean(MEAN_TYPE).item_double();
+      return losses.sum(SUM_TYPE).item_double();
     }
   }
 
@@ -214,38 +235,36 @@ public final class Decoder implements AutoCloseable {
   private Step forward(Layer layer, Tensor x, Tensor y, Shape shape) {
     Workspace.Frame frame = workspace.frame();
     if (!options.activationCheckpointing()) {
-      return new Step(
-          x, layer.forward(x, shape, positions(shape.tokens()), attention, y, true), frame);
+      return new Step(x, layer.forward(x, shape, y), frame);
     }
     try (PointerScope _ = new PointerScope();
         frame) {
-      layer.forward(x, shape, positions(shape.tokens()), attention, y, false);
+      layer.run(x, shape, y);
     }
     return new Step(x, null, null);
   }
 
   private void backward(Layer layer, Step step, Shape shape, Tensor gradient) {
-    Positions at = positions(shape.tokens());
     try (PointerScope _ = new PointerScope();
         Workspace.Frame _ = step.frame == null ? workspace.frame() : step.frame) {
-      Layer.Saved saved =
-          step.saved == null
-              ? layer.forward(step.x, shape, at, attention, null, false)
-              : step.saved;
-      layer.backward(step.x, saved, shape, at, attention, gradient);
+      Layer.Saved saved = step.saved == null ? layer.again(step.x, shape) : step.saved;
+      layer.backward(step.x, saved, shape, gradient);
     }
   }
 
   /// Forward without anything kept; x is overwritten.
   private Tensor run(Tensor x, Shape shape) {
-    Positions at = positions(shape.tokens());
     for (Layer layer : layers) {
       try (PointerScope _ = new PointerScope();
           Workspace.Frame _ = workspace.frame()) {
-        layer.forward(x, shape, at, attention, x, false);
+        layer.run(x, shape, x);
       }
     }
     return x;
+  }
+
+  private Shape shape(long batch, long tokens) {
+    return Shape.of(batch, Span.whole(tokens), options.tokenChunk());
   }
 
   private Tensor embedInto(Tensor tokens) {
@@ -264,80 +283,10 @@ public final class Decoder implements AutoCloseable {
     workspace.close();
   }
 
-  // ---- Single steps, for streaming: embed, then per layer project, attention (the caller's),
-  // complete, then head.
-
   /// @param tokens int64, any shape of T ids
   /// @return [T, C] float32
   public Tensor embed(Tensor tokens) {
     return parameters.value("embed_tokens.weight").index_select(0, tokens.reshape(-1));
-  }
-
-  /// Positions of a stream; the caller closes it.
-  ///
-  /// @param longest tokens the stream may have; Long.MAX_VALUE where every segment length divides
-  ///   the largest
-  /// @throws IllegalArgumentException where xPos would overflow; the message names the remedy
-  public Positions positionsOfStream(long longest) {
-    return new Positions(config, longest, options.device());
-  }
-
-  /// Queries and keys rotated, values; [1, n, H, D] each.
-  public record Projected(Tensor queries, Tensor keys, Tensor values) {}
-
-  /// @param x the layer's input [n, C] float32: consecutive tokens of one sequence
-  /// @param first position of the first of them in its sequence
-  public Projected project(int layer, Tensor x, Positions positions, long first) {
-    ScalarType type = Types.product(options.precision());
-    long[] shape = {1, x.size(0), config.heads(), config.headSize()};
-    Projected out =
-        new Projected(
-            parameters.empty(type, shape),
-            parameters.empty(type, shape),
-            parameters.empty(type, shape));
-    layers.get(layer).project(x, positions, first, out.queries, out.keys, out.values);
-    return out;
-  }
-
-  /// The rest of the layer.
-  ///
-  /// @param x the layer's input [n, C] float32
-  /// @param attended attention's output [1, n, H, D] or [n, C]
-  /// @return [n, C] float32
-  public Tensor complete(int layer, Tensor x, Tensor attended) {
-    Tensor out = torch.empty_like(x);
-    try (PointerScope _ = new PointerScope()) {
-      layers.get(layer).join(x, attended.reshape(-1, config.hidden()), out);
-      Tensor expanded =
-          parameters.empty(Types.product(options.precision()), x.size(0), config.feedForward());
-      layers.get(layer).feedForward(out, expanded, out);
-    }
-    return out;
-  }
-
-  /// @param x the last layer's output [n, C] float32
-  /// @return logits [n, V] float32
-  public Tensor head(Tensor x) {
-    return head.logits(x);
-  }
-
-  /// @param x the last layer's output [n, C] float32
-  /// @param targets [n] int64
-  /// @return negative log-likelihoods [n] float32, in chunks
-  public Tensor headLosses(Tensor x, Tensor targets) {
-    return head.losses(x, targets);
-  }
-
-  private Positions positions(long tokens) {
-    if (positionsFor != tokens) {
-      Positions next = new Positions(config, tokens, options.device());
-      if (positions != null) {
-        positions.close();
-      }
-      positions = next;
-      positionsFor = tokens;
-    }
-    return positions;
   }
 
   private static void requireTokens(Tensor tokens, String name, long least) {
@@ -366,9 +315,7 @@ public final class Decoder implements AutoCloseable {
     layers.forEach(Layer::close);
     head.close();
     workspace.close();
-    if (positions != null) {
-      positions.close();
-    }
+    mixers.close();
     parameters.close();
   }
 }

@@ -4,13 +4,10 @@ import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.EncoderConfig.InputPositions;
-import dev.longnet.core.config.ModelConfig;
-import dev.longnet.core.config.PositionEncoding;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
-import java.util.function.Function;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.PointerScope;
@@ -28,52 +25,41 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class Encoder implements AutoCloseable {
   private final EncoderConfig config;
   private final ModelOptions options;
-  private final Function<AttentionConfig, AttentionOperator> operators;
+  private final AttentionOperator.Factory operators;
   private final Parameters parameters;
   private final Workspace workspace;
+  private final AttentionMixer.Shared attention;
   private final List<Layer> layers;
-  private final Positions positions;
   private final Map<AttentionConfig, AttentionOperator> cached = new LinkedHashMap<>();
 
   private Encoder(
-      EncoderConfig config,
-      ModelOptions options,
-      Function<AttentionConfig, AttentionOperator> operators,
-      long seed) {
+      EncoderConfig config, ModelOptions options, AttentionOperator.Factory operators, long seed) {
     this.config = config;
     this.options = options;
     this.operators = operators;
     Blueprint blueprint = Blueprint.of(config);
     this.parameters = Parameters.allocate(blueprint, options.device());
     Initialization.fill(parameters, blueprint, seed);
-    // What layers and initial weights need to know; nothing reads the rest.
-    ModelConfig stack =
-        new ModelConfig(
-            1,
-            config.layers(),
-            config.hidden(),
-            config.heads(),
-            config.feedForward(),
-            PositionEncoding.NONE,
-            true,
-            false,
-            new AttentionConfig.Dense());
     this.workspace = new Workspace(parameters);
+    this.attention = new AttentionMixer.Shared(_ -> Positions.none());
     this.layers =
         IntStream.range(0, config.layers())
-            .mapToObj(i -> new Layer(parameters, workspace, stack, options, i))
+            .mapToObj(i ->
+                new Layer(
+                    parameters,
+                    workspace,
+                    options,
+                    i,
+                    new AttentionMixer(
+                        parameters, workspace, config.heads(), options.precision(), i, attention)))
             .toList();
-    this.positions = new Positions(stack, 1, options.device());
   }
 
   /// With random weights, a function of `seed` alone.
   ///
   /// @param operators makes the attention operator of a configuration; they stay the caller's
   public static Encoder create(
-      EncoderConfig config,
-      ModelOptions options,
-      Function<AttentionConfig, AttentionOperator> operators,
-      long seed) {
+      EncoderConfig config, ModelOptions options, AttentionOperator.Factory operators, long seed) {
     try (PointerScope _ = new PointerScope()) {
       return new Encoder(config, options, operators, seed);
     }
@@ -81,6 +67,10 @@ public final class Encoder implements AutoCloseable {
 
   public EncoderConfig config() {
     return config;
+  }
+
+  public ModelOptions options() {
+    return options;
   }
 
   /// Where its tensors live.
@@ -163,48 +153,19 @@ public final class Encoder implements AutoCloseable {
   ///   that state
   public void run(Tensor x, IntConsumer after) {
     long n = x.size(0);
-    AttentionConfig.Dilated geometry = config.attention(n);
-    AttentionOperator attention =
-        cached.computeIfAbsent(geometry, g -> ZeroPaddedKeys.where(g, false, operators.apply(g)));
-    List<Chunk> chunks = Chunk.split(1, n, options.tokenChunk());
-    ScalarType product = Types.product(options.precision());
+    AttentionConfig geometry = config.attention(n);
+    attention.use(
+        cached.computeIfAbsent(
+            geometry, g -> ZeroPaddedKeys.where(g, false, operators.of(g, false))));
+    Shape shape = Shape.of(1, Span.whole(n), options.tokenChunk());
     after.accept(0);
-    try (PointerScope _ = new PointerScope();
-        Workspace.Frame _ = workspace.frame()) {
-      long[] headed = {1, n, config.heads(), config.headSize()};
-      Tensor queries = workspace.take(product, headed);
-      Tensor keys = workspace.take(product, headed);
-      Tensor values = workspace.take(product, headed);
-      AttentionOperator.Output attended =
-          new AttentionOperator.Output(
-              workspace.take(product, headed),
-              workspace.take(ScalarType.Float, 1, config.heads(), n));
-      Tensor joined = attended.out().view(n, config.hidden());
-      for (int i = 0; i < layers.size(); i++) {
-        Layer layer = layers.get(i);
-        for (Chunk c : chunks) {
-          try (PointerScope _ = new PointerScope();
-              Workspace.Frame _ = workspace.frame()) {
-            layer.project(
-                c.of(x), positions, c.first(), part(queries, c), part(keys, c), part(values, c));
-          }
-        }
-        attention.forward(queries, keys, values, attended);
-        for (Chunk c : chunks) {
-          try (PointerScope _ = new PointerScope();
-              Workspace.Frame _ = workspace.frame()) {
-            Tensor rows = c.of(x);
-            layer.join(rows, c.of(joined), rows);
-            layer.feedForward(rows, workspace.take(product, c.rows(), config.feedForward()), rows);
-          }
-        }
-        after.accept(i + 1);
+    for (int i = 0; i < layers.size(); i++) {
+      try (PointerScope _ = new PointerScope();
+          Workspace.Frame _ = workspace.frame()) {
+        layers.get(i).run(x, shape, x);
       }
+      after.accept(i + 1);
     }
-  }
-
-  private static Tensor part(Tensor headed, Chunk chunk) {
-    return headed.narrow(1, chunk.first(), chunk.tokens());
   }
 
   /// The norm after the last layer, in place, where the encoder has one.
@@ -271,7 +232,7 @@ public final class Encoder implements AutoCloseable {
   public void close() {
     layers.forEach(Layer::close);
     workspace.close();
-    positions.close();
+    attention.close();
     parameters.close();
   }
 }

@@ -8,6 +8,7 @@ import dev.longnet.core.config.RuntimeConfig.Precision;
 ///
 /// @param device where every tensor lives: `cpu`, `cuda`, `cuda:1`
 /// @param precision of matrix products
+/// @param threads of the CPU for libtorch's operations; 0: all cores
 /// @param activationCheckpointing keep only each layer's input for the backward pass and compute
 ///   the rest again
 /// @param tokenChunk tokens that go through the token-wise part of a layer at a time; bounds its
@@ -17,6 +18,7 @@ import dev.longnet.core.config.RuntimeConfig.Precision;
 public record ModelOptions(
     String device,
     Precision precision,
+    int threads,
     boolean activationCheckpointing,
     int tokenChunk,
     int lossChunk) {
@@ -38,6 +40,7 @@ public record ModelOptions(
     return new ModelOptions(
         runtime.device(),
         runtime.precision(),
+        runtime.threads(),
         runtime.activationCheckpointing(),
         runtime.tokenChunk(),
         runtime.lossChunk());
@@ -45,18 +48,19 @@ public record ModelOptions(
 
   /// float32 on the CPU, everything kept for the backward pass.
   public static ModelOptions cpu() {
-    return new ModelOptions("cpu", Precision.FP32, false, TOKEN_CHUNK, LOSS_CHUNK);
+    return new ModelOptions("cpu", Precision.FP32, 0, false, TOKEN_CHUNK, LOSS_CHUNK);
   }
 
   public ModelOptions withPrecision(Precision precision) {
-    return new ModelOptions(device, precision, activationCheckpointing, tokenChunk, lossChunk);
+    return new ModelOptions(
+        device, precision, threads, activationCheckpointing, tokenChunk, lossChunk);
   }
 
   public ModelOptions withActivationCheckpointing(boolean on) {
-    return new ModelOptions(device, precision, on, tokenChunk, lossChunk);
+    return new ModelOptions(device, precision, threads, on, tokenChunk, lossChunk);
   }
 
   public ModelOptions withChunks(int tokens, int loss) {
-    return new ModelOptions(device, precision, activationCheckpointing, tokens, loss);
+    return new ModelOptions(device, precision, threads, activationCheckpointing, tokens, loss);
   }
 }

@@ -4,6 +4,7 @@ import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.OptionalLong;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.DeviceOptional;
@@ -38,24 +39,41 @@ public final class Positions implements AutoCloseable {
   private final String device;
   private final Map<Key, Factors> cache = new LinkedHashMap<>(16, 0.75f, true);
 
-  /// @param longest number of tokens from the first position to the last one that will be asked
-  ///   for; a stream's may be Long.MAX_VALUE where positions repeat with the largest segment
+  private Positions(
+      PositionEncoding encoding, int pairs, double base, long period, long centre, String device) {
+    this.encoding = encoding;
+    this.pairs = pairs;
+    this.base = base;
+    this.device = device;
+    this.period = period;
+    this.centre = centre;
+  }
+
+  /// @param period after which positions may begin anew, see
+  ///   [dev.longnet.core.config.MixerConfig#period()]
+  /// @param longest number of tokens from the first position to the last one that will be asked for
   /// @throws IllegalArgumentException where xPos would overflow; names the scale base that would
   ///   not
-  Positions(ModelConfig config, long longest, String device) {
-    this.encoding = config.positions();
-    this.pairs = config.headSize() / 2;
-    this.base = config.xposScaleBase();
-    this.device = device;
-    this.period = config.attention().period().orElse(Long.MAX_VALUE);
-    long span = Math.min(longest, period);
-    this.centre = span / 2;
-    double needed = config.leastScaleBase(longest);
-    if (needed > base) {
+  static Positions of(ModelConfig config, OptionalLong period, long longest, String device) {
+    long span = Math.min(longest, period.orElse(Long.MAX_VALUE));
+    double needed = config.leastScaleBase(longest, period);
+    if (needed > config.xposScaleBase()) {
       throw new IllegalArgumentException(
           "xpos_scale_base=%d overflows float32 at %d positions: use xpos_scale_base=%.0f or larger, or positions=rope"
               .formatted(config.xposScaleBase(), span, needed));
     }
+    return new Positions(
+        config.positions(),
+        config.headSize() / 2,
+        config.xposScaleBase(),
+        period.orElse(Long.MAX_VALUE),
+        span / 2,
+        device);
+  }
+
+  /// For models that put positions elsewhere: nothing rotates.
+  static Positions none() {
+    return new Positions(PositionEncoding.NONE, 0, 1, Long.MAX_VALUE, 0, "cpu");
   }
 
   /// Rotates in place.

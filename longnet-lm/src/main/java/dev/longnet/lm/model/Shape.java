@@ -1,18 +1,26 @@
 package dev.longnet.lm.model;
 
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// B sequences of N tokens, and the chunks their token-wise work runs in.
-record Shape(long batch, long tokens, List<Chunk> chunks) {
+/// B sequences, what is held of each, and the chunks their token-wise work runs in.
+record Shape(long batch, Span span, List<Chunk> chunks) {
 
-  static Shape of(long batch, long tokens, int chunk) {
-    return new Shape(batch, tokens, Chunk.split(batch, tokens, chunk));
+  static Shape of(long batch, Span span, int chunk) {
+    return new Shape(batch, span, Chunk.split(batch, span.tokens(), chunk));
   }
 
-  /// An uninitialised buffer [B, N, H, D].
-  Tensor headed(Workspace workspace, ScalarType type, int heads, int hidden) {
-    return workspace.take(type, batch, tokens, heads, hidden / heads);
+  /// n: tokens held of each sequence.
+  long tokens() {
+    return span.tokens();
+  }
+
+  /// B n
+  long rows() {
+    return batch * span.tokens();
+  }
+
+  /// Position in its window of a chunk's first token.
+  long position(Chunk chunk) {
+    return span.first() + chunk.first();
   }
 }

@@ -1,7 +1,7 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.attention.Branch;
-import dev.longnet.attention.HeadOffsets;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Rows;
 import dev.longnet.core.config.AttentionConfig;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -18,11 +18,11 @@ import org.bytedeco.pytorch.global.torch;
 ///
 /// For weights trained that way only.
 final class ZeroPaddedKeys implements AttentionOperator {
-  private final AttentionConfig.Dilated config;
+  private final AttentionPattern pattern;
   private final AttentionOperator inner;
 
-  private ZeroPaddedKeys(AttentionConfig.Dilated config, AttentionOperator inner) {
-    this.config = config;
+  private ZeroPaddedKeys(AttentionPattern pattern, AttentionOperator inner) {
+    this.pattern = pattern;
     this.inner = inner;
   }
 
@@ -30,8 +30,8 @@ final class ZeroPaddedKeys implements AttentionOperator {
   /// sees them.
   static AttentionOperator where(
       AttentionConfig config, boolean causal, AttentionOperator operator) {
-    return !causal && config instanceof AttentionConfig.Dilated dilated && dilated.zeroPaddedKeys()
-        ? new ZeroPaddedKeys(dilated, operator)
+    return !causal && config.zeroPaddedKeys()
+        ? new ZeroPaddedKeys(config.pattern(false), operator)
         : operator;
   }
 
@@ -67,17 +67,14 @@ final class ZeroPaddedKeys implements AttentionOperator {
   private float[] logs(long tokens, int heads) {
     int n = Math.toIntExact(tokens);
     float[] counts = new float[Math.multiplyExact(heads, n)];
-    HeadOffsets offsets = config.blockedOffsets() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED;
-    for (Branch branch : config.branches()) {
-      long length = Math.min(branch.segmentLength(), tokens);
-      long rows = Math.ceilDiv(length, branch.dilation());
+    for (int branch = 0; branch < pattern.branches(); branch++) {
+      long end = pattern.endSegment(branch, tokens, tokens);
       for (int head = 0; head < heads; head++) {
-        long offset = offsets.offset(head, heads, branch.dilation());
-        for (long start = 0; start < tokens; start += length) {
-          long end = Math.min(start + length, tokens);
-          long real = Math.max(0, Math.ceilDiv(end - start - offset, branch.dilation()));
-          for (long p = start + offset; p < end && real < rows; p += branch.dilation()) {
-            counts[head * n + (int) p] += rows - real;
+        for (long segment = 0; segment < end; segment++) {
+          long zeros = pattern.paddingKeys(branch, segment, head, heads, tokens);
+          Rows kept = pattern.fold(branch, segment, head, heads, tokens).queries();
+          for (long i = 0; i < kept.count() && zeros > 0; i++) {
+            counts[head * n + (int) kept.position(i)] += zeros;
           }
         }
       }

@@ -1,6 +1,8 @@
 package dev.longnet.lm.torch;
 
 import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import java.io.File;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -12,7 +14,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.openblas.presets.openblas_nolapack;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -103,20 +104,25 @@ public final class Torch {
         + " in the environment";
   }
 
-  /// How many threads one libtorch operation uses, matrix products included.
+  /// How many threads a libtorch operation of this thread uses, matrix products included, until the
+  /// caller closes what is returned.
+  ///
+  /// ```java
+  /// try (TorchThreads _ = Torch.threads(4)) {
+  ///   torch.mm_out(c, a, b);
+  /// }
+  /// ```
   ///
   /// @param threads positive; 0 for one per processor
-  public static void setThreads(int threads) {
+  public static TorchThreads threads(int threads) {
     if (threads < 0) {
       throw new IllegalArgumentException("threads must not be negative: threads=" + threads);
     }
     load();
-    int count = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
-    torch.set_num_threads(count);
-    openblas_nolapack.blas_set_num_threads(count);
+    return new TorchThreads(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
   }
 
-  /// Threads of one libtorch operation.
+  /// Threads of a libtorch operation that this thread calls.
   public static int threads() {
     load();
     return torch.get_num_threads();
@@ -133,6 +139,17 @@ public final class Torch {
         }
         element.item();
       }
+    }
+  }
+
+  /// Refuses a device that this machine does not have.
+  ///
+  /// @param field what the device is called in messages
+  public static void requireDevice(String field, String device) {
+    if (!device.equals("cpu") && !hasCuda()) {
+      throw new FieldException(
+          "%s must be cpu here, no usable GPU was found (see %s): %s=%s",
+          field, Field.of("doctor"), field, device);
     }
   }
 

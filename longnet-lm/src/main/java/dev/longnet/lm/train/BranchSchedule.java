@@ -1,77 +1,92 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.attention.GradientMode;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.RunConfig;
-import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.model.AttentionOperator;
+import java.util.ArrayList;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
-/// The attention of a model in training, whose branches may join one after another
+/// Makes the attention operators of a model in training, whose branches may join one after another
 /// (`training.branch_starts`): before each step [#at(long)] chooses those that take part. A
 /// function of the step alone, so a resumed run repeats it.
-final class BranchSchedule implements AttentionOperator {
+public final class BranchSchedule implements AttentionOperator.Factory {
   private final RunConfig config;
+  private final AttentionOperator.Factory operators;
+  private final List<Joining> joining = new ArrayList<>();
   private ModelConfig model;
-  private AttentionOperator attention;
+  private int branches;
 
+  /// @param operators makes the operator of the branches that take part
   /// @param step steps that are done
-  BranchSchedule(RunConfig config, long step) {
+  public BranchSchedule(RunConfig config, AttentionOperator.Factory operators, long step) {
     this.config = config;
+    this.operators = operators;
     at(step);
   }
 
   /// Sets the branches of the step that follows `step` others.
   ///
   /// @return the model as it is trained then: with the branches that take part
-  ModelConfig at(long step) {
-    ModelConfig now = active(step);
-    if (!now.equals(model)) {
-      model = now;
-      attention =
-          AttentionOperators.of(
-              now.attention().pattern(true), GradientMode.EXACT, config.runtime());
-    }
-    return now;
-  }
-
-  private ModelConfig active(long step) {
+  public ModelConfig at(long step) {
     ModelConfig whole = config.model();
-    if (!(whole.attention() instanceof AttentionConfig.Dilated dilated)) {
-      return whole;
+    int now = config.training().branches(step, whole.branches());
+    if (model == null || now != branches) {
+      branches = now;
+      model = whole.mapMixers(mixer -> mixer.withBranches(Math.min(now, mixer.branches())));
+      joining.forEach(Joining::renew);
     }
-    int branches = config.training().branches(step, dilated.branches().size());
-    return whole.withAttention(
-        new AttentionConfig.Dilated(
-            dilated.branches().subList(0, branches),
-            dilated.blockedOffsets(),
-            dilated.zeroPaddedKeys()));
+    return model;
   }
 
   @Override
-  public Output forward(Tensor q, Tensor k, Tensor v) {
-    return attention.forward(q, k, v);
+  public AttentionOperator of(AttentionConfig attention, boolean causal) {
+    Joining operator = new Joining(attention, causal);
+    joining.add(operator);
+    return operator;
   }
 
-  @Override
-  public void forward(Tensor q, Tensor k, Tensor v, Output into) {
-    attention.forward(q, k, v, into);
-  }
+  /// The operator of one attention, with the branches that take part now.
+  private final class Joining implements AttentionOperator {
+    private final AttentionConfig whole;
+    private final boolean causal;
+    private AttentionOperator operator;
 
-  @Override
-  public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
-    return attention.backward(q, k, v, output, gradOut);
-  }
+    Joining(AttentionConfig whole, boolean causal) {
+      this.whole = whole;
+      this.causal = causal;
+      renew();
+    }
 
-  @Override
-  public void backward(
-      Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
-    attention.backward(q, k, v, output, gradOut, into);
-  }
+    void renew() {
+      operator = operators.of(whole.withBranches(Math.min(branches, whole.branches())), causal);
+    }
 
-  @Override
-  public String describe() {
-    return attention.describe();
+    @Override
+    public Output forward(Tensor q, Tensor k, Tensor v) {
+      return operator.forward(q, k, v);
+    }
+
+    @Override
+    public void forward(Tensor q, Tensor k, Tensor v, Output into) {
+      operator.forward(q, k, v, into);
+    }
+
+    @Override
+    public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
+      return operator.backward(q, k, v, output, gradOut);
+    }
+
+    @Override
+    public void backward(
+        Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
+      operator.backward(q, k, v, output, gradOut, into);
+    }
+
+    @Override
+    public String describe() {
+      return operator.describe();
+    }
   }
 }

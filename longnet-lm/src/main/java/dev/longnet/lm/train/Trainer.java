@@ -6,12 +6,14 @@ import dev.longnet.core.config.ModelCost;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.TrainingConfig;
 import dev.longnet.lm.model.Decoder;
+import dev.longnet.lm.model.Span;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongFunction;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
 
 /// The training loop: windows to gradients, gradients to one optimizer step, again. A step whose
 /// loss or gradient norm is not finite changes nothing and is counted.
@@ -22,6 +24,7 @@ import org.bytedeco.javacpp.PointerScope;
 public final class Trainer implements AutoCloseable {
   private final RunConfig config;
   private final Decoder model;
+  private final Ranks ranks;
   private final LongFunction<ModelConfig> stages;
   private final Windows windows;
   private final Saver saver;
@@ -61,6 +64,7 @@ public final class Trainer implements AutoCloseable {
   Trainer(
       RunConfig config,
       Decoder model,
+      Ranks ranks,
       LongFunction<ModelConfig> stages,
       Windows windows,
       Validation validation,
@@ -70,6 +74,7 @@ public final class Trainer implements AutoCloseable {
       TrainerState state) {
     this.config = config;
     this.model = model;
+    this.ranks = ranks;
     this.stages = stages;
     this.windows = windows;
     this.validation = validation;
@@ -150,6 +155,9 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void save() throws IOException {
+    if (!ranks.writes()) {
+      return;
+    }
     Path directory = saver.save(state, optimizer);
     for (TrainingListener listener : listeners) {
       listener.checkpoint(state.step(), directory);
@@ -163,6 +171,9 @@ public final class Trainer implements AutoCloseable {
     int passes = training.accumulation();
     ModelConfig trained = stages.apply(state.step());
     model.zeroGradients();
+    Span span = ranks.span(training.window());
+    long targets = training.sequences() * span.tokens();
+    double weight = 1.0 / passes / ranks.targets(targets);
     double loss = 0;
     for (int pass = 0; pass < passes; pass++) {
       if (stop.get() || timeIsUp()) {
@@ -173,12 +184,14 @@ public final class Trainer implements AutoCloseable {
             state.nextWindow() + (long) pass * training.sequences() + row, tokens.row(row));
       }
       try (PointerScope scope = new PointerScope()) {
-        loss += model.lossAndGradients(tokens.tensor(), 1.0 / passes) / passes;
+        double sum = model.lossAndGradients(inputs(span), span, weight);
+        loss += ranks.mean(sum, targets) / passes;
       }
       for (TrainingListener listener : listeners) {
         listener.pass(state.step() + 1, pass + 1, passes);
       }
     }
+    ranks.sum(model.gradients().values());
     double norm = optimizer.gradientNorm();
     double rate =
         config.optimizer().learningRate()
@@ -202,6 +215,14 @@ public final class Trainer implements AutoCloseable {
             state.corpus());
     report(trained, loss, norm, rate, seconds, !finite);
     return true;
+  }
+
+  /// The span's ids of every window, and one more.
+  private Tensor inputs(Span span) {
+    Tensor windows = tokens.tensor();
+    return span.tokens() == span.window()
+        ? windows
+        : windows.narrow(1, span.first(), span.tokens() + 1);
   }
 
   private boolean timeIsUp() {

@@ -3,6 +3,7 @@ package dev.longnet.lm.inference;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.EncoderConfig.InputPositions;
 import dev.longnet.core.config.RuntimeConfig;
@@ -57,7 +58,7 @@ class EncodingTest {
         true,
         lengths,
         List.of(1L, 2L, 4L),
-        true,
+        HeadOffsets.BLOCKED,
         false,
         Optional.of(WIDTH),
         classToken,

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.offset;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.io.SafetensorsWriter;
@@ -50,15 +50,14 @@ class TorchscaleImportTest {
 
   private Decoder model(Path run, GradientMode gradients) throws IOException {
     Checkpoint checkpoint = Checkpoint.resolve(run);
-    DilatedAttention attention =
-        DilatedAttention.of(
-            checkpoint.model().attention().pattern(checkpoint.model().causal()),
-            AttentionOptions.defaults());
     Decoder decoder =
         Decoder.create(
             checkpoint.model(),
             ModelOptions.cpu(),
-            new JavaAttentionOperator(attention, gradients),
+            (attention, causal) ->
+                new JavaAttentionOperator(
+                    DilatedAttention.of(attention.pattern(causal), AttentionOptions.defaults()),
+                    gradients),
             1);
     CheckpointTensors.load(checkpoint, decoder);
     return decoder;
@@ -209,7 +208,7 @@ class TorchscaleImportTest {
     Path file = directory.resolve("bare.safetensors");
     Path config = bare(file);
     assertThatThrownBy(() -> TorchscaleImport.run(file, directory.resolve("a"), GoldenFiles.PLAIN))
-        .hasMessageContaining("--config");
+        .hasMessageContaining("keyword arguments with config FILE.json");
     TorchscaleImport.run(file, directory.resolve("b"), options(config, Optional.empty()));
     Checkpoint checkpoint = Checkpoint.resolve(directory.resolve("b"));
     assertThat(checkpoint.tokenizer()).isEqualTo(Checkpoint.NO_TOKENIZER);
@@ -223,7 +222,7 @@ class TorchscaleImportTest {
     Path config = bare(file);
     Path run = directory.resolve("run");
     assertThatThrownBy(() -> TorchscaleImport.run(file, run, options(config, Optional.of("bytes"))))
-        .hasMessage("--tokenizer has 257 ids, the model knows 101: --tokenizer=bytes");
+        .hasMessage("tokenizer has 257 ids, the model knows 101: tokenizer=bytes");
     assertThat(run).doesNotExist();
     Files.writeString(
         config, Files.readString(config).replace("\"vocab_size\": 101", "\"vocab_size\": 257"));

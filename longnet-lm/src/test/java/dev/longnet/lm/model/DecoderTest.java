@@ -3,7 +3,8 @@ package dev.longnet.lm.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -41,14 +42,14 @@ class DecoderTest {
 
   static AttentionConfig dilated() {
     return new AttentionConfig.Dilated(
-        List.of(new Branch(8, 1), new Branch(16, 2), new Branch(32, 5)), false);
+        List.of(new Branch(8, 1), new Branch(16, 2), new Branch(32, 5)), HeadOffsets.INTERLEAVED);
   }
 
   private static Decoder decoder(ModelConfig config, ModelOptions options) {
     return Decoder.create(
         config,
         options,
-        new MaskedAttention(config.attention().pattern(config.causal()), false),
+        (attention, causal) -> new MaskedAttention(attention.pattern(causal), false),
         7);
   }
 
@@ -213,39 +214,18 @@ class DecoderTest {
     }
   }
 
-  /// Streaming's steps, in pieces of odd lengths, are the layers of the whole pass.
-  @Test
-  void singleStepsGiveTheWholePass() {
-    try (PointerScope _ = new PointerScope();
-        Decoder decoder =
-            decoder(config(PositionEncoding.XPOS, false, dilated()), ModelOptions.cpu());
-        Positions positions = decoder.positionsOfStream(42)) {
-      Tensor tokens = windows(1, 42, 5);
-      Tensor x = decoder.embed(tokens);
-      for (int layer = 0; layer < 2; layer++) {
-        Decoder.Projected all = decoder.project(layer, x, positions, 0);
-        for (long at = 0; at < 42; at += 13) {
-          long n = Math.min(13, 42 - at);
-          Decoder.Projected piece = decoder.project(layer, x.narrow(0, at, n), positions, at);
-          assertThat(Compare.relative(piece.queries(), all.queries().narrow(1, at, n)))
-              .isLessThan(1e-6);
-          assertThat(Compare.relative(piece.keys(), all.keys().narrow(1, at, n))).isLessThan(1e-6);
-        }
-        Tensor out = decoder.attention().forward(all.queries(), all.keys(), all.values()).out();
-        x = decoder.complete(layer, x, out);
-      }
-      assertThat(Compare.relative(decoder.head(x), decoder.logits(tokens).squeeze(0)))
-          .isLessThan(1e-6);
-    }
-  }
-
   @Test
   void weightsAreAFunctionOfTheSeed() {
     ModelConfig config = config(PositionEncoding.XPOS, false, dilated());
     try (PointerScope _ = new PointerScope();
         Decoder one = decoder(config, ModelOptions.cpu());
         Decoder two = decoder(config, ModelOptions.cpu());
-        Decoder three = Decoder.create(config, ModelOptions.cpu(), one.attention(), 8)) {
+        Decoder three =
+            Decoder.create(
+                config,
+                ModelOptions.cpu(),
+                (attention, causal) -> new MaskedAttention(attention.pattern(causal), false),
+                8)) {
       one.parameters()
           .forEach((name, value) -> {
             assertThat(value.equal(two.parameters().get(name))).as(name).isTrue();

@@ -2,7 +2,8 @@ package dev.longnet.lm.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -69,7 +70,7 @@ record Golden(ModelConfig config, Map<String, Tensor> tensors) {
         json.get("xpos_scale_base").asInt(),
         json.path("share_decoder_input_output_embed").asBoolean(),
         side.equals("decoder"),
-        new AttentionConfig.Dilated(branches, true));
+        List.of(new AttentionConfig.Dilated(branches, HeadOffsets.BLOCKED)));
   }
 
   /// A model with these weights.
@@ -78,7 +79,7 @@ record Golden(ModelConfig config, Map<String, Tensor> tensors) {
         Decoder.create(
             config,
             options,
-            new MaskedAttention(config.attention().pattern(config.causal()), true),
+            (attention, causal) -> new MaskedAttention(attention.pattern(causal), true),
             1);
     decoder.parameters().forEach((name, tensor) -> tensor.copy_(tensors.get("model." + name)));
     return decoder;

@@ -1,7 +1,7 @@
 package dev.longnet.lm.model;
 
-import dev.longnet.attention.AttentionPattern;
-import dev.longnet.attention.Fold;
+import dev.longnet.attention.pattern.AttentionPattern;
+import dev.longnet.attention.pattern.Fold;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.javacpp.FloatPointer;

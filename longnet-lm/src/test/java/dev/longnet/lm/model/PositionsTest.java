@@ -3,7 +3,8 @@ package dev.longnet.lm.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -26,14 +27,20 @@ class PositionsTest {
     Torch.load();
   }
 
+  private static Positions positions(ModelConfig config, long longest, String device) {
+    return Positions.of(config, config.mixer(0).period(), longest, device);
+  }
+
   private static ModelConfig config(
       PositionEncoding positions, int base, boolean causal, AttentionConfig attention) {
-    return new ModelConfig(10, 1, HEAD_SIZE, 1, 8, positions, base, true, causal, attention);
+    return new ModelConfig(
+        10, 1, HEAD_SIZE, 1, 8, positions, base, true, causal, List.of(attention));
   }
 
   private static AttentionConfig segments(long... lengths) {
     return new AttentionConfig.Dilated(
-        java.util.Arrays.stream(lengths).mapToObj(w -> new Branch(w, 1)).toList(), false);
+        java.util.Arrays.stream(lengths).mapToObj(w -> new Branch(w, 1)).toList(),
+        HeadOffsets.INTERLEAVED);
   }
 
   /// The score of ones at positions p and k, by the formula in float64.
@@ -63,7 +70,7 @@ class PositionsTest {
   @CsvSource({"XPOS,0", "XPOS,1048576", "XPOS,1099511627776", "ROPE,0", "ROPE,1099511627776"})
   void scoresAreTheFormulas(PositionEncoding encoding, long start) {
     ModelConfig config = config(encoding, 512, true, segments(2048, 4096, 32768));
-    try (Positions positions = new Positions(config, Long.MAX_VALUE, "cpu")) {
+    try (Positions positions = positions(config, Long.MAX_VALUE, "cpu")) {
       for (long query : new long[] {0, 1, 2047, 4096, 16384, 32767}) {
         for (long back : new long[] {0, 1, 100, 2000, 30000}) {
           if (back <= query) {
@@ -79,7 +86,7 @@ class PositionsTest {
   @Test
   void anglesAreExactFarOut() {
     ModelConfig config = config(PositionEncoding.ROPE, 512, true, new AttentionConfig.Dense());
-    try (Positions positions = new Positions(config, Long.MAX_VALUE, "cpu")) {
+    try (Positions positions = positions(config, Long.MAX_VALUE, "cpu")) {
       long far = 1_000_000_007L;
       assertThat(score(positions, far, far - 12345))
           .isCloseTo(score(PositionEncoding.ROPE, 512, 12345), Offset.offset(2e-5));
@@ -90,7 +97,7 @@ class PositionsTest {
   void theRotationsTransposeIsItsBackwardPass() {
     ModelConfig config = config(PositionEncoding.XPOS, 512, true, segments(64));
     try (PointerScope _ = new PointerScope();
-        Positions positions = new Positions(config, 64, "cpu")) {
+        Positions positions = positions(config, 64, "cpu")) {
       Tensor x = torch.randn(2, 9, 3, HEAD_SIZE);
       Tensor g = torch.randn(2, 9, 3, HEAD_SIZE);
       Tensor rotated = x.clone();
@@ -108,22 +115,21 @@ class PositionsTest {
   void refusesWhatWouldOverflowAndNamesTheRemedy() {
     AttentionConfig dense = new AttentionConfig.Dense();
     assertThatThrownBy(
-            () -> new Positions(config(PositionEncoding.XPOS, 512, true, dense), 1 << 20, "cpu"))
+            () -> positions(config(PositionEncoding.XPOS, 512, true, dense), 1 << 20, "cpu"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "xpos_scale_base=512 overflows float32 at 1048576 positions: use xpos_scale_base=10263 or larger, or positions=rope");
-    new Positions(config(PositionEncoding.ROPE, 512, true, dense), 1 << 20, "cpu").close();
-    new Positions(config(PositionEncoding.XPOS, 512, true, segments(32768)), 1L << 40, "cpu")
-        .close();
+    positions(config(PositionEncoding.ROPE, 512, true, dense), 1 << 20, "cpu").close();
+    positions(config(PositionEncoding.XPOS, 512, true, segments(32768)), 1L << 40, "cpu").close();
     ModelConfig remedied = config(PositionEncoding.XPOS, 10263, true, dense);
-    try (Positions positions = new Positions(remedied, 1 << 20, "cpu")) {
+    try (Positions positions = positions(remedied, 1 << 20, "cpu")) {
       for (long p : new long[] {0, 1 << 19, (1 << 20) - 1}) {
         assertThat(score(positions, p, p)).isCloseTo(HEAD_SIZE, Offset.offset(1e-4));
       }
     }
     // In an encoder scores grow with the distance: half the span is too much already.
     assertThatThrownBy(
-            () -> new Positions(config(PositionEncoding.XPOS, 512, false, dense), 40_000, "cpu"))
+            () -> positions(config(PositionEncoding.XPOS, 512, false, dense), 40_000, "cpu"))
         .hasMessageContaining("use xpos_scale_base=783 or larger");
   }
 

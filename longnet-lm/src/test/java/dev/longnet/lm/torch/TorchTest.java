@@ -4,25 +4,74 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.bytedeco.openblas.presets.openblas_nolapack;
 import org.junit.jupiter.api.Test;
 
 class TorchTest {
   @Test
-  void threadsReachBothPools() {
+  void threadsReachBothPoolsUntilTheyArePutBack() {
+    Torch.load();
     int before = Torch.threads();
     int blas = openblas_nolapack.blas_get_num_threads();
-    try {
-      Torch.setThreads(1);
+    try (TorchThreads _ = Torch.threads(1)) {
       assertThat(Torch.threads()).isEqualTo(1);
       assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(1);
-      Torch.setThreads(0);
-      assertThat(Torch.threads()).isEqualTo(Runtime.getRuntime().availableProcessors());
-    } finally {
-      Torch.setThreads(before);
-      openblas_nolapack.blas_set_num_threads(blas);
+      try (TorchThreads _ = Torch.threads(3)) {
+        assertThat(Torch.threads()).isEqualTo(3);
+        assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(3);
+        try (OneBlasThread _ = OneBlasThread.hold()) {
+          assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(1);
+        }
+        assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(3);
+      }
+      assertThat(Torch.threads()).isEqualTo(1);
+      assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(1);
     }
-    assertThatThrownBy(() -> Torch.setThreads(-1)).isInstanceOf(IllegalArgumentException.class);
+    assertThat(Torch.threads()).isEqualTo(before);
+    assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(blas);
+    try (TorchThreads _ = Torch.threads(0)) {
+      assertThat(Torch.threads()).isEqualTo(Runtime.getRuntime().availableProcessors());
+    }
+    assertThatThrownBy(() -> Torch.threads(-1)).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void anotherThreadKeepsItsNumber() throws Exception {
+    Torch.load();
+    int blas = openblas_nolapack.blas_get_num_threads();
+    CountDownLatch set = new CountDownLatch(1);
+    CountDownLatch seen = new CountDownLatch(1);
+    try (ExecutorService other = Executors.newSingleThreadExecutor();
+        TorchThreads _ = Torch.threads(4)) {
+      Future<Integer> others =
+          other.submit(() -> {
+            try (TorchThreads _ = Torch.threads(3)) {
+              set.countDown();
+              seen.await();
+              return Torch.threads();
+            }
+          });
+      set.await();
+      try {
+        assertThat(Torch.threads()).isEqualTo(4);
+        // OpenBLAS's number is the process's: nobody gets more than it may use.
+        assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(3);
+        try (TorchThreads _ = Torch.threads(2)) {
+          assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(2);
+        }
+        assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(3);
+      } finally {
+        seen.countDown();
+      }
+      assertThat(others.get()).isEqualTo(3);
+      assertThat(Torch.threads()).isEqualTo(4);
+      assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(4);
+    }
+    assertThat(openblas_nolapack.blas_get_num_threads()).isEqualTo(blas);
   }
 
   @Test

@@ -34,10 +34,10 @@ class BranchScheduleTest {
     for (int stop : new int[] {4, 6, 9}) {
       Path path = directory.resolve("stopped" + stop);
       try (TinyRun run = TinyRun.start(path, LATE, "training.max_steps=" + stop)) {
-        run.trainer.run();
+        run.run();
       }
       try (TinyRun run = TinyRun.resume(path, LATE)) {
-        run.trainer.run();
+        run.run();
         assertThat(run.losses()).isEqualTo(straight.subList(stop, 12));
       }
     }
@@ -46,7 +46,7 @@ class BranchScheduleTest {
   @Test
   void theShareOfTheMachineCountsTheBranchesThatTakePart() throws Exception {
     try (TinyRun run = TinyRun.start(directory, LATE)) {
-      run.trainer.run();
+      run.run();
       double before = operations(run.steps.get(5));
       double after = operations(run.steps.get(6));
       assertThat(after).isGreaterThan(before * 1.005);
@@ -59,7 +59,7 @@ class BranchScheduleTest {
 
   private List<Double> train(String name, String... overrides) throws Exception {
     try (TinyRun run = TinyRun.start(directory.resolve(name), overrides)) {
-      run.trainer.run();
+      run.run();
       return run.losses();
     }
   }

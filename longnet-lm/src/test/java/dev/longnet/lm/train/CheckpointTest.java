@@ -3,7 +3,8 @@ package dev.longnet.lm.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longnet.attention.Branch;
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.checkpoint.TrainerState;
 import dev.longnet.core.config.AttentionConfig;
@@ -31,7 +32,8 @@ class CheckpointTest {
           PositionEncoding.XPOS,
           true,
           true,
-          new AttentionConfig.Dilated(List.of(new Branch(64, 1), new Branch(256, 4)), true));
+          new AttentionConfig.Dilated(
+              List.of(new Branch(64, 1), new Branch(256, 4)), HeadOffsets.BLOCKED));
 
   @TempDir Path run;
 
@@ -114,7 +116,7 @@ class CheckpointTest {
         .hasMessageEndingWith(
             "; the one before it: "
                 + before
-                + " (--resume takes it once the damaged one is removed)");
+                + " (resume takes it once the damaged one is removed)");
     assertThat(Checkpoint.resolve(before).state()).contains(state(5));
   }
 

@@ -50,10 +50,10 @@ class GpuTrainingTest {
     List<Double> straight = losses("straight", "runtime.device=cuda");
     Path interrupted = directory.resolve("interrupted");
     try (TinyRun run = TinyRun.start(interrupted, "training.max_steps=5", "runtime.device=cuda")) {
-      run.trainer.run();
+      run.run();
     }
     try (TinyRun run = TinyRun.resume(interrupted, "runtime.device=cuda")) {
-      run.trainer.run();
+      run.run();
       assertThat(run.losses().getLast()).isCloseTo(straight.getLast(), within(1e-3));
     }
   }
@@ -75,7 +75,7 @@ class GpuTrainingTest {
 
   private List<Double> losses(String name, String... overrides) throws Exception {
     try (TinyRun run = TinyRun.start(directory.resolve(name), overrides)) {
-      run.trainer.run();
+      run.run();
       return run.losses();
     }
   }

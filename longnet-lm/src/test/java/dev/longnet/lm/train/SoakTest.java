@@ -15,7 +15,7 @@ class SoakTest {
   @Test
   void aThousandStepsKeepNativeMemoryFlat() throws Exception {
     try (TinyRun run = TinyRun.start(directory, "training.steps=1200")) {
-      run.trainer.run();
+      run.run();
       assertThat(run.pointers.get(1199)).isEqualTo(run.pointers.get(199));
       long early = run.resident.get(199);
       long late = run.resident.get(1199);

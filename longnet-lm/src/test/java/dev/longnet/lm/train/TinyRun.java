@@ -1,31 +1,34 @@
 package dev.longnet.lm.train;
 
-import dev.longnet.attention.AttentionOptions;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.core.checkpoint.Checkpoint;
-import dev.longnet.core.checkpoint.TrainerState;
+import dev.longnet.core.checkpoint.RunDirectory;
+import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.data.TokenStream;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.machine.ProcessMemory;
+import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.attention.JavaAttentionOperator;
 import dev.longnet.lm.model.AttentionOperator;
-import dev.longnet.lm.model.Decoder;
-import dev.longnet.lm.model.ModelOptions;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.bytedeco.javacpp.Pointer;
 
 /// A model small enough to train for a few steps in a test, on text that repeats itself in long
 /// distances.
-final class TinyRun implements AutoCloseable {
+public final class TinyRun implements AutoCloseable {
   static final String RECIPE =
       """
       name: tiny
@@ -40,57 +43,60 @@ final class TinyRun implements AutoCloseable {
       schedule: {warmup_steps: 3}
       """;
 
+  /// What is held out: windows that training does not see.
+  private static final TokenStream HELD_OUT = heldOut(256);
+
   final RunConfig config;
-  final Decoder model;
-  final Trainer trainer;
+  final TrainingRun training;
   final List<StepMetrics> steps = new ArrayList<>();
   final List<Long> pointers = new ArrayList<>();
   final List<Long> resident = new ArrayList<>();
-  final Path directory;
+  private final RunDirectory directory;
 
-  static TinyRun start(Path directory, String... overrides) throws IOException {
-    return new TinyRun(directory, null, null, overrides);
+  public static TinyRun start(Path directory, String... overrides) throws IOException {
+    return new TinyRun(RunDirectory.create(directory), Optional.empty(), null, overrides);
   }
 
   static TinyRun resume(Path directory, String... overrides) throws IOException {
-    return new TinyRun(directory, Checkpoint.resolve(directory), null, overrides);
+    return new TinyRun(
+        RunDirectory.existing(directory),
+        Optional.of(Checkpoint.resolve(directory)),
+        null,
+        overrides);
   }
 
   /// @param attention what to use instead of the real operator
   static TinyRun with(Path directory, AttentionOperator attention, String... overrides)
       throws IOException {
-    return new TinyRun(directory, null, attention, overrides);
+    return new TinyRun(RunDirectory.create(directory), Optional.empty(), attention, overrides);
   }
 
   static AttentionOperator attention(RunConfig config) {
     return new JavaAttentionOperator(
         DilatedAttention.of(
-            config.model().attention().pattern(true), AttentionOptions.defaults().withThreads(2)),
+            ((AttentionConfig) config.model().mixer(0)).pattern(true),
+            AttentionOptions.defaults().withThreads(2)),
         GradientMode.EXACT);
   }
 
-  static RunConfig config(Path directory, String... overrides) throws IOException {
-    Files.createDirectories(directory);
-    Path recipe = directory.resolve("tiny.yaml");
-    Files.writeString(recipe, RECIPE);
-    return Recipes.load(recipe.toString(), List.of(overrides), Tokenizers::vocabularySize);
+  public static RunConfig config(String... overrides) throws IOException {
+    Path recipe = Files.createTempFile("tiny", ".yaml");
+    try {
+      Files.writeString(recipe, RECIPE);
+      return Recipes.load(recipe.toString(), List.of(overrides), Tokenizers::vocabularySize);
+    } finally {
+      Files.delete(recipe);
+    }
   }
 
-  private TinyRun(Path directory, Checkpoint from, AttentionOperator attention, String... overrides)
+  private TinyRun(
+      RunDirectory directory,
+      Optional<Checkpoint> from,
+      AttentionOperator attention,
+      String... overrides)
       throws IOException {
     this.directory = directory;
-    this.config = config(directory, overrides);
-    TrainerState state =
-        from == null
-            ? TrainerState.initial(config.training().seed(), "none")
-            : from.state().orElseThrow();
-    BranchSchedule schedule = new BranchSchedule(config, state.step());
-    this.model =
-        Decoder.create(
-            config.model(),
-            ModelOptions.of(config.runtime()),
-            attention == null ? schedule : attention,
-            config.training().seed());
+    this.config = config(overrides);
     TrainingListener listener =
         new TrainingListener() {
           @Override
@@ -100,25 +106,25 @@ final class TinyRun implements AutoCloseable {
             resident.add(ProcessMemory.resident().orElse(-1));
           }
         };
-    this.trainer =
-        new Trainer(
+    this.training =
+        TrainingRun.open(
             config,
-            model,
-            schedule::at,
-            TinyRun::window,
-            () -> Double.NaN,
-            new ModelSaver(directory, config, model),
-            List.of(listener),
-            1e11,
-            state);
-    if (from != null) {
-      CheckpointTensors.load(from, model);
-      CheckpointTensors.load(from, trainer.optimizer());
-    }
+            directory,
+            from,
+            Optional.empty(),
+            new TrainingData("none", TinyRun::window, HELD_OUT, Optional.empty()),
+            attention == null ? AttentionOperators.factory(config.runtime()) : (_, _) -> attention,
+            Ranks.one(),
+            listener,
+            1e11);
+  }
+
+  public Trainer.End run() throws IOException {
+    return training.run();
   }
 
   /// A random word of 32 bytes, twice: the second half can be known from the first.
-  static void window(long index, MemorySegment destination) {
+  public static void window(long index, MemorySegment destination) {
     Random random = new Random(index * 31 + 7);
     int ids = (int) (destination.byteSize() / 8);
     byte[] word = new byte[32];
@@ -132,9 +138,15 @@ final class TinyRun implements AutoCloseable {
     return steps.stream().map(StepMetrics::loss).toList();
   }
 
+  private static TokenStream heldOut(int tokens) {
+    long[] ids = new long[tokens];
+    window(1_000_000, MemorySegment.ofArray(ids));
+    return TokenStream.of(Arrays.stream(ids).mapToInt(Math::toIntExact).toArray());
+  }
+
   @Override
-  public void close() {
-    trainer.close();
-    model.close();
+  public void close() throws IOException {
+    training.close();
+    directory.close();
   }
 }

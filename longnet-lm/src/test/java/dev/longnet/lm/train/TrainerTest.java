@@ -22,7 +22,7 @@ class TrainerTest {
   @Test
   void theLossFalls() throws Exception {
     try (TinyRun run = TinyRun.start(directory, "training.steps=60")) {
-      assertThat(run.trainer.run()).isEqualTo(Trainer.End.FINISHED);
+      assertThat(run.run()).isEqualTo(Trainer.End.FINISHED);
       assertThat(run.losses().getFirst()).isCloseTo(Math.log(257), within(0.7));
       assertThat(run.losses().getLast()).isLessThan(3.1);
       assertThat(run.steps.getLast().tokens()).isEqualTo(60 * 256);
@@ -42,13 +42,13 @@ class TrainerTest {
     List<Double> straight = train("straight");
     Path interrupted = directory.resolve("interrupted");
     try (TinyRun run = TinyRun.start(interrupted, "training.max_steps=5")) {
-      run.trainer.run();
+      run.run();
       assertThat(run.losses()).isEqualTo(straight.subList(0, 5));
     }
     try (TinyRun run = TinyRun.resume(interrupted)) {
-      run.trainer.run();
+      run.run();
       assertThat(run.losses()).isEqualTo(straight.subList(5, 12));
-      assertThat(run.trainer.state().step()).isEqualTo(12);
+      assertThat(run.training.state().step()).isEqualTo(12);
     }
   }
 
@@ -65,13 +65,13 @@ class TrainerTest {
   void aStepThatIsNotFiniteChangesNothingAndIsCounted() throws Exception {
     // Two layers forward per pass, two passes per step: step 3 is calls 8 to 11.
     try (TinyRun run = poisoned(call -> call == 9, "training.steps=5")) {
-      assertThat(run.trainer.run()).isEqualTo(Trainer.End.FINISHED);
+      assertThat(run.run()).isEqualTo(Trainer.End.FINISHED);
       assertThat(run.steps.stream().map(StepMetrics::skipped))
           .containsExactly(false, false, true, false, false);
       assertThat(run.steps.get(2).loss()).isNaN();
       assertThat(run.steps.get(4).loss()).isFinite();
-      assertThat(run.trainer.state().skippedSteps()).isEqualTo(1);
-      assertThat(run.trainer.state().appliedSteps()).isEqualTo(4);
+      assertThat(run.training.state().skippedSteps()).isEqualTo(1);
+      assertThat(run.training.state().appliedSteps()).isEqualTo(4);
     }
   }
 
@@ -79,8 +79,8 @@ class TrainerTest {
   void severalInARowStopTheRunAndKeepItsLastGoodCheckpoint() throws Exception {
     try (TinyRun run =
         poisoned(call -> call >= 12, "checkpoint.every_steps=1", "training.skip_limit=3")) {
-      assertThat(run.trainer.run()).isEqualTo(Trainer.End.NOT_FINITE);
-      assertThat(run.trainer.state().step()).isEqualTo(6);
+      assertThat(run.run()).isEqualTo(Trainer.End.NOT_FINITE);
+      assertThat(run.training.state().step()).isEqualTo(6);
       assertThat(Checkpoint.resolve(directory).state().orElseThrow().step()).isEqualTo(3);
       assertThat(firstWeight(run)).isFinite();
     }
@@ -94,7 +94,7 @@ class TrainerTest {
             "training.steps=5",
             "checkpoint.every_steps=0",
             "checkpoint.every_minutes=0")) {
-      assertThat(run.trainer.run()).isEqualTo(Trainer.End.FINISHED);
+      assertThat(run.run()).isEqualTo(Trainer.End.FINISHED);
       assertThat(run.steps.getLast().skipped()).isTrue();
       TrainerState saved = Checkpoint.resolve(directory).state().orElseThrow();
       assertThat(saved.step()).isEqualTo(5);
@@ -107,16 +107,16 @@ class TrainerTest {
     List<Double> straight = train("straight");
     Path stopped = directory.resolve("stopped");
     TinyRun[] self = new TinyRun[1];
-    AttentionOperator real = TinyRun.attention(TinyRun.config(stopped));
+    AttentionOperator real = TinyRun.attention(TinyRun.config());
     AttentionOperator stopping =
-        new Poison(real, call -> call == 13, () -> self[0].trainer.requestStop());
+        new Poison(real, call -> call == 13, () -> self[0].training.requestStop());
     try (TinyRun run = TinyRun.with(stopped, stopping)) {
       self[0] = run;
-      assertThat(run.trainer.run()).isEqualTo(Trainer.End.STOPPED);
-      assertThat(run.trainer.state().step()).isEqualTo(3);
+      assertThat(run.run()).isEqualTo(Trainer.End.STOPPED);
+      assertThat(run.training.state().step()).isEqualTo(3);
     }
     try (TinyRun run = TinyRun.resume(stopped)) {
-      run.trainer.run();
+      run.run();
       assertThat(run.losses()).isEqualTo(straight.subList(3, 12));
     }
   }
@@ -124,7 +124,7 @@ class TrainerTest {
   @Test
   void stepsLeaveNoNativeMemoryBehind() throws Exception {
     try (TinyRun run = TinyRun.start(directory, "training.steps=40", "evaluation.every_steps=2")) {
-      run.trainer.run();
+      run.run();
       // Every second step evaluates. A collection may free what earlier tests left; a leak shows as
       // growth at each step.
       for (int step = 11; step < 40; step++) {
@@ -137,19 +137,18 @@ class TrainerTest {
 
   private List<Double> train(String name, String... overrides) throws Exception {
     try (TinyRun run = TinyRun.start(directory.resolve(name), overrides)) {
-      run.trainer.run();
+      run.run();
       return run.losses();
     }
   }
 
   private TinyRun poisoned(IntPredicate calls, String... overrides) throws Exception {
-    Path path = directory.resolve("poisoned");
-    AttentionOperator real = TinyRun.attention(TinyRun.config(path));
+    AttentionOperator real = TinyRun.attention(TinyRun.config());
     return TinyRun.with(directory, new Poison(real, calls, null), overrides);
   }
 
   private static float firstWeight(TinyRun run) {
-    return TensorMemory.of(run.model.parameters().firstEntry().getValue())
+    return TensorMemory.of(run.training.model().parameters().firstEntry().getValue())
         .get(ValueLayout.JAVA_FLOAT, 0);
   }
 

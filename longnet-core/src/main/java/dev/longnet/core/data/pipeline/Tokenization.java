@@ -11,6 +11,8 @@ import dev.longnet.core.data.source.Sources;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -186,11 +188,9 @@ public final class Tokenization {
     }
     shards.close();
     if (!replace) {
-      throw new IllegalArgumentException(
-          change.get()
-              + " since the token shards in "
-              + directory
-              + " were made: choose another directory, or --force replaces them");
+      throw new FieldException(
+          "%s since the token shards in %s were made: choose another directory, or %s replaces them",
+          change.get(), directory, Field.of("replace"));
     }
     listener.message(change.get() + " since its token shards were made: they are made again");
     return Optional.empty();

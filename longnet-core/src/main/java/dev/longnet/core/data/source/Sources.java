@@ -2,6 +2,8 @@ package dev.longnet.core.data.source;
 
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldMessage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -25,10 +27,10 @@ public final class Sources {
       Path sources = home.resolve("lib").resolve("src.zip");
       if (!Files.isRegularFile(sources)) {
         throw new EnvironmentException(
-            "the JDK at "
-                + home
-                + " has no lib/src.zip to train on: install a JDK that has one, or name another corpus "
-                + "with --corpus PATH (a directory, .zip or .jar)");
+            FieldMessage.of(
+                "the JDK at %s has no lib/src.zip to train on: install a JDK that has one, or name another corpus "
+                    + "with %s PATH (a directory, .zip or .jar)",
+                home, Field.of("corpus.sources")));
       }
       return sources;
     }

@@ -1,6 +1,6 @@
 package dev.longnet.core.stream.kernel;
 
-import dev.longnet.attention.KernelChoice;
+import dev.longnet.attention.kernel.KernelChoice;
 
 /// The arithmetic of one forward pass, on addresses of off-heap float32 memory. Strides and lengths
 /// count floats. Stateless; any number of threads may call one instance on disjoint outputs.

@@ -324,7 +324,7 @@ class TokenizationTest {
       System.setProperty("java.home", temp.toString());
       assertThatThrownBy(() -> prepare(CorpusConfig.of(List.of("jdk"), "bytes"), "out", 1 << 20))
           .isInstanceOf(EnvironmentException.class)
-          .hasMessageContaining("name another corpus with --corpus PATH");
+          .hasMessageContaining("name another corpus with corpus.sources PATH");
     } finally {
       System.setProperty("java.home", home);
     }

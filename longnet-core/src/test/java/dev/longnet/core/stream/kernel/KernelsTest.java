@@ -2,7 +2,7 @@ package dev.longnet.core.stream.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.longnet.attention.KernelChoice;
+import dev.longnet.attention.kernel.KernelChoice;
 import java.util.Random;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;

@@ -1,0 +1,13 @@
+package dev.longnet.attention;
+
+import java.lang.foreign.MemorySegment;
+
+/// What the forward pass writes and the backward pass reads.
+///
+/// @param out [B, N, H, D], the attention of every query
+/// @param lse [B, H, N] float32, the natural log of every query's joint softmax denominator
+public record AttentionOutput(AttentionTensor out, MemorySegment lse) {
+  public AttentionOutput {
+    Checks.floats("lse", lse, out.batch() * out.heads() * out.tokens());
+  }
+}

@@ -1,0 +1,24 @@
+package dev.longnet.attention;
+
+import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.pattern.AttentionPattern;
+
+/// What one call computes with.
+///
+/// @param threads how many it may use at most, the caller's included
+record Engine(AttentionPattern pattern, AttentionKernel kernel, int threads) {
+  /// How many threads attention over tensors like `q` is worth.
+  int usefulThreads(AttentionTensor q) {
+    if (threads == 1 || q.tokens() == 0 || q.batch() == 0) {
+      return 1;
+    }
+    // Long sequences are always worth it.
+    if (q.tokens() > 16384) {
+      return threads;
+    }
+    double work =
+        4 * pattern.pairs(0, q.heads(), q.tokens()) * q.headSize() * q.heads() * q.batch();
+    return (int)
+        Math.clamp((long) (work / kernel.worthAThread(q.type(), q.headSize())), 1L, threads);
+  }
+}

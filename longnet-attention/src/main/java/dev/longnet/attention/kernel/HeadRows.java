@@ -1,0 +1,114 @@
+package dev.longnet.attention.kernel;
+
+import dev.longnet.attention.pattern.Rows;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Objects;
+
+/// A view of rows of one head. Row i holds `headSize` neighbouring elements that begin at element
+/// `offset + i stride` of `data`, and it stands at position `positions.position(i)` of its
+/// sequence. Memory and position are independent: the rows may be a strided slice of a [B, N, H, D]
+/// tensor, a cache of the past, or rows gathered from elsewhere.
+///
+/// @param data on or off heap; must stay alive while a kernel runs
+/// @param offset element index of row 0
+/// @param stride elements between two rows
+/// @param headSize D
+public record HeadRows(
+    MemorySegment data, ElementType type, long offset, long stride, int headSize, Rows positions) {
+  public HeadRows {
+    Objects.requireNonNull(data, "data");
+    Objects.requireNonNull(type, "type");
+    if (headSize < 1 || offset < 0 || stride < 0) {
+      throw new IllegalArgumentException(
+          "rows need headSize >= 1, offset >= 0, stride >= 0: headSize="
+              + headSize
+              + ", offset="
+              + offset
+              + ", stride="
+              + stride);
+    }
+    if (!positions.isEmpty()) {
+      long end =
+          Math.addExact(
+              Math.addExact(offset, Math.multiplyExact(stride, positions.count() - 1)), headSize);
+      if (end > data.byteSize() / type.bytes()) {
+        throw new IllegalArgumentException(
+            "rows end at element "
+                + end
+                + " of "
+                + data.byteSize() / type.bytes()
+                + ": offset="
+                + offset
+                + ", stride="
+                + stride
+                + ", count="
+                + positions.count()
+                + ", headSize="
+                + headSize);
+      }
+    }
+  }
+
+  /// Float32 rows one after another, as a scratch buffer or a cache holds them.
+  public static HeadRows contiguous(MemorySegment floats, int headSize, Rows positions) {
+    return new HeadRows(floats, ElementType.FLOAT32, 0, headSize, headSize, positions);
+  }
+
+  /// The number of rows.
+  public long count() {
+    return positions.count();
+  }
+
+  /// The rows number `from` to `to` (exclusive).
+  public HeadRows slice(long from, long to) {
+    return new HeadRows(
+        data, type, offset + from * stride, stride, headSize, positions.slice(from, to));
+  }
+
+  /// Byte offset of row `index` in `data`.
+  public long byteOffset(long index) {
+    return (offset + index * stride) * type.bytes();
+  }
+
+  /// Element d of row `index`, widened to float32.
+  public float get(long index, int d) {
+    long at = byteOffset(index) + (long) d * type.bytes();
+    return switch (type) {
+      case FLOAT32 -> data.get(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
+      case BFLOAT16 -> ElementType.fromBfloat16(data.get(ValueLayout.JAVA_SHORT_UNALIGNED, at));
+    };
+  }
+
+  /// Copies row `index` to `to[at …]`, widened to float32.
+  public void read(long index, float[] to, int at) {
+    switch (type) {
+      case FLOAT32 ->
+          MemorySegment.copy(
+              data, ValueLayout.JAVA_FLOAT_UNALIGNED, byteOffset(index), to, at, headSize);
+      case BFLOAT16 -> {
+        for (int d = 0; d < headSize; d++) {
+          to[at + d] = get(index, d);
+        }
+      }
+    }
+  }
+
+  /// Overwrites row `index` with `from[at …]`, rounded to the type.
+  public void write(long index, float[] from, int at) {
+    switch (type) {
+      case FLOAT32 ->
+          MemorySegment.copy(
+              from, at, data, ValueLayout.JAVA_FLOAT_UNALIGNED, byteOffset(index), headSize);
+      case BFLOAT16 -> {
+        long bytes = byteOffset(index);
+        for (int d = 0; d < headSize; d++) {
+          data.set(
+              ValueLayout.JAVA_SHORT_UNALIGNED,
+              bytes + 2L * d,
+              ElementType.toBfloat16(from[at + d]));
+        }
+      }
+    }
+  }
+}

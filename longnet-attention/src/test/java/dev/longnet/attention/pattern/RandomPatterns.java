@@ -1,0 +1,81 @@
+package dev.longnet.attention.pattern;
+
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
+
+/// Small patterns of every kind, and what they mean by enumeration.
+final class RandomPatterns {
+  private RandomPatterns() {}
+
+  static DilatedAttentionSpec dilated(Random random, boolean causal) {
+    int branches = 1 + random.nextInt(3);
+    return DilatedAttentionSpec.of(
+        random.longs(branches, 1, 50).toArray(),
+        random.longs(branches, 1, 9).toArray(),
+        causal,
+        HeadOffsets.values()[random.nextInt(2)]);
+  }
+
+  static SparseAttentionSpec sparse(Random random, boolean causal) {
+    long block = 1 + random.nextInt(12);
+    return new SparseAttentionSpec(block, 1 + random.nextInt((int) block), causal);
+  }
+
+  static StreamablePattern any(Random random, boolean causal) {
+    return switch (random.nextInt(3)) {
+      case 0 -> DilatedAttentionSpec.dense(causal);
+      case 1 -> sparse(random, causal);
+      default -> dilated(random, causal);
+    };
+  }
+
+  /// A pattern with none but the interface's own answers.
+  record Enumerated(AttentionPattern inner) implements AttentionPattern {
+    @Override
+    public boolean causal() {
+      return inner.causal();
+    }
+
+    @Override
+    public int branches() {
+      return inner.branches();
+    }
+
+    @Override
+    public long firstSegment(int branch, long from) {
+      return inner.firstSegment(branch, from);
+    }
+
+    @Override
+    public long endSegment(int branch, long to, long tokens) {
+      return inner.endSegment(branch, to, tokens);
+    }
+
+    @Override
+    public Fold fold(int branch, long segment, int head, int heads, long tokens) {
+      return inner.fold(branch, segment, head, heads, tokens);
+    }
+  }
+
+  /// The keys, up to its own position, that a query sees through a branch of a sequence.
+  static Set<Long> keys(
+      AttentionPattern pattern, int branch, int head, int heads, long query, long tokens) {
+    Set<Long> keys = new TreeSet<>();
+    for (long segment = 0; segment < pattern.endSegment(branch, tokens, tokens); segment++) {
+      Fold fold = pattern.fold(branch, segment, head, heads, tokens);
+      if (positions(fold.queries()).contains(query)) {
+        keys.addAll(positions(fold.keys().within(0, query + 1)));
+      }
+    }
+    return keys;
+  }
+
+  static Set<Long> positions(Rows rows) {
+    Set<Long> positions = new TreeSet<>();
+    for (long i = 0; i < rows.count(); i++) {
+      positions.add(rows.position(i));
+    }
+    return positions;
+  }
+}

@@ -1,0 +1,200 @@
+package dev.longnet.cli;
+
+import dev.longnet.core.config.Forecast;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.data.TokenShards;
+import dev.longnet.core.data.pipeline.TokenizationProgress;
+import dev.longnet.core.evaluate.Evaluation;
+import dev.longnet.lm.run.RunListener;
+import dev.longnet.lm.train.StepMetrics;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/// A run as a person sees it. While it trains, Ctrl-C asks it to save itself and end.
+final class TrainDisplay implements RunListener, AutoCloseable {
+  private final PrintWriter out;
+  private final TokenizationDisplay tokenization;
+  private final ProgressLine progress;
+  private final long lastStep;
+  private @Nullable StopOnInterrupt interrupt;
+
+  /// @param terminal whether `out` and `err` are one
+  TrainDisplay(PrintWriter out, PrintWriter err, boolean terminal, RunConfig config) {
+    this.out = out;
+    this.tokenization = new TokenizationDisplay(err, terminal);
+    this.lastStep = config.training().lastStep();
+    this.progress = new ProgressLine(out, terminal, lastStep);
+  }
+
+  @Override
+  public void forecast(RunConfig config, Forecast f) {
+    row("recipe", config.name() + (config.about().isBlank() ? "" : ": " + config.about().strip()));
+    row("parameters", Forecast.si(f.parameters()));
+    row(
+        "memory",
+        "%s: weights %s, gradients %s, optimizer %s, activations %s, logits %s, program %s"
+            .formatted(
+                Forecast.bytes(f.memoryBytes()),
+                Forecast.bytes(f.weightBytes()),
+                Forecast.bytes(f.gradientBytes()),
+                Forecast.bytes(f.optimizerBytes()),
+                Forecast.bytes(f.activationBytes()),
+                Forecast.bytes(f.logitBytes()),
+                Forecast.bytes(Forecast.PROGRAM_BYTES)));
+    row(
+        "operations",
+        Forecast.si(f.flopsPerToken())
+            + "FLOP a token, "
+            + Forecast.si(f.totalTokens())
+            + " tokens");
+  }
+
+  @Override
+  public void duration(RunConfig config, double seconds, double matrixFlops) {
+    row(
+        "time",
+        String.format(
+            Locale.ROOT,
+            "about %s for %,d step%s of %,d tokens (matrix products run at %s here)",
+            ProgressLine.duration(seconds),
+            lastStep,
+            lastStep == 1 ? "" : "s",
+            config.training().batchTokens(),
+            Forecast.si(matrixFlops)
+                + "FLOP/s"
+                + (config.runtime().precision() == RuntimeConfig.Precision.BF16
+                    ? " in bf16"
+                    : "")));
+    out.flush();
+  }
+
+  @Override
+  public void message(String line) {
+    tokenization.message(line);
+  }
+
+  @Override
+  public void progress(TokenizationProgress now) {
+    tokenization.progress(now);
+  }
+
+  @Override
+  public void corpus(TokenShards shards) {
+    tokenization.done();
+    row(
+        "corpus",
+        String.format(
+            Locale.ROOT,
+            "%s tokens to train on in %,d documents, %s held out",
+            Forecast.si(shards.train().size()),
+            shards.train().documents(),
+            Forecast.si(shards.validation().size())));
+  }
+
+  @Override
+  public void training(Path run, long step, boolean resumed, Runnable stop) {
+    if (step >= lastStep) {
+      progress.note(
+          "nothing to train: the run stands at step %,d, its last is %,d (training.steps, --max-steps)"
+              .formatted(step, lastStep));
+    }
+    progress.note("run          " + run + (resumed ? ", resumed after step " + step : ""));
+    interrupt =
+        StopOnInterrupt.install(() -> {
+          progress.note("stopping after the pass under way, then saving a checkpoint …");
+          stop.run();
+        });
+  }
+
+  @Override
+  public void pass(long step, int passes, int of) {
+    progress.pass(step, passes, of);
+  }
+
+  @Override
+  public void step(StepMetrics metrics) {
+    progress.step(metrics);
+  }
+
+  @Override
+  public void validation(long step, double loss) {
+    progress.note(String.format(Locale.ROOT, "step %d: validation loss %.4f", step, loss));
+  }
+
+  @Override
+  public void trained(Path run, long step, boolean stopped) {
+    progress.endLine();
+    if (stopped) {
+      progress.note(
+          "stopped after step %d and saved; go on with: longnet train --resume --out %s"
+              .formatted(step, run));
+    }
+    close();
+  }
+
+  @Override
+  public void note(String text) {
+    row("note", text);
+    out.flush();
+  }
+
+  @Override
+  public void notEvaluated(String why) {
+    row("evaluation", "none: " + why);
+  }
+
+  @Override
+  public void scored(Evaluation.AtLength at) {
+    row(
+        "validation",
+        String.format(
+            Locale.ROOT,
+            "context %,d: perplexity %.4f, %.4f bits/byte",
+            at.length(),
+            at.perplexity(),
+            at.bitsPerByte()));
+    out.flush();
+  }
+
+  @Override
+  public void scored(Evaluation.Documents documents) {
+    row(
+        "gzip",
+        String.format(
+            Locale.ROOT,
+            "%,d held-out documents, each on its own: this model %.4f bits/byte, gzip -9 %.4f",
+            documents.documents(),
+            documents.bitsPerByte(),
+            documents.gzipBitsPerByte()));
+    out.flush();
+  }
+
+  @Override
+  public void sample(String text) {
+    out.println("sample:");
+    text.lines().forEach(line -> out.println("  | " + line));
+    out.flush();
+  }
+
+  @Override
+  public void report(Path report) {
+    row("report", report.toString());
+    out.flush();
+  }
+
+  private void row(String name, String text) {
+    out.printf("%-12s %s%n", name, text);
+  }
+
+  /// From here on Ctrl-C ends the program as it is used to.
+  @Override
+  public void close() {
+    if (interrupt != null) {
+      interrupt.close();
+      interrupt = null;
+    }
+  }
+}

@@ -1,0 +1,62 @@
+package dev.longnet.core.config;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.OptionalLong;
+
+/// What mixes the tokens of one layer, as a configuration. A mixer has three faces: its parameters
+/// and costs stand here, its whole pass in the language model, its memory in a stream. Sealed, so
+/// that the compiler names the two places that map a configuration to the other faces.
+public sealed interface MixerConfig permits AttentionConfig {
+
+  /// The value of `type` in a recipe.
+  String type();
+
+  /// Writes the keys [MixerTree#read(Section, boolean)] knows.
+  void write(ObjectNode section);
+
+  /// Adds the mixer's parameters of one layer, in the order of the state dict.
+  ///
+  /// @param prefix of their names, with the dot at its end
+  /// @param hidden C
+  /// @param gain of what leads back into the residual stream, see [Blueprint]
+  void parameters(Blueprint.Builder to, String prefix, long hidden, double gain);
+
+  /// Floating-point operations between tokens in one layer's forward pass over one sequence; the
+  /// products with the mixer's matrices are counted by their parameters.
+  ///
+  /// @param tokens N
+  double mixingFlops(ModelConfig model, long tokens);
+
+  /// As [#mixingFlops], forward and backward.
+  double mixingTrainingFlops(ModelConfig model, long tokens);
+
+  /// Bytes a token that a layer keeps for the backward pass.
+  ///
+  /// @param bytes of an element of a product's operands
+  long keptBytes(ModelConfig model, int bytes);
+
+  /// Bytes a token that one layer's backward pass adds while it runs.
+  long backwardBytes(ModelConfig model, int bytes);
+
+  /// The number of positions after which positions may begin anew: nothing mixes across its
+  /// multiples. Empty where there is none.
+  OptionalLong period();
+
+  /// Parts that may join one after another while a model trains (`training.branch_starts`); 0 where
+  /// the mixer has no such parts.
+  default int branches() {
+    return 0;
+  }
+
+  /// The mixer as it is while only its first branches have joined.
+  default MixerConfig withBranches(int first) {
+    return this;
+  }
+
+  /// The mixer for inputs beyond the trained length: no token reaches further back than in a
+  /// training sequence.
+  ///
+  /// @param blockLength half the trained length, in tokens
+  /// @throws IllegalArgumentException where the mixer has no such form
+  MixerConfig blockwise(long blockLength);
+}

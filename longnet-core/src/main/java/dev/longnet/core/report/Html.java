@@ -1,0 +1,34 @@
+package dev.longnet.core.report;
+
+/// The little HTML a report needs. Everything from a file is text: escaped, never markup.
+final class Html {
+  private Html() {}
+
+  static String escape(String text) {
+    StringBuilder out = new StringBuilder(text.length() + 16);
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      switch (c) {
+        case '&' -> out.append("&amp;");
+        case '<' -> out.append("&lt;");
+        case '>' -> out.append("&gt;");
+        case '"' -> out.append("&quot;");
+        case '\t', '\n' -> out.append(c);
+        // Control characters that XML forbids show as their pictures (U+2400 and on).
+        default -> out.append(c < 0x20 ? (char) (0x2400 + c) : c);
+      }
+    }
+    return out.toString();
+  }
+
+  static String tile(String label, String value, String note) {
+    return "<div class=\"tile\"><div class=\"value\">%s</div><div class=\"label\">%s</div><div class=\"note\">%s</div></div>\n"
+        .formatted(escape(value), escape(label), escape(note));
+  }
+
+  static String section(String id, String title, String body) {
+    return body.isEmpty()
+        ? ""
+        : "<section id=\"%s\"><h2>%s</h2>\n%s</section>\n".formatted(id, escape(title), body);
+  }
+}

@@ -1,0 +1,3 @@
+/// Experiments, the tables they give, and the page that shows the tables. An [Experiment] says what
+/// it claims and measures it; its [ResultTable] is written as JSON and shown in RESULTS.md.
+package dev.longnet.experiments.results;

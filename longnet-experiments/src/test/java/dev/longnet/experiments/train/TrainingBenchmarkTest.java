@@ -1,0 +1,82 @@
+package dev.longnet.experiments.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.longnet.core.config.Recipes;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.experiments.results.Measured;
+import dev.longnet.experiments.results.ResultTable;
+import dev.longnet.experiments.results.TableJson;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.DoubleStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TrainingBenchmarkTest {
+  private static final String RECIPE =
+      """
+      name: tiny
+      corpus: {sources: [none], tokenizer: bytes}
+      model:
+        layers: 1
+        hidden: 32
+        heads: 4
+        attention: {type: dilated, segment_lengths: [16, 64], dilations: [1, 4]}
+      training: {window: 64, sequences: 1, batch_tokens: 64, steps: 12}
+      optimizer: {learning_rate: 3e-3}
+      schedule: {warmup_steps: 3}
+      runtime: {threads: 2}
+      """;
+
+  @TempDir Path folder;
+
+  @Test
+  void aRowAPrecision() throws IOException {
+    Path json = folder.resolve("train.json");
+    List<TrainingBenchmark.Result> shown = new ArrayList<>();
+    ResultTable table =
+        TrainingBenchmark.experiment(
+                List.of(config("runtime.precision=fp32"), config("runtime.precision=bf16")),
+                1,
+                _ -> {},
+                result -> {
+                  shown.add(result);
+                  // What was measured before is on the disk by now.
+                  assertThat(Files.exists(json)).isEqualTo(shown.size() > 1);
+                })
+            .run(Measured.here("longnet bench train", List.of(1L)), Optional.of(json));
+    assertThat(TableJson.read(json)).isEqualTo(table);
+    assertThat(table.content().column("type")).containsExactly("fp32", "bf16");
+    assertThat(DoubleStream.of(table.content().numbers("step"))).allMatch(seconds -> seconds > 0);
+    assertThat(DoubleStream.of(table.content().numbers("share"))).allMatch(share -> share > 0);
+    assertThat(table.content().numbers("last loss")[0])
+        .isLessThan(table.content().numbers("first loss")[0]);
+    assertThat(table.content().numbers("speed")[1])
+        .isEqualTo(shown.getLast().tokensPerSecond())
+        .isEqualTo(64 / shown.getLast().seconds());
+  }
+
+  /// Steps that lead away from the text are not training.
+  @Test
+  void aLossThatRisesIsNotTimed() throws IOException {
+    RunConfig wild = config("optimizer.learning_rate=10");
+    assertThatThrownBy(() -> new TrainingBenchmark(wild, 1, _ -> {}).run())
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("the loss does not fall");
+    assertThatThrownBy(() -> new TrainingBenchmark(wild, 0, _ -> {}))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("steps=0");
+  }
+
+  private RunConfig config(String override) throws IOException {
+    Path recipe = Files.writeString(folder.resolve("tiny.yaml"), RECIPE);
+    return Recipes.load(recipe.toString(), List.of(override), Tokenizers::vocabularySize);
+  }
+}

@@ -1,0 +1,61 @@
+package dev.longnet.lm.model;
+
+import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.MixerConfig;
+import dev.longnet.core.config.ModelConfig;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/// The place that maps a configuration to its mixer. Layers of equal configuration share what
+/// belongs to no layer: an attention operator, factors of positions.
+final class Mixers implements AutoCloseable {
+  private final Parameters parameters;
+  private final Workspace workspace;
+  private final ModelConfig config;
+  private final ModelOptions options;
+  private final AttentionOperator.Factory operators;
+  private final Map<MixerConfig, AttentionMixer.Shared> attentions = new LinkedHashMap<>();
+
+  Mixers(
+      Parameters parameters,
+      Workspace workspace,
+      ModelConfig config,
+      ModelOptions options,
+      AttentionOperator.Factory operators) {
+    this.parameters = parameters;
+    this.workspace = workspace;
+    this.config = config;
+    this.options = options;
+    this.operators = operators;
+  }
+
+  /// The caller closes it, before this.
+  Mixer of(int layer) {
+    return switch (config.mixer(layer)) {
+      case AttentionConfig attention ->
+          new AttentionMixer(
+              parameters,
+              workspace,
+              config.heads(),
+              options.precision(),
+              layer,
+              attentions.computeIfAbsent(attention, _ -> shared(attention)));
+    };
+  }
+
+  private AttentionMixer.Shared shared(AttentionConfig attention) {
+    AttentionOperator operator =
+        ZeroPaddedKeys.where(attention, config.causal(), operators.of(attention, config.causal()));
+    AttentionMixer.Shared shared =
+        new AttentionMixer.Shared(
+            window -> Positions.of(config, attention.period(), window, options.device()));
+    shared.use(operator);
+    return shared;
+  }
+
+  /// Frees what layers share.
+  @Override
+  public void close() {
+    attentions.values().forEach(AttentionMixer.Shared::close);
+  }
+}

@@ -1,0 +1,77 @@
+package dev.longnet.lm.run;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.EvaluationConfig;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.data.TokenSplit;
+import dev.longnet.core.evaluate.EvaluationPlan;
+import dev.longnet.core.evaluate.Evaluator;
+import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.lm.inference.LoadedModel;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/// The evaluation at a run's end: perplexity by length, and against gzip.
+///
+/// @param config of the run
+/// @param listener hears the numbers as they come
+record RunEvaluation(RunConfig config, RunListener listener) {
+  /// A run that stopped early may have branches that no step has seen; the model has them all the
+  /// same.
+  void noteUntrainedBranches(long steps) {
+    int all = config.model().branches();
+    int trained = config.training().branches(Math.max(0, steps - 1), all);
+    if (trained < all) {
+      listener.note(
+          String.format(
+              Locale.ROOT,
+              "stopped at step %,d, before all branches joined (training.branch_starts): %d of %d were trained, what follows uses all",
+              steps,
+              trained,
+              all));
+    }
+  }
+
+  /// Writes `evaluation.json`, where enough text is held out.
+  void write(LoadedModel model, TokenSplit held, Path run) throws IOException {
+    EvaluationConfig wanted = config.evaluation();
+    Map<Boolean, List<Long>> fit =
+        wanted.lengths().stream()
+            .sorted()
+            .distinct()
+            .collect(Collectors.partitioningBy(l -> l < held.size()));
+    List<Long> lengths = fit.getOrDefault(true, List.of());
+    if (lengths.isEmpty()) {
+      listener.notEvaluated(
+          String.format(
+              Locale.ROOT,
+              "%,d held-out tokens are fewer than evaluation.lengths=%s",
+              held.size(),
+              wanted.lengths()));
+      return;
+    }
+    List<Long> tooLong = fit.getOrDefault(false, List.of());
+    if (!tooLong.isEmpty()) {
+      listener.note(
+          String.format(
+              Locale.ROOT,
+              "evaluation.lengths %s are left out: %,d tokens are held out",
+              tooLong,
+              held.size()));
+    }
+    EvaluationPlan plan =
+        new EvaluationPlan(
+            lengths, wanted.tokens(), config.training().window(), wanted.documentTokens());
+    ObjectNode json =
+        new Evaluator(model.scorer(), model.tokenizer()).run(held, plan, listener).toJson();
+    Checkpoint checkpoint = model.checkpoint();
+    json.put("checkpoint", checkpoint.directory().getFileName().toString());
+    checkpoint.state().ifPresent(s -> json.put("step", s.step()));
+    AtomicFiles.writeString(run.resolve("evaluation.json"), json.toPrettyString() + "\n");
+  }
+}

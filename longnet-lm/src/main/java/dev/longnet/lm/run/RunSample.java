@@ -1,0 +1,49 @@
+package dev.longnet.lm.run;
+
+import dev.longnet.core.config.SampleConfig;
+import dev.longnet.core.data.Tokenizer;
+import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.stream.Generator;
+import dev.longnet.core.stream.NextToken;
+import dev.longnet.core.stream.Sampler;
+import dev.longnet.core.stream.TextStream;
+import dev.longnet.lm.inference.LoadedModel;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/// The text that a run writes when it ends.
+final class RunSample {
+  private RunSample() {}
+
+  /// Writes `sample.txt`.
+  ///
+  /// @return the prompt and what follows it; empty where no sample is wanted
+  static Optional<String> write(SampleConfig wanted, LoadedModel model, Path run)
+      throws IOException {
+    if (wanted.tokens() == 0) {
+      return Optional.empty();
+    }
+    Tokenizer tokenizer = model.tokenizer();
+    int[] prompt = tokenizer.encode(wanted.prompt().getBytes(StandardCharsets.UTF_8));
+    int[] beginning = new int[prompt.length + 1];
+    beginning[0] = tokenizer.endOfText();
+    System.arraycopy(prompt, 0, beginning, 1, prompt.length);
+    Sampler sampler = Sampler.of(wanted.temperature(), wanted.topK(), wanted.topP(), wanted.seed());
+    TextStream characters = new TextStream();
+    StringBuilder text = new StringBuilder(wanted.prompt());
+    try (NextToken stream = model.nextToken()) {
+      Generator.generate(
+          stream,
+          sampler,
+          stream.read(beginning),
+          wanted.tokens(),
+          tokenizer.endOfText(),
+          token -> text.append(characters.add(tokenizer.decode(new int[] {token}))));
+    }
+    text.append(characters.end());
+    AtomicFiles.writeString(run.resolve("sample.txt"), text + "\n");
+    return Optional.of(text.toString());
+  }
+}

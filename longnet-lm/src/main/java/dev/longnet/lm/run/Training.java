@@ -1,0 +1,163 @@
+package dev.longnet.lm.run;
+
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.checkpoint.RunDirectory;
+import dev.longnet.core.config.Forecast;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.data.TokenShards;
+import dev.longnet.core.data.pipeline.Tokenization;
+import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldMessage;
+import dev.longnet.core.machine.ProcessMemory;
+import dev.longnet.core.report.RunReport;
+import dev.longnet.lm.inference.LoadedModel;
+import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.train.MatrixRate;
+import dev.longnet.lm.train.Trainer;
+import dev.longnet.lm.train.TrainingData;
+import dev.longnet.lm.train.TrainingRun;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/// Carries out a run: from a recipe to a run's directory.
+///
+/// ```java
+/// Parts parts = Parts.of(config, new RunListener() {}, "an experiment");
+/// Result result = Training.run(config, Start.anew(Path.of("runs/mine")), parts);
+/// ```
+public final class Training {
+  private final RunConfig config;
+  private final Start start;
+  private final Parts parts;
+  private final RunListener listener;
+
+  private Training(RunConfig config, Start start, Parts parts) {
+    this.config = config;
+    this.start = start;
+    this.parts = parts;
+    this.listener = parts.listener();
+  }
+
+  /// Tokenizes, trains, evaluates, samples and reports. Takes up a run where its newest checkpoint
+  /// stands.
+  ///
+  /// @throws IllegalArgumentException when the configuration, the corpus and what the run starts
+  ///   from do not go together
+  /// @throws EnvironmentException when the machine lacks what the run needs
+  public static Result run(RunConfig config, Start start, Parts parts) throws IOException {
+    return new Training(config, start, parts).run();
+  }
+
+  /// Says what a run needs and refuses what cannot fit; writes nothing. [#run] does so first.
+  ///
+  /// @param run where it would live
+  /// @return the machine's matrix-product rate, FLOP/s
+  public static double forecast(RunConfig config, Path run, RunListener listener)
+      throws IOException {
+    Torch.requireDevice("runtime.device", config.runtime().device());
+    Forecast forecast = Forecast.of(config.model(), config.training(), config.runtime());
+    listener.forecast(config, forecast);
+    boolean cpu = config.runtime().device().equals("cpu");
+    if (cpu) {
+      forecast.requireMemory(
+          ProcessMemory.available(), config.model(), config.training(), config.runtime());
+    }
+    Path existing = run.toAbsolutePath();
+    while (existing != null && !Files.exists(existing)) {
+      existing = existing.getParent();
+    }
+    if (existing == null) {
+      throw new EnvironmentException(
+          FieldMessage.of("the disk of %s is not there: %s", Field.of("run"), run));
+    }
+    forecast.requireDisk(Files.getFileStore(existing).getUsableSpace(), config.checkpoint().keep());
+    double rate = MatrixRate.measure(config.runtime().precision(), config.runtime().device());
+    double seconds = forecast.seconds(rate, Forecast.efficiency(config.model(), config.runtime()));
+    listener.duration(config, cpu ? seconds : Double.NaN, rate);
+    return rate;
+  }
+
+  private Result run() throws IOException {
+    double rate = forecast(config, start.run(), listener);
+    try (TokenShards shards = Tokenization.prepare(config.corpus(), listener)) {
+      listener.corpus(shards);
+      Result result;
+      try (RunDirectory directory =
+          start.resume() ? RunDirectory.existing(start.run()) : RunDirectory.create(start.run())) {
+        result = train(directory, shards, rate);
+        if (result.end() == Result.End.FINISHED) {
+          finish(shards);
+        }
+      }
+      return result;
+    }
+  }
+
+  private Result train(RunDirectory directory, TokenShards shards, double rate) throws IOException {
+    Path path = directory.path();
+    Optional<Checkpoint> from =
+        Checkpoint.list(path).isEmpty() ? Optional.empty() : Optional.of(Checkpoint.resolve(path));
+    try (TrainingRun run =
+        TrainingRun.open(
+            config,
+            directory,
+            from,
+            start.init(),
+            TrainingData.of(config, shards),
+            parts.operators(),
+            parts.ranks(),
+            listener,
+            rate)) {
+      RunEnvironment.write(path, config.runtime(), run.model(), rate, parts.program());
+      AtomicBoolean stopped = new AtomicBoolean();
+      listener.training(
+          path,
+          run.state().step(),
+          from.isPresent(),
+          () -> {
+            stopped.set(true);
+            run.requestStop();
+          });
+      Trainer.End end = trained(run, path);
+      long step = run.state().step();
+      boolean asked = stopped.get();
+      listener.trained(path, step, asked);
+      return new Result(
+          asked
+              ? Result.End.STOPPED
+              : end == Trainer.End.NOT_FINITE ? Result.End.NOT_FINITE : Result.End.FINISHED,
+          step,
+          path);
+    }
+  }
+
+  /// Whatever can't be written on the way is the environment's fault, and nothing is half-written:
+  /// the last checkpoint stands.
+  private static Trainer.End trained(TrainingRun run, Path path) throws IOException {
+    try {
+      return run.run();
+    } catch (IOException e) {
+      throw new EnvironmentException(
+          FieldMessage.of(
+              "step %d could not be recorded (%s): the last checkpoint in %s is whole; make room on its disk, then %s",
+              run.state().step(), String.valueOf(e.getMessage()), path, Field.of("resume", path)),
+          e);
+    }
+  }
+
+  /// Writes `evaluation.json`, `sample.txt` and `report.html`.
+  private void finish(TokenShards shards) throws IOException {
+    Checkpoint checkpoint = Checkpoint.resolve(start.run());
+    RunEvaluation evaluation = new RunEvaluation(config, listener);
+    checkpoint.state().ifPresent(state -> evaluation.noteUntrainedBranches(state.step()));
+    try (LoadedModel model = LoadedModel.open(checkpoint, config.runtime(), parts.operators())) {
+      evaluation.write(model, shards.validation(), start.run());
+      RunSample.write(config.sample(), model, start.run()).ifPresent(listener::sample);
+    }
+    listener.report(RunReport.write(start.run()));
+  }
+}

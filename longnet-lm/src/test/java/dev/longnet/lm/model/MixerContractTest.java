@@ -1,0 +1,190 @@
+package dev.longnet.lm.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.MixerConfig;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.PositionEncoding;
+import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.lm.attention.AttentionOperators;
+import dev.longnet.lm.torch.Torch;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.assertj.core.data.Offset;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// What every mixer owes the model, whole passes and gradients. To add a mixer, add its
+/// configuration to [#mixers()].
+class MixerContractTest {
+  private static final int VOCABULARY = 37;
+  private static final int TOKENS = 48;
+
+  @BeforeAll
+  static void load() {
+    Torch.load();
+  }
+
+  static Stream<List<MixerConfig>> mixers() {
+    MixerConfig near =
+        new AttentionConfig.Dilated(
+            List.of(new Branch(8, 1), new Branch(16, 2)), HeadOffsets.BLOCKED);
+    MixerConfig far =
+        new AttentionConfig.Dilated(
+            List.of(new Branch(8, 1), new Branch(20, 3), new Branch(64, 5)),
+            HeadOffsets.INTERLEAVED);
+    MixerConfig even = new AttentionConfig.Sparse(8, 2);
+    MixerConfig uneven = new AttentionConfig.Sparse(8, 3);
+    MixerConfig dense = new AttentionConfig.Dense();
+    return Stream.of(
+        List.of(dense),
+        List.of(near),
+        List.of(far),
+        List.of(even),
+        List.of(uneven),
+        List.of(far, dense),
+        List.of(near, even, dense));
+  }
+
+  private static ModelConfig config(List<MixerConfig> mixers) {
+    return new ModelConfig(
+        VOCABULARY, 3, 24, 3, 40, PositionEncoding.XPOS, 512, false, true, mixers);
+  }
+
+  private static Decoder decoder(List<MixerConfig> mixers, ModelOptions options) {
+    RuntimeConfig runtime =
+        RuntimeConfig.of("cpu", options.precision(), 1, RuntimeConfig.AttentionChoice.JAVA, false);
+    return Decoder.create(config(mixers), options, AttentionOperators.factory(runtime), 7);
+  }
+
+  private static Tensor ids(long batch, long tokens, long seed) {
+    long[] ids = new Random(seed).longs(batch * tokens, 0, VOCABULARY).toArray();
+    Tensor all = torch.zeros(batch, tokens).to(ScalarType.Long);
+    all.data_ptr_long().put(ids, 0, ids.length);
+    return all;
+  }
+
+  @ParameterizedTest
+  @MethodSource("mixers")
+  void theWholePassIsTheOracles(List<MixerConfig> mixers) {
+    try (PointerScope _ = new PointerScope();
+        Decoder decoder = decoder(mixers, ModelOptions.cpu());
+        Decoder oracle =
+            Decoder.create(
+                config(mixers),
+                ModelOptions.cpu(),
+                (attention, causal) -> new MaskedAttention(attention.pattern(causal), false),
+                7)) {
+      Tensor tokens = ids(2, TOKENS, 1);
+      assertThat(Compare.relative(decoder.logits(tokens), oracle.logits(tokens))).isLessThan(2e-6);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("mixers")
+  void chunksAndBatchesChangeNothing(List<MixerConfig> mixers) {
+    try (PointerScope _ = new PointerScope();
+        Decoder whole = decoder(mixers, ModelOptions.cpu());
+        Decoder pieces = decoder(mixers, ModelOptions.cpu().withChunks(7, 5))) {
+      Tensor tokens = ids(2, TOKENS, 2);
+      Tensor logits = whole.logits(tokens);
+      assertThat(Compare.relative(pieces.logits(tokens), logits)).isLessThan(2e-6);
+      assertThat(Compare.relative(whole.logits(tokens.narrow(0, 1, 1)), logits.narrow(0, 1, 1)))
+          .isLessThan(2e-6);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("mixers")
+  void editingTheFutureChangesNothingBefore(List<MixerConfig> mixers) {
+    try (PointerScope _ = new PointerScope();
+        Decoder decoder = decoder(mixers, ModelOptions.cpu())) {
+      Tensor tokens = ids(1, TOKENS, 3);
+      Tensor before = decoder.logits(tokens).clone();
+      for (long edited : new long[] {1, 8, 9, 31, TOKENS - 1}) {
+        Tensor other = tokens.clone();
+        Tensor id = other.narrow(1, edited, 1);
+        id.copy_(id.add(new Scalar(1)).remainder(new Scalar(VOCABULARY)));
+        Tensor after = decoder.logits(other);
+        assertThat(after.narrow(1, 0, edited).equal(before.narrow(1, 0, edited)))
+            .as("logits before the edited token %d", edited)
+            .isTrue();
+        assertThat(after.narrow(1, edited, 1).equal(before.narrow(1, edited, 1))).isFalse();
+      }
+    }
+  }
+
+  /// Along the gradient, the loss changes by the gradient's square.
+  @ParameterizedTest
+  @MethodSource("mixers")
+  void gradientsAreTheLossesSlope(List<MixerConfig> mixers) {
+    try (PointerScope _ = new PointerScope();
+        Decoder decoder = decoder(mixers, ModelOptions.cpu())) {
+      Tensor windows = ids(2, TOKENS + 1, 4);
+      Map<String, Tensor> gradients = gradients(decoder, windows);
+      for (String part : new String[] {"self_attn", ""}) {
+        double squared = 0;
+        for (var gradient : gradients.entrySet()) {
+          squared +=
+              gradient.getKey().contains(part) ? Math.pow(Compare.norm(gradient.getValue()), 2) : 0;
+        }
+        double step = 4e-3 / Math.sqrt(squared);
+        shift(decoder, gradients, part, step);
+        double above = decoder.losses(windows).to(ScalarType.Double).mean().item_double();
+        shift(decoder, gradients, part, -2 * step);
+        double below = decoder.losses(windows).to(ScalarType.Double).mean().item_double();
+        shift(decoder, gradients, part, step);
+        assertThat((above - below) / (2 * step))
+            .as("slope along the gradients of parameters with %s in their name", part)
+            .isCloseTo(squared, Offset.offset(4e-3 * squared));
+      }
+    }
+  }
+
+  private static void shift(
+      Decoder decoder, Map<String, Tensor> gradients, String part, double step) {
+    decoder
+        .parameters()
+        .forEach((name, value) -> {
+          if (name.contains(part)) {
+            value.add_(gradients.get(name), new Scalar(step));
+          }
+        });
+  }
+
+  private static Map<String, Tensor> gradients(Decoder decoder, Tensor windows) {
+    decoder.zeroGradients();
+    decoder.lossAndGradients(windows, 1);
+    Map<String, Tensor> copies = new LinkedHashMap<>();
+    decoder.gradients().forEach((name, gradient) -> copies.put(name, gradient.clone()));
+    return copies;
+  }
+
+  @ParameterizedTest
+  @MethodSource("mixers")
+  void recomputedActivationsGiveTheSameGradients(List<MixerConfig> mixers) {
+    try (PointerScope _ = new PointerScope();
+        Decoder kept = decoder(mixers, ModelOptions.cpu().withChunks(16, 16));
+        Decoder again =
+            decoder(
+                mixers, ModelOptions.cpu().withChunks(16, 16).withActivationCheckpointing(true))) {
+      Tensor windows = ids(2, TOKENS + 1, 5);
+      Map<String, Tensor> expected = gradients(kept, windows);
+      gradients(again, windows)
+          .forEach(
+              (name, gradient) -> assertThat(gradient.equal(expected.get(name))).as(name).isTrue());
+    }
+  }
+}
