@@ -166,7 +166,7 @@ final class AttendCommand implements Callable<Integer> {
     try {
       return read.get();
     } catch (IllegalArgumentException e) {
-      String message = e.getMessage();
+      String message = String.valueOf(e.getMessage());
       throw new IllegalArgumentException(
           message.startsWith(file + ": ") ? message : file + ": " + message, e);
     }

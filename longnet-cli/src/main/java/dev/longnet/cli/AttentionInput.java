@@ -4,12 +4,13 @@ import dev.longnet.core.io.Floats;
 import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.io.TensorEntry;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /// q, k, v and perhaps gradOut of a file, checked: one shape [B, N, H, D], a floating type, every
 /// value finite.
 ///
 /// @param gradOut null when no gradients are wanted
-record AttentionInput(TensorEntry q, TensorEntry k, TensorEntry v, TensorEntry gradOut) {
+record AttentionInput(TensorEntry q, TensorEntry k, TensorEntry v, @Nullable TensorEntry gradOut) {
 
   /// @throws IllegalArgumentException one line: the tensor and the rule it breaks
   static AttentionInput read(SafetensorsFile file, boolean gradients) {

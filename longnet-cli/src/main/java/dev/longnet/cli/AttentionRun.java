@@ -44,7 +44,7 @@ interface AttentionRun {
     try {
       attention = DilatedAttention.of(pattern, options);
     } catch (IllegalStateException e) {
-      throw new EnvironmentException(e.getMessage(), e);
+      throw new EnvironmentException(String.valueOf(e.getMessage()), e);
     }
     return new AttentionRun() {
       @Override

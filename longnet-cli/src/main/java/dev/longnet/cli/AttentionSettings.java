@@ -13,11 +13,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// The settings of dilated attention as safetensors metadata holds them, each a JSON string:
 /// `segment_lengths`, `dilation_ratios`, `causal`, `head_offsets`. Null where nothing is said.
 record AttentionSettings(
-    long[] segmentLengths, long[] dilationRatios, Boolean causal, HeadOffsets headOffsets) {
+    long @Nullable [] segmentLengths,
+    long @Nullable [] dilationRatios,
+    @Nullable Boolean causal,
+    @Nullable HeadOffsets headOffsets) {
   private static final ObjectMapper JSON =
       JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
 
@@ -61,21 +65,19 @@ record AttentionSettings(
 
   /// @throws IllegalArgumentException when something is missing or invalid
   DilatedAttentionSpec spec() {
-    require(segmentLengths, "segment_lengths", "--segment-lengths");
-    require(dilationRatios, "dilation_ratios", "--dilation-ratios");
-    require(causal, "causal", "--causal");
     return DilatedAttentionSpec.of(
-        segmentLengths,
-        dilationRatios,
-        causal,
+        require(segmentLengths, "segment_lengths", "--segment-lengths"),
+        require(dilationRatios, "dilation_ratios", "--dilation-ratios"),
+        require(causal, "causal", "--causal"),
         headOffsets == null ? HeadOffsets.INTERLEAVED : headOffsets);
   }
 
-  private static void require(Object value, String key, String option) {
+  private static <T> T require(@Nullable T value, String key, String option) {
     if (value == null) {
       throw new IllegalArgumentException(
           "the metadata has no " + key + ": set it there or pass " + option);
     }
+    return value;
   }
 
   /// What a result's metadata says.
@@ -90,7 +92,7 @@ record AttentionSettings(
     return metadata;
   }
 
-  private static long[] longs(Map<String, String> metadata, String key) {
+  private static long @Nullable [] longs(Map<String, String> metadata, String key) {
     String text = metadata.get(key);
     if (text == null) {
       return null;
@@ -109,7 +111,7 @@ record AttentionSettings(
     return values;
   }
 
-  private static Boolean flag(Map<String, String> metadata) {
+  private static @Nullable Boolean flag(Map<String, String> metadata) {
     String text = metadata.get("causal");
     if (text == null) {
       return null;
@@ -121,7 +123,7 @@ record AttentionSettings(
     };
   }
 
-  private static HeadOffsets offsets(Map<String, String> metadata) {
+  private static @Nullable HeadOffsets offsets(Map<String, String> metadata) {
     String text = metadata.get("head_offsets");
     if (text == null) {
       return null;
@@ -133,7 +135,7 @@ record AttentionSettings(
         .orElseThrow(() -> wrong("head_offsets", "interleaved or blocked", text));
   }
 
-  private static JsonNode parse(String text) {
+  private static @Nullable JsonNode parse(String text) {
     try {
       return JSON.readTree(text);
     } catch (JsonProcessingException e) {

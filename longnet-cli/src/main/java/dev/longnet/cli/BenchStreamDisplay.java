@@ -6,6 +6,7 @@ import dev.longnet.experiments.stream.StreamBenchmark;
 import dev.longnet.experiments.stream.StreamBenchmark.Mark;
 import java.io.PrintWriter;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 
 /// `longnet bench stream` as it runs: marks on standard output, progress between them on standard
@@ -19,7 +20,7 @@ final class BenchStreamDisplay implements StreamBenchmark.Watcher, AutoCloseable
   private final PrintWriter err;
   private final long tokens;
   private final boolean terminal = System.console() != null && System.console().isTerminal();
-  private StopOnInterrupt interrupt;
+  private @Nullable StopOnInterrupt interrupt;
   private long shown = System.nanoTime();
   private int width;
 

@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
@@ -194,7 +195,7 @@ final class InspectCommand implements Callable<Integer> {
     } catch (IllegalArgumentException e) {
       why = "can't be read: " + e.getMessage();
     } catch (UncheckedIOException e) {
-      why = "can't be read: " + e.getCause().getMessage();
+      why = "can't be read: " + Objects.requireNonNull(e.getCause()).getMessage();
     }
     spec.commandLine()
         .getErr()

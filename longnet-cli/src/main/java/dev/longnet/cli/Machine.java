@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.zip.ZipFile;
 
 /// The checks of `longnet doctor` that need no libtorch. Each takes what it judges as a parameter.
@@ -64,7 +65,7 @@ final class Machine {
   static Check disk(String what, Path path, long needed) {
     Path existing = path.toAbsolutePath();
     while (!Files.exists(existing)) {
-      existing = existing.getParent();
+      existing = Objects.requireNonNull(existing.getParent()); // a root exists
     }
     try {
       FileStore store = Files.getFileStore(existing);

@@ -11,7 +11,9 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
+import java.util.Objects;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -123,7 +125,7 @@ public final class Main implements Runnable {
     return line;
   }
 
-  private static String mistake(ParameterException e) {
+  private static @Nullable String mistake(ParameterException e) {
     if (e instanceof UnmatchedArgumentException unmatched) {
       String word = unmatched.getUnmatched().getFirst();
       boolean command = !word.startsWith("-") && !e.getCommandLine().getSubcommands().isEmpty();
@@ -138,7 +140,8 @@ public final class Main implements Runnable {
   }
 
   static int report(Throwable e, PrintWriter err) {
-    Throwable cause = e instanceof UncheckedIOException io ? io.getCause() : e;
+    Throwable cause =
+        e instanceof UncheckedIOException io ? Objects.requireNonNull(io.getCause()) : e;
     return switch (cause) {
       case FieldException user -> print(err, 2, user.message(Flags::of));
       case IllegalArgumentException user -> print(err, 2, user.getMessage());
@@ -165,7 +168,7 @@ public final class Main implements Runnable {
               err,
               1,
               "out of memory ("
-                  + libtorch.getMessage().lines().findFirst().orElse("")
+                  + String.valueOf(libtorch.getMessage()).lines().findFirst().orElse("")
                   + "): try less at once, e.g. "
                   + "runtime.activation_checkpointing=true, a shorter training.window or a smaller runtime.loss_chunk");
       default -> {
@@ -176,12 +179,12 @@ public final class Main implements Runnable {
     };
   }
 
-  private static int print(PrintWriter err, int code, String message) {
+  private static int print(PrintWriter err, int code, @Nullable String message) {
     err.println("longnet: " + oneLine(message));
     return code;
   }
 
-  private static String oneLine(String message) {
+  private static String oneLine(@Nullable String message) {
     return message == null ? "(no message)" : message.strip().replaceAll("\\s*\\R\\s*", " ");
   }
 }

@@ -4,6 +4,7 @@ import dev.longnet.core.data.pipeline.TokenizationListener;
 import dev.longnet.core.data.pipeline.TokenizationProgress;
 import java.io.PrintWriter;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /// Tokenization as a person sees it: one line that rewrites itself on a terminal, now and then a
 /// plain line elsewhere.
@@ -14,7 +15,7 @@ final class TokenizationDisplay implements TokenizationListener {
   private final boolean terminal;
   private double nextPlain = PLAIN_SECONDS;
   private int shown;
-  private TokenizationProgress last;
+  private @Nullable TokenizationProgress last;
 
   TokenizationDisplay(PrintWriter err, boolean terminal) {
     this.err = err;

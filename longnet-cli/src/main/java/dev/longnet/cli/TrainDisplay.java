@@ -11,6 +11,7 @@ import dev.longnet.lm.train.StepMetrics;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /// A run as a person sees it. While it trains, Ctrl-C asks it to save itself and end.
 final class TrainDisplay implements RunListener, AutoCloseable {
@@ -18,7 +19,7 @@ final class TrainDisplay implements RunListener, AutoCloseable {
   private final TokenizationDisplay tokenization;
   private final ProgressLine progress;
   private final long lastStep;
-  private StopOnInterrupt interrupt;
+  private @Nullable StopOnInterrupt interrupt;
 
   /// @param terminal whether `out` and `err` are one
   TrainDisplay(PrintWriter out, PrintWriter err, boolean terminal, RunConfig config) {

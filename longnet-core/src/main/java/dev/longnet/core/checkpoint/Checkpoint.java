@@ -94,7 +94,7 @@ public record Checkpoint(
       throw new FieldException(
           FieldMessage.of(
               "%s; the one before it: %s (%s takes it once the damaged one is removed)",
-              damaged.getMessage(), all.get(all.size() - 2), Field.of("resume")),
+              String.valueOf(damaged.getMessage()), all.get(all.size() - 2), Field.of("resume")),
           damaged);
     }
   }

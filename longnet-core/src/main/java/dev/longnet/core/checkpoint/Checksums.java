@@ -45,7 +45,10 @@ public final class Checksums {
     Section sums = Section.root(tree, file.toString());
     for (String name : (Iterable<String>) tree::fieldNames) {
       Path sibling = directory.resolve(name);
-      if (!sibling.normalize().getParent().equals(directory.normalize())
+      if (!directory
+              .toAbsolutePath()
+              .normalize()
+              .equals(sibling.toAbsolutePath().normalize().getParent())
           || !Files.isRegularFile(sibling)) {
         throw new IllegalArgumentException(
             "damaged checkpoint: " + name + " is missing: " + directory);

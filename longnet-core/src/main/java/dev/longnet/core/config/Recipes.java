@@ -101,7 +101,7 @@ public final class Recipes {
           return list(jar.getPath("/recipes"));
         }
       }
-      return list(Path.of(uri).getParent());
+      return list(Path.of(uri).resolveSibling("."));
     } catch (IOException | URISyntaxException e) {
       throw new IllegalStateException("the recipes inside the program can't be listed", e);
     }

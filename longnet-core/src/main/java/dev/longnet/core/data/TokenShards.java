@@ -40,8 +40,8 @@ public final class TokenShards implements AutoCloseable {
         shards.add(MappedShard.open(directory, info, manifest.bits(), arena));
       }
       shards.sort(
-          Comparator.comparing((MappedShard s) -> s.info().source())
-              .thenComparing(s -> s.info().index()));
+          Comparator.comparingInt((MappedShard s) -> s.info().source())
+              .thenComparingInt(s -> s.info().index()));
       return new TokenShards(directory, manifest, arena, List.copyOf(shards));
     } catch (IOException | RuntimeException e) {
       arena.close();

@@ -1,3 +1,6 @@
 /// From files on disk to windows of token ids: corpus sources, tokenizers, mapped token shards,
 /// batches. No libtorch here.
+@NullMarked
 package dev.longnet.core.data;
+
+import org.jspecify.annotations.NullMarked;

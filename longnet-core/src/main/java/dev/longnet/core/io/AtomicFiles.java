@@ -13,7 +13,9 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// Files and directories that appear whole or not at all: written under a temporary name beside the
 /// target, forced to disk, renamed. A failure removes the temporary and leaves an older target
@@ -63,7 +65,7 @@ public final class AtomicFiles {
       force(temporary);
       Files.move(
           temporary, real, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      force(real.toAbsolutePath().getParent());
+      force(folder(real));
     } catch (IOException e) {
       deleteRecursively(temporary, e);
       throw named(target, e);
@@ -79,7 +81,7 @@ public final class AtomicFiles {
   /// @param target null passes
   /// @throws IllegalArgumentException when the target is a directory, or can't be made where it
   ///   lies
-  public static void check(String option, Path target) throws IOException {
+  public static void check(String option, @Nullable Path target) throws IOException {
     if (target == null || isSpecial(target)) {
       return;
     }
@@ -118,6 +120,11 @@ public final class AtomicFiles {
             && Files.readAttributes(target, BasicFileAttributes.class).isOther();
   }
 
+  /// Only the root has none, and that is no target.
+  private static Path folder(Path target) {
+    return Objects.requireNonNull(target.toAbsolutePath().getParent());
+  }
+
   /// A full disk's message ("No space left on device") does not say which file: it will.
   private static IOException named(Path target, IOException e) {
     return e.getClass() == IOException.class
@@ -138,7 +145,7 @@ public final class AtomicFiles {
         }
       }
       Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-      force(target.toAbsolutePath().getParent());
+      force(folder(target));
     } catch (IOException e) {
       deleteRecursively(temporary, e);
       throw named(target, e);

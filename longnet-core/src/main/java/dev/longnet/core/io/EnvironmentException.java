@@ -1,12 +1,14 @@
 package dev.longnet.core.io;
 
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /// Something the machine lacks: disk space, memory, a native library, a JDK with sources. The
 /// message is one line that says what is missing and the remedy. The command line prints it and
 /// exits with 1; a mistake of the user is an [IllegalArgumentException] instead and exits with 2.
 public final class EnvironmentException extends RuntimeException {
   private static final long serialVersionUID = 1L;
+  private final String remedy;
 
   private final transient FieldMessage message;
 
@@ -14,7 +16,7 @@ public final class EnvironmentException extends RuntimeException {
     this(message, null);
   }
 
-  public EnvironmentException(String message, Throwable cause) {
+  public EnvironmentException(String message, @Nullable Throwable cause) {
     this(FieldMessage.of("%s", message), cause);
   }
 
@@ -23,9 +25,16 @@ public final class EnvironmentException extends RuntimeException {
     this(message, null);
   }
 
-  public EnvironmentException(FieldMessage message, Throwable cause) {
+  public EnvironmentException(FieldMessage message, @Nullable Throwable cause) {
     super(message.toString(), cause);
+    this.remedy = message.toString();
     this.message = message;
+  }
+
+  /// Never null, unlike other exceptions'.
+  @Override
+  public String getMessage() {
+    return remedy;
   }
 
   /// The message with other names for its fields.

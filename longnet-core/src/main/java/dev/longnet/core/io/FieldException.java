@@ -1,6 +1,7 @@
 package dev.longnet.core.io;
 
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /// A mistake of the user whose message names fields, for a program that calls them otherwise.
 public final class FieldException extends IllegalArgumentException {
@@ -13,7 +14,7 @@ public final class FieldException extends IllegalArgumentException {
     this(FieldMessage.of(format, arguments), null);
   }
 
-  public FieldException(FieldMessage message, Throwable cause) {
+  public FieldException(FieldMessage message, @Nullable Throwable cause) {
     super(message.toString(), cause);
     this.message = message;
   }

@@ -18,11 +18,13 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.LongStream;
 import java.util.zip.ZipEntry;
 import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
 import org.apache.commons.compress.archivers.zip.ZipFile;
+import org.jspecify.annotations.Nullable;
 
 /// A checkpoint written by `torch.save` (the zip format of PyTorch 1.6 and later), read without
 /// executing anything in it: tensors, numbers, strings and containers; any other class is named and
@@ -38,13 +40,13 @@ public final class PyTorchFile implements AutoCloseable {
   private final Path path;
   private final Arena arena;
   private final MemorySegment file;
-  private final Map<String, Record> records = new HashMap<>();
+  private final Map<String, Stored> records = new HashMap<>();
   private final Map<String, TensorRef> tensors = new LinkedHashMap<>();
-  private final Object values;
+  private final @Nullable Object values;
   private int visited;
 
   /// Where a record's bytes lie in the file.
-  private record Record(long offset, long size) {}
+  private record Stored(long offset, long size) {}
 
   private PyTorchFile(Path path) throws IOException {
     this.path = path;
@@ -75,7 +77,7 @@ public final class PyTorchFile implements AutoCloseable {
 
   /// What the file holds besides tensors: nested maps, lists, strings and numbers; tensors are left
   /// out.
-  public Object values() {
+  public @Nullable Object values() {
     return values;
   }
 
@@ -87,7 +89,8 @@ public final class PyTorchFile implements AutoCloseable {
       throw new IllegalArgumentException(path + ": no tensor of that name: " + name);
     }
     StorageRef storage = tensor.storage();
-    Record bytes = records.get("data/" + storage.key());
+    // Opening checked that every tensor's record is there.
+    Stored bytes = Objects.requireNonNull(records.get("data/" + storage.key()));
     int width = storage.type().size();
     MemorySegment all = file.asSlice(bytes.offset(), storage.elements() * width);
     long[] shape = tensor.shape();
@@ -145,7 +148,7 @@ public final class PyTorchFile implements AutoCloseable {
                   + entry.getName()
                   + " is compressed or reaches past the end of the file (truncated?)");
         }
-        if (records.put(name, new Record(offset, entry.getSize())) != null) {
+        if (records.put(name, new Stored(offset, entry.getSize())) != null) {
           throw new IllegalArgumentException("two records are named " + entry.getName());
         }
         if (name.equals("data.pkl")) {
@@ -185,27 +188,27 @@ public final class PyTorchFile implements AutoCloseable {
   }
 
   /// Moves tensors from the value tree to the table of tensors.
-  private Object flatten(String prefix, Object value, int depth) {
+  private @Nullable Object flatten(String prefix, @Nullable Object value, int depth) {
     // A pickle can share one container in many places, or hold itself: the tree it unfolds to must
     // stay small.
     if (depth > MAX_DEPTH || ++visited > MAX_VALUES) {
       throw new IllegalArgumentException(
           "values nest deeper than %d or unfold to more than %d".formatted(MAX_DEPTH, MAX_VALUES));
     }
-    switch (value) {
+    return switch (value) {
       case TensorRef tensor -> {
         check(prefix, tensor);
         if (tensors.put(prefix, tensor) != null) {
           throw new IllegalArgumentException("two tensors are named " + prefix);
         }
-        return null;
+        yield null;
       }
       case Map<?, ?> map -> {
         Map<String, Object> plain = new LinkedHashMap<>();
         for (Map.Entry<?, ?> e : map.entrySet()) {
           keep(plain, prefix, String.valueOf(e.getKey()), e.getValue(), depth);
         }
-        return plain;
+        yield plain;
       }
       case Collection<?> items -> {
         Map<String, Object> plain = new LinkedHashMap<>();
@@ -214,32 +217,23 @@ public final class PyTorchFile implements AutoCloseable {
           keep(plain, prefix, String.valueOf(i++), item, depth);
         }
         List<Object> list = new ArrayList<>(plain.values());
-        return list;
+        yield list;
       }
-      case String text -> {
-        return text;
-      }
-      case Number number -> {
-        return number;
-      }
-      case Boolean flag -> {
-        return flag;
-      }
-      case byte[] bytes -> {
-        return bytes;
-      }
-      case null -> {
-        return null;
-      }
+      case String text -> text;
+      case Number number -> number;
+      case Boolean flag -> flag;
+      case byte[] bytes -> bytes;
+      case null -> null;
       default ->
           throw new IllegalArgumentException(
               "refused a bare class or function at "
                   + prefix
                   + ": only tensors, numbers, strings and containers are read");
-    }
+    };
   }
 
-  private void keep(Map<String, Object> plain, String prefix, String key, Object value, int depth) {
+  private void keep(
+      Map<String, Object> plain, String prefix, String key, @Nullable Object value, int depth) {
     Object kept = flatten(prefix.isEmpty() ? key : prefix + "." + key, value, depth + 1);
     if (!(value instanceof TensorRef)) {
       plain.put(key, kept);
@@ -248,7 +242,7 @@ public final class PyTorchFile implements AutoCloseable {
 
   private void check(String name, TensorRef tensor) {
     StorageRef storage = tensor.storage();
-    Record bytes = records.get("data/" + storage.key());
+    Stored bytes = records.get("data/" + storage.key());
     if (bytes == null) {
       throw new IllegalArgumentException("tensor " + name + ": no record data/" + storage.key());
     }

@@ -128,7 +128,9 @@ public final class SafetensorsFile implements AutoCloseable {
       claims = header(json);
     } catch (IOException e) {
       throw new IllegalArgumentException(
-          "header is not valid JSON: " + e.getMessage().lines().findFirst().orElse(""), e);
+          "header is not valid JSON: "
+              + String.valueOf(e.getMessage()).lines().findFirst().orElse(""),
+          e);
     }
     List<Claim> byOffset = new ArrayList<>(claims);
     byOffset.sort(Comparator.comparingLong(Claim::begin).thenComparingLong(Claim::end));

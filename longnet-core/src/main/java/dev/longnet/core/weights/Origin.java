@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// Where imported weights came from, kept in the metadata of their `model.safetensors` so that an
 /// export gives every tensor its old name again.
@@ -26,7 +27,7 @@ record Origin(ObjectNode config, String prefix, Map<String, String> names) {
   }
 
   /// @return null for weights that were not imported
-  static Origin read(Map<String, String> metadata) {
+  static @Nullable Origin read(Map<String, String> metadata) {
     String text = metadata.get(KEY);
     if (text == null) {
       return null;

@@ -9,6 +9,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /// Which tensors of a file belong to the model, and under which of torchscale's names: the stack's
 /// prefix is where `layers.0.self_attn.q_proj.weight` is found; what else is under `model.`, or
@@ -22,7 +23,7 @@ record StateDict(String prefix, Map<String, String> stack, Map<String, String> a
   private static final String MARK = "layers.0.self_attn.q_proj.weight";
 
   /// @param given prefix from the user, or null to find it
-  static StateDict of(WeightFiles file, String given, String path) {
+  static StateDict of(WeightFiles file, @Nullable String given, String path) {
     String prefix = given != null ? given : find(file.names(), path);
     Map<String, String> stack = new LinkedHashMap<>();
     Map<String, String> around = new LinkedHashMap<>();

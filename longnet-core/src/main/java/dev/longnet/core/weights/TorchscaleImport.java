@@ -32,9 +32,11 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
 
 /// torchscale's decoders and encoders, and the encoders of LongViT and Prov-GigaPath, as a run
 /// directory of ours. Tensors keep their types and bits; names and configuration are translated.
@@ -173,7 +175,7 @@ public final class TorchscaleImport {
     TensorEntry projection = plan.around("patch_embed.proj.weight");
     TensorEntry positions = plan.around("pos_embed");
     TensorEntry head = plan.around("head.weight");
-    String norm =
+    @Nullable String norm =
         plan.around("norm.weight") != null
             ? "norm"
             : plan.around("fc_norm.weight") != null ? "fc_norm" : null;
@@ -277,7 +279,7 @@ public final class TorchscaleImport {
     }
 
     /// @return null when there is none
-    TensorEntry around(String name) {
+    @Nullable TensorEntry around(String name) {
       String original = around.get(name);
       return original == null ? null : weights.tensor(original);
     }
@@ -287,7 +289,7 @@ public final class TorchscaleImport {
     }
 
     /// @param norm what the file calls the norm after pooling
-    void takeEncoder(Parameter parameter, String norm) {
+    void takeEncoder(Parameter parameter, @Nullable String norm) {
       String name = parameter.name();
       if (stack.containsKey(name)) {
         take(parameter);
@@ -297,7 +299,7 @@ public final class TorchscaleImport {
       }
     }
 
-    private void take(String name, String original, long[] shape) {
+    private void take(String name, @Nullable String original, long[] shape) {
       if (original == null) {
         throw new IllegalArgumentException(
             "tensor %s %s is missing: %s".formatted(name, Arrays.toString(shape), file));
@@ -322,7 +324,11 @@ public final class TorchscaleImport {
 
     void sameOrAbsent(String name, String as) {
       String original = stack.remove(name);
-      if (original != null && weights.tensor(original).data().mismatch(taken.get(as).data()) >= 0) {
+      if (original == null) {
+        return;
+      }
+      TensorEntry shared = Objects.requireNonNull(taken.get(as));
+      if (weights.tensor(original).data().mismatch(shared.data()) >= 0) {
         throw new IllegalArgumentException(
             "tensor %s must equal %s, as the configuration shares them: %s"
                 .formatted(original, as, file));

@@ -27,8 +27,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /// A run's weights as a file for others.
 public final class WeightsExport {
@@ -73,7 +75,11 @@ public final class WeightsExport {
   }
 
   private static int write(
-      Path weights, ModelConfig model, Checkpoint checkpoint, Path out, Options options)
+      Path weights,
+      @Nullable ModelConfig model,
+      @Nullable Checkpoint checkpoint,
+      Path out,
+      Options options)
       throws IOException {
     Path extraFile = weights.resolveSibling(TorchscaleImport.EXTRA);
     try (SafetensorsFile file = SafetensorsFile.open(weights);
@@ -89,7 +95,7 @@ public final class WeightsExport {
       switch (options.target()) {
         case SAFETENSORS -> {
           metadata.put("format", "pt");
-          metadata.put("longnet_config", ownConfig(checkpoint).toString());
+          metadata.put("longnet_config", ownConfig(Objects.requireNonNull(checkpoint)).toString());
           file.names().forEach(name -> items.put(name, new Item(name, file.tensor(name), false)));
         }
         case TORCHSCALE -> {
@@ -114,7 +120,7 @@ public final class WeightsExport {
       Map<String, Long> bytes = new LinkedHashMap<>();
       items.forEach((name, item) -> bytes.put(name, bytes(item, options, headSize)));
       ShardedWeights.Source source =
-          (name, arena) -> entry(items.get(name), options, headSize, arena);
+          (name, arena) -> entry(Objects.requireNonNull(items.get(name)), options, headSize, arena);
       if (options.shardBytes().isPresent()) {
         AtomicFiles.writeDirectory(
             out,
@@ -178,11 +184,15 @@ public final class WeightsExport {
   }
 
   /// The arguments the weights came with where they still describe the model, else new ones.
-  private static ObjectNode torchscaleConfig(ModelConfig model, Origin origin) {
-    if (model == null
-        || origin != null
-            && sameButZeroKeys(TorchscaleConfig.model(origin.config(), "config"), model)) {
+  private static ObjectNode torchscaleConfig(@Nullable ModelConfig model, @Nullable Origin origin) {
+    if (origin != null
+        && (model == null
+            || sameButZeroKeys(TorchscaleConfig.model(origin.config(), "config"), model))) {
       return origin.config();
+    }
+    if (model == null) {
+      throw new IllegalArgumentException(
+          "an encoder's weights must have the metadata key torchscale, which an import writes: it is missing");
     }
     return TorchscaleConfig.write(model);
   }

@@ -5,6 +5,7 @@ import dev.longnet.attention.pattern.Fold;
 import dev.longnet.attention.pattern.Rows;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// Folds of one branch that one strided view each of queries and keys can show: neighbouring heads
 /// whose rows start a constant distance apart, in neighbouring segments that are a constant
@@ -121,7 +122,7 @@ record FoldGroup(
   }
 
   /// This group with the next head's piece; null when one view cannot show both.
-  private FoldGroup plusHead(FoldGroup piece) {
+  private @Nullable FoldGroup plusHead(FoldGroup piece) {
     long perHeadQueries = piece.queries.first - queries.first - queries.perHead * (heads - 1L);
     long perHeadKeys = piece.keys.first - keys.first - keys.perHead * (heads - 1L);
     boolean fits =
@@ -157,7 +158,7 @@ record FoldGroup(
     return joined;
   }
 
-  private FoldGroup plusSegment(FoldGroup next) {
+  private @Nullable FoldGroup plusSegment(FoldGroup next) {
     long perSegmentQueries =
         next.queries.first - queries.first - queries.perSegment * (segments - 1);
     long perSegmentKeys = next.keys.first - keys.first - keys.perSegment * (segments - 1);

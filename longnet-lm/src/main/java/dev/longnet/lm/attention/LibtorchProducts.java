@@ -13,6 +13,7 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.util.Optional;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /// Small products of bfloat16 matrices by libtorch (its `cpublas::brgemm`, which is oneDNN's) where
 /// the processor has AMX: what its own flash attention is made of. It keeps a generated kernel for
@@ -20,7 +21,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 @SuppressWarnings("restricted")
 final class LibtorchProducts implements BfloatProducts {
   private static final String NAMES = "_ZN2at6native7cpublas";
-  // Constants, as only those are inlined. Whoever touches this class has loaded libtorch.
+
+  // Constants, as only those are inlined. Whoever touches this class has loaded libtorch. Null
+  // where
+  // this libtorch lacks them: then there is no instance.
+  @SuppressWarnings("NullAway")
   private static final MethodHandle MULTIPLY =
       handle(
           NAMES + "6brgemmEllllllbPKN3c108BFloat16ES5_Pfb",
@@ -35,7 +40,10 @@ final class LibtorchProducts implements BfloatProducts {
           JAVA_LONG,
           JAVA_LONG,
           JAVA_BOOLEAN);
+
+  @SuppressWarnings("NullAway")
   private static final MethodHandle RELEASE = handle(NAMES + "14brgemm_releaseEb", JAVA_BOOLEAN);
+
   private static final Optional<BfloatProducts> INSTANCE =
       supported() ? Optional.of(new LibtorchProducts()) : Optional.empty();
 
@@ -65,7 +73,7 @@ final class LibtorchProducts implements BfloatProducts {
     return SymbolLookup.loaderLookup().find(name);
   }
 
-  private static MethodHandle handle(String name, MemoryLayout... arguments) {
+  private static @Nullable MethodHandle handle(String name, MemoryLayout... arguments) {
     return symbol(name)
         .map(at -> Linker.nativeLinker().downcallHandle(at, FunctionDescriptor.ofVoid(arguments)))
         .orElse(null);

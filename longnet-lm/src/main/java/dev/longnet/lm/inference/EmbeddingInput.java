@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// What an encoder is to read: vectors or token ids of a ragged batch, mapped from a file.
 ///
@@ -29,9 +30,9 @@ public final class EmbeddingInput implements AutoCloseable {
   private final long batch;
   private final long length;
   private final int width;
-  private final TensorEntry mask;
-  private final TensorEntry lengths;
-  private final TensorEntry coordinates;
+  private final @Nullable TensorEntry mask;
+  private final @Nullable TensorEntry lengths;
+  private final @Nullable TensorEntry coordinates;
 
   /// Neighbouring positions that are no padding.
   public record Run(long first, long count) {}
@@ -41,9 +42,9 @@ public final class EmbeddingInput implements AutoCloseable {
     this.source = input.toString();
     try {
       TensorEntry given;
-      TensorEntry givenMask = null;
-      TensorEntry givenLengths = null;
-      TensorEntry givenCoords = null;
+      @Nullable TensorEntry givenMask = null;
+      @Nullable TensorEntry givenLengths = null;
+      @Nullable TensorEntry givenCoords = null;
       if (source.endsWith(".npy")) {
         given = Npy.open(input, arena);
       } else {
@@ -221,7 +222,7 @@ public final class EmbeddingInput implements AutoCloseable {
   }
 
   /// Their coordinates, [count][2]; null when the input has none.
-  public double[][] coordinates(long sequence, long from, long count) {
+  public double @Nullable [][] coordinates(long sequence, long from, long count) {
     if (coordinates == null) {
       return null;
     }

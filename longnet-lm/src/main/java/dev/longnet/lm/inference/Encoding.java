@@ -14,6 +14,7 @@ import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.LongConsumer;
 import org.bytedeco.javacpp.PointerScope;
@@ -171,6 +172,11 @@ public final class Encoding {
     }
   }
 
+  /// One that [#allocate] made.
+  private Tensor result(String name) {
+    return Objects.requireNonNull(results.get(name));
+  }
+
   private void sequence(Encoder encoder, long b) {
     List<EmbeddingInput.Run> runs = input.runs(b);
     long n = runs.stream().mapToLong(EmbeddingInput.Run::count).sum();
@@ -189,8 +195,7 @@ public final class Encoding {
         x,
         done -> {
           if (outputs.contains(Output.LAYERS)) {
-            results
-                .get("pooled_layers")
+            result("pooled_layers")
                 .select(0, b)
                 .narrow(0, done, 1)
                 .copy_(pooled(encoder, x, front));
@@ -203,10 +208,10 @@ public final class Encoding {
     if (outputs.contains(Output.POOLED) || outputs.contains(Output.LOGITS)) {
       Tensor pooled = pooled(encoder, x, front);
       if (outputs.contains(Output.POOLED)) {
-        results.get("pooled").narrow(0, b, 1).copy_(pooled);
+        result("pooled").narrow(0, b, 1).copy_(pooled);
       }
       if (outputs.contains(Output.LOGITS)) {
-        results.get("logits").narrow(0, b, 1).copy_(encoder.head(pooled));
+        result("logits").narrow(0, b, 1).copy_(encoder.head(pooled));
       }
     }
     scatter(x.narrow(0, front, n), b, runs);
@@ -259,8 +264,7 @@ public final class Encoding {
     Tensor out = model.forward(x.view(1, n, c)).view(n, c);
     progress.accept((b + 1) * model.config().layers());
     if (outputs.contains(Output.POOLED)) {
-      results
-          .get("pooled")
+      result("pooled")
           .narrow(0, b, 1)
           .copy_(
               out.mean(

@@ -14,6 +14,7 @@ import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.CheckpointTensors;
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 
 /// A checkpoint's model, ready to be used. Whoever opened it closes it.
 ///
@@ -24,10 +25,10 @@ import java.io.IOException;
 /// ```
 public final class LoadedModel implements AutoCloseable {
   private final Checkpoint checkpoint;
-  private final Tokenizer tokenizer;
+  private final @Nullable Tokenizer tokenizer;
   private final Decoder decoder;
 
-  private LoadedModel(Checkpoint checkpoint, Tokenizer tokenizer, Decoder decoder) {
+  private LoadedModel(Checkpoint checkpoint, @Nullable Tokenizer tokenizer, Decoder decoder) {
     this.checkpoint = checkpoint;
     this.tokenizer = tokenizer;
     this.decoder = decoder;
@@ -69,7 +70,7 @@ public final class LoadedModel implements AutoCloseable {
       RuntimeConfig runtime,
       AttentionOperator.Factory operators)
       throws IOException {
-    Tokenizer tokenizer = checkpoint.hasTokenizer() ? checkpoint.loadTokenizer() : null;
+    @Nullable Tokenizer tokenizer = checkpoint.hasTokenizer() ? checkpoint.loadTokenizer() : null;
     ModelOptions options = ModelOptions.of(runtime).withActivationCheckpointing(false);
     try (TorchThreads _ = Torch.threads(runtime.threads())) {
       Decoder decoder = Decoder.create(config, options, operators, 0);

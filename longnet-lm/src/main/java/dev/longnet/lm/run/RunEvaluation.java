@@ -45,7 +45,7 @@ record RunEvaluation(RunConfig config, RunListener listener) {
             .sorted()
             .distinct()
             .collect(Collectors.partitioningBy(l -> l < held.size()));
-    List<Long> lengths = fit.get(true);
+    List<Long> lengths = fit.getOrDefault(true, List.of());
     if (lengths.isEmpty()) {
       listener.notEvaluated(
           String.format(
@@ -55,12 +55,13 @@ record RunEvaluation(RunConfig config, RunListener listener) {
               wanted.lengths()));
       return;
     }
-    if (!fit.get(false).isEmpty()) {
+    List<Long> tooLong = fit.getOrDefault(false, List.of());
+    if (!tooLong.isEmpty()) {
       listener.note(
           String.format(
               Locale.ROOT,
               "evaluation.lengths %s are left out: %,d tokens are held out",
-              fit.get(false),
+              tooLong,
               held.size()));
     }
     EvaluationPlan plan =

@@ -141,7 +141,7 @@ public final class Training {
       throw new EnvironmentException(
           FieldMessage.of(
               "step %d could not be recorded (%s): the last checkpoint in %s is whole; make room on its disk, then %s",
-              run.state().step(), e.getMessage(), path, Field.of("resume", path)),
+              run.state().step(), String.valueOf(e.getMessage()), path, Field.of("resume", path)),
           e);
     }
   }

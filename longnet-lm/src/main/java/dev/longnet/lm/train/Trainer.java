@@ -78,7 +78,12 @@ public final class Trainer implements AutoCloseable {
     this.parts = parts;
     this.state = state;
     TrainingConfig training = config.training();
-    this.optimizer = new Optimizer(config.optimizer(), model.parameters(), model.gradients());
+    this.optimizer =
+        new Optimizer(
+            config.optimizer(),
+            model.parameters(),
+            model.gradients(),
+            name -> model.blueprint().parameter(name).decays());
     this.optimizer.restoreApplied(state.appliedSteps());
     this.tokens =
         new TokenBuffer(training.sequences(), training.window() + 1, model.options().device());

@@ -47,13 +47,23 @@ final class Build implements AutoCloseable {
   private final List<SourceSummary> summaries = new ArrayList<>();
   private final List<ShardInfo> shards = new ArrayList<>();
 
-  // The source under way.
+  // The source under way: set when it begins.
   private int source;
+
+  @SuppressWarnings("NullAway.Init")
   private Tally tally;
+
+  @SuppressWarnings("NullAway.Init")
   private DocumentReader reader;
+
   private long entriesDone;
+
+  @SuppressWarnings("NullAway.Init")
   private ShardWriter train;
+
+  @SuppressWarnings("NullAway.Init")
   private ShardWriter validation;
+
   private long uncommittedBytes;
 
   Build(
@@ -90,6 +100,7 @@ final class Build implements AutoCloseable {
     Optional<Journal> journal = earlier.journal(corpusKey, tokenizer, states);
     long skip = 0;
     Optional<Journal.OpenDocument> open = Optional.empty();
+    Optional<Tally> begun = Optional.empty();
     if (journal.isPresent()) {
       Journal j = journal.get();
       shards.addAll(j.shards());
@@ -101,7 +112,7 @@ final class Build implements AutoCloseable {
       }
       summaries.addAll(j.sources());
       if (!j.sourceDone() && !summaries.isEmpty()) {
-        tally = Tally.of(summaries.removeLast());
+        begun = Optional.of(Tally.of(summaries.removeLast()));
         skip = j.entries();
         open = j.open();
       }
@@ -114,7 +125,8 @@ final class Build implements AutoCloseable {
       earlier.delete();
     }
     for (source = summaries.size(); source < config.sources().size(); source++) {
-      readSource(skip, open);
+      readSource(begun, skip, open);
+      begun = Optional.empty();
       skip = 0;
       open = Optional.empty();
     }
@@ -133,11 +145,10 @@ final class Build implements AutoCloseable {
         shards);
   }
 
-  private void readSource(long skip, Optional<Journal.OpenDocument> open) throws IOException {
+  private void readSource(Optional<Tally> begun, long skip, Optional<Journal.OpenDocument> open)
+      throws IOException {
     CorpusSource from = config.sources().get(source);
-    if (tally == null) {
-      tally = new Tally(from.path(), states.get(source).hash());
-    }
+    tally = begun.orElseGet(() -> new Tally(from.path(), states.get(source).hash()));
     train = writer(Split.TRAIN);
     validation = writer(Split.VALIDATION);
     entriesDone = 0;
@@ -153,7 +164,6 @@ final class Build implements AutoCloseable {
       summaries.add(tally.summary());
       commit(true, Optional.empty());
     }
-    tally = null;
   }
 
   private void passOver(long entries) throws IOException {

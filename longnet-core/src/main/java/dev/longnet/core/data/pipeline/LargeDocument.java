@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.zip.ZipException;
+import org.jspecify.annotations.Nullable;
 
 /// A document that does not fit into memory: judged and hashed by one reading, then cut into pieces
 /// that workers encode. The build may commit between pieces.
@@ -147,7 +148,7 @@ final class LargeDocument {
         while (!last && !workers.isFull()) {
           byte[] piece = pieces.next();
           last = piece == null;
-          if (!last) {
+          if (piece != null) {
             submitted += piece.length;
             workers.submit(() -> List.of(encode(piece, part.split())), PIECE_BYTES);
           }
@@ -198,7 +199,7 @@ final class LargeDocument {
     }
 
     /// Null at the end.
-    byte[] next() throws IOException {
+    byte @Nullable [] next() throws IOException {
       byte[] buffer = Arrays.copyOf(rest, PIECE_BYTES);
       int length = rest.length + in.readNBytes(buffer, rest.length, PIECE_BYTES - rest.length);
       int cut = length < PIECE_BYTES ? length : Utf8.cut(buffer, length);

@@ -4,6 +4,7 @@ import dev.longnet.core.data.SourceSummary;
 import dev.longnet.core.data.source.DocumentReader;
 import dev.longnet.core.data.source.SourceState;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// How far a build is, and how fast: told to the listener every [Pace#reportNanos()].
 final class Meter {
@@ -18,7 +19,10 @@ final class Meter {
 
   // The source under way, and whether what is read of it now is an earlier run's work.
   private int source;
+
+  @SuppressWarnings("NullAway.Init") // set by startSource
   private DocumentReader reader;
+
   private boolean passingOver;
 
   // Of the large document under way: where the source stood before it, how much of it is done.
@@ -69,7 +73,7 @@ final class Meter {
 
   /// @param summaries of the sources done
   /// @param tally of the source under way; null for none
-  void report(List<SourceSummary> summaries, Tally tally) {
+  void report(List<SourceSummary> summaries, @Nullable Tally tally) {
     long now = System.nanoTime();
     if (now - lastReport < reportNanos) {
       return;
@@ -83,7 +87,7 @@ final class Meter {
     tell(summaries, null, 1);
   }
 
-  private void tell(List<SourceSummary> summaries, Tally tally, double fraction) {
+  private void tell(List<SourceSummary> summaries, @Nullable Tally tally, double fraction) {
     long documents = tally == null ? 0 : tally.documents;
     long bytes = tally == null ? 0 : tally.bytes;
     long tokens = tally == null ? 0 : tally.tokens;

@@ -100,7 +100,7 @@ final class NearDuplicates implements AutoCloseable {
   }
 
   private long key(int[] signature, int band) {
-    long hash = band + 1;
+    long hash = band + 1L;
     for (int i = band * rows; i < (band + 1) * rows; i++) {
       hash = (hash ^ signature[i]) * 0x9E3779B97F4A7C15L;
       hash ^= hash >>> 29;

@@ -9,6 +9,7 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /// A file written once from front to end, with the checksum and count of what went into it.
 ///
@@ -26,7 +27,7 @@ final class ShardFile implements AutoCloseable {
   private final MemorySegment buffer = arena.allocate(BUFFER, ALIGNMENT);
   private final CRC32C crc = new CRC32C();
   private final FileChannel out;
-  private FileChannel around;
+  private @Nullable FileChannel around;
   private int used;
   private long written;
 

@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// Writes one source's documents of one split, shard after shard. A shard that is not committed is
 /// written again by the next run, under the same names.
@@ -25,7 +26,7 @@ final class ShardWriter implements AutoCloseable {
 
   private long streamText;
 
-  private Files4 open;
+  private @Nullable Files4 open;
   private long tokens;
   private long documents;
   private long firstToken;
@@ -49,7 +50,7 @@ final class ShardWriter implements AutoCloseable {
     private final ShardFile tokens;
     private final ShardFile docs;
     private final ShardFile names;
-    private final ShardFile text;
+    private final @Nullable ShardFile text;
 
     Files4(Path directory, String base, Split split) throws IOException {
       tokens = new ShardFile(directory.resolve(base + ".tokens"));
@@ -75,8 +76,9 @@ final class ShardWriter implements AutoCloseable {
     opened().tokens.write(ids);
     tokens += tokenCount;
     streamTokens += tokenCount;
-    if (split == Split.VALIDATION) {
-      opened().text.write(MemorySegment.ofArray(text));
+    ShardFile kept = opened().text;
+    if (kept != null) {
+      kept.write(MemorySegment.ofArray(text));
       streamText += text.length;
     }
   }

@@ -41,6 +41,7 @@ public final class TokenizerTraining {
   private long documents;
 
   /// Of the source under way.
+  @SuppressWarnings("NullAway.Init") // set before each source
   private Tally tally;
 
   /// What a tokenizer was learned from.

@@ -2,6 +2,7 @@ package dev.longnet.core.data.pipeline;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -56,7 +57,7 @@ final class Workers<R> implements AutoCloseable {
     try {
       return head.future().get();
     } catch (ExecutionException e) {
-      switch (e.getCause()) {
+      switch (Objects.requireNonNull(e.getCause())) {
         case RuntimeException unchecked -> throw unchecked;
         case Error error -> throw error;
         default -> throw new IllegalStateException(e.getCause());

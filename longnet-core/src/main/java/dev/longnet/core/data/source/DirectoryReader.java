@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// A directory's files, in the order of [DirectoryWalk].
 final class DirectoryReader implements DocumentReader {
@@ -21,7 +22,7 @@ final class DirectoryReader implements DocumentReader {
   }
 
   @Override
-  public Entry next() {
+  public @Nullable Entry next() {
     DirectoryWalk.Found found = walk.next();
     if (found == null) {
       return null;

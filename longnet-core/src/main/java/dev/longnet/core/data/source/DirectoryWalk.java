@@ -15,7 +15,9 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /// Everything in a directory in the order of names, a directory's own files before its
 /// subdirectories, so that files of one package stay together. Links to files are followed; links
@@ -27,9 +29,10 @@ final class DirectoryWalk {
   /// @param name its path within the directory, `/` between its parts
   /// @param modified milliseconds
   /// @param reason why it can't be read, null for a file
-  record Found(Path path, String name, long size, long modified, Reason reason, String detail) {
+  record Found(
+      Path path, String name, long size, long modified, @Nullable Reason reason, String detail) {
     Entry.Rejected rejected() {
-      return new Entry.Rejected(name, reason, detail);
+      return new Entry.Rejected(name, Objects.requireNonNull(reason), detail);
     }
   }
 
@@ -40,7 +43,7 @@ final class DirectoryWalk {
       boolean link,
       long size,
       long modified,
-      Reason reason,
+      @Nullable Reason reason,
       String detail) {
     Child(Path path, Reason reason, String detail) {
       this(path, false, false, 0, 0, reason, detail);
@@ -63,7 +66,7 @@ final class DirectoryWalk {
   }
 
   /// Null at the end.
-  Found next() {
+  @Nullable Found next() {
     while (!levels.isEmpty()) {
       Level level = levels.peek();
       if (!level.children().hasNext()) {

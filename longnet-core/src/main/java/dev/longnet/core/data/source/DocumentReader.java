@@ -1,12 +1,13 @@
 package dev.longnet.core.data.source;
 
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 
 /// Walks one source once. Not for use by several threads, except [Entry.Loader]s.
 public interface DocumentReader extends AutoCloseable {
 
   /// The next entry, or null at the end.
-  Entry next() throws IOException;
+  @Nullable Entry next() throws IOException;
 
   /// Share of the source already walked, in [0, 1].
   double progress();

@@ -5,13 +5,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// Several files of one source, one after the other.
 final class FilesReader implements DocumentReader {
   private final List<Path> files;
   private final Opener opener;
   private int opened;
-  private DocumentReader current;
+  private @Nullable DocumentReader current;
   private final List<DocumentReader> finished = new ArrayList<>();
 
   /// Opens one of the files.
@@ -25,7 +26,7 @@ final class FilesReader implements DocumentReader {
   }
 
   @Override
-  public Entry next() throws IOException {
+  public @Nullable Entry next() throws IOException {
     while (true) {
       if (current == null) {
         if (opened == files.size()) {

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Objects;
 
 /// A file read from its beginning, decompressed by the end of its name (`.gz`, `.tgz`, `.zst`),
 /// that refuses to expand without limit.
@@ -129,7 +130,7 @@ final class GuardedInput extends FilterInputStream {
   /// damage.
   static Entry.Rejected rejection(String name, Exception e) {
     if (e instanceof UncheckedIOException wrapped) {
-      return rejection(name, wrapped.getCause());
+      return rejection(name, Objects.requireNonNull(wrapped.getCause()));
     }
     if (e instanceof RejectedException rejected) {
       return new Entry.Rejected(name, rejected.reason(), rejected.getMessage());

@@ -4,6 +4,7 @@ import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
+import org.jspecify.annotations.Nullable;
 
 /// The members of a gzip file, one after the other, each checked. (The JDK's stream takes a damaged
 /// later member for the end of the file; Commons', when it goes on by itself, takes padding for
@@ -15,7 +16,7 @@ final class GzipInput extends InputStream {
   private final BufferedInputStream file;
 
   /// Null at the end.
-  private GzipCompressorInputStream member;
+  private @Nullable GzipCompressorInputStream member;
 
   GzipInput(BufferedInputStream file) throws IOException {
     this.file = file;
@@ -41,7 +42,7 @@ final class GzipInput extends InputStream {
   }
 
   /// Null when only the zeros follow that some tools pad with.
-  private GzipCompressorInputStream nextMember() throws IOException {
+  private @Nullable GzipCompressorInputStream nextMember() throws IOException {
     int b;
     do {
       file.mark(1);

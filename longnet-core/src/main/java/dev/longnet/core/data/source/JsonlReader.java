@@ -10,6 +10,7 @@ import dev.longnet.core.config.InputPolicy;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /// A .jsonl file, plain or compressed: one JSON object a line, its text in a named field. Lines are
 /// cut here and parsed by whichever thread loads them.
@@ -27,7 +28,10 @@ final class JsonlReader implements DocumentReader {
   private final String fileName;
   private final CorpusSource source;
   private final Admission admission;
+
+  @SuppressWarnings("NullAway.Init") // opened by the first call of next()
   private GuardedInput input;
+
   private byte[] buffer = new byte[1 << 16];
   private int start;
   private int end;
@@ -42,7 +46,7 @@ final class JsonlReader implements DocumentReader {
   }
 
   @Override
-  public Entry next() {
+  public @Nullable Entry next() {
     if (ended) {
       return null;
     }
@@ -57,7 +61,7 @@ final class JsonlReader implements DocumentReader {
     }
   }
 
-  private Entry nextLine() throws IOException {
+  private @Nullable Entry nextLine() throws IOException {
     int max = admission.policy().maxRowBytes();
     int scanned = start;
     while (true) {

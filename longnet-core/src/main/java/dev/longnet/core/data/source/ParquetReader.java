@@ -15,12 +15,14 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 
 /// A .parquet file, its text in a named top-level column (The Stack: `content`), by Hardwood. Only
 /// the columns in use are read.
@@ -45,9 +47,17 @@ final class ParquetReader implements DocumentReader {
   private final Admission admission;
   private final Duration patience;
   private final Deque<Entry> fetched = new ArrayDeque<>();
+
+  // Opened by the first fetch; null before it, and after one that failed half-way.
+  @SuppressWarnings("NullAway.Init")
   private HardwoodContext context;
+
+  @SuppressWarnings("NullAway.Init")
   private ParquetFileReader file;
+
+  @SuppressWarnings("NullAway.Init")
   private RowReader rows;
+
   private volatile long totalRows;
   private volatile long row;
   private long fileBytes;
@@ -64,7 +74,7 @@ final class ParquetReader implements DocumentReader {
   }
 
   @Override
-  public Entry next() throws IOException {
+  public @Nullable Entry next() throws IOException {
     if (fetched.isEmpty() && !ended) {
       fetchInTime();
     }
@@ -97,7 +107,7 @@ final class ParquetReader implements DocumentReader {
     } catch (ExecutionException e) {
       ended = true;
       fetched.addAll(batch);
-      switch (e.getCause()) {
+      switch (Objects.requireNonNull(e.getCause())) {
         case WrongColumn user -> throw new IllegalArgumentException(user.getMessage());
         case Exception damage -> fetched.add(rejection(damage));
         // A damaged length asks for one array beyond the heap; nothing else is lost by it.
@@ -115,6 +125,7 @@ final class ParquetReader implements DocumentReader {
   /// Runs on the fetching thread, one at a time. Adds nothing at the end.
   ///
   /// @param batch also takes what precedes a failure
+  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes it, others look
   private void fetch(Deque<Entry> batch) throws IOException {
     if (rows == null) {
       open();

@@ -6,10 +6,18 @@ import java.io.IOException;
 public final class RejectedException extends IOException {
   private static final long serialVersionUID = 1L;
   private final Reason reason;
+  private final String detail;
 
   public RejectedException(Reason reason, String detail) {
     super(detail);
     this.reason = reason;
+    this.detail = detail;
+  }
+
+  /// Never null, unlike other exceptions'.
+  @Override
+  public String getMessage() {
+    return detail;
   }
 
   public Reason reason() {

@@ -13,6 +13,7 @@ import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.apache.commons.compress.archivers.tar.TarUtils;
+import org.jspecify.annotations.Nullable;
 
 /// A .tar, .tar.gz or .tar.zst, in the archive's order (which keeps repositories and packages
 /// together), and the archives that follow its end mark (`cat a.tar b.tar`). Links and devices
@@ -32,14 +33,20 @@ final class TarReader implements DocumentReader {
   private final String archive;
   private final Admission admission;
   private final Path scratch;
-  private GuardedInput input;
+
+  // Opened by the first call of next().
+  private @Nullable GuardedInput input;
+
+  @SuppressWarnings("NullAway.Init")
   private PushbackInputStream records;
+
+  @SuppressWarnings("NullAway.Init")
   private Archive tar;
 
   /// Of the current entry.
   private long unreadBytes;
 
-  private Path spooled;
+  private @Nullable Path spooled;
   private boolean ended;
 
   TarReader(Path path, Admission admission, Path scratch) {
@@ -50,7 +57,7 @@ final class TarReader implements DocumentReader {
   }
 
   @Override
-  public Entry next() throws IOException {
+  public @Nullable Entry next() throws IOException {
     deleteSpooled();
     while (!ended) {
       String name = archive;
@@ -83,8 +90,8 @@ final class TarReader implements DocumentReader {
     return null;
   }
 
-  private TarArchiveEntry nextHeader() throws IOException {
-    if (tar == null) {
+  private @Nullable TarArchiveEntry nextHeader() throws IOException {
+    if (input == null) {
       input = GuardedInput.open(path, admission.policy());
       records = new PushbackInputStream(input, RECORD_BYTES);
       tar = new Archive(records);
@@ -103,7 +110,7 @@ final class TarReader implements DocumentReader {
 
   /// What follows the last entry: an end mark and zeros, then perhaps another archive, whose
   /// entries are next. Only the end of the file tells whether a compressed one's checksum is right.
-  private Entry atEnd() throws IOException {
+  private @Nullable Entry atEnd() throws IOException {
     ended = true;
     if (!tar.hasEndMark) {
       return new Entry.Rejected(archive, Reason.TRUNCATED, "it has no end mark");
@@ -173,7 +180,7 @@ final class TarReader implements DocumentReader {
   }
 
   /// Null for what is no document and needs no mention.
-  private Entry visit(TarArchiveEntry entry, String name) throws IOException {
+  private @Nullable Entry visit(TarArchiveEntry entry, String name) throws IOException {
     if (Names.isUnsafe(name)) {
       return new Entry.Rejected(name, Reason.UNSAFE_NAME, "not read");
     }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// One file as one document, however large.
 final class TextFileReader implements DocumentReader {
@@ -24,7 +25,7 @@ final class TextFileReader implements DocumentReader {
   }
 
   @Override
-  public Entry next() {
+  public @Nullable Entry next() {
     if (done) {
       return null;
     }

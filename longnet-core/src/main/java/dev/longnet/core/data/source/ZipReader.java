@@ -21,6 +21,7 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
+import org.jspecify.annotations.Nullable;
 
 /// A .zip or .jar: its entries by directory, then name, so that files of one package stay together.
 /// Entries are inflated by whichever thread loads them.
@@ -44,7 +45,7 @@ final class ZipReader implements DocumentReader {
   private boolean ended;
 
   /// What is wrong with the directory as a whole, said after its entries; null: nothing, or said.
-  private Entry.Rejected flaw;
+  private Entry.@Nullable Rejected flaw;
 
   /// Loaders that have not run yet.
   private final AtomicInteger outstanding = new AtomicInteger();
@@ -158,7 +159,7 @@ final class ZipReader implements DocumentReader {
   }
 
   @Override
-  public Entry next() {
+  public @Nullable Entry next() {
     if (ended || !entries.hasNext()) {
       Entry last = flaw;
       flaw = null;

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.PriorityQueue;
 
 /// Learns byte-level BPE merges (Sennrich et al. 2016): the most frequent pair of neighbours
@@ -75,7 +76,7 @@ final class BpeTrainer {
       for (int i = 0; i < bytes.length; i++) {
         words[w][i] = byteIds[bytes[i] & 0xff];
       }
-      counts[w] = counted.get(sorted[w])[0];
+      counts[w] = Objects.requireNonNull(counted.get(sorted[w]))[0];
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.longnet.core.data.tokenizer;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /// GPT-2's printable stand-ins for the 256 bytes, in which byte-level `tokenizer.json` files write
 /// their tokens: printable Latin-1 bytes are themselves, the others take the characters from U+0100
@@ -34,7 +35,7 @@ final class ByteAlphabet {
   }
 
   /// The bytes a token stands for, or null when it has characters of no byte.
-  static byte[] decode(String token) {
+  static byte @Nullable [] decode(String token) {
     byte[] bytes = new byte[token.length()];
     for (int i = 0; i < bytes.length; i++) {
       char c = token.charAt(i);

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// Any Hugging Face `tokenizer.json`, by Hugging Face's own library (through DJL's binding; its
 /// native code travels in the jar, nothing is fetched).
@@ -51,7 +52,7 @@ final class HuggingFaceTokenizer implements Tokenizer {
 
   /// Bytes of each id where tokens stand for bytes one by one; null where only the library can
   /// decode.
-  private final byte[][] bytesOf;
+  private final byte @Nullable [][] bytesOf;
 
   /// The id of each single byte, -1 where there is none.
   private final int[] byteIds = new int[256];
@@ -239,7 +240,7 @@ final class HuggingFaceTokenizer implements Tokenizer {
     Utf8Runs.split(
         utf8,
         new Utf8Runs.Sink() {
-          private int[] replacement;
+          private int @Nullable [] replacement;
 
           @Override
           public void text(String run) {
