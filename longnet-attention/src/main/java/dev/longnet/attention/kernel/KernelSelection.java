@@ -56,7 +56,7 @@ final class KernelSelection {
   }
 
   /// Names what keeps the vector kernel from running, with its remedy. Null when nothing does.
-  private static String missing() {
+  static String missing() {
     if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
       return "the JVM was started without the Vector API: add --add-modules jdk.incubator.vector";
     }

@@ -2,6 +2,7 @@ package dev.longnet.core.stream.kernel;
 
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /// Threads that live as long as their model and start a task within a microsecond or so: a
 /// generated token is some hundred short parallel steps. Helpers spin briefly between steps, then
@@ -16,14 +17,19 @@ public final class WorkerTeam implements AutoCloseable {
   }
 
   private static final int SPINS = 20_000;
+  private static final Task NONE = (_, _) -> {};
 
   private final Thread[] helpers;
   private final AtomicInteger next = new AtomicInteger();
   private final AtomicInteger busy = new AtomicInteger();
+
+  /// Counted by the caller; a change of `generation` tells the helpers.
+  private int steps;
+
   private volatile int generation;
   private volatile boolean closed;
-  private volatile Throwable failure;
-  private Task task;
+  private volatile @Nullable Throwable failure;
+  private Task task = NONE;
   private int tasks;
 
   /// @param size threads, the caller's included
@@ -57,7 +63,7 @@ public final class WorkerTeam implements AutoCloseable {
     failure = null;
     next.set(0);
     busy.set(helpers.length);
-    generation++;
+    generation = ++steps;
     for (Thread helper : helpers) {
       LockSupport.unpark(helper);
     }
@@ -65,7 +71,7 @@ public final class WorkerTeam implements AutoCloseable {
     while (busy.get() > 0) {
       Thread.onSpinWait();
     }
-    this.task = null;
+    this.task = NONE;
     switch (failure) {
       case null -> {}
       case RuntimeException e -> throw e;

@@ -89,8 +89,8 @@ final class Rotation {
   void rescaling(long from, long to, NativeFloats factors) {
     for (int i = 0; i < pairs; i++) {
       float factor = (float) Math.exp((to - from) * logZeta[i]);
-      factors.set(2 * i, factor);
-      factors.set(2 * i + 1, factor);
+      factors.set(2L * i, factor);
+      factors.set(2L * i + 1, factor);
     }
   }
 

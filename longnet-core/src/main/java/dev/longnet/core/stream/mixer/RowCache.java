@@ -61,9 +61,9 @@ final class RowCache implements AutoCloseable {
     for (int head = 0; head < heads; head++) {
       MemorySegment.copy(
           old.segment(),
-          4 * head * capacity * headSize,
+          4L * head * capacity * headSize,
           grown.segment(),
-          4 * head * wanted * headSize,
+          4L * head * wanted * headSize,
           4 * held * headSize);
     }
     return grown;
