@@ -124,6 +124,14 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
     return segments.get(branch).kept(segments.get(branch).segmentLength(), 0);
   }
 
+  /// The kept rows of the query's segment up to the query, if it is one of them.
+  @Override
+  public Rows seen(int branch, int head, int heads, long position) {
+    Rows rows =
+        kept(segments.get(branch), firstSegment(branch, position), head, heads, position + 1);
+    return !rows.isEmpty() && rows.last() == position ? rows : rows.slice(0, 0);
+  }
+
   /// torchscale fills a segment up to min(w, N) tokens, and these up to a multiple of r, so that
   /// every head has ceil(min(w, N) / r) rows.
   @Override

@@ -52,9 +52,13 @@ final class AttentionMemory implements MixerMemory {
     moveReference(position);
     long floats = 0;
     for (int i = 0; i < caches.length; i++) {
-      long most = geometry.mostHeld(geometry.live.get(i), position) + 1;
-      caches[i].reserve(Math.min(most, geometry.live.get(i).mostRows()), most - 1);
-      floats += most * geometry.hidden;
+      LiveRows rows = geometry.live.get(i);
+      // A full cache has room, whatever its heads hold.
+      if (caches[i].capacity() < rows.mostRows()) {
+        long most = geometry.mostHeld(rows, position) + 1;
+        caches[i].reserve(Math.min(most, rows.mostRows()), most - 1);
+      }
+      floats += (rows.held(0, position) + 1) * geometry.hidden;
     }
     return floats;
   }
@@ -76,8 +80,9 @@ final class AttentionMemory implements MixerMemory {
     for (int i = 0; i < caches.length; i++) {
       RowCache cache = caches[i];
       LiveRows live = geometry.live.get(i);
-      if (live.keeps(head, position)) {
-        cache.put(head, live.held(head, position), rows, query + c, query + 2L * c);
+      long own = live.row(head, position);
+      if (own >= 0) {
+        cache.put(head, own, rows, query + c, query + 2L * c);
       }
       long seen = live.seen(head, position);
       if (seen > 0) {

@@ -45,8 +45,6 @@ final class AttentionMixer implements StreamMixer {
 
   @Override
   public void project(Block block, long normed) {
-    // Rows that see no key stay as they are here.
-    block.clearMixed();
     long q = block.rows(rowWidth());
     block.products().product(normed, block.count(), qkv, q);
     if (!geometry.rotation.isNone()) {

@@ -27,10 +27,4 @@ public record Block(Work work, Products products, int first, int last) {
   public long mixed() {
     return work.mixed().address() + 4L * first * work.hidden();
   }
-
-  /// Sets the mixed rows to 0.
-  public void clearMixed() {
-    long row = 4L * work.hidden();
-    work.mixed().segment().asSlice(first * row, count() * row).fill((byte) 0);
-  }
 }

@@ -41,7 +41,7 @@ final class ChunkAttention {
     int heads = geometry.heads;
     int threads = work.team().size();
     int n = (int) (to - from);
-    work.team().run(heads, (head, worker) -> append(head));
+    work.team().run(heads, (head, worker) -> begin(head));
     // Enough tasks for every thread, few enough that keys are not packed again and again.
     int pieces =
         heads % threads == 0 || heads >= 4 * threads ? 1 : Math.min(4, Math.ceilDiv(n, 256));
@@ -56,7 +56,12 @@ final class ChunkAttention {
     work.team().run(heads, (head, worker) -> keep(head));
   }
 
-  private void append(int head) {
+  /// Puts a head's rows where they are read. Queries that see no key end as they are set here: a
+  /// head's share of all rows to 0, its log-sum-exps to -inf.
+  private void begin(int head) {
+    long first = (to - from) * head / geometry.heads;
+    long last = (to - from) * (head + 1) / geometry.heads;
+    mixed.asSlice(4 * first * c, 4 * (last - first) * c).fill((byte) 0);
     scratch.norms(head, 0, 1, to - from).fill(Double.NEGATIVE_INFINITY);
     for (int i = 0; i < caches.length; i++) {
       RowCache cache = caches[i];

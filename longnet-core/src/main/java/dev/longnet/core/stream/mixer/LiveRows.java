@@ -142,15 +142,19 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
     }
   }
 
-  /// Whether the cache takes the row at a position: the query there sees it, or a later one.
-  boolean keeps(int head, long position) {
+  /// Where a head's cache takes the row at a position; -1 where neither the query there sees it nor
+  /// a later one.
+  long row(int head, long position) {
     for (int b = 0; b < n; b++) {
-      if (endsAt(live(b, head, position + 1), position)
-          || endsAt(seenRows(b, head, position), position)) {
-        return true;
+      Rows rows = seenRows(b, head, position);
+      if (!endsAt(rows, position)) {
+        rows = live(b, head, position + 1);
+      }
+      if (endsAt(rows, position)) {
+        return (rows.count() - 1) * n + b;
       }
     }
-    return false;
+    return -1;
   }
 
   private static boolean endsAt(Rows rows, long position) {

@@ -69,6 +69,11 @@ final class RowCache implements AutoCloseable {
     return grown;
   }
 
+  /// Rows a head has room for.
+  long capacity() {
+    return capacity;
+  }
+
   /// Element index of row `row` of a head, in both buffers.
   long element(int head, long row) {
     return (head * capacity + row) * headSize;
