@@ -63,7 +63,6 @@ class ArchitectureTest {
       List<String> cells = List.of(line.split("\\|"));
       if (cells.size() == 5 && cells.get(2).matches(" `[a-z.]+` ")) {
         rows.put(names(cells.get(2)).iterator().next(), names(cells.get(4)));
-
       }
     }
   }

@@ -101,6 +101,7 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
 
   /// Whole segments of a branch have as many pairs each; the last one may be short.
   @Override
+  @SuppressWarnings("NarrowCalculation") // whole segments are counted
   public double pairs(int head, int heads, long tokens) {
     double pairs = 0;
     for (Branch branch : segments) {
@@ -124,8 +125,8 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
     return segments.get(branch).kept(segments.get(branch).segmentLength(), 0);
   }
 
-  /// torchscale fills a segment up to min(w, N) tokens, and these up to a multiple of r, so that every head
-  /// has ceil(min(w, N) / r) rows.
+  /// torchscale fills a segment up to min(w, N) tokens, and these up to a multiple of r, so that
+  /// every head has ceil(min(w, N) / r) rows.
   @Override
   public long paddingKeys(int branch, long segment, int head, int heads, long tokens) {
     Branch b = segments.get(branch);

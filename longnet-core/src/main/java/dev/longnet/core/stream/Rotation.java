@@ -6,8 +6,8 @@ import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.stream.kernel.NativeFloats;
 
-/// xPos and RoPE for a stream of any length (longnet.md, section 2). Only differences of positions
-/// enter a score; that buys two things:
+/// xPos and RoPE for a stream of any length (docs/longnet.md, section 2). Only differences of
+/// positions enter a score; that buys two things:
 ///
 /// - Where some multiple of every segment length is below 2^40, nothing attends across its
 ///   multiples, so positions are taken modulo it. Elsewhere positions stay as they are; an angle p
