@@ -8,6 +8,7 @@ import dev.longnet.core.stream.Generator;
 import dev.longnet.core.stream.Sampler;
 import dev.longnet.core.stream.StateFile;
 import dev.longnet.core.stream.StreamReader;
+import dev.longnet.core.stream.StreamSession;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingCheckpoint;
 import dev.longnet.core.stream.StreamingModel;
@@ -21,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -131,7 +133,8 @@ final class GenerateCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     try (InputStream text = prompt();
         StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
-        StreamReader stream = new StreamReader(model.model(), state(model.model()))) {
+        StreamSession session = model.model().newSession();
+        StreamReader stream = new StreamReader(session, state(model.model()))) {
       Tokenizer tokenizer = model.tokenizer();
       if (prompt != null && prompt.text != null) {
         out.print(prompt.text);
@@ -143,43 +146,60 @@ final class GenerateCommand implements Callable<Integer> {
           read(stream, new DocumentTokens(text, tokenizer), tokenizer.endOfText(), err);
       double promptSeconds = (System.nanoTime() - start) / 1e9;
       long promptTokens = stream.state().position() - before;
-      TextStream characters = new TextStream();
       AtomicBoolean stop = new AtomicBoolean();
       // Ctrl-C ends the text where it is; what was asked to be saved is.
       try (StopOnInterrupt _ = StopOnInterrupt.install(() -> stop.set(true))) {
-        Generator.Summary summary =
-            Generator.generate(
-                stream,
-                sampler,
-                logits,
-                maxTokens,
-                tokenizer.endOfText(),
-                token -> {
-                  out.print(characters.add(tokenizer.decode(new int[] {token})));
-                  StandardOutput.flush(out);
-                },
-                stop::get);
-        out.println(characters.end());
-        out.flush();
+        Generator generator = new Generator(sampler, maxTokens, tokenizer.endOfText());
+        start = System.nanoTime();
+        write(generator, stream, logits, tokenizer, out, stop);
+        double seconds = (System.nanoTime() - start) / 1e9;
         if (saveState != null) {
           // Whoever goes on from here goes on after the last token, or after the text's end.
-          model.model().read(stream.state(), new int[] {summary.last()}, 0, 1);
+          session.read(stream.state(), new int[] {generator.last()}, 0, 1);
           StateFile.save(saveState, stream.state(), Map.of());
         }
+        Generator.End end = generator.end().orElseThrow();
         err.printf(
             Locale.ROOT,
             "%,d tokens (%s) in %.1f s: %.1f tokens/s; prompt of %,d tokens in %.2f s; seed %d%n",
-            summary.tokens(),
-            summary.ended() ? "the text ended" : summary.stopped() ? "stopped" : "--max-tokens",
-            summary.seconds(),
-            summary.tokensPerSecond(),
+            generator.tokens(),
+            switch (end) {
+              case END_OF_TEXT -> "the text ended";
+              case MAX_TOKENS -> "--max-tokens";
+              case STOPPED -> "stopped";
+            },
+            seconds,
+            generator.tokens() / Math.max(seconds, 1e-9),
             promptTokens,
             promptSeconds,
             usedSeed);
         err.flush();
-        return summary.stopped() ? StopOnInterrupt.EXIT_CODE : 0;
+        return end == Generator.End.STOPPED ? StopOnInterrupt.EXIT_CODE : 0;
       }
     }
+  }
+
+  /// Prints the text as it comes, until it ends or someone stops it.
+  private static void write(
+      Generator generator,
+      StreamReader stream,
+      float[] logits,
+      Tokenizer tokenizer,
+      PrintWriter out,
+      AtomicBoolean stop) {
+    TextStream characters = new TextStream();
+    OptionalInt token = generator.next(logits);
+    while (token.isPresent()) {
+      int[] chosen = {token.getAsInt()};
+      out.print(characters.add(tokenizer.decode(chosen)));
+      StandardOutput.flush(out);
+      if (stop.get()) {
+        generator.stop();
+      }
+      token = generator.ended() ? OptionalInt.empty() : generator.next(stream.read(chosen));
+    }
+    out.println(characters.end());
+    out.flush();
   }
 
   private InputStream prompt() throws IOException {

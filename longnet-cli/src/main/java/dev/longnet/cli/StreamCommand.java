@@ -6,6 +6,7 @@ import dev.longnet.core.stream.StateFile;
 import dev.longnet.core.stream.StreamInput;
 import dev.longnet.core.stream.StreamReport;
 import dev.longnet.core.stream.StreamRun;
+import dev.longnet.core.stream.StreamSession;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingCheckpoint;
 import java.io.IOException;
@@ -118,6 +119,7 @@ final class StreamCommand implements Callable<Integer> {
     Checkpoint checkpoint = Checkpoint.resolve(run);
     PrintWriter out = spec.commandLine().getOut();
     try (StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
+        StreamSession session = model.model().newSession();
         StreamInput input = new StreamInput(inputs, suffix, model.tokenizer(), repeat, own())) {
       StreamJson results = new StreamJson(json, model.model(), inputs);
       StreamDisplay display = new StreamDisplay(out, input.totalBytes(), repeat, maxTokens);
@@ -139,7 +141,7 @@ final class StreamCommand implements Callable<Integer> {
               "--max-tokens counts the state's tokens too and must not be below them: --max-tokens=%d, state=%d"
                   .formatted(maxTokens, state.position()));
         }
-        StreamRun stream = new StreamRun(model.model(), input, state);
+        StreamRun stream = new StreamRun(session, input, state);
         boolean resumed = loaded != null && stream.resume(loaded.notes());
         if (resumed) {
           results.keep(state.position());

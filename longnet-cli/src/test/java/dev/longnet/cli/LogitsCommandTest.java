@@ -9,6 +9,7 @@ import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.io.SafetensorsWriter;
 import dev.longnet.core.io.TensorEntry;
 import dev.longnet.core.stream.StreamOptions;
+import dev.longnet.core.stream.StreamSession;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingCheckpoint;
 import dev.longnet.lm.model.Decoder;
@@ -94,10 +95,11 @@ class LogitsCommandTest {
     try (SafetensorsFile file = SafetensorsFile.open(out);
         StreamingCheckpoint model =
             StreamingCheckpoint.open(Checkpoint.open(int8), StreamOptions.defaults());
+        StreamSession session = model.model().newSession();
         StreamState state = model.model().newStream();
         Arena arena = Arena.ofConfined()) {
       MemorySegment expected = arena.allocate(4L * 90 * 257, 4);
-      model.model().read(state, ids, 0, 90, expected);
+      session.read(state, ids, 0, 90, expected);
       for (long i = 0; i < 90 * 257; i++) {
         assertThat(
                 (double) file.tensor("logits").data().get(ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i))

@@ -30,16 +30,15 @@ public record ModelCost(ModelConfig model) {
     return 3 * linearFlops(tokens) + sum(mixer -> mixer.mixingTrainingFlops(model, tokens));
   }
 
-  /// Every matrix multiplies every token once; a tied embedding does so as the output projection.
+  /// Every matrix multiplies every token once, but for an embedding that is not tied: it is looked
+  /// up.
   private double linearFlops(long tokens) {
     double weights = 0;
     for (Parameter parameter : Blueprint.of(model).parameters()) {
-      boolean looked = parameter.name().startsWith("embed_tokens") && !model.tiedOutput();
-      if (parameter.shape().size() == 2 && !looked) {
-        weights += parameter.elements();
-      }
+      weights += parameter.shape().size() == 2 ? parameter.elements() : 0;
     }
-    return 2 * weights * tokens;
+    double lookedUp = model.tiedOutput() ? 0 : (double) model.vocabulary() * model.hidden();
+    return 2 * (weights - lookedUp) * tokens;
   }
 
   private double sum(ToDoubleFunction<MixerConfig> flops) {

@@ -1,73 +1,90 @@
 package dev.longnet.core.stream;
 
-import java.util.function.BooleanSupplier;
-import java.util.function.IntConsumer;
+import java.util.Optional;
+import java.util.OptionalInt;
 
-/// Continues what a model has read, token by token. Which model reads ([NextToken]) and how a token
-/// is chosen ([Sampler]) are given.
+/// Continues what a model has read, token by token. It chooses tokens and knows when to end; who
+/// reads them, and when, is its caller's business:
+///
+/// ```java
+/// OptionalInt token = generator.next(logits);
+/// while (token.isPresent()) {
+///   show(token.getAsInt());
+///   token = generator.ended() ? OptionalInt.empty() : generator.next(model.read(token));
+/// }
+/// ```
 public final class Generator {
-  private Generator() {}
-
-  /// What a generation took.
-  ///
-  /// @param tokens generated, a final end-of-text included
-  /// @param ended whether the model ended the text itself
-  /// @param stopped whether it was asked to stop before
-  /// @param last the last of them, which the model has not read: nobody asked what follows it
-  public record Summary(long tokens, boolean ended, boolean stopped, int last, double seconds) {
-    /// 0 where nothing was generated.
-    public double tokensPerSecond() {
-      return tokens == 0 ? 0 : tokens / Math.max(seconds, 1e-9);
-    }
+  /// Why a generation ended.
+  public enum End {
+    /// The model ended the text.
+    END_OF_TEXT,
+    /// As many tokens as were wanted.
+    MAX_TOKENS,
+    /// Someone stopped it.
+    STOPPED
   }
 
-  /// @param model has read the prompt
-  /// @param logits [V] what it said may follow
+  private final Sampler sampler;
+  private final long maxTokens;
+  private final int endOfText;
+  private long tokens;
+  private int last;
+  private Optional<End> end = Optional.empty();
+
   /// @param maxTokens to generate at most
-  /// @param endOfText the token that ends the text; it is not passed on
-  /// @param each called with every token as it comes
-  public static Summary generate(
-      NextToken model,
-      Sampler sampler,
-      float[] logits,
-      long maxTokens,
-      int endOfText,
-      IntConsumer each) {
-    return generate(model, sampler, logits, maxTokens, endOfText, each, () -> false);
-  }
-
-  /// As above, until it is asked to stop.
-  ///
-  /// @param stop asked after every token
-  public static Summary generate(
-      NextToken model,
-      Sampler sampler,
-      float[] logits,
-      long maxTokens,
-      int endOfText,
-      IntConsumer each,
-      BooleanSupplier stop) {
+  /// @param endOfText the token that ends the text; it is not given out
+  public Generator(Sampler sampler, long maxTokens, int endOfText) {
     if (maxTokens < 1) {
       throw new IllegalArgumentException("maxTokens must be positive: maxTokens=" + maxTokens);
     }
-    long start = System.nanoTime();
-    float[] scores = logits;
-    long count = 0;
-    boolean ended = false;
-    boolean stopped = false;
-    int token = endOfText;
-    while (!ended && !stopped && count < maxTokens) {
-      token = sampler.next(scores);
-      count++;
-      ended = token == endOfText;
-      if (!ended) {
-        each.accept(token);
-        stopped = stop.getAsBoolean();
-        if (!stopped && count < maxTokens) {
-          scores = model.read(new int[] {token});
-        }
-      }
+    this.sampler = sampler;
+    this.maxTokens = maxTokens;
+    this.endOfText = endOfText;
+    this.last = endOfText;
+  }
+
+  /// Chooses the next token; empty where the model ends the text.
+  ///
+  /// @param logits [V] what the model says may follow what it has read; not changed
+  /// @throws IllegalStateException after the end
+  public OptionalInt next(float[] logits) {
+    if (ended()) {
+      throw new IllegalStateException("the generation has ended: " + end.get());
     }
-    return new Summary(count, ended, stopped, token, (System.nanoTime() - start) / 1e9);
+    last = sampler.next(logits);
+    tokens++;
+    if (last == endOfText) {
+      end = Optional.of(End.END_OF_TEXT);
+      return OptionalInt.empty();
+    }
+    if (tokens == maxTokens) {
+      end = Optional.of(End.MAX_TOKENS);
+    }
+    return OptionalInt.of(last);
+  }
+
+  /// Ends the generation where it is, if it has not ended.
+  public void stop() {
+    end = end.or(() -> Optional.of(End.STOPPED));
+  }
+
+  /// Whether no token follows, so that nobody needs the last one read.
+  public boolean ended() {
+    return end.isPresent();
+  }
+
+  /// Why it ended; empty before.
+  public Optional<End> end() {
+    return end;
+  }
+
+  /// Tokens generated so far, a final end-of-text included.
+  public long tokens() {
+    return tokens;
+  }
+
+  /// The last of them, which need not have been read; end-of-text before the first.
+  public int last() {
+    return last;
   }
 }

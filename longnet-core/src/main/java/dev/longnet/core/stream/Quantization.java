@@ -11,8 +11,10 @@ import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedMap;
 import java.util.function.Function;
 
 /// Weight-only int8 ([Int8Rows]) of every matrix of a model; vectors (norms, biases) stay as they
@@ -32,6 +34,10 @@ public final class Quantization {
     int matrices = 0;
     long before = 0;
     long after = 0;
+    // Not Map.of, whose order changes from run to run: the same model gives the same file.
+    SequencedMap<String, String> metadata = new LinkedHashMap<>();
+    metadata.put("format", "pt");
+    metadata.put("quantization", "int8 rows");
     try (SafetensorsFile file = SafetensorsFile.open(checkpoint.weights());
         Arena arena = Arena.ofConfined()) {
       List<TensorEntry> tensors = new ArrayList<>();
@@ -56,9 +62,7 @@ public final class Quantization {
           checkpoint.model(),
           checkpoint.tokenizer(),
           checkpoint.trainedLength(),
-          path ->
-              SafetensorsWriter.write(
-                  path, Map.of("format", "pt", "quantization", "int8 rows"), tensors));
+          path -> SafetensorsWriter.write(path, metadata, tensors));
     }
     return new Summary(matrices, before, after);
   }

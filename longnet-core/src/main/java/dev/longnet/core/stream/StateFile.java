@@ -1,43 +1,61 @@
 package dev.longnet.core.stream;
 
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.stream.mixer.MixerMemory;
+import dev.longnet.core.stream.mixer.StreamMixer;
+import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.io.UTFDataFormatException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.zip.CRC32C;
 import java.util.zip.CheckedInputStream;
 import java.util.zip.CheckedOutputStream;
 
-/// A stream's state as a file. Big-endian header, native (little-endian) floats:
+/// A stream's state as bytes. Big-endian header, native (little-endian) floats. Version 1 is of
+/// models with one mixer, whose memories agree in their reference. Version 2 is of models with
+/// several.
 ///
-/// | bytes | what |
-/// |---|---|
-/// | 8 | `LNSTREAM` |
-/// | 4 | version, 1 |
-/// | 32 | the model's hash |
-/// | 8, 8 | tokens read, decay reference |
-/// | 4, … | number of notes, each key and value in modified UTF-8 with its length |
-/// | … | last hidden row [C]; then per layer, holding and head: its keys [rows, D], its values [rows, D] |
-/// | 8 | CRC-32C of everything before; nothing follows |
+/// | bytes | version 1 | version 2 |
+/// |---|---|---|
+/// | 8 | `LNSTREAM` | the same |
+/// | 4 | 1 | 2 |
+/// | 32 | the model's hash | the same |
+/// | 8 | tokens read | the same |
+/// | 8 | reference of all memories | not there |
+/// | 4, … | number of notes, each key and value in modified UTF-8 with its length | the same |
+/// | 4 C | last hidden row [C] | the same |
+/// | 8, 8 | not there | before each layer's memory: its reference, its length in bytes |
+/// | … | the memory of each layer | the same |
+/// | 8 | CRC-32C of everything before; nothing follows | the same |
 ///
-/// How many rows a head holds follows from the number of tokens read, so a file's length is known
-/// before its rows are read.
+/// A memory's reference is [MixerMemory#reference]. Attention writes for each cache and head: keys
+/// [rows, D], values [rows, D].
+///
+/// How long a memory is follows from the number of tokens read. So a length is known before memory
+/// is taken, and is compared with what is there: with the length of the input where that is known;
+/// else a memory's bytes are read before memory is taken for what they say.
 public final class StateFile {
-  private static final byte[] MAGIC =
-      "LNSTREAM".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
-  private static final int VERSION = 1;
+  private static final byte[] MAGIC = "LNSTREAM".getBytes(StandardCharsets.US_ASCII);
+  private static final int ONE_MIXER = 1;
+  private static final int SEVERAL_MIXERS = 2;
   private static final int MOST_NOTES = 1000;
-  private static final int BLOCK = 1 << 20;
+  private static final int BUFFER = 1 << 20;
+
+  /// No stream gets so far; positions beyond would overflow.
+  private static final long LAST_POSITION = 1L << 60;
 
   private StateFile() {}
 
@@ -46,42 +64,56 @@ public final class StateFile {
   /// @param notes what the writer added, such as how far it had come in its input
   public record Loaded(StreamState state, Map<String, String> notes) {}
 
-  /// Writes a state, whole or not at all.
+  /// Writes a state to a file, whole or not at all.
   ///
   /// @param notes at most 1,000, each key and value at most 65,535 bytes
   public static void save(Path file, StreamState state, Map<String, String> notes)
       throws IOException {
-    AtomicFiles.write(
-        file,
-        plain -> {
-          CheckedOutputStream checked = new CheckedOutputStream(plain, new CRC32C());
-          DataOutputStream out = new DataOutputStream(checked);
-          out.write(MAGIC);
-          out.writeInt(VERSION);
-          out.write(state.model.hash());
-          out.writeLong(state.position);
-          out.writeLong(state.reference);
-          out.writeInt(notes.size());
-          for (Map.Entry<String, String> note : notes.entrySet()) {
-            out.writeUTF(note.getKey());
-            out.writeUTF(note.getValue());
-          }
-          byte[] block = new byte[BLOCK];
-          copy(state.hidden.segment(), 0, 4L * state.model.config().hidden(), out, block);
-          eachRun(
-              state,
-              (cache, head, rows) -> {
-                long from = 4 * cache.element(head, 0);
-                long bytes = 4 * rows * state.model.config().headSize();
-                copy(cache.keys(), from, bytes, out, block);
-                copy(cache.values(), from, bytes, out, block);
-              });
-          out.flush();
-          new DataOutputStream(plain).writeLong(checked.getChecksum().getValue());
-        });
+    AtomicFiles.write(file, out -> write(out, state, notes));
   }
 
-  /// Reads a state of this model; nothing of it exists when this throws.
+  /// Writes a state; leaves the output open and flushes it.
+  ///
+  /// @param notes as [#save]'s
+  public static void write(OutputStream plain, StreamState state, Map<String, String> notes)
+      throws IOException {
+    state.begin();
+    try {
+      CheckedOutputStream checked = new CheckedOutputStream(plain, new CRC32C());
+      DataOutputStream out = new DataOutputStream(checked);
+      int version = version(state.model);
+      out.write(MAGIC);
+      out.writeInt(version);
+      out.write(state.model.hash());
+      out.writeLong(state.position);
+      if (version == ONE_MIXER) {
+        out.writeLong(state.memories.getFirst().reference());
+      }
+      out.writeInt(notes.size());
+      for (Map.Entry<String, String> note : notes.entrySet()) {
+        out.writeUTF(note.getKey());
+        out.writeUTF(note.getValue());
+      }
+      StateFloats floats = new StateFloats();
+      floats.write(state.hidden, 0, state.model.config().hidden(), out);
+      for (int layer = 0; layer < state.memories.size(); layer++) {
+        MixerMemory memory = state.memories.get(layer);
+        if (version == SEVERAL_MIXERS) {
+          out.writeLong(memory.reference());
+          out.writeLong((long) storedBytes(state, layer));
+        }
+        memory.write(state.position, (from, index, count) -> floats.write(from, index, count, out));
+      }
+      out.flush();
+      DataOutputStream sum = new DataOutputStream(plain);
+      sum.writeLong(checked.getChecksum().getValue());
+      sum.flush();
+    } finally {
+      state.end();
+    }
+  }
+
+  /// Reads a file's state of this model; nothing of it exists when this throws.
   ///
   /// @throws IllegalArgumentException when the file is no state, damaged, of another version or of
   ///   another model
@@ -89,129 +121,120 @@ public final class StateFile {
     if (Files.isDirectory(file)) {
       throw new IllegalArgumentException("not a saved stream state but a directory: " + file);
     }
-    long length = Files.size(file);
-    try (InputStream plain = new java.io.BufferedInputStream(Files.newInputStream(file), BLOCK)) {
+    OptionalLong length = OptionalLong.of(Files.size(file));
+    try (InputStream in = new BufferedInputStream(Files.newInputStream(file), BUFFER)) {
+      return read(in, length, model, file.toString());
+    }
+  }
+
+  /// Reads a state of this model to the input's end; leaves the input open. Nothing of the state
+  /// exists when this throws.
+  ///
+  /// @param in best a buffered one
+  /// @param length of the input in bytes. Where it is not known, memory is taken only for what has
+  ///   arrived.
+  /// @throws IllegalArgumentException when the input holds no state, or one that is damaged, of
+  ///   another version or of another model
+  public static Loaded read(InputStream in, OptionalLong length, StreamingModel model)
+      throws IOException {
+    return read(in, length, model, "the input");
+  }
+
+  private static Loaded read(
+      InputStream plain, OptionalLong length, StreamingModel model, String name)
+      throws IOException {
+    try {
       CheckedInputStream checked = new CheckedInputStream(plain, new CRC32C());
       DataInputStream in = new DataInputStream(checked);
-      if (!java.util.Arrays.equals(in.readNBytes(8), MAGIC)) {
-        throw new IllegalArgumentException("not a saved stream state: " + file);
+      if (!Arrays.equals(in.readNBytes(MAGIC.length), MAGIC)) {
+        throw new IllegalArgumentException("not a saved stream state: " + name);
       }
       int version = in.readInt();
-      if (version != VERSION) {
+      if (version != ONE_MIXER && version != SEVERAL_MIXERS) {
         throw new IllegalArgumentException(
-            file + ": version must be 1, the one this program knows: version=" + version);
+            name + ": version must be 1 or 2, those this program knows: version=" + version);
       }
       byte[] hash = new byte[32];
       in.readFully(hash);
       if (!MessageDigest.isEqual(hash, model.hash())) {
         throw new IllegalArgumentException(
             "%s belongs to another model: its hash begins %s, this model's %s"
-                .formatted(file, start(hash), start(model.hash())));
+                .formatted(name, start(hash), start(model.hash())));
+      }
+      if (version != version(model)) {
+        throw new IllegalArgumentException(
+            "%s: version must be %d for this model: version=%d"
+                .formatted(name, version(model), version));
       }
       StreamState state = model.newStream();
       try {
-        Map<String, String> notes = read(in, state, length);
+        Map<String, String> notes = readState(in, state, length);
         long sum = checked.getChecksum().getValue();
-        long written = new DataInputStream(plain).readLong();
-        if (sum != written || plain.read() >= 0) {
-          throw damaged(file);
+        if (sum != new DataInputStream(plain).readLong() || plain.read() >= 0) {
+          throw new EOFException();
         }
         return new Loaded(state, notes);
       } catch (IOException | RuntimeException | Error e) {
         state.close();
         throw e;
       }
-    } catch (EOFException | java.io.UTFDataFormatException e) {
-      throw damaged(file);
+    } catch (EOFException | UTFDataFormatException e) {
+      throw new IllegalArgumentException("damaged or truncated stream state: " + name, e);
     }
   }
 
-  private static IllegalArgumentException damaged(Path file) {
-    return new IllegalArgumentException("damaged or truncated stream state: " + file);
-  }
-
   private static String start(byte[] hash) {
-    return java.util.HexFormat.of().formatHex(hash, 0, 6);
+    return HexFormat.of().formatHex(hash, 0, 6);
   }
 
-  private static Map<String, String> read(DataInputStream in, StreamState state, long fileLength)
-      throws IOException {
-    StreamingModel model = state.model;
+  private static int version(StreamingModel model) {
+    return model.distinctMixers().size() == 1 ? ONE_MIXER : SEVERAL_MIXERS;
+  }
+
+  private static double storedBytes(StreamState state, int layer) {
+    StreamMixer mixer = state.model.weights().layers.get(layer).mixer();
+    return mixer.storedBytes(state.position);
+  }
+
+  private static Map<String, String> readState(
+      DataInputStream in, StreamState state, OptionalLong length) throws IOException {
+    boolean oneMixer = version(state.model) == ONE_MIXER;
     state.position = in.readLong();
-    state.reference = in.readLong();
+    long reference = oneMixer ? in.readLong() : 0;
     int count = in.readInt();
-    if (state.position < 0 || count < 0 || count > MOST_NOTES) {
+    if (state.position < 0 || state.position > LAST_POSITION || count < 0 || count > MOST_NOTES) {
       throw new EOFException();
     }
     Map<String, String> notes = new LinkedHashMap<>();
     for (int i = 0; i < count; i++) {
       notes.put(in.readUTF(), in.readUTF());
     }
-    // Before memory is taken for them: the rows the position implies must be in the file.
     double needed = 0;
-    for (Holding holding : model.holdings()) {
-      for (int head = 0; head < model.config().heads(); head++) {
-        needed +=
-            8.0
-                * holding.held(head, state.position)
-                * model.config().headSize()
-                * model.config().layers();
-      }
+    for (int layer = 0; layer < state.memories.size(); layer++) {
+      needed += storedBytes(state, layer);
     }
-    if (needed > fileLength) {
+    if (length.isPresent() && needed > length.getAsLong()) {
       throw new EOFException();
     }
-    for (RowCache[] layer : state.caches) {
-      for (int i = 0; i < layer.length; i++) {
-        long most = 0;
-        for (int head = 0; head < model.config().heads(); head++) {
-          most = Math.max(most, model.holdings().get(i).held(head, state.position));
+    StateFloats floats = new StateFloats();
+    floats.read(state.hidden, 0, state.model.config().hidden(), in);
+    for (int layer = 0; layer < state.memories.size(); layer++) {
+      double bytes = storedBytes(state, layer);
+      if (!oneMixer) {
+        reference = in.readLong();
+        if (in.readLong() != (long) bytes) {
+          throw new EOFException();
         }
-        layer[i].reserve(most, 0);
       }
+      InputStream there = length.isPresent() ? in : StateFloats.arrived(in, bytes);
+      state
+          .memories
+          .get(layer)
+          .read(
+              state.position,
+              reference,
+              (to, index, floatCount) -> floats.read(to, index, floatCount, there));
     }
-    byte[] block = new byte[BLOCK];
-    copy(in, state.hidden.segment(), 0, 4L * model.config().hidden(), block);
-    eachRun(
-        state,
-        (cache, head, rows) -> {
-          long to = 4 * cache.element(head, 0);
-          long bytes = 4 * rows * model.config().headSize();
-          copy(in, cache.keys(), to, bytes, block);
-          copy(in, cache.values(), to, bytes, block);
-        });
     return notes;
-  }
-
-  private interface Run {
-    void accept(RowCache cache, int head, long rows) throws IOException;
-  }
-
-  private static void eachRun(StreamState state, Run run) throws IOException {
-    for (RowCache[] layer : state.caches) {
-      for (int i = 0; i < layer.length; i++) {
-        for (int head = 0; head < state.model.config().heads(); head++) {
-          run.accept(layer[i], head, state.model.holdings().get(i).held(head, state.position));
-        }
-      }
-    }
-  }
-
-  private static void copy(MemorySegment from, long at, long bytes, OutputStream out, byte[] block)
-      throws IOException {
-    for (long done = 0; done < bytes; done += block.length) {
-      int n = (int) Math.min(block.length, bytes - done);
-      MemorySegment.copy(from, ValueLayout.JAVA_BYTE, at + done, block, 0, n);
-      out.write(block, 0, n);
-    }
-  }
-
-  private static void copy(DataInputStream in, MemorySegment to, long at, long bytes, byte[] block)
-      throws IOException {
-    for (long done = 0; done < bytes; done += block.length) {
-      int n = (int) Math.min(block.length, bytes - done);
-      in.readFully(block, 0, n);
-      MemorySegment.copy(block, 0, to, ValueLayout.JAVA_BYTE, at + done, n);
-    }
   }
 }

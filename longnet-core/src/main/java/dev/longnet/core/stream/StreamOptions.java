@@ -6,7 +6,7 @@ import java.util.Objects;
 /// How a stream is computed; never what.
 ///
 /// @param kernel vector kernels or their scalar twins; a forced choice never falls back
-/// @param threads to use, the caller's included
+/// @param threads of a session, its caller's included
 /// @param chunkTokens tokens that go through a layer together; longer inputs are cut
 public record StreamOptions(KernelChoice kernel, int threads, int chunkTokens) {
   public StreamOptions {

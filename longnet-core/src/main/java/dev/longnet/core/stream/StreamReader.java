@@ -3,12 +3,12 @@ package dev.longnet.core.stream;
 /// A stream as generation sees it: a prompt goes through in chunks, a single token through the
 /// decode path.
 public final class StreamReader implements NextToken {
-  private final StreamingModel model;
+  private final StreamSession session;
   private final StreamState state;
 
-  /// @param state closed with this; its model is not
-  public StreamReader(StreamingModel model, StreamState state) {
-    this.model = model;
+  /// @param state closed with this; the session is not
+  public StreamReader(StreamSession session, StreamState state) {
+    this.session = session;
     this.state = state;
   }
 
@@ -21,9 +21,9 @@ public final class StreamReader implements NextToken {
     if (tokens.length == 0 && state.position() == 0) {
       throw new IllegalArgumentException("the prompt must hold at least one token");
     }
-    model.read(state, tokens, 0, tokens.length);
-    float[] logits = new float[model.config().vocabulary()];
-    model.logits(state, logits);
+    session.read(state, tokens, 0, tokens.length);
+    float[] logits = new float[session.model().config().vocabulary()];
+    session.logits(state, logits);
     return logits;
   }
 

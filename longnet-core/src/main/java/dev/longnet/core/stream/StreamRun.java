@@ -16,7 +16,7 @@ import java.util.function.Consumer;
 public final class StreamRun {
   private static final String PREFIX = "stream.";
 
-  private final StreamingModel model;
+  private final StreamSession session;
   private final StreamInput input;
   private final StreamState state;
   private long scored;
@@ -80,8 +80,8 @@ public final class StreamRun {
   /// A stream that has read nothing of the input yet.
   ///
   /// @param state new, or one that has read something else before; stays the caller's to close
-  public StreamRun(StreamingModel model, StreamInput input, StreamState state) {
-    this.model = model;
+  public StreamRun(StreamSession session, StreamInput input, StreamState state) {
+    this.session = session;
     this.input = input;
     this.state = state;
     this.lastTokens = state.position();
@@ -190,10 +190,10 @@ public final class StreamRun {
         }
       }
       // One chunk at a time: reports, saves and stops stay close to what was asked for.
-      int chunk = Math.min(rest.length - taken, model.options().chunkTokens());
+      int chunk = Math.min(rest.length - taken, session.chunkTokens());
       int n = (int) Math.min(chunk, Math.min(nextReport, plan.maxTokens) - state.position());
       losses = losses.length < n ? new float[n] : losses;
-      model.read(state, rest, taken, n, losses);
+      session.read(state, rest, taken, n, losses);
       taken += n;
       count(losses, n);
       seconds += (System.nanoTime() - start) / 1e9;

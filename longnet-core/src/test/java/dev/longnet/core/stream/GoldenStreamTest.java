@@ -42,8 +42,9 @@ class GoldenStreamTest {
       float[] expected = file.tensor("logits").data().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
       Random random = new Random(name.hashCode());
       try (StreamingModel model =
-          StreamingModel.load(
-              config, key -> file.tensor("model." + key), StreamOptions.defaults())) {
+              StreamingModel.load(
+                  config, key -> file.tensor("model." + key), StreamOptions.defaults());
+          StreamSession session = model.newSession()) {
         for (int repeat = 0; repeat < 5; repeat++) {
           for (int sequence = 0; sequence * length < tokens.length; sequence++) {
             int[] ids = new int[length];
@@ -53,7 +54,7 @@ class GoldenStreamTest {
             try (StreamState state = model.newStream()) {
               for (int done = 0; done < length; ) {
                 int n = Math.min(length - done, 1 + random.nextInt(repeat == 0 ? length : 20));
-                compare(model, state, ids, done, n, expected, sequence * length + done);
+                compare(session, state, ids, done, n, expected, sequence * length + done);
                 done += n;
               }
             }
@@ -64,16 +65,16 @@ class GoldenStreamTest {
   }
 
   private static void compare(
-      StreamingModel model,
+      StreamSession session,
       StreamState state,
       int[] ids,
       int from,
       int n,
       float[] expected,
       int row) {
-    int v = model.config().vocabulary();
+    int v = session.model().config().vocabulary();
     try (NativeFloats logits = new NativeFloats((long) n * v)) {
-      model.read(state, ids, from, n, logits.segment());
+      session.read(state, ids, from, n, logits.segment());
       for (int i = 0; i < n * v; i++) {
         assertThat(logits.get(i))
             .as("token %d logit %d", from + i / v, i % v)

@@ -3,6 +3,7 @@ package dev.longnet.core.stream;
 import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.attention.pattern.Fold;
 import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.io.TensorEntry;
@@ -38,7 +39,9 @@ final class ReferenceDecoder {
       double[][] v = linear(normal, p + "self_attn.v_proj");
       add(
           x,
-          linear(norm(attend(q, k, v), p + "self_attn.inner_attn_ln"), p + "self_attn.out_proj"));
+          linear(
+              norm(attend(config.mixer(layer), q, k, v), p + "self_attn.inner_attn_ln"),
+              p + "self_attn.out_proj"));
       double[][] wide = linear(norm(x, p + "final_layer_norm"), p + "ffn.fc1");
       for (double[] row : wide) {
         for (int i = 0; i < row.length; i++) {
@@ -131,10 +134,10 @@ final class ReferenceDecoder {
     return x;
   }
 
-  private double[][] attend(double[][] q, double[][] k, double[][] v) {
+  private double[][] attend(MixerConfig mixer, double[][] q, double[][] k, double[][] v) {
     int n = q.length;
     int d = config.headSize();
-    AttentionPattern pattern = ((AttentionConfig) config.mixer(0)).pattern(true);
+    AttentionPattern pattern = ((AttentionConfig) mixer).pattern(true);
     double[][] out = new double[n][config.hidden()];
     for (int head = 0; head < config.heads(); head++) {
       double[][] weight = new double[n][n];

@@ -3,13 +3,21 @@ package dev.longnet.core.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.io.TensorEntry;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,8 +38,9 @@ class StateFileTest {
     try (StreamingModel model =
             StreamingModel.load(
                 config, weights::get, StreamOptions.defaults().withChunkTokens(40));
+        StreamSession session = model.newSession();
         StreamState state = model.newStream()) {
-      model.read(state, tokens, 0, 97);
+      session.read(state, tokens, 0, 97);
       StateFile.save(file, state, Map.of("place", "97", "note", "ü"));
       StateFile.Loaded loaded = StateFile.load(file, model);
       try (StreamState other = loaded.state()) {
@@ -39,8 +48,8 @@ class StateFileTest {
         assertThat(other.position()).isEqualTo(97);
         float[] a = new float[53];
         float[] b = new float[53];
-        model.read(state, tokens, 97, 53, a);
-        model.read(other, tokens, 97, 53, b);
+        session.read(state, tokens, 97, 53, a);
+        session.read(other, tokens, 97, 53, b);
         for (int i = 0; i < a.length; i++) {
           assertThat(b[i]).isCloseTo(a[i], org.assertj.core.data.Offset.offset(1e-5f));
         }
@@ -48,18 +57,71 @@ class StateFileTest {
     }
   }
 
+  private static StateFile.Loaded read(byte[] bytes, OptionalLong length, StreamingModel model)
+      throws IOException {
+    return StateFile.read(new ByteArrayInputStream(bytes), length, model);
+  }
+
+  /// A header that claims 2^40 tokens of dense attention: no memory is taken for rows that do not
+  /// come.
   @Test
-  void everythingElseIsRefused() throws Exception {
-    Random random = new Random(9);
+  void memoryIsTakenForWhatArrivesOnly() throws Exception {
+    ModelConfig config =
+        TestModels.config(PositionEncoding.NONE, true, new AttentionConfig.Dense());
+    Map<String, TensorEntry> weights = TestModels.weights(config, new Random(1));
+    try (StreamingModel model =
+            StreamingModel.load(config, weights::get, StreamOptions.defaults());
+        StreamSession session = model.newSession();
+        StreamState state = model.newStream()) {
+      session.read(state, TestModels.tokens(config, 50, new Random(2)), 0, 50);
+      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      StateFile.write(out, state, Map.of());
+      byte[] bytes = out.toByteArray();
+      // After magic, version and hash.
+      ByteBuffer.wrap(bytes).putLong(44, 1L << 40);
+      long held = NativeFloats.held();
+      for (OptionalLong length : List.of(OptionalLong.empty(), OptionalLong.of(bytes.length))) {
+        assertThatThrownBy(() -> read(bytes, length, model))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("damaged or truncated stream state: the input");
+      }
+      assertThat(NativeFloats.held()).isEqualTo(held);
+    }
+  }
+
+  @Test
+  void theVersionSaysHowManyMixers() throws Exception {
+    ModelConfig one = TestModels.config(PositionEncoding.XPOS, true, new AttentionConfig.Dense());
+    ModelConfig two =
+        one.withMixers(List.of(new AttentionConfig.Dense(), new AttentionConfig.Sparse(8, 2)));
+    ModelConfig twice =
+        one.withMixers(List.of(new AttentionConfig.Dense(), new AttentionConfig.Dense()));
+    for (ModelConfig config : List.of(one, two, twice)) {
+      Map<String, TensorEntry> weights = TestModels.weights(config, new Random(1));
+      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      try (StreamingModel model =
+              StreamingModel.load(config, weights::get, StreamOptions.defaults());
+          StreamState state = model.newStream()) {
+        StateFile.write(out, state, Map.of());
+      }
+      assertThat(ByteBuffer.wrap(out.toByteArray()).getInt(8)).isEqualTo(config == two ? 2 : 1);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {9, 12})
+  void everythingElseIsRefused(long seed) throws Exception {
+    Random random = new Random(seed);
     ModelConfig config = TestModels.random(random);
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     Path file = folder.resolve("a.state");
     byte[] bytes;
     long held;
     try (StreamingModel model =
-        StreamingModel.load(config, weights::get, StreamOptions.defaults())) {
+            StreamingModel.load(config, weights::get, StreamOptions.defaults());
+        StreamSession session = model.newSession()) {
       try (StreamState state = model.newStream()) {
-        model.read(state, TestModels.tokens(config, 50, random), 0, 50);
+        session.read(state, TestModels.tokens(config, 50, random), 0, 50);
         StateFile.save(file, state, Map.of());
       }
       bytes = Files.readAllBytes(file);
@@ -69,6 +131,8 @@ class StateFileTest {
         broken[random.nextInt(bytes.length)] ^= (byte) (1 + random.nextInt(255));
         Files.write(file, broken);
         assertThatThrownBy(() -> StateFile.load(file, model))
+            .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> read(broken, OptionalLong.empty(), model))
             .isInstanceOf(IllegalArgumentException.class);
         Files.write(file, Arrays.copyOf(bytes, random.nextInt(bytes.length)));
         assertThatThrownBy(() -> StateFile.load(file, model))

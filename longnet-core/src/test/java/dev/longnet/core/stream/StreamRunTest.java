@@ -154,8 +154,9 @@ class StreamRunTest {
       throws IOException {
     StateFile.Loaded loaded = from == null ? null : StateFile.load(from, model);
     try (StreamInput input = new StreamInput(List.of(text), "", tokenizer, false);
+        StreamSession session = model.newSession();
         StreamState state = loaded == null ? model.newStream() : loaded.state()) {
-      StreamRun run = new StreamRun(model, input, state);
+      StreamRun run = new StreamRun(session, input, state);
       if (loaded != null) {
         assertThat(run.resume(loaded.notes())).isTrue();
       }
@@ -174,8 +175,9 @@ class StreamRunTest {
     try (StreamingModel model = model(257, 50)) {
       StreamReport whole = read(model, text, bytes, null, folder.resolve("whole.state"), NEVER);
       try (StreamInput input = new StreamInput(List.of(text), "", bytes, false);
+          StreamSession session = model.newSession();
           StreamState state = model.newStream()) {
-        StreamRun run = new StreamRun(model, input, state);
+        StreamRun run = new StreamRun(session, input, state);
         List<Long> kept = new ArrayList<>();
         assertThatThrownBy(() ->
                 run.run(

@@ -1,7 +1,6 @@
 package dev.longnet.core.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.attention.kernel.KernelChoice;
 import dev.longnet.attention.pattern.Branch;
@@ -14,7 +13,6 @@ import dev.longnet.core.io.TensorEntry;
 import dev.longnet.core.stream.kernel.NativeFloats;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -53,11 +51,12 @@ class StreamingModelTest {
             .withThreads(1 + random.nextInt(2))
             .withChunkTokens(1 + random.nextInt(150));
     try (StreamingModel model = StreamingModel.load(config, weights::get, options);
+        StreamSession session = model.newSession();
         StreamState state = model.newStream()) {
       for (int done = 0; done < tokens.length; ) {
         int n = Math.min(tokens.length - done, random.nextInt(4) == 0 ? 1 : 1 + random.nextInt(70));
         check(
-            read(model, state, tokens, done, n),
+            read(session, state, tokens, done, n),
             expected,
             done,
             "seed " + seed + " " + config + " " + options);
@@ -69,22 +68,22 @@ class StreamingModelTest {
 
   /// [n, V]; one token goes through the decode path.
   private static float[][] read(
-      StreamingModel model, StreamState state, int[] tokens, int from, int n) {
-    int v = model.config().vocabulary();
+      StreamSession session, StreamState state, int[] tokens, int from, int n) {
+    int v = session.model().config().vocabulary();
     float[][] rows = new float[n][v];
     if (n == 1) {
-      model.read(state, tokens, from, 1);
-      model.logits(state, rows[0]);
+      session.read(state, tokens, from, 1);
+      session.logits(state, rows[0]);
       return rows;
     }
     try (NativeFloats logits = new NativeFloats((long) n * v)) {
-      model.read(state, tokens, from, n, logits.segment());
+      session.read(state, tokens, from, n, logits.segment());
       for (int i = 0; i < n * v; i++) {
         rows[i / v][i % v] = logits.get(i);
       }
     }
     float[] last = new float[v];
-    model.logits(state, last);
+    session.logits(state, last);
     for (int i = 0; i < v; i++) {
       assertThat(last[i]).isCloseTo(rows[n - 1][i], Offset.offset(2e-5f));
     }
@@ -144,18 +143,19 @@ class StreamingModelTest {
     double[][] expected = new ReferenceDecoder(config, weights).logits(tokens, 0);
     try (StreamingModel model =
             StreamingModel.load(config, weights::get, StreamOptions.defaults().withThreads(3));
+        StreamSession session = model.newSession();
         StreamState scored = model.newStream();
         StreamState state = model.newStream()) {
       float[] losses = new float[chunk];
-      model.read(scored, tokens, 0, chunk, losses);
+      session.read(scored, tokens, 0, chunk, losses);
       for (int t = 1; t < chunk; t++) {
         assertThat((double) losses[t])
             .as("token %d", t)
             .isCloseTo(loss(expected[t - 1], tokens[t]), Offset.offset(TOLERANCE));
       }
-      check(read(model, state, tokens, 0, chunk), expected, 0, "seed " + seed);
+      check(read(session, state, tokens, 0, chunk), expected, 0, "seed " + seed);
       for (int t = chunk; t < tokens.length; t++) {
-        check(read(model, state, tokens, t, 1), expected, t, "a single token, seed " + seed);
+        check(read(session, state, tokens, t, 1), expected, t, "a single token, seed " + seed);
       }
     }
   }
@@ -198,11 +198,12 @@ class StreamingModelTest {
         bytes = fp32.weightBytes();
       }
       try (StreamingModel model = StreamingModel.load(config, int8, StreamOptions.defaults());
+          StreamSession session = model.newSession();
           StreamState state = model.newStream()) {
         assertThat((double) model.weightBytes() / bytes).isBetween(0.25, 0.28);
-        check(read(model, state, tokens, 0, 100), expected, 0, "int8 chunk");
+        check(read(session, state, tokens, 0, 100), expected, 0, "int8 chunk");
         for (int t = 100; t < tokens.length; t++) {
-          check(read(model, state, tokens, t, 1), expected, t, "a single token in int8");
+          check(read(session, state, tokens, t, 1), expected, t, "a single token in int8");
         }
       }
       for (int t = 1; t < tokens.length; t++) {
@@ -223,12 +224,13 @@ class StreamingModelTest {
     try (StreamingModel model =
             StreamingModel.load(
                 config, weights::get, StreamOptions.defaults().withChunkTokens(31));
+        StreamSession session = model.newSession();
         StreamState state = model.newStream()) {
       float[] losses = new float[tokens.length];
       for (int done = 0; done < tokens.length; ) {
         int n = Math.min(tokens.length - done, 1 + random.nextInt(50));
         float[] part = new float[n];
-        model.read(state, tokens, done, n, part);
+        session.read(state, tokens, done, n, part);
         System.arraycopy(part, 0, losses, done, n);
         done += n;
       }
@@ -253,14 +255,15 @@ class StreamingModelTest {
     int[] tokens = TestModels.tokens(config, 100, random);
     double[][] expected = new ReferenceDecoder(config, weights).logits(tokens, 0);
     try (StreamingModel model =
-        StreamingModel.load(config, weights::get, StreamOptions.defaults())) {
+            StreamingModel.load(config, weights::get, StreamOptions.defaults());
+        StreamSession session = model.newSession()) {
       List<StreamState> streams = new ArrayList<>();
       int[] lengths = {0, 1, 7, 8, 39, 40, 77};
       for (int length : lengths) {
         StreamState state = model.newStream();
         streams.add(state);
         if (length > 0) {
-          model.read(state, tokens, 0, length);
+          session.read(state, tokens, 0, length);
         }
       }
       for (int step = 0; step < 20; step++) {
@@ -268,9 +271,9 @@ class StreamingModelTest {
         for (int i = 0; i < next.length; i++) {
           next[i] = tokens[lengths[i] + step];
         }
-        model.step(streams, next);
+        session.step(streams, next);
         float[][] logits = new float[next.length][config.vocabulary()];
-        model.logits(streams, logits);
+        session.logits(streams, logits);
         for (int i = 0; i < next.length; i++) {
           check(new float[][] {logits[i]}, expected, lengths[i] + step, "stream " + i);
         }
@@ -295,33 +298,34 @@ class StreamingModelTest {
     try (StreamingModel model =
             StreamingModel.load(
                 config, weights::get, StreamOptions.defaults().withKernel(KernelChoice.SCALAR));
+        StreamSession session = model.newSession();
         StreamState start = model.newStream();
         StreamState late = model.newStream();
         StreamState startSteps = model.newStream();
         StreamState lateSteps = model.newStream()) {
       late.position = 1L << 40;
-      float[][] a = read(model, start, tokens, 0, 200);
-      float[][] b = read(model, late, tokens, 0, 200);
+      float[][] a = read(session, start, tokens, 0, 200);
+      float[][] b = read(session, late, tokens, 0, 200);
       assertThat(b).isDeepEqualTo(a);
       assertThat(late.position()).isEqualTo((1L << 40) + 200);
       lateSteps.position = 1L << 40;
-      float[][] c = steps(model, startSteps, tokens, 0, 120);
-      float[][] d = steps(model, lateSteps, tokens, 0, 120);
+      float[][] c = steps(session, startSteps, tokens, 0, 120);
+      float[][] d = steps(session, lateSteps, tokens, 0, 120);
       assertThat(d).isDeepEqualTo(c);
       try (StreamState again = savedAndLoaded(lateSteps)) {
         assertThat(again.position()).isEqualTo((1L << 40) + 120);
-        assertThat(steps(model, again, tokens, 120, 80))
-            .isDeepEqualTo(steps(model, startSteps, tokens, 120, 80));
+        assertThat(steps(session, again, tokens, 120, 80))
+            .isDeepEqualTo(steps(session, startSteps, tokens, 120, 80));
       }
     }
   }
 
   /// [n, V]: one token at a time.
   private static float[][] steps(
-      StreamingModel model, StreamState state, int[] tokens, int from, int n) {
+      StreamSession session, StreamState state, int[] tokens, int from, int n) {
     float[][] rows = new float[n][];
     for (int i = 0; i < n; i++) {
-      rows[i] = read(model, state, tokens, from + i, 1)[0];
+      rows[i] = read(session, state, tokens, from + i, 1)[0];
     }
     return rows;
   }
@@ -352,42 +356,26 @@ class StreamingModelTest {
     try (StreamingModel model =
             StreamingModel.load(
                 config, weights::get, StreamOptions.defaults().withChunkTokens(64));
+        StreamSession session = model.newSession();
         StreamState early = model.newStream();
         StreamState late = model.newStream();
         StreamState steps = model.newStream()) {
       late.position = start;
       steps.position = start;
-      float[][] a = read(model, early, tokens, 0, 300);
-      float[][] b = read(model, late, tokens, 0, 300);
+      float[][] a = read(session, early, tokens, 0, 300);
+      float[][] b = read(session, late, tokens, 0, 300);
       double[][] expected = new ReferenceDecoder(config, weights).logits(tokens, 0);
       check(a, expected, 0, "from 0");
       check(b, expected, 0, "from " + start);
-      check(steps(model, steps, tokens, 0, 150), expected, 0, "single tokens from " + start);
+      check(steps(session, steps, tokens, 0, 150), expected, 0, "single tokens from " + start);
       try (StreamState again = savedAndLoaded(steps)) {
         assertThat(again.position()).isEqualTo(start + 150);
         check(
-            steps(model, again, tokens, 150, 50), expected, 150, "single tokens, saved and loaded");
-        check(read(model, again, tokens, 200, 100), expected, 200, "a chunk after them");
-      }
-    }
-  }
-
-  @Test
-  void anglesAreExactAt2To40() {
-    BigDecimal twoPi =
-        new BigDecimal("6.283185307179586476925286766559005768394338798750211641949889");
-    for (long position : new long[] {77, (1L << 20) + 1, (1L << 40) - 1, (1L << 40) + 77}) {
-      for (int i = 0; i < 32; i++) {
-        double theta = Math.pow(10000, -i / 32.0);
-        double exact =
-            new BigDecimal(theta)
-                .multiply(BigDecimal.valueOf(position))
-                .remainder(twoPi)
-                .doubleValue();
-        double angle = Rotation.angle(position, theta);
-        assertThat(Math.hypot(Math.cos(exact) - Math.cos(angle), Math.sin(exact) - Math.sin(angle)))
-            .as("position %d pair %d", position, i)
-            .isLessThan(1e-14);
+            steps(session, again, tokens, 150, 50),
+            expected,
+            150,
+            "single tokens, saved and loaded");
+        check(read(session, again, tokens, 200, 100), expected, 200, "a chunk after them");
       }
     }
   }
@@ -414,74 +402,11 @@ class StreamingModelTest {
     try (StreamingModel model =
             StreamingModel.load(
                 config, weights::get, StreamOptions.defaults().withChunkTokens(100));
+        StreamSession session = model.newSession();
         StreamState state = model.newStream()) {
       for (int done = 0; done < tokens.length; done += 100) {
-        check(read(model, state, tokens, done, 100), expected, done, "dense xPos");
+        check(read(session, state, tokens, done, 100), expected, done, "dense xPos");
       }
     }
-  }
-
-  @Test
-  void stateStaysWithinTheSumOfSegmentOverDilation() {
-    ModelConfig config =
-        TestModels.config(
-            PositionEncoding.ROPE,
-            true,
-            new AttentionConfig.Dilated(
-                List.of(new Branch(128, 1), new Branch(1024, 8), new Branch(1 << 20, 1 << 13)),
-                HeadOffsets.INTERLEAVED));
-    Map<String, TensorEntry> weights = TestModels.weights(config, new Random(1));
-    int[] tokens = TestModels.tokens(config, 5000, new Random(2));
-    try (StreamingModel model =
-            StreamingModel.load(
-                config, weights::get, StreamOptions.defaults().withChunkTokens(1000));
-        StreamState state = model.newStream()) {
-      for (int i = 0; i < 4; i++) {
-        model.read(state, tokens, 0, tokens.length);
-      }
-      // K and V, float32, of 3 * 128 rows of 24 channels in each of 2 layers, and some bytes of
-      // alignment.
-      long bound = 2 * 2 * 4L * 3 * 128 * 24;
-      assertThat(state.bytes()).isLessThan(bound + 4096);
-    }
-  }
-
-  @Test
-  void everythingIsFreed() {
-    long before = NativeFloats.held();
-    ModelConfig config =
-        TestModels.config(PositionEncoding.XPOS, false, new AttentionConfig.Sparse(16, 3));
-    Map<String, TensorEntry> weights = TestModels.weights(config, new Random(1));
-    int[] tokens = TestModels.tokens(config, 500, new Random(2));
-    try (StreamingModel model =
-            StreamingModel.load(config, weights::get, StreamOptions.defaults());
-        StreamState state = model.newStream()) {
-      model.read(state, tokens, 0, 499);
-      model.read(state, tokens, 499, 1);
-      assertThat(NativeFloats.held()).isGreaterThan(before);
-    }
-    assertThat(NativeFloats.held()).isEqualTo(before);
-  }
-
-  @Test
-  void mistakesAreRefused() {
-    ModelConfig config =
-        TestModels.config(PositionEncoding.NONE, true, new AttentionConfig.Dense());
-    Map<String, TensorEntry> weights = TestModels.weights(config, new Random(1));
-    try (StreamingModel model =
-            StreamingModel.load(config, weights::get, StreamOptions.defaults());
-        StreamState state = model.newStream()) {
-      assertThatThrownBy(() -> model.read(state, new int[] {1, 37}, 0, 2))
-          .hasMessage("token ids must be from 0 to 36: id=37");
-      assertThatThrownBy(() -> model.logits(state, new float[37]))
-          .hasMessageContaining("must have read a token");
-      assertThatThrownBy(() -> model.step(List.of(state, state), new int[] {1, 2}))
-          .hasMessageContaining("two tokens in one step");
-      assertThat(state.position()).isZero();
-    }
-    weights.put("layer_norm.bias", TensorEntry.of("layer_norm.bias", new long[] {3}, 1, 2, 3));
-    assertThatThrownBy(() -> StreamingModel.load(config, weights::get, StreamOptions.defaults()))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("layer_norm.bias must have the shape [24]");
   }
 }

@@ -4,6 +4,7 @@ import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
+import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.Parameter;
 import dev.longnet.core.config.PositionEncoding;
@@ -22,34 +23,21 @@ final class TestModels {
     return new ModelConfig(37, 2, 24, 3, 40, positions, tied, true, attention);
   }
 
-  /// Any attention, any positions, segments that divide one another or not, dilations that divide
-  /// segments or not.
+  /// One mixer or several, any attention, any positions, segments that divide one another or not,
+  /// dilations that divide segments or not.
   static ModelConfig random(RandomGenerator random) {
     int heads = 1 + random.nextInt(4);
     int headSize = 2 * (1 + random.nextInt(12));
     PositionEncoding positions = PositionEncoding.values()[random.nextInt(3)];
     int base = random.nextBoolean() ? 512 : 3 + random.nextInt(20);
-    AttentionConfig attention =
-        switch (random.nextInt(6)) {
-          case 0 -> new AttentionConfig.Dense();
-          case 1 -> {
-            long block = 1 + random.nextInt(40);
-            yield new AttentionConfig.Sparse(block, 1 + random.nextLong(block));
-          }
-          default -> {
-            List<Branch> branches = new ArrayList<>();
-            for (int i = 1 + random.nextInt(4); i > 0; i--) {
-              branches.add(
-                  new Branch(
-                      1 + random.nextInt(120), 1 + random.nextInt(random.nextBoolean() ? 4 : 30)));
-            }
-            yield new AttentionConfig.Dilated(
-                branches, random.nextBoolean() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED);
-          }
-        };
+    int layers = 1 + random.nextInt(3);
+    List<MixerConfig> mixers = new ArrayList<>();
+    for (int i = 1 + random.nextInt(layers); i > 0; i--) {
+      mixers.add(attention(random));
+    }
     return new ModelConfig(
         5 + random.nextInt(200),
-        1 + random.nextInt(3),
+        layers,
         heads * headSize,
         heads,
         1 + random.nextInt(90),
@@ -57,7 +45,27 @@ final class TestModels {
         base,
         random.nextBoolean(),
         true,
-        List.of(attention));
+        mixers);
+  }
+
+  private static AttentionConfig attention(RandomGenerator random) {
+    return switch (random.nextInt(6)) {
+      case 0 -> new AttentionConfig.Dense();
+      case 1 -> {
+        long block = 1 + random.nextInt(40);
+        yield new AttentionConfig.Sparse(block, 1 + random.nextLong(block));
+      }
+      default -> {
+        List<Branch> branches = new ArrayList<>();
+        for (int i = 1 + random.nextInt(4); i > 0; i--) {
+          branches.add(
+              new Branch(
+                  1 + random.nextInt(120), 1 + random.nextInt(random.nextBoolean() ? 4 : 30)));
+        }
+        yield new AttentionConfig.Dilated(
+            branches, random.nextBoolean() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED);
+      }
+    };
   }
 
   static Map<String, TensorEntry> weights(ModelConfig config, RandomGenerator random) {

@@ -3,6 +3,7 @@ package dev.longnet.experiments.stream;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelCost;
 import dev.longnet.core.config.RuntimeConfig.Precision;
+import dev.longnet.core.stream.StreamSession;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
 import dev.longnet.experiments.Statistics;
@@ -130,14 +131,23 @@ public final class InferenceBenchmark {
       int prompt,
       int rounds,
       Consumer<String> progress) {
-    List<StreamingModel> models = List.of(fp32, int8);
-    models.forEach(model -> StreamBenchmark.verify(model, CHECKED));
+    try (StreamSession first = fp32.newSession();
+        StreamSession second = int8.newSession()) {
+      return run(List.of(first, second), text, prompt, rounds, progress);
+    }
+  }
+
+  /// @param sessions float32, int8
+  private static Result run(
+      List<StreamSession> sessions, int[] text, int prompt, int rounds, Consumer<String> progress) {
+    StreamingModel fp32 = sessions.getFirst().model();
+    sessions.forEach(session -> StreamBenchmark.verify(session, CHECKED));
     double[] perplexity = {Double.NaN, Double.NaN};
     if (text.length > 1) {
       for (int i = 0; i < 2; i++) {
         progress.accept(
             "perplexity of %,d tokens, %s".formatted(text.length - 1, i == 0 ? "fp32" : "int8"));
-        perplexity[i] = perplexity(models.get(i), text);
+        perplexity[i] = perplexity(sessions.get(i), text);
       }
     }
     int[] tokens =
@@ -154,7 +164,8 @@ public final class InferenceBenchmark {
         rate = MatrixRate.measure(Precision.FP32, "cpu");
       }
       for (int i = 0; i < 2; i++) {
-        double speed = prefill(models.get(i), tokens, round < 0 ? Math.min(prompt, 2048) : prompt);
+        double speed =
+            prefill(sessions.get(i), tokens, round < 0 ? Math.min(prompt, 2048) : prompt);
         if (round >= 0) {
           matrix[round] = rate;
           prefill[i][round] = speed;
@@ -170,7 +181,7 @@ public final class InferenceBenchmark {
                 + (round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
         double rate = probe.measure();
         for (int i = 0; i < 2; i++) {
-          double speed = decode(models.get(i), tokens);
+          double speed = decode(sessions.get(i), tokens);
           if (round >= 0) {
             memory[round] = rate;
             decode[i][round] = speed;
@@ -184,7 +195,7 @@ public final class InferenceBenchmark {
     for (int i = 0; i < 2; i++) {
       sides.add(
           new Side(
-              models.get(i).weightBytes(),
+              sessions.get(i).model().weightBytes(),
               perplexity[i],
               Statistics.median(prefill[i]),
               Statistics.median(decode[i])));
@@ -197,11 +208,11 @@ public final class InferenceBenchmark {
         new ModelCost(config).forwardFlops(prompt) / prompt - head);
   }
 
-  private static double perplexity(StreamingModel model, int[] text) {
+  private static double perplexity(StreamSession session, int[] text) {
     float[] losses = new float[text.length];
     double nats = 0;
-    try (StreamState state = model.newStream()) {
-      model.read(state, text, 0, text.length, losses);
+    try (StreamState state = session.model().newStream()) {
+      session.read(state, text, 0, text.length, losses);
     }
     for (int i = 1; i < losses.length; i++) {
       nats += losses[i];
@@ -209,30 +220,30 @@ public final class InferenceBenchmark {
     return Math.exp(nats / (losses.length - 1));
   }
 
-  private static double prefill(StreamingModel model, int[] tokens, int count) {
-    try (StreamState state = model.newStream()) {
+  private static double prefill(StreamSession session, int[] tokens, int count) {
+    try (StreamState state = session.model().newStream()) {
       long start = System.nanoTime();
-      model.read(state, tokens, 0, count);
+      session.read(state, tokens, 0, count);
       return count / ((System.nanoTime() - start) / 1e9);
     }
   }
 
   /// What generation does for a token: read it, score the next, take the likeliest. The same tokens
   /// again until a second is full.
-  private static double decode(StreamingModel model, int[] tokens) {
-    float[] logits = new float[model.config().vocabulary()];
+  private static double decode(StreamSession session, int[] tokens) {
+    float[] logits = new float[session.model().config().vocabulary()];
     long nanos = 0;
     int count = 0;
     long end = System.nanoTime() + ROUND_NANOS;
     while (System.nanoTime() < end) {
-      try (StreamState state = model.newStream()) {
-        model.read(state, tokens, 0, CONTEXT);
+      try (StreamState state = session.model().newStream()) {
+        session.read(state, tokens, 0, CONTEXT);
         int[] token = {tokens[CONTEXT - 1]};
         long start = 0;
         for (int i = -UNTIMED; i < GENERATED; i++) {
           start = i == 0 ? System.nanoTime() : start;
-          model.read(state, token, 0, 1);
-          model.logits(state, logits);
+          session.read(state, token, 0, 1);
+          session.logits(state, logits);
           token[0] = largest(logits);
         }
         nanos += System.nanoTime() - start;

@@ -7,6 +7,7 @@ import dev.longnet.core.stream.StateFile;
 import dev.longnet.core.stream.StreamInput;
 import dev.longnet.core.stream.StreamReport;
 import dev.longnet.core.stream.StreamRun;
+import dev.longnet.core.stream.StreamSession;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
 import dev.longnet.experiments.Statistics;
@@ -133,13 +134,14 @@ public final class StreamBenchmark {
     Files.createDirectories(directory);
     Path saved = directory.resolve(STATE);
     List<Mark> before = earlier(directory).map(table -> marks(table)).orElse(List.of());
-    verify(model, CHECKED);
-    try (StreamInput input = new StreamInput(inputs, suffix, tokenizer, true)) {
-      warmUp(model, new StreamInput(inputs, suffix, tokenizer, true));
+    try (StreamSession session = model.newSession();
+        StreamInput input = new StreamInput(inputs, suffix, tokenizer, true)) {
+      verify(session, CHECKED);
+      warmUp(session, new StreamInput(inputs, suffix, tokenizer, true));
       List<Mark> marks = new ArrayList<>();
       StateFile.Loaded loaded = Files.exists(saved) ? StateFile.load(saved, model) : null;
       try (StreamState state = loaded == null ? model.newStream() : loaded.state()) {
-        StreamRun run = new StreamRun(model, input, state);
+        StreamRun run = new StreamRun(session, input, state);
         if (loaded != null) {
           if (!run.resume(loaded.notes())) {
             throw new IllegalArgumentException(saved + " was saved while reading another input");
@@ -198,19 +200,20 @@ public final class StreamBenchmark {
   }
 
   /// Chunks and single tokens must agree before anything is timed.
-  static void verify(StreamingModel model, int count) {
+  static void verify(StreamSession session, int count) {
+    StreamingModel model = session.model();
     int[] tokens =
         new java.util.Random(CHECK_SEED).ints(count, 0, model.config().vocabulary()).toArray();
     float[] a = new float[model.config().vocabulary()];
     float[] b = new float[model.config().vocabulary()];
     try (StreamState whole = model.newStream();
         StreamState single = model.newStream()) {
-      model.read(whole, tokens, 0, tokens.length);
+      session.read(whole, tokens, 0, tokens.length);
       for (int i = 0; i < tokens.length; i++) {
-        model.read(single, tokens, i, 1);
+        session.read(single, tokens, i, 1);
       }
-      model.logits(whole, a);
-      model.logits(single, b);
+      session.logits(whole, a);
+      session.logits(single, b);
     }
     for (int i = 0; i < a.length; i++) {
       if (!(Math.abs(a[i] - b[i]) <= 1e-3 * (1 + Math.abs(a[i])))) {
@@ -221,10 +224,10 @@ public final class StreamBenchmark {
   }
 
   /// The compiler's work belongs to no decade.
-  private static void warmUp(StreamingModel model, StreamInput input) throws IOException {
+  private static void warmUp(StreamSession session, StreamInput input) throws IOException {
     try (input;
-        StreamState state = model.newStream()) {
-      new StreamRun(model, input, state)
+        StreamState state = session.model().newStream()) {
+      new StreamRun(session, input, state)
           .run(new StreamRun.Plan(WARM_UP, Long.MAX_VALUE / 2, r -> {}, null, Long.MAX_VALUE / 2));
     }
   }

@@ -4,6 +4,7 @@ import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.report.StreamCharts;
 import dev.longnet.core.stream.StreamOptions;
+import dev.longnet.core.stream.StreamSession;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
 import dev.longnet.experiments.Statistics;
@@ -76,13 +77,14 @@ public final class StreamComparison {
     List<Point> points = new ArrayList<>();
     attentions.forEach((name, attention) -> {
       try (StreamingModel model =
-          StreamModels.random(StreamModels.small(attention), WEIGHTS_SEED, options)) {
-        StreamBenchmark.verify(model, StreamBenchmark.CHECKED);
+              StreamModels.random(StreamModels.small(attention), WEIGHTS_SEED, options);
+          StreamSession session = model.newSession()) {
+        StreamBenchmark.verify(session, StreamBenchmark.CHECKED);
         int[] text = new Random(TOKENS_SEED).ints(PIECE, 0, 256).toArray();
         for (long end = System.nanoTime() + WARM_UP_NANOS; System.nanoTime() < end; ) {
           try (StreamState warm = model.newStream()) {
-            model.read(warm, text, 0, text.length);
-            model.read(warm, text, 0, text.length);
+            session.read(warm, text, 0, text.length);
+            session.read(warm, text, 0, text.length);
           }
         }
         try (StreamState state = model.newStream()) {
@@ -91,7 +93,7 @@ public final class StreamComparison {
             while (state.position() < mark) {
               int n = (int) Math.min(PIECE, mark - state.position());
               long start = System.nanoTime();
-              model.read(state, text, 0, n);
+              session.read(state, text, 0, n);
               // A rest shorter than a piece is slower a token, and counts only where there is
               // nothing else.
               if (n == PIECE || microseconds.isEmpty()) {

@@ -153,7 +153,11 @@ public final class TrainingBenchmark {
         Decoder decoder =
             Decoder.create(model, options, AttentionOperators.factory(runtime), SEED);
         Optimizer optimizer =
-            new Optimizer(config.optimizer(), decoder.parameters(), decoder.gradients())) {
+            new Optimizer(
+                config.optimizer(),
+                decoder.parameters(),
+                decoder.gradients(),
+                name -> decoder.blueprint().parameter(name).decays())) {
       Tensor tokens =
           torch
               .randint(

@@ -30,6 +30,7 @@ public final class Decoder implements AutoCloseable {
 
   private final ModelConfig config;
   private final ModelOptions options;
+  private final Blueprint blueprint;
   private final Parameters parameters;
   private final Workspace workspace;
   private final Mixers mixers;
@@ -40,7 +41,7 @@ public final class Decoder implements AutoCloseable {
       ModelConfig config, ModelOptions options, AttentionOperator.Factory operators, long seed) {
     this.config = config;
     this.options = options;
-    Blueprint blueprint = Blueprint.of(config);
+    this.blueprint = Blueprint.of(config);
     this.parameters = Parameters.allocate(blueprint, options.device());
     Initialization.fill(parameters, blueprint, seed);
     this.workspace = new Workspace(parameters);
@@ -68,6 +69,11 @@ public final class Decoder implements AutoCloseable {
 
   public ModelOptions options() {
     return options;
+  }
+
+  /// Every parameter: its name, its shape, how it is drawn, whether it decays.
+  public Blueprint blueprint() {
+    return blueprint;
   }
 
   /// One line for logs: how the layers' mixers compute.

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /// The text that a run writes when it ends.
 final class RunSample {
@@ -34,13 +35,13 @@ final class RunSample {
     TextStream characters = new TextStream();
     StringBuilder text = new StringBuilder(wanted.prompt());
     try (NextToken stream = model.nextToken()) {
-      Generator.generate(
-          stream,
-          sampler,
-          stream.read(beginning),
-          wanted.tokens(),
-          tokenizer.endOfText(),
-          token -> text.append(characters.add(tokenizer.decode(new int[] {token}))));
+      Generator generator = new Generator(sampler, wanted.tokens(), tokenizer.endOfText());
+      OptionalInt token = generator.next(stream.read(beginning));
+      while (token.isPresent()) {
+        int[] chosen = {token.getAsInt()};
+        text.append(characters.add(tokenizer.decode(chosen)));
+        token = generator.ended() ? OptionalInt.empty() : generator.next(stream.read(chosen));
+      }
     }
     text.append(characters.end());
     AtomicFiles.writeString(run.resolve("sample.txt"), text + "\n");

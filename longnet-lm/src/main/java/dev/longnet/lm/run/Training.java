@@ -108,10 +108,7 @@ public final class Training {
             from,
             start.init(),
             TrainingData.of(config, shards),
-            parts.operators(),
-            parts.ranks(),
-            listener,
-            rate)) {
+            new TrainingRun.Parts(parts.operators(), parts.ranks(), listener, rate))) {
       RunEnvironment.write(path, config.runtime(), run.model(), rate, parts.program());
       AtomicBoolean stopped = new AtomicBoolean();
       listener.training(

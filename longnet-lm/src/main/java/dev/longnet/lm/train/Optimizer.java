@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.function.Predicate;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Dispatcher;
 import org.bytedeco.pytorch.GenericList;
@@ -18,8 +19,7 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /// Adam and AdamW over a model's parameters, in libtorch's fused kernels: one pass over weights,
-/// gradients and moments. Weight decay touches only parameters of two and more dimensions: norms
-/// and biases have one.
+/// gradients and moments. Which parameters decay is said from outside ([Parameter#decays()]).
 ///
 /// Owns the moments and frees them in [#close()]; the parameters and gradients stay the caller's.
 public final class Optimizer implements AutoCloseable {
@@ -43,18 +43,25 @@ public final class Optimizer implements AutoCloseable {
 
   /// @param values by name; the tensors are updated in place
   /// @param gradients same names
+  /// @param decays which of the names weight decay touches
   public Optimizer(
-      OptimizerConfig config, Map<String, Tensor> values, Map<String, Tensor> gradients) {
+      OptimizerConfig config,
+      Map<String, Tensor> values,
+      Map<String, Tensor> gradients,
+      Predicate<String> decays) {
     this.config = config;
     this.gradients = List.copyOf(gradients.values());
     this.groups =
         List.of(
-            group(config.weightDecay(), values, gradients, true),
-            group(0, values, gradients, false));
+            group(config.weightDecay(), values, gradients, decays),
+            group(0, values, gradients, decays.negate()));
   }
 
   private static Group group(
-      double decay, Map<String, Tensor> values, Map<String, Tensor> gradients, boolean matrices) {
+      double decay,
+      Map<String, Tensor> values,
+      Map<String, Tensor> gradients,
+      Predicate<String> members) {
     Group group =
         new Group(
             decay,
@@ -65,7 +72,7 @@ public final class Optimizer implements AutoCloseable {
             new ArrayList<>(),
             new ArrayList<>());
     values.forEach((name, value) -> {
-      if (value.dim() >= 2 == matrices) {
+      if (members.test(name)) {
         group.names.add(name);
         group.values.add(value);
         group.gradients.add(gradients.get(name));

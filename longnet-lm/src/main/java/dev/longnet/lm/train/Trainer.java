@@ -24,13 +24,7 @@ import org.bytedeco.pytorch.Tensor;
 public final class Trainer implements AutoCloseable {
   private final RunConfig config;
   private final Decoder model;
-  private final Ranks ranks;
-  private final LongFunction<ModelConfig> stages;
-  private final Windows windows;
-  private final Saver saver;
-  private final Validation validation;
-  private final List<TrainingListener> listeners;
-  private final double matrixFlops;
+  private final Parts parts;
   private final Optimizer optimizer;
   private final TokenBuffer tokens;
   private final AtomicBoolean stop = new AtomicBoolean();
@@ -57,33 +51,39 @@ public final class Trainer implements AutoCloseable {
     double loss() throws IOException;
   }
 
-  /// @param model stays the caller's to close
+  /// What the loop works with.
+  ///
+  /// @param ranks that train together
   /// @param stages called before the step that follows so many others; the model as that step
   ///   trains it, see [BranchSchedule]
+  /// @param windows to train on
   /// @param matrixFlops the machine's matrix-product rate, FLOP/s
-  Trainer(
-      RunConfig config,
-      Decoder model,
+  record Parts(
       Ranks ranks,
       LongFunction<ModelConfig> stages,
       Windows windows,
       Validation validation,
       Saver saver,
       List<TrainingListener> listeners,
-      double matrixFlops,
-      TrainerState state) {
+      double matrixFlops) {
+    Parts {
+      listeners = List.copyOf(listeners);
+    }
+  }
+
+  /// @param model stays the caller's to close
+  Trainer(RunConfig config, Decoder model, Parts parts, TrainerState state) {
     this.config = config;
     this.model = model;
-    this.ranks = ranks;
-    this.stages = stages;
-    this.windows = windows;
-    this.validation = validation;
-    this.saver = saver;
-    this.listeners = List.copyOf(listeners);
-    this.matrixFlops = matrixFlops;
+    this.parts = parts;
     this.state = state;
     TrainingConfig training = config.training();
-    this.optimizer = new Optimizer(config.optimizer(), model.parameters(), model.gradients());
+    this.optimizer =
+        new Optimizer(
+            config.optimizer(),
+            model.parameters(),
+            model.gradients(),
+            name -> model.blueprint().parameter(name).decays());
     this.optimizer.restoreApplied(state.appliedSteps());
     this.tokens =
         new TokenBuffer(training.sequences(), training.window() + 1, model.options().device());
@@ -120,8 +120,8 @@ public final class Trainer implements AutoCloseable {
         return End.NOT_FINITE;
       }
       if (due(config.evaluation().everySteps())) {
-        double loss = validation.loss();
-        for (TrainingListener listener : listeners) {
+        double loss = parts.validation.loss();
+        for (TrainingListener listener : parts.listeners) {
           listener.validation(state.step(), loss);
         }
       }
@@ -155,11 +155,11 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void save() throws IOException {
-    if (!ranks.writes()) {
+    if (!parts.ranks.writes()) {
       return;
     }
-    Path directory = saver.save(state, optimizer);
-    for (TrainingListener listener : listeners) {
+    Path directory = parts.saver.save(state, optimizer);
+    for (TrainingListener listener : parts.listeners) {
       listener.checkpoint(state.step(), directory);
     }
   }
@@ -169,29 +169,29 @@ public final class Trainer implements AutoCloseable {
     TrainingConfig training = config.training();
     long stepBegan = System.nanoTime();
     int passes = training.accumulation();
-    ModelConfig trained = stages.apply(state.step());
+    ModelConfig trained = parts.stages.apply(state.step());
     model.zeroGradients();
-    Span span = ranks.span(training.window());
+    Span span = parts.ranks.span(training.window());
     long targets = training.sequences() * span.tokens();
-    double weight = 1.0 / passes / ranks.targets(targets);
+    double weight = 1.0 / passes / parts.ranks.targets(targets);
     double loss = 0;
     for (int pass = 0; pass < passes; pass++) {
       if (stop.get() || timeIsUp()) {
         return false;
       }
       for (int row = 0; row < training.sequences(); row++) {
-        windows.window(
+        parts.windows.window(
             state.nextWindow() + (long) pass * training.sequences() + row, tokens.row(row));
       }
       try (PointerScope scope = new PointerScope()) {
         double sum = model.lossAndGradients(inputs(span), span, weight);
-        loss += ranks.mean(sum, targets) / passes;
+        loss += parts.ranks.mean(sum, targets) / passes;
       }
-      for (TrainingListener listener : listeners) {
+      for (TrainingListener listener : parts.listeners) {
         listener.pass(state.step() + 1, pass + 1, passes);
       }
     }
-    ranks.sum(model.gradients().values());
+    parts.ranks.sum(model.gradients().values());
     double norm = optimizer.gradientNorm();
     double rate =
         config.optimizer().learningRate()
@@ -247,10 +247,10 @@ public final class Trainer implements AutoCloseable {
             state.tokens(),
             seconds,
             training.batchTokens() / seconds,
-            flops / seconds / matrixFlops,
+            flops / seconds / parts.matrixFlops,
             skipped,
             state.skippedSteps());
-    for (TrainingListener listener : listeners) {
+    for (TrainingListener listener : parts.listeners) {
       listener.step(metrics);
     }
   }

@@ -25,10 +25,22 @@ import java.util.Optional;
 public final class TrainingRun implements Closeable {
   private final Decoder model;
   private final HeldOut heldOut;
-  private final RunLog log;
+  private final Optional<RunLog> log;
   private final Trainer trainer;
 
-  private TrainingRun(Decoder model, HeldOut heldOut, RunLog log, Trainer trainer) {
+  /// What a training is handed.
+  ///
+  /// @param operators makes the attention operators
+  /// @param ranks that train together
+  /// @param listener hears the run besides its own logs
+  /// @param matrixFlops the machine's matrix-product rate, FLOP/s
+  public record Parts(
+      AttentionOperator.Factory operators,
+      Ranks ranks,
+      TrainingListener listener,
+      double matrixFlops) {}
+
+  private TrainingRun(Decoder model, HeldOut heldOut, Optional<RunLog> log, Trainer trainer) {
     this.model = model;
     this.heldOut = heldOut;
     this.log = log;
@@ -38,10 +50,6 @@ public final class TrainingRun implements Closeable {
   /// @param directory stays the caller's to close, as does what `data` reads
   /// @param from the checkpoint to go on from; empty: a new model
   /// @param init whose weights a new model starts with; empty: random ones
-  /// @param operators makes the attention operators
-  /// @param ranks that train together
-  /// @param listener hears the run besides its own logs
-  /// @param matrixFlops the machine's matrix-product rate, FLOP/s
   /// @throws IllegalArgumentException when the checkpoint does not fit the configuration or the
   ///   corpus
   public static TrainingRun open(
@@ -50,25 +58,24 @@ public final class TrainingRun implements Closeable {
       Optional<Checkpoint> from,
       Optional<Checkpoint> init,
       TrainingData data,
-      AttentionOperator.Factory operators,
-      Ranks ranks,
-      TrainingListener listener,
-      double matrixFlops)
+      Parts parts)
       throws IOException {
     TrainerState state =
         from.isPresent()
             ? continued(config, from.get(), data.fingerprint())
             : TrainerState.initial(config.training().seed(), data.fingerprint());
-    if (data.tokenizer().isPresent()) {
-      // Checkpoints take the tokenizer's file from the run: the recipe's may be trained anew or
-      // moved while the run lasts.
-      byte[] file = data.tokenizer().get();
-      AtomicFiles.write(directory.tokenizer(), out -> out.write(file));
+    if (parts.ranks.writes()) {
+      if (data.tokenizer().isPresent()) {
+        // Checkpoints take the tokenizer's file from the run: the recipe's may be trained anew or
+        // moved while the run lasts.
+        byte[] file = data.tokenizer().get();
+        AtomicFiles.write(directory.tokenizer(), out -> out.write(file));
+      }
+      AtomicFiles.writeString(directory.recipe(), config.toYaml());
     }
-    AtomicFiles.writeString(directory.recipe(), config.toYaml());
     List<AutoCloseable> opened = new ArrayList<>();
     try (TorchThreads _ = Torch.threads(config.runtime().threads())) {
-      BranchSchedule attention = new BranchSchedule(config, operators, state.step());
+      BranchSchedule attention = new BranchSchedule(config, parts.operators, state.step());
       Decoder model =
           Decoder.create(
               config.model(),
@@ -85,19 +92,26 @@ public final class TrainingRun implements Closeable {
           new HeldOut(
               model, data.heldOut(), config.training().window(), config.evaluation().everyTokens());
       opened.add(heldOut);
-      RunLog log = RunLog.open(directory, state.step(), config.toYaml());
-      opened.add(log);
+      List<TrainingListener> listeners = new ArrayList<>();
+      Optional<RunLog> log = Optional.empty();
+      if (parts.ranks.writes()) {
+        log = Optional.of(RunLog.open(directory, state.step(), config.toYaml()));
+        opened.add(log.get());
+        listeners.add(log.get());
+      }
+      listeners.add(parts.listener);
       Trainer trainer =
           new Trainer(
               config,
               model,
-              ranks,
-              attention::at,
-              data.windows(),
-              heldOut,
-              new ModelSaver(directory.path(), config, model),
-              List.of(log, listener),
-              matrixFlops,
+              new Trainer.Parts(
+                  parts.ranks,
+                  attention::at,
+                  data.windows(),
+                  heldOut,
+                  new ModelSaver(directory.path(), config, model),
+                  listeners,
+                  parts.matrixFlops),
               state);
       opened.add(trainer);
       if (from.isPresent()) {
@@ -164,7 +178,9 @@ public final class TrainingRun implements Closeable {
     trainer.close();
     heldOut.close();
     model.close();
-    log.close();
+    if (log.isPresent()) {
+      log.get().close();
+    }
   }
 
   private static void close(AutoCloseable resource, Throwable cause) {

@@ -1,6 +1,7 @@
 package dev.longnet.lm.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
@@ -9,8 +10,17 @@ import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.stream.StreamOptions;
+import dev.longnet.core.stream.StreamSession;
+import dev.longnet.core.stream.StreamState;
+import dev.longnet.core.stream.StreamingModel;
 import dev.longnet.lm.attention.AttentionOperators;
+import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -89,6 +99,46 @@ class MixerContractTest {
                 7)) {
       Tensor tokens = ids(2, TOKENS, 1);
       assertThat(Compare.relative(decoder.logits(tokens), oracle.logits(tokens))).isLessThan(2e-6);
+    }
+  }
+
+  /// The other face of each mixer: what it remembers of a stream. Float64 oracles of both stand
+  /// where each is tested alone.
+  @ParameterizedTest
+  @MethodSource("mixers")
+  void chunksAndSingleTokensOfAStreamGiveTheWholePass(List<MixerConfig> mixers) {
+    try (PointerScope _ = new PointerScope();
+        Arena arena = Arena.ofConfined();
+        Decoder decoder = decoder(mixers, ModelOptions.cpu());
+        StreamingModel model =
+            StreamingModel.load(
+                decoder.config(),
+                name -> TensorMemory.entry(name, decoder.parameters().get(name)),
+                StreamOptions.defaults().withThreads(1));
+        StreamSession session = model.newSession();
+        StreamState chunks = model.newStream();
+        StreamState steps = model.newStream()) {
+      Tensor ids = ids(1, TOKENS, 6);
+      int[] tokens = new int[TOKENS];
+      Arrays.setAll(tokens, i -> (int) ids.get(0).get(i).item_long());
+      Tensor whole = decoder.logits(ids).get(0);
+      MemorySegment logits = arena.allocate(4L * TOKENS * VOCABULARY, 4);
+      for (int from = 0; from < TOKENS; from += 13) {
+        int count = Math.min(13, TOKENS - from);
+        session.read(chunks, tokens, from, count, logits.asSlice(4L * from * VOCABULARY));
+      }
+      float[] last = new float[VOCABULARY];
+      for (int i = 0; i < TOKENS; i++) {
+        session.read(steps, tokens, i, 1);
+        session.logits(steps, last);
+        for (int id = 0; id < VOCABULARY; id++) {
+          float expected = whole.get(i).get(id).item_float();
+          assertThat(last[id]).as("step %d, id %d", i, id).isCloseTo(expected, within(2e-5f));
+          assertThat(logits.getAtIndex(ValueLayout.JAVA_FLOAT, (long) i * VOCABULARY + id))
+              .as("chunk, token %d, id %d", i, id)
+              .isCloseTo(expected, within(2e-5f));
+        }
+      }
     }
   }
 

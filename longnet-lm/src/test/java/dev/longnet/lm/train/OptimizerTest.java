@@ -44,7 +44,8 @@ class OptimizerTest {
           data(value[p]).put(i, (float) w[p][i]);
         }
       }
-      try (Optimizer optimizer = new Optimizer(config, values, gradients)) {
+      try (Optimizer optimizer =
+          new Optimizer(config, values, gradients, name -> values.get(name).dim() >= 2)) {
         for (int step = 1; step <= 20; step++) {
           for (int p = 0; p < 2; p++) {
             double decay = p == 0 ? config.weightDecay() : 0;
@@ -83,7 +84,7 @@ class OptimizerTest {
     try (PointerScope scope = new PointerScope()) {
       Map<String, Tensor> gradients = tensors();
       gradients.values().forEach(t -> t.fill_(new org.bytedeco.pytorch.Scalar(2.0)));
-      try (Optimizer optimizer = new Optimizer(adamw(), tensors(), gradients)) {
+      try (Optimizer optimizer = new Optimizer(adamw(), tensors(), gradients, _ -> true)) {
         assertThat(optimizer.gradientNorm()).isCloseTo(2 * Math.sqrt(2.0 * SIZE), within(1e-4));
         data(gradients.get("bias")).put(3, Float.NaN);
         assertThat(optimizer.gradientNorm()).isNaN();
@@ -96,7 +97,7 @@ class OptimizerTest {
   @Test
   void stepsLeaveNoNativeMemoryBehind() throws InterruptedException {
     try (PointerScope scope = new PointerScope();
-        Optimizer optimizer = new Optimizer(adamw(), tensors(), tensors())) {
+        Optimizer optimizer = new Optimizer(adamw(), tensors(), tensors(), _ -> true)) {
       optimizer.step(RATE, CLIP);
       optimizer.gradientNorm();
       long before = NativePointers.settled();

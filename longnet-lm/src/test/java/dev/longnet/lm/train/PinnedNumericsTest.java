@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.stream.StreamOptions;
+import dev.longnet.core.stream.StreamSession;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
 import dev.longnet.core.stream.kernel.NativeFloats;
@@ -181,15 +182,16 @@ class PinnedNumericsTest {
                 checkpoint.model(),
                 checkpoint.directory().resolve("model.safetensors"),
                 StreamOptions.defaults().withThreads(2));
+        StreamSession session = model.newSession();
         StreamState state = model.newStream()) {
       int from = 0;
       for (int count : PIECES) {
         if (count == 1) {
-          model.read(state, tokens, from, 1);
-          model.logits(state, logits[from]);
+          session.read(state, tokens, from, 1);
+          session.logits(state, logits[from]);
         } else {
           try (NativeFloats rows = new NativeFloats((long) count * v)) {
-            model.read(state, tokens, from, count, rows.segment());
+            session.read(state, tokens, from, count, rows.segment());
             for (int i = 0; i < count * v; i++) {
               logits[from + i / v][i % v] = rows.get(i);
             }

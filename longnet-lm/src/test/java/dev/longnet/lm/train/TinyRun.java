@@ -54,7 +54,8 @@ public final class TinyRun implements AutoCloseable {
   private final RunDirectory directory;
 
   public static TinyRun start(Path directory, String... overrides) throws IOException {
-    return new TinyRun(RunDirectory.create(directory), Optional.empty(), null, overrides);
+    return new TinyRun(
+        RunDirectory.create(directory), Optional.empty(), null, Ranks.one(), overrides);
   }
 
   static TinyRun resume(Path directory, String... overrides) throws IOException {
@@ -62,13 +63,19 @@ public final class TinyRun implements AutoCloseable {
         RunDirectory.existing(directory),
         Optional.of(Checkpoint.resolve(directory)),
         null,
+        Ranks.one(),
         overrides);
   }
 
   /// @param attention what to use instead of the real operator
   static TinyRun with(Path directory, AttentionOperator attention, String... overrides)
       throws IOException {
-    return new TinyRun(RunDirectory.create(directory), Optional.empty(), attention, overrides);
+    return new TinyRun(
+        RunDirectory.create(directory), Optional.empty(), attention, Ranks.one(), overrides);
+  }
+
+  static TinyRun with(Path directory, Ranks ranks, String... overrides) throws IOException {
+    return new TinyRun(RunDirectory.create(directory), Optional.empty(), null, ranks, overrides);
   }
 
   static AttentionOperator attention(RunConfig config) {
@@ -93,6 +100,7 @@ public final class TinyRun implements AutoCloseable {
       RunDirectory directory,
       Optional<Checkpoint> from,
       AttentionOperator attention,
+      Ranks ranks,
       String... overrides)
       throws IOException {
     this.directory = directory;
@@ -113,10 +121,13 @@ public final class TinyRun implements AutoCloseable {
             from,
             Optional.empty(),
             new TrainingData("none", TinyRun::window, HELD_OUT, Optional.empty()),
-            attention == null ? AttentionOperators.factory(config.runtime()) : (_, _) -> attention,
-            Ranks.one(),
-            listener,
-            1e11);
+            new TrainingRun.Parts(
+                attention == null
+                    ? AttentionOperators.factory(config.runtime())
+                    : (_, _) -> attention,
+                ranks,
+                listener,
+                1e11));
   }
 
   public Trainer.End run() throws IOException {

@@ -13,6 +13,9 @@ public final class NativeFloats implements AutoCloseable {
 
   static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
+  /// A vector load at the very end of a row may read up to one register beyond it.
+  private static final long PADDING = 64;
+
   private static final AtomicLong HELD = new AtomicLong();
 
   private final Arena arena = Arena.ofShared();
@@ -20,8 +23,7 @@ public final class NativeFloats implements AutoCloseable {
 
   /// @param count floats; 0 is allowed
   public NativeFloats(long count) {
-    // A vector load at the very end of a row may read up to one register beyond it.
-    segment = arena.allocate(Math.addExact(Math.multiplyExact(count, 4L), 64), 64);
+    segment = arena.allocate(Math.addExact(Math.multiplyExact(count, 4L), PADDING), 64);
     HELD.addAndGet(segment.byteSize());
   }
 
@@ -43,6 +45,13 @@ public final class NativeFloats implements AutoCloseable {
 
   public void set(long index, float value) {
     segment.set(FLOAT, index * 4, value);
+  }
+
+  /// Another one with the same floats; the caller closes it.
+  public NativeFloats copy() {
+    NativeFloats copy = new NativeFloats((segment.byteSize() - PADDING) / 4);
+    copy.segment.copyFrom(segment);
+    return copy;
   }
 
   /// Bytes all instances of this process hold; for tests of leaks.

@@ -1,10 +1,9 @@
-package dev.longnet.core.stream;
+package dev.longnet.core.stream.mixer;
 
-import dev.longnet.attention.pattern.Branch;
-import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import java.util.OptionalLong;
 
 /// xPos and RoPE for a stream of any length (docs/longnet.md, section 2). Only differences of
 /// positions enter a score; that buys two things:
@@ -41,11 +40,14 @@ final class Rotation {
   private final double[] sin;
   private final double[] decay;
 
-  Rotation(ModelConfig config) {
+  /// @param apart a length across whose multiples nothing attends
+  Rotation(ModelConfig config, OptionalLong apart) {
     encoding = config.positions();
     pairs = config.headSize() / 2;
     step = (long) REFERENCE * config.xposScaleBase();
-    period = period((AttentionConfig) config.mixer(0), step);
+    long length = apart.orElse(Long.MAX_VALUE);
+    // Short segments would cut chunks short.
+    period = length > LARGEST_PERIOD ? Long.MAX_VALUE : length * Math.ceilDiv(step, length);
     theta = new double[pairs];
     logZeta = new double[pairs];
     cos = new double[BLOCK * pairs];
@@ -60,35 +62,6 @@ final class Rotation {
         decay[p * pairs + i] = Math.exp(p * logZeta[i]);
       }
     }
-  }
-
-  /// A multiple of every segment length, at least `step`; Long.MAX_VALUE where there is none below
-  /// 2^40.
-  private static long period(AttentionConfig attention, long step) {
-    return switch (attention) {
-      case AttentionConfig.Dilated dilated -> {
-        long multiple = 1;
-        for (Branch branch : dilated.segments()) {
-          long w = branch.segmentLength();
-          if (w > LARGEST_PERIOD) {
-            yield Long.MAX_VALUE;
-          }
-          long factor = w / gcd(multiple, w);
-          if (multiple > LARGEST_PERIOD / factor) {
-            yield Long.MAX_VALUE;
-          }
-          multiple *= factor;
-        }
-        // Short segments would cut chunks short.
-        yield multiple * Math.ceilDiv(step, multiple);
-      }
-      case AttentionConfig.Dense _, AttentionConfig.Sparse _, AttentionConfig.Blockwise _ ->
-          Long.MAX_VALUE;
-    };
-  }
-
-  private static long gcd(long a, long b) {
-    return b == 0 ? a : gcd(b, a % b);
   }
 
   boolean isNone() {

@@ -1,13 +1,14 @@
-package dev.longnet.core.stream;
+package dev.longnet.core.stream.mixer;
 
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
 /// Keys and values that one kind of fold of one layer may still read: per head rows [D] one after
 /// another, in the order of their positions. What a row's position is follows from arithmetic
-/// ([Holding]); nothing but keys and values is stored. Memory grows by doubling up to the most rows
-/// the holding allows.
+/// ([LiveRows]); nothing but keys and values is stored. Memory grows by doubling up to the most
+/// rows the rule allows.
 final class RowCache implements AutoCloseable {
   private static final int SMALLEST = 64;
 
@@ -15,14 +16,22 @@ final class RowCache implements AutoCloseable {
   private final int headSize;
   private final long most;
   private long capacity;
-  private NativeFloats keys = new NativeFloats(0);
-  private NativeFloats values = new NativeFloats(0);
+  private NativeFloats keys;
+  private NativeFloats values;
 
   /// @param most rows a head may come to hold
   RowCache(int heads, int headSize, long most) {
+    this(heads, headSize, most, 0, new NativeFloats(0), new NativeFloats(0));
+  }
+
+  private RowCache(
+      int heads, int headSize, long most, long capacity, NativeFloats keys, NativeFloats values) {
     this.heads = heads;
     this.headSize = headSize;
     this.most = most;
+    this.capacity = capacity;
+    this.keys = keys;
+    this.values = values;
   }
 
   /// Makes room for `rows` rows a head; the first `held` rows of every head are kept.
@@ -32,7 +41,13 @@ final class RowCache implements AutoCloseable {
     }
     long wanted = Math.min(most, Math.max(rows, Math.max(SMALLEST, 2 * capacity)));
     NativeFloats newKeys = grown(keys, wanted, held);
-    NativeFloats newValues = grown(values, wanted, held);
+    NativeFloats newValues;
+    try {
+      newValues = grown(values, wanted, held);
+    } catch (RuntimeException | Error e) {
+      newKeys.close();
+      throw e;
+    }
     keys.close();
     values.close();
     keys = newKeys;
@@ -59,12 +74,12 @@ final class RowCache implements AutoCloseable {
     return (head * capacity + row) * headSize;
   }
 
-  MemorySegment keys() {
-    return keys.segment();
+  NativeFloats keys() {
+    return keys;
   }
 
-  MemorySegment values() {
-    return values.segment();
+  NativeFloats values() {
+    return values;
   }
 
   long keyAddress(int head, long row) {
@@ -84,6 +99,22 @@ final class RowCache implements AutoCloseable {
 
   void scaleKeys(Kernels kernels, int head, long held, NativeFloats factors) {
     kernels.scaleRows(keyAddress(head, 0), held, headSize, factors.address());
+  }
+
+  /// Writes the first `rows` rows of a head: keys, then values.
+  void write(int head, long rows, StateOutput out) throws IOException {
+    out.write(keys, element(head, 0), rows * headSize);
+    out.write(values, element(head, 0), rows * headSize);
+  }
+
+  /// Reads what [#write] wrote; there is room for it.
+  void read(int head, long rows, StateInput in) throws IOException {
+    in.read(keys, element(head, 0), rows * headSize);
+    in.read(values, element(head, 0), rows * headSize);
+  }
+
+  RowCache copy() {
+    return new RowCache(heads, headSize, most, capacity, keys.copy(), values.copy());
   }
 
   long bytes() {

@@ -1,20 +1,19 @@
-package dev.longnet.core.stream;
+package dev.longnet.core.stream.kernel;
 
 import dev.longnet.core.io.DType;
 import dev.longnet.core.io.Int8Rows;
 import dev.longnet.core.io.TensorEntry;
-import dev.longnet.core.stream.kernel.NativeFloats;
-import dev.longnet.core.stream.kernel.PackedMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 
 /// Reads named tensors of a checkpoint into packed matrices: float32, bfloat16 or float16 as
-/// float32; int8 with its scales as it is.
-final class WeightReader {
+/// float32; int8 with its scales as it is. Closing frees all that was read.
+public final class WeightReader implements AutoCloseable {
   private static final ValueLayout.OfFloat F32 =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort B16 =
@@ -22,15 +21,41 @@ final class WeightReader {
 
   private final Function<String, TensorEntry> tensors;
   private final int panelWidth;
+  private final List<NativeFloats> vectors = new ArrayList<>();
+  private final List<PackedMatrix> matrices = new ArrayList<>();
 
-  WeightReader(Function<String, TensorEntry> tensors, int panelWidth) {
+  /// @param tensors by name; throws an IllegalArgumentException where one is missing
+  /// @param panelWidth of the kernels that will read the matrices
+  public WeightReader(Function<String, TensorEntry> tensors, int panelWidth) {
     this.tensors = tensors;
     this.panelWidth = panelWidth;
   }
 
+  /// Bytes of all matrices read so far.
+  public long matrixBytes() {
+    return matrices.stream().mapToLong(PackedMatrix::bytes).sum();
+  }
+
+  /// `name.weight` and `name.bias` [width].
+  public Norm norm(String name, int width) {
+    return new Norm(vector(name + ".weight", width), vector(name + ".bias", width), width);
+  }
+
+  /// Linear maps of one width as one: outputs of the first, then of the second, …
+  ///
+  /// @param names of maps with `name.weight` [outEach, in] and `name.bias` [outEach]
+  public PackedMatrix linear(List<String> names, int outEach, int in) {
+    return matrix(
+        names.stream().map(n -> n + ".weight").toList(),
+        outEach,
+        in,
+        names.stream().map(n -> n + ".bias").toList());
+  }
+
   /// A vector, as float32 off heap.
-  NativeFloats vector(String name, int length) {
+  public NativeFloats vector(String name, int length) {
     NativeFloats vector = new NativeFloats(length);
+    vectors.add(vector);
     MemorySegment.copy(
         floats(name, length), 0, vector.segment(), ValueLayout.JAVA_FLOAT, 0, length);
     return vector;
@@ -45,7 +70,13 @@ final class WeightReader {
   /// One matrix out of several of one width, stacked: outputs of the first, then of the second, …
   ///
   /// @param biases as many as names, or empty
-  PackedMatrix matrix(List<String> names, int outEach, int in, List<String> biases) {
+  public PackedMatrix matrix(List<String> names, int outEach, int in, List<String> biases) {
+    PackedMatrix matrix = pack(names, outEach, in, biases);
+    matrices.add(matrix);
+    return matrix;
+  }
+
+  private PackedMatrix pack(List<String> names, int outEach, int in, List<String> biases) {
     List<TensorEntry> parts = names.stream().map(name -> entry(name, outEach, in)).toList();
     float[] bias = new float[biases.size() * outEach];
     for (int i = 0; i < biases.size(); i++) {
@@ -106,5 +137,11 @@ final class WeightReader {
                         + entry.type());
           };
     }
+  }
+
+  @Override
+  public void close() {
+    vectors.forEach(NativeFloats::close);
+    matrices.forEach(PackedMatrix::close);
   }
 }

@@ -1,0 +1,156 @@
+package dev.longnet.core.stream;
+
+import dev.longnet.core.stream.kernel.Kernels;
+import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.Products;
+import dev.longnet.core.stream.kernel.WorkerTeam;
+import dev.longnet.core.stream.mixer.Block;
+import dev.longnet.core.stream.mixer.MixerMemory;
+import dev.longnet.core.stream.mixer.StreamMixer;
+import dev.longnet.core.stream.mixer.Work;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Many tokens of one stream at once. Between two mixings everything acts on rows alone, so one
+/// task carries a block of rows, small enough for its core's cache, from one mixing to the next:
+/// the end of a layer and the beginning of the next one.
+final class ChunkPass implements AutoCloseable {
+  /// Floats of feed-forward activations in one block of rows: half a megabyte.
+  private static final int BLOCK_FLOATS = 1 << 17;
+
+  private final StreamingModel model;
+  private final StreamWeights weights;
+  private final Kernels kernels;
+  private final WorkerTeam team;
+  private final Work work;
+  private final List<Products.Alone> products;
+  private final int chunkTokens;
+  private final int blockRows;
+  private final int c;
+
+  /// One for each worker, made for the first chunk.
+  private final List<StreamLayer.Scratch> scratch = new ArrayList<>();
+
+  private final List<Scoring> scoring = new ArrayList<>();
+  private int capacity;
+  private NativeFloats residual = new NativeFloats(0);
+
+  /// @param chunkTokens tokens of a chunk at most
+  /// @param products of each worker of the team
+  ChunkPass(StreamingModel model, Work work, List<Products.Alone> products, int chunkTokens) {
+    this.model = model;
+    this.weights = model.weights();
+    this.kernels = work.kernels();
+    this.team = work.team();
+    this.work = work;
+    this.products = products;
+    this.chunkTokens = chunkTokens;
+    this.c = model.config().hidden();
+    this.blockRows = Math.clamp(BLOCK_FLOATS / model.config().feedForward() / 6 * 6, 24, 384);
+  }
+
+  private void reserve(int tokens) {
+    for (int worker = scratch.size(); worker < team.size(); worker++) {
+      scratch.add(
+          new StreamLayer.Scratch(
+              new NativeFloats((long) blockRows * c),
+              new NativeFloats((long) blockRows * model.config().feedForward())));
+      scoring.add(new Scoring(weights.output, products.get(worker), blockRows));
+    }
+    if (tokens > capacity) {
+      residual.close();
+      capacity = 0;
+      int rows = Math.min(chunkTokens, Integer.highestOneBit(tokens - 1 | 1) << 1);
+      work.reserve(rows);
+      residual = new NativeFloats((long) rows * c);
+      capacity = rows;
+    }
+  }
+
+  /// Reads `tokens[from … from + n)`.
+  ///
+  /// @param wanted row `at + i` of what it wants gets token i's
+  void read(StreamState state, int[] tokens, int from, int n, ReadOptions wanted, int at) {
+    reserve(n);
+    for (MixerMemory memory : state.memories) {
+      memory.reserve(state.position, n);
+    }
+    state.inChunk = true;
+    if (wanted.losses().isPresent()) {
+      wanted.losses().get()[at] =
+          state.position == 0 ? Float.NaN : loss(state.hidden, tokens[from]);
+    }
+    int blocks = Math.ceilDiv(n, blockRows);
+    for (int layer = 0; layer < weights.layers.size(); layer++) {
+      int number = layer;
+      team.run(
+          blocks,
+          (index, worker) -> {
+            Block block = block(index, n, worker);
+            if (number == 0) {
+              embed(block, tokens, from, state.position);
+            } else {
+              weights.layers.get(number - 1).end(block, rows(block), scratch.get(worker));
+            }
+            weights.layers.get(number).begin(block, rows(block), scratch.get(worker));
+          });
+      state.memories.get(layer).chunk(work, state.position, n);
+    }
+    team.run(
+        blocks,
+        (index, worker) -> {
+          Block block = block(index, n, worker);
+          weights.layers.getLast().end(block, rows(block), scratch.get(worker));
+          weights.finalNorm.apply(kernels, rows(block), block.count(), rows(block));
+          if (wanted.losses().isPresent()) {
+            int scored = Math.min(block.last(), n - 1) - block.first();
+            int next = block.first() + 1;
+            scoring
+                .get(worker)
+                .losses(rows(block), scored, tokens, from + next, wanted.losses().get(), at + next);
+          }
+          if (wanted.logits().isPresent()) {
+            scoring
+                .get(worker)
+                .logits(rows(block), block.count(), wanted.logits().get(), at + block.first());
+          }
+        });
+    MemorySegment.copy(residual.segment(), 4L * (n - 1) * c, state.hidden.segment(), 0, 4L * c);
+    state.position += n;
+    state.inChunk = false;
+  }
+
+  private Block block(int index, int n, int worker) {
+    int first = index * blockRows;
+    return new Block(work, products.get(worker), first, Math.min(n, first + blockRows));
+  }
+
+  /// Address of a block's residual rows.
+  private long rows(Block block) {
+    return residual.address() + 4L * block.first() * c;
+  }
+
+  private void embed(Block block, int[] tokens, int from, long position) {
+    for (int row = block.first(); row < block.last(); row++) {
+      weights.embedding.row(tokens[from + row], residual.address() + 4L * row * c);
+    }
+    for (StreamMixer mixer : model.distinctMixers()) {
+      mixer.prepare(work, position, block.first(), block.last(), 0);
+    }
+  }
+
+  /// Scores one token from a normalised hidden row.
+  private float loss(NativeFloats hidden, int token) {
+    float[] loss = new float[1];
+    scoring.getFirst().losses(hidden.address(), 1, new int[] {token}, 0, loss, 0);
+    return loss[0];
+  }
+
+  @Override
+  public void close() {
+    residual.close();
+    scratch.forEach(StreamLayer.Scratch::close);
+    scoring.forEach(Scoring::close);
+  }
+}

@@ -1,0 +1,75 @@
+package dev.longnet.core.stream;
+
+import dev.longnet.core.stream.kernel.Kernels;
+import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.Norm;
+import dev.longnet.core.stream.kernel.PackedMatrix;
+import dev.longnet.core.stream.kernel.WeightReader;
+import dev.longnet.core.stream.mixer.Block;
+import dev.longnet.core.stream.mixer.StreamMixer;
+import java.util.List;
+
+/// One layer of a model: x += mixer(norm(x)), then x += feed-forward(norm(x)). Between two mixings
+/// everything acts on rows alone, so a layer ends and the next begins block by block, whether the
+/// rows are a chunk of one stream or a step of many.
+///
+/// @param middle norm within the feed-forward [F]
+record StreamLayer(
+    Norm mixerNorm,
+    StreamMixer mixer,
+    Norm feedForwardNorm,
+    PackedMatrix fc1,
+    Norm middle,
+    PackedMatrix fc2) {
+
+  /// What a block of rows needs on its way.
+  ///
+  /// @param narrow [rows, C]
+  /// @param wide [rows, F]
+  record Scratch(NativeFloats narrow, NativeFloats wide) implements AutoCloseable {
+    @Override
+    public void close() {
+      narrow.close();
+      wide.close();
+    }
+  }
+
+  /// @param f F
+  static StreamLayer read(int number, StreamMixer mixer, WeightReader weights, int c, int f) {
+    String layer = "layers." + number + ".";
+    return new StreamLayer(
+        weights.norm(layer + "self_attn_layer_norm", c),
+        mixer,
+        weights.norm(layer + "final_layer_norm", c),
+        weights.linear(List.of(layer + "ffn.fc1"), f, c),
+        weights.norm(layer + "ffn.ffn_layernorm", f),
+        weights.linear(List.of(layer + "ffn.fc2"), c, f));
+  }
+
+  /// The layer's input to the mixer's rows.
+  ///
+  /// @param x address of the block's residual rows [rows, C]
+  void begin(Block block, long x, Scratch scratch) {
+    mixerNorm.apply(block.kernels(), x, block.count(), scratch.narrow.address());
+    mixer.project(block, scratch.narrow.address());
+  }
+
+  /// Mixed rows to the layer's output, in the residual rows.
+  ///
+  /// @param x address of the block's residual rows [rows, C], updated
+  void end(Block block, long x, Scratch scratch) {
+    Kernels kernels = block.kernels();
+    int rows = block.count();
+    long narrow = scratch.narrow.address();
+    long wide = scratch.wide.address();
+    long floats = (long) rows * fc1.in();
+    mixer.finish(block, narrow);
+    kernels.add(narrow, x, floats);
+    feedForwardNorm.apply(kernels, x, rows, narrow);
+    block.products().product(narrow, rows, fc1, wide);
+    kernels.gelu(wide, (long) rows * fc1.out());
+    middle.apply(kernels, wide, rows, wide);
+    block.products().product(wide, rows, fc2, narrow);
+    kernels.add(narrow, x, floats);
+  }
+}

@@ -1,0 +1,48 @@
+package dev.longnet.core.stream.mixer;
+
+import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.pattern.StreamablePattern;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.stream.kernel.Kernels;
+import java.util.List;
+
+/// What the layers of one attention share: sizes, which rows stay, rotation, kernel.
+final class AttentionGeometry {
+  /// C
+  final int hidden;
+
+  /// H
+  final int heads;
+
+  /// D
+  final int headSize;
+
+  /// One for each cache of a memory.
+  final List<LiveRows> live;
+
+  final Rotation rotation;
+  final Kernels kernels;
+  final AttentionKernel kernel;
+  final Work.Slot<AttentionScratch> scratch;
+
+  AttentionGeometry(
+      ModelConfig model, StreamablePattern pattern, Kernels kernels, AttentionKernel kernel) {
+    this.hidden = model.hidden();
+    this.heads = model.heads();
+    this.headSize = model.headSize();
+    this.live = LiveRows.of(pattern, heads);
+    this.rotation = new Rotation(model, pattern.period());
+    this.kernels = kernels;
+    this.kernel = kernel;
+    this.scratch = new Work.Slot<>(work -> new AttentionScratch(this, work));
+  }
+
+  /// Rows that the fullest head of a cache holds after `tokens` tokens.
+  long mostHeld(LiveRows rows, long tokens) {
+    long most = 0;
+    for (int head = 0; head < heads; head++) {
+      most = Math.max(most, rows.held(head, tokens));
+    }
+    return most;
+  }
+}

@@ -1,0 +1,170 @@
+package dev.longnet.core.stream.mixer;
+
+import dev.longnet.core.stream.kernel.Kernels;
+import dev.longnet.core.stream.kernel.NativeFloats;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+
+/// Keys and values of one stream and layer that later tokens may still see, a cache for each
+/// [LiveRows] of the attention.
+final class AttentionMemory implements MixerMemory {
+  private final AttentionGeometry geometry;
+  private final RowCache[] caches;
+
+  /// What the decay of cached keys is relative to ([Rotation]).
+  private long reference;
+
+  AttentionMemory(AttentionGeometry geometry) {
+    this(
+        geometry,
+        geometry.live.stream()
+            .map(rows -> new RowCache(geometry.heads, geometry.headSize, rows.mostRows()))
+            .toArray(RowCache[]::new),
+        0);
+  }
+
+  private AttentionMemory(AttentionGeometry geometry, RowCache[] caches, long reference) {
+    this.geometry = geometry;
+    this.caches = caches;
+    this.reference = reference;
+  }
+
+  @Override
+  public void reserve(long position, int tokens) {
+    moveReference(position);
+    for (int i = 0; i < caches.length; i++) {
+      LiveRows rows = geometry.live.get(i);
+      long room = 0;
+      for (int head = 0; head < geometry.heads; head++) {
+        room = Math.max(room, rows.room(head, position, position + tokens));
+      }
+      caches[i].reserve(room, geometry.mostHeld(rows, position));
+    }
+  }
+
+  @Override
+  public void chunk(Work work, long position, int tokens) {
+    new ChunkAttention(geometry, caches, work, position, tokens).run();
+  }
+
+  @Override
+  public long reserveStep(long position) {
+    moveReference(position);
+    long floats = 0;
+    for (int i = 0; i < caches.length; i++) {
+      long most = geometry.mostHeld(geometry.live.get(i), position) + 1;
+      caches[i].reserve(Math.min(most, geometry.live.get(i).mostRows()), most - 1);
+      floats += most * geometry.hidden;
+    }
+    return floats;
+  }
+
+  /// A part is a head. The row goes to its caches, then its query over all cached keys.
+  @Override
+  public void step(Work work, int row, long position, int head, int worker) {
+    Kernels kernels = work.kernels();
+    AttentionScratch scratch = work.scratch(geometry.scratch);
+    int c = geometry.hidden;
+    int d = geometry.headSize;
+    MemorySegment rows = work.rows().segment();
+    long query = 3L * row * c + (long) head * d;
+    long mixed = (long) row * c + (long) head * d;
+    long accumulators = 2L * (row * geometry.heads + head);
+    NativeFloats maxAndSum = scratch.norms;
+    maxAndSum.set(accumulators, Float.NEGATIVE_INFINITY);
+    maxAndSum.set(accumulators + 1, 0);
+    for (int i = 0; i < caches.length; i++) {
+      RowCache cache = caches[i];
+      LiveRows live = geometry.live.get(i);
+      if (live.keeps(head, position)) {
+        cache.put(head, live.held(head, position), rows, query + c, query + 2L * c);
+      }
+      long seen = live.seen(head, position);
+      if (seen > 0) {
+        kernels.attend(
+            work.rows().address() + 4 * query,
+            cache.keyAddress(head, 0),
+            cache.valueAddress(head, 0),
+            seen,
+            d,
+            (float) (1 / Math.sqrt(d)),
+            scratch.scores(worker, seen),
+            work.mixed().address() + 4 * mixed,
+            maxAndSum.address() + 4 * accumulators);
+      }
+    }
+    float sum = maxAndSum.get(accumulators + 1);
+    for (int j = 0; j < d; j++) {
+      work.mixed().set(mixed + j, sum == 0 ? 0 : work.mixed().get(mixed + j) / sum);
+    }
+  }
+
+  /// Takes cached keys over to the reference a chunk at `position` uses.
+  private void moveReference(long position) {
+    long next = geometry.rotation.reference(position);
+    // A smaller one begins a new period: no cached key is ever read again.
+    if (next > reference) {
+      try (NativeFloats factors = new NativeFloats(geometry.headSize)) {
+        geometry.rotation.rescaling(reference, next, factors);
+        for (int i = 0; i < caches.length; i++) {
+          for (int head = 0; head < geometry.heads; head++) {
+            caches[i].scaleKeys(
+                geometry.kernels, head, geometry.live.get(i).held(head, position), factors);
+          }
+        }
+      }
+    }
+    reference = next;
+  }
+
+  @Override
+  public MixerMemory copy() {
+    RowCache[] copies = new RowCache[caches.length];
+    for (int i = 0; i < copies.length; i++) {
+      copies[i] = caches[i].copy();
+    }
+    return new AttentionMemory(geometry, copies, reference);
+  }
+
+  @Override
+  public long bytes() {
+    long sum = 0;
+    for (RowCache cache : caches) {
+      sum += cache.bytes();
+    }
+    return sum;
+  }
+
+  @Override
+  public long reference() {
+    return reference;
+  }
+
+  @Override
+  public void write(long position, StateOutput out) throws IOException {
+    for (int i = 0; i < caches.length; i++) {
+      for (int head = 0; head < geometry.heads; head++) {
+        caches[i].write(head, geometry.live.get(i).held(head, position), out);
+      }
+    }
+  }
+
+  @Override
+  public void read(long position, long reference, StateInput in) throws IOException {
+    this.reference = reference;
+    for (int i = 0; i < caches.length; i++) {
+      LiveRows rows = geometry.live.get(i);
+      caches[i].reserve(geometry.mostHeld(rows, position), 0);
+      for (int head = 0; head < geometry.heads; head++) {
+        caches[i].read(head, rows.held(head, position), in);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    for (RowCache cache : caches) {
+      cache.close();
+    }
+  }
+}

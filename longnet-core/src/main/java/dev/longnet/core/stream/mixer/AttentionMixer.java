@@ -1,0 +1,99 @@
+package dev.longnet.core.stream.mixer;
+
+import dev.longnet.core.stream.kernel.Kernels;
+import dev.longnet.core.stream.kernel.Norm;
+import dev.longnet.core.stream.kernel.PackedMatrix;
+import dev.longnet.core.stream.kernel.WeightReader;
+import java.util.List;
+
+/// Attention as a mixer: rotated queries and keys, and values; then a norm and the output
+/// projection.
+final class AttentionMixer implements StreamMixer {
+  private final AttentionGeometry geometry;
+
+  /// [3C, C]: query, key and value projections as one matrix.
+  private final PackedMatrix qkv;
+
+  private final Norm innerNorm;
+  private final PackedMatrix out;
+
+  AttentionMixer(AttentionGeometry geometry, WeightReader weights, String prefix) {
+    this.geometry = geometry;
+    int c = geometry.hidden;
+    this.qkv =
+        weights.linear(List.of(prefix + "q_proj", prefix + "k_proj", prefix + "v_proj"), c, c);
+    this.innerNorm = weights.norm(prefix + "inner_attn_ln", c);
+    this.out = weights.linear(List.of(prefix + "out_proj"), c, c);
+  }
+
+  @Override
+  public int rowWidth() {
+    return 3 * geometry.hidden;
+  }
+
+  @Override
+  public long longestChunk(long position) {
+    return geometry.rotation.longestChunk(position);
+  }
+
+  @Override
+  public void prepare(Work work, long start, int from, int to, int shift) {
+    if (!geometry.rotation.isNone()) {
+      geometry.rotation.fill(start, from, to, work.scratch(geometry.scratch).tables, shift);
+    }
+  }
+
+  @Override
+  public void project(Block block, long normed) {
+    // Rows that see no key stay as they are here.
+    block.clearMixed();
+    long q = block.rows(rowWidth());
+    block.products().product(normed, block.count(), qkv, q);
+    if (!geometry.rotation.isNone()) {
+      Rotation.Tables tables = block.work().scratch(geometry.scratch).tables;
+      long k = q + 4L * geometry.hidden;
+      long table = 4L * block.first() * geometry.headSize;
+      rotate(block, q, tables.queryCos.address() + table, tables.querySin.address() + table);
+      rotate(block, k, tables.keyCos.address() + table, tables.keySin.address() + table);
+    }
+  }
+
+  private void rotate(Block block, long x, long cos, long sin) {
+    block
+        .kernels()
+        .rotate(x, rowWidth(), block.count(), geometry.heads, geometry.headSize, cos, sin);
+  }
+
+  @Override
+  public void finish(Block block, long to) {
+    Kernels kernels = block.kernels();
+    innerNorm.apply(kernels, block.mixed(), block.count(), block.mixed());
+    block.products().product(block.mixed(), block.count(), out, to);
+  }
+
+  @Override
+  public int parts() {
+    return geometry.heads;
+  }
+
+  @Override
+  public MixerMemory newMemory() {
+    return new AttentionMemory(geometry);
+  }
+
+  @Override
+  public double storedBytes(long position) {
+    double bytes = 0;
+    for (LiveRows rows : geometry.live) {
+      for (int head = 0; head < geometry.heads; head++) {
+        bytes += 8.0 * rows.held(head, position) * geometry.headSize;
+      }
+    }
+    return bytes;
+  }
+
+  @Override
+  public String description() {
+    return "attention " + geometry.kernel.description();
+  }
+}

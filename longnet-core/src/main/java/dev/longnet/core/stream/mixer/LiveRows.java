@@ -1,0 +1,172 @@
+package dev.longnet.core.stream.mixer;
+
+import dev.longnet.attention.pattern.Fold;
+import dev.longnet.attention.pattern.Rows;
+import dev.longnet.attention.pattern.StreamablePattern;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Which positions one cache of keys and values holds, in integers only: the live rows of a branch
+/// of the pattern, or of several branches whose rows lie in turns. Rows of a head lie in the cache
+/// in the order of their positions: row i of branch b at `i n + b - first`.
+///
+/// A chunk is `[from, to)`. Keys are read from the chunk where all of them lie in it. Else they are
+/// read from the cache, to which the chunk's own are appended first.
+///
+/// @param first branch
+/// @param n how many branches
+record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
+  /// Tokens after which rows of branches that never forget are compared.
+  private static final long MANY = 1L << 40;
+
+  /// Puts rows of the chunk into a cache.
+  interface Placement {
+    /// @param row where the first of them goes
+    /// @param step rows of the cache between two of them
+    /// @param rows their positions
+    void put(long row, long step, Rows rows);
+  }
+
+  /// Receives queries with the keys they may see.
+  interface Folds {
+    /// @param row of the cache that holds the first key
+    /// @param step rows of the cache between two keys
+    void cached(Rows queries, Rows keys, long row, long step);
+
+    /// The keys are rows of the chunk.
+    void inChunk(Rows queries, Rows keys);
+  }
+
+  /// The caches of a pattern. Branches that never forget and whose rows lie in turns, such as the
+  /// columns of sparse attention, share one, which a single query then reads in one go.
+  static List<LiveRows> of(StreamablePattern pattern, int heads) {
+    List<LiveRows> all = new ArrayList<>();
+    for (int first = 0; first < pattern.branches(); first += all.getLast().n) {
+      int n = 1;
+      while (first + n < pattern.branches() && inTurns(pattern, heads, first, first + n)) {
+        n++;
+      }
+      all.add(new LiveRows(pattern, heads, first, n));
+    }
+    return List.copyOf(all);
+  }
+
+  private static boolean inTurns(StreamablePattern pattern, int heads, int first, int next) {
+    Rows a = pattern.live(first, 0, heads, MANY);
+    Rows before = pattern.live(next - 1, 0, heads, MANY);
+    Rows b = pattern.live(next, 0, heads, MANY);
+    return pattern.mostLive(first) == Long.MAX_VALUE
+        && pattern.mostLive(next) == Long.MAX_VALUE
+        && a.stride() == b.stride()
+        && b.first() > before.first()
+        && b.first() < a.first() + a.stride();
+  }
+
+  /// The most rows a head can come to hold.
+  long mostRows() {
+    return n == 1 ? pattern.mostLive(first) : Long.MAX_VALUE;
+  }
+
+  /// Rows a head holds when `tokens` tokens have been read and the next one is about to be.
+  long held(int head, long tokens) {
+    long held = 0;
+    for (int b = 0; b < n; b++) {
+      held += live(b, head, tokens).count();
+    }
+    return held;
+  }
+
+  private Rows live(int b, int head, long tokens) {
+    return pattern.live(first + b, head, heads, tokens);
+  }
+
+  /// What is live at `from`, and what a chunk adds to it before it is forgotten.
+  private Rows extended(int b, int head, long from, long to) {
+    Rows before = live(b, head, from);
+    Rows after = live(b, head, to);
+    if (before.isEmpty() || !after.isEmpty() && after.first() == before.first()) {
+      return before.isEmpty() ? before : after;
+    }
+    return pattern.fold(first + b, pattern.firstSegment(first + b, from), head, heads, to).keys();
+  }
+
+  /// Rows a head needs room for while a chunk is read and after it.
+  long room(int head, long from, long to) {
+    long room = 0;
+    for (int b = 0; b < n; b++) {
+      long rows = Math.max(extended(b, head, from, to).count(), live(b, head, to).count());
+      room = rows == 0 ? room : Math.max(room, (rows - 1) * n + b + 1);
+    }
+    return room;
+  }
+
+  /// What a head's cache takes before the chunk is mixed: what goes on of what is live.
+  void append(int head, long from, long to, Placement cache) {
+    for (int b = 0; b < n; b++) {
+      long held = live(b, head, from).count();
+      Rows rows = extended(b, head, from, to);
+      cache.put(held * n + b, n, rows.slice(held, rows.count()));
+    }
+  }
+
+  /// What a head's cache takes once the chunk is mixed: what began in the chunk and goes on.
+  void keep(int head, long from, long to, Placement cache) {
+    for (int b = 0; b < n; b++) {
+      Rows rows = live(b, head, to);
+      if (!rows.isEmpty() && rows.first() >= from) {
+        cache.put(b, n, rows);
+      }
+    }
+  }
+
+  /// The folds of queries `[start, end)` of a chunk `[from, to)`.
+  void folds(int head, long from, long to, long start, long end, Folds folds) {
+    for (int branch = first; branch < first + n; branch++) {
+      long last = pattern.endSegment(branch, end, to);
+      for (long s = pattern.firstSegment(branch, start); s < last; s++) {
+        Fold fold = pattern.fold(branch, s, head, heads, to);
+        Rows queries = fold.queries().within(start, end);
+        if (queries.isEmpty()) {
+          continue;
+        }
+        Rows keys = fold.keys().within(0, queries.last() + 1);
+        if (keys.isEmpty()) {
+          continue;
+        }
+        if (keys.first() < from) {
+          folds.cached(queries, keys, branch - first, n);
+        } else {
+          folds.inChunk(queries, keys);
+        }
+      }
+    }
+  }
+
+  /// Whether the cache takes the row at a position: the query there sees it, or a later one.
+  boolean keeps(int head, long position) {
+    for (int b = 0; b < n; b++) {
+      if (endsAt(live(b, head, position + 1), position)
+          || endsAt(seenRows(b, head, position), position)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static boolean endsAt(Rows rows, long position) {
+    return !rows.isEmpty() && rows.last() == position;
+  }
+
+  private Rows seenRows(int b, int head, long position) {
+    return pattern.seen(first + b, head, heads, position);
+  }
+
+  /// How many cached rows, from the first on, the query at a position sees, its own row put before.
+  long seen(int head, long position) {
+    long seen = 0;
+    for (int b = 0; b < n; b++) {
+      seen += seenRows(b, head, position).count();
+    }
+    return seen;
+  }
+}

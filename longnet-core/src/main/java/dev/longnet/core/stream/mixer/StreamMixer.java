@@ -1,0 +1,54 @@
+package dev.longnet.core.stream.mixer;
+
+/// What mixes the tokens of one layer: weights and geometry, no state. Immutable; any number of
+/// streams and threads share one.
+///
+/// A chunk of one stream, or a step of several, goes through a layer in three calls. [#project]
+/// turns normed rows into the mixer's own rows, block by block. [MixerMemory#chunk] or
+/// [MixerMemory#step] mixes them, stream by stream. [#finish] turns mixed rows into the layer's
+/// output, block by block.
+public interface StreamMixer {
+  /// Floats of one token in the mixer's own form: 3 C for attention's query, key and value.
+  int rowWidth();
+
+  /// How many tokens from `position` on one chunk may cover.
+  default long longestChunk(long position) {
+    return Long.MAX_VALUE;
+  }
+
+  /// Computes what depends on positions alone. Called before [#project], once for all layers of
+  /// equal mixers, by several threads on disjoint rows.
+  ///
+  /// @param start where the chunk begins
+  /// @param from the first of its tokens meant here, counted from `start`
+  /// @param to one past the last
+  /// @param shift row `shift + i` of the work is token i
+  default void prepare(Work work, long start, int from, int to, int shift) {}
+
+  /// Writes the mixer's rows of a block ([Block#rows]).
+  ///
+  /// @param normed address of [rows, C], the layer's input after its norm
+  void project(Block block, long normed);
+
+  /// Turns the mixed rows of a block ([Block#mixed]) into what is added to the layer's input. The
+  /// mixed rows may be overwritten.
+  ///
+  /// @param out address of [rows, C], overwritten
+  void finish(Block block, long out);
+
+  /// In how many parts a single token's mixing can be shared out among threads: the heads of
+  /// attention.
+  default int parts() {
+    return 1;
+  }
+
+  /// A memory of a stream that has read nothing; the caller closes it.
+  MixerMemory newMemory();
+
+  /// Bytes that [MixerMemory#write] writes after `position` tokens; a double, as a damaged file may
+  /// claim any position.
+  double storedBytes(long position);
+
+  /// What computes, for logs: `attention simd 512-bit`.
+  String description();
+}

@@ -1,0 +1,102 @@
+package dev.longnet.lm.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.lm.model.Span;
+import dev.longnet.lm.torch.Torch;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.List;
+import java.util.stream.Stream;
+import org.assertj.core.data.Offset;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The trainer with ranks: what is summed, what it is divided by, and who writes.
+class RanksTest {
+  /// Segments of 8 and 16 in windows of 64: nothing crosses a multiple of 16.
+  private static final String[] TWO_STEPS = {
+    "model.attention.segment_lengths=[8, 16]", "training.steps=2", "schedule.warmup_steps=1"
+  };
+
+  @TempDir Path directory;
+
+  @BeforeAll
+  static void load() {
+    Torch.load();
+  }
+
+  /// Of `of` ranks that all hold the same tokens: sums of `of` equal parts.
+  private record Copies(int of, boolean writes, Span part) implements Ranks {
+    @Override
+    public Span span(long window) {
+      return part == null ? Span.whole(window) : part;
+    }
+
+    @Override
+    public void sum(Collection<Tensor> gradients) {
+      gradients.forEach(gradient -> gradient.mul_(new Scalar((double) of)));
+    }
+
+    @Override
+    public double mean(double lossSum, long targets) {
+      return of * lossSum / (of * targets);
+    }
+
+    @Override
+    public long targets(long targets) {
+      return of * targets;
+    }
+  }
+
+  private List<Double> losses(String name, Ranks ranks) throws IOException {
+    try (TinyRun run = TinyRun.with(directory.resolve(name), ranks, TWO_STEPS)) {
+      run.run();
+      return run.losses();
+    }
+  }
+
+  /// Summed over four ranks and divided once, equal parts are what one of them is; a mean of means,
+  /// or a division left out, is not.
+  @Test
+  void sumsAreDividedByTheTargetsOfAllRanks() throws IOException {
+    List<Double> one = losses("one", Ranks.one());
+    List<Double> four = losses("four", new Copies(4, true, null));
+    assertThat(four).hasSize(2);
+    for (int i = 0; i < 2; i++) {
+      assertThat(four.get(i)).isCloseTo(one.get(i), Offset.offset(1e-6));
+    }
+  }
+
+  /// The mean is over the span's own targets, where a rank is alone with its part.
+  @Test
+  void aPartOfAWindowCountsItsOwnTargets() throws IOException {
+    double first = losses("first", new Copies(1, true, new Span(0, 16, 64))).getFirst();
+    double last = losses("last", new Copies(1, true, new Span(16, 48, 64))).getFirst();
+    double whole = losses("whole", Ranks.one()).getFirst();
+    assertThat((16 * first + 48 * last) / 64).isCloseTo(whole, Offset.offset(1e-6));
+    assertThat(first).isNotCloseTo(whole, Offset.offset(1e-4));
+  }
+
+  @Test
+  void onlyTheRankThatWritesWrites() throws IOException {
+    Path silent = directory.resolve("silent");
+    losses("silent", new Copies(1, false, null));
+    if (Files.exists(silent)) {
+      assertThat(Checkpoint.list(silent)).isEmpty();
+      try (Stream<Path> files = Files.list(silent)) {
+        assertThat(files.map(f -> f.getFileName().toString())).isSubsetOf(".lock");
+      }
+    }
+    losses("loud", new Copies(1, true, null));
+    assertThat(Checkpoint.list(directory.resolve("loud"))).hasSize(1);
+    assertThat(directory.resolve("loud/metrics.jsonl")).exists();
+    assertThat(directory.resolve("loud/recipe.yaml")).exists();
+  }
+}
