@@ -122,13 +122,13 @@ public final class Blueprint {
       linear(name, out, in, new Initial.Uniform(xavier(c) * Math.sqrt(0.5), 1), fanIn(c, 1));
     }
 
-    /// `name.weight` [out, in] and `name.bias` [out].
+    /// `name.weight` [out, in] and `name.bias` `[out]`.
     void linear(String name, long out, long in, Initial weight, Initial bias) {
       matrix(name + ".weight", out, in, weight);
       add(name + ".bias", bias, out);
     }
 
-    /// `name.weight` [width], 1, and `name.bias` [width], 0.
+    /// `name.weight` `[width]`, 1, and `name.bias` `[width]`, 0.
     void norm(String name, long width) {
       add(name + ".weight", new Initial.Constant(1), width);
       add(name + ".bias", new Initial.Constant(0), width);

@@ -22,6 +22,7 @@ import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /// One implementation in the benchmark.
 interface Contestant {
@@ -57,7 +58,7 @@ interface Contestant {
       Tensor q,
       Tensor k,
       Tensor v,
-      Tensor gradOut,
+      @Nullable Tensor gradOut,
       AttentionOperator.Output output,
       AttentionOperator.Gradients gradients) {
     static final long SEED = 1;
