@@ -47,7 +47,7 @@ final class ChunkPass implements AutoCloseable {
     this.products = products;
     this.chunkTokens = chunkTokens;
     this.c = model.config().hidden();
-    this.blockRows = Math.clamp(BLOCK_FLOATS / model.config().feedForward() / 6 * 6, 24, 384);
+    this.blockRows = Math.clamp(BLOCK_FLOATS / model.config().feedForward() / 6 * 6L, 24, 384);
   }
 
   private void reserve(int tokens) {

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.PriorityQueue;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
+import org.jspecify.annotations.Nullable;
 
 /// Temperature, top-k and top-p in one pass over the vocabulary; only what can still be chosen is
 /// sorted.
@@ -50,7 +51,7 @@ final class RandomSampler implements Sampler {
   }
 
   /// @param kept ids in the order to walk; null: all
-  private static int choose(double[] weights, int[] kept, double target) {
+  private static int choose(double[] weights, int @Nullable [] kept, double target) {
     int length = kept == null ? weights.length : kept.length;
     double passed = 0;
     int last = -1;

@@ -25,6 +25,7 @@ import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
+import org.jspecify.annotations.Nullable;
 
 /// Files, directories and archives as one stream of tokens, read in small pieces: an end-of-text
 /// token, then document after document, each followed by one. Memory does not depend on their
@@ -65,13 +66,13 @@ public final class StreamInput implements AutoCloseable {
   private final List<Document> documents = new ArrayList<>();
   private long bytes;
   private Place place = Place.START;
-  private DocumentTokens open;
+  private @Nullable DocumentTokens open;
 
   /// Where in its document `open` began.
   private long from;
 
-  private ZipFile archive;
-  private Path archivePath;
+  private @Nullable ZipFile archive;
+  private @Nullable Path archivePath;
 
   /// @param inputs files; directories (all their files in the order of their names, hidden ones
   ///   left out); .zip and .jar archives
@@ -307,12 +308,11 @@ public final class StreamInput implements AutoCloseable {
       }
       place = new Place(place.pass + 1, 0, 0);
     }
+    DocumentTokens current;
     int[] ids;
     try {
-      if (open == null) {
-        openDocument();
-      }
-      ids = open.next();
+      current = open == null ? openDocument() : open;
+      ids = current.next();
     } catch (ZipException | EOFException e) {
       Document document = documents.get(place.document);
       if (document.entry.isEmpty()) {
@@ -322,13 +322,13 @@ public final class StreamInput implements AutoCloseable {
           "damaged archive: %s: %s: %s".formatted(document.file, document.entry, e.getMessage()),
           e);
     }
-    if (!open.ended()) {
-      place = new Place(place.pass, place.document, from + open.bytes());
+    if (!current.ended()) {
+      place = new Place(place.pass, place.document, from + current.bytes());
       return ids;
     }
     // A file may have grown, or shrunk, since the input was opened.
     Document document = documents.get(place.document);
-    long length = from + open.bytes();
+    long length = from + current.bytes();
     documents.set(
         place.document, new Document(document.file, document.entry, length, document.crc));
     bytes += length - document.bytes;
@@ -339,11 +339,13 @@ public final class StreamInput implements AutoCloseable {
     return ids;
   }
 
-  private void openDocument() throws IOException {
+  private DocumentTokens openDocument() throws IOException {
     InputStream in = openBytes();
     in.skipNBytes(place.offset);
     from = place.offset;
-    open = new DocumentTokens(in, tokenizer);
+    DocumentTokens opened = new DocumentTokens(in, tokenizer);
+    open = opened;
+    return opened;
   }
 
   private InputStream openBytes() throws IOException {
@@ -351,17 +353,19 @@ public final class StreamInput implements AutoCloseable {
     if (document.entry.isEmpty()) {
       return Files.newInputStream(document.file);
     }
-    if (!document.file.equals(archivePath)) {
+    ZipFile zip = archive;
+    if (zip == null || !document.file.equals(archivePath)) {
       closeArchive();
-      archive = zipFile(document.file);
+      zip = zipFile(document.file);
+      archive = zip;
       archivePath = document.file;
     }
-    ZipEntry entry = archive.getEntry(document.entry);
+    ZipEntry entry = zip.getEntry(document.entry);
     if (entry == null) {
       throw new IOException(
           "the archive changed while it was read: " + document.file + " lacks " + document.entry);
     }
-    return new SummedInput(archive.getInputStream(entry), entry.getCrc());
+    return new SummedInput(zip.getInputStream(entry), entry.getCrc());
   }
 
   private static ZipFile zipFile(Path archive) throws IOException {

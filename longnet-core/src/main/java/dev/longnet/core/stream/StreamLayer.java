@@ -13,7 +13,7 @@ import java.util.List;
 /// everything acts on rows alone, so a layer ends and the next begins block by block, whether the
 /// rows are a chunk of one stream or a step of many.
 ///
-/// @param middle norm within the feed-forward [F]
+/// @param middle norm within the feed-forward `[F]`
 record StreamLayer(
     Norm mixerNorm,
     StreamMixer mixer,

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /// Reads an input from where it stands to its end through a model: losses, reports, saved states. A
 /// run that was cut off goes on from its last saved state with the same sums, as if nothing had
@@ -26,7 +27,7 @@ public final class StreamRun {
   private double recentNats;
   private long lastTokens;
   private double lastSeconds;
-  private StreamReport latest;
+  private @Nullable StreamReport latest;
   private volatile boolean stop;
 
   /// The tokens at hand: where in the input they begin, and how many of them have been read.
@@ -47,7 +48,7 @@ public final class StreamRun {
       long maxTokens,
       long reportEvery,
       Consumer<StreamReport> onReport,
-      Path saveTo,
+      @Nullable Path saveTo,
       long saveEvery,
       BeforeSave beforeSave) {
     /// What is to be kept along with a state: with it or ahead of it, never behind.
@@ -59,7 +60,7 @@ public final class StreamRun {
         long maxTokens,
         long reportEvery,
         Consumer<StreamReport> onReport,
-        Path saveTo,
+        @Nullable Path saveTo,
         long saveEvery) {
       this(maxTokens, reportEvery, onReport, saveTo, saveEvery, now -> {});
     }
@@ -249,11 +250,12 @@ public final class StreamRun {
   }
 
   private StreamReport report() {
-    latest = now();
+    StreamReport report = now();
+    latest = report;
     lastTokens = state.position();
     lastSeconds = seconds;
     recentTokens = 0;
     recentNats = 0;
-    return latest;
+    return report;
   }
 }

@@ -15,4 +15,7 @@
 ///
 /// Legend: n tokens of a chunk, C hidden width, H heads, D head size, F feed-forward width, V
 /// vocabulary, w segment length, r dilation.
+@NullMarked
 package dev.longnet.core.stream;
+
+import org.jspecify.annotations.NullMarked;

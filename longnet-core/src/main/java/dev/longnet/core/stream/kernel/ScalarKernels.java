@@ -57,8 +57,8 @@ final class ScalarKernels implements Kernels {
   public void layerNorm(
       long x, long xStride, int rows, int width, long gain, long bias, long y, long yStride) {
     for (int row = 0; row < rows; row++) {
-      long from = x + 4 * row * xStride;
-      long to = y + 4 * row * yStride;
+      long from = x + 4L * row * xStride;
+      long to = y + 4L * row * yStride;
       double sum = 0;
       for (int i = 0; i < width; i++) {
         sum += load(from + 4L * i);

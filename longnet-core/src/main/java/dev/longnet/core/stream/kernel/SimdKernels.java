@@ -63,8 +63,8 @@ final class SimdKernels implements Kernels {
         boolean direct = k == 0 && columns == PANEL;
         for (int row = 0; row < rows; row += ROWS) {
           int count = Math.min(ROWS, rows - row);
-          long xRow = from + 4 * row * xStride;
-          long yRow = to + 4 * row * yStride;
+          long xRow = from + 4L * row * xStride;
+          long yRow = to + 4L * row * yStride;
           if (direct && (count == ROWS || count == 1)) {
             tile(xRow, xStride, count, depth, weights, start, yRow, 4 * yStride);
           } else {
@@ -111,7 +111,7 @@ final class SimdKernels implements Kernels {
   private static void combine(long tile, long y, int rows, int columns, long yStride, boolean add) {
     for (int row = 0; row < rows; row++) {
       long from = tile + 4L * row * PANEL;
-      long to = y + 4 * row * yStride;
+      long to = y + 4L * row * yStride;
       if (add) {
         SimdLoops.add(from, to, columns);
       } else {
@@ -124,7 +124,7 @@ final class SimdKernels implements Kernels {
   public void layerNorm(
       long x, long xStride, int rows, int width, long gain, long bias, long y, long yStride) {
     for (int row = 0; row < rows; row++) {
-      SimdLoops.layerNorm(x + 4 * row * xStride, width, gain, bias, y + 4 * row * yStride);
+      SimdLoops.layerNorm(x + 4L * row * xStride, width, gain, bias, y + 4L * row * yStride);
     }
   }
 
@@ -149,7 +149,7 @@ final class SimdKernels implements Kernels {
   public void rotate(long x, long xStride, int rows, int heads, int headSize, long cos, long sin) {
     for (int row = 0; row < rows; row++) {
       SimdLoops.rotate(
-          x + 4 * row * xStride,
+          x + 4L * row * xStride,
           heads,
           headSize,
           cos + 4L * row * headSize,

@@ -1,7 +1,9 @@
 package dev.longnet.core.stream.kernel;
 
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /// Threads that live as long as their model and start a task within a microsecond or so: a
 /// generated token is some hundred short parallel steps. Helpers spin briefly between steps, then
@@ -22,8 +24,8 @@ public final class WorkerTeam implements AutoCloseable {
   private final AtomicInteger busy = new AtomicInteger();
   private volatile int generation;
   private volatile boolean closed;
-  private volatile Throwable failure;
-  private Task task;
+  private volatile @Nullable Throwable failure;
+  private @Nullable Task task;
   private int tasks;
 
   /// @param size threads, the caller's included
@@ -45,6 +47,7 @@ public final class WorkerTeam implements AutoCloseable {
 
   /// Runs tasks 0 … tasks - 1, in any order on any thread; returns when all are done. The first
   /// exception is thrown here.
+  @SuppressWarnings("NonAtomicVolatileUpdate") // one caller at a time
   public void run(int tasks, Task task) {
     if (tasks <= 1 || helpers.length == 0) {
       for (int i = 0; i < tasks; i++) {
@@ -76,8 +79,9 @@ public final class WorkerTeam implements AutoCloseable {
 
   private void work(int worker) {
     try {
+      Task work = Objects.requireNonNull(task);
       for (int i = next.getAndIncrement(); i < tasks; i = next.getAndIncrement()) {
-        task.run(i, worker);
+        work.run(i, worker);
       }
     } catch (Throwable e) {
       failure = e;

@@ -5,4 +5,7 @@
 /// Kernels work on addresses of off-heap memory; their callers (dev.longnet.core.stream) own it and
 /// know its size. Legend: T tokens, C hidden width, H heads, D head size, F feed-forward width, V
 /// vocabulary.
+@NullMarked
 package dev.longnet.core.stream.kernel;
+
+import org.jspecify.annotations.NullMarked;

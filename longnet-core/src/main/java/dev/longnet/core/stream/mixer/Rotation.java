@@ -84,13 +84,13 @@ final class Rotation {
     return decays() ? position - position % period % step : 0;
   }
 
-  /// What cached keys must be multiplied by when the reference moves, [D]; only keys of the same
+  /// What cached keys must be multiplied by when the reference moves, `[D]`; only keys of the same
   /// period are ever read again.
   void rescaling(long from, long to, NativeFloats factors) {
     for (int i = 0; i < pairs; i++) {
       float factor = (float) Math.exp((to - from) * logZeta[i]);
-      factors.set(2 * i, factor);
-      factors.set(2 * i + 1, factor);
+      factors.set(2L * i, factor);
+      factors.set(2L * i + 1, factor);
     }
   }
 

@@ -10,4 +10,7 @@
 ///
 /// Legend: T rows of a chunk or a step, C hidden width, H heads, D head size, w segment length, r
 /// dilation.
+@NullMarked
 package dev.longnet.core.stream.mixer;
+
+import org.jspecify.annotations.NullMarked;
