@@ -12,6 +12,7 @@ import dev.longnet.lm.torch.OneBlasThread;
 import dev.longnet.lm.torch.Scopes;
 import dev.longnet.lm.torch.Tensors;
 import dev.longnet.lm.torch.Torch;
+import java.util.Objects;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Device;
@@ -162,7 +163,8 @@ interface Contestant {
       public Backward prepare(Inputs x) {
         operator.forward(x.q, x.k, x.v, x.output);
         return () -> {
-          operator.backward(x.q, x.k, x.v, x.output, x.gradOut, x.gradients);
+          operator.backward(
+              x.q, x.k, x.v, x.output, Objects.requireNonNull(x.gradOut), x.gradients);
           return new Tensor[] {x.gradients.gradQ(), x.gradients.gradK(), x.gradients.gradV()};
         };
       }
