@@ -9,6 +9,7 @@ import dev.longnet.attention.kernel.KernelChoice;
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.io.Int8Rows;
@@ -129,7 +130,8 @@ class StreamingModelTest {
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     int[] tokens = TestModels.tokens(config, 150, random);
     try (Arena arena = Arena.ofConfined()) {
-      Function<String, TensorEntry> int8 = Quantization.int8(weights::get, arena);
+      Function<String, TensorEntry> int8 =
+          Quantization.int8(Blueprint.of(config), weights::get, arena);
       Map<String, TensorEntry> meant = new TreeMap<>(weights);
       meant.replaceAll((name, w) ->
           w.shape().length == 2
