@@ -2,6 +2,7 @@ package dev.longnet.attention;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
@@ -97,8 +98,9 @@ final class Parallel {
     private void fail(Throwable e) {
       if (!failure.compareAndSet(null, e)) {
         // Helpers that stop because they were told to have nothing to add.
-        if (!(e instanceof CancellationException) && failure.get() != e) {
-          failure.get().addSuppressed(e);
+        Throwable first = Objects.requireNonNull(failure.get());
+        if (!(e instanceof CancellationException) && first != e) {
+          first.addSuppressed(e);
         }
         return;
       }

@@ -7,6 +7,7 @@ import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.ConcurrentLinkedDeque;
+import org.jspecify.annotations.Nullable;
 
 /// The float32 accumulator of one block of a tensor. It is the tensor's own memory when that is
 /// float32. Else it is a buffer, which [#store] rounds into the tensor once all branches have been
@@ -15,7 +16,7 @@ final class RowBuffer implements AutoCloseable {
   private final AttentionTensor tensor;
   private final Blocks.Block block;
   private final Pool pool;
-  private final MemorySegment buffer;
+  private final @Nullable MemorySegment buffer;
 
   /// Its content is unspecified.
   RowBuffer(AttentionTensor tensor, Blocks.Block block, Pool pool) {
@@ -60,7 +61,7 @@ final class RowBuffer implements AutoCloseable {
     private final long bytes;
     private final int threads;
     private final ConcurrentLinkedDeque<MemorySegment> free = new ConcurrentLinkedDeque<>();
-    private Arena arena;
+    private @Nullable Arena arena;
 
     /// @param rowBytes for each position of a block
     /// @param threads that take buffers

@@ -1,6 +1,7 @@
 package dev.longnet.cli;
 
 import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.CorpusConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelCost;
@@ -161,7 +162,10 @@ final class BenchInferenceCommand implements Callable<Integer> {
     try (Arena arena = Arena.ofConfined();
         StreamingModel fp32 = StreamingModel.load(config, weights, compute.options());
         StreamingModel int8 =
-            StreamingModel.load(config, Quantization.int8(weights, arena), compute.options())) {
+            StreamingModel.load(
+                config,
+                Quantization.int8(Blueprint.of(config), weights, arena),
+                compute.options())) {
       results.run(
           InferenceBenchmark.experiment(
               fp32,

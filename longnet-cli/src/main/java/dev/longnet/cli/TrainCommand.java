@@ -19,6 +19,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -170,7 +171,7 @@ final class TrainCommand implements Callable<Integer> {
     return RunDirectory.latest(RUNS, recipe == null ? QUICKSTART : recipe);
   }
 
-  private RunConfig config(Path resumed) throws IOException {
+  private RunConfig config(@Nullable Path resumed) throws IOException {
     List<String> all = new ArrayList<>(overrides);
     if (!corpus.isEmpty()) {
       // The recipe's globs are about the recipe's corpus.

@@ -1,2 +1,5 @@
 /// Benchmarks that verify before they time, reports and plots.
+@NullMarked
 package dev.longnet.experiments;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,6 +1,7 @@
 package dev.longnet.attention.kernel;
 
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /// How attention is computed. Options change speed and rounding, not what is computed.
 ///
@@ -12,7 +13,7 @@ import java.util.Objects;
 /// @param products the unit by which the vector kernel multiplies bfloat16 matrices. It then rounds
 ///   P and dS to bfloat16 and keeps sums in float32. With null it computes in vector loops alone
 public record AttentionOptions(
-    KernelChoice kernel, int threads, int vectorBits, BfloatProducts products) {
+    KernelChoice kernel, int threads, int vectorBits, @Nullable BfloatProducts products) {
   public AttentionOptions {
     Objects.requireNonNull(kernel, "kernel");
     if (threads < 1) {
@@ -42,7 +43,7 @@ public record AttentionOptions(
     return new AttentionOptions(kernel, threads, vectorBits, products);
   }
 
-  public AttentionOptions withProducts(BfloatProducts products) {
+  public AttentionOptions withProducts(@Nullable BfloatProducts products) {
     return new AttentionOptions(kernel, threads, vectorBits, products);
   }
 }

@@ -41,6 +41,7 @@ abstract class BackwardScratch extends Scratch {
     this.scalars = new double[queries];
   }
 
+  @SuppressWarnings("NullAway") // wantQ and wantK say which gradients there are
   final void fold(
       HeadRows q,
       HeadRows k,

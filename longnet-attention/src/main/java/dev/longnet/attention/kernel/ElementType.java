@@ -18,6 +18,7 @@ public enum ElementType {
   }
 
   /// The bfloat16 nearest to `value`, ties to even, as raw bits; NaN stays NaN.
+  @SuppressWarnings("IdentityBinaryExpression") // NaN
   public static short toBfloat16(float value) {
     int bits = Float.floatToRawIntBits(value);
     if (value != value) {

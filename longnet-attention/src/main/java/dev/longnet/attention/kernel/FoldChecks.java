@@ -36,6 +36,7 @@ final class FoldChecks {
     accumulator("the rows to clear", rows);
   }
 
+  @SuppressWarnings("NullAway") // values come with keys
   static void backward(
       HeadRows q,
       HeadRows k,

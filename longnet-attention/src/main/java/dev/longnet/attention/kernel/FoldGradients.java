@@ -3,6 +3,7 @@ package dev.longnet.attention.kernel;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// Where a backward fold adds its gradients, or where it puts them: float32 rows. A fold that puts
 /// gradients sets the rows that have none to 0. A side that is null is not wanted and not computed.
@@ -11,7 +12,11 @@ import java.util.stream.Stream;
 /// @param keys dK, one row per key, or null; present iff `values` is
 /// @param values dV, one row per key, or null
 /// @param overwrite whether gradients are put, so that what the rows hold is not read
-public record FoldGradients(HeadRows queries, HeadRows keys, HeadRows values, boolean overwrite) {
+public record FoldGradients(
+    @Nullable HeadRows queries,
+    @Nullable HeadRows keys,
+    @Nullable HeadRows values,
+    boolean overwrite) {
   public FoldGradients {
     if ((keys == null) != (values == null)) {
       throw new IllegalArgumentException("gradients of keys and values come together");
@@ -22,7 +27,8 @@ public record FoldGradients(HeadRows queries, HeadRows keys, HeadRows values, bo
   }
 
   /// Gradients are added to what the rows hold.
-  public FoldGradients(HeadRows queries, HeadRows keys, HeadRows values) {
+  public FoldGradients(
+      @Nullable HeadRows queries, @Nullable HeadRows keys, @Nullable HeadRows values) {
     this(queries, keys, values, false);
   }
 

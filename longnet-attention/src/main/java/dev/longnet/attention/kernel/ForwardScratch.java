@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 ///
 /// What a row computes depends on its own keys alone, in key order. It does not depend on the tile
 /// or block that the row shares.
+@SuppressWarnings("NarrowCalculation") // bytes of one fold's working memory: far below 2^31
 abstract class ForwardScratch extends Scratch {
   static final int KEYS = 4 * VectorLoops.KEYS;
   static final int QUERIES = 96;

@@ -4,6 +4,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /// Chooses kernels, keeps one instance of each, and logs once which one runs. This class must load
 /// without the Vector API, which only [VectorShapes] and the loops touch.
@@ -13,7 +14,7 @@ final class KernelSelection {
   private static final AttentionKernel SCALAR = new ScalarKernel();
   private static final Map<String, Boolean> SAID = new ConcurrentHashMap<>();
 
-  private record Simd(int bits, BfloatProducts products) {}
+  private record Simd(int bits, @Nullable BfloatProducts products) {}
 
   private KernelSelection() {}
 
@@ -56,7 +57,7 @@ final class KernelSelection {
   }
 
   /// Names what keeps the vector kernel from running, with its remedy. Null when nothing does.
-  static String missing() {
+  static @Nullable String missing() {
     if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
       return "the JVM was started without the Vector API: add --add-modules jdk.incubator.vector";
     }

@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 /// Scores are transposed: S^T = K Q^T and dP^T = V dO^T. So P^T and dS^T come out as the left-hand
 /// matrices of dV += P^T dO and dK += dS^T Q. dS^T is written a second time, as the right-hand
 /// matrix of dQ^T += K^T dS^T.
+@SuppressWarnings("NarrowCalculation") // bytes of one fold's working memory: far below 2^31
 final class MatrixBackward extends BackwardScratch {
   private final BfloatProducts products;
   private final Operands operands = new Operands(this);

@@ -65,6 +65,7 @@ final class ScalarKernel implements AttentionKernel {
   }
 
   @Override
+  @SuppressWarnings("NullAway") // wantQ and wantK say which gradients there are
   public void foldBackward(
       HeadRows q,
       HeadRows k,

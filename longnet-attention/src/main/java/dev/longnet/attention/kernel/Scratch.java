@@ -9,6 +9,7 @@ import java.util.Arrays;
 /// The off-heap working memory of one fold: a few MiB for D = 64, whatever the sequence's length.
 /// The kernels keep one in a [ScratchPool] for each thread at work. The garbage collector frees it
 /// when the pool drops it.
+@SuppressWarnings("NarrowCalculation") // bytes of one fold's working memory: far below 2^31
 abstract class Scratch {
   /// [#transpose] takes the keys of a fold where they are when there are no more than these: at D =
   /// 64 the rows of all heads then fit a core's second cache.

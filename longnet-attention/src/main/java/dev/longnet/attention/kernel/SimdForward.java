@@ -3,6 +3,7 @@ package dev.longnet.attention.kernel;
 import java.lang.foreign.MemorySegment;
 
 /// The forward fold in vector loops. It works tile by tile.
+@SuppressWarnings("NarrowCalculation") // bytes of one fold's working memory: far below 2^31
 final class SimdForward extends ForwardScratch {
   private final MemorySegment panels = allocate((long) KEYS * paddedSize);
   private final MemorySegment values = allocate((long) KEYS * paddedSize);

@@ -3,6 +3,7 @@ package dev.longnet.attention.kernel;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /// The Vector API kernel for one register width. It keeps the working memory of past folds for the
 /// next ones.
@@ -21,7 +22,8 @@ final class SimdKernel implements AttentionKernel {
   private final ScratchPool<BackwardScratch> matrixBackwards = new ScratchPool<>();
 
   /// @param products null for vector loops alone
-  SimdKernel(VectorLoops loops, BfloatProducts products) {
+  @SuppressWarnings("NullAway") // whoever multiplies by the field has asked inMatrices
+  SimdKernel(VectorLoops loops, @Nullable BfloatProducts products) {
     this.loops = loops;
     this.products = products;
   }
@@ -112,6 +114,7 @@ final class SimdKernel implements AttentionKernel {
   }
 
   /// Clears the gradients that no pair of a query and a key has a part in.
+  @SuppressWarnings("NullAway") // values come with keys
   private void clearUnseen(HeadRows q, HeadRows k, boolean causal, FoldGradients gradients) {
     boolean empty = q.count() == 0 || k.count() == 0;
     if (gradients.queries() != null) {

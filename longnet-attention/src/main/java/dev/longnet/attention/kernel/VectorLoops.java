@@ -8,6 +8,7 @@ package dev.longnet.attention.kernel;
 /// - A *panel* holds [#panelKeys] rows d-major, so that one load brings one element of neighbouring
 ///   keys.
 /// - A *tile* is [#TILE_ROWS] rows of results.
+@SuppressWarnings("FloatingPointLiteralPrecision") // the fitted digits stand here
 abstract class VectorLoops {
   /// Rows of a tile. With 4 registers a row, 24 accumulators, 4 columns and a broadcast fill
   /// AVX-512's 32 registers.

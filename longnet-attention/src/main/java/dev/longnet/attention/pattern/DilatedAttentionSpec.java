@@ -101,6 +101,7 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
 
   /// Whole segments of a branch have as many pairs each; the last one may be short.
   @Override
+  @SuppressWarnings("NarrowCalculation") // whole segments are counted
   public double pairs(int head, int heads, long tokens) {
     double pairs = 0;
     for (Branch branch : segments) {

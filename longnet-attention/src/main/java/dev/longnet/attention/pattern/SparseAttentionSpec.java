@@ -72,6 +72,7 @@ public record SparseAttentionSpec(long blockLength, long columns, boolean causal
 
   /// Every block attends within itself and to the columns of all blocks before it.
   @Override
+  @SuppressWarnings("NarrowCalculation") // whole blocks are counted
   public double pairs(int head, int heads, long tokens) {
     double whole = tokens / blockLength;
     double rest = tokens % blockLength;

@@ -46,7 +46,7 @@ public sealed interface AttentionConfig extends MixerConfig {
   List<Branch> torchscaleBranches(int heads);
 
   @Override
-  default void parameters(Blueprint.Builder to, String prefix, long c, double gain) {
+  default void parameters(Blueprint.Builder to, String prefix, long c, int heads, double gain) {
     double narrow = Blueprint.xavier(c) * Math.sqrt(0.5);
     Initial bias = Blueprint.fanIn(c, 1);
     to.linear(prefix + "k_proj", c, c, new Initial.Uniform(narrow, 1), bias);

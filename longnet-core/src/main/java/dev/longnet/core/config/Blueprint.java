@@ -29,7 +29,13 @@ public final class Blueprint {
     Initial embedding = new Initial.Normal(1 / Math.sqrt(c));
     all.matrix("embed_tokens.weight", model.vocabulary(), c, embedding);
     for (int layer = 0; layer < model.layers(); layer++) {
-      all.layer(layer, c, model.feedForward(), magneto(model.layers()), model.mixer(layer));
+      all.layer(
+          layer,
+          c,
+          model.heads(),
+          model.feedForward(),
+          magneto(model.layers()),
+          model.mixer(layer));
     }
     all.norm("layer_norm", c);
     if (!model.tiedOutput()) {
@@ -55,6 +61,7 @@ public final class Blueprint {
       all.layer(
           layer,
           c,
+          encoder.heads(),
           encoder.feedForward(),
           magneto(encoder.layers()),
           // Every attention has the same parameters.
@@ -107,9 +114,9 @@ public final class Blueprint {
 
     private Builder() {}
 
-    private void layer(int layer, long c, long f, double gain, MixerConfig mixer) {
+    private void layer(int layer, long c, int heads, long f, double gain, MixerConfig mixer) {
       String prefix = "layers." + layer + ".";
-      mixer.parameters(this, prefix + "self_attn.", c, gain);
+      mixer.parameters(this, prefix + "self_attn.", c, heads, gain);
       norm(prefix + "self_attn_layer_norm", c);
       linear(prefix + "ffn.fc1", f, c, fanIn(c, gain), fanIn(c, gain));
       linear(prefix + "ffn.fc2", c, f, fanIn(f, gain), fanIn(f, gain));
@@ -122,28 +129,29 @@ public final class Blueprint {
       linear(name, out, in, new Initial.Uniform(xavier(c) * Math.sqrt(0.5), 1), fanIn(c, 1));
     }
 
-    /// `name.weight` [out, in] and `name.bias` [out].
+    /// `name.weight` [out, in] and `name.bias` `[out]`.
     void linear(String name, long out, long in, Initial weight, Initial bias) {
       matrix(name + ".weight", out, in, weight);
       add(name + ".bias", bias, out);
     }
 
-    /// `name.weight` [width], 1, and `name.bias` [width], 0.
+    /// `name.weight` `[width]`, 1, and `name.bias` `[width]`, 0.
     void norm(String name, long width) {
       add(name + ".weight", new Initial.Constant(1), width);
       add(name + ".bias", new Initial.Constant(0), width);
     }
 
     private void matrix(String name, long out, long in, Initial initial) {
-      add(name, initial, out, in);
+      parameters.put(name, new Parameter(name, List.of(out, in), initial, true, true));
     }
 
+    /// A parameter that rows are not multiplied by; it decays where it has two or more dimensions.
     void add(String name, Initial initial, long... shape) {
       List<Long> dimensions = new ArrayList<>();
       for (long size : shape) {
         dimensions.add(size);
       }
-      parameters.put(name, new Parameter(name, dimensions, initial, shape.length >= 2));
+      parameters.put(name, new Parameter(name, dimensions, initial, shape.length >= 2, false));
     }
   }
 }

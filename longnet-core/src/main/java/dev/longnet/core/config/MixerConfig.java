@@ -5,7 +5,8 @@ import java.util.OptionalLong;
 
 /// What mixes the tokens of one layer, as a configuration. A mixer has three faces: its parameters
 /// and costs stand here, its whole pass in the language model, its memory in a stream. Sealed, so
-/// that the compiler names the two places that map a configuration to the other faces.
+/// that the compiler names the places that map a configuration to the other faces; CONTRIBUTING
+/// lists every file of a new mixer.
 public sealed interface MixerConfig permits AttentionConfig {
 
   /// The value of `type` in a recipe.
@@ -18,8 +19,9 @@ public sealed interface MixerConfig permits AttentionConfig {
   ///
   /// @param prefix of their names, with the dot at its end
   /// @param hidden C
+  /// @param heads H
   /// @param gain of what leads back into the residual stream, see [Blueprint]
-  void parameters(Blueprint.Builder to, String prefix, long hidden, double gain);
+  void parameters(Blueprint.Builder to, String prefix, long hidden, int heads, double gain);
 
   /// Floating-point operations between tokens in one layer's forward pass over one sequence; the
   /// products with the mixer's matrices are counted by their parameters.

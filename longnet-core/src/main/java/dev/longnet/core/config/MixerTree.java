@@ -12,7 +12,7 @@ final class MixerTree {
 
   private MixerTree() {}
 
-  private enum Type {
+  enum Type {
     DILATED,
     DENSE,
     SPARSE

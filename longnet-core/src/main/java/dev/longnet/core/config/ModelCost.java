@@ -35,7 +35,7 @@ public record ModelCost(ModelConfig model) {
   private double linearFlops(long tokens) {
     double weights = 0;
     for (Parameter parameter : Blueprint.of(model).parameters()) {
-      weights += parameter.shape().size() == 2 ? parameter.elements() : 0;
+      weights += parameter.matrix() ? parameter.elements() : 0;
     }
     double lookedUp = model.tiedOutput() ? 0 : (double) model.vocabulary() * model.hidden();
     return 2 * (weights - lookedUp) * tokens;

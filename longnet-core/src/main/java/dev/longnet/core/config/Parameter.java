@@ -9,7 +9,10 @@ import java.util.List;
 /// @param initial how its first values are drawn
 /// @param decays whether the optimizer's weight decay touches it: matrices do, norms and biases do
 ///   not
-public record Parameter(String name, List<Long> shape, Initial initial, boolean decays) {
+/// @param matrix whether rows are multiplied by it, or taken from it: such a parameter is counted
+///   in operations and may be quantised
+public record Parameter(
+    String name, List<Long> shape, Initial initial, boolean decays, boolean matrix) {
 
   public Parameter {
     shape = List.copyOf(shape);

@@ -47,7 +47,7 @@ public record RunConfig(
       throw s.section("training")
           .wrong(
               "branch_starts",
-              "must have one number for each of the attention's %d branches, or be []"
+              "must have one number for each of the mixers' %d branches, or be []"
                   .formatted(branches));
     }
     OptimizerConfig optimizer = OptimizerConfig.read(s.section("optimizer"));

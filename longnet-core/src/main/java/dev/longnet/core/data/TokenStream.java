@@ -12,7 +12,7 @@ public interface TokenStream {
 
   /// Writes tokens [from, from + count) to `destination`, as 64-bit integers.
   ///
-  /// @param destination [count] int64, 8-byte aligned or not
+  /// @param destination `[count]` int64, 8-byte aligned or not
   /// @throws IndexOutOfBoundsException when the range leaves [0, size)
   void copy(long from, int count, MemorySegment destination);
 

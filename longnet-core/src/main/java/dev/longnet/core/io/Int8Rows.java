@@ -6,8 +6,8 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 
-/// Weight-only int8: a matrix as `name` [out, in] int8 and `name.scale` [out] float32, w = scale *
-/// i with scale = max |w| / 127 of its row, i in [-127, 127].
+/// Weight-only int8: a matrix as `name` [out, in] int8 and `name.scale` `[out]` float32, w = scale
+/// * i with scale = max |w| / 127 of its row, i in [-127, 127].
 public final class Int8Rows {
   /// What the scales of an int8 matrix are named after it.
   public static final String SCALE = ".scale";

@@ -45,7 +45,7 @@ public final class Generator {
 
   /// Chooses the next token; empty where the model ends the text.
   ///
-  /// @param logits [V] what the model says may follow what it has read; not changed
+  /// @param logits `[V]` what the model says may follow what it has read; not changed
   /// @throws IllegalStateException after the end
   public OptionalInt next(float[] logits) {
     if (ended()) {

@@ -6,7 +6,7 @@ package dev.longnet.core.stream;
 public interface NextToken extends AutoCloseable {
   /// Reads `tokens` after all read before; none only when something has been read.
   ///
-  /// @return [V] the scores of the token that follows; the caller's to keep
+  /// @return `[V]` the scores of the token that follows; the caller's to keep
   float[] read(int[] tokens);
 
   @Override

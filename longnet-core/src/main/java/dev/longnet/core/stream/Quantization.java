@@ -1,6 +1,7 @@
 package dev.longnet.core.stream;
 
 import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.io.DType;
 import dev.longnet.core.io.Int8Rows;
 import dev.longnet.core.io.SafetensorsFile;
@@ -34,6 +35,7 @@ public final class Quantization {
     int matrices = 0;
     long before = 0;
     long after = 0;
+    Blueprint blueprint = Blueprint.of(checkpoint.model());
     // Not Map.of, whose order changes from run to run: the same model gives the same file.
     SequencedMap<String, String> metadata = new LinkedHashMap<>();
     metadata.put("format", "pt");
@@ -46,7 +48,7 @@ public final class Quantization {
         if (entry.type() == DType.I8) {
           throw new IllegalArgumentException("already quantised: " + checkpoint.directory());
         }
-        if (entry.shape().length != 2) {
+        if (!blueprint.parameter(name).matrix()) {
           tensors.add(entry);
           continue;
         }
@@ -70,10 +72,11 @@ public final class Quantization {
   /// The same without a file: a model's tensors by name as they would be read from its int8
   /// checkpoint.
   ///
+  /// @param blueprint the model's
   /// @param tensors a float32 model's, by torchscale's names
   /// @param arena of the int8 tensors
   public static Function<String, TensorEntry> int8(
-      Function<String, TensorEntry> tensors, Arena arena) {
+      Blueprint blueprint, Function<String, TensorEntry> tensors, Arena arena) {
     Map<String, Int8Rows.Pair> pairs = new HashMap<>();
     Function<String, Int8Rows.Pair> pair =
         name ->
@@ -83,7 +86,7 @@ public final class Quantization {
         return pair.apply(name.substring(0, name.length() - Int8Rows.SCALE.length())).scales();
       }
       TensorEntry entry = tensors.apply(name);
-      return entry.shape().length == 2 ? pair.apply(name).matrix() : entry;
+      return blueprint.parameter(name).matrix() ? pair.apply(name).matrix() : entry;
     };
   }
 }

@@ -36,7 +36,7 @@ import java.util.zip.CheckedOutputStream;
 /// | 8 | tokens read | the same |
 /// | 8 | reference of all memories | not there |
 /// | 4, … | number of notes, each key and value in modified UTF-8 with its length | the same |
-/// | 4 C | last hidden row [C] | the same |
+/// | 4 C | last hidden row `[C]` | the same |
 /// | 8, 8 | not there | before each layer's memory: its reference, its length in bytes |
 /// | … | the memory of each layer | the same |
 /// | 8 | CRC-32C of everything before; nothing follows | the same |

@@ -102,7 +102,7 @@ final class StepPass implements AutoCloseable {
     state.memories.get(layer).step(work, row, state.position, part, worker);
   }
 
-  /// @param logits [V] for each stream, overwritten
+  /// @param logits `[V]` for each stream, overwritten
   void logits(List<StreamState> streams, float[][] logits) {
     int rows = logits.length;
     reserve(rows);

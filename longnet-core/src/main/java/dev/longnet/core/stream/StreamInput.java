@@ -1,7 +1,6 @@
 package dev.longnet.core.stream;
 
 import dev.longnet.core.data.Tokenizer;
-import dev.longnet.core.io.SummedInput;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -22,7 +21,6 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 import org.jspecify.annotations.Nullable;
@@ -71,8 +69,7 @@ public final class StreamInput implements AutoCloseable {
   /// Where in its document `open` began.
   private long from;
 
-  private @Nullable ZipFile archive;
-  private @Nullable Path archivePath;
+  private final OpenArchive archive = new OpenArchive();
 
   /// @param inputs files; directories (all their files in the order of their names, hidden ones
   ///   left out); .zip and .jar archives
@@ -126,7 +123,7 @@ public final class StreamInput implements AutoCloseable {
         }
       }
     } else if (input.toString().toLowerCase(Locale.ROOT).matches(".*\\.(zip|jar)")) {
-      try (ZipFile zip = zipFile(input)) {
+      try (ZipFile zip = OpenArchive.open(input)) {
         zip.stream()
             .filter(e -> !e.isDirectory() && e.getName().endsWith(suffix))
             .forEach(e ->
@@ -356,28 +353,7 @@ public final class StreamInput implements AutoCloseable {
     if (document.entry.isEmpty()) {
       return Files.newInputStream(document.file);
     }
-    ZipFile zip = archive;
-    if (zip == null || !document.file.equals(archivePath)) {
-      closeArchive();
-      zip = zipFile(document.file);
-      archive = zip;
-      archivePath = document.file;
-    }
-    ZipEntry entry = zip.getEntry(document.entry);
-    if (entry == null) {
-      throw new IOException(
-          "the archive changed while it was read: " + document.file + " lacks " + document.entry);
-    }
-    return new SummedInput(zip.getInputStream(entry), entry.getCrc());
-  }
-
-  private static ZipFile zipFile(Path archive) throws IOException {
-    try {
-      return new ZipFile(archive.toFile());
-    } catch (ZipException e) {
-      throw new IllegalArgumentException(
-          "not an archive, or a damaged one: %s: %s".formatted(archive, e.getMessage()), e);
-    }
+    return archive.entry(document.file, document.entry);
   }
 
   private void closeDocument() throws IOException {
@@ -387,17 +363,9 @@ public final class StreamInput implements AutoCloseable {
     }
   }
 
-  private void closeArchive() throws IOException {
-    if (archive != null) {
-      archive.close();
-      archive = null;
-      archivePath = null;
-    }
-  }
-
   @Override
   public void close() throws IOException {
     closeDocument();
-    closeArchive();
+    archive.close();
   }
 }

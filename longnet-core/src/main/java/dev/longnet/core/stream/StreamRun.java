@@ -250,11 +250,12 @@ public final class StreamRun {
   }
 
   private StreamReport report() {
-    latest = now();
+    StreamReport report = now();
+    latest = report;
     lastTokens = state.position();
     lastSeconds = seconds;
     recentTokens = 0;
     recentNats = 0;
-    return latest;
+    return report;
   }
 }

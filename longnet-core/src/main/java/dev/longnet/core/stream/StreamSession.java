@@ -141,7 +141,7 @@ public final class StreamSession implements AutoCloseable {
 
   /// The scores of what follows the last token of a stream that has read at least one.
   ///
-  /// @param logits [V], overwritten
+  /// @param logits `[V]`, overwritten
   public void logits(StreamState state, float[] logits) {
     logits(List.of(state), new float[][] {logits});
   }

@@ -24,7 +24,7 @@ public final class StreamState implements AutoCloseable {
   /// One for each layer.
   final List<MixerMemory> memories;
 
-  /// [C], meaningless before the first token.
+  /// `[C]`, meaningless before the first token.
   final NativeFloats hidden;
 
   long position;

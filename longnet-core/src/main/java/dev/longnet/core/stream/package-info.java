@@ -1,5 +1,6 @@
 /// Streaming inference: a causal model that reads any number of tokens in chunks of any size and
-/// keeps only what later tokens still need. Plain Java: nothing here needs libtorch.
+/// keeps only what later tokens still need (docs/longnet.md, section 5). Plain Java: nothing here
+/// needs libtorch.
 ///
 /// - [StreamingModel]: weights, loaded once, for any number of threads.
 /// - [StreamState]: what one stream remembers, a [dev.longnet.core.stream.mixer.MixerMemory] for

@@ -7,7 +7,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -56,7 +58,12 @@ class RecipeReferenceTest {
       types.add(tree.at("/model/attention/type").textValue());
       collect(tree, "", keys);
     }
-    assertThat(types).containsExactly("dense", "dilated", "sparse");
+    assertThat(types)
+        .as("types of mixers that a recipe of ours shows")
+        .containsExactlyInAnyOrderElementsOf(
+            Arrays.stream(MixerTree.Type.values())
+                .map(type -> type.name().toLowerCase(Locale.ROOT))
+                .toList());
     collect(
         RunConfigTree.write(
             smallest("corpus.sources=[{path: src, weight: 2}]", "corpus.duplicates=near")),

@@ -6,7 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -147,6 +151,26 @@ class RecipesTest {
     assertThat(run.sample().prompt()).isEqualTo("class A {");
   }
 
+  /// Who adds a mixer's record learns here that a recipe must be able to name it.
+  @Test
+  void everyKindOfMixerHasATypeInRecipes() {
+    Set<String> kinds = new TreeSet<>();
+    leaves(MixerConfig.class, kinds);
+    // Made for evaluations alone.
+    kinds.remove("blockwise");
+    assertThat(Arrays.stream(MixerTree.Type.values()).map(t -> t.name().toLowerCase(Locale.ROOT)))
+        .containsExactlyInAnyOrderElementsOf(kinds);
+  }
+
+  /// The names of all records below a sealed interface.
+  private static void leaves(Class<?> type, Set<String> names) {
+    if (type.isRecord()) {
+      names.add(type.getSimpleName().replace("Config", "").toLowerCase(Locale.ROOT));
+    } else {
+      Arrays.stream(type.getPermittedSubclasses()).forEach(permitted -> leaves(permitted, names));
+    }
+  }
+
   @Test
   void mixersRepeatOverTheLayersAndExcludeOneAttention() throws Exception {
     String alternating =
@@ -222,7 +246,7 @@ class RecipesTest {
           corpus.sources=[[a]]    | corpus.sources must be a list of texts or sections
           corpus.validation=0.9   | corpus.validation must be a number from 0.0 to 0.5: corpus.validation=0.9 (override)
           corpus.similarity=0.9   | corpus.similarity needs duplicates: near
-          training.branch_starts=[0, 0.5] | training.branch_starts must have one number for each of the attention's 0 branches, or be []: training.branch_starts=[0,0.5] (override)
+          training.branch_starts=[0, 0.5] | training.branch_starts must have one number for each of the mixers' 0 branches, or be []: training.branch_starts=[0,0.5] (override)
           training.branch_starts=[0.5] | training.branch_starts must begin with 0, never fall, and stay below 1: training.branch_starts=[0.5] (override)
           training.branch_starts=[0, 2] | training.branch_starts must be a list of numbers from 0.0 to 1.0: training.branch_starts=[0,2] (override)
           training.branch_starts=0 | training.branch_starts must be a list

@@ -34,14 +34,7 @@ final class ReferenceDecoder {
     for (int layer = 0; layer < config.layers(); layer++) {
       String p = "layers." + layer + ".";
       double[][] normal = norm(x, p + "self_attn_layer_norm");
-      double[][] q = rotate(linear(normal, p + "self_attn.q_proj"), firstPosition, 1);
-      double[][] k = rotate(linear(normal, p + "self_attn.k_proj"), firstPosition, -1);
-      double[][] v = linear(normal, p + "self_attn.v_proj");
-      add(
-          x,
-          linear(
-              norm(attend(config.mixer(layer), q, k, v), p + "self_attn.inner_attn_ln"),
-              p + "self_attn.out_proj"));
+      add(x, mixed(config.mixer(layer), normal, p + "self_attn.", firstPosition));
       double[][] wide = linear(norm(x, p + "final_layer_norm"), p + "ffn.fc1");
       for (double[] row : wide) {
         for (int i = 0; i < row.length; i++) {
@@ -55,7 +48,22 @@ final class ReferenceDecoder {
         values(config.tiedOutput() ? "embed_tokens.weight" : "output_projection.weight"));
   }
 
+  /// Each kind of mixer by its formula.
+  private double[][] mixed(MixerConfig mixer, double[][] x, String p, long firstPosition) {
+    return switch (mixer) {
+      case AttentionConfig attention -> {
+        double[][] q = rotate(linear(x, p + "q_proj"), firstPosition, 1);
+        double[][] k = rotate(linear(x, p + "k_proj"), firstPosition, -1);
+        double[][] v = linear(x, p + "v_proj");
+        yield linear(norm(attend(attention, q, k, v), p + "inner_attn_ln"), p + "out_proj");
+      }
+    };
+  }
+
   private double[] values(String name) {
+    if (!weights.containsKey(name)) {
+      throw new AssertionError("the model has no tensor " + name);
+    }
     float[] floats = weights.get(name).data().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
     double[] values = new double[floats.length];
     for (int i = 0; i < values.length; i++) {
@@ -134,10 +142,10 @@ final class ReferenceDecoder {
     return x;
   }
 
-  private double[][] attend(MixerConfig mixer, double[][] q, double[][] k, double[][] v) {
+  private double[][] attend(AttentionConfig attention, double[][] q, double[][] k, double[][] v) {
     int n = q.length;
     int d = config.headSize();
-    AttentionPattern pattern = ((AttentionConfig) mixer).pattern(true);
+    AttentionPattern pattern = attention.pattern(true);
     double[][] out = new double[n][config.hidden()];
     for (int head = 0; head < config.heads(); head++) {
       double[][] weight = new double[n][n];

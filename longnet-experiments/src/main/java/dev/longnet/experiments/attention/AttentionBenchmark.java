@@ -9,10 +9,12 @@ import dev.longnet.lm.torch.TorchThreads;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /// Times all implementations in one run, in alternating rounds, after each was found right: ours in
 /// this process, the others in one whose environment is a PyTorch user's; on a GPU all in this
@@ -59,7 +61,7 @@ public final class AttentionBenchmark {
         UserProcess user = others ? new UserProcess(settings, options.threads()) : null) {
       progress.accept("verifying against the float64 oracle");
       settings.small().forEach(small -> Verification.againstOracle(ours(small), settings));
-      if (others) {
+      if (user != null) {
         user.verify();
       }
       Rounds rounds = new Rounds(settings, progress);
@@ -91,7 +93,7 @@ public final class AttentionBenchmark {
 
   /// All that take part at a length, ours first. What computes the same pattern must give the same
   /// output on the inputs to be timed.
-  private List<Lane> lanes(long tokens, Inputs x, UserProcess user) {
+  private List<Lane> lanes(long tokens, Inputs x, @Nullable UserProcess user) {
     DilatedAttentionSpec spec = settings.spec(tokens);
     double flops = settings.flops(spec, tokens);
     boolean compared = tokens <= settings.pytorchUpTo();
@@ -113,10 +115,16 @@ public final class AttentionBenchmark {
         } else if (compared && same) {
           progress.accept("N = " + tokens + ": comparing " + contestant.name());
           Verification.againstEachOther(
-              contestant.name(), contestant.forward(x), lanes.getFirst().name, expected);
+              contestant.name(),
+              contestant.forward(x),
+              lanes.getFirst().name,
+              Objects.requireNonNull(expected));
         }
       }
-      List<Contestant> others = user == null ? List.of() : settings.others(spec, tokens);
+      if (user == null) {
+        return lanes;
+      }
+      List<Contestant> others = settings.others(spec, tokens);
       if (!others.isEmpty()) {
         user.length(tokens);
       }
@@ -125,7 +133,7 @@ public final class AttentionBenchmark {
         boolean same = other.pattern().equals(spec);
         if (compared && same) {
           progress.accept("N = " + tokens + ": comparing " + other.name());
-          user.compare(i, expected);
+          user.compare(i, Objects.requireNonNull(expected));
         }
         int number = i;
         lanes.add(

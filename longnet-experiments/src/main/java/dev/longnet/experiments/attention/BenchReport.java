@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.ToDoubleFunction;
@@ -137,7 +138,12 @@ public record BenchReport(
       line(text, "time grows as N to the power of");
       exponents()
           .forEach((name, exponent) ->
-              line(text, "  %-46s %10.3f  (its operations: %.3f)", name, exponent, work.get(name)));
+              line(
+                  text,
+                  "  %-46s %10.3f  (its operations: %.3f)",
+                  name,
+                  exponent,
+                  Objects.requireNonNull(work.get(name))));
     }
     if (!goals.isEmpty()) {
       text.append('\n');

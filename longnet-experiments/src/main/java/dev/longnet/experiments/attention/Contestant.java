@@ -12,6 +12,7 @@ import dev.longnet.lm.torch.OneBlasThread;
 import dev.longnet.lm.torch.Scopes;
 import dev.longnet.lm.torch.Tensors;
 import dev.longnet.lm.torch.Torch;
+import java.util.Objects;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Device;
@@ -22,6 +23,7 @@ import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /// One implementation in the benchmark.
 interface Contestant {
@@ -57,7 +59,7 @@ interface Contestant {
       Tensor q,
       Tensor k,
       Tensor v,
-      Tensor gradOut,
+      @Nullable Tensor gradOut,
       AttentionOperator.Output output,
       AttentionOperator.Gradients gradients) {
     static final long SEED = 1;
@@ -161,7 +163,8 @@ interface Contestant {
       public Backward prepare(Inputs x) {
         operator.forward(x.q, x.k, x.v, x.output);
         return () -> {
-          operator.backward(x.q, x.k, x.v, x.output, x.gradOut, x.gradients);
+          operator.backward(
+              x.q, x.k, x.v, x.output, Objects.requireNonNull(x.gradOut), x.gradients);
           return new Tensor[] {x.gradients.gradQ(), x.gradients.gradK(), x.gradients.gradV()};
         };
       }

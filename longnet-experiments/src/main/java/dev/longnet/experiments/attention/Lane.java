@@ -22,7 +22,10 @@ final class Lane {
   private final double seconds;
   private final IntFunction<Timing> call;
   private final List<Double> samples = new ArrayList<>();
+
+  @SuppressWarnings("NullAway.Init") // comes with the first sample
   private MemoryProbe memory;
+
   private int calls = 1;
   private double spent;
 

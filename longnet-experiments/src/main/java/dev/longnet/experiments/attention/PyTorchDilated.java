@@ -56,10 +56,9 @@ final class PyTorchDilated {
     branches.forEach(part -> lse.push_back(part.lse));
     Tensor weights = torch.softmax(torch.stack(lse, 0), 0).nan_to_num();
     GradMode.set_enabled(gradients);
-    Tensor sum = null;
-    for (int i = 0; i < branches.size(); i++) {
-      Tensor share = branches.get(i).out.mul(weights.select(0, i).unsqueeze(3));
-      sum = sum == null ? share : sum.add(share);
+    Tensor sum = branches.getFirst().out.mul(weights.select(0, 0).unsqueeze(3));
+    for (int i = 1; i < branches.size(); i++) {
+      sum = sum.add(branches.get(i).out.mul(weights.select(0, i).unsqueeze(3)));
     }
     return sum.to(q.scalar_type()); // the weights are float32
   }

@@ -201,6 +201,9 @@ final class UserProcess implements AutoCloseable {
     private final BenchSettings settings;
     private PointerScope scope = new PointerScope();
     private List<Contestant> contestants = List.of();
+
+    @SuppressWarnings(
+        "NullAway.Init") // made by the request "length", which comes before those that read it
     private Inputs x;
 
     Server(BenchSettings settings) {

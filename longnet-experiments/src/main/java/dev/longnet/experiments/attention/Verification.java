@@ -11,6 +11,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.Objects;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -58,7 +59,8 @@ final class Verification {
           tensor(oracle.forward(q, k, v).out(), shape));
       GradientMode mode =
           contestant.detachedWeights() ? GradientMode.DETACHED_WEIGHTS : GradientMode.EXACT;
-      ReferenceAttention.Backward expected = oracle.backward(q, k, v, view(x.gradOut()), mode);
+      ReferenceAttention.Backward expected =
+          oracle.backward(q, k, v, view(Objects.requireNonNull(x.gradOut())), mode);
       Tensor[] gradients = contestant.prepare(x).run();
       close(contestant.name() + ": grad_q", gradients[0], tensor(expected.gradQ(), shape));
       close(contestant.name() + ": grad_k", gradients[1], tensor(expected.gradK(), shape));

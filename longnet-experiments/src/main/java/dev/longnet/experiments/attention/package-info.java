@@ -2,4 +2,7 @@
 /// attention as a PyTorch user writes it, verified before it is timed.
 ///
 /// Legend: B batch, N tokens, H heads, D head size, w segment length, r dilation.
+@NullMarked
 package dev.longnet.experiments.attention;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,2 +1,5 @@
 /// What is in a corpus: lengths of its documents, drawn.
+@NullMarked
 package dev.longnet.experiments.corpus;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,2 +1,5 @@
 /// How long an encoder of embeddings takes, and how much memory.
+@NullMarked
 package dev.longnet.experiments.encode;
+
+import org.jspecify.annotations.NullMarked;

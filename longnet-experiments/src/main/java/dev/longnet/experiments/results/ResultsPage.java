@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -78,7 +79,7 @@ public record ResultsPage(Path file, String text, String filled) {
         if (!mistake.isEmpty()) {
           throw new IllegalArgumentException("%s: %s, line %d".formatted(file, mistake, number));
         }
-        out.append(line).append(end ? "" : Markdown.of(tables.get(name)));
+        out.append(line).append(end ? "" : Markdown.of(Objects.requireNonNull(tables.get(name))));
         open = end ? null : name;
       } else if (open == null) {
         out.append(line);

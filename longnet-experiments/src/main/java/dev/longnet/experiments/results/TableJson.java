@@ -78,7 +78,7 @@ public final class TableJson {
       return table;
     } catch (IllegalArgumentException e) {
       // What the table itself refuses does not know the file.
-      throw e.getMessage().contains(file.toString())
+      throw String.valueOf(e.getMessage()).contains(file.toString())
           ? e
           : new IllegalArgumentException(e.getMessage() + " (" + file + ")", e);
     }

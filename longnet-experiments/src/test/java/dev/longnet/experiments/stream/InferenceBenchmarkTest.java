@@ -2,6 +2,7 @@ package dev.longnet.experiments.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.io.TensorEntry;
 import dev.longnet.core.stream.Quantization;
@@ -30,7 +31,9 @@ class InferenceBenchmarkTest {
         StreamingModel fp32 = StreamingModel.load(config, weights, StreamOptions.defaults());
         StreamingModel int8 =
             StreamingModel.load(
-                config, Quantization.int8(weights, arena), StreamOptions.defaults())) {
+                config,
+                Quantization.int8(Blueprint.of(config), weights, arena),
+                StreamOptions.defaults())) {
       ResultTable table =
           InferenceBenchmark.experiment(fp32, int8, text, 200, 1, _ -> {}, _ -> {})
               .run(Measured.here("", List.of()), Optional.empty());

@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A safetensors file holds `embeddings` [B, N, W] (or [N, W]; any name where it is the only one of
 /// that rank and floating) or `tokens` [B, N] I64, and may hold `padding_mask` [B, N] (non-zero:
-/// padding, as torchscale's `encoder_padding_mask`) or `lengths` [B] I64, and `coords` [B, N, 2]. A
-/// `.npy` file holds the vectors alone.
+/// padding, as torchscale's `encoder_padding_mask`) or `lengths` `[B]` I64, and `coords` [B, N, 2].
+/// A `.npy` file holds the vectors alone.
 public final class EmbeddingInput implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final List<SafetensorsFile> open = new ArrayList<>();
@@ -210,7 +210,7 @@ public final class EmbeddingInput implements AutoCloseable {
     return runs;
   }
 
-  /// Some neighbouring vectors [count, width], or ids [count], as they lie in the file.
+  /// Some neighbouring vectors [count, width], or ids `[count]`, as they lie in the file.
   public TensorEntry part(long sequence, long from, long count) {
     long row = (long) values.type().size() * Math.max(1, width);
     MemorySegment part = values.data().asSlice((sequence * length + from) * row, count * row);

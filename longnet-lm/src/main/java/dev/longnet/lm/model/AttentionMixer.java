@@ -6,6 +6,7 @@ import java.util.function.LongFunction;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /// Multi-head attention of any pattern as a mixer:
 ///
@@ -48,8 +49,11 @@ final class AttentionMixer implements Mixer {
   /// What layers of one attention share.
   static final class Shared implements AutoCloseable {
     private final LongFunction<Positions> makePositions;
+
+    @SuppressWarnings("NullAway.Init") // the model says it before it runs
     private AttentionOperator operator;
-    private Positions positions;
+
+    private @Nullable Positions positions;
     private long positionsFor = -1;
 
     /// @param makePositions of a window of so many tokens; closed here
@@ -66,13 +70,14 @@ final class AttentionMixer implements Mixer {
 
     private Positions positions(Shape shape) {
       long window = shape.span().window();
-      if (positionsFor != window) {
-        Positions next = makePositions.apply(window);
-        close();
-        positions = next;
-        positionsFor = window;
+      if (positions != null && positionsFor == window) {
+        return positions;
       }
-      return positions;
+      Positions next = makePositions.apply(window);
+      close();
+      positions = next;
+      positionsFor = window;
+      return next;
     }
 
     @Override

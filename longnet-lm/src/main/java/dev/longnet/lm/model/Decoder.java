@@ -14,6 +14,7 @@ import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /// The paper's Transformer (MAGNETO: Sub-LN, xPos, no absolute positions): decoder, or encoder
 /// where the configuration is not causal. Attention comes from outside; everything else is the same
@@ -236,7 +237,7 @@ public final class Decoder implements AutoCloseable {
 
   /// A layer's input, and what its forward pass kept in a frame of its own; both null with
   /// activation checkpointing.
-  private record Step(Tensor x, Layer.Saved saved, Workspace.Frame frame) {}
+  private record Step(Tensor x, Layer.@Nullable Saved saved, Workspace.@Nullable Frame frame) {}
 
   private Step forward(Layer layer, Tensor x, Tensor y, Shape shape) {
     Workspace.Frame frame = workspace.frame();

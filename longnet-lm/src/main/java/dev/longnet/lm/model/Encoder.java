@@ -7,6 +7,7 @@ import dev.longnet.core.config.EncoderConfig.InputPositions;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
@@ -15,6 +16,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /// A bidirectional encoder of embeddings for inference: LongViT's and Prov-GigaPath's. One sequence
 /// at a time runs through the layers in place, token-wise work in chunks: beside the sequence's own
@@ -118,7 +120,7 @@ public final class Encoder implements AutoCloseable {
   /// @param first index of the first of them in its sequence
   /// @param coordinates [n, 2] float64, pixels, for grid positions; else null
   /// @param x [n, C] float32, overwritten
-  public void embed(Tensor vectors, long first, double[][] coordinates, Tensor x) {
+  public void embed(Tensor vectors, long first, double @Nullable [][] coordinates, Tensor x) {
     try (PointerScope _ = new PointerScope()) {
       Tensor wide = Types.cast(vectors, ScalarType.Float).to(x.device(), ScalarType.Float);
       if (config.inputWidth().isPresent()) {
@@ -136,7 +138,8 @@ public final class Encoder implements AutoCloseable {
                     .view(-1, config.hidden())
                     .narrow(0, first, vectors.size(0)));
         case InputPositions.Grid grid -> {
-          float[] values = GridPositions.of(grid, coordinates, config.hidden());
+          float[] values =
+              GridPositions.of(grid, Objects.requireNonNull(coordinates), config.hidden());
           Tensor host = torch.empty(values.length);
           host.data_ptr_float().put(values, 0, values.length);
           x.add_(host.view(-1, config.hidden()).to(x.device(), ScalarType.Float));

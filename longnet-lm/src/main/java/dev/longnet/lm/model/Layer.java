@@ -5,6 +5,7 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /// One Sub-LN layer (MAGNETO), forward and backward, around any mixer:
 ///
@@ -45,7 +46,7 @@ final class Layer implements AutoCloseable {
   ///
   /// @param middle m [T, C] float32
   /// @param expanded fc1's output [T, F], or null: then the backward pass computes it again
-  record Saved(Mixer.Saved mixed, Tensor middle, Tensor expanded) {}
+  record Saved(Mixer.Saved mixed, Tensor middle, @Nullable Tensor expanded) {}
 
   Mixer mixer() {
     return mixer;
@@ -78,7 +79,8 @@ final class Layer implements AutoCloseable {
   /// @param middle overwritten with m; may be x
   /// @param expanded overwritten with fc1's output, or null
   /// @param out overwritten with y, or null: then the feed-forward is left out; may be middle
-  private Mixer.Saved pass(Tensor x, Shape shape, Tensor middle, Tensor expanded, Tensor out) {
+  private Mixer.Saved pass(
+      Tensor x, Shape shape, Tensor middle, @Nullable Tensor expanded, @Nullable Tensor out) {
     return mixer.forward(
         chunk -> Types.cast(mixerNorm.forward(chunk.of(x)).out(), product),
         shape,
@@ -135,6 +137,8 @@ final class Layer implements AutoCloseable {
   private final class NormedInput implements Mixer.Source, Mixer.Sink {
     private final Tensor x;
     private final Tensor gradient;
+
+    @SuppressWarnings("NullAway.Init") // of the chunk whose rows were asked for last
     private Norm.Result normed;
 
     NormedInput(Tensor x, Tensor gradient) {
@@ -155,7 +159,7 @@ final class Layer implements AutoCloseable {
     }
   }
 
-  private void feedForwardBackward(Tensor middle, Tensor kept, Tensor gradient) {
+  private void feedForwardBackward(Tensor middle, @Nullable Tensor kept, Tensor gradient) {
     Norm.Result normed = feedForwardNorm.forward(middle);
     Tensor n = Types.cast(normed.out(), product);
     Tensor expanded = kept;

@@ -4,6 +4,7 @@ import dev.longnet.core.config.RuntimeConfig.Precision;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /// y = x W^T + b, in the model's precision, and its backward pass, written out because it then
 /// needs no graph and adds straight into the gradients. With bfloat16 it holds rounded copies of W
@@ -13,12 +14,12 @@ final class Linear implements AutoCloseable {
   private final String weightName;
   private final String biasName;
   private final Tensor weight;
-  private final Tensor bias;
+  private final @Nullable Tensor bias;
 
   /// W and b in the type of the products: the parameters themselves, or copies of this class.
   private final Tensor operand;
 
-  private final Tensor biasOperand;
+  private final @Nullable Tensor biasOperand;
 
   Linear(Parameters parameters, String name, boolean hasBias, Precision precision) {
     this.parameters = parameters;
@@ -28,14 +29,15 @@ final class Linear implements AutoCloseable {
     this.bias = hasBias ? parameters.value(biasName) : null;
     boolean rounded = precision != Precision.FP32;
     operand = rounded ? weight.to(Types.product(precision)).retainReference() : weight;
-    biasOperand = rounded && hasBias ? bias.to(Types.product(precision)).retainReference() : bias;
+    biasOperand =
+        rounded && bias != null ? bias.to(Types.product(precision)).retainReference() : bias;
   }
 
   /// Takes over changed parameters.
   void prepare() {
     if (operand != weight) {
       operand.copy_(weight);
-      if (bias != null) {
+      if (bias != null && biasOperand != null) {
         biasOperand.copy_(bias);
       }
     }
@@ -44,7 +46,7 @@ final class Linear implements AutoCloseable {
   /// @param x [n, in] in the products' type
   /// @param out [n, out], overwritten
   void forward(Tensor x, Tensor out) {
-    if (bias == null) {
+    if (biasOperand == null) {
       torch.mm_out(out, x, operand.t());
     } else {
       torch.addmm_out(out, biasOperand, x, operand.t());
@@ -84,7 +86,7 @@ final class Linear implements AutoCloseable {
   public void close() {
     if (operand != weight) {
       operand.deallocate();
-      if (bias != null) {
+      if (biasOperand != null) {
         biasOperand.deallocate();
       }
     }

@@ -11,6 +11,9 @@ import org.bytedeco.pytorch.Tensor;
 /// before it puts anything for that chunk. Work on a chunk happens in a `PointerScope` and a
 /// workspace frame of the mixer's.
 ///
+/// A span may be a part of a window. A mixer that needs rows of other parts gets them from the
+/// other ranks, as an attention's operator does, or refuses a span that is not the whole window.
+///
 /// For one thread at a time. Closing frees what the mixer itself owns.
 interface Mixer extends AutoCloseable {
 

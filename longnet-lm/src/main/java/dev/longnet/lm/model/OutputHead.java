@@ -66,10 +66,10 @@ final class OutputHead implements AutoCloseable {
     return out;
   }
 
-  /// Negative log-likelihoods [T] float32, the caller's.
+  /// Negative log-likelihoods `[T]` float32, the caller's.
   ///
   /// @param x [T, C] float32
-  /// @param targets [T] int64
+  /// @param targets `[T]` int64
   Tensor losses(Tensor x, Tensor targets) {
     Tensor losses = parameters.empty(ScalarType.Float, x.size(0));
     for (long at = 0; at < x.size(0); at += lossChunk) {

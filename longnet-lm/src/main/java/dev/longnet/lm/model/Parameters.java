@@ -4,6 +4,7 @@ import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.Parameter;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.Objects;
 import java.util.SequencedMap;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.DeviceOptional;
@@ -51,11 +52,11 @@ public final class Parameters implements AutoCloseable {
   }
 
   Tensor value(String name) {
-    return values.get(name);
+    return Objects.requireNonNull(values.get(name), name);
   }
 
   Tensor gradient(String name) {
-    return gradients().get(name);
+    return Objects.requireNonNull(gradients().get(name), name);
   }
 
   /// Uninitialised, on the model's device; belongs to the caller's scope.

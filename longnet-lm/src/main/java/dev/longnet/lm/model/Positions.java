@@ -19,7 +19,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 ///
 ///     theta_i = 10000^(-2i / D),   zeta_i = (2i + 0.4 D) / (1.4 D),   p' = p - centre,   b the scale base
 ///
-/// (longnet.md, section 2; zeta = 1 for RoPE). Only differences of positions matter, which buys exactness at any length:
+/// (docs/longnet.md, section 2; zeta = 1 for RoPE). Only differences of positions matter, which buys exactness at any length:
 /// where every segment length divides the largest one nothing attends across the largest segment's boundaries, so p is
 /// taken modulo it; p' is centred; angles are computed in float64. What would still overflow is refused.
 ///

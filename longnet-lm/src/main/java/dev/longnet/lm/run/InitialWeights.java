@@ -1,7 +1,9 @@
 package dev.longnet.lm.run;
 
 import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.Parameter;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
@@ -10,7 +12,7 @@ import java.util.List;
 
 /// A new run that starts from another model's weights: a dense checkpoint that goes on as LongNet.
 /// Shape, positions and vocabulary are the checkpoint's, attention, training and everything else
-/// the recipe's. As no parameter belongs to the attention, every weight is kept.
+/// the recipe's. Every attention has the same parameters, so every weight is kept.
 public final class InitialWeights {
   private static final Field INIT = Field.of("init");
 
@@ -23,8 +25,9 @@ public final class InitialWeights {
   public static RunConfig apply(RunConfig recipe, Checkpoint init, List<String> overrides)
       throws IOException {
     for (String override : overrides) {
-      if (override.startsWith("model.") && !override.startsWith("model.attention")
-          || override.startsWith("model=")) {
+      boolean mixers =
+          override.startsWith("model.attention") || override.startsWith("model.mixers");
+      if (override.startsWith("model.") && !mixers || override.startsWith("model=")) {
         throw new FieldException(
             "%s takes the model from the checkpoint, all but model.attention: %s",
             INIT, override(override));
@@ -47,7 +50,26 @@ public final class InitialWeights {
           "%s needs a model that holds the %d tokens of corpus.tokenizer=%s: vocabulary=%d in %s",
           INIT, recipe.model().vocabulary(), tokenizer, given.vocabulary(), init.directory());
     }
-    return recipe.withModel(given.withMixers(recipe.model().mixers()));
+    ModelConfig model = given.withMixers(recipe.model().mixers());
+    requireSameParameters(given, model, init);
+    return recipe.withModel(model);
+  }
+
+  /// Every attention has the same parameters; another mixer may have its own.
+  private static void requireSameParameters(
+      ModelConfig given, ModelConfig wanted, Checkpoint init) {
+    List<Parameter> theirs = Blueprint.of(given).parameters();
+    for (Parameter parameter : Blueprint.of(wanted).parameters()) {
+      boolean there =
+          theirs.stream()
+              .anyMatch(
+                  t -> t.name().equals(parameter.name()) && t.shape().equals(parameter.shape()));
+      if (!there) {
+        throw new FieldException(
+            "%s needs mixers that have the checkpoint's parameters: %s of the recipe's mixers is not in %s",
+            INIT, parameter.name(), init.directory());
+      }
+    }
   }
 
   private static Field override(String pathAndValue) {

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// `metrics.jsonl`: one JSON object a line, each with a `step` and an `event`; appended and flushed
 /// line by line.
@@ -57,7 +58,7 @@ public final class MetricsLog implements Closeable {
     out.close();
   }
 
-  private static JsonNode parse(String line) {
+  private static @Nullable JsonNode parse(String line) {
     try {
       return JSON.readTree(line);
     } catch (IOException cut) {

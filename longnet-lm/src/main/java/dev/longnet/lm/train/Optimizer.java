@@ -19,7 +19,8 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /// Adam and AdamW over a model's parameters, in libtorch's fused kernels: one pass over weights,
-/// gradients and moments. Which parameters decay is said from outside ([Parameter#decays()]).
+/// gradients and moments. Which parameters decay is said from outside
+/// ([dev.longnet.core.config.Parameter#decays()]).
 ///
 /// Owns the moments and frees them in [#close()]; the parameters and gradients stay the caller's.
 public final class Optimizer implements AutoCloseable {

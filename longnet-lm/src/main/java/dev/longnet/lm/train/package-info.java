@@ -1,2 +1,5 @@
 /// Training: optimizer, schedule, checkpoints, metrics, the loop.
+@NullMarked
 package dev.longnet.lm.train;
+
+import org.jspecify.annotations.NullMarked;

@@ -15,7 +15,7 @@ public sealed interface Kernels permits ScalarKernels, SimdKernels {
   /// Floats of scratch that [#product] needs.
   int productScratch();
 
-  /// y[t, n] = sum_k x[t, k] W[n, k] + b[n] for `rows` rows t and the outputs n of panels
+  /// `y[t, n] = sum_k x[t, k] W[n, k] + b[n]` for `rows` rows t and the outputs n of panels
   /// `[fromPanel, toPanel)`.
   ///
   /// @param y address of (row 0, output 0), whatever `fromPanel` is
@@ -57,7 +57,7 @@ public sealed interface Kernels permits ScalarKernels, SimdKernels {
   ///
   /// @param scale of the scores
   /// @param scores scratch, `count` floats
-  /// @param out [D]: sum_i exp(s_i - m) v_i so far
+  /// @param out `[D]`: sum_i exp(s_i - m) v_i so far
   /// @param maxAndSum two floats: m, the largest score so far (-inf at first), and sum_i exp(s_i -
   ///   m)
   void attend(

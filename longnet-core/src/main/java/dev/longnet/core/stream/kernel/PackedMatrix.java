@@ -14,14 +14,14 @@ public final class PackedMatrix implements AutoCloseable {
   /// Reads an element of the matrix to pack.
   @FunctionalInterface
   public interface Rows {
-    /// Copies row `index` ([in] numbers) into `row`.
+    /// Copies row `index` (`in` numbers) into `row`.
     void read(int index, float[] row);
   }
 
   /// Reads rows that are quantised already.
   @FunctionalInterface
   public interface QuantizedRows {
-    /// Copies row `index` ([in] bytes) into `row` and returns its scale.
+    /// Copies row `index` (`in` bytes) into `row` and returns its scale.
     float read(int index, byte[] row);
   }
 

@@ -57,7 +57,7 @@ final class SimdKernels implements Kernels {
         }
         long weights = w.panel(panel, k);
         if (w.quantized()) {
-          SimdInt8.dequantize(weights, depth, w.scales(panel), expanded);
+          SimdTiles.dequantize(weights, depth, w.scales(panel), expanded);
           weights = expanded;
         }
         boolean direct = k == 0 && columns == PANEL;
@@ -78,9 +78,9 @@ final class SimdKernels implements Kernels {
 
   private static void quantizedRow(long x, int depth, long w, long scale, long start, long y) {
     if (SimdTiles.WIDE) {
-      SimdInt8.quantizedRow4(x, depth, w, scale, start, y);
+      SimdTiles.quantizedRow4(x, depth, w, scale, start, y);
     } else {
-      SimdInt8.quantizedRow2(x, depth, w, scale, start, y);
+      SimdTiles.quantizedRow2(x, depth, w, scale, start, y);
     }
   }
 

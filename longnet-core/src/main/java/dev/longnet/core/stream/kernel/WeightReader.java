@@ -36,14 +36,14 @@ public final class WeightReader implements AutoCloseable {
     return matrices.stream().mapToLong(PackedMatrix::bytes).sum();
   }
 
-  /// `name.weight` and `name.bias` [width].
-  public Norm norm(String name, int width) {
-    return new Norm(vector(name + ".weight", width), vector(name + ".bias", width), width);
+  /// `name.weight` and `name.bias` `[width]`.
+  public NormWeights norm(String name, int width) {
+    return new NormWeights(vector(name + ".weight", width), vector(name + ".bias", width), width);
   }
 
   /// Linear maps of one width as one: outputs of the first, then of the second, …
   ///
-  /// @param names of maps with `name.weight` [outEach, in] and `name.bias` [outEach]
+  /// @param names of maps with `name.weight` [outEach, in] and `name.bias` `[outEach]`
   public PackedMatrix linear(List<String> names, int outEach, int in) {
     return matrix(
         names.stream().map(n -> n + ".weight").toList(),

@@ -5,8 +5,8 @@ import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.stream.kernel.NativeFloats;
 import java.util.OptionalLong;
 
-/// xPos and RoPE for a stream of any length. Only differences of positions enter a score; that buys
-/// two things:
+/// xPos and RoPE for a stream of any length (docs/longnet.md, section 2). Only differences of
+/// positions enter a score; that buys two things:
 ///
 /// - Where some multiple of every segment length is below 2^40, nothing attends across its
 ///   multiples, so positions are taken modulo it. Elsewhere positions stay as they are; an angle p
@@ -84,7 +84,7 @@ final class Rotation {
     return decays() ? position - position % period % step : 0;
   }
 
-  /// What cached keys must be multiplied by when the reference moves, [D]; only keys of the same
+  /// What cached keys must be multiplied by when the reference moves, `[D]`; only keys of the same
   /// period are ever read again.
   void rescaling(long from, long to, NativeFloats factors) {
     for (int i = 0; i < pairs; i++) {

@@ -5,7 +5,7 @@ import dev.longnet.core.stream.kernel.NativeFloats;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
-/// Keys and values that one kind of fold of one layer may still read: per head rows [D] one after
+/// Keys and values that one kind of fold of one layer may still read: per head rows `[D]` one after
 /// another, in the order of their positions. What a row's position is follows from arithmetic
 /// ([LiveRows]); nothing but keys and values is stored. Memory grows by doubling up to the most
 /// rows the rule allows.

@@ -1,0 +1,52 @@
+package dev.longnet.core.stream;
+
+import dev.longnet.core.io.SummedInput;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Path;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
+import java.util.zip.ZipFile;
+import org.jspecify.annotations.Nullable;
+
+/// The .zip or .jar archive that was read last, kept open: neighbouring documents are its entries.
+final class OpenArchive implements Closeable {
+  private @Nullable ZipFile open;
+  private @Nullable Path path;
+
+  /// @throws IllegalArgumentException where the file is no archive
+  static ZipFile open(Path archive) throws IOException {
+    try {
+      return new ZipFile(archive.toFile());
+    } catch (ZipException e) {
+      throw new IllegalArgumentException(
+          "not an archive, or a damaged one: %s: %s".formatted(archive, e.getMessage()), e);
+    }
+  }
+
+  /// An entry's bytes, compared with its checksum as they are read.
+  InputStream entry(Path archive, String name) throws IOException {
+    ZipFile zip = open;
+    if (zip == null || !archive.equals(path)) {
+      close();
+      zip = open(archive);
+      open = zip;
+      path = archive;
+    }
+    ZipEntry entry = zip.getEntry(name);
+    if (entry == null) {
+      throw new IOException("the archive changed while it was read: " + archive + " lacks " + name);
+    }
+    return new SummedInput(zip.getInputStream(entry), entry.getCrc());
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (open != null) {
+      open.close();
+      open = null;
+      path = null;
+    }
+  }
+}
