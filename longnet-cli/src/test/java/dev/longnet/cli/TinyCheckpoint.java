@@ -1,5 +1,7 @@
 package dev.longnet.cli;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.checkpoint.Checkpoint;
@@ -14,6 +16,7 @@ import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.TensorFiles;
 import dev.longnet.lm.torch.Torch;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -66,5 +69,18 @@ final class TinyCheckpoint {
   static Decoder decoder() {
     Torch.load();
     return Decoder.create(MODEL, ModelOptions.cpu(), AttentionOperators.factory(RUNTIME), 5);
+  }
+
+  /// 1,290 bytes for it to read.
+  static Path text(Path file) throws IOException {
+    return Files.writeString(file, "for (int i = 0; i < 10; i++) { sum += i; }\n".repeat(30));
+  }
+
+  /// The state of a stream after 700 tokens of `text`.
+  static Path stream(Path checkpoint, Path text, Path state) {
+    Cli run =
+        Cli.run("stream", checkpoint, "--input", text, "--max-tokens", 700, "--save-state", state);
+    assertThat(run.exitCode()).isZero();
+    return state;
   }
 }

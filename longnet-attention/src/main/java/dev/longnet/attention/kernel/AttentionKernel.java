@@ -1,6 +1,7 @@
 package dev.longnet.attention.kernel;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /// The one primitive of the project: it folds the attention of some query rows to some key rows
 /// into accumulators (O, LSE).
@@ -116,5 +117,11 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
   /// the message.
   static AttentionKernel of(AttentionOptions options) {
     return KernelSelection.select(options);
+  }
+
+  /// Names what keeps vector kernels from running in this JVM, with its remedy. Empty where nothing
+  /// does. Other families of vector kernels ask here too.
+  static Optional<String> vectorsMissing() {
+    return Optional.ofNullable(KernelSelection.missing());
   }
 }

@@ -57,7 +57,7 @@ final class KernelSelection {
   }
 
   /// Names what keeps the vector kernel from running, with its remedy. Null when nothing does.
-  private static @Nullable String missing() {
+  static @Nullable String missing() {
     if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
       return "the JVM was started without the Vector API: add --add-modules jdk.incubator.vector";
     }

@@ -47,7 +47,9 @@ final class ChunkPass implements AutoCloseable {
     this.products = products;
     this.chunkTokens = chunkTokens;
     this.c = model.config().hidden();
-    this.blockRows = Math.clamp(BLOCK_FLOATS / model.config().feedForward() / 6 * 6L, 24, 384);
+    // Kernels take six rows at a time.
+    int rows = BLOCK_FLOATS / model.config().feedForward() / 6 * 6;
+    this.blockRows = Math.clamp((long) rows, 24, 384);
   }
 
   private void reserve(int tokens) {

@@ -308,11 +308,11 @@ public final class StreamInput implements AutoCloseable {
       }
       place = new Place(place.pass + 1, 0, 0);
     }
-    DocumentTokens current;
+    DocumentTokens tokens;
     int[] ids;
     try {
-      current = open == null ? openDocument() : open;
-      ids = current.next();
+      tokens = openDocument();
+      ids = tokens.next();
     } catch (ZipException | EOFException e) {
       Document document = documents.get(place.document);
       if (document.entry.isEmpty()) {
@@ -322,13 +322,13 @@ public final class StreamInput implements AutoCloseable {
           "damaged archive: %s: %s: %s".formatted(document.file, document.entry, e.getMessage()),
           e);
     }
-    if (!current.ended()) {
-      place = new Place(place.pass, place.document, from + current.bytes());
+    if (!tokens.ended()) {
+      place = new Place(place.pass, place.document, from + tokens.bytes());
       return ids;
     }
     // A file may have grown, or shrunk, since the input was opened.
     Document document = documents.get(place.document);
-    long length = from + current.bytes();
+    long length = from + tokens.bytes();
     documents.set(
         place.document, new Document(document.file, document.entry, length, document.crc));
     bytes += length - document.bytes;
@@ -340,12 +340,15 @@ public final class StreamInput implements AutoCloseable {
   }
 
   private DocumentTokens openDocument() throws IOException {
-    InputStream in = openBytes();
-    in.skipNBytes(place.offset);
-    from = place.offset;
-    DocumentTokens opened = new DocumentTokens(in, tokenizer);
-    open = opened;
-    return opened;
+    DocumentTokens tokens = open;
+    if (tokens == null) {
+      InputStream in = openBytes();
+      in.skipNBytes(place.offset);
+      from = place.offset;
+      tokens = new DocumentTokens(in, tokenizer);
+      open = tokens;
+    }
+    return tokens;
   }
 
   private InputStream openBytes() throws IOException {

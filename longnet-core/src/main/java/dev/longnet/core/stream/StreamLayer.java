@@ -2,7 +2,7 @@ package dev.longnet.core.stream;
 
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;
-import dev.longnet.core.stream.kernel.Norm;
+import dev.longnet.core.stream.kernel.NormWeights;
 import dev.longnet.core.stream.kernel.PackedMatrix;
 import dev.longnet.core.stream.kernel.WeightReader;
 import dev.longnet.core.stream.mixer.Block;
@@ -15,11 +15,11 @@ import java.util.List;
 ///
 /// @param middle norm within the feed-forward `[F]`
 record StreamLayer(
-    Norm mixerNorm,
+    NormWeights mixerNorm,
     StreamMixer mixer,
-    Norm feedForwardNorm,
+    NormWeights feedForwardNorm,
     PackedMatrix fc1,
-    Norm middle,
+    NormWeights middle,
     PackedMatrix fc2) {
 
   /// What a block of rows needs on its way.

@@ -5,7 +5,7 @@ import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
 import dev.longnet.core.io.TensorEntry;
 import dev.longnet.core.stream.kernel.Kernels;
-import dev.longnet.core.stream.kernel.Norm;
+import dev.longnet.core.stream.kernel.NormWeights;
 import dev.longnet.core.stream.kernel.PackedMatrix;
 import dev.longnet.core.stream.kernel.WeightReader;
 import dev.longnet.core.stream.mixer.StreamMixer;
@@ -24,7 +24,7 @@ import java.util.function.Function;
 final class StreamWeights implements AutoCloseable {
   private final WeightReader reader;
   final List<StreamLayer> layers = new ArrayList<>();
-  final Norm finalNorm;
+  final NormWeights finalNorm;
 
   /// [V, C], packed as a product wants it.
   final PackedMatrix output;

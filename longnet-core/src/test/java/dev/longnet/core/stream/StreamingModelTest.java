@@ -1,5 +1,8 @@
 package dev.longnet.core.stream;
 
+import static dev.longnet.core.stream.StreamLogits.TOLERANCE;
+import static dev.longnet.core.stream.StreamLogits.check;
+import static dev.longnet.core.stream.StreamLogits.read;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.longnet.attention.kernel.KernelChoice;
@@ -10,10 +13,7 @@ import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.io.Int8Rows;
 import dev.longnet.core.io.TensorEntry;
-import dev.longnet.core.stream.kernel.NativeFloats;
-import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,17 +22,11 @@ import java.util.TreeMap;
 import java.util.function.Function;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+/// A stream gives the whole forward pass, however it is cut.
 class StreamingModelTest {
-  /// Rounding of some thousand float32 operations, on logits of size 1 to 5.
-  private static final double TOLERANCE = 5e-5;
-
-  @TempDir Path folder;
-
   @ParameterizedTest
   @ValueSource(
       longs = {
@@ -62,51 +56,6 @@ class StreamingModelTest {
             "seed " + seed + " " + config + " " + options);
         done += n;
         assertThat(state.position()).isEqualTo(done);
-      }
-    }
-  }
-
-  /// [n, V]; one token goes through the decode path.
-  private static float[][] read(
-      StreamSession session, StreamState state, int[] tokens, int from, int n) {
-    int v = session.model().config().vocabulary();
-    float[][] rows = new float[n][v];
-    if (n == 1) {
-      session.read(state, tokens, from, 1);
-      session.logits(state, rows[0]);
-      return rows;
-    }
-    try (NativeFloats logits = new NativeFloats((long) n * v)) {
-      session.read(state, tokens, from, n, logits.segment());
-      for (int i = 0; i < n * v; i++) {
-        rows[i / v][i % v] = logits.get(i);
-      }
-    }
-    float[] last = new float[v];
-    session.logits(state, last);
-    for (int i = 0; i < v; i++) {
-      assertThat(last[i]).isCloseTo(rows[n - 1][i], Offset.offset(2e-5f));
-    }
-    return rows;
-  }
-
-  private static void check(float[][] actual, double[][] expected, int from, String what) {
-    for (int t = 0; t < actual.length; t++) {
-      for (int i = 0; i < actual[t].length; i++) {
-        if (!(Math.abs(actual[t][i] - expected[from + t][i]) <= TOLERANCE)) {
-          throw new AssertionError(
-              "token "
-                  + (from + t)
-                  + " logit "
-                  + i
-                  + ": "
-                  + actual[t][i]
-                  + " expected "
-                  + expected[from + t][i]
-                  + " ("
-                  + what
-                  + ")");
-        }
       }
     }
   }
@@ -158,10 +107,6 @@ class StreamingModelTest {
         check(read(session, state, tokens, t, 1), expected, t, "a single token, seed " + seed);
       }
     }
-  }
-
-  private static double loss(double[] logits, int token) {
-    return Math.log(java.util.Arrays.stream(logits).map(Math::exp).sum()) - logits[token];
   }
 
   /// An int8 model is the float32 one its weights stand for; each token's loss is near the
@@ -242,6 +187,10 @@ class StreamingModelTest {
     }
   }
 
+  private static double loss(double[] logits, int token) {
+    return Math.log(java.util.Arrays.stream(logits).map(Math::exp).sum()) - logits[token];
+  }
+
   @Test
   void streamsOfDifferentLengthsDecodeAsOneBatch() {
     Random random = new Random(11);
@@ -279,134 +228,6 @@ class StreamingModelTest {
         }
       }
       streams.forEach(StreamState::close);
-    }
-  }
-
-  /// With the scalar kernels: vector ones may sum lanes in another order once C2 has compiled them.
-  @ParameterizedTest
-  @EnumSource(PositionEncoding.class)
-  void aStartShiftedByPeriodsUpTo2To40ChangesNoBit(PositionEncoding positions) throws IOException {
-    Random random = new Random(3);
-    ModelConfig config =
-        TestModels.config(
-            positions,
-            true,
-            new AttentionConfig.Dilated(
-                List.of(new Branch(16, 1), new Branch(64, 3)), HeadOffsets.INTERLEAVED));
-    Map<String, TensorEntry> weights = TestModels.weights(config, random);
-    int[] tokens = TestModels.tokens(config, 200, random);
-    try (StreamingModel model =
-            StreamingModel.load(
-                config, weights::get, StreamOptions.defaults().withKernel(KernelChoice.SCALAR));
-        StreamSession session = model.newSession();
-        StreamState start = model.newStream();
-        StreamState late = model.newStream();
-        StreamState startSteps = model.newStream();
-        StreamState lateSteps = model.newStream()) {
-      late.position = 1L << 40;
-      float[][] a = read(session, start, tokens, 0, 200);
-      float[][] b = read(session, late, tokens, 0, 200);
-      assertThat(b).isDeepEqualTo(a);
-      assertThat(late.position()).isEqualTo((1L << 40) + 200);
-      lateSteps.position = 1L << 40;
-      float[][] c = steps(session, startSteps, tokens, 0, 120);
-      float[][] d = steps(session, lateSteps, tokens, 0, 120);
-      assertThat(d).isDeepEqualTo(c);
-      try (StreamState again = savedAndLoaded(lateSteps)) {
-        assertThat(again.position()).isEqualTo((1L << 40) + 120);
-        assertThat(steps(session, again, tokens, 120, 80))
-            .isDeepEqualTo(steps(session, startSteps, tokens, 120, 80));
-      }
-    }
-  }
-
-  /// [n, V]: one token at a time.
-  private static float[][] steps(
-      StreamSession session, StreamState state, int[] tokens, int from, int n) {
-    float[][] rows = new float[n][];
-    for (int i = 0; i < n; i++) {
-      rows[i] = read(session, state, tokens, from + i, 1)[0];
-    }
-    return rows;
-  }
-
-  private StreamState savedAndLoaded(StreamState state) throws IOException {
-    Path file = folder.resolve("late.state");
-    StateFile.save(file, state, Map.of());
-    return StateFile.load(file, state.model).state();
-  }
-
-  /// Where segments have no common multiple below 2^40 positions stay absolute, and only
-  /// differences of angles enter.
-  @ParameterizedTest
-  @EnumSource(PositionEncoding.class)
-  void aStartAt2To40WithoutAPeriodIsExactToRounding(PositionEncoding positions) throws IOException {
-    Random random = new Random(4);
-    long large = (1L << 40) + 15;
-    ModelConfig config =
-        TestModels.config(
-            positions,
-            true,
-            new AttentionConfig.Dilated(
-                List.of(new Branch(16, 1), new Branch(large, 1)), HeadOffsets.INTERLEAVED));
-    Map<String, TensorEntry> weights = TestModels.weights(config, random);
-    int[] tokens = TestModels.tokens(config, 300, random);
-    // Both branches begin a segment at 16 (2^40 + 15) = 0 mod 16, so the past there is empty.
-    long start = 16 * large;
-    try (StreamingModel model =
-            StreamingModel.load(
-                config, weights::get, StreamOptions.defaults().withChunkTokens(64));
-        StreamSession session = model.newSession();
-        StreamState early = model.newStream();
-        StreamState late = model.newStream();
-        StreamState steps = model.newStream()) {
-      late.position = start;
-      steps.position = start;
-      float[][] a = read(session, early, tokens, 0, 300);
-      float[][] b = read(session, late, tokens, 0, 300);
-      double[][] expected = new ReferenceDecoder(config, weights).logits(tokens, 0);
-      check(a, expected, 0, "from 0");
-      check(b, expected, 0, "from " + start);
-      check(steps(session, steps, tokens, 0, 150), expected, 0, "single tokens from " + start);
-      try (StreamState again = savedAndLoaded(steps)) {
-        assertThat(again.position()).isEqualTo(start + 150);
-        check(
-            steps(session, again, tokens, 150, 50),
-            expected,
-            150,
-            "single tokens, saved and loaded");
-        check(read(session, again, tokens, 200, 100), expected, 200, "a chunk after them");
-      }
-    }
-  }
-
-  @Test
-  void decayNeverOverflowsHoweverLongADenseStream() {
-    Random random = new Random(6);
-    ModelConfig config =
-        new ModelConfig(
-            11,
-            1,
-            8,
-            2,
-            16,
-            PositionEncoding.XPOS,
-            4,
-            true,
-            true,
-            List.of(new AttentionConfig.Dense()));
-    Map<String, TensorEntry> weights = TestModels.weights(config, random);
-    int[] tokens = TestModels.tokens(config, 1500, random);
-    // 1500 positions / base 4: zeta^-375 = 1e204 if it were taken relative to the first position.
-    double[][] expected = new ReferenceDecoder(config, weights).logits(tokens, 0);
-    try (StreamingModel model =
-            StreamingModel.load(
-                config, weights::get, StreamOptions.defaults().withChunkTokens(100));
-        StreamSession session = model.newSession();
-        StreamState state = model.newStream()) {
-      for (int done = 0; done < tokens.length; done += 100) {
-        check(read(session, state, tokens, done, 100), expected, done, "dense xPos");
-      }
     }
   }
 }

@@ -23,10 +23,10 @@ import org.jspecify.annotations.Nullable;
 final class LargeDocument {
   private static final int PIECE_BYTES = 1 << 20;
 
-  private final Build build;
+  private final ShardBuild build;
   private final Entry.Streamed entry;
 
-  LargeDocument(Build build, Entry.Streamed entry) {
+  LargeDocument(ShardBuild build, Entry.Streamed entry) {
     this.build = build;
     this.entry = entry;
   }
@@ -78,7 +78,7 @@ final class LargeDocument {
     try (InputStream in = entry.opener().open()) {
       Pieces pieces = new Pieces(in);
       for (byte[] piece = pieces.next(); piece != null; piece = pieces.next()) {
-        Encoder.Content.judge(piece, bytes, policy);
+        DocumentEncoder.Content.judge(piece, bytes, policy);
         sha.update(piece);
         bytes += piece.length;
         if (!whole) {
@@ -139,7 +139,7 @@ final class LargeDocument {
     if (open.isPresent()) {
       build.passedOver((part.from() + done) / (double) entry.size());
     }
-    Workers<List<Encoder.Result>> workers = build.workers();
+    Workers<List<DocumentEncoder.Result>> workers = build.workers();
     try (InputStream in = entry.opener().open()) {
       in.skipNBytes(part.from() + done);
       Pieces pieces = new Pieces(new Limited(in, part.to() - part.from() - done));
@@ -154,7 +154,7 @@ final class LargeDocument {
           }
         }
         if (!workers.isEmpty()) {
-          var result = (Encoder.Result.Document) workers.take().getFirst();
+          var result = (DocumentEncoder.Result.Document) workers.take().getFirst();
           writer.append(result.ids(), result.tokens(), result.text());
           done += result.bytes();
           build.wrote(result.bytes(), result.tokens());
@@ -167,7 +167,7 @@ final class LargeDocument {
     if (submitted != part.to() - part.from()) {
       throw new IOException(entry.name() + " became shorter while it was read");
     }
-    writer.append(build.encoder().pack(Encoder.NONE, true), 1, Encoder.NONE);
+    writer.append(build.encoder().pack(DocumentEncoder.NONE, true), 1, DocumentEncoder.NONE);
     build.wrote(0, 1);
     // The parts of one file differ, and so must their hashes.
     ContentHash partHash =
@@ -176,16 +176,16 @@ final class LargeDocument {
     build.documentDone();
   }
 
-  private Encoder.Result encode(byte[] piece, Split split) {
+  private DocumentEncoder.Result encode(byte[] piece, Split split) {
     MemorySegment ids = build.encoder().pack(piece, false);
-    return new Encoder.Result.Document(
+    return new DocumentEncoder.Result.Document(
         entry.name(),
         piece.length,
         new ContentHash(0, 0),
         split,
         ids,
         build.encoder().tokens(ids),
-        split == Split.VALIDATION ? piece : Encoder.NONE,
+        split == Split.VALIDATION ? piece : DocumentEncoder.NONE,
         Optional.empty());
   }
 

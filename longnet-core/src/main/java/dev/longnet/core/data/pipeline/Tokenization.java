@@ -221,8 +221,8 @@ public final class Tokenization {
     Path building = sibling(directory, ".building");
     Files.createDirectories(building);
     Manifest manifest;
-    try (Build build =
-        new Build(config, tokenizer, threads, listener, corpusKey, states, building, pace)) {
+    try (ShardBuild build =
+        new ShardBuild(config, tokenizer, threads, listener, corpusKey, states, building, pace)) {
       manifest = build.run();
     } catch (IllegalArgumentException e) {
       if (Journal.read(building).filter(j -> !j.shards().isEmpty()).isEmpty()) {

@@ -189,7 +189,7 @@ public final class TokenizerTraining {
       try {
         Entry.Loaded loaded = text.loader().load();
         Optional<Entry.Rejected> size = admission.rejectBySize(loaded.name(), loaded.text().length);
-        Optional<Reason> content = Encoder.Content.judge(loaded.text(), admission.policy());
+        Optional<Reason> content = DocumentEncoder.Content.judge(loaded.text(), admission.policy());
         if (size.isPresent()) {
           rejected.add(size.get());
         } else if (content.isPresent()) {
@@ -229,7 +229,7 @@ public final class TokenizerTraining {
         large,
         wanted,
         (piece, before) -> {
-          Encoder.Content.judge(piece, before, admission.policy());
+          DocumentEncoder.Content.judge(piece, before, admission.policy());
           return !beginningTells;
         });
   }

@@ -1,6 +1,9 @@
 package dev.longnet.core.stream.kernel;
 
+import dev.longnet.attention.kernel.AttentionKernel;
 import dev.longnet.attention.kernel.KernelChoice;
+import dev.longnet.core.io.EnvironmentException;
+import java.util.Optional;
 
 /// The arithmetic of one forward pass, on addresses of off-heap float32 memory. Strides and lengths
 /// count floats. Stateless; any number of threads may call one instance on disjoint outputs.
@@ -71,17 +74,19 @@ public sealed interface Kernels permits ScalarKernels, SimdKernels {
   /// Kernel and vector width, for logs: `scalar`, `simd 512-bit`.
   String description();
 
-  /// AUTO takes the vector kernels where the JVM offers the Vector API; SIMD refuses where it does
-  /// not.
+  /// AUTO takes the vector kernels where this JVM runs them, else the scalar ones, and says so once
+  /// with the remedy. SIMD refuses where it does not.
   static Kernels of(KernelChoice choice) {
-    boolean offered = ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
     return switch (choice) {
       case SCALAR -> new ScalarKernels();
-      case AUTO -> offered ? new SimdKernels() : new ScalarKernels();
+      case AUTO ->
+          AttentionKernel.vectorsMissing()
+              .<Kernels>map(ScalarKernels::instead)
+              .orElseGet(SimdKernels::new);
       case SIMD -> {
-        if (!offered) {
-          throw new dev.longnet.core.io.EnvironmentException(
-              "the vector kernels need the Vector API: run java with --add-modules jdk.incubator.vector");
+        Optional<String> missing = AttentionKernel.vectorsMissing();
+        if (missing.isPresent()) {
+          throw new EnvironmentException("the vector kernels were asked for, but " + missing.get());
         }
         yield new SimdKernels();
       }

@@ -1,18 +1,14 @@
 package dev.longnet.core.stream.kernel;
 
+import static dev.longnet.attention.kernel.OffHeap.ALL;
+import static dev.longnet.attention.kernel.OffHeap.FLOAT;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.AtomicLong;
 
 /// Zeroed off-heap memory, aligned to 64 bytes, freed when closed.
 public final class NativeFloats implements AutoCloseable {
-  /// All of memory as one segment: what kernels address. Nothing checks bounds here.
-  @SuppressWarnings("restricted")
-  static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
-
-  static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
-
   /// A vector load at the very end of a row may read up to one register beyond it.
   private static final long PADDING = 64;
 

@@ -1,5 +1,6 @@
 package dev.longnet.core.stream.kernel;
 
+import dev.longnet.attention.kernel.OffHeap;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -13,14 +14,14 @@ public final class PackedMatrix implements AutoCloseable {
   /// Reads an element of the matrix to pack.
   @FunctionalInterface
   public interface Rows {
-    /// Copies row `index` (`[in]` numbers) into `row`.
+    /// Copies row `index` (`in` numbers) into `row`.
     void read(int index, float[] row);
   }
 
   /// Reads rows that are quantised already.
   @FunctionalInterface
   public interface QuantizedRows {
-    /// Copies row `index` (`[in]` bytes) into `row` and returns its scale.
+    /// Copies row `index` (`in` bytes) into `row` and returns its scale.
     float read(int index, byte[] row);
   }
 
@@ -71,7 +72,7 @@ public final class PackedMatrix implements AutoCloseable {
       packed.scales.set(n, rows.read(n, row));
       long at = packed.weights.address() + packed.index(n, 0);
       for (int k = 0; k < in; k++) {
-        NativeFloats.ALL.set(ValueLayout.JAVA_BYTE, at + (long) k * panelWidth, row[k]);
+        OffHeap.ALL.set(ValueLayout.JAVA_BYTE, at + (long) k * panelWidth, row[k]);
       }
     }
     packed.setBias(bias);
@@ -82,7 +83,7 @@ public final class PackedMatrix implements AutoCloseable {
     if (values.length != 0 && values.length != out) {
       throw new IllegalArgumentException("bias must have " + out + " numbers: " + values.length);
     }
-    MemorySegment.copy(values, 0, bias.segment(), NativeFloats.FLOAT, 0, values.length);
+    MemorySegment.copy(values, 0, bias.segment(), OffHeap.FLOAT, 0, values.length);
   }
 
   /// Element index of (output n, input k).
@@ -97,7 +98,7 @@ public final class PackedMatrix implements AutoCloseable {
       float scale = scales.get(n);
       for (int k = 0; k < in; k++) {
         byte value =
-            NativeFloats.ALL.get(
+            OffHeap.ALL.get(
                 ValueLayout.JAVA_BYTE, weights.address() + from + (long) k * panelWidth);
         NativeFloats.store(to + 4L * k, scale * value);
       }

@@ -1,13 +1,31 @@
 package dev.longnet.core.stream.kernel;
 
-import static dev.longnet.core.stream.kernel.NativeFloats.ALL;
+import static dev.longnet.attention.kernel.OffHeap.ALL;
 import static dev.longnet.core.stream.kernel.NativeFloats.load;
 import static dev.longnet.core.stream.kernel.NativeFloats.store;
 
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.ValueLayout;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /// The plain twin of [SimdKernels]: the formulas as loops.
 final class ScalarKernels implements Kernels {
+  private static final Logger LOGGER = System.getLogger(Kernels.class.getName());
+  private static final AtomicBoolean SAID = new AtomicBoolean();
+
+  /// These instead of the vector kernels; logged once.
+  ///
+  /// @param missing what the vector kernels lack, and the remedy
+  static ScalarKernels instead(String missing) {
+    if (SAID.compareAndSet(false, true)) {
+      LOGGER.log(
+          Level.WARNING,
+          "stream kernels: scalar (several times slower than simd: " + missing + ")");
+    }
+    return new ScalarKernels();
+  }
+
   @Override
   public int panelWidth() {
     return 16;

@@ -141,7 +141,7 @@ final class SimdKernels implements Kernels {
   @Override
   public void scaleRows(long x, long rows, int width, long factors) {
     for (long row = 0; row < rows; row++) {
-      SimdLoops.multiply(x + 4 * row * width, factors, width);
+      SimdLoops.multiply(x + 4L * row * width, factors, width);
     }
   }
 

@@ -1,6 +1,6 @@
 package dev.longnet.core.stream.kernel;
 
-import static dev.longnet.core.stream.kernel.NativeFloats.ALL;
+import static dev.longnet.attention.kernel.OffHeap.ALL;
 import static dev.longnet.core.stream.kernel.NativeFloats.load;
 import static dev.longnet.core.stream.kernel.NativeFloats.store;
 import static dev.longnet.core.stream.kernel.SimdTiles.LANES;

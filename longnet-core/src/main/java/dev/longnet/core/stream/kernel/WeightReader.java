@@ -37,8 +37,8 @@ public final class WeightReader implements AutoCloseable {
   }
 
   /// `name.weight` and `name.bias` `[width]`.
-  public Norm norm(String name, int width) {
-    return new Norm(vector(name + ".weight", width), vector(name + ".bias", width), width);
+  public NormWeights norm(String name, int width) {
+    return new NormWeights(vector(name + ".weight", width), vector(name + ".bias", width), width);
   }
 
   /// Linear maps of one width as one: outputs of the first, then of the second, …

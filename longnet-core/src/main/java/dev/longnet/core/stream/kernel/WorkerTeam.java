@@ -1,6 +1,5 @@
 package dev.longnet.core.stream.kernel;
 
-import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -18,14 +17,19 @@ public final class WorkerTeam implements AutoCloseable {
   }
 
   private static final int SPINS = 20_000;
+  private static final Task NONE = (_, _) -> {};
 
   private final Thread[] helpers;
   private final AtomicInteger next = new AtomicInteger();
   private final AtomicInteger busy = new AtomicInteger();
+
+  /// Counted by the caller; a change of `generation` tells the helpers.
+  private int steps;
+
   private volatile int generation;
   private volatile boolean closed;
   private volatile @Nullable Throwable failure;
-  private @Nullable Task task;
+  private Task task = NONE;
   private int tasks;
 
   /// @param size threads, the caller's included
@@ -47,7 +51,6 @@ public final class WorkerTeam implements AutoCloseable {
 
   /// Runs tasks 0 … tasks - 1, in any order on any thread; returns when all are done. The first
   /// exception is thrown here.
-  @SuppressWarnings("NonAtomicVolatileUpdate") // one caller at a time
   public void run(int tasks, Task task) {
     if (tasks <= 1 || helpers.length == 0) {
       for (int i = 0; i < tasks; i++) {
@@ -60,7 +63,7 @@ public final class WorkerTeam implements AutoCloseable {
     failure = null;
     next.set(0);
     busy.set(helpers.length);
-    generation++;
+    generation = ++steps;
     for (Thread helper : helpers) {
       LockSupport.unpark(helper);
     }
@@ -68,7 +71,7 @@ public final class WorkerTeam implements AutoCloseable {
     while (busy.get() > 0) {
       Thread.onSpinWait();
     }
-    this.task = null;
+    this.task = NONE;
     switch (failure) {
       case null -> {}
       case RuntimeException e -> throw e;
@@ -79,9 +82,8 @@ public final class WorkerTeam implements AutoCloseable {
 
   private void work(int worker) {
     try {
-      Task work = Objects.requireNonNull(task);
       for (int i = next.getAndIncrement(); i < tasks; i = next.getAndIncrement()) {
-        work.run(i, worker);
+        task.run(i, worker);
       }
     } catch (Throwable e) {
       failure = e;

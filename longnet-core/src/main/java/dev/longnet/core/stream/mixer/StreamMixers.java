@@ -46,7 +46,7 @@ public final class StreamMixers {
   private StreamMixer of(MixerConfig mixer, String prefix) {
     return switch (mixer) {
       case AttentionConfig attention ->
-          new AttentionMixer(
+          new StreamAttention(
               attentions.computeIfAbsent(attention, this::geometry), weights, prefix);
     };
   }

@@ -23,7 +23,7 @@ import java.util.Optional;
 /// One build of token shards: reads sources in order, lets workers encode, writes results in order,
 /// and commits a shard each [Pace#shardBytes()] of text, after which a killed build goes on from
 /// there.
-final class Build implements AutoCloseable {
+final class ShardBuild implements AutoCloseable {
   /// Documents that travel together: many enough to make hand-overs cheap.
   private static final long BATCH_BYTES = 256 << 10;
 
@@ -41,8 +41,8 @@ final class Build implements AutoCloseable {
   private final Admission admission;
   private final SeenHashes seen = new SeenHashes();
   private final Optional<NearDuplicates> near;
-  private final Encoder encoder;
-  private final Workers<List<Encoder.Result>> workers;
+  private final DocumentEncoder encoder;
+  private final Workers<List<DocumentEncoder.Result>> workers;
 
   private final List<SourceSummary> summaries = new ArrayList<>();
   private final List<ShardInfo> shards = new ArrayList<>();
@@ -66,7 +66,7 @@ final class Build implements AutoCloseable {
 
   private long uncommittedBytes;
 
-  Build(
+  ShardBuild(
       CorpusConfig config,
       Tokenizer tokenizer,
       int threads,
@@ -90,7 +90,7 @@ final class Build implements AutoCloseable {
             ? Optional.of(new NearDuplicates(directory, config.duplicates().similarity()))
             : Optional.empty();
     this.encoder =
-        new Encoder(tokenizer, admission, config.duplicates(), config.validation(), seen);
+        new DocumentEncoder(tokenizer, admission, config.duplicates(), config.validation(), seen);
     this.workers = new Workers<>(threads, IN_FLIGHT_BYTES);
   }
 
@@ -138,7 +138,7 @@ final class Build implements AutoCloseable {
         tokenizer.fingerprint(),
         tokenizer.vocabularySize(),
         tokenizer.endOfText(),
-        Encoder.bits(tokenizer),
+        DocumentEncoder.bits(tokenizer),
         corpusKey,
         config.validation(),
         summaries,
@@ -231,12 +231,12 @@ final class Build implements AutoCloseable {
     }
     workers.submit(
         () -> {
-          List<Encoder.Result> results = new ArrayList<>(batch.size());
+          List<DocumentEncoder.Result> results = new ArrayList<>(batch.size());
           for (Entry entry : batch) {
             results.add(
                 switch (entry) {
                   case Entry.Text text -> encoder.encode(text);
-                  case Entry.Rejected rejected -> new Encoder.Result.Refused(rejected);
+                  case Entry.Rejected rejected -> new DocumentEncoder.Result.Refused(rejected);
                   case Entry.Streamed large -> throw new AssertionError(large.name());
                 });
           }
@@ -252,16 +252,16 @@ final class Build implements AutoCloseable {
   }
 
   private void writeOldest() throws IOException {
-    for (Encoder.Result result : workers.take()) {
+    for (DocumentEncoder.Result result : workers.take()) {
       switch (result) {
-        case Encoder.Result.Refused refused -> reject(refused.entry());
-        case Encoder.Result.Document document -> write(document);
+        case DocumentEncoder.Result.Refused refused -> reject(refused.entry());
+        case DocumentEncoder.Result.Document document -> write(document);
       }
       entryDone();
     }
   }
 
-  private void write(Encoder.Result.Document d) throws IOException {
+  private void write(DocumentEncoder.Result.Document d) throws IOException {
     if (isDuplicate(d.name(), d.hash()) || isNearDuplicate(d)) {
       return;
     }
@@ -294,7 +294,7 @@ final class Build implements AutoCloseable {
     }
   }
 
-  private boolean isNearDuplicate(Encoder.Result.Document d) throws IOException {
+  private boolean isNearDuplicate(DocumentEncoder.Result.Document d) throws IOException {
     if (near.isEmpty() || near.get().add(d.signature().orElseThrow())) {
       return false;
     }
@@ -374,11 +374,11 @@ final class Build implements AutoCloseable {
     return admission;
   }
 
-  Encoder encoder() {
+  DocumentEncoder encoder() {
     return encoder;
   }
 
-  Workers<List<Encoder.Result>> workers() {
+  Workers<List<DocumentEncoder.Result>> workers() {
     return workers;
   }
 

@@ -1,23 +1,23 @@
 package dev.longnet.core.stream.mixer;
 
 import dev.longnet.core.stream.kernel.Kernels;
-import dev.longnet.core.stream.kernel.Norm;
+import dev.longnet.core.stream.kernel.NormWeights;
 import dev.longnet.core.stream.kernel.PackedMatrix;
 import dev.longnet.core.stream.kernel.WeightReader;
 import java.util.List;
 
 /// Attention as a mixer: rotated queries and keys, and values; then a norm and the output
 /// projection.
-final class AttentionMixer implements StreamMixer {
+final class StreamAttention implements StreamMixer {
   private final AttentionGeometry geometry;
 
   /// [3C, C]: query, key and value projections as one matrix.
   private final PackedMatrix qkv;
 
-  private final Norm innerNorm;
+  private final NormWeights innerNorm;
   private final PackedMatrix out;
 
-  AttentionMixer(AttentionGeometry geometry, WeightReader weights, String prefix) {
+  StreamAttention(AttentionGeometry geometry, WeightReader weights, String prefix) {
     this.geometry = geometry;
     int c = geometry.hidden;
     this.qkv =

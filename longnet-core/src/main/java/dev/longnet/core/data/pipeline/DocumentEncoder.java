@@ -17,7 +17,7 @@ import java.util.Optional;
 
 /// What worker threads do: load a document, judge its content, turn it into a shard's bytes. Knows
 /// nothing of order.
-final class Encoder {
+final class DocumentEncoder {
   private static final boolean SWAP = ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN;
 
   private final Tokenizer tokenizer;
@@ -27,7 +27,7 @@ final class Encoder {
   private final SeenHashes seen;
   private final int tokenBytes;
 
-  Encoder(
+  DocumentEncoder(
       Tokenizer tokenizer,
       Admission admission,
       Duplicates duplicates,
