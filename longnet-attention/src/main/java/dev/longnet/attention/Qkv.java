@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.attention;
 
 /// Queries, keys and values of attention, or the gradients with respect to them: three tensors of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Dilated attention (LongNet, Ding et al. 2023) on a CPU, with no dependency but the JDK.
 ///
 /// [dev.longnet.attention.DilatedAttention] computes with a pattern of

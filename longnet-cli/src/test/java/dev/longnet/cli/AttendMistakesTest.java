@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.cli;
 
 import static dev.longnet.cli.AttendInput.converted;

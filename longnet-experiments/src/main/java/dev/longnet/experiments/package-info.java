@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Benchmarks that verify before they time, reports and plots.
 @NullMarked
 package dev.longnet.experiments;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.attention.kernel;
 
 /// Computes products of bfloat16 matrices with float32 sums. A library that drives a machine's

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.attention.kernel;
 
 /// How the elements of a tensor are stored. Arithmetic is float32 for both.

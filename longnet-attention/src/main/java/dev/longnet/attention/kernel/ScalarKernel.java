@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.attention.kernel;
 
 import dev.longnet.attention.pattern.Rows;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.attention.kernel;
 
 /// The inner loops of [SimdKernel] over addresses of off-heap scratch. There is one subclass per

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.attention.pattern;
 
 /// One branch of dilated attention. It cuts the sequence into segments of `segmentLength` tokens

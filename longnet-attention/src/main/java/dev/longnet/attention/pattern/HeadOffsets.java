@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.attention.pattern;
 
 /// The rule for s_ij, the offset of the positions that head j keeps in a segment of branch i.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.attention.pattern;
 
 /// The positions of the rows that one head keeps: `first`, `first + stride` and so on, `count` of

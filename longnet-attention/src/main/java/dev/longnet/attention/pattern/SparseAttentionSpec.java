@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.attention.pattern;
 
 /// The sparse baseline that the paper compares with, after Sparse Transformers' fixed pattern.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.attention.pattern;
 
 /// A pattern that a stream can follow: while a sequence is read token by token, the keys to hold

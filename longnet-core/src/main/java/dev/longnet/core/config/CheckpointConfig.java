@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.config;
 
 /// When a run saves itself. It always saves at its end and on Ctrl-C.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.config;
 
 /// Which copies of a document are dropped; the first one stays.

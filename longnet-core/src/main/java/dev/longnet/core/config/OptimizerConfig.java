@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.config;
 
 /// Adam or AdamW. Norms and biases (parameters of one dimension) never decay.

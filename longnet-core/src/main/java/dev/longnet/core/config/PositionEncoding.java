@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.config;
 
 /// How a position enters queries and keys: xPos (rotation and decay, the paper's choice), RoPE

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.config;
 
 /// The learning rate's course: a linear warm-up, then a decay to `finalFraction` of the peak at the

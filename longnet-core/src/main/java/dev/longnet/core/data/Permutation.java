@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.data;
 
 /// A seeded shuffle of 0, 1, …, size - 1 that needs no memory: a four-round Feistel network on the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.data;
 
 /// One shard: the manifest's line about a group of files whose names start alike.

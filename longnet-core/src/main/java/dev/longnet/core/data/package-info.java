@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// From files on disk to windows of token ids: corpus sources, tokenizers, mapped token shards,
 /// batches. No libtorch here.
 @NullMarked

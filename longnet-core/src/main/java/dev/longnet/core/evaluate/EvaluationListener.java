@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.evaluate;
 
 /// Hears an evaluation's numbers as they come, on the thread that asked for it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.evaluate;
 
 /// Scores known text: what evaluation needs of a model.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.io;
 
 /// Element types of tensors in files; the names are safetensors' own.

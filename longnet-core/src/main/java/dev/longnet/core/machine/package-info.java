@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What this machine is and what this process holds of it.
 @NullMarked
 package dev.longnet.core.machine;

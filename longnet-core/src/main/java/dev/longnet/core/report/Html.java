@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.report;
 
 /// The little HTML a report needs. Everything from a file is text: escaped, never markup.

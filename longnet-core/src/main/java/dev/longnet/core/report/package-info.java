@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Plots and the report of a run: self-contained SVG and HTML, made from the files in the run's
 /// directory alone.
 @NullMarked

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream;
 
 /// A causal model that reads a stream of tokens and scores what may come next. How much of the past

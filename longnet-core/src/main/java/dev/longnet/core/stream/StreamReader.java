@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream;
 
 /// A stream as generation sees it: a prompt goes through in chunks, a single token through the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Streaming inference: a causal model that reads any number of tokens in chunks of any size and
 /// keeps only what later tokens still need (docs/longnet.md, section 5). Plain Java: nothing here
 /// needs libtorch.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// `longnet bench attention`: the operator against libtorch's dense attention and against dilated
 /// attention as a PyTorch user writes it, verified before it is timed.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What is in a corpus: lengths of its documents, drawn.
 @NullMarked
 package dev.longnet.experiments.corpus;

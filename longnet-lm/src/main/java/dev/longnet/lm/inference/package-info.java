@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Evaluation, sampling, streaming.
 @NullMarked
 package dev.longnet.lm.inference;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.model;
 
 /// Which tokens of a window a pass holds: all of them, or one rank's neighbouring part.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.torch;
 
 /// Holds OpenBLAS at one thread while it is open. libtorch's CPU flash kernel calls OpenBLAS from

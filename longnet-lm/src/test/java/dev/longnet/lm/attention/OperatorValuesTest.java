@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.attention;
 
 import static dev.longnet.lm.attention.TestTensors.assertClose;

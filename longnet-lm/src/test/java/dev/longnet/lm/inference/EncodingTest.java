@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.inference;
 
 import static dev.longnet.lm.inference.TinyEncoder.WIDTH;

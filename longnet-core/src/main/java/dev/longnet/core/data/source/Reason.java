@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.data.source;
 
 /// Why a document, row or archive is not in the corpus.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Tokenizers behind [dev.longnet.core.data.Tokenizer]: bytes, OpenAI's, Hugging Face's, and
 /// byte-level BPE trained here.
 @NullMarked

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream.kernel;
 
 import static dev.longnet.attention.kernel.OffHeap.ALL;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The arithmetic of inference in plain Java: matrix products with weights packed once (float32 or
 /// int8), layer norm, GELU, rotation, log-sum-exp, attention of one query. A vector implementation
 /// and its scalar twin.

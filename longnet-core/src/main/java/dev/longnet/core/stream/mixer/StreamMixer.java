@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream.mixer;
 
 /// What mixes the tokens of one layer: weights and geometry, no state. Immutable; any number of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What mixes the tokens of a layer, as a stream sees it. A [StreamMixer] is a layer's weights and
 /// geometry, shared by all streams of a model. A [MixerMemory] is what one stream remembers of one
 /// layer. [Work] is what a session lends to both while they compute.

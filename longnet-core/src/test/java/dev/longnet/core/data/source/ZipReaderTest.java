@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.data.source;
 
 import static dev.longnet.core.data.source.Archives.DOCUMENTS;
