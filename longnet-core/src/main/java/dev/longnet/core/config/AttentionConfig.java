@@ -21,33 +21,14 @@ public sealed interface AttentionConfig extends MixerConfig {
   /// Who attends to whom.
   AttentionPattern pattern(boolean causal);
 
-  /// Compatibility with encoders trained by torchscale, whose short segments are padded by zero
-  /// keys that take part in the softmax; never right for other models.
-  default boolean zeroPaddedKeys() {
-    return false;
-  }
-
-  /// @throws IllegalArgumentException where the attention has no short segments
-  default AttentionConfig withZeroPaddedKeys(boolean on) {
-    if (on) {
-      throw new IllegalArgumentException(
-          MixerTree.ZERO_PADDED_KEYS + " is for dilated attention: type=" + type());
-    }
-    return this;
-  }
-
-  /// w of the longest segment; empty where a segment has no end or segments see one another.
-  default OptionalLong longestSegment() {
-    return OptionalLong.empty();
-  }
-
-  /// The segments and dilations that make torchscale compute this attention.
-  ///
-  /// @throws IllegalArgumentException where torchscale has none
-  List<Branch> torchscaleBranches(int heads);
-
   @Override
-  default void parameters(Blueprint.Builder to, String prefix, long c, int heads, double gain) {
+  default void parameters(
+      Blueprint.Builder to, String prefix, long hidden, int heads, double gain) {
+    addParameters(to, prefix, hidden, gain);
+  }
+
+  /// Those of every attention, whatever its pattern.
+  static void addParameters(Blueprint.Builder to, String prefix, long c, double gain) {
     double narrow = Blueprint.xavier(c) * Math.sqrt(0.5);
     Initial bias = Blueprint.fanIn(c, 1);
     to.linear(prefix + "k_proj", c, c, new Initial.Uniform(narrow, 1), bias);
@@ -108,7 +89,7 @@ public sealed interface AttentionConfig extends MixerConfig {
 
   /// LongNet's dilated attention.
   ///
-  /// @param zeroPaddedKeys see [AttentionConfig#zeroPaddedKeys()]
+  /// @param zeroPaddedKeys see [MixerConfig#zeroPaddedKeys()]
   record Dilated(List<Branch> segments, HeadOffsets headOffsets, boolean zeroPaddedKeys)
       implements AttentionConfig {
     /// Nothing is padded.

@@ -30,13 +30,9 @@ public final class Blueprint {
     Initial embedding = new Initial.Normal(1 / Math.sqrt(c));
     all.matrix("embed_tokens.weight", model.vocabulary(), c, embedding);
     for (int layer = 0; layer < model.layers(); layer++) {
-      all.layer(
-          layer,
-          c,
-          model.heads(),
-          model.feedForward(),
-          magneto(model.layers()),
-          model.mixer(layer));
+      double gain = magneto(model.layers());
+      model.mixer(layer).parameters(all, mixerPrefix(layer), c, model.heads(), gain);
+      all.afterMixer(layer, c, model.feedForward(), gain);
     }
     all.norm("layer_norm", c);
     if (!model.tiedOutput()) {
@@ -59,14 +55,9 @@ public final class Blueprint {
       all.add("pos_embed", token, 1, learned.tokens(), c);
     }
     for (int layer = 0; layer < encoder.layers(); layer++) {
-      all.layer(
-          layer,
-          c,
-          encoder.heads(),
-          encoder.feedForward(),
-          magneto(encoder.layers()),
-          // Every attention has the same parameters.
-          new AttentionConfig.Dense());
+      double gain = magneto(encoder.layers());
+      AttentionConfig.addParameters(all, mixerPrefix(layer), c, gain);
+      all.afterMixer(layer, c, encoder.feedForward(), gain);
     }
     if (encoder.outputNorm()) {
       all.norm("layer_norm", c);
@@ -74,6 +65,11 @@ public final class Blueprint {
     encoder.pooledNormEpsilon().ifPresent(_ -> all.norm("norm", c));
     encoder.classes().ifPresent(classes -> all.projection("head", classes, c, c));
     return new Blueprint(all);
+  }
+
+  /// Beginning of the names of a layer's mixer, as torchscale has it.
+  public static String mixerPrefix(int layer) {
+    return "layers." + layer + ".self_attn.";
   }
 
   /// MAGNETO's gain of a stack of `layers`.
@@ -115,9 +111,9 @@ public final class Blueprint {
 
     private Builder() {}
 
-    private void layer(int layer, long c, int heads, long f, double gain, MixerConfig mixer) {
+    /// What a layer has besides its mixer.
+    private void afterMixer(int layer, long c, long f, double gain) {
       String prefix = "layers." + layer + ".";
-      mixer.parameters(this, prefix + "self_attn.", c, heads, gain);
       norm(prefix + "self_attn_layer_norm", c);
       linear(prefix + "ffn.fc1", f, c, fanIn(c, gain), fanIn(c, gain));
       linear(prefix + "ffn.fc2", c, f, fanIn(f, gain), fanIn(f, gain));

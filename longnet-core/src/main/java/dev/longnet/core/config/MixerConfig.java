@@ -2,6 +2,8 @@
 package dev.longnet.core.config;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.attention.pattern.Branch;
+import java.util.List;
 import java.util.OptionalLong;
 
 /// What mixes the tokens of one layer, as a configuration. A mixer has three faces: its parameters
@@ -44,6 +46,34 @@ public sealed interface MixerConfig permits AttentionConfig {
   /// The number of positions after which positions may begin anew: nothing mixes across its
   /// multiples. Empty where there is none.
   OptionalLong period();
+
+  /// w of the longest segment; empty where a segment has no end or segments see one another.
+  default OptionalLong longestSegment() {
+    return OptionalLong.empty();
+  }
+
+  /// Compatibility with encoders trained by torchscale, whose short segments are padded by zero
+  /// keys that take part in the softmax; never right for other models.
+  default boolean zeroPaddedKeys() {
+    return false;
+  }
+
+  /// @throws IllegalArgumentException where the mixer has no short segments
+  default MixerConfig withZeroPaddedKeys(boolean on) {
+    if (on) {
+      throw new IllegalArgumentException(
+          MixerTree.ZERO_PADDED_KEYS + " is for dilated attention: type=" + type());
+    }
+    return this;
+  }
+
+  /// The segments and dilations that make torchscale compute this mixer.
+  ///
+  /// @throws IllegalArgumentException where torchscale has none
+  default List<Branch> torchscaleBranches(int heads) {
+    throw new IllegalArgumentException(
+        "torchscale has no mixer of type=%s: export to safetensors".formatted(type()));
+  }
 
   /// Parts that may join one after another while a model trains (`training.branch_starts`); 0 where
   /// the mixer has no such parts.

@@ -161,8 +161,8 @@ public final class TorchscaleConfig {
   }
 
   private static List<Branch> branches(ModelConfig model) {
-    if (model.mixers().size() == 1 && model.mixer(0) instanceof AttentionConfig attention) {
-      return attention.torchscaleBranches(model.heads());
+    if (model.mixers().size() == 1) {
+      return model.mixer(0).torchscaleBranches(model.heads());
     }
     throw new IllegalArgumentException(
         "torchscale has one attention for all layers, this model has %s: export to safetensors"

@@ -53,6 +53,7 @@ public final class StateFile {
   private static final int ONE_MIXER = 1;
   private static final int SEVERAL_MIXERS = 2;
   private static final int MOST_NOTES = 1000;
+  private static final int MOST_NOTE_CHARACTERS = 21_845;
   private static final int BUFFER = 1 << 20;
 
   /// No stream gets so far; positions beyond would overflow.
@@ -67,7 +68,7 @@ public final class StateFile {
 
   /// Writes a state to a file, whole or not at all.
   ///
-  /// @param notes at most 1,000, each key and value at most 65,535 bytes
+  /// @param notes at most 1,000, each key and value at most 21,845 characters
   public static void save(Path file, StreamState state, Map<String, String> notes)
       throws IOException {
     AtomicFiles.write(file, out -> write(out, state, notes));
@@ -78,6 +79,7 @@ public final class StateFile {
   /// @param notes as [#save]'s
   public static void write(OutputStream plain, StreamState state, Map<String, String> notes)
       throws IOException {
+    check(notes);
     state.begin();
     try {
       CheckedOutputStream checked = new CheckedOutputStream(plain, new CRC32C());
@@ -237,5 +239,23 @@ public final class StateFile {
               (to, index, floatCount) -> floats.read(to, index, floatCount, there));
     }
     return notes;
+  }
+
+  /// What [#read] would refuse is not written.
+  private static void check(Map<String, String> notes) {
+    if (notes.size() > MOST_NOTES) {
+      throw new IllegalArgumentException(
+          "a state carries at most %d notes: %d".formatted(MOST_NOTES, notes.size()));
+    }
+    for (Map.Entry<String, String> note : notes.entrySet()) {
+      for (String text : new String[] {note.getKey(), note.getValue()}) {
+        // Modified UTF-8 takes at most three bytes a character.
+        if (text.length() > MOST_NOTE_CHARACTERS) {
+          throw new IllegalArgumentException(
+              "a note has at most %d characters: %s... has %d"
+                  .formatted(MOST_NOTE_CHARACTERS, text.substring(0, 20), text.length()));
+        }
+      }
+    }
   }
 }

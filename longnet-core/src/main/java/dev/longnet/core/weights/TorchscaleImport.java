@@ -8,9 +8,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.checkpoint.Checkpoint;
-import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.EncoderConfig;
+import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
 import dev.longnet.core.config.Parameter;
@@ -55,7 +55,7 @@ public final class TorchscaleImport {
   /// @param prefix of the stack's tensors, where it is not to be found
   /// @param tokenizer whose ids the model knows, as a recipe names it
   /// @param trainedLength tokens of a training sequence; else the longest segment
-  /// @param zeroPaddedKeys see [AttentionConfig#zeroPaddedKeys()]
+  /// @param zeroPaddedKeys see [MixerConfig#zeroPaddedKeys()]
   public record Options(
       Optional<Path> config,
       Optional<String> prefix,
@@ -216,9 +216,8 @@ public final class TorchscaleImport {
 
   private static ModelConfig withZeroPaddedKeys(ModelConfig c) {
     // torchscale's own models have one attention; without short segments nothing is padded.
-    if (c.causal()
-        || !(c.mixer(0) instanceof AttentionConfig attention)
-        || attention.longestSegment().isEmpty()) {
+    MixerConfig attention = c.mixer(0);
+    if (c.causal() || attention.longestSegment().isEmpty()) {
       throw new FieldException(
           "%s is for encoders with dilated attention", Field.of("zeroPaddedKeys"));
     }
@@ -227,10 +226,7 @@ public final class TorchscaleImport {
 
   /// In tokens: the longest segment, where there is one.
   private static int usualLength(ModelConfig config) {
-    OptionalLong longest =
-        config.mixer(0) instanceof AttentionConfig attention
-            ? attention.longestSegment()
-            : OptionalLong.empty();
+    OptionalLong longest = config.mixer(0).longestSegment();
     return longest.isEmpty() ? 2048 : (int) Math.min(1 << 20, longest.getAsLong());
   }
 

@@ -4,8 +4,6 @@ package dev.longnet.core.weights;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.checkpoint.Checkpoint;
-import dev.longnet.core.config.AttentionConfig;
-import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
 import dev.longnet.core.config.PositionEncoding;
@@ -199,10 +197,6 @@ public final class WeightsExport {
   }
 
   private static boolean sameButZeroKeys(ModelConfig a, ModelConfig b) {
-    return a.equals(b) || a.equals(b.mapMixers(WeightsExport::plain));
-  }
-
-  private static MixerConfig plain(MixerConfig mixer) {
-    return mixer instanceof AttentionConfig attention ? attention.withZeroPaddedKeys(false) : mixer;
+    return a.equals(b) || a.equals(b.mapMixers(mixer -> mixer.withZeroPaddedKeys(false)));
   }
 }

@@ -3,6 +3,8 @@ package dev.longnet.experiments.stream;
 
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.core.report.StreamCharts;
 import dev.longnet.core.stream.StreamOptions;
 import dev.longnet.core.stream.StreamSession;
@@ -68,8 +70,8 @@ public final class StreamComparison {
       long tokens, StreamOptions options, Path directory, Consumer<Point> onPoint)
       throws IOException {
     if (tokens < PIECE) {
-      throw new IllegalArgumentException(
-          "--tokens must be at least %d: --tokens=%d".formatted(PIECE, tokens));
+      throw new FieldException(
+          "%1$s must be at least %2$d: %1$s=%3$d", Field.of("tokens"), PIECE, tokens);
     }
     Map<String, AttentionConfig> attentions = new LinkedHashMap<>();
     attentions.put("dilated", StreamModels.growing(tokens));

@@ -82,9 +82,11 @@ public final class StreamModels {
       float[] values = new float[count];
       for (int i = 0; i < count; i++) {
         values[i] =
-            shape.length == 2
+            parameter.matrix()
                 ? (float) (random.nextGaussian() / Math.sqrt(shape[1]))
-                : name.endsWith("weight") ? 1 : 0;
+                : parameter.initial() instanceof Parameter.Initial.Constant(double value)
+                    ? (float) value
+                    : 0;
       }
       weights.put(name, TensorEntry.of(name, shape, values));
     }

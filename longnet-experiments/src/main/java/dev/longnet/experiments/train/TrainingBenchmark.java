@@ -6,6 +6,8 @@ import dev.longnet.core.config.ModelCost;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.config.RuntimeConfig.Precision;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.experiments.MemoryProbe;
 import dev.longnet.experiments.Statistics;
 import dev.longnet.experiments.results.Experiment;
@@ -130,7 +132,7 @@ public final class TrainingBenchmark {
   /// @param steps timed, after two that warm up
   public TrainingBenchmark(RunConfig config, int steps, Consumer<String> progress) {
     if (steps < 1) {
-      throw new IllegalArgumentException("--steps must be positive: --steps=" + steps);
+      throw new FieldException("%1$s must be positive: %1$s=%2$d", Field.of("steps"), steps);
     }
     this.config = config;
     this.steps = steps;

@@ -170,6 +170,6 @@ class StreamBenchmarkTest {
     assertThat(table.content().numbers("state"))
         .containsExactly(points.stream().mapToDouble(StreamComparison.Point::stateBytes).toArray());
     assertThatThrownBy(() -> StreamComparison.run(10, StreamOptions.defaults(), folder, p -> {}))
-        .hasMessageContaining("--tokens=10");
+        .hasMessageContaining("tokens=10");
   }
 }

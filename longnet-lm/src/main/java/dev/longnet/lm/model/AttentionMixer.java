@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.model;
 
+import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.RuntimeConfig.Precision;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.function.LongFunction;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -34,7 +36,7 @@ final class AttentionMixer implements Mixer {
       Precision precision,
       int layer,
       Shared shared) {
-    String prefix = "layers." + layer + ".self_attn.";
+    String prefix = Blueprint.mixerPrefix(layer);
     this.workspace = workspace;
     this.heads = heads;
     this.hidden = (int) parameters.value(prefix + "out_proj.bias").numel();
@@ -49,6 +51,7 @@ final class AttentionMixer implements Mixer {
 
   /// What layers of one attention share.
   static final class Shared implements AutoCloseable {
+    private final OptionalLong period;
     private final LongFunction<Positions> makePositions;
 
     @SuppressWarnings("NullAway.Init") // the model says it before it runs
@@ -57,8 +60,10 @@ final class AttentionMixer implements Mixer {
     private @Nullable Positions positions;
     private long positionsFor = -1;
 
+    /// @param period nothing attends across its multiples; empty where there is none
     /// @param makePositions of a window of so many tokens; closed here
-    Shared(LongFunction<Positions> makePositions) {
+    Shared(OptionalLong period, LongFunction<Positions> makePositions) {
+      this.period = period;
       this.makePositions = makePositions;
     }
 
@@ -67,6 +72,26 @@ final class AttentionMixer implements Mixer {
     /// @param other stays the caller's
     void use(AttentionOperator other) {
       operator = other;
+    }
+
+    /// The operator sees the span's rows alone: right only where no segment is cut.
+    ///
+    /// @throws IllegalArgumentException where the span begins or ends inside a segment
+    private void requireWholeSegments(Span span) {
+      long end = span.first() + span.tokens();
+      boolean whole = span.first() == 0 && end == span.window();
+      boolean between =
+          period.isPresent()
+              && span.first() % period.getAsLong() == 0
+              && (end == span.window() || end % period.getAsLong() == 0);
+      if (!whole && !between) {
+        throw new IllegalArgumentException(
+            "this attention needs spans that cut no segment, multiples of %s tokens: first=%d, tokens=%d"
+                .formatted(
+                    period.isPresent() ? period.getAsLong() : "the window's",
+                    span.first(),
+                    span.tokens()));
+      }
     }
 
     private Positions positions(Shape shape) {
@@ -96,6 +121,7 @@ final class AttentionMixer implements Mixer {
 
   @Override
   public Saved forward(Source x, Shape shape, Sink mixed) {
+    shared.requireWholeSegments(shape.span());
     Positions positions = shared.positions(shape);
     Tensor queries = headed(shape);
     Tensor keys = headed(shape);

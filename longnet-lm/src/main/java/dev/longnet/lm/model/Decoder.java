@@ -286,11 +286,6 @@ public final class Decoder implements AutoCloseable {
     return workspace.bytes();
   }
 
-  /// Gives temporaries' memory back; the next pass takes it again.
-  public void releaseWorkspace() {
-    workspace.close();
-  }
-
   /// @param tokens int64, any shape of T ids
   /// @return [T, C] float32
   public Tensor embed(Tensor tokens) {

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.SequencedMap;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
@@ -44,7 +45,7 @@ public final class Encoder implements AutoCloseable {
     this.parameters = Parameters.allocate(blueprint, options.device());
     Initialization.fill(parameters, blueprint, seed);
     this.workspace = new Workspace(parameters);
-    this.attention = new AttentionMixer.Shared(_ -> Positions.none());
+    this.attention = new AttentionMixer.Shared(OptionalLong.empty(), _ -> Positions.none());
     this.layers =
         IntStream.range(0, config.layers())
             .mapToObj(i ->

@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.Tensor;
 /// workspace frame of the mixer's.
 ///
 /// A span may be a part of a window. A mixer that needs rows of other parts gets them from the
-/// other ranks, as an attention's operator does, or refuses a span that is not the whole window.
+/// other ranks or refuses the span, as attention does where the span would cut a segment.
 ///
 /// For one thread at a time. Closing frees what the mixer itself owns.
 interface Mixer extends AutoCloseable {

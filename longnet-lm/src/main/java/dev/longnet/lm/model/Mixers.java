@@ -49,6 +49,7 @@ final class Mixers implements AutoCloseable {
         ZeroPaddedKeys.where(attention, config.causal(), operators.of(attention, config.causal()));
     AttentionMixer.Shared shared =
         new AttentionMixer.Shared(
+            attention.pattern(config.causal()).period(),
             window -> Positions.of(config, attention.period(), window, options.device()));
     shared.use(operator);
     return shared;

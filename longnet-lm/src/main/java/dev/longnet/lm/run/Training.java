@@ -14,6 +14,7 @@ import dev.longnet.core.machine.ProcessMemory;
 import dev.longnet.core.report.RunReport;
 import dev.longnet.lm.inference.LoadedModel;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.MatrixRate;
 import dev.longnet.lm.train.Trainer;
 import dev.longnet.lm.train.TrainingData;
@@ -76,7 +77,10 @@ public final class Training {
           FieldMessage.of("the disk of %s is not there: %s", Field.of("run"), run));
     }
     forecast.requireDisk(Files.getFileStore(existing).getUsableSpace(), config.checkpoint().keep());
-    double rate = MatrixRate.measure(config.runtime().precision(), config.runtime().device());
+    double rate;
+    try (TorchThreads _ = Torch.threads(config.runtime().threads())) {
+      rate = MatrixRate.measure(config.runtime().precision(), config.runtime().device());
+    }
     double seconds = forecast.seconds(rate, Forecast.efficiency(config.model(), config.runtime()));
     listener.duration(config, cpu ? seconds : Double.NaN, rate);
     return rate;
@@ -90,7 +94,7 @@ public final class Training {
       try (RunDirectory directory =
           start.resume() ? RunDirectory.existing(start.run()) : RunDirectory.create(start.run())) {
         result = train(directory, shards, rate);
-        if (result.end() == Result.End.FINISHED) {
+        if (result.end() == Result.End.FINISHED && parts.ranks().writes()) {
           finish(shards);
         }
       }
@@ -110,7 +114,9 @@ public final class Training {
             start.init(),
             TrainingData.of(config, shards),
             new TrainingRun.Parts(parts.operators(), parts.ranks(), listener, rate))) {
-      RunEnvironment.write(path, config.runtime(), run.model(), rate, parts.program());
+      if (parts.ranks().writes()) {
+        RunEnvironment.write(path, config.runtime(), run.model(), rate, parts.program());
+      }
       AtomicBoolean stopped = new AtomicBoolean();
       listener.training(
           path,

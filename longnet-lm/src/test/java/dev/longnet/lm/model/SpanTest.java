@@ -10,6 +10,7 @@ import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.lm.torch.Torch;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,21 +32,23 @@ class SpanTest {
     Torch.load();
   }
 
+  private static ModelConfig config() {
+    return new ModelConfig(
+        29,
+        2,
+        24,
+        3,
+        40,
+        PositionEncoding.XPOS,
+        false,
+        true,
+        new AttentionConfig.Dilated(
+            List.of(new Branch(8, 1), new Branch(16, 2)), HeadOffsets.INTERLEAVED));
+  }
+
   private static Decoder decoder() {
-    ModelConfig config =
-        new ModelConfig(
-            29,
-            2,
-            24,
-            3,
-            40,
-            PositionEncoding.XPOS,
-            false,
-            true,
-            new AttentionConfig.Dilated(
-                List.of(new Branch(8, 1), new Branch(16, 2)), HeadOffsets.INTERLEAVED));
     return Decoder.create(
-        config,
+        config(),
         ModelOptions.cpu().withChunks(10, 10),
         (attention, causal) -> new MaskedAttention(attention.pattern(causal), false),
         7);
@@ -87,12 +90,47 @@ class SpanTest {
     }
   }
 
-  /// Scores know differences alone, so only the factors themselves show where positions start.
+  /// Scores know differences of positions alone, so the rotated queries themselves must be seen.
   @Test
   void positionsStartWhereTheSpanStarts() {
-    Shape shape = Shape.of(2, new Span(100, 40, 200), 15);
-    assertThat(shape.chunks()).extracting(shape::position).contains(100L, 113L, 126L);
-    assertThat(shape.rows()).isEqualTo(80);
+    try (PointerScope _ = new PointerScope()) {
+      List<Tensor> queries = new ArrayList<>();
+      AttentionOperator.Factory recording =
+          (attention, causal) -> {
+            AttentionOperator plain = new MaskedAttention(attention.pattern(causal), false);
+            return new MaskedOperator(plain, queries);
+          };
+      try (Decoder decoder =
+          Decoder.create(config(), ModelOptions.cpu().withChunks(10, 10), recording, 7)) {
+        Tensor windows = windows();
+        decoder.lossAndGradients(windows, Span.whole(WINDOW), 1);
+        Tensor whole = queries.getFirst();
+        queries.clear();
+        Span span = new Span(16, 48, WINDOW);
+        decoder.lossAndGradients(windows.narrow(1, 16, 49), span, 1);
+        assertThat(Compare.relative(queries.getFirst(), whole.narrow(1, 16, 48))).isLessThan(1e-6);
+      }
+    }
+  }
+
+  /// Keeps the queries of every forward pass.
+  private record MaskedOperator(AttentionOperator inner, List<Tensor> queries)
+      implements AttentionOperator {
+    @Override
+    public Output forward(Tensor q, Tensor k, Tensor v) {
+      queries.add(q.clone().retainReference());
+      return inner.forward(q, k, v);
+    }
+
+    @Override
+    public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
+      return inner.backward(q, k, v, output, gradOut);
+    }
+
+    @Override
+    public String describe() {
+      return inner.describe();
+    }
   }
 
   @Test
@@ -105,6 +143,10 @@ class SpanTest {
       assertThatThrownBy(() -> decoder.lossAndGradients(windows(), new Span(0, 16, WINDOW), 1))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("one id more than the span's 16 tokens");
+      assertThatThrownBy(() ->
+              decoder.lossAndGradients(windows().narrow(1, 5, 17), new Span(5, 16, WINDOW), 1))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("multiples of 16 tokens: first=5, tokens=16");
     }
   }
 }

@@ -5,9 +5,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
-/// Threads that live as long as their model and start a task within a microsecond or so: a
+/// Threads that live as long as their session and start a task within a microsecond or so: a
 /// generated token is some hundred short parallel steps. Helpers spin briefly between steps, then
-/// sleep. Used by one thread at a time; it works too.
+/// sleep. One thread at a time uses a team, and does a share of the work itself.
 public final class WorkerTeam implements AutoCloseable {
   /// One step of the work.
   @FunctionalInterface

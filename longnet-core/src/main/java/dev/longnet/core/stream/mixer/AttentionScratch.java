@@ -34,8 +34,10 @@ final class AttentionScratch implements Work.Scratch {
   /// Address of memory for a worker's scores.
   long scores(int worker, long count) {
     if (scores[worker].bytes() < 4 * count) {
+      // The old ones stay whole where there is no memory for more.
+      NativeFloats more = new NativeFloats(2 * count);
       scores[worker].close();
-      scores[worker] = new NativeFloats(2 * count);
+      scores[worker] = more;
     }
     return scores[worker].address();
   }

@@ -5,6 +5,7 @@ import dev.longnet.attention.kernel.AttentionKernel;
 import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.attention.pattern.StreamablePattern;
 import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.stream.kernel.Kernels;
@@ -38,7 +39,7 @@ public final class StreamMixers {
     StreamMixers mixers = new StreamMixers(model, weights, kernels, options);
     List<StreamMixer> layers = new ArrayList<>();
     for (int layer = 0; layer < model.layers(); layer++) {
-      layers.add(mixers.of(model.mixer(layer), "layers." + layer + ".self_attn."));
+      layers.add(mixers.of(model.mixer(layer), Blueprint.mixerPrefix(layer)));
     }
     return layers;
   }
