@@ -43,12 +43,12 @@ public final class Quantization {
     metadata.put("quantization", "int8 rows");
     try (SafetensorsFile file = SafetensorsFile.open(checkpoint.weights());
         Arena arena = Arena.ofConfined()) {
+      if (file.names().stream().anyMatch(name -> file.tensor(name).type() == DType.I8)) {
+        throw new IllegalArgumentException("already quantised: " + checkpoint.directory());
+      }
       List<TensorEntry> tensors = new ArrayList<>();
       for (String name : file.names()) {
         TensorEntry entry = file.tensor(name);
-        if (entry.type() == DType.I8) {
-          throw new IllegalArgumentException("already quantised: " + checkpoint.directory());
-        }
         if (!blueprint.parameter(name).matrix()) {
           tensors.add(entry);
           continue;
