@@ -148,6 +148,9 @@ public final class Recipes {
     if (tree.get("model") instanceof ObjectNode model) {
       if (path.equals("model.mixers")) {
         model.remove("attention");
+        if (tree.get("training") instanceof ObjectNode training) {
+          training.remove("branch_starts");
+        }
       } else if (path.startsWith("model.attention")) {
         model.remove("mixers");
       }
@@ -221,6 +224,8 @@ public final class Recipes {
   }
 
   private static boolean covers(String overridden, String path) {
-    return path.equals(overridden) || path.startsWith(overridden + ".");
+    return path.equals(overridden)
+        || path.startsWith(overridden + ".")
+        || path.startsWith(overridden + "[");
   }
 }

@@ -192,7 +192,16 @@ class RecipesTest {
         .hasMessageContaining("model.mixers must name from 1 to model.layers=2 mixers");
     assertThatThrownBy(() -> load("model.mixers=[{type: dilated, segment_lengths: [8]}]"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("model.mixers[0].dilations must be as many as");
+        .hasMessageContaining("model.mixers[0].dilations must be as many as")
+        .hasMessageContaining("(override)");
+    String joining =
+        "model.attention={type: dilated, segment_lengths: [8, 16, 32], dilations: [1, 2, 4]}";
+    assertThat(
+            load(joining, "training.branch_starts=[0, 0.2, 0.4]", "model.mixers=[dense]")
+                .training()
+                .branchStarts())
+        .as("branches that join belong to the mixers before")
+        .isEmpty();
     assertThatThrownBy(() ->
             load(
                 "model.mixers=[dense]",
