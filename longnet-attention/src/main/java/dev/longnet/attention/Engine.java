@@ -3,11 +3,19 @@ package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
 import dev.longnet.attention.pattern.AttentionPattern;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
 
 /// What one call computes with.
 ///
 /// @param threads how many it may use at most, the caller's included
-record Engine(AttentionPattern pattern, AttentionKernel kernel, int threads) {
+/// @param own threads that the caller brought; null: helpers that live as long as the call
+record Engine(
+    AttentionPattern pattern, AttentionKernel kernel, int threads, @Nullable Workers own) {
+  /// Below so many operations a thread that is alive already costs more than it brings: some ten
+  /// microseconds of one core.
+  private static final double WORTH_WAKING = 1e6;
+
   /// How many threads attention over tensors like `q` is worth.
   int usefulThreads(AttentionTensor q) {
     if (threads == 1 || q.tokens() == 0 || q.batch() == 0) {
@@ -19,7 +27,16 @@ record Engine(AttentionPattern pattern, AttentionKernel kernel, int threads) {
     }
     double work =
         4 * pattern.pairs(0, q.heads(), q.tokens()) * q.headSize() * q.heads() * q.batch();
-    return (int)
-        Math.clamp((long) (work / kernel.worthAThread(q.type(), q.headSize())), 1L, threads);
+    double worth = own == null ? kernel.worthAThread(q.type(), q.headSize()) : WORTH_WAKING;
+    return (int) Math.clamp((long) (work / worth), 1L, threads);
+  }
+
+  /// Runs the tasks of a call on so many threads, see [Workers#run].
+  void run(int useful, long tasks, LongConsumer task) {
+    if (own == null || useful == 1) {
+      Parallel.run(useful, tasks, task);
+    } else {
+      own.run(tasks, task);
+    }
   }
 }
