@@ -5,7 +5,7 @@ import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;
 import dev.longnet.core.stream.kernel.Products;
-import dev.longnet.core.stream.kernel.WorkerTeam;
+import dev.longnet.attention.WorkerTeam;
 import dev.longnet.core.stream.mixer.StreamMixer;
 import dev.longnet.core.stream.mixer.Work;
 import java.lang.foreign.MemorySegment;

@@ -2,36 +2,45 @@
 package dev.longnet.lm.model;
 
 import dev.longnet.core.config.RuntimeConfig.Precision;
+import java.util.List;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// y = x W^T + b, in the model's precision, and its backward pass, written out because it then
-/// needs no graph and adds straight into the gradients. With bfloat16 it holds rounded copies of W
-/// and b (see [#prepare()]).
+/// needs no graph and adds straight into the gradients. Layers that multiply the same rows are one
+/// product. With bfloat16 it holds a rounded copy of W (see [#prepare()]).
+///
+/// On the CPU b is not added here but by whatever reads y next ([#shift()]), in float32.
 final class Linear implements AutoCloseable {
   private final Parameters parameters;
-  private final String weightName;
-  private final String biasName;
+  private final List<String> weights;
+  private final List<String> biases;
   private final Tensor weight;
   private final @Nullable Tensor bias;
+  private final boolean biasInProduct;
 
   /// W and b in the type of the products: the parameters themselves, or copies of this class.
   private final Tensor operand;
 
   private final @Nullable Tensor biasOperand;
 
-  Linear(Parameters parameters, String name, boolean hasBias, Precision precision) {
+  /// @param names of one layer or, where the blueprint stacks them, of several
+  Linear(Parameters parameters, boolean hasBias, Precision precision, String... names) {
     this.parameters = parameters;
-    this.weightName = name + ".weight";
-    this.biasName = name + ".bias";
-    this.weight = parameters.value(weightName);
-    this.bias = hasBias ? parameters.value(biasName) : null;
+    weights = List.of(names).stream().map(name -> name + ".weight").toList();
+    biases = hasBias ? List.of(names).stream().map(name -> name + ".bias").toList() : List.of();
+    weight = parameters.value(weights);
+    bias = hasBias ? parameters.value(biases) : null;
+    biasInProduct = hasBias && weight.is_cuda();
     boolean rounded = precision != Precision.FP32;
     operand = rounded ? weight.to(Types.product(precision)).retainReference() : weight;
     biasOperand =
-        rounded && bias != null ? bias.to(Types.product(precision)).retainReference() : bias;
+        !biasInProduct || bias == null
+            ? null
+            : rounded ? bias.to(Types.product(precision)).retainReference() : bias;
   }
 
   /// Takes over changed parameters.
@@ -44,30 +53,24 @@ final class Linear implements AutoCloseable {
     }
   }
 
+  /// W's rows: the width of y.
+  long width() {
+    return weight.size(0);
+  }
+
+  /// What [#forward] leaves to be added to each of its rows, `[out]` float32; null for nothing.
+  @Nullable Tensor shift() {
+    return biasInProduct ? null : bias;
+  }
+
   /// @param x [n, in] in the products' type
   /// @param out [n, out], overwritten
   void forward(Tensor x, Tensor out) {
-    if (biasOperand == null) {
-      torch.mm_out(out, x, operand.t());
-    } else {
-      torch.addmm_out(out, biasOperand, x, operand.t());
-    }
-  }
-
-  /// Adds the parameters' gradients.
-  ///
-  /// @param x the forward pass's input [n, in]
-  /// @param gradOut [n, out] in the products' type
-  void backwardParameters(Tensor x, Tensor gradOut) {
     try (PointerScope _ = new PointerScope()) {
-      Tensor gradient = parameters.gradient(weightName);
-      if (operand == weight) {
-        gradient.addmm_(gradOut.t(), x);
+      if (biasOperand == null) {
+        torch.mm_out(out, x, operand.t());
       } else {
-        gradient.add_(torch.mm(gradOut.t(), x));
-      }
-      if (bias != null) {
-        parameters.gradient(biasName).add_(torch.sum(gradOut, new long[] {0}, false, Types.FLOAT));
+        torch.addmm_out(out, biasOperand, x, operand.t());
       }
     }
   }
@@ -78,9 +81,33 @@ final class Linear implements AutoCloseable {
     torch.mm_out(gradIn, gradOut, operand);
   }
 
-  /// As [#backwardInput], added to `gradIn`.
-  void backwardInputAdd(Tensor gradOut, Tensor gradIn) {
-    gradIn.addmm_(gradOut, operand);
+  /// Adds the weights' gradient, the crew's threads some of its rows each.
+  ///
+  /// @param x the forward pass's input [n, in]
+  /// @param gradOut [n, out] in the products' type
+  void backwardWeight(Crew crew, Tensor x, Tensor gradOut) {
+    Tensor gradient = parameters.gradient(weights);
+    long rows = gradient.size(0);
+    int parts = (int) Math.min(crew.size(), rows);
+    crew.run(
+        parts,
+        (part, temporaries) -> {
+          long from = rows * part / parts;
+          long count = rows * (part + 1) / parts - from;
+          Tensor own = gradient.narrow(0, from, count);
+          Tensor left = gradOut.narrow(1, from, count).t();
+          if (operand == weight) {
+            own.addmm_(left, x);
+          } else {
+            Tensor product = temporaries.take(ScalarType.BFloat16, count, x.size(1));
+            own.add_(torch.mm_out(product, left, x));
+          }
+        });
+  }
+
+  /// Where the sum over gradOut's rows belongs; only with a bias.
+  Sums biasGradient(Workspace workspace, int tiles) {
+    return new Sums(workspace, tiles, parameters.gradient(biases));
   }
 
   @Override

@@ -3,7 +3,7 @@ package dev.longnet.core.stream.mixer;
 
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;
-import dev.longnet.core.stream.kernel.WorkerTeam;
+import dev.longnet.attention.WorkerTeam;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;

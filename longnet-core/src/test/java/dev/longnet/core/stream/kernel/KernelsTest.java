@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream.kernel;
 
+import dev.longnet.attention.WorkerTeam;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.longnet.attention.kernel.KernelChoice;

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.model;
+
+import dev.longnet.core.config.Blueprint;
+import dev.longnet.lm.loops.RowLoops;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// What the parts of one model work with; closed by the model.
+///
+/// @param workspace of what outlives a tile; the calling thread's
+record Tools(
+    Parameters parameters, Workspace workspace, Crew crew, Rowwise rowwise, ModelOptions options)
+    implements AutoCloseable {
+
+  /// With memory for every parameter of the blueprint.
+  static Tools of(Blueprint blueprint, ModelOptions options) {
+    Parameters parameters = Parameters.allocate(blueprint, options.device());
+    return new Tools(
+        parameters,
+        new Workspace(parameters),
+        new Crew(parameters, options),
+        onCpu(options) ? new LoopRowwise(RowLoops.best()) : new TorchRowwise(),
+        options);
+  }
+
+  private static boolean onCpu(ModelOptions options) {
+    return options.device().equals("cpu");
+  }
+
+  /// Of matrix products' operands and results.
+  ScalarType product() {
+    return Types.product(options.precision());
+  }
+
+  Linear linear(boolean hasBias, String... names) {
+    return new Linear(parameters, hasBias, options.precision(), names);
+  }
+
+  Norm norm(String name) {
+    return new Norm(parameters, name);
+  }
+
+  /// How a pass over a span is cut.
+  Shape shape(long batch, Span span) {
+    return Shape.of(batch, span, options.tokenChunk(), onCpu(options) ? crew.size() : 0);
+  }
+
+  /// How rows are cut that have nothing to do with one another, `chunk` of them at most at a time.
+  Shape shape(long rows, int chunk) {
+    return Shape.of(1, Span.whole(rows), chunk, onCpu(options) ? crew.size() : 0);
+  }
+
+  @Override
+  public void close() {
+    crew.close();
+    workspace.close();
+    parameters.close();
+  }
+}
