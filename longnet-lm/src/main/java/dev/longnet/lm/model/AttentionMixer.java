@@ -136,7 +136,10 @@ final class AttentionMixer implements Mixer {
             workspace.take(product, shape.batch(), shape.tokens(), heads, hidden / heads),
             workspace.take(ScalarType.Float, shape.batch(), heads, shape.tokens()));
     shared.operator.forward(
-        headed(shape, projected, 0), headed(shape, projected, 1), headed(shape, projected, 2), output);
+        headed(shape, projected, 0),
+        headed(shape, projected, 1),
+        headed(shape, projected, 2),
+        output);
     Tensor attended = output.out().view(-1, hidden);
     tools
         .crew()

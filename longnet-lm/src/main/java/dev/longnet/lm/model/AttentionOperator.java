@@ -58,8 +58,8 @@ public interface AttentionOperator {
     }
   }
 
-  /// The same operator on threads of a model's, which stay alive between its calls; itself where
-  /// it has no use for them.
+  /// The same operator on threads of a model's, which stay alive between its calls; itself where it
+  /// has no use for them.
   ///
   /// @param workers stay the caller's; one thread at a time may then call
   default AttentionOperator on(Workers workers) {

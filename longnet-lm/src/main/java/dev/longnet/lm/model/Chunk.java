@@ -38,8 +38,7 @@ record Chunk(long start, long sequences, long tokens, long first) {
     if (tokens <= limit) {
       long together = limit / tokens;
       for (long b = 0; b < sequences; b += together) {
-        chunks.add(
-            new Chunk(start + b * tokens, Math.min(together, sequences - b), tokens, first));
+        chunks.add(new Chunk(start + b * tokens, Math.min(together, sequences - b), tokens, first));
       }
       return chunks;
     }

@@ -38,8 +38,13 @@ final class Crew implements Workers, AutoCloseable {
   Crew(Parameters parameters, ModelOptions options) {
     this.gpu = !options.device().equals("cpu");
     int threads =
-        gpu ? 1 : options.threads() == 0 ? Runtime.getRuntime().availableProcessors() : options.threads();
-    this.temporaries = IntStream.range(0, threads).mapToObj(_ -> new Workspace(parameters)).toList();
+        gpu
+            ? 1
+            : options.threads() == 0
+                ? Runtime.getRuntime().availableProcessors()
+                : options.threads();
+    this.temporaries =
+        IntStream.range(0, threads).mapToObj(_ -> new Workspace(parameters)).toList();
     this.told = new boolean[threads];
     this.team = new WorkerTeam(threads);
   }

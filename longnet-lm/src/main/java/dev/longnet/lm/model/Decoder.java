@@ -105,8 +105,8 @@ public final class Decoder implements AutoCloseable {
     return parameters.gradients();
   }
 
-  /// Begins a step: the passes that follow add up gradients of the parameters as they are now. These
-  /// must not change before the last of them.
+  /// Begins a step: the passes that follow add up gradients of the parameters as they are now.
+  /// These must not change before the last of them.
   public void zeroGradients() {
     parameters.zeroGradients();
     prepared = false;

@@ -5,6 +5,7 @@ import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.EncoderConfig.InputPositions;
+import dev.longnet.lm.torch.TorchThreads;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,7 +14,6 @@ import java.util.OptionalLong;
 import java.util.SequencedMap;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
-import dev.longnet.lm.torch.TorchThreads;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
@@ -49,8 +49,8 @@ public final class Encoder implements AutoCloseable {
     this.attention = new AttentionMixer.Shared(OptionalLong.empty(), _ -> Positions.none());
     this.layers =
         IntStream.range(0, config.layers())
-            .mapToObj(i ->
-                new Layer(tools, i, new AttentionMixer(tools, config.heads(), i, attention)))
+            .mapToObj(
+                i -> new Layer(tools, i, new AttentionMixer(tools, config.heads(), i, attention)))
             .toList();
   }
 
@@ -156,7 +156,8 @@ public final class Encoder implements AutoCloseable {
     AttentionConfig geometry = config.attention(n);
     attention.use(
         cached.computeIfAbsent(
-            geometry, g -> ZeroPaddedKeys.where(g, false, operators.of(g, false)).on(tools.crew())));
+            geometry,
+            g -> ZeroPaddedKeys.where(g, false, operators.of(g, false)).on(tools.crew())));
     Shape shape = tools.shape(1, Span.whole(n));
     after.accept(0);
     for (int i = 0; i < layers.size(); i++) {

@@ -32,8 +32,8 @@ final class Linear implements AutoCloseable {
     this.parameters = parameters;
     weights = List.of(names).stream().map(name -> name + ".weight").toList();
     biases = hasBias ? List.of(names).stream().map(name -> name + ".bias").toList() : List.of();
-    weight = parameters.value(weights);
-    bias = hasBias ? parameters.value(biases) : null;
+    weight = parameters.value(weights).retainReference();
+    bias = hasBias ? parameters.value(biases).retainReference() : null;
     biasInProduct = hasBias && weight.is_cuda();
     boolean rounded = precision != Precision.FP32;
     operand = rounded ? weight.to(Types.product(precision)).retainReference() : weight;
@@ -112,11 +112,15 @@ final class Linear implements AutoCloseable {
 
   @Override
   public void close() {
+    if (biasOperand != null && operand != weight) {
+      biasOperand.deallocate();
+    }
     if (operand != weight) {
       operand.deallocate();
-      if (biasOperand != null) {
-        biasOperand.deallocate();
-      }
     }
+    if (bias != null) {
+      bias.deallocate();
+    }
+    weight.deallocate();
   }
 }

@@ -4,6 +4,10 @@ package dev.longnet.lm.model;
 import dev.longnet.attention.kernel.ElementType;
 import dev.longnet.lm.loops.RowBlock;
 import dev.longnet.lm.loops.RowLoops;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -11,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 /// On the CPU: the project's own loops on the tensors' memory.
 final class LoopRowwise implements Rowwise {
   private final RowLoops loops;
+
+  /// Shifts of zeros, by width.
+  private final Map<Long, MemorySegment> zeros = new ConcurrentHashMap<>();
 
   LoopRowwise(RowLoops loops) {
     this.loops = loops;
@@ -45,19 +52,18 @@ final class LoopRowwise implements Rowwise {
 
   @Override
   public void add(Tensor x, Tensor y, @Nullable Tensor b, Tensor sum) {
-    loops.add(rows(x), rows(y), at(b), rows(sum));
+    loops.add(rows(x), rows(y), shift(b, x), rows(sum));
   }
 
   @Override
-  public void addNorm(
-      Tensor x, Tensor y, @Nullable Tensor b, Tensor sum, Norm norm, Tensor out) {
+  public void addNorm(Tensor x, Tensor y, @Nullable Tensor b, Tensor sum, Norm norm, Tensor out) {
     loops.addNorm(
-        rows(x), rows(y), at(b), rows(sum), at(norm.gain()), at(norm.bias()), rows(out));
+        rows(x), rows(y), shift(b, x), rows(sum), at(norm.gain()), at(norm.bias()), rows(out));
   }
 
   @Override
   public void geluNorm(Tensor x, @Nullable Tensor b, Norm norm, Tensor out) {
-    loops.geluNorm(rows(x), at(b), at(norm.gain()), at(norm.bias()), rows(out));
+    loops.geluNorm(rows(x), shift(b, x), at(norm.gain()), at(norm.bias()), rows(out));
   }
 
   @Override
@@ -73,7 +79,7 @@ final class LoopRowwise implements Rowwise {
       Tensor gradBias) {
     loops.geluNormBackward(
         rows(x),
-        at(b),
+        shift(b, x),
         at(norm.gain()),
         at(norm.bias()),
         rows(gradOut),
@@ -91,7 +97,7 @@ final class LoopRowwise implements Rowwise {
 
   @Override
   public void rotate(Tensor x, @Nullable Tensor b, @Nullable Tensor factors) {
-    loops.rotate(rows(x), at(b), at(factors), pairs(factors));
+    loops.rotate(rows(x), shift(b, x), at(factors), pairs(factors));
   }
 
   @Override
@@ -110,14 +116,22 @@ final class LoopRowwise implements Rowwise {
   }
 
   private static RowBlock rows(Tensor x) {
-    ElementType type =
-        Types.is(x, ScalarType.Float) ? ElementType.FLOAT32 : ElementType.BFLOAT16;
+    ElementType type = Types.is(x, ScalarType.Float) ? ElementType.FLOAT32 : ElementType.BFLOAT16;
     return new RowBlock(
         at(x),
         type,
         Math.toIntExact(x.size(0)),
         Math.toIntExact(x.size(1)),
         x.size(0) == 1 ? x.size(1) : x.stride(0));
+  }
+
+  private long shift(@Nullable Tensor b, Tensor x) {
+    if (b != null) {
+      return at(b);
+    }
+    return zeros
+        .computeIfAbsent(x.size(1), width -> Arena.ofAuto().allocate(4 * width, 64))
+        .address();
   }
 
   private static int pairs(@Nullable Tensor factors) {

@@ -5,9 +5,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// What lies between two matrix products, on rows of tokens: [n, width] tensors whose rows are
-/// contiguous, float32 or the products' type. On the CPU loops that read and write each element once, on
-/// GPUs libtorch's operators. Vectors are float32 `[width]`. Safe for several threads on disjoint
-/// rows.
+/// contiguous, float32 or the products' type. On the CPU loops that read and write each element
+/// once, on GPUs libtorch's operators. Vectors are float32 `[width]`. Safe for several threads on
+/// disjoint rows.
 ///
 /// Legend: LN the norm given, b a shift: what a linear layer has not yet added to its product, null
 /// for nothing.

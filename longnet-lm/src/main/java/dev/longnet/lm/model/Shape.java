@@ -7,7 +7,7 @@ import java.util.List;
 /// B sequences, what is held of each, and the pieces their token-wise work runs in: chunks one
 /// after another, which bound memory, and the tiles of a chunk at once, one a thread.
 ///
-/// @param tiles of each chunk
+/// @param tilesOfChunks the tiles of each chunk
 record Shape(long batch, Span span, List<Chunk> chunks, List<List<Tile>> tilesOfChunks) {
   /// Rows of a tile at most: of the matrix products' speed and of what fits a core's second cache.
   private static final long TILE = 512;

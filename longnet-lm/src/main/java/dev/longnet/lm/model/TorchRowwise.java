@@ -73,8 +73,7 @@ final class TorchRowwise implements Rowwise {
       Tensor gradBias) {
     try (PointerScope _ = new PointerScope()) {
       Tensor before = shifted(x, b);
-      Tensor gradient =
-          backward(wide(torch.gelu(before)), norm, gradOut, out, gradGain, gradBias);
+      Tensor gradient = backward(wide(torch.gelu(before)), norm, gradOut, out, gradGain, gradBias);
       ScalarType type = before.scalar_type().intern();
       gradX.copy_(torch.gelu_backward(Types.cast(gradient, type), before));
       gradB.add_(torch.sum(gradX, new long[] {0}, false, Types.FLOAT));
@@ -151,12 +150,7 @@ final class TorchRowwise implements Rowwise {
 
   /// The gradient of LN(x), float32; x float32.
   private static Tensor backward(
-      Tensor x,
-      Norm norm,
-      Tensor gradOut,
-      @Nullable Tensor out,
-      Tensor gradGain,
-      Tensor gradBias) {
+      Tensor x, Norm norm, Tensor gradOut, @Nullable Tensor out, Tensor gradGain, Tensor gradBias) {
     T_TensorTensorTensor_T forward = normed(x, norm);
     BoolPointer everything = new BoolPointer(3);
     everything.put(0, true).put(1, true).put(2, true);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream.kernel;
 
-import dev.longnet.attention.WorkerTeam;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.attention.WorkerTeam;
 import dev.longnet.attention.kernel.KernelChoice;
 import java.util.Random;
 import org.assertj.core.data.Offset;
