@@ -13,4 +13,19 @@ public interface Workers {
   /// when all are done and no thread works on any. When a task throws, no further one starts, and
   /// its exception is thrown here.
   void run(long tasks, LongConsumer task);
+
+  /// The caller's thread alone.
+  static Workers alone() {
+    return new Workers() {
+      @Override
+      public int size() {
+        return 1;
+      }
+
+      @Override
+      public void run(long tasks, LongConsumer task) {
+        Parallel.run(1, tasks, task);
+      }
+    };
+  }
 }

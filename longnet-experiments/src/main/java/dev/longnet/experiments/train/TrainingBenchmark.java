@@ -160,7 +160,8 @@ public final class TrainingBenchmark {
                 config.optimizer(),
                 decoder.parameters(),
                 decoder.gradients(),
-                name -> decoder.blueprint().parameter(name).decays())) {
+                name -> decoder.blueprint().parameter(name).decays(),
+                decoder.workers())) {
       Tensor tokens =
           torch
               .randint(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.model;
 
+import dev.longnet.attention.Workers;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.lm.torch.TorchThreads;
@@ -78,6 +79,11 @@ public final class Decoder implements AutoCloseable {
 
   public ModelOptions options() {
     return options;
+  }
+
+  /// The threads of this model's passes, for what else works on its parameters between them.
+  public Workers workers() {
+    return tools.crew();
   }
 
   /// Every parameter: its name, its shape, how it is drawn, whether it decays.
