@@ -47,11 +47,15 @@ public final class Decoder implements AutoCloseable {
   private boolean prepared;
 
   private Decoder(
-      ModelConfig config, ModelOptions options, AttentionOperator.Factory operators, long seed) {
+      ModelConfig config,
+      ModelOptions options,
+      AttentionOperator.Factory operators,
+      long seed,
+      @Nullable StepProfile profile) {
     this.config = config;
     this.options = options;
     this.blueprint = Blueprint.of(config);
-    this.tools = Tools.of(blueprint, options);
+    this.tools = Tools.of(blueprint, options, profile);
     this.parameters = tools.parameters();
     this.workspace = tools.workspace();
     Initialization.fill(parameters, blueprint, seed);
@@ -68,8 +72,20 @@ public final class Decoder implements AutoCloseable {
   /// @param operators makes the operator of each attention; they stay the caller's to close
   public static Decoder create(
       ModelConfig config, ModelOptions options, AttentionOperator.Factory operators, long seed) {
+    return create(config, options, operators, seed, null);
+  }
+
+  /// As [#create(ModelConfig, ModelOptions, AttentionOperator.Factory, long)].
+  ///
+  /// @param profile takes the time of what its passes do on the CPU; attention's is its operators'
+  public static Decoder create(
+      ModelConfig config,
+      ModelOptions options,
+      AttentionOperator.Factory operators,
+      long seed,
+      @Nullable StepProfile profile) {
     try (PointerScope _ = new PointerScope()) {
-      return new Decoder(config, options, operators, seed);
+      return new Decoder(config, options, operators, seed, profile);
     }
   }
 

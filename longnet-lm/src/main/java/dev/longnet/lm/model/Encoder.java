@@ -43,7 +43,7 @@ public final class Encoder implements AutoCloseable {
     this.options = options;
     this.operators = operators;
     Blueprint blueprint = Blueprint.of(config);
-    this.tools = Tools.of(blueprint, options);
+    this.tools = Tools.of(blueprint, options, null);
     this.parameters = tools.parameters();
     Initialization.fill(parameters, blueprint, seed);
     this.attention = new AttentionMixer.Shared(OptionalLong.empty(), _ -> Positions.none());

@@ -2,6 +2,7 @@
 package dev.longnet.lm.model;
 
 import dev.longnet.core.config.RuntimeConfig.Precision;
+import dev.longnet.lm.model.StepProfile.Part;
 import java.util.List;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 /// On the CPU b is not added here but by whatever reads y next ([#shift()]), in float32.
 final class Linear implements AutoCloseable {
   private final Parameters parameters;
+  private final @Nullable StepProfile profile;
   private final List<String> weights;
   private final List<String> biases;
   private final Tensor weight;
@@ -28,7 +30,13 @@ final class Linear implements AutoCloseable {
   private final @Nullable Tensor biasOperand;
 
   /// @param names of one layer or, where the blueprint stacks them, of several
-  Linear(Parameters parameters, boolean hasBias, Precision precision, String... names) {
+  Linear(
+      Parameters parameters,
+      boolean hasBias,
+      Precision precision,
+      @Nullable StepProfile profile,
+      String... names) {
+    this.profile = profile;
     this.parameters = parameters;
     weights = List.of(names).stream().map(name -> name + ".weight").toList();
     biases = hasBias ? List.of(names).stream().map(name -> name + ".bias").toList() : List.of();
@@ -46,10 +54,26 @@ final class Linear implements AutoCloseable {
   /// Takes over changed parameters.
   void prepare() {
     if (operand != weight) {
+      long began = StepProfile.begin(profile);
       operand.copy_(weight);
       if (bias != null && biasOperand != null) {
         biasOperand.copy_(bias);
       }
+      end(Part.CASTS, began, weight, operand);
+    }
+  }
+
+  private void end(long began, Tensor... tensors) {
+    end(Part.PRODUCTS, began, tensors);
+  }
+
+  private void end(Part part, long began, Tensor... tensors) {
+    if (profile != null) {
+      long bytes = 0;
+      for (Tensor tensor : tensors) {
+        bytes += tensor.numel() * tensor.element_size();
+      }
+      StepProfile.end(profile, part, began, bytes);
     }
   }
 
@@ -66,6 +90,7 @@ final class Linear implements AutoCloseable {
   /// @param x [n, in] in the products' type
   /// @param out [n, out], overwritten
   void forward(Tensor x, Tensor out) {
+    long began = StepProfile.begin(profile);
     try (PointerScope _ = new PointerScope()) {
       if (biasOperand == null) {
         torch.mm_out(out, x, operand.t());
@@ -73,12 +98,15 @@ final class Linear implements AutoCloseable {
         torch.addmm_out(out, biasOperand, x, operand.t());
       }
     }
+    end(began, x, operand, out);
   }
 
   /// @param gradOut [n, out]
   /// @param gradIn [n, in], overwritten
   void backwardInput(Tensor gradOut, Tensor gradIn) {
+    long began = StepProfile.begin(profile);
     torch.mm_out(gradIn, gradOut, operand);
+    end(began, gradOut, operand, gradIn);
   }
 
   /// Adds the weights' gradient, the crew's threads some of its rows each.
@@ -92,6 +120,7 @@ final class Linear implements AutoCloseable {
     crew.run(
         parts,
         (part, temporaries) -> {
+          long began = StepProfile.begin(profile);
           long from = rows * part / parts;
           long count = rows * (part + 1) / parts - from;
           Tensor own = gradient.narrow(0, from, count);
@@ -102,6 +131,7 @@ final class Linear implements AutoCloseable {
             Tensor product = temporaries.take(ScalarType.BFloat16, count, x.size(1));
             own.add_(torch.mm_out(product, left, x));
           }
+          end(began, left, x, own);
         });
   }
 

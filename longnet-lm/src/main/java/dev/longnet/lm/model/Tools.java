@@ -4,23 +4,31 @@ package dev.longnet.lm.model;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.lm.loops.RowLoops;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /// What the parts of one model work with; closed by the model.
 ///
+/// @param profile takes the time of what they do; null where nobody asked
 /// @param workspace of what outlives a tile; the calling thread's
 record Tools(
-    Parameters parameters, Workspace workspace, Crew crew, Rowwise rowwise, ModelOptions options)
+    Parameters parameters,
+    Workspace workspace,
+    Crew crew,
+    Rowwise rowwise,
+    ModelOptions options,
+    @Nullable StepProfile profile)
     implements AutoCloseable {
 
   /// With memory for every parameter of the blueprint.
-  static Tools of(Blueprint blueprint, ModelOptions options) {
+  static Tools of(Blueprint blueprint, ModelOptions options, @Nullable StepProfile profile) {
     Parameters parameters = Parameters.allocate(blueprint, options.device());
     return new Tools(
         parameters,
         new Workspace(parameters),
         new Crew(parameters, options),
-        onCpu(options) ? new LoopRowwise(RowLoops.best()) : new TorchRowwise(),
-        options);
+        onCpu(options) ? new LoopRowwise(RowLoops.best(), profile) : new TorchRowwise(),
+        options,
+        profile);
   }
 
   private static boolean onCpu(ModelOptions options) {
@@ -33,7 +41,7 @@ record Tools(
   }
 
   Linear linear(boolean hasBias, String... names) {
-    return new Linear(parameters, hasBias, options.precision(), names);
+    return new Linear(parameters, hasBias, options.precision(), profile, names);
   }
 
   Norm norm(String name) {

@@ -73,7 +73,7 @@ class RowwiseTest {
       norm.bias().copy_(torch.randn(WIDTH));
       Call made = call.apply(norm);
       List<Tensor> expected = made.on(new TorchRowwise());
-      List<Tensor> results = made.on(new LoopRowwise(RowLoops.best()));
+      List<Tensor> results = made.on(new LoopRowwise(RowLoops.best(), null));
       for (int i = 0; i < expected.size(); i++) {
         assertThat(Compare.relative(results.get(i), expected.get(i)))
             .as("result %d", i)
