@@ -2,12 +2,28 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.BranchTimer;
 import dev.longnet.attention.pattern.AttentionPattern;
+import org.jspecify.annotations.Nullable;
 
 /// What one call computes with.
 ///
 /// @param threads how many it may use at most, the caller's included
-record Engine(AttentionPattern pattern, AttentionKernel kernel, int threads) {
+/// @param timer takes the time of each branch; null where nobody asked
+record Engine(
+    AttentionPattern pattern, AttentionKernel kernel, int threads, @Nullable BranchTimer timer) {
+  /// When a branch's part of a block begins; 0 where nobody takes its time.
+  long begin() {
+    return timer == null ? 0 : System.nanoTime();
+  }
+
+  /// @param began what [#begin()] gave on this thread
+  void end(int branch, boolean backward, long began) {
+    if (timer != null) {
+      timer.add(branch, backward, System.nanoTime() - began);
+    }
+  }
+
   /// How many threads attention over tensors like `q` is worth.
   int usefulThreads(AttentionTensor q) {
     if (threads == 1 || q.tokens() == 0 || q.batch() == 0) {
