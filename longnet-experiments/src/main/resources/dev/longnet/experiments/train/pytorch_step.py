@@ -50,14 +50,14 @@ def read(path):
     metadata = header.pop("__metadata__")
     tensors = {}
     for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        values = torch.frombuffer(data, dtype=TYPES[entry["dtype"]], count=-(-(end - begin) // TYPES[entry["dtype"]].itemsize), offset=begin)
+        dtype, (begin, end) = TYPES[entry["dtype"]], entry["data_offsets"]
+        values = torch.frombuffer(data, dtype=dtype, count=(end - begin) // dtype.itemsize, offset=begin)
         tensors[name] = values.reshape(entry["shape"])
     return json.loads(metadata["config"]), tensors
 
 
 class Branch:
-    """Which rows a branch keeps. Segments, and rows of a segment, are filled up at their ends: no causal query sees it."""
+    """Which rows a branch keeps. Segments are filled up at their ends, which no causal query sees."""
 
     def __init__(self, w, r, tokens, heads, interleaved):
         self.r, self.tokens, self.heads = r, tokens, heads
@@ -94,10 +94,12 @@ class Branch:
         if self.r == 1:
             return kept.transpose(1, 2).flatten(0, 1)[: self.tokens]
         kept = kept.unflatten(1, (self.offsets, self.across)).permute(0, 3, 2, 4, 1)
-        all_rows = kept.new_full((self.segments, self.rows, self.r, self.across, kept.shape[3], self.offsets), fill)
-        kept = torch.diagonal_scatter(all_rows.transpose(4, 5)[:, :, : self.offsets], kept, dim1=2, dim2=4)
+        shape = (self.segments, self.rows, self.r, self.across, self.offsets, kept.shape[3])
+        rows = kept.new_full(shape, fill)
+        first, rest = rows[:, :, : self.offsets], rows[:, :, self.offsets :]
+        kept = torch.diagonal_scatter(first, kept, dim1=2, dim2=4)
         if self.r > self.offsets:
-            kept = torch.cat((kept, all_rows.transpose(4, 5)[:, :, self.offsets :]), 2)
+            kept = torch.cat((kept, rest), 2)
         if not self.interleaved:
             kept = kept.transpose(3, 4)
         kept = kept.flatten(3, 4)[:, :, :, : self.heads]

@@ -181,7 +181,7 @@ class PyTorchTest {
                   while [ "$count" -gt 1 ]; do
                     times="$times, 2"; losses="$losses, 1"; count=$((count - 1))
                   done
-                  echo "{\"seconds\": [$times], \"losses\": [$losses]}";;
+                  echo "{\\"seconds\\": [$times], \\"losses\\": [$losses]}";;
                 *) echo '{"error": "InductorError: no C++ compiler\\u000aand more"}';;
               esac
             done
