@@ -121,6 +121,7 @@ final class BackwardPass {
   /// delta_i = sum_d dO o_i with the branch's own output o_i. The exact delta becomes this when
   /// alpha_i is held constant.
   private void branchDelta(int branch, Blocks.Block block, MemorySegment delta) {
+    long began = engine.begin();
     int headSize = q.headSize();
     long end = pattern.endSegment(branch, block.to(), q.tokens());
     for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
@@ -147,6 +148,7 @@ final class BackwardPass {
         }
       }
     }
+    engine.end(branch, true, began);
   }
 
   private void block(Blocks.Block block, MemorySegment[] delta, RowBuffer.Pool pool) {
@@ -160,12 +162,14 @@ final class BackwardPass {
         kernel.clear(dv.rows(block.rows()));
       }
       for (int branch = 0; branch < pattern.branches(); branch++) {
+        long began = engine.begin();
         MemorySegment branchDelta = delta[Math.min(branch, delta.length - 1)];
         long end = pattern.endSegment(branch, block.to(), q.tokens());
         for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
           Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
           fold(fold, block, branchDelta, dq, dk, dv, covered && branch == 0);
         }
+        engine.end(branch, true, began);
       }
       dq.store(kernel);
       dk.store(kernel);

@@ -148,6 +148,7 @@ public final class DilatedAttention {
   /// An engine with as many threads as may work on this memory.
   private Engine engine(MemorySegment... memory) {
     Checks.accessible(memory);
-    return new Engine(pattern, kernel, Checks.threads(options.threads(), memory), workers);
+    return new Engine(
+        pattern, kernel, Checks.threads(options.threads(), memory), workers, options.branchTimer());
   }
 }

@@ -2,6 +2,7 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.BranchTimer;
 import dev.longnet.attention.pattern.AttentionPattern;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
@@ -10,11 +11,28 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param threads how many it may use at most, the caller's included
 /// @param own threads that the caller brought; null: helpers that live as long as the call
+/// @param timer takes the time of each branch; null where nobody asked
 record Engine(
-    AttentionPattern pattern, AttentionKernel kernel, int threads, @Nullable Workers own) {
+    AttentionPattern pattern,
+    AttentionKernel kernel,
+    int threads,
+    @Nullable Workers own,
+    @Nullable BranchTimer timer) {
   /// Below so many operations a thread that is alive already costs more than it brings: some ten
   /// microseconds of one core.
   private static final double WORTH_WAKING = 1e6;
+
+  /// When a branch's part of a block begins; 0 where nobody takes its time.
+  long begin() {
+    return timer == null ? 0 : System.nanoTime();
+  }
+
+  /// @param began what [#begin()] gave on this thread
+  void end(int branch, boolean backward, long began) {
+    if (timer != null) {
+      timer.add(branch, backward, System.nanoTime() - began);
+    }
+  }
 
   /// How many threads attention over tensors like `q` is worth.
   int usefulThreads(AttentionTensor q) {

@@ -52,7 +52,9 @@ final class ForwardPass {
     norms.fill(Double.NEGATIVE_INFINITY);
     try (RowBuffer accumulator = new RowBuffer(out, block, accumulators)) {
       for (int branch = 0; branch < pattern.branches(); branch++) {
+        long began = engine.begin();
         branch(branch, block, accumulator, norms);
+        engine.end(branch, false, began);
       }
       boolean covered = kernel.round(norms, block.scalars(lse, all));
       for (long i = 0; !covered && i < all.count(); i++) {

@@ -22,16 +22,19 @@ import org.jspecify.annotations.Nullable;
 /// StepProfile.end(profile, Part.NORMS, began, bytes);
 /// ```
 public final class StepProfile {
-  /// What a step is made of. A loop that does the work of several parts counts as the one that
-  /// would take longest alone.
+  /// What a step is made of; docs/profile.md explains each. A loop that does the work of several
+  /// parts counts as the one that would take longest alone.
   public enum Part {
+    /// With weights, the output projection's among them.
     PRODUCTS,
     ATTENTION,
     NORMS,
     ACTIVATION,
     CASTS,
     ROTATION,
+    /// Softmax and cross-entropy without their products.
     LOSS,
+    /// The gradients' norm among it.
     OPTIMIZER
   }
 
