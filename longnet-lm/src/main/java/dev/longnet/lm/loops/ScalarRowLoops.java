@@ -288,15 +288,15 @@ public final class ScalarRowLoops implements RowLoops {
       long values, long gradients, long first, long second, long count, AdamStep step) {
     AdamFactors f = AdamFactors.of(step);
     for (long i = 0; i < count; i++) {
-      float value = load(values, i) * f.keep();
-      float gradient = Math.fma(load(values, i), f.decay(), load(gradients, i) * f.scale());
+      float value = load(values, i);
+      float g = Math.fma(value, f.decay(), load(gradients, i) * f.scale());
       float m = load(first, i);
-      m = Math.fma(f.newFirst(), gradient - m, m);
-      float v = load(second, i) * f.oldSecond() + f.newSecond() * gradient * gradient;
+      m = Math.fma(f.newFirst(), g - m, m);
+      float v = load(second, i) * f.oldSecond() + f.newSecond() * g * g;
       store(first, i, m);
       store(second, i, v);
       float root = (float) Math.sqrt(v) / f.rootCorrection() + f.epsilon();
-      store(values, i, value - f.stepSize() * m / root);
+      store(values, i, value * f.keep() - f.stepSize() * m / root);
     }
   }
 
