@@ -151,12 +151,8 @@ final class BenchStreamCommand implements Callable<Integer> {
       Experiment experiment =
           StreamBenchmark.experiment(
               model.model(),
-              model.tokenizer(),
-              read,
-              ending,
-              tokens,
-              saveEvery == null ? SAVE_EVERY : saveEvery,
-              out,
+              new StreamBenchmark.Text(read, ending, model.tokenizer()),
+              new StreamBenchmark.Plan(tokens, saveEvery == null ? SAVE_EVERY : saveEvery, out),
               display);
       // Where an earlier start of the same run was measured is where it was measured.
       Measured measured =
