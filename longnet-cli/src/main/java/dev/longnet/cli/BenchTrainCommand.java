@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -28,14 +29,17 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "A step is one sequence of the recipe's window through forward pass, backward pass and optimizer. FLOPs are the model's",
-      "(products and attention pairs; backward twice, attention's 2.5 times forward); what is computed again counts once. The",
+      "A step is one sequence of the recipe's window through forward pass, backward pass and "
+          + "optimizer. FLOPs are the model's",
+      "(products and attention pairs; backward twice, attention's 2.5 times forward); what "
+          + "is computed again counts once. The",
       "rate of large matrix products in the same precision is measured between the steps. The loss must fall.",
       "",
       "Examples:",
       "  longnet bench train",
       "  longnet bench train --recipe base-125m --window 8192 --json bench.json",
-      "  longnet bench train --recipe base-125m --window 32768 --precision bf16 --set runtime.activation_checkpointing=true"
+      "  longnet bench train --recipe base-125m --window 32768 --precision bf16 --set "
+          + "runtime.activation_checkpointing=true"
     })
 final class BenchTrainCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
@@ -50,7 +54,7 @@ final class BenchTrainCommand implements Callable<Integer> {
       names = "--window",
       paramLabel = "N",
       description = "Tokens of the sequence (default: the recipe's).")
-  Integer window;
+  @Nullable Integer window;
 
   @Option(
       names = "--precision",

@@ -27,6 +27,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -42,7 +43,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "Without a prompt the model begins a document of its own. The text goes to standard output, all else to standard error.",
+      "Without a prompt the model begins a document of its own. The text goes to standard "
+          + "output, all else to standard error.",
       "",
       "Examples:",
       "  longnet generate runs/quickstart --prompt 'public class ' --max-tokens 400",
@@ -59,7 +61,7 @@ final class GenerateCommand implements Callable<Integer> {
   @Parameters(paramLabel = "RUN", description = "A run or a checkpoint.")
   Path run;
 
-  @ArgGroup Prompt prompt;
+  @ArgGroup @Nullable Prompt prompt;
 
   @Option(
       names = "--max-tokens",
@@ -91,33 +93,34 @@ final class GenerateCommand implements Callable<Integer> {
       names = "--seed",
       paramLabel = "S",
       description = "The same seed gives the same text (default: another each time).")
-  Long seed;
+  @Nullable Long seed;
 
   @Option(
       names = "--load-state",
       paramLabel = "F",
       description =
-          "Go on from a context read earlier (longnet stream --save-state, or generate's); the prompt, if any, follows it.")
-  Path loadState;
+          "Go on from a context read earlier (longnet stream --save-state, or generate's); "
+              + "the prompt, if any, follows it.")
+  @Nullable Path loadState;
 
   @Option(
       names = "--save-state",
       paramLabel = "F",
       description = "Save the context at the end: what was read and generated.")
-  Path saveState;
+  @Nullable Path saveState;
 
   @Mixin StreamComputeOptions compute;
 
   /// At most one of the two.
   static final class Prompt {
     @Option(names = "--prompt", paramLabel = "TEXT", description = "The text to continue.")
-    String text;
+    @Nullable String text;
 
     @Option(
         names = "--prompt-file",
         paramLabel = "FILE",
         description = "A file to continue, - for standard input; not printed again.")
-    Path file;
+    @Nullable Path file;
   }
 
   @Override
@@ -204,15 +207,15 @@ final class GenerateCommand implements Callable<Integer> {
   }
 
   private InputStream prompt() throws IOException {
-    if (prompt == null || prompt.text != null) {
-      return new ByteArrayInputStream(
-          prompt == null ? new byte[0] : prompt.text.getBytes(StandardCharsets.UTF_8));
+    Path file = prompt == null ? null : prompt.file;
+    if (file == null) {
+      String text = prompt == null || prompt.text == null ? "" : prompt.text;
+      return new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8));
     }
-    if (Files.isDirectory(prompt.file)) {
-      throw new IllegalArgumentException(
-          "--prompt-file must be a file, not a directory: " + prompt.file);
+    if (Files.isDirectory(file)) {
+      throw new IllegalArgumentException("--prompt-file must be a file, not a directory: " + file);
     }
-    return prompt.file.toString().equals("-") ? System.in : Files.newInputStream(prompt.file);
+    return file.toString().equals("-") ? System.in : Files.newInputStream(file);
   }
 
   /// Reads a prompt of any length, piece by piece. A document begins after an end-of-text token, as

@@ -43,7 +43,8 @@ public final class AttentionBenchmark {
   public Experiment experiment(Consumer<BenchReport> shown) {
     return new Experiment(
         "attention",
-        "Dilated attention in Java runs at 85 % of the machine's matrix-product rate or more and in time that grows as N to the power of at most 1.02.",
+        "Dilated attention in Java runs at 85 % of the machine's matrix-product rate or more "
+            + "and in time that grows as N to the power of at most 1.02.",
         List.of(Inputs.SEED),
         _ -> {
           BenchReport report = run();

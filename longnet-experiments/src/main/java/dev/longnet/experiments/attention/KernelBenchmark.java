@@ -57,7 +57,8 @@ public final class KernelBenchmark {
   public Experiment experiment(Consumer<BenchReport> shown) {
     return new Experiment(
         "kernels",
-        "Segments of 256 and 64 keys reach 65 % and 35 % of the machine's matrix-product rate, and bfloat16 storage costs no speed.",
+        "Segments of 256 and 64 keys reach 65 % and 35 % of the machine's matrix-product "
+            + "rate, and bfloat16 storage costs no speed.",
         List.of(KernelTensors.SEED),
         _ -> {
           BenchReport report = run();

@@ -46,7 +46,8 @@ public final class StreamComparison {
       long tokens, StreamOptions options, Path directory, Consumer<Point> onPoint) {
     return new Experiment(
         "compare",
-        "With dilated attention the next token costs the same after any number of tokens; with sparse and dense attention its cost and the state grow.",
+        "With dilated attention the next token costs the same after any number of tokens; "
+            + "with sparse and dense attention its cost and the state grow.",
         List.of(WEIGHTS_SEED, TOKENS_SEED),
         soFar -> {
           List<Point> points = new ArrayList<>();

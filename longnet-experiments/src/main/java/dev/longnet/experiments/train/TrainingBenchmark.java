@@ -79,7 +79,8 @@ public final class TrainingBenchmark {
       List<RunConfig> configs, int steps, Consumer<String> progress, Consumer<Result> shown) {
     return new Experiment(
         "train",
-        "A training step of the 125M model runs at 85 % of the machine's matrix-product rate in float32 and at 60 % in bfloat16.",
+        "A training step of the 125M model runs at 85 % of the machine's matrix-product rate "
+            + "in float32 and at 60 % in bfloat16.",
         List.of(SEED),
         soFar -> {
           ResultTable.Content content = content(List.of());

@@ -33,7 +33,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// keeps. Whoever means to change them writes them anew and says why:
 ///
 /// ```console
-/// $ ./mvnw test -pl longnet-lm -am -Dtest=PinnedNumericsTest -Dsurefire.failIfNoSpecifiedTests=false -Dlongnet.pin=true
+/// $ ./mvnw test -pl longnet-lm -am -Dtest=PinnedNumericsTest \
+///     -Dsurefire.failIfNoSpecifiedTests=false -Dlongnet.pin=true
 /// ```
 ///
 /// `-Dlongnet.pin.drift=true` prints how far each run is off, `-DexcludedTags=gpu` adds other
