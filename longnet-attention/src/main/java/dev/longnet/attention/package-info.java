@@ -5,7 +5,4 @@
 /// `dev.longnet.attention.pattern` and a kernel of `dev.longnet.attention.kernel`.
 ///
 /// Legend: B batch, N tokens, H heads, D head size, w segment length, r dilation.
-@NullMarked
 package dev.longnet.attention;
-
-import org.jspecify.annotations.NullMarked;

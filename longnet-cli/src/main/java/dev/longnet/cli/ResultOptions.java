@@ -40,7 +40,7 @@ final class ResultOptions {
     return Measured.here(String.join(" ", words), experiment.seeds());
   }
 
-  /// To standard error.
+  /// Prints each line to standard error.
   static Consumer<String> progress(CommandSpec spec) {
     return line -> {
       spec.commandLine().getErr().println(line);

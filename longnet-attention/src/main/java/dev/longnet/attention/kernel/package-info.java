@@ -2,7 +2,4 @@
 /// How attention is computed. [dev.longnet.attention.kernel.AttentionKernel] is the one primitive.
 /// It has a plain scalar implementation and one for the Vector API. Nothing here knows segments,
 /// dilations or branches.
-@NullMarked
 package dev.longnet.attention.kernel;
-
-import org.jspecify.annotations.NullMarked;

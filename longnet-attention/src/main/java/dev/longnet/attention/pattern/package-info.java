@@ -2,7 +2,4 @@
 /// Patterns say who attends to whom, in integers. They know no tensors, no memory and no values.
 ///
 /// Legend: N tokens, H heads, w segment length, r dilation.
-@NullMarked
 package dev.longnet.attention.pattern;
-
-import org.jspecify.annotations.NullMarked;

@@ -37,7 +37,7 @@ public final class AttentionBenchmark {
     this.progress = progress;
   }
 
-  /// A row an implementation and length.
+  /// The table has a row for each implementation and length.
   ///
   /// @param shown takes the report before it becomes a table
   public Experiment experiment(Consumer<BenchReport> shown) {

@@ -51,7 +51,7 @@ public final class KernelBenchmark {
   /// @param calls one after another, each of the next sequence where `x` holds one
   private record Case(String name, DilatedAttention attention, KernelTensors x, int calls) {}
 
-  /// A row a case.
+  /// The table has a row for each case.
   ///
   /// @param shown takes the report before it becomes a table
   public Experiment experiment(Consumer<BenchReport> shown) {

@@ -162,7 +162,7 @@ public final class TableJson {
     }
   }
 
-  /// Whole or not at all; a row a line.
+  /// Writes the file whole or not at all, each row on a line.
   public static void write(Path file, ResultTable table) throws IOException {
     AtomicFiles.writeString(file, text(table));
   }

@@ -59,7 +59,7 @@ public final class InferenceBenchmark {
       return side.weightBytes() / memoryRate * side.decodeTokensPerSecond();
     }
 
-    /// Of the matrix-product rate.
+    /// The share of the machine's matrix-product rate.
     public double prefillShare(Side side) {
       return prefillFlops * side.prefillTokensPerSecond() / matrixRate;
     }

@@ -41,7 +41,7 @@ public final class StreamComparison {
   ///   the point before is nearer
   public record Point(String attention, long tokens, double microseconds, long stateBytes) {}
 
-  /// A row a point. Parameters are those of [#run].
+  /// The table has a row for each point. Parameters are those of [#run].
   public static Experiment experiment(
       long tokens, StreamOptions options, Path directory, Consumer<Point> onPoint) {
     return new Experiment(

@@ -66,13 +66,13 @@ public final class TrainingBenchmark {
       return window / seconds;
     }
 
-    /// Of the matrix-product rate.
+    /// The share of the machine's matrix-product rate.
     public double share() {
       return flops / seconds / rate;
     }
   }
 
-  /// A row a configuration.
+  /// The table has a row for each configuration.
   ///
   /// @param shown takes every result as soon as it is there
   public static Experiment experiment(
