@@ -28,7 +28,7 @@ record Flags(CommandSpec running) {
           "doctor", "longnet doctor",
           "verify", "longnet inspect --verify",
           "resume", "longnet train --resume",
-          "tokenizer", "longnet import --tokenizer");
+          "tokenizer", "longnet import torchscale --tokenizer");
 
   /// In the words of the command line; as it is where nothing sets it.
   String of(Field field) {

@@ -35,9 +35,9 @@ class FlagsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "import, tokenizer, bytes, --tokenizer=bytes",
-    "eval, tokenizer,, longnet import --tokenizer",
-    "import, trainedLength,, --trained-length",
+    "import torchscale, tokenizer, bytes, --tokenizer=bytes",
+    "eval, tokenizer,, longnet import torchscale --tokenizer",
+    "import torchscale, trainedLength,, --trained-length",
     "eval, trainedLength,, trainedLength",
     "train, run,, --out",
     "eval, run,, run",
@@ -59,8 +59,14 @@ class FlagsTest {
     assertThat(new Flags(spec(command)).of(field)).isEqualTo(expected);
   }
 
+  /// @param command such as `import torchscale`
   private static CommandSpec spec(String command) {
-    return Main.commandLine().getSubcommands().get(command).getCommandSpec();
+    CommandLine line = Main.commandLine();
+    for (String word : command.split(" ")) {
+      assertThat(commands(line)).contains(word);
+      line = line.getSubcommands().get(word);
+    }
+    return line.getCommandSpec();
   }
 
   @Test
@@ -89,11 +95,9 @@ class FlagsTest {
     assertThat(Flags.RENAMED.values()).allMatch(all(Main.commandLine())::contains);
     assertThat(Flags.COMMANDS.values())
         .allSatisfy(said -> {
-          List<String> words = List.of(said.split(" "));
-          assertThat(words.getFirst()).isEqualTo("longnet");
-          assertThat(commands(Main.commandLine())).contains(words.get(1));
-          assertThat(spec(words.get(1)).optionsMap().keySet())
-              .containsAll(words.subList(2, words.size()));
+          String[] commandAndFlag = said.split(" (?=--)");
+          assertThat(spec(commandAndFlag[0].replaceFirst("^longnet ", "")).optionsMap().keySet())
+              .containsAll(List.of(commandAndFlag).subList(1, commandAndFlag.length));
         });
   }
 

@@ -94,7 +94,8 @@ class WeightsCommandsTest {
     assertThat(Cli.run("import", "torchscale", file, "--out", run).exitCode()).isZero();
     Cli generate = Cli.run("generate", run, "--prompt", "x", "--max-tokens", 1);
     assertThat(generate.exitCode()).isEqualTo(2);
-    assertThat(generate.err()).contains("import it again with --tokenizer NAME");
+    assertThat(generate.err())
+        .contains("import it again with longnet import torchscale --tokenizer NAME");
     for (String tokenizer : List.of("missing.json", "words", "cl100k_base")) {
       Cli wrong =
           Cli.run(
