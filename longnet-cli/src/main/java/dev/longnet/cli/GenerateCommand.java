@@ -54,8 +54,6 @@ import picocli.CommandLine.Spec;
       "  longnet generate runs/quickstart --load-state src.state --prompt '/// Returns '"
     })
 final class GenerateCommand implements Callable<Integer> {
-  private static final long PROGRESS_NANOS = 10_000_000_000L;
-
   @Spec CommandSpec spec;
 
   @Parameters(paramLabel = "RUN", description = "A run or a checkpoint.")
@@ -144,15 +142,17 @@ final class GenerateCommand implements Callable<Integer> {
         out.print(prompt.text);
         out.flush();
       }
-      long before = stream.state().position();
-      long start = System.nanoTime();
-      float[] logits =
-          read(stream, new DocumentTokens(text, tokenizer), tokenizer.endOfText(), err);
-      double promptSeconds = (System.nanoTime() - start) / 1e9;
-      long promptTokens = stream.state().position() - before;
       AtomicBoolean stop = new AtomicBoolean();
-      // Ctrl-C ends the text where it is; what was asked to be saved is.
+      // Ctrl-C ends prompt or text where it is; what was asked to be saved is.
       try (StopOnInterrupt _ = StopOnInterrupt.install(() -> stop.set(true))) {
+        long start = System.nanoTime();
+        PromptReader reader = new PromptReader(session, stream.state(), err, stop::get);
+        reader.read(new DocumentTokens(text, tokenizer), tokenizer.endOfText());
+        if (stop.get()) {
+          return stoppedInPrompt(stream.state(), reader.tokens(), err);
+        }
+        float[] logits = stream.read(new int[0]);
+        double promptSeconds = (System.nanoTime() - start) / 1e9;
         Generator generator = new Generator(sampler, maxTokens, tokenizer.endOfText());
         start = System.nanoTime();
         write(generator, stream, logits, tokenizer, out, stop);
@@ -174,13 +174,28 @@ final class GenerateCommand implements Callable<Integer> {
             },
             seconds,
             generator.tokens() / Math.max(seconds, 1e-9),
-            promptTokens,
+            reader.tokens(),
             promptSeconds,
             usedSeed);
         err.flush();
         return end == Generator.End.STOPPED ? StopOnInterrupt.EXIT_CODE : 0;
       }
     }
+  }
+
+  private int stoppedInPrompt(StreamState state, long tokens, PrintWriter err) throws IOException {
+    if (saveState != null) {
+      StateFile.save(saveState, state, Map.of());
+    }
+    err.printf(
+        Locale.ROOT,
+        "stopped after %,d tokens of the prompt%s%n",
+        tokens,
+        saveState == null
+            ? "; nothing was saved, give --save-state F to be able to go on"
+            : " and saved; go on with --load-state " + saveState + " and the rest of the prompt");
+    err.flush();
+    return StopOnInterrupt.EXIT_CODE;
   }
 
   /// Prints the text as it comes, until it ends or someone stops it.
@@ -216,34 +231,6 @@ final class GenerateCommand implements Callable<Integer> {
       throw new IllegalArgumentException("--prompt-file must be a file, not a directory: " + file);
     }
     return file.toString().equals("-") ? System.in : Files.newInputStream(file);
-  }
-
-  /// Reads a prompt of any length, piece by piece. A document begins after an end-of-text token, as
-  /// in training; a loaded context is in its middle, and a prompt follows on.
-  private float[] read(StreamReader stream, DocumentTokens text, int endOfText, PrintWriter err)
-      throws IOException {
-    float[] logits =
-        stream.read(stream.state().position() > 0 ? new int[0] : new int[] {endOfText});
-    long start = System.nanoTime();
-    long said = start;
-    long before = stream.state().position();
-    while (!text.ended()) {
-      int[] piece = text.next();
-      if (piece.length > 0) {
-        logits = stream.read(piece);
-      }
-      if (System.nanoTime() - said > PROGRESS_NANOS) {
-        said = System.nanoTime();
-        long tokens = stream.state().position() - before;
-        err.printf(
-            Locale.ROOT,
-            "prompt: %,d tokens read, %,.0f tokens/s%n",
-            tokens,
-            tokens * 1e9 / (said - start));
-        err.flush();
-      }
-    }
-    return logits;
   }
 
   private StreamState state(StreamingModel model) throws IOException {

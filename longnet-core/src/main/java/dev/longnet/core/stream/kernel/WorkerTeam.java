@@ -42,7 +42,19 @@ public final class WorkerTeam implements AutoCloseable {
     for (int i = 0; i < helpers.length; i++) {
       int worker = i + 1;
       helpers[i] =
-          Thread.ofPlatform().daemon().name("longnet-stream-" + worker).start(() -> loop(worker));
+          Thread.ofPlatform()
+              .daemon()
+              .name("longnet-stream-" + worker)
+              .unstarted(() -> loop(worker));
+    }
+    try {
+      for (Thread helper : helpers) {
+        helper.start();
+      }
+    } catch (Error e) {
+      // No thread more is to be had: those that started end.
+      close();
+      throw e;
     }
   }
 
