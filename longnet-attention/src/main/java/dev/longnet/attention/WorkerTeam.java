@@ -44,7 +44,19 @@ public final class WorkerTeam implements Workers, AutoCloseable {
     for (int i = 0; i < helpers.length; i++) {
       int worker = i + 1;
       helpers[i] =
-          Thread.ofPlatform().daemon().name("longnet-worker-" + worker).start(() -> loop(worker));
+          Thread.ofPlatform()
+              .daemon()
+              .name("longnet-worker-" + worker)
+              .unstarted(() -> loop(worker));
+    }
+    try {
+      for (Thread helper : helpers) {
+        helper.start();
+      }
+    } catch (Error e) {
+      // No thread more is to be had: those that started end.
+      close();
+      throw e;
     }
   }
 

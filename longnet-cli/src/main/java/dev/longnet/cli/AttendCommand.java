@@ -23,6 +23,7 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -36,14 +37,17 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "IN holds q, k, v (and grad_out), each [batch, tokens, heads, head size] in F32, BF16, F16 or F64. Its metadata holds",
-      "segment_lengths and dilation_ratios (JSON lists), causal and head_offsets; options override them. OUT gets out and",
+      "IN holds q, k, v (and grad_out), each [batch, tokens, heads, head size] in F32, BF16, "
+          + "F16 or F64. Its metadata holds",
+      "segment_lengths and dilation_ratios (JSON lists), causal and head_offsets; options "
+          + "override them. OUT gets out and",
       "lse [batch, heads, tokens], and grad_q, grad_k, grad_v, in F32.",
       "",
       "Examples:",
       "  longnet attend in.safetensors --out out.safetensors",
       "  longnet attend in.safetensors --out out.safetensors --gradients --kernel scalar",
-      "  longnet attend in.safetensors --out out.safetensors --segment-lengths 2048,8192 --dilation-ratios 1,4 --causal true"
+      "  longnet attend in.safetensors --out out.safetensors --segment-lengths 2048,8192 "
+          + "--dilation-ratios 1,4 --causal true"
     })
 final class AttendCommand implements Callable<Integer> {
   /// Which implementation; a forced one never falls back.
@@ -113,13 +117,13 @@ final class AttendCommand implements Callable<Integer> {
       fallbackValue = "true",
       paramLabel = "true|false",
       description = "Whether a query sees only keys up to its own position.")
-  Boolean causal;
+  @Nullable Boolean causal;
 
   @Option(
       names = "--head-offsets",
       paramLabel = "RULE",
       description = "interleaved (the paper) or blocked (torchscale).")
-  HeadOffsets headOffsets;
+  @Nullable HeadOffsets headOffsets;
 
   @Override
   public Integer call() throws IOException {

@@ -93,7 +93,8 @@ interface AttentionRun {
                 AttentionOperators.bfloatProducts()
                     .orElseThrow(() ->
                         new EnvironmentException(
-                            "the matrix kernel was asked for, but this processor has no AMX, or libtorch does not use it"))),
+                            "the matrix kernel was asked for, but this processor has no AMX, "
+                                + "or libtorch does not use it"))),
         mode);
   }
 

@@ -28,9 +28,12 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "All implementations are checked against a float64 oracle and one another, then timed in alternating rounds; the table has",
-      "medians. \"x ours\" is an implementation's time divided by that of the Java kernels. The PyTorch user's version and dense",
-      "attention run in a process of their own, whose environment lacks what the launcher sets for the Java kernels. Where the shape",
+      "All implementations are checked against a float64 oracle and one another, then timed "
+          + "in alternating rounds; the table has",
+      "medians. \"x ours\" is an implementation's time divided by that of the Java kernels. "
+          + "The PyTorch user's version and dense",
+      "attention run in a process of their own, whose environment lacks what the launcher "
+          + "sets for the Java kernels. Where the shape",
       "is one that this project has set itself a goal for, the goal stands below, with what was reached.",
       "",
       "Examples:",
@@ -55,14 +58,16 @@ final class BenchAttentionCommand implements Callable<Integer> {
   @Option(
       names = "--kernels",
       description =
-          "Instead, at the longest length: the Java kernels on short segments, in bfloat16, through matrix units where there are any, in tiny calls, without SIMD.")
+          "Instead, at the longest length: the Java kernels on short segments, in bfloat16, "
+              + "through matrix units where there are any, in tiny calls, without SIMD.")
   boolean kernels;
 
   @Option(
       names = "--device",
       paramLabel = "NAME",
       description =
-          "cpu, cuda or cuda:INDEX; on a GPU everything is bfloat16, ours libtorch's kernel (default: ${DEFAULT-VALUE}).")
+          "cpu, cuda or cuda:INDEX; on a GPU everything is bfloat16, ours libtorch's kernel "
+              + "(default: ${DEFAULT-VALUE}).")
   String device = "cpu";
 
   @Option(

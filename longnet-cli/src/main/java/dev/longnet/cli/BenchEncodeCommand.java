@@ -21,7 +21,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "encode",
     description = {
-      "Encodes one sequence of random vectors with random weights; by default 1,048,576 of them in LongViT-small's shape",
+      "Encodes one sequence of random vectors with random weights; by default 1,048,576 of "
+          + "them in LongViT-small's shape",
       "with the segments LongViT uses for that many."
     },
     mixinStandardHelpOptions = true,

@@ -28,6 +28,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -39,7 +40,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "inference",
     description =
-        "A model in float32 and in int8, in one run: perplexity, prompt and generation speed beside the machine's limits.",
+        "A model in float32 and in int8, in one run: perplexity, prompt and generation speed "
+            + "beside the machine's limits.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -60,7 +62,7 @@ final class BenchInferenceCommand implements Callable<Integer> {
       paramLabel = "RUN",
       arity = "0..1",
       description = "A run or a checkpoint in float32, instead of random weights.")
-  Path run;
+  @Nullable Path run;
 
   @Option(
       names = "--hidden",
@@ -78,7 +80,7 @@ final class BenchInferenceCommand implements Callable<Integer> {
       names = "--heads",
       paramLabel = "H",
       description = "Heads of a random model (default: one for 64 channels).")
-  Integer heads;
+  @Nullable Integer heads;
 
   @Option(
       names = "--prompt-tokens",

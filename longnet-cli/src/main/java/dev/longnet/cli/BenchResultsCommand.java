@@ -18,7 +18,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "The table NAME is NAME.json, as a benchmark's --json writes it. It stands in the page between the lines",
-      "<!-- table:NAME --> and <!-- /table -->; all other lines stay as they are. Every file needs its two lines, every two",
+      "<!-- table:NAME --> and <!-- /table -->; all other lines stay as they are. Every file "
+          + "needs its two lines, every two",
       "lines their file.",
       "",
       "Examples:",

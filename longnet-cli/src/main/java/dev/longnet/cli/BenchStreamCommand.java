@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,7 +35,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "Without RUN: a byte model with random weights, 2 layers, hidden 64, 4 heads, branches from 512 tokens up to --tokens.",
+      "Without RUN: a byte model with random weights, 2 layers, hidden 64, 4 heads, branches "
+          + "from 512 tokens up to --tokens.",
       "Ctrl-C saves the state; started again with the same --out, it goes on from its last saved state.",
       "",
       "Examples:",
@@ -51,13 +53,13 @@ final class BenchStreamCommand implements Callable<Integer> {
       paramLabel = "RUN",
       arity = "0..1",
       description = "A run or a checkpoint instead of random weights.")
-  Path run;
+  @Nullable Path run;
 
   @Option(
       names = "--tokens",
       paramLabel = "N",
       description = "How many, such as 1e9 (default: 2e6; with --compare 262144).")
-  Long wanted;
+  @Nullable Long wanted;
 
   @Option(
       names = "--out",
@@ -70,24 +72,25 @@ final class BenchStreamCommand implements Callable<Integer> {
       paramLabel = "FILE",
       arity = "1..*",
       description = "What to read, repeated (default: the JDK's lib/src.zip).")
-  List<Path> inputs;
+  @Nullable List<Path> inputs;
 
   @Option(
       names = "--suffix",
       paramLabel = "TEXT",
       description = "Only files whose names end so (default: .java of the JDK's source, else all).")
-  String suffix;
+  @Nullable String suffix;
 
   @Option(
       names = "--save-every",
       paramLabel = "M",
       description = "Tokens between two saved states (default: 10 million).")
-  Long saveEvery;
+  @Nullable Long saveEvery;
 
   @Option(
       names = "--compare",
       description =
-          "Time and memory of dilated, sparse and dense attention side by side instead, in small random models on random tokens.")
+          "Time and memory of dilated, sparse and dense attention side by side instead, in "
+              + "small random models on random tokens.")
   boolean compare;
 
   @Mixin StreamComputeOptions compute;
@@ -151,12 +154,8 @@ final class BenchStreamCommand implements Callable<Integer> {
       Experiment experiment =
           StreamBenchmark.experiment(
               model.model(),
-              model.tokenizer(),
-              read,
-              ending,
-              tokens,
-              saveEvery == null ? SAVE_EVERY : saveEvery,
-              out,
+              new StreamBenchmark.Text(read, ending, model.tokenizer()),
+              new StreamBenchmark.Plan(tokens, saveEvery == null ? SAVE_EVERY : saveEvery, out),
               display);
       // Where an earlier start of the same run was measured is where it was measured.
       Measured measured =

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -32,8 +33,10 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "A step is one sequence of the recipe's window through forward pass, backward pass and optimizer. FLOPs are the model's",
-      "(products and attention pairs; backward twice, attention's 2.5 times forward); what is computed again counts once. The",
+      "A step is one sequence of the recipe's window through forward pass, backward pass and "
+          + "optimizer. FLOPs are the model's",
+      "(products and attention pairs; backward twice, attention's 2.5 times forward); what "
+          + "is computed again counts once. The",
       "rate of large matrix products in the same precision is measured between the steps. The loss must fall.",
       "",
       "Where a Python imports torch, PyTorch takes steps of the same model in turns, eager and compiled. It is given our first",
@@ -44,7 +47,8 @@ import picocli.CommandLine.Spec;
       "  longnet bench train --recipe quickstart,hidden-256 --python venv/bin/python",
       "  longnet bench train --profile",
       "  longnet bench train --recipe base-125m --window 8192 --json bench.json",
-      "  longnet bench train --recipe base-125m --window 32768 --precision bf16 --set runtime.activation_checkpointing=true"
+      "  longnet bench train --recipe base-125m --window 32768 --precision bf16 --set "
+          + "runtime.activation_checkpointing=true"
     })
 final class BenchTrainCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
@@ -60,7 +64,7 @@ final class BenchTrainCommand implements Callable<Integer> {
       names = "--window",
       paramLabel = "N",
       description = "Tokens of the sequence (default: the recipe's).")
-  Integer window;
+  @Nullable Integer window;
 
   @Option(
       names = "--precision",

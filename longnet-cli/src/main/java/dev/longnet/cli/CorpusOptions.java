@@ -20,8 +20,8 @@ final class CorpusOptions {
       names = "--corpus",
       paramLabel = "PATH",
       description = {
-        "A directory, .zip, .jar, text file, …, or jdk: the running JDK's sources (default: jdk). Repeat for several. "
-            + "A weight, PATH=WEIGHT, counts in longnet train alone."
+        "A directory, .zip, .jar, text file, …, or jdk: the running JDK's sources (default: jdk). "
+            + "Repeat for several. A weight, PATH=WEIGHT, counts in longnet train alone."
       })
   List<String> corpus = List.of(CorpusSource.JDK);
 
@@ -73,7 +73,8 @@ final class CorpusOptions {
       names = "--duplicates",
       paramLabel = "KIND",
       description = {
-        "Which copies to drop: exact, near (MinHash) or keep all of them: none (default: ${DEFAULT-VALUE}). Of documents "
+        "Which copies to drop: exact, near (MinHash) or keep all of them: none (default: "
+            + "${DEFAULT-VALUE}). Of documents "
             + "over 4 MiB near finds exact copies only; a text file that is a source of its own is never compared."
       })
   String duplicates = "exact";

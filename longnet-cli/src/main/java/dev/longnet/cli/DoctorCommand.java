@@ -33,17 +33,17 @@ final class DoctorCommand implements Callable<Integer> {
                 System.getProperty("user.home") + "/.javacpp/cache"));
     int cores = Runtime.getRuntime().availableProcessors();
     List<Check> checks = new ArrayList<>();
-    checks.add(Machine.jdk(Runtime.version(), System.getProperty("java.vendor"), javaHome));
+    checks.add(MachineChecks.jdk(Runtime.version(), System.getProperty("java.vendor"), javaHome));
     checks.add(
-        Machine.vectorApi(ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()));
-    checks.add(Machine.cores(cores));
-    checks.add(Machine.memory());
-    checks.add(Machine.disk("runs go here", Path.of("").toAbsolutePath(), 2 * GIB));
-    checks.add(Machine.disk("libtorch unpacks here once", natives, GIB));
+        MachineChecks.vectorApi(ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()));
+    checks.add(MachineChecks.cores(cores));
+    checks.add(MachineChecks.memory());
+    checks.add(MachineChecks.disk("runs go here", Path.of("").toAbsolutePath(), 2 * GIB));
+    checks.add(MachineChecks.disk("libtorch unpacks here once", natives, GIB));
     checks.addAll(TorchChecks.all());
-    checks.add(Machine.threadPools(System.getenv(), cores));
-    checks.add(Machine.blasKernels(System.getenv()));
-    checks.add(Machine.corpus(javaHome));
+    checks.add(MachineChecks.threadPools(System.getenv(), cores));
+    checks.add(MachineChecks.blasKernels(System.getenv()));
+    checks.add(MachineChecks.corpus(javaHome));
     return print(checks, spec.commandLine().getOut());
   }
 

@@ -34,6 +34,7 @@ import java.util.function.LongConsumer;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -72,13 +73,13 @@ final class EncodeCommand implements Callable<Integer> {
       names = "--mask",
       paramLabel = "F",
       description = "padding_mask [B, N] in a file of its own (.npy or safetensors).")
-  Path mask;
+  @Nullable Path mask;
 
   @Option(
       names = "--coords",
       paramLabel = "F",
       description = "coords [B, N, 2] in a file of its own, in pixels.")
-  Path coordinates;
+  @Nullable Path coordinates;
 
   @Option(
       names = "--out",
@@ -93,27 +94,27 @@ final class EncodeCommand implements Callable<Integer> {
       split = ",",
       description =
           "hidden, pooled, layers, logits (default: hidden,pooled, and logits where there is a head).")
-  List<Output> outputs;
+  @Nullable List<Output> outputs;
 
   @Option(
       names = "--pool",
       paramLabel = "HOW",
       description = "mean or class (default: class where there is a class token).")
-  Pooling pooling;
+  @Nullable Pooling pooling;
 
   @Option(
       names = "--segment-lengths",
       paramLabel = "LIST",
       description =
           "In place of the encoder's own: 1024,4096,… or geometric:FIRST, which follows N.")
-  String segmentLengths;
+  @Nullable String segmentLengths;
 
   @Option(
       names = "--dilations",
       paramLabel = "LIST",
       split = ",",
       description = "In place of the encoder's own.")
-  List<Long> dilations;
+  @Nullable List<Long> dilations;
 
   @Option(
       names = "--torchscale-zero-padded-keys",
@@ -177,7 +178,8 @@ final class EncodeCommand implements Callable<Integer> {
     Checkpoint checkpoint = Checkpoint.resolve(run);
     if (segmentLengths != null || dilations != null || zeroPaddedKeys) {
       throw new IllegalArgumentException(
-          "--segment-lengths, --dilations and --torchscale-zero-padded-keys are for encoders of embeddings; an encoder of tokens has them in its config.json");
+          "--segment-lengths, --dilations and --torchscale-zero-padded-keys are for encoders "
+              + "of embeddings; an encoder of tokens has them in its config.json");
     }
     if (pooling == Pooling.CLASS) {
       throw new IllegalArgumentException(

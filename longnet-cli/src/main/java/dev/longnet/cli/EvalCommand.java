@@ -23,6 +23,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -39,9 +40,12 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "The same tokens are scored at every length: the held-out text is cut into windows of that length, and each token is "
-          + "predicted from what precedes it in its window. For gzip every document is compressed, and predicted, on its own.",
-      "Held out is what the corpus' split holds out, by content: at the run's own share training never saw it, whatever the folder.",
+      "The same tokens are scored at every length: the held-out text is cut into windows of "
+          + "that length, and each token is "
+          + "predicted from what precedes it in its window. For gzip every document is "
+          + "compressed, and predicted, on its own.",
+      "Held out is what the corpus' split holds out, by content: at the run's own share "
+          + "training never saw it, whatever the folder.",
       "",
       "Examples:",
       "  longnet eval runs/quickstart",
@@ -79,18 +83,20 @@ final class EvalCommand implements Callable<Integer> {
   @Option(
       names = "--blockwise",
       description =
-          "Blockwise causal attention: no query looks further back than in training, for lengths beyond the trained one.")
+          "Blockwise causal attention: no query looks further back than in training, for "
+              + "lengths beyond the trained one.")
   boolean blockwise;
 
   @Option(
       names = "--max-tokens",
       paramLabel = "N",
       description =
-          "Score about this many tokens at each length, and half as many of single documents (default: ${DEFAULT-VALUE}).")
+          "Score about this many tokens at each length, and half as many of single documents "
+              + "(default: ${DEFAULT-VALUE}).")
   long maxTokens = 262_144;
 
   @Option(names = "--json", paramLabel = "FILE", description = "Also write the results there.")
-  Path json;
+  @Nullable Path json;
 
   @Mixin ComputeOptions compute;
 
@@ -204,7 +210,8 @@ final class EvalCommand implements Callable<Integer> {
                 .getErr()
                 .printf(
                     Locale.ROOT,
-                    "note: held out here is a share of %s, in training it was %s: the model may have seen these documents%n",
+                    "note: held out here is a share of %s, in training it was %s: the model "
+                        + "may have seen these documents%n",
                     validation,
                     share));
     return new CorpusConfig(

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -21,7 +22,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "torchscale: its state dict under model. with its keyword arguments as metadata; safetensors: the parameters alone.",
+      "torchscale: its state dict under model. with its keyword arguments as metadata; "
+          + "safetensors: the parameters alone.",
       "",
       "Examples:",
       "  longnet export runs/quickstart --to torchscale --out model.safetensors",
@@ -58,14 +60,14 @@ final class ExportCommand implements Callable<Integer> {
       names = "--dtype",
       paramLabel = "TYPE",
       description = "f32, f16 or bf16 (default: as the run has them).")
-  Type type;
+  @Nullable Type type;
 
   @Option(
       names = "--shard-size",
       paramLabel = "SIZE",
       converter = Bytes.class,
       description = "Largest file, as 5GB: writes model-00001-of-0000N.safetensors and an index.")
-  Long shardSize;
+  @Nullable Long shardSize;
 
   @Override
   public Integer call() throws IOException {

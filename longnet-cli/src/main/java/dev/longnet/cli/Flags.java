@@ -4,53 +4,52 @@ package dev.longnet.cli;
 import dev.longnet.core.io.Field;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeSet;
-import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
 
 /// What a person types for what the libraries call fields: `trainedLength` is `--trained-length`,
 /// and a recipe's `training.steps` is `--set training.steps`.
-final class Flags {
+///
+/// @param running the command whose flags may be offered
+record Flags(CommandSpec running) {
   /// The fields whose flags have other names.
-  static final Map<String, String> OTHERS =
+  static final Map<String, String> RENAMED =
       Map.of(
           "run", "--out",
           "target", "--to",
           "pooling", "--pool",
           "replace", "--force",
           "corpus.sources", "--corpus",
-          "zeroPaddedKeys", "--torchscale-zero-padded-keys",
+          "zeroPaddedKeys", "--torchscale-zero-padded-keys");
+
+  /// The fields that a command sets or makes, for where the running one can't.
+  static final Map<String, String> COMMANDS =
+      Map.of(
           "evaluation", "longnet eval --json",
           "doctor", "longnet doctor",
-          "verify", "longnet inspect --verify");
+          "verify", "longnet inspect --verify",
+          "resume", "longnet train --resume",
+          "tokenizer", "longnet import torchscale --tokenizer");
 
-  private Flags() {}
-
-  /// In the words of the command line; as it is where no flag sets it.
-  static String of(Field field) {
+  /// In the words of the command line; as it is where nothing sets it.
+  String of(Field field) {
     String name = field.name();
     if (name.equals("resume") && field.value().isPresent()) {
-      return "longnet train --resume --out " + field.value().get();
+      return COMMANDS.get(name) + " --out " + field.value().get();
     }
-    String flag = OTHERS.get(name);
-    if (flag == null && name.contains(".")) {
+    String value = field.value().map(v -> "=" + v).orElse("");
+    String flag =
+        RENAMED.getOrDefault(
+            name, "--" + name.replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT));
+    if (has(flag)) {
+      return flag + value;
+    }
+    if (name.contains(".") && has("--set")) {
       return "--set " + field;
     }
-    if (flag == null) {
-      flag = "--" + name.replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT);
-      if (!all(Main.commandLine()).contains(flag)) {
-        return field.toString();
-      }
-    }
-    return flag + field.value().map(value -> "=" + value).orElse("");
+    return COMMANDS.getOrDefault(name, name) + value;
   }
 
-  /// Every option of a command and of those below it.
-  static Set<String> all(CommandLine command) {
-    Set<String> names = new TreeSet<>(command.getCommandSpec().optionsMap().keySet());
-    for (CommandLine below : command.getSubcommands().values()) {
-      names.addAll(all(below));
-    }
-    return names;
+  private boolean has(String flag) {
+    return running.optionsMap().containsKey(flag);
   }
 }

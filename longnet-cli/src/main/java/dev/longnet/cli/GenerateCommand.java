@@ -27,6 +27,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -42,7 +43,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "Without a prompt the model begins a document of its own. The text goes to standard output, all else to standard error.",
+      "Without a prompt the model begins a document of its own. The text goes to standard "
+          + "output, all else to standard error.",
       "",
       "Examples:",
       "  longnet generate runs/quickstart --prompt 'public class ' --max-tokens 400",
@@ -52,14 +54,12 @@ import picocli.CommandLine.Spec;
       "  longnet generate runs/quickstart --load-state src.state --prompt '/// Returns '"
     })
 final class GenerateCommand implements Callable<Integer> {
-  private static final long PROGRESS_NANOS = 10_000_000_000L;
-
   @Spec CommandSpec spec;
 
   @Parameters(paramLabel = "RUN", description = "A run or a checkpoint.")
   Path run;
 
-  @ArgGroup Prompt prompt;
+  @ArgGroup @Nullable Prompt prompt;
 
   @Option(
       names = "--max-tokens",
@@ -91,33 +91,34 @@ final class GenerateCommand implements Callable<Integer> {
       names = "--seed",
       paramLabel = "S",
       description = "The same seed gives the same text (default: another each time).")
-  Long seed;
+  @Nullable Long seed;
 
   @Option(
       names = "--load-state",
       paramLabel = "F",
       description =
-          "Go on from a context read earlier (longnet stream --save-state, or generate's); the prompt, if any, follows it.")
-  Path loadState;
+          "Go on from a context read earlier (longnet stream --save-state, or generate's); "
+              + "the prompt, if any, follows it.")
+  @Nullable Path loadState;
 
   @Option(
       names = "--save-state",
       paramLabel = "F",
       description = "Save the context at the end: what was read and generated.")
-  Path saveState;
+  @Nullable Path saveState;
 
   @Mixin StreamComputeOptions compute;
 
   /// At most one of the two.
   static final class Prompt {
     @Option(names = "--prompt", paramLabel = "TEXT", description = "The text to continue.")
-    String text;
+    @Nullable String text;
 
     @Option(
         names = "--prompt-file",
         paramLabel = "FILE",
         description = "A file to continue, - for standard input; not printed again.")
-    Path file;
+    @Nullable Path file;
   }
 
   @Override
@@ -141,15 +142,17 @@ final class GenerateCommand implements Callable<Integer> {
         out.print(prompt.text);
         out.flush();
       }
-      long before = stream.state().position();
-      long start = System.nanoTime();
-      float[] logits =
-          read(stream, new DocumentTokens(text, tokenizer), tokenizer.endOfText(), err);
-      double promptSeconds = (System.nanoTime() - start) / 1e9;
-      long promptTokens = stream.state().position() - before;
       AtomicBoolean stop = new AtomicBoolean();
-      // Ctrl-C ends the text where it is; what was asked to be saved is.
+      // Ctrl-C ends prompt or text where it is; what was asked to be saved is.
       try (StopOnInterrupt _ = StopOnInterrupt.install(() -> stop.set(true))) {
+        long start = System.nanoTime();
+        PromptReader reader = new PromptReader(session, stream.state(), err, stop::get);
+        reader.read(new DocumentTokens(text, tokenizer), tokenizer.endOfText());
+        if (stop.get()) {
+          return stoppedInPrompt(stream.state(), reader.tokens(), err);
+        }
+        float[] logits = stream.read(new int[0]);
+        double promptSeconds = (System.nanoTime() - start) / 1e9;
         Generator generator = new Generator(sampler, maxTokens, tokenizer.endOfText());
         start = System.nanoTime();
         write(generator, stream, logits, tokenizer, out, stop);
@@ -171,13 +174,28 @@ final class GenerateCommand implements Callable<Integer> {
             },
             seconds,
             generator.tokens() / Math.max(seconds, 1e-9),
-            promptTokens,
+            reader.tokens(),
             promptSeconds,
             usedSeed);
         err.flush();
         return end == Generator.End.STOPPED ? StopOnInterrupt.EXIT_CODE : 0;
       }
     }
+  }
+
+  private int stoppedInPrompt(StreamState state, long tokens, PrintWriter err) throws IOException {
+    if (saveState != null) {
+      StateFile.save(saveState, state, Map.of());
+    }
+    err.printf(
+        Locale.ROOT,
+        "stopped after %,d tokens of the prompt%s%n",
+        tokens,
+        saveState == null
+            ? "; nothing was saved, give --save-state F to be able to go on"
+            : " and saved; go on with --load-state " + saveState + " and the rest of the prompt");
+    err.flush();
+    return StopOnInterrupt.EXIT_CODE;
   }
 
   /// Prints the text as it comes, until it ends or someone stops it.
@@ -204,43 +222,15 @@ final class GenerateCommand implements Callable<Integer> {
   }
 
   private InputStream prompt() throws IOException {
-    if (prompt == null || prompt.text != null) {
-      return new ByteArrayInputStream(
-          prompt == null ? new byte[0] : prompt.text.getBytes(StandardCharsets.UTF_8));
+    Path file = prompt == null ? null : prompt.file;
+    if (file == null) {
+      String text = prompt == null || prompt.text == null ? "" : prompt.text;
+      return new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8));
     }
-    if (Files.isDirectory(prompt.file)) {
-      throw new IllegalArgumentException(
-          "--prompt-file must be a file, not a directory: " + prompt.file);
+    if (Files.isDirectory(file)) {
+      throw new IllegalArgumentException("--prompt-file must be a file, not a directory: " + file);
     }
-    return prompt.file.toString().equals("-") ? System.in : Files.newInputStream(prompt.file);
-  }
-
-  /// Reads a prompt of any length, piece by piece. A document begins after an end-of-text token, as
-  /// in training; a loaded context is in its middle, and a prompt follows on.
-  private float[] read(StreamReader stream, DocumentTokens text, int endOfText, PrintWriter err)
-      throws IOException {
-    float[] logits =
-        stream.read(stream.state().position() > 0 ? new int[0] : new int[] {endOfText});
-    long start = System.nanoTime();
-    long said = start;
-    long before = stream.state().position();
-    while (!text.ended()) {
-      int[] piece = text.next();
-      if (piece.length > 0) {
-        logits = stream.read(piece);
-      }
-      if (System.nanoTime() - said > PROGRESS_NANOS) {
-        said = System.nanoTime();
-        long tokens = stream.state().position() - before;
-        err.printf(
-            Locale.ROOT,
-            "prompt: %,d tokens read, %,.0f tokens/s%n",
-            tokens,
-            tokens * 1e9 / (said - start));
-        err.flush();
-      }
-    }
-    return logits;
+    return file.toString().equals("-") ? System.in : Files.newInputStream(file);
   }
 
   private StreamState state(StreamingModel model) throws IOException {

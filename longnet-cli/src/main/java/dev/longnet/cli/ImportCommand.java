@@ -7,6 +7,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -38,7 +39,8 @@ final class ImportCommand implements Runnable {
       mixinStandardHelpOptions = true,
       footer = {
         "",
-        "FILE is a safetensors file, a sharded model's directory or *.index.json, or a PyTorch zip file (.pt, .pth, .bin);",
+        "FILE is a safetensors file, a sharded model's directory or *.index.json, or a "
+            + "PyTorch zip file (.pt, .pth, .bin);",
         "nothing in it is executed. Tensors keep their types and bits.",
         "",
         "Examples:",
@@ -63,27 +65,27 @@ final class ImportCommand implements Runnable {
         paramLabel = "JSON",
         description =
             "File with torchscale's keyword arguments (default: the metadata key config of the weights).")
-    Path config;
+    @Nullable Path config;
 
     @Option(
         names = "--prefix",
         paramLabel = "TEXT",
         description =
             "What stands before layers.0.self_attn.q_proj.weight (default: found; model. wins).")
-    String prefix;
+    @Nullable String prefix;
 
     @Option(
         names = "--tokenizer",
         paramLabel = "NAME",
         description =
             "Whose ids the model knows: bytes, cl100k_base, … (default: none; eval and generate need one).")
-    String tokenizer;
+    @Nullable String tokenizer;
 
     @Option(
         names = "--trained-length",
         paramLabel = "N",
         description = "Tokens of a training sequence (default: the longest segment).")
-    Integer trainedLength;
+    @Nullable Integer trainedLength;
 
     @Option(
         names = "--torchscale-zero-padded-keys",

@@ -30,6 +30,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -58,7 +59,8 @@ final class InspectCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "WHAT",
       description =
-          "A corpus (as --corpus takes it), a directory of token shards, a run, a checkpoint, or weights as import takes them.")
+          "A corpus (as --corpus takes it), a directory of token shards, a run, a "
+              + "checkpoint, or weights as import takes them.")
   String what;
 
   @Option(
@@ -71,7 +73,7 @@ final class InspectCommand implements Callable<Integer> {
       names = "--png",
       paramLabel = "FILE",
       description = "Draw the lengths of documents into a picture, too.")
-  Path png;
+  @Nullable Path png;
 
   @Option(
       names = "--samples",

@@ -125,7 +125,7 @@ final class LogitsCommand implements Callable<Integer> {
 
   private static MemorySegment allocate(Arena arena, long batch, long length, int vocabulary) {
     long bytes = Math.multiplyExact(Math.multiplyExact(4 * batch, length), (long) vocabulary);
-    Check memory = Machine.memory();
+    Check memory = MachineChecks.memory();
     try {
       return arena.allocate(bytes, 64);
     } catch (OutOfMemoryError e) {

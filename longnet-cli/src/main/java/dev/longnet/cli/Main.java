@@ -84,7 +84,7 @@ public final class Main implements Runnable {
           ? print(line.getErr(), 1, StandardOutput.LOST)
           : code;
     } catch (Error e) {
-      int code = report(e, line.getErr());
+      int code = report(e, line.getCommandSpec(), line.getErr());
       line.getErr().flush();
       return code;
     }
@@ -99,7 +99,7 @@ public final class Main implements Runnable {
     CommandLine line = new CommandLine(new Main());
     line.setExecutionExceptionHandler((e, cmd, parsed) -> {
       PrintWriter err = cmd.getErr();
-      int code = report(e, err);
+      int code = report(e, cmd.getCommandSpec(), err);
       err.flush();
       return code;
     });
@@ -140,13 +140,15 @@ public final class Main implements Runnable {
     return e.getMessage();
   }
 
-  static int report(Throwable e, PrintWriter err) {
+  /// @param running the command that failed
+  static int report(Throwable e, CommandSpec running, PrintWriter err) {
+    Flags flags = new Flags(running);
     Throwable cause =
         e instanceof UncheckedIOException io ? Objects.requireNonNull(io.getCause()) : e;
     return switch (cause) {
-      case FieldException user -> print(err, 2, user.message(Flags::of));
+      case FieldException user -> print(err, 2, user.message(flags::of));
       case IllegalArgumentException user -> print(err, 2, user.getMessage());
-      case EnvironmentException environment -> print(err, 1, environment.message(Flags::of));
+      case EnvironmentException environment -> print(err, 1, environment.message(flags::of));
       case NoSuchFileException missing ->
           print(err, 2, "no such file or directory: " + missing.getFile());
       case NotDirectoryException file -> print(err, 2, "not a directory: " + file.getFile());

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
@@ -20,7 +21,7 @@ final class ResultOptions {
       names = "--json",
       paramLabel = "FILE",
       description = "Also write the table to this file, for longnet bench results.")
-  Path json;
+  @Nullable Path json;
 
   /// @throws IllegalArgumentException when the file could not be written
   void check() throws IOException {
@@ -39,7 +40,7 @@ final class ResultOptions {
     return Measured.here(String.join(" ", words), experiment.seeds());
   }
 
-  /// To standard error.
+  /// Prints each line to standard error.
   static Consumer<String> progress(CommandSpec spec) {
     return line -> {
       spec.commandLine().getErr().println(line);

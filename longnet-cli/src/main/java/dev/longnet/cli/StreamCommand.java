@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -32,10 +33,14 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "A dilated model keeps the live segment of each branch, so memory stays where it is; dense and sparse models keep a",
-      "cache that grows with the text. Ctrl-C saves the state; --load-state of a state saved while reading the same input",
-      "goes on in its middle, any other one is the context that the input follows. The same input: files before the place",
-      "have their paths (as given) and lengths, the file at the place begins with what was read of it. A file that was read",
+      "A dilated model keeps the live segment of each branch, so memory stays where it is; "
+          + "dense and sparse models keep a",
+      "cache that grows with the text. Ctrl-C saves the state; --load-state of a state saved "
+          + "while reading the same input",
+      "goes on in its middle, any other one is the context that the input follows. The same "
+          + "input: files before the place",
+      "have their paths (as given) and lengths, the file at the place begins with what was "
+          + "read of it. A file that was read",
       "to its end and has grown since, such as a log, goes on where it ended.",
       "",
       "Examples:",
@@ -57,7 +62,8 @@ final class StreamCommand implements Callable<Integer> {
       arity = "1..*",
       required = true,
       description =
-          "Files, directories, .zip or .jar archives, read in this order; hidden files of directories are left out, and what this command saves.")
+          "Files, directories, .zip or .jar archives, read in this order; hidden files of "
+              + "directories are left out, and what this command saves.")
   List<Path> inputs;
 
   @Option(
@@ -75,7 +81,7 @@ final class StreamCommand implements Callable<Integer> {
       names = "--max-tokens",
       paramLabel = "N",
       description = "Stop when the stream has read N tokens in all (default: at the input's end).")
-  Long maxTokens;
+  @Nullable Long maxTokens;
 
   @Option(
       names = "--report-every",
@@ -87,14 +93,15 @@ final class StreamCommand implements Callable<Integer> {
       names = "--json",
       paramLabel = "F",
       description =
-          "Write every report to this file, at every save and at the end; a stream that goes on keeps its earlier ones.")
-  Path json;
+          "Write every report to this file, at every save and at the end; a stream that goes "
+              + "on keeps its earlier ones.")
+  @Nullable Path json;
 
   @Option(
       names = "--save-state",
       paramLabel = "F",
       description = "Save the state here, every --save-every tokens and at the end.")
-  Path saveState;
+  @Nullable Path saveState;
 
   @Option(
       names = "--save-every",
@@ -106,7 +113,7 @@ final class StreamCommand implements Callable<Integer> {
       names = "--load-state",
       paramLabel = "F",
       description = "Start from this state instead of an empty one.")
-  Path loadState;
+  @Nullable Path loadState;
 
   @Mixin StreamComputeOptions compute;
 

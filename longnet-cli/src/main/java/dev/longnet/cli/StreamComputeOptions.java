@@ -3,6 +3,7 @@ package dev.longnet.cli;
 
 import dev.longnet.attention.kernel.KernelChoice;
 import dev.longnet.core.stream.StreamOptions;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /// How a command that streams computes: in plain Java, on the CPU.
@@ -11,7 +12,7 @@ final class StreamComputeOptions {
       names = "--threads",
       paramLabel = "N",
       description = "Threads of the CPU (default: one a core).")
-  Integer threads;
+  @Nullable Integer threads;
 
   @Option(
       names = "--kernel",

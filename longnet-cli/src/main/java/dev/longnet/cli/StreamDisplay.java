@@ -7,18 +7,19 @@ import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
 import java.io.PrintWriter;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /// `longnet stream` as a table, a line a report.
 final class StreamDisplay {
   private final PrintWriter out;
   private final long bytes;
   private final boolean repeats;
-  private final Long tokens;
+  private final @Nullable Long tokens;
 
   /// @param bytes of the input
   /// @param repeats whether it has no end
   /// @param tokens to stop at, or null
-  StreamDisplay(PrintWriter out, long bytes, boolean repeats, Long tokens) {
+  StreamDisplay(PrintWriter out, long bytes, boolean repeats, @Nullable Long tokens) {
     this.out = out;
     this.bytes = bytes;
     this.repeats = repeats;

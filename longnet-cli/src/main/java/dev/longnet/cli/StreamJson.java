@@ -14,18 +14,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// What `longnet stream --json` writes, at every save and at the end. Not finite values become
 /// null.
 final class StreamJson {
   private static final String REPORTS = "reports";
 
-  private final Path file;
+  private final @Nullable Path file;
   private final ObjectNode head = new ObjectMapper().createObjectNode();
   private final ArrayNode reports = new ObjectMapper().createArrayNode();
 
   /// @param file null: nothing is ever written
-  StreamJson(Path file, StreamingModel model, List<Path> inputs) {
+  StreamJson(@Nullable Path file, StreamingModel model, List<Path> inputs) {
     this.file = file;
     head.put("model_sha256", HexFormat.of().formatHex(model.hash()));
     ArrayNode paths = head.putArray("inputs");

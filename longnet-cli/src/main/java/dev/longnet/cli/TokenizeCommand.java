@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -23,7 +24,8 @@ import picocli.CommandLine.Spec;
       "",
       "Shards go to the cache directory that `longnet train` looks in, or to --out. A killed run is taken up where it "
           + "stopped.",
-      "In cl100k_base and o200k_base, words of more than 65,536 characters (DNA without newlines) are cut: they come back "
+      "In cl100k_base and o200k_base, words of more than 65,536 characters (DNA without "
+          + "newlines) are cut: they come back "
           + "exactly, but with other ids than tiktoken's.",
       "",
       "Examples:",
@@ -46,7 +48,7 @@ final class TokenizeCommand implements Callable<Integer> {
       names = "--out",
       paramLabel = "DIR",
       description = "Where the shards go (default: the cache directory).")
-  Path out;
+  @Nullable Path out;
 
   @Option(
       names = "--force",

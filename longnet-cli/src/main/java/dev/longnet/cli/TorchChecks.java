@@ -65,7 +65,8 @@ final class TorchChecks {
         ? warn(
             "GPU",
             "this machine has one, this build of libtorch can't use it",
-            "build with MAVEN_ARGS=-Djavacpp.platform.extension=-gpu, with the libraries of CUDA 13, cuDNN 9 and NCCL in LD_LIBRARY_PATH")
+            "build with MAVEN_ARGS=-Djavacpp.platform.extension=-gpu, with the libraries of "
+                + "CUDA 13, cuDNN 9 and NCCL in LD_LIBRARY_PATH")
         : ok("GPU", "none; nothing here needs one");
   }
 

@@ -45,7 +45,8 @@ import picocli.CommandLine.Spec;
       "  longnet train --recipe base-125m --dry-run",
       "  longnet train --set model.layers=6 --set optimizer.learning_rate=1e-3 --max-minutes 10",
       "  longnet train --resume --out runs/mine",
-      "  longnet train --init runs/dense --set model.attention='{type: dilated, segment_lengths: [256, 1024], dilations: [1, 4]}'"
+      "  longnet train --init runs/dense --set model.attention='{type: dilated, "
+          + "segment_lengths: [256, 1024], dilations: [1, 4]}'"
     })
 final class TrainCommand implements Callable<Integer> {
   private static final String QUICKSTART = "quickstart";
@@ -57,7 +58,7 @@ final class TrainCommand implements Callable<Integer> {
       names = "--recipe",
       paramLabel = "NAME|FILE",
       description = "A recipe that comes with longnet, or a .yaml file (default: quickstart).")
-  String recipe;
+  @Nullable String recipe;
 
   @Option(
       names = "--set",
@@ -79,7 +80,7 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "RUN",
       description =
           "The run's directory (default: runs/NAME of the recipe, or the next free runs/NAME-2, …).")
-  Path out;
+  @Nullable Path out;
 
   @Option(
       names = "--resume",
@@ -91,19 +92,19 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "RUN",
       description =
           "Start from the weights and the shape of this run or checkpoint, with the recipe's attention.")
-  Path init;
+  @Nullable Path init;
 
   @Option(
       names = "--max-steps",
       paramLabel = "N",
       description = "Stop after step N; the schedule stays the recipe's.")
-  Long maxSteps;
+  @Nullable Long maxSteps;
 
   @Option(
       names = "--max-minutes",
       paramLabel = "M",
       description = "Stop after M minutes of training, with a checkpoint.")
-  Double maxMinutes;
+  @Nullable Double maxMinutes;
 
   @Option(names = "--dry-run", description = "Say what the run would need, and stop.")
   boolean dryRun;
@@ -144,7 +145,8 @@ final class TrainCommand implements Callable<Integer> {
   private static IllegalArgumentException notFinite(RunConfig config, Result result)
       throws IOException {
     return new IllegalArgumentException(
-        "%d steps in a row had a loss or gradient that is not finite: stopped at step %d, %s; try a smaller optimizer.learning_rate=%s or more schedule.warmup_steps=%d"
+        ("%d steps in a row had a loss or gradient that is not finite: stopped at step %d, "
+                + "%s; try a smaller optimizer.learning_rate=%s or more schedule.warmup_steps=%d")
             .formatted(
                 config.training().skipLimit(),
                 result.step(),

@@ -94,7 +94,8 @@ class AttendMistakesTest {
         "dilation_ratios | (none) | the metadata has no dilation_ratios: set it there or pass --dilation-ratios",
         "causal | (none) | the metadata has no causal: set it there or pass --causal",
         "segment_lengths | [8, | metadata segment_lengths must be a JSON list of whole numbers: segment_lengths=[8,",
-        "segment_lengths | [8.5, 1] | metadata segment_lengths must be a JSON list of whole numbers: segment_lengths=[8.5, 1]",
+        "segment_lengths | [8.5, 1] | metadata segment_lengths must be a JSON list of whole "
+            + "numbers: segment_lengths=[8.5, 1]",
         "segment_lengths | [8] | every segment length needs one dilation: 1 segment lengths, 2 dilations",
         "segment_lengths | [0, 8] | segmentLength must be positive: segmentLength=0",
         "dilation_ratios | [1, -3] | dilation must be positive: dilation=-3",

@@ -21,44 +21,47 @@ class DoctorTest {
   @Test
   void jdkMustBe25() {
     Path home = Path.of("/jdk");
-    assertThat(Machine.jdk(Runtime.Version.parse("25.0.3+9"), "v", home).status())
+    assertThat(MachineChecks.jdk(Runtime.Version.parse("25.0.3+9"), "v", home).status())
         .isEqualTo(Check.Status.OK);
-    Check old = Machine.jdk(Runtime.Version.parse("17.0.1"), "v", home);
+    Check old = MachineChecks.jdk(Runtime.Version.parse("17.0.1"), "v", home);
     assertThat(old.status()).isEqualTo(Check.Status.FAIL);
     assertThat(old.remedy()).contains("JDK 25");
   }
 
   @Test
   void vectorApiAndCoresWarn() {
-    assertThat(Machine.vectorApi(true).status()).isEqualTo(Check.Status.OK);
-    assertThat(Machine.vectorApi(false).remedy()).contains("--add-modules jdk.incubator.vector");
-    assertThat(Machine.cores(1).status()).isEqualTo(Check.Status.WARN);
-    assertThat(Machine.cores(2).status()).isEqualTo(Check.Status.OK);
+    assertThat(MachineChecks.vectorApi(true).status()).isEqualTo(Check.Status.OK);
+    assertThat(MachineChecks.vectorApi(false).remedy())
+        .contains("--add-modules jdk.incubator.vector");
+    assertThat(MachineChecks.cores(1).status()).isEqualTo(Check.Status.WARN);
+    assertThat(MachineChecks.cores(2).status()).isEqualTo(Check.Status.OK);
   }
 
   @Test
   void memoryIsJudgedByWhatIsAvailable() {
-    assertThat(Machine.memory(32 * GIB, GIB - 1).status()).isEqualTo(Check.Status.FAIL);
-    assertThat(Machine.memory(32 * GIB, 3 * GIB).status()).isEqualTo(Check.Status.WARN);
-    assertThat(Machine.memory(32 * GIB, 4 * GIB))
+    assertThat(MachineChecks.memory(32 * GIB, GIB - 1).status()).isEqualTo(Check.Status.FAIL);
+    assertThat(MachineChecks.memory(32 * GIB, 3 * GIB).status()).isEqualTo(Check.Status.WARN);
+    assertThat(MachineChecks.memory(32 * GIB, 4 * GIB))
         .isEqualTo(Check.ok("memory", "4.0 GiB of 32.0 GiB available"));
   }
 
   @Test
   void diskIsLookedUpAtTheNearestExistingFolder(@TempDir Path folder) {
     Path deep = folder.resolve("not/there/yet");
-    assertThat(Machine.disk("runs", deep, 1).status()).isEqualTo(Check.Status.OK);
-    assertThat(Machine.disk("runs", deep, Long.MAX_VALUE).status()).isEqualTo(Check.Status.FAIL);
+    assertThat(MachineChecks.disk("runs", deep, 1).status()).isEqualTo(Check.Status.OK);
+    assertThat(MachineChecks.disk("runs", deep, Long.MAX_VALUE).status())
+        .isEqualTo(Check.Status.FAIL);
   }
 
   @Test
   void threadPoolsThatSpinOrAreSmallWarn() {
     Map<String, String> quiet =
         Map.of("OPENBLAS_THREAD_TIMEOUT", "4", "OMP_WAIT_POLICY", "passive");
-    assertThat(Machine.threadPools(quiet, 2).status()).isEqualTo(Check.Status.OK);
-    assertThat(Machine.threadPools(Map.of(), 2).remedy()).contains("OPENBLAS_THREAD_TIMEOUT=4");
+    assertThat(MachineChecks.threadPools(quiet, 2).status()).isEqualTo(Check.Status.OK);
+    assertThat(MachineChecks.threadPools(Map.of(), 2).remedy())
+        .contains("OPENBLAS_THREAD_TIMEOUT=4");
     Check small =
-        Machine.threadPools(
+        MachineChecks.threadPools(
             Map.of(
                 "OPENBLAS_THREAD_TIMEOUT",
                 "4",
@@ -73,25 +76,26 @@ class DoctorTest {
 
   @Test
   void kernelsOfAnotherProcessorWarn() {
-    assertThat(Machine.blasKernels(Map.of()).status()).isEqualTo(Check.Status.OK);
-    Check held = Machine.blasKernels(Map.of("OPENBLAS_CORETYPE", "Haswell"));
+    assertThat(MachineChecks.blasKernels(Map.of()).status()).isEqualTo(Check.Status.OK);
+    Check held = MachineChecks.blasKernels(Map.of("OPENBLAS_CORETYPE", "Haswell"));
     assertThat(held.status()).isEqualTo(Check.Status.WARN);
     assertThat(held.finding()).contains("OPENBLAS_CORETYPE=Haswell");
   }
 
   @Test
   void corpusIsTheJdksSource(@TempDir Path home) throws IOException {
-    assertThat(Machine.corpus(home).status()).isEqualTo(Check.Status.WARN);
+    assertThat(MachineChecks.corpus(home).status()).isEqualTo(Check.Status.WARN);
     Path zip = Files.createDirectories(home.resolve("lib")).resolve("src.zip");
     Files.writeString(zip, "not a zip");
-    assertThat(Machine.corpus(home).finding()).contains("can't be read");
+    assertThat(MachineChecks.corpus(home).finding()).contains("can't be read");
     try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(zip))) {
       out.putNextEntry(new ZipEntry("java.base/java/lang/A.java"));
       out.write(new byte[10]);
       out.putNextEntry(new ZipEntry("README"));
       out.write(new byte[10]);
     }
-    assertThat(Machine.corpus(home)).isEqualTo(Check.ok("corpus", zip + ": 1 Java files, 0 MB"));
+    assertThat(MachineChecks.corpus(home))
+        .isEqualTo(Check.ok("corpus", zip + ": 1 Java files, 0 MB"));
   }
 
   @Test

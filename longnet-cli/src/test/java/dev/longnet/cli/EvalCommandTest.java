@@ -9,7 +9,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -36,18 +37,7 @@ class EvalCommandTest {
   @Test
   void measuresEveryLengthAndWritesJson() throws IOException {
     Path json = folder.resolve("deep/eval.json");
-    Cli run =
-        Cli.run(
-            "eval",
-            checkpoint,
-            "--corpus",
-            corpus,
-            "--validation",
-            "0.5",
-            "--lengths",
-            "64,16",
-            "--json",
-            json);
+    Cli run = eval(checkpoint, "--lengths", "64,16", "--json", json);
     assertThat(run.exitCode()).as(run.err()).isZero();
     JsonNode result = new ObjectMapper().readTree(json.toFile());
     assertThat(result.path("lengths")).hasSize(2);
@@ -65,23 +55,8 @@ class EvalCommandTest {
   void blockwiseEqualsPlainWithinTheTrainedLengthAndReachesBeyond() throws IOException {
     Path plain = folder.resolve("plain.json");
     Path blocks = folder.resolve("blocks.json");
-    Object[] words = {
-      "eval",
-      checkpoint,
-      "--corpus",
-      corpus,
-      "--validation",
-      "0.5",
-      "--lengths",
-      "32,64,512",
-      "--json",
-      plain
-    };
-    assertThat(Cli.run(words).exitCode()).isZero();
-    Object[] more = Arrays.copyOf(words, words.length + 1);
-    more[words.length - 1] = blocks;
-    more[words.length] = "--blockwise";
-    Cli run = Cli.run(more);
+    assertThat(eval(checkpoint, "--lengths", "32,64,512", "--json", plain).exitCode()).isZero();
+    Cli run = eval(checkpoint, "--lengths", "32,64,512", "--json", blocks, "--blockwise");
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out()).contains("trained on 64");
     JsonNode a = new ObjectMapper().readTree(plain.toFile()).path("lengths");
@@ -101,18 +76,7 @@ class EvalCommandTest {
     double[] nats = new double[2];
     for (int i = 0; i < 2; i++) {
       Path json = folder.resolve(i + ".json");
-      Cli run =
-          Cli.run(
-              "eval",
-              i == 0 ? checkpoint : int8,
-              "--corpus",
-              corpus,
-              "--validation",
-              "0.5",
-              "--lengths",
-              "64",
-              "--json",
-              json);
+      Cli run = eval(i == 0 ? checkpoint : int8, "--lengths", "64", "--json", json);
       assertThat(run.exitCode()).as(run.err()).isZero();
       nats[i] =
           new ObjectMapper()
@@ -166,20 +130,17 @@ class EvalCommandTest {
   @Test
   @EnabledOnOs(OS.LINUX)
   void aFullDiskIsTheEnvironments() {
-    Cli run =
-        Cli.run(
-            "eval",
-            checkpoint,
-            "--corpus",
-            corpus,
-            "--validation",
-            "0.5",
-            "--lengths",
-            "16",
-            "--json",
-            "/dev/full");
+    Cli run = eval(checkpoint, "--lengths", "16", "--json", "/dev/full");
     assertThat(run.exitCode()).isEqualTo(1);
     assertThat(run.err()).endsWith("longnet: No space left on device: /dev/full\n");
+  }
+
+  /// On half of the corpus.
+  private static Cli eval(Path model, Object... options) {
+    List<Object> words =
+        new ArrayList<>(List.of("eval", model, "--corpus", corpus, "--validation", "0.5"));
+    words.addAll(List.of(options));
+    return Cli.run(words.toArray());
   }
 
   private static void refused(String part, Object... options) {

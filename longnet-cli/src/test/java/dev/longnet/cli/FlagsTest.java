@@ -23,6 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
 
 /// Libraries name fields, the command line its flags.
 class FlagsTest {
@@ -34,50 +35,77 @@ class FlagsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "tokenizer, bytes, --tokenizer=bytes",
-    "trainedLength,, --trained-length",
-    "run,, --out",
-    "training.sequences, 1, --set training.sequences=1",
-    "corpus.sources,, --corpus",
-    "resume,, --resume",
-    "resume, runs/a, longnet train --resume --out runs/a",
-    "noFlagSetsThis, 3, noFlagSetsThis=3",
+    "import torchscale, tokenizer, bytes, --tokenizer=bytes",
+    "eval, tokenizer,, longnet import torchscale --tokenizer",
+    "import torchscale, trainedLength,, --trained-length",
+    "eval, trainedLength,, trainedLength",
+    "train, run,, --out",
+    "eval, run,, run",
+    "train, training.sequences, 1, --set training.sequences=1",
+    "eval, training.sequences, 1, training.sequences=1",
+    "train, corpus.sources,, --corpus",
+    "eval, corpus.sources,, --corpus",
+    "generate, corpus.sources,, corpus.sources",
+    "train, resume,, --resume",
+    "eval, resume,, longnet train --resume",
+    "train, resume, runs/a, longnet train --resume --out runs/a",
+    "train, verify,, longnet inspect --verify",
+    "inspect, verify,, --verify",
+    "train, noFlagSetsThis, 3, noFlagSetsThis=3",
   })
-  void aFieldIsWhatAPersonTypes(String name, String value, String expected) {
+  void aFieldIsWhatAPersonTypesForTheRunningCommand(
+      String command, String name, String value, String expected) {
     Field field = value == null ? Field.of(name) : Field.of(name, value);
-    assertThat(Flags.of(field)).isEqualTo(expected);
+    assertThat(new Flags(spec(command)).of(field)).isEqualTo(expected);
+  }
+
+  /// @param command such as `import torchscale`
+  private static CommandSpec spec(String command) {
+    CommandLine line = Main.commandLine();
+    for (String word : command.split(" ")) {
+      assertThat(commands(line)).contains(word);
+      line = line.getSubcommands().get(word);
+    }
+    return line.getCommandSpec();
   }
 
   @Test
   void errorsAreSaidInFlags() {
-    assertThat(said(new FieldException("%s must be 1: %s", Field.of("seed"), Field.of("seed", 2))))
+    assertThat(
+            said(
+                "generate",
+                new FieldException("%s must be 1: %s", Field.of("seed"), Field.of("seed", 2))))
         .isEqualTo("2 longnet: --seed must be 1: --seed=2\n");
     assertThat(
             said(
+                "train",
                 new EnvironmentException(
                     FieldMessage.of("no room: try %s", Field.of("checkpoint.keep", 1)))))
         .isEqualTo("1 longnet: no room: try --set checkpoint.keep=1\n");
   }
 
-  private static String said(RuntimeException error) {
+  private static String said(String command, RuntimeException error) {
     StringWriter err = new StringWriter();
-    int code = Main.report(error, new PrintWriter(err, true));
+    int code = Main.report(error, spec(command), new PrintWriter(err, true));
     return code + " " + err.toString().replace(System.lineSeparator(), "\n");
   }
 
   @Test
   void everyFlagThatIsSaidExists() {
-    assertThat(Flags.OTHERS.values())
+    assertThat(Flags.RENAMED.values()).allMatch(all(Main.commandLine())::contains);
+    assertThat(Flags.COMMANDS.values())
         .allSatisfy(said -> {
-          List<String> words = List.of(said.split(" "));
-          CommandLine line = Main.commandLine();
-          if (words.getFirst().equals("longnet")) {
-            assertThat(commands(line)).contains(words.get(1));
-            line = line.getSubcommands().get(words.get(1));
-          }
-          assertThat(Flags.all(line))
-              .containsAll(words.stream().filter(word -> word.startsWith("-")).toList());
+          String[] commandAndFlag = said.split(" (?=--)");
+          assertThat(spec(commandAndFlag[0].replaceFirst("^longnet ", "")).optionsMap().keySet())
+              .containsAll(List.of(commandAndFlag).subList(1, commandAndFlag.length));
         });
+  }
+
+  /// Every option of a command and of those below it.
+  private static Set<String> all(CommandLine command) {
+    Set<String> names = new TreeSet<>(command.getCommandSpec().optionsMap().keySet());
+    command.getSubcommands().values().forEach(below -> names.addAll(all(below)));
+    return names;
   }
 
   @ParameterizedTest

@@ -3,20 +3,11 @@ package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.longnet.attention.pattern.HeadOffsets;
-import dev.longnet.core.config.EncoderConfig;
-import dev.longnet.core.config.SegmentLengths;
-import dev.longnet.core.weights.EncoderCheckpoint;
-import dev.longnet.lm.inference.LoadedEncoder;
-import dev.longnet.lm.model.Encoder;
-import dev.longnet.lm.torch.TensorFiles;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -121,27 +112,7 @@ class InspectCommandTest {
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out()).contains("embed_tokens.weight", "[257, 32]", " tensors, ");
 
-    EncoderConfig config =
-        new EncoderConfig(
-            1,
-            16,
-            2,
-            32,
-            true,
-            new SegmentLengths.Fixed(List.of(4L, 8L)),
-            List.of(1L, 2L),
-            HeadOffsets.BLOCKED,
-            false,
-            Optional.empty(),
-            false,
-            new EncoderConfig.InputPositions.None(),
-            Optional.empty(),
-            Optional.empty());
-    Path encoder = folder.resolve("encoder");
-    try (Encoder random = LoadedEncoder.random(config, TinyCheckpoint.RUNTIME, 1)) {
-      EncoderCheckpoint.write(
-          encoder, config, file -> TensorFiles.write(file, Map.of(), random.parameters()));
-    }
+    Path encoder = TinyCheckpoint.writeEncoder(folder.resolve("encoder"));
     Cli ofEncoder = Cli.run("inspect", encoder);
     assertThat(ofEncoder.exitCode()).as(ofEncoder.err()).isZero();
     assertThat(ofEncoder.out()).contains("layers.0.self_attn.q_proj.weight", "[16, 16]");

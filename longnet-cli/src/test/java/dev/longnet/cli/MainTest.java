@@ -106,8 +106,10 @@ class MainTest {
             new Cli(
                 1,
                 "",
-                "longnet: out of memory (CUDA out of memory. Tried to allocate 12.25 GiB. GPU 0 has …): try less at once, e.g. "
-                    + "runtime.activation_checkpointing=true, a shorter training.window or a smaller runtime.loss_chunk\n"));
+                "longnet: out of memory (CUDA out of memory. Tried to allocate 12.25 GiB. "
+                    + "GPU 0 has …): try less at once, e.g. "
+                    + "runtime.activation_checkpointing=true, a shorter training.window or a "
+                    + "smaller runtime.loss_chunk\n"));
     Cli bug = report(new IllegalStateException("impossible"));
     assertThat(bug.exitCode()).isEqualTo(1);
     assertThat(bug.err()).contains("internal error").contains("at dev.longnet.cli.MainTest");
@@ -115,7 +117,7 @@ class MainTest {
 
   private static Cli report(Throwable e) {
     StringWriter err = new StringWriter();
-    int code = Main.report(e, new PrintWriter(err));
+    int code = Main.report(e, Main.commandLine().getCommandSpec(), new PrintWriter(err));
     return new Cli(code, "", err.toString());
   }
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.cli;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,6 +19,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// What only a real process shows: exit codes, standard streams, the launcher.
 class ProcessTest {
@@ -157,6 +161,66 @@ class ProcessTest {
     assertThat(folder.resolve("err")).content().containsPattern("[0-9,]+ tokens \\(stopped\\)");
     assertThat(generate.exitValue()).isEqualTo(130);
     assertThat(state).exists();
+    Cli on = Cli.run("generate", model, "--load-state", state, "--max-tokens", "3");
+    assertThat(on.exitCode()).as(on.err()).isZero();
+  }
+
+  /// Ctrl-C in a prompt that has no end: while it is read, and while more of it is waited for.
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  @EnabledOnOs(OS.LINUX)
+  void ctrlCEndsAPromptThatGoesOn(boolean waits) throws Exception {
+    Path model = TinyCheckpoint.write(folder.resolve("model"));
+    Path state = folder.resolve("p.state");
+    Process generate =
+        start(
+            heedingCtrlC(),
+            folder.resolve("out"),
+            "generate",
+            model.toString(),
+            "--prompt-file",
+            "-",
+            "--threads",
+            "1",
+            "--chunk-tokens",
+            "100",
+            "--save-state",
+            state.toString());
+    byte[] text = "for (int i = 0; i < 10; i++) { sum += i; }\n".repeat(5000).getBytes(US_ASCII);
+    try (OutputStream prompt = generate.getOutputStream()) {
+      // More than a pipe holds: once it is through, the prompt is being read.
+      prompt.write(text);
+      prompt.flush();
+      Thread more =
+          Thread.ofPlatform()
+              .daemon()
+              .unstarted(() -> {
+                try {
+                  while (true) {
+                    prompt.write(text);
+                  }
+                } catch (IOException e) {
+                  // The reader has gone.
+                }
+              });
+      if (!waits) {
+        more.start();
+      }
+      assertThat(
+              new ProcessBuilder("kill", "-INT", Long.toString(generate.pid())).start().waitFor())
+          .isZero();
+      assertThat(generate.waitFor(60, TimeUnit.SECONDS)).isTrue();
+      if (!waits) {
+        more.join();
+      }
+    } finally {
+      generate.destroyForcibly();
+    }
+    assertThat(generate.exitValue()).isEqualTo(130);
+    assertThat(folder.resolve("err"))
+        .content()
+        .containsPattern("stopped after [0-9,]+ tokens of the prompt and saved; go on with");
+    assertThat(folder.resolve("out")).isEmptyFile();
     Cli on = Cli.run("generate", model, "--load-state", state, "--max-tokens", "3");
     assertThat(on.exitCode()).as(on.err()).isZero();
   }

@@ -7,12 +7,17 @@ import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.config.SegmentLengths;
+import dev.longnet.core.weights.EncoderCheckpoint;
 import dev.longnet.lm.attention.AttentionOperators;
+import dev.longnet.lm.inference.LoadedEncoder;
 import dev.longnet.lm.model.Decoder;
+import dev.longnet.lm.model.Encoder;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.TensorFiles;
 import dev.longnet.lm.torch.Torch;
@@ -21,6 +26,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// A small model with random weights on bytes, trained length 64, as a checkpoint's directory.
 final class TinyCheckpoint {
@@ -70,6 +76,31 @@ final class TinyCheckpoint {
   static Decoder decoder() {
     Torch.load();
     return Decoder.create(MODEL, ModelOptions.cpu(), AttentionOperators.factory(RUNTIME), 5);
+  }
+
+  /// A small encoder of embeddings of width 16 with random weights.
+  static Path writeEncoder(Path directory) throws IOException {
+    EncoderConfig config =
+        new EncoderConfig(
+            1,
+            16,
+            2,
+            32,
+            true,
+            new SegmentLengths.Fixed(List.of(4L, 8L)),
+            List.of(1L, 2L),
+            HeadOffsets.BLOCKED,
+            false,
+            Optional.empty(),
+            false,
+            new EncoderConfig.InputPositions.None(),
+            Optional.empty(),
+            Optional.empty());
+    try (Encoder random = LoadedEncoder.random(config, RUNTIME, 1)) {
+      EncoderCheckpoint.write(
+          directory, config, file -> TensorFiles.write(file, Map.of(), random.parameters()));
+    }
+    return directory;
   }
 
   /// 1,290 bytes for it to read.

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.cli;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -37,6 +40,22 @@ final class TinyRecipe {
           ("class File" + i + " { int value = " + i * i + "; }\n").repeat(8));
     }
     return Files.writeString(directory.resolve("tiny.yaml"), RECIPE.formatted(corpus));
+  }
+
+  /// Trains as the recipe says.
+  ///
+  /// @param more options
+  static Cli train(Path recipe, Path run, Object... more) {
+    List<Object> words = new ArrayList<>(List.of("train", "--recipe", recipe, "--out", run));
+    words.addAll(List.of(more));
+    return Cli.run(words.toArray());
+  }
+
+  /// A run of the recipe's first steps.
+  static Path trained(Path recipe, Path run, int steps) {
+    Cli result = train(recipe, run, "--max-steps", steps);
+    assertThat(result.exitCode()).as(result.toString()).isZero();
+    return run;
   }
 
   /// Of the files in a directory.

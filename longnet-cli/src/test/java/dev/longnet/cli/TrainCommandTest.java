@@ -29,7 +29,7 @@ class TrainCommandTest {
   @Test
   void aRunLeavesEverythingItPromises() throws Exception {
     Path run = directory.resolve("run");
-    Cli result = Cli.run("train", "--recipe", recipe.toString(), "--out", run.toString());
+    Cli result = TinyRecipe.train(recipe, run);
     assertThat(result.exitCode()).as(result.toString()).isZero();
     assertThat(result.out())
         .contains(
@@ -61,38 +61,19 @@ class TrainCommandTest {
   void aRunThatEndsBeforeItsBranchesJoinedSaysSo() throws Exception {
     String late = "training.branch_starts=[0, 0.5]";
     Cli early =
-        Cli.run(
-            "train",
-            "--recipe",
-            recipe.toString(),
-            "--out",
-            directory.resolve("early").toString(),
-            "--set",
-            late,
-            "--max-steps",
-            "30");
+        TinyRecipe.train(recipe, directory.resolve("early"), "--set", late, "--max-steps", 30);
     assertThat(early.out())
         .contains(
             "note         stopped at step 30, before all branches joined (training.branch_starts): 1 of 2");
     Cli whole =
-        Cli.run(
-            "train",
-            "--recipe",
-            recipe.toString(),
-            "--out",
-            directory.resolve("whole").toString(),
-            "--set",
-            late,
-            "--max-steps",
-            "31");
+        TinyRecipe.train(recipe, directory.resolve("whole"), "--set", late, "--max-steps", 31);
     assertThat(whole.out()).contains("step 31").doesNotContain("before all branches joined");
   }
 
   @Test
   void aDryRunWritesNothing() {
     Path run = directory.resolve("run");
-    Cli result =
-        Cli.run("train", "--recipe", recipe.toString(), "--out", run.toString(), "--dry-run");
+    Cli result = TinyRecipe.train(recipe, run, "--dry-run");
     assertThat(result.exitCode()).isZero();
     assertThat(result.out()).contains("parameters");
     assertThat(run).doesNotExist();
@@ -106,39 +87,17 @@ class TrainCommandTest {
             .replace(
                 "tokenizer: bytes,", "tokenizer: bytes, include: ['*.txt'], exclude: ['File*'],"));
     Path run = directory.resolve("run");
-    Cli own =
-        Cli.run(
-            "train", "--recipe", recipe.toString(), "--out", run.toString(), "--max-steps", "1");
+    Cli own = TinyRecipe.train(recipe, run, "--max-steps", 1);
     assertThat(own.exitCode()).as(own.toString()).isEqualTo(2);
     Cli other =
-        Cli.run(
-            "train",
-            "--recipe",
-            recipe.toString(),
-            "--out",
-            run.toString(),
-            "--max-steps",
-            "1",
-            "--corpus",
-            directory.resolve("corpus").toString());
+        TinyRecipe.train(recipe, run, "--max-steps", 1, "--corpus", directory.resolve("corpus"));
     assertThat(other.exitCode()).as(other.toString()).isZero();
   }
 
   @Test
   void aRunInTheWayIsRefused() throws Exception {
-    Path run = directory.resolve("run");
-    assertThat(
-            Cli.run(
-                    "train",
-                    "--recipe",
-                    recipe.toString(),
-                    "--out",
-                    run.toString(),
-                    "--max-steps",
-                    "1")
-                .exitCode())
-        .isZero();
-    Cli again = Cli.run("train", "--recipe", recipe.toString(), "--out", run.toString());
+    Path run = TinyRecipe.trained(recipe, directory.resolve("run"), 1);
+    Cli again = TinyRecipe.train(recipe, run);
     assertThat(again.exitCode()).isEqualTo(2);
     assertThat(again.err().strip())
         .endsWith(

@@ -31,10 +31,7 @@ class TrainResumeTest {
   @Test
   void killedAndResumedGivesTheLossesOfARunThatWasNot() throws Exception {
     Path straight = directory.resolve("straight");
-    assertThat(
-            Cli.run("train", "--recipe", recipe.toString(), "--out", straight.toString())
-                .exitCode())
-        .isZero();
+    assertThat(TinyRecipe.train(recipe, straight).exitCode()).isZero();
     Path killed = directory.resolve("killed");
     Process process = start("train", "--recipe", recipe.toString(), "--out", killed.toString());
     Path metrics = killed.resolve("metrics.jsonl");
@@ -94,18 +91,7 @@ class TrainResumeTest {
   @Test
   @EnabledOnOs(OS.LINUX)
   void aFullDiskKeepsTheLastCheckpoint() throws Exception {
-    Path run = directory.resolve("run");
-    assertThat(
-            Cli.run(
-                    "train",
-                    "--recipe",
-                    recipe.toString(),
-                    "--out",
-                    run.toString(),
-                    "--max-steps",
-                    "10")
-                .exitCode())
-        .isZero();
+    Path run = TinyRecipe.trained(recipe, directory.resolve("run"), 10);
     List<String> files = TinyRecipe.names(run.resolve("checkpoints"));
     assertThat(files).hasSize(1);
     Process full =
@@ -132,18 +118,7 @@ class TrainResumeTest {
 
   @Test
   void resumingFromATruncatedCheckpointIsRefused() throws Exception {
-    Path run = directory.resolve("run");
-    assertThat(
-            Cli.run(
-                    "train",
-                    "--recipe",
-                    recipe.toString(),
-                    "--out",
-                    run.toString(),
-                    "--max-steps",
-                    "1")
-                .exitCode())
-        .isZero();
+    Path run = TinyRecipe.trained(recipe, directory.resolve("run"), 1);
     Path weights =
         run.resolve("checkpoints")
             .resolve(TinyRecipe.names(run.resolve("checkpoints")).getFirst())

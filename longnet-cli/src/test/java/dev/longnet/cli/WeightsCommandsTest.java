@@ -4,23 +4,14 @@ package dev.longnet.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.longnet.attention.pattern.HeadOffsets;
-import dev.longnet.core.config.EncoderConfig;
-import dev.longnet.core.config.RuntimeConfig;
-import dev.longnet.core.config.SegmentLengths;
 import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.io.SafetensorsWriter;
 import dev.longnet.core.io.TensorEntry;
-import dev.longnet.core.weights.EncoderCheckpoint;
-import dev.longnet.lm.inference.LoadedEncoder;
-import dev.longnet.lm.model.Encoder;
-import dev.longnet.lm.torch.TensorFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -103,7 +94,8 @@ class WeightsCommandsTest {
     assertThat(Cli.run("import", "torchscale", file, "--out", run).exitCode()).isZero();
     Cli generate = Cli.run("generate", run, "--prompt", "x", "--max-tokens", 1);
     assertThat(generate.exitCode()).isEqualTo(2);
-    assertThat(generate.err()).contains("import it again with --tokenizer NAME");
+    assertThat(generate.err())
+        .contains("import it again with longnet import torchscale --tokenizer NAME");
     for (String tokenizer : List.of("missing.json", "words", "cl100k_base")) {
       Cli wrong =
           Cli.run(
@@ -185,28 +177,7 @@ class WeightsCommandsTest {
 
   @Test
   void encodesToSafetensorsAndNpy() throws IOException {
-    EncoderConfig config =
-        new EncoderConfig(
-            1,
-            16,
-            2,
-            32,
-            true,
-            new SegmentLengths.Fixed(List.of(4L, 8L)),
-            List.of(1L, 2L),
-            HeadOffsets.BLOCKED,
-            false,
-            Optional.empty(),
-            false,
-            new EncoderConfig.InputPositions.None(),
-            Optional.empty(),
-            Optional.empty());
-    RuntimeConfig runtime = TinyCheckpoint.RUNTIME;
-    Path encoder = directory.resolve("encoder");
-    try (Encoder random = LoadedEncoder.random(config, runtime, 1)) {
-      EncoderCheckpoint.write(
-          encoder, config, file -> TensorFiles.write(file, Map.of(), random.parameters()));
-    }
+    Path encoder = TinyCheckpoint.writeEncoder(directory.resolve("encoder"));
     float[] values = new float[2 * 10 * 16];
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) Math.sin(i);

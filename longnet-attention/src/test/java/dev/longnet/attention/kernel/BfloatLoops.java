@@ -40,7 +40,8 @@ final class BfloatLoops extends ExponentialLoops {
     line("int d = 0;");
     open("for (; d + " + lanes + " <= size; d += " + lanes + ")");
     open(
-        "for (long a = first + d * 4L, b = second + d * 4L, at = to + d * 8L, end = at + count * toBytes; at < end; a += fromBytes, b += fromBytes, at += toBytes)");
+        "for (long a = first + d * 4L, b = second + d * 4L, at = to + d * 8L, end = at + "
+            + "count * toBytes; at < end; a += fromBytes, b += fromBytes, at += toBytes)");
     line("IntVector x = " + load("a", 0) + ".reinterpretAsInts();");
     line("IntVector y = " + load("b", 0) + ".reinterpretAsInts();");
     line(
@@ -49,14 +50,16 @@ final class BfloatLoops extends ExponentialLoops {
         "FloatVector odd = x.lanewise(VectorOperators.LSHR, 16).or(y.and(HIGHER)).reinterpretAsFloats();");
     for (int part = 0; part < 2; part++) {
       line(
-          "even.rearrange(TWICE%1$d).blend(odd.rearrange(TWICE%1$d), UPPER1).intoMemorySegment(ALL, at + %2$dL, NATIVE);"
+          ("even.rearrange(TWICE%1$d).blend(odd.rearrange(TWICE%1$d), "
+                  + "UPPER1).intoMemorySegment(ALL, at + %2$dL, NATIVE);")
               .formatted(part, part * lanes * 4));
     }
     close();
     close();
     open("for (; d < size; d++)");
     open(
-        "for (long a = first + d * 4L, b = second + d * 4L, at = to + d * 8L, end = at + count * toBytes; at < end; a += fromBytes, b += fromBytes, at += toBytes)");
+        "for (long a = first + d * 4L, b = second + d * 4L, at = to + d * 8L, end = at + "
+            + "count * toBytes; at < end; a += fromBytes, b += fromBytes, at += toBytes)");
     line("int x = ALL.get(INT, a);");
     line("int y = ALL.get(INT, b);");
     line("ALL.set(INT, at, x & LOWER | y << 16);");
@@ -69,7 +72,8 @@ final class BfloatLoops extends ExponentialLoops {
   private void bfloatWeights() {
     open(
         "@Override",
-        "void bfloatWeights(long scores, int open, int count, int[] limits, int first, int from, float scale, long shifts, "
+        "void bfloatWeights(long scores, int open, int count, int[] limits, int first, int "
+            + "from, float scale, long shifts, "
             + "long factors, long sums, long weights)");
     constants();
     line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
@@ -115,7 +119,8 @@ final class BfloatLoops extends ExponentialLoops {
   private void bfloatGradients() {
     open(
         "@Override",
-        "void bfloatGradients(long scores, long grads, int pairs, float key, long limits, long shifts, long deltas, float scale, "
+        "void bfloatGradients(long scores, long grads, int pairs, float key, long limits, "
+            + "long shifts, long deltas, float scale, "
             + "long weights, long gradScores, long gradPairs)");
     constants();
     line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
@@ -126,8 +131,10 @@ final class BfloatLoops extends ExponentialLoops {
     }
     // Two rows of keys, two registers of queries.
     open(
-        "for (long at = scores, end = scores + pairs * 4L * columnBytes, g = grads, w = weights, d = gradScores, p = gradPairs; at < end; "
-            + "at += 4 * columnBytes, g += 4 * columnBytes, w += 2 * columnBytes, d += 2 * columnBytes, p += columnBytes)");
+        "for (long at = scores, end = scores + pairs * 4L * columnBytes, g = grads, w = "
+            + "weights, d = gradScores, p = gradPairs; at < end; "
+            + "at += 4 * columnBytes, g += 4 * columnBytes, w += 2 * columnBytes, d += 2 * "
+            + "columnBytes, p += columnBytes)");
     int[] four = {0, 1, 2, 3};
     each(
         four,
@@ -164,8 +171,8 @@ final class BfloatLoops extends ExponentialLoops {
 
   /// Two registers rounded to bfloat16, lane by lane next to one another.
   private static String paired(String low, String high) {
-    return ("%s.reinterpretAsInts().add(HALF).lanewise(VectorOperators.LSHR, 16).or(%s.reinterpretAsInts().add(HALF).and(HIGHER))"
-            + ".reinterpretAsFloats()")
+    return ("%s.reinterpretAsInts().add(HALF).lanewise(VectorOperators.LSHR, 16)"
+            + ".or(%s.reinterpretAsInts().add(HALF).and(HIGHER)).reinterpretAsFloats()")
         .formatted(low, high);
   }
 }

@@ -35,7 +35,8 @@ class MissingModuleTest {
                 + "the Vector API: add --add-modules jdk.incubator.vector");
     assertThat(output)
         .contains(
-            "256: IllegalStateException: vectors of 256 bits were asked for, but the JVM was started without the Vector API");
+            "256: IllegalStateException: vectors of 256 bits were asked for, but the JVM was "
+                + "started without the Vector API");
   }
 
   @Test

@@ -93,7 +93,8 @@ final class RowLoops extends LoopWriter {
         "void dots(long a, long aBytes, long b, long bBytes, int count, int size, long sums)");
     line("long whole = size / " + lanes + " * " + lanes * 4 + "L;");
     open(
-        "for (long x = a, y = b, to = sums, end = sums + count * registerBytes; to < end; to += registerBytes, x += aBytes, y += bBytes)");
+        "for (long x = a, y = b, to = sums, end = sums + count * registerBytes; to < end; to "
+            + "+= registerBytes, x += aBytes, y += bBytes)");
     line("FloatVector s = FloatVector.zero(F);");
     open("for (long d = 0; d < whole; d += registerBytes)");
     line("s = " + load("x + d", 0) + ".fma(" + load("y + d", 0) + ", s);");
@@ -165,6 +166,7 @@ final class RowLoops extends LoopWriter {
     return "((IntVector) ShortVector.fromMemorySegment(H, ALL, "
         + address
         + (bytes == 0 ? "" : " + " + bytes + "L")
-        + ", NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats()";
+        + ", NATIVE).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, "
+        + "0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats()";
   }
 }

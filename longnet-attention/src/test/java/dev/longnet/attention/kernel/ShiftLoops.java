@@ -48,7 +48,8 @@ final class ShiftLoops extends ExponentialLoops {
     for (int i = 0; i < ROWS; i++) {
       line("FloatVector x" + i + " = " + load("column", i * ROW_BYTES) + ";");
       line(
-          "v%1$d = v%1$d.blend(x%1$d, x%1$d.compare(VectorOperators.GT, v%1$d, key.compare(VectorOperators.LT, limit%1$d)));"
+          ("v%1$d = v%1$d.blend(x%1$d, x%1$d.compare(VectorOperators.GT, v%1$d, "
+                  + "key.compare(VectorOperators.LT, limit%1$d)));")
               .formatted(i));
     }
     line("key = key.add(" + lanes + ");");

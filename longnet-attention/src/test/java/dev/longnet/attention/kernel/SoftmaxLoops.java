@@ -20,7 +20,8 @@ final class SoftmaxLoops extends ExponentialLoops {
   private void softmax() {
     open(
         "@Override",
-        "void softmax(long scores, int open, int count, int[] limits, int first, int from, long shifts, long factors, long sums)");
+        "void softmax(long scores, int open, int count, int[] limits, int first, int from, "
+            + "long shifts, long factors, long sums)");
     constants();
     line("FloatVector hidden = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);");
     open("for (int i = 0; i < " + ROWS + "; i++)");

@@ -54,7 +54,8 @@ final class TileLoops extends LoopWriter {
   private void tiles(int n, boolean max) {
     line("long step = columnBytes;");
     open(
-        "for (long panel = panels, end = panels + count * panelBytes, at = to; panel < end; panel += panelBytes, at += step)");
+        "for (long panel = panels, end = panels + count * panelBytes, at = to; panel < end; "
+            + "panel += panelBytes, at += step)");
     zeroTile(n);
     line(
         rowNumbers()
@@ -154,7 +155,8 @@ final class TileLoops extends LoopWriter {
               + "(long weights, long rows, long rowBytes, long to, int count)");
       zeroTile(n);
       open(
-          "for (long row = rows, end = rows + count * rowBytes, weight = weights; row < end; row += rowBytes, weight += "
+          "for (long row = rows, end = rows + count * rowBytes, weight = weights; row < end; "
+              + "row += rowBytes, weight += "
               + kBytes
               + ")");
       loadColumns(n, "row");
@@ -185,7 +187,8 @@ final class TileLoops extends LoopWriter {
               .formatted(i, i * 4));
     }
     open(
-        "for (long from = tile, end = tile + rowBytes, at = to; from < end; from += registerBytes, at += registerBytes)");
+        "for (long from = tile, end = tile + rowBytes, at = to; from < end; from += "
+            + "registerBytes, at += registerBytes)");
     for (int i = 0; i < ROWS; i++) {
       String row = " + " + i + " * rowBytes";
       line(

@@ -48,6 +48,18 @@ public record Checkpoint(
     String tokenizer,
     int trainedLength,
     Optional<TrainerState> state) {
+  /// What `config.json` says.
+  ///
+  /// @param tokenizer as a recipe names it
+  /// @param trainedLength tokens of a training sequence
+  public record Config(ModelConfig model, String tokenizer, int trainedLength) {}
+
+  /// What writes a run's tensors.
+  ///
+  /// @param weights writes `model.safetensors` to the path it is given
+  /// @param optimizer writes `optimizer.safetensors` likewise
+  public record Tensors(AtomicFiles.PathBody weights, AtomicFiles.PathBody optimizer) {}
+
   /// Of imported weights whose tokenizer nobody named.
   public static final String NO_TOKENIZER = "none";
 
@@ -192,19 +204,8 @@ public record Checkpoint(
   /// checkpoint of the same step that exists already is kept: the same step of one run is the same
   /// state.
   ///
-  /// @param tokenizer as a recipe names it; if it is a file, the run's own copy goes along where
-  ///   there is one
-  /// @param weights writes `model.safetensors` to the path it is given
-  /// @param optimizer writes `optimizer.safetensors` likewise
-  public static Path write(
-      Path run,
-      ModelConfig model,
-      String tokenizer,
-      int trainedLength,
-      TrainerState state,
-      AtomicFiles.PathBody weights,
-      AtomicFiles.PathBody optimizer,
-      int keep)
+  /// @param config whose tokenizer, if it is a file, is the run's own copy where there is one
+  public static Path write(Path run, Config config, TrainerState state, Tensors tensors, int keep)
       throws IOException {
     Path target = run.resolve("checkpoints").resolve(String.format("%s%08d", PREFIX, state.step()));
     if (!Files.exists(target)) {
@@ -212,14 +213,9 @@ public record Checkpoint(
           target,
           directory -> {
             Path copy = run.resolve(TOKENIZER);
-            writeModel(
-                directory,
-                model,
-                tokenizer,
-                Files.exists(copy) ? copy : Path.of(tokenizer),
-                trainedLength,
-                weights);
-            optimizer.writeTo(directory.resolve(OPTIMIZER));
+            Path file = Files.exists(copy) ? copy : Path.of(config.tokenizer());
+            writeModel(directory, config, file, tensors.weights());
+            tensors.optimizer().writeTo(directory.resolve(OPTIMIZER));
             ObjectNode trainer = JSON.createObjectNode();
             state.write(trainer);
             JSON.writeValue(directory.resolve(TRAINER).toFile(), trainer);
@@ -248,28 +244,24 @@ public record Checkpoint(
     AtomicFiles.writeDirectory(
         directory,
         temporary -> {
-          writeModel(temporary, model, tokenizer, Path.of(tokenizer), trainedLength, weights);
+          Config config = new Config(model, tokenizer, trainedLength);
+          writeModel(temporary, config, Path.of(tokenizer), weights);
           Checksums.write(temporary);
         });
   }
 
   private static void writeModel(
-      Path directory,
-      ModelConfig model,
-      String tokenizer,
-      Path tokenizerFile,
-      int trainedLength,
-      AtomicFiles.PathBody weights)
+      Path directory, Config config, Path tokenizerFile, AtomicFiles.PathBody weights)
       throws IOException {
-    ObjectNode config = JSON.createObjectNode();
-    config.put("format", FORMAT);
-    config.put("format_version", VERSION);
-    config.put("tokenizer", tokenizer);
-    config.put("trained_length", trainedLength);
-    config.set("model", ModelTree.write(model));
-    JSON.writeValue(directory.resolve(CONFIG).toFile(), config);
+    ObjectNode json = JSON.createObjectNode();
+    json.put("format", FORMAT);
+    json.put("format_version", VERSION);
+    json.put("tokenizer", config.tokenizer());
+    json.put("trained_length", config.trainedLength());
+    json.set("model", ModelTree.write(config.model()));
+    JSON.writeValue(directory.resolve(CONFIG).toFile(), json);
     // An import may name a file that only another machine has.
-    if (Tokenizers.isFile(tokenizer) && Files.isRegularFile(tokenizerFile)) {
+    if (Tokenizers.isFile(config.tokenizer()) && Files.isRegularFile(tokenizerFile)) {
       Files.copy(tokenizerFile, directory.resolve(TOKENIZER));
     }
     weights.writeTo(directory.resolve(WEIGHTS));

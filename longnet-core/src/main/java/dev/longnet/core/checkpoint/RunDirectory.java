@@ -6,6 +6,7 @@ import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.channels.Channel;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -14,24 +15,29 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /// Where a run keeps everything: `recipe.yaml`, `metrics.jsonl`, `tensorboard/`,
 /// `checkpoints/step-00000123/`, `environment.json`, `tokenizer.json` where the tokenizer is a
 /// file, and at its end `evaluation.json`, `sample.txt`, `report.html`. One process at a time
-/// trains in it; [#close()] lets the next one in.
+/// writes in it; [#close()] lets the next one in.
 public final class RunDirectory implements Closeable {
   /// What messages call the path.
   private static final Field RUN = Field.of("run");
 
   private final Path path;
-  private final FileChannel channel;
-  private final FileLock lock;
+  private final Optional<FileLock> lock;
 
-  private RunDirectory(Path path, FileChannel channel, FileLock lock) {
+  private RunDirectory(Path path, Optional<FileLock> lock) {
     this.path = path;
-    this.channel = channel;
     this.lock = lock;
+  }
+
+  /// The directory of a run that another rank writes: it may not be there yet, and nothing is
+  /// created, locked or deleted.
+  public static RunDirectory ofAnotherRank(Path path) {
+    return new RunDirectory(path, Optional.empty());
   }
 
   /// A new run.
@@ -83,7 +89,7 @@ public final class RunDirectory implements Closeable {
       channel.close();
       throw new IllegalArgumentException("another process trains in this run: " + path);
     }
-    return new RunDirectory(path, channel, lock);
+    return new RunDirectory(path, Optional.of(lock));
   }
 
   /// A process that was killed while it wrote leaves its temporaries.
@@ -152,16 +158,17 @@ public final class RunDirectory implements Closeable {
 
   @Override
   public void close() throws IOException {
-    if (!Files.exists(recipe())) {
-      // The run never began: no empty directory stays behind.
-      Files.deleteIfExists(path.resolve(".lock"));
-      try {
-        Files.delete(path);
-      } catch (DirectoryNotEmptyException somethingElseIsThere) {
-        // Not ours to delete.
-      }
+    if (lock.isEmpty()) {
+      return;
     }
-    lock.release();
-    channel.close();
+    try (Channel _ = lock.get().acquiredBy()) { // lets go of the lock
+      if (!Files.exists(recipe())) {
+        // The run never began: no empty directory stays behind.
+        Files.deleteIfExists(path.resolve(".lock"));
+        Files.delete(path);
+      }
+    } catch (DirectoryNotEmptyException somethingElseIsThere) {
+      // Not ours to delete.
+    }
   }
 }

@@ -73,6 +73,12 @@ public sealed interface AttentionConfig extends MixerConfig {
     return bytes * 4L * model.hidden();
   }
 
+  /// Queries and keys are turned.
+  @Override
+  default boolean usesPositions() {
+    return true;
+  }
+
   @Override
   default OptionalLong period() {
     return OptionalLong.empty();
@@ -167,7 +173,8 @@ public sealed interface AttentionConfig extends MixerConfig {
           if (headOffsets.offset(head, heads, branch.dilation())
               != HeadOffsets.BLOCKED.offset(head, heads, branch.dilation())) {
             throw new IllegalArgumentException(
-                "torchscale knows head_offsets=blocked only, and this model's interleaved ones differ at dilation %d with %d heads: export to safetensors"
+                ("torchscale knows head_offsets=blocked only, and this model's interleaved "
+                        + "ones differ at dilation %d with %d heads: export to safetensors")
                     .formatted(branch.dilation(), heads));
           }
         }

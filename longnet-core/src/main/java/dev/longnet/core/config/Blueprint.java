@@ -20,6 +20,12 @@ import java.util.SequencedMap;
 ///
 /// Legend: V vocabulary, C hidden, F feed-forward, L layers.
 public final class Blueprint {
+  /// The token embedding [V, C].
+  public static final String EMBEDDING = "embed_tokens.weight";
+
+  /// The output projection [V, C]; no parameter where the embedding is used for it too.
+  public static final String OUTPUT = "output_projection.weight";
+
   private final SequencedMap<String, Parameter> parameters;
   private final Map<String, List<String>> stacks;
 
@@ -33,7 +39,7 @@ public final class Blueprint {
     Builder all = new Builder();
     long c = model.hidden();
     Initial embedding = new Initial.Normal(1 / Math.sqrt(c));
-    all.matrix("embed_tokens.weight", model.vocabulary(), c, embedding);
+    all.matrix(EMBEDDING, model.vocabulary(), c, embedding);
     for (int layer = 0; layer < model.layers(); layer++) {
       double gain = magneto(model.layers());
       model.mixer(layer).parameters(all, mixerPrefix(layer), c, model.heads(), gain);
@@ -41,7 +47,7 @@ public final class Blueprint {
     }
     all.norm("layer_norm", c);
     if (!model.tiedOutput()) {
-      all.matrix("output_projection.weight", model.vocabulary(), c, embedding);
+      all.matrix(OUTPUT, model.vocabulary(), c, embedding);
     }
     return new Blueprint(all);
   }

@@ -43,6 +43,10 @@ public sealed interface MixerConfig permits AttentionConfig {
   /// Bytes a token that one layer's backward pass adds while it runs.
   long backwardBytes(ModelConfig model, int bytes);
 
+  /// Whether the mixer turns its rows by their positions ([ModelConfig#positions()]): the rules of
+  /// an encoding are asked of such mixers alone.
+  boolean usesPositions();
+
   /// The number of positions after which positions may begin anew: nothing mixes across its
   /// multiples. Empty where there is none.
   OptionalLong period();

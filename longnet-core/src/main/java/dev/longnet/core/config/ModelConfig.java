@@ -80,7 +80,9 @@ public record ModelConfig(
       throw new IllegalArgumentException(
           "hidden must be a multiple of heads=" + heads + ": hidden=" + hidden);
     }
-    if (positions != PositionEncoding.NONE && hidden / heads % 2 != 0) {
+    if (positions != PositionEncoding.NONE
+        && mixers.stream().anyMatch(MixerConfig::usesPositions)
+        && hidden / heads % 2 != 0) {
       throw new IllegalArgumentException(
           "positions=" + positions + " needs an even head size: hidden/heads=" + hidden / heads);
     }
@@ -102,14 +104,15 @@ public record ModelConfig(
   }
 
   /// The least xPos scale base whose decay stays in float32's range over `longest` positions; 1 for
-  /// other encodings.
+  /// other encodings, and where no mixer uses positions.
   ///
   /// @param longest a stream's may be Long.MAX_VALUE where positions repeat
   public double leastScaleBase(long longest) {
     return mixers.stream()
+        .filter(MixerConfig::usesPositions)
         .mapToDouble(mixer -> leastScaleBase(longest, mixer.period()))
         .max()
-        .orElseThrow();
+        .orElse(1);
   }
 
   /// As [#leastScaleBase(long)] where positions begin anew after `period`.

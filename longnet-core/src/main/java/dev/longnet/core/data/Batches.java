@@ -73,16 +73,6 @@ public final class Batches {
     return new Batches(streams, weights, windowTokens, seed);
   }
 
-  /// Ids in a window: inputs and the next token of the last one.
-  public int windowSize() {
-    return windowTokens + 1;
-  }
-
-  /// How many windows show as many tokens as the streams hold.
-  public long windowsPerEpoch() {
-    return streams.stream().mapToLong(this::windows).sum();
-  }
-
   /// Writes window number `index`.
   ///
   /// @param index 0, 1, 2, … over all epochs
@@ -130,6 +120,7 @@ public final class Batches {
     }
   }
 
+  /// Windows of an epoch: they show as many tokens as the stream holds.
   private long windows(TokenStream stream) {
     return stream.size() / windowTokens;
   }

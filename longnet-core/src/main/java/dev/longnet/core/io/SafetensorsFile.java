@@ -140,7 +140,8 @@ public final class SafetensorsFile implements AutoCloseable {
       long bytes = bytes(claim);
       if (claim.begin() != end || claim.end() < claim.begin() || claim.end() > data.byteSize()) {
         throw new IllegalArgumentException(
-            "tensor %s: data_offsets must start at %d, where the previous tensor ends, and end within %d bytes of data: [%d, %d]"
+            ("tensor %s: data_offsets must start at %d, where the previous tensor ends, and "
+                    + "end within %d bytes of data: [%d, %d]")
                 .formatted(claim.name(), end, data.byteSize(), claim.begin(), claim.end()));
       }
       if (claim.end() - claim.begin() != bytes) {

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -39,6 +40,7 @@ public final class ShardedWeights implements WeightFiles {
                   .build())
           .enable(com.fasterxml.jackson.databind.DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
+  private final ResourceStack opened = new ResourceStack();
   private final Map<String, WeightFiles> shards = new LinkedHashMap<>();
   private final Map<String, WeightFiles> tensors = new LinkedHashMap<>();
   private final Map<String, String> metadata = new LinkedHashMap<>();
@@ -71,7 +73,7 @@ public final class ShardedWeights implements WeightFiles {
         }
       }
     } catch (IOException | RuntimeException | Error e) {
-      close();
+      opened.closeAfter(e);
       throw e;
     }
   }
@@ -114,7 +116,7 @@ public final class ShardedWeights implements WeightFiles {
       if (!Files.isRegularFile(path)) {
         throw new IllegalArgumentException("shard is missing: " + file);
       }
-      known = WeightFiles.open(path);
+      known = opened.push(WeightFiles.open(path));
       shards.put(file, known);
       known.metadata().forEach(metadata::putIfAbsent);
     }
@@ -142,7 +144,11 @@ public final class ShardedWeights implements WeightFiles {
 
   @Override
   public void close() {
-    shards.values().forEach(WeightFiles::close);
+    try {
+      opened.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /// Makes a tensor's entry when it is its shard's turn, so that converted tensors need memory for

@@ -134,7 +134,8 @@ record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTi
     }
     for (StringBuilder piece : pieces) {
       out.append(
-          "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"%s\" stroke-opacity=\"%s\" stroke-linejoin=\"round\" stroke-linecap=\"round\" points=\"%s\"/>\n"
+          ("<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"%s\" stroke-opacity=\"%s\" "
+                  + "stroke-linejoin=\"round\" stroke-linecap=\"round\" points=\"%s\"/>\n")
               .formatted(colour, faint ? "1" : "2", faint ? ".35" : "1", piece.toString().strip()));
     }
     if (s.style() == Series.Style.MARKED) {

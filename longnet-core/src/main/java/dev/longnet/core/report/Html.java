@@ -23,7 +23,8 @@ final class Html {
   }
 
   static String tile(String label, String value, String note) {
-    return "<div class=\"tile\"><div class=\"value\">%s</div><div class=\"label\">%s</div><div class=\"note\">%s</div></div>\n"
+    return ("<div class=\"tile\"><div class=\"value\">%s</div><div class=\"label\">%s</div><div "
+            + "class=\"note\">%s</div></div>\n")
         .formatted(escape(value), escape(label), escape(note));
   }
 

@@ -222,7 +222,8 @@ public final class RunReport {
     out.append(
         String.format(
             Locale.ROOT,
-            "<p>The same %,d tokens are scored at every length; the held-out text is cut into pieces of that length.</p>%n",
+            "<p>The same %,d tokens are scored at every length; the held-out text is cut "
+                + "into pieces of that length.</p>%n",
             evaluation.path("tokens").asLong()));
     JsonNode documents = evaluation.path("documents");
     if (documents.has("bits_per_byte")) {

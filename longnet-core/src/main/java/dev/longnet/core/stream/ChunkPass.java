@@ -4,19 +4,19 @@ package dev.longnet.core.stream;
 import dev.longnet.attention.WorkerTeam;
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import dev.longnet.core.stream.kernel.Products;
 import dev.longnet.core.stream.mixer.Block;
 import dev.longnet.core.stream.mixer.MixerMemory;
 import dev.longnet.core.stream.mixer.StreamMixer;
 import dev.longnet.core.stream.mixer.Work;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
 
 /// Many tokens of one stream at once. Between two mixings everything acts on rows alone, so one
 /// task carries a block of rows, small enough for its core's cache, from one mixing to the next:
 /// the end of a layer and the beginning of the next one.
-final class ChunkPass implements AutoCloseable {
+final class ChunkPass {
   /// Floats of feed-forward activations in one block of rows: half a megabyte.
   private static final int BLOCK_FLOATS = 1 << 17;
 
@@ -30,16 +30,29 @@ final class ChunkPass implements AutoCloseable {
   private final int blockRows;
   private final int c;
 
-  /// One for each worker, made for the first chunk.
-  private final List<StreamLayer.Scratch> scratch = new ArrayList<>();
+  private final NativeMemory memory;
 
-  private final List<Scoring> scoring = new ArrayList<>();
-  private int capacity;
-  private NativeFloats residual = new NativeFloats(0);
+  /// One for each worker of the team, made for the first chunk.
+  private List<Worker> workers = List.of();
+
+  private Residual residual;
+
+  /// What a worker carries a block of rows with.
+  private record Worker(StreamLayer.Scratch scratch, Scoring scoring) {}
+
+  /// @param part of the session's memory, which goes when a chunk has more rows
+  /// @param floats [rows, C]
+  private record Residual(NativeMemory part, int rows, NativeFloats floats) {}
 
   /// @param chunkTokens tokens of a chunk at most
   /// @param products of each worker of the team
-  ChunkPass(StreamingModel model, Work work, List<Products.Alone> products, int chunkTokens) {
+  /// @param memory the session's
+  ChunkPass(
+      StreamingModel model,
+      Work work,
+      List<Products.Alone> products,
+      int chunkTokens,
+      NativeMemory memory) {
     this.model = model;
     this.weights = model.weights();
     this.kernels = work.kernels();
@@ -51,24 +64,33 @@ final class ChunkPass implements AutoCloseable {
     // Kernels take six rows at a time.
     int rows = BLOCK_FLOATS / model.config().feedForward() / 6 * 6;
     this.blockRows = Math.clamp((long) rows, 24, 384);
+    this.memory = memory;
+    this.residual = residual(0);
   }
 
   private void reserve(int tokens) {
-    for (int worker = scratch.size(); worker < team.size(); worker++) {
-      scratch.add(
-          new StreamLayer.Scratch(
-              new NativeFloats((long) blockRows * c),
-              new NativeFloats((long) blockRows * model.config().feedForward())));
-      scoring.add(new Scoring(weights.output, products.get(worker), blockRows));
+    if (workers.isEmpty()) {
+      workers =
+          memory.part().build(part -> products.stream().map(alone -> worker(part, alone)).toList());
     }
-    if (tokens > capacity) {
-      residual.close();
-      capacity = 0;
-      int rows = Math.min(chunkTokens, Integer.highestOneBit(tokens - 1 | 1) << 1);
-      work.reserve(rows);
-      residual = new NativeFloats((long) rows * c);
-      capacity = rows;
+    int rows = Math.min(chunkTokens, Integer.highestOneBit(tokens - 1 | 1) << 1);
+    work.reserve(rows);
+    if (tokens > residual.rows) {
+      // The old rows go first: both at once would need half as much again.
+      residual.part.close();
+      residual = residual(0);
+      residual = residual(rows);
     }
+  }
+
+  private Worker worker(NativeMemory part, Products.Alone alone) {
+    return new Worker(
+        StreamLayer.Scratch.of(part, model.config(), blockRows),
+        new Scoring(weights.output, alone, blockRows, part));
+  }
+
+  private Residual residual(int rows) {
+    return memory.part().build(part -> new Residual(part, rows, part.floats((long) rows * c)));
   }
 
   /// Reads `tokens[from … from + n)`.
@@ -79,7 +101,7 @@ final class ChunkPass implements AutoCloseable {
     for (MixerMemory memory : state.memories) {
       memory.reserve(state.position, n);
     }
-    state.inChunk = true;
+    state.beginChunk();
     if (wanted.losses().isPresent()) {
       wanted.losses().get()[at] =
           state.position == 0 ? Float.NaN : loss(state.hidden, tokens[from]);
@@ -91,12 +113,13 @@ final class ChunkPass implements AutoCloseable {
           blocks,
           (index, worker) -> {
             Block block = block(index, n, worker);
+            StreamLayer.Scratch scratch = workers.get(worker).scratch;
             if (number == 0) {
               embed(block, tokens, from, state.position);
             } else {
-              weights.layers.get(number - 1).end(block, rows(block), scratch.get(worker));
+              weights.layers.get(number - 1).end(block, rows(block), scratch);
             }
-            weights.layers.get(number).begin(block, rows(block), scratch.get(worker));
+            weights.layers.get(number).begin(block, rows(block), scratch);
           });
       state.memories.get(layer).chunk(work, state.position, n);
     }
@@ -104,22 +127,21 @@ final class ChunkPass implements AutoCloseable {
         blocks,
         (index, worker) -> {
           Block block = block(index, n, worker);
-          weights.layers.getLast().end(block, rows(block), scratch.get(worker));
+          Scoring scoring = workers.get(worker).scoring;
+          weights.layers.getLast().end(block, rows(block), workers.get(worker).scratch);
           weights.finalNorm.apply(kernels, rows(block), block.count(), rows(block));
           if (wanted.losses().isPresent()) {
             int scored = Math.min(block.last(), n - 1) - block.first();
             int next = block.first() + 1;
-            scoring
-                .get(worker)
-                .losses(rows(block), scored, tokens, from + next, wanted.losses().get(), at + next);
+            scoring.losses(
+                rows(block), scored, tokens, from + next, wanted.losses().get(), at + next);
           }
           if (wanted.logits().isPresent()) {
-            scoring
-                .get(worker)
-                .logits(rows(block), block.count(), wanted.logits().get(), at + block.first());
+            scoring.logits(rows(block), block.count(), wanted.logits().get(), at + block.first());
           }
         });
-    MemorySegment.copy(residual.segment(), 4L * (n - 1) * c, state.hidden.segment(), 0, 4L * c);
+    MemorySegment.copy(
+        residual.floats.segment(), 4L * (n - 1) * c, state.hidden.segment(), 0, 4L * c);
     state.position += n;
     state.inChunk = false;
   }
@@ -131,12 +153,12 @@ final class ChunkPass implements AutoCloseable {
 
   /// Address of a block's residual rows.
   private long rows(Block block) {
-    return residual.address() + 4L * block.first() * c;
+    return residual.floats.address() + 4L * block.first() * c;
   }
 
   private void embed(Block block, int[] tokens, int from, long position) {
     for (int row = block.first(); row < block.last(); row++) {
-      weights.embedding.row(tokens[from + row], residual.address() + 4L * row * c);
+      weights.embedding.row(tokens[from + row], residual.floats.address() + 4L * row * c);
     }
     for (StreamMixer mixer : model.distinctMixers()) {
       mixer.prepare(work, position, block.first(), block.last(), 0);
@@ -146,14 +168,7 @@ final class ChunkPass implements AutoCloseable {
   /// Scores one token from a normalised hidden row.
   private float loss(NativeFloats hidden, int token) {
     float[] loss = new float[1];
-    scoring.getFirst().losses(hidden.address(), 1, new int[] {token}, 0, loss, 0);
+    workers.getFirst().scoring.losses(hidden.address(), 1, new int[] {token}, 0, loss, 0);
     return loss[0];
-  }
-
-  @Override
-  public void close() {
-    residual.close();
-    scratch.forEach(StreamLayer.Scratch::close);
-    scoring.forEach(Scoring::close);
   }
 }

@@ -3,6 +3,7 @@ package dev.longnet.core.stream;
 
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import dev.longnet.core.stream.kernel.PackedMatrix;
 import dev.longnet.core.stream.kernel.Products;
 import java.lang.foreign.MemorySegment;
@@ -11,7 +12,7 @@ import java.util.Arrays;
 
 /// Scores rows of normalised hidden states [rows, C] on one thread. Logits of a block of rows exist
 /// for a piece of the vocabulary at a time.
-final class Scoring implements AutoCloseable {
+final class Scoring {
   private static final int VOCABULARY_PIECE = 1024;
 
   private final PackedMatrix output;
@@ -26,13 +27,13 @@ final class Scoring implements AutoCloseable {
 
   /// @param output [V, C]
   /// @param blockRows rows at most
-  Scoring(PackedMatrix output, Products.Alone products, int blockRows) {
+  Scoring(PackedMatrix output, Products.Alone products, int blockRows, NativeMemory memory) {
     this.output = output;
     this.kernels = products.kernels();
     this.productScratch = products.scratch().address();
     this.panels = Math.max(1, VOCABULARY_PIECE / kernels.panelWidth());
     this.width = panels * kernels.panelWidth();
-    this.logits = new NativeFloats((long) blockRows * (VOCABULARY_PIECE + kernels.panelWidth()));
+    this.logits = memory.floats((long) blockRows * (VOCABULARY_PIECE + kernels.panelWidth()));
   }
 
   /// Computes the logits of a piece, rows `width` apart.
@@ -106,10 +107,5 @@ final class Scoring implements AutoCloseable {
             count(start));
       }
     }
-  }
-
-  @Override
-  public void close() {
-    logits.close();
   }
 }

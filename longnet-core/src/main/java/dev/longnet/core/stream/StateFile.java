@@ -195,8 +195,11 @@ public final class StateFile {
   }
 
   private static double storedBytes(StreamState state, int layer) {
-    StreamMixer mixer = state.model.weights().layers.get(layer).mixer();
-    return mixer.storedBytes(state.position);
+    return mixer(state, layer).storedBytes(state.position);
+  }
+
+  private static StreamMixer mixer(StreamState state, int layer) {
+    return state.model.weights().layers.get(layer).mixer();
   }
 
   private static Map<String, String> readState(
@@ -210,7 +213,9 @@ public final class StateFile {
     }
     Map<String, String> notes = new LinkedHashMap<>();
     for (int i = 0; i < count; i++) {
-      notes.put(in.readUTF(), in.readUTF());
+      if (notes.put(in.readUTF(), in.readUTF()) != null) {
+        throw new EOFException();
+      }
     }
     double needed = 0;
     for (int layer = 0; layer < state.memories.size(); layer++) {
@@ -228,6 +233,9 @@ public final class StateFile {
         if (in.readLong() != (long) bytes) {
           throw new EOFException();
         }
+      }
+      if (!mixer(state, layer).isReference(reference, state.position)) {
+        throw new EOFException();
       }
       InputStream there = length.isPresent() ? in : StateFloats.arrived(in, bytes);
       state

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream;
 
+import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import dev.longnet.core.stream.kernel.Products;
 import dev.longnet.core.stream.mixer.Block;
 import dev.longnet.core.stream.mixer.StreamMixer;
@@ -12,7 +14,7 @@ import java.util.List;
 
 /// One token in each of some streams: every weight is read once for all of them, its outputs shared
 /// out among the threads; mixing is each stream's own.
-final class StepPass implements AutoCloseable {
+final class StepPass {
   /// Remembered floats below which helping threads cost more than they bring.
   private static final long WORTH_SHARING = 1 << 14;
 
@@ -21,65 +23,86 @@ final class StepPass implements AutoCloseable {
   private final Work work;
   private final Products products;
   private final int c;
-  private int capacity;
-  private NativeFloats residual = new NativeFloats(0);
-  private NativeFloats logits = new NativeFloats(0);
-  private StreamLayer.Scratch scratch =
-      new StreamLayer.Scratch(new NativeFloats(0), new NativeFloats(0));
+  private final NativeMemory memory;
+  private Rows rows;
+
+  /// What a step of `count` streams is computed in.
+  ///
+  /// @param part of the session's memory, which goes when a step has more streams
+  /// @param residual [count, C]
+  /// @param logits [count, V]
+  private record Rows(
+      NativeMemory part,
+      int count,
+      NativeFloats residual,
+      NativeFloats logits,
+      StreamLayer.Scratch scratch) {}
 
   /// @param products shared out among the team
-  StepPass(StreamingModel model, Work work, Products products) {
+  /// @param memory the session's
+  StepPass(StreamingModel model, Work work, Products products, NativeMemory memory) {
     this.model = model;
     this.weights = model.weights();
     this.work = work;
     this.products = products;
+    this.memory = memory;
     this.c = model.config().hidden();
+    this.rows = rows(0);
   }
 
-  private void reserve(int rows) {
-    work.reserve(rows);
-    if (rows <= capacity) {
-      return;
+  private Rows rows(int count) {
+    ModelConfig config = model.config();
+    return memory
+        .part()
+        .build(part ->
+            new Rows(
+                part,
+                count,
+                part.floats((long) count * c),
+                part.floats((long) count * config.vocabulary()),
+                StreamLayer.Scratch.of(part, config, count)));
+  }
+
+  private Rows reserve(int count) {
+    work.reserve(count);
+    if (count > rows.count) {
+      Rows more = rows(count);
+      rows.part.close();
+      rows = more;
     }
-    close();
-    residual = new NativeFloats((long) rows * c);
-    logits = new NativeFloats((long) rows * model.config().vocabulary());
-    scratch =
-        new StreamLayer.Scratch(
-            new NativeFloats((long) rows * c),
-            new NativeFloats((long) rows * model.config().feedForward()));
-    capacity = rows;
+    return rows;
   }
 
   void read(List<StreamState> streams, int[] tokens) {
-    int rows = tokens.length;
-    reserve(rows);
+    int count = tokens.length;
+    Rows rows = reserve(count);
     // Floats each layer will read of what its streams remember.
     long[] remembered = new long[weights.layers.size()];
-    for (StreamState state : streams) {
+    for (int row = 0; row < count; row++) {
+      StreamState state = streams.get(row);
       for (int layer = 0; layer < remembered.length; layer++) {
         remembered[layer] += state.memories.get(layer).reserveStep(state.position);
       }
-    }
-    long x = residual.address();
-    for (int row = 0; row < rows; row++) {
-      StreamState state = streams.get(row);
-      state.inChunk = true;
-      weights.embedding.row(tokens[row], x + 4L * row * c);
       for (StreamMixer mixer : model.distinctMixers()) {
-        mixer.prepare(work, state.position, 0, 1, row);
+        mixer.prepareStep(work, state.position, row);
       }
     }
-    Block block = new Block(work, products, 0, rows);
-    for (int layer = 0; layer < remembered.length; layer++) {
-      weights.layers.get(layer).begin(block, x, scratch);
-      mix(streams, layer, remembered[layer]);
-      weights.layers.get(layer).end(block, x, scratch);
-    }
-    weights.finalNorm.apply(work.kernels(), x, rows, x);
-    for (int row = 0; row < rows; row++) {
+    long x = rows.residual.address();
+    for (int row = 0; row < count; row++) {
       StreamState state = streams.get(row);
-      MemorySegment.copy(residual.segment(), 4L * row * c, state.hidden.segment(), 0, 4L * c);
+      state.beginChunk();
+      weights.embedding.row(tokens[row], x + 4L * row * c);
+    }
+    Block block = new Block(work, products, 0, count);
+    for (int layer = 0; layer < remembered.length; layer++) {
+      weights.layers.get(layer).begin(block, x, rows.scratch);
+      mix(streams, layer, remembered[layer]);
+      weights.layers.get(layer).end(block, x, rows.scratch);
+    }
+    weights.finalNorm.apply(work.kernels(), x, count, x);
+    for (int row = 0; row < count; row++) {
+      StreamState state = streams.get(row);
+      MemorySegment.copy(rows.residual.segment(), 4L * row * c, state.hidden.segment(), 0, 4L * c);
       state.position++;
       state.inChunk = false;
     }
@@ -105,26 +128,18 @@ final class StepPass implements AutoCloseable {
 
   /// @param logits `[V]` for each stream, overwritten
   void logits(List<StreamState> streams, float[][] logits) {
-    int rows = logits.length;
-    reserve(rows);
-    NativeFloats hidden = scratch.narrow();
-    for (int row = 0; row < rows; row++) {
+    int count = logits.length;
+    Rows rows = reserve(count);
+    NativeFloats hidden = rows.scratch.narrow();
+    for (int row = 0; row < count; row++) {
       MemorySegment.copy(
           streams.get(row).hidden.segment(), 0, hidden.segment(), 4L * row * c, 4L * c);
     }
-    products.product(hidden.address(), rows, weights.output, this.logits.address());
+    products.product(hidden.address(), count, weights.output, rows.logits.address());
     int v = model.config().vocabulary();
-    for (int row = 0; row < rows; row++) {
+    for (int row = 0; row < count; row++) {
       MemorySegment.copy(
-          this.logits.segment(), ValueLayout.JAVA_FLOAT, 4L * row * v, logits[row], 0, v);
+          rows.logits.segment(), ValueLayout.JAVA_FLOAT, 4L * row * v, logits[row], 0, v);
     }
-  }
-
-  @Override
-  public void close() {
-    residual.close();
-    logits.close();
-    scratch.close();
-    capacity = 0;
   }
 }

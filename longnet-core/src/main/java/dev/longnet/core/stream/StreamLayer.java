@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream;
 
+import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import dev.longnet.core.stream.kernel.NormWeights;
 import dev.longnet.core.stream.kernel.PackedMatrix;
 import dev.longnet.core.stream.kernel.WeightReader;
@@ -27,11 +29,11 @@ record StreamLayer(
   ///
   /// @param narrow [rows, C]
   /// @param wide [rows, F]
-  record Scratch(NativeFloats narrow, NativeFloats wide) implements AutoCloseable {
-    @Override
-    public void close() {
-      narrow.close();
-      wide.close();
+  record Scratch(NativeFloats narrow, NativeFloats wide) {
+    static Scratch of(NativeMemory memory, ModelConfig config, int rows) {
+      return new Scratch(
+          memory.floats((long) rows * config.hidden()),
+          memory.floats((long) rows * config.feedForward()));
     }
   }
 

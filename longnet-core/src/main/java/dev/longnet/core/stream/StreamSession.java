@@ -4,7 +4,7 @@ package dev.longnet.core.stream;
 import dev.longnet.attention.WorkerTeam;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.stream.kernel.Kernels;
-import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import dev.longnet.core.stream.kernel.Products;
 import dev.longnet.core.stream.mixer.StreamMixer;
 import dev.longnet.core.stream.mixer.Work;
@@ -20,28 +20,44 @@ public final class StreamSession implements AutoCloseable {
   private final StreamingModel model;
   private final int chunkTokens;
   private final WorkerTeam team;
-  private final List<Products.Alone> products = new ArrayList<>();
-  private final Work work;
+  private final NativeMemory memory;
   private final ChunkPass chunks;
   private final StepPass steps;
   private final AtomicBoolean busy = new AtomicBoolean();
   private volatile boolean closed;
 
-  StreamSession(StreamingModel model, int threads, int chunkTokens) {
+  private StreamSession(
+      StreamingModel model, WorkerTeam team, int chunkTokens, NativeMemory memory) {
     this.model = model;
+    this.team = team;
     this.chunkTokens = chunkTokens;
-    this.team = new WorkerTeam(threads);
+    this.memory = memory;
     Kernels kernels = model.kernels();
-    for (int worker = 0; worker < threads; worker++) {
-      products.add(new Products.Alone(kernels, new NativeFloats(kernels.productScratch())));
+    List<Products.Alone> products = new ArrayList<>();
+    for (int worker = 0; worker < team.size(); worker++) {
+      products.add(new Products.Alone(kernels, memory.floats(kernels.productScratch())));
     }
-    int width = 0;
-    for (StreamMixer mixer : model.distinctMixers()) {
-      width = Math.max(width, mixer.rowWidth());
-    }
-    work = new Work(kernels, team, model.config().hidden(), width);
-    chunks = new ChunkPass(model, work, products, chunkTokens);
-    steps = new StepPass(model, work, new Products.Shared(kernels, team, products));
+    Work work = new Work(kernels, team, model.config().hidden(), model.distinctMixers(), memory);
+    chunks = new ChunkPass(model, work, products, chunkTokens, memory);
+    steps = new StepPass(model, work, new Products.Shared(kernels, team, products), memory);
+  }
+
+  /// A session that its model counts until it is closed.
+  ///
+  /// @param memory becomes the session's own
+  static StreamSession open(
+      StreamingModel model, int threads, int chunkTokens, NativeMemory memory) {
+    return memory.build(own -> {
+      WorkerTeam team = new WorkerTeam(threads);
+      try {
+        StreamSession session = new StreamSession(model, team, chunkTokens, own);
+        model.sessionOpened();
+        return session;
+      } catch (RuntimeException | Error e) {
+        team.close();
+        throw e;
+      }
+    });
   }
 
   public StreamingModel model() {
@@ -82,7 +98,7 @@ public final class StreamSession implements AutoCloseable {
       check(tokens[i]);
     }
     check(options, count);
-    begin();
+    reserve();
     try {
       state.begin();
       try {
@@ -150,9 +166,18 @@ public final class StreamSession implements AutoCloseable {
   /// As [#logits(StreamState, float[])] for several streams at once.
   ///
   /// @param streams distinct
+  /// @param logits `[V]` for each of them, overwritten
   public void logits(List<StreamState> streams, float[][] logits) {
+    if (streams.size() != logits.length) {
+      throw new IllegalArgumentException(
+          "one row of logits a stream: %d streams, %d rows"
+              .formatted(streams.size(), logits.length));
+    }
     for (int i = 0; i < logits.length; i++) {
       check(streams.get(i));
+      if (streams.indexOf(streams.get(i)) != i) {
+        throw new IllegalArgumentException("a stream can't be scored twice at once: stream " + i);
+      }
       if (streams.get(i).position == 0) {
         throw new IllegalArgumentException(
             "a stream must have read a token before it can score the next: stream " + i);
@@ -165,12 +190,14 @@ public final class StreamSession implements AutoCloseable {
                 + logits[i].length);
       }
     }
-    with(streams.subList(0, logits.length), () -> steps.logits(streams, logits));
+    if (logits.length > 0) {
+      with(streams, () -> steps.logits(streams, logits));
+    }
   }
 
   /// Runs something that has the session and some streams to itself.
   private void with(List<StreamState> streams, Runnable call) {
-    begin();
+    reserve();
     int begun = 0;
     try {
       for (StreamState stream : streams) {
@@ -182,11 +209,6 @@ public final class StreamSession implements AutoCloseable {
       streams.subList(0, begun).forEach(StreamState::end);
       busy.set(false);
     }
-  }
-
-  private void begin() {
-    model.checkOpen();
-    reserve();
   }
 
   private void reserve() {
@@ -237,9 +259,7 @@ public final class StreamSession implements AutoCloseable {
     reserve();
     closed = true;
     team.close();
-    chunks.close();
-    steps.close();
-    work.close();
-    products.forEach(alone -> alone.scratch().close());
+    memory.close();
+    model.sessionClosed();
   }
 }

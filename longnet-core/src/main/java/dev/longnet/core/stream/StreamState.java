@@ -2,8 +2,8 @@
 package dev.longnet.core.stream;
 
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import dev.longnet.core.stream.mixer.MixerMemory;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -35,17 +35,26 @@ public final class StreamState implements AutoCloseable {
 
   private final AtomicReference<Use> use = new AtomicReference<>(Use.FREE);
 
-  StreamState(StreamingModel model) {
-    this(
-        model,
-        model.weights().layers.stream().map(layer -> layer.mixer().newMemory()).toList(),
-        new NativeFloats(model.config().hidden()));
-  }
+  private final NativeMemory memory;
 
-  private StreamState(StreamingModel model, List<MixerMemory> memories, NativeFloats hidden) {
+  private StreamState(
+      StreamingModel model, NativeMemory memory, List<MixerMemory> memories, NativeFloats hidden) {
     this.model = model;
+    this.memory = memory;
     this.memories = memories;
     this.hidden = hidden;
+  }
+
+  /// A stream that has read nothing.
+  ///
+  /// @param memory becomes the stream's own
+  static StreamState empty(StreamingModel model, NativeMemory memory) {
+    return memory.build(own ->
+        new StreamState(
+            model,
+            own,
+            model.weights().layers.stream().map(layer -> layer.mixer().newMemory(own)).toList(),
+            own.floats(model.config().hidden())));
   }
 
   /// Tokens read so far.
@@ -60,16 +69,22 @@ public final class StreamState implements AutoCloseable {
 
   /// A stream that has read the same and goes its own way; the caller closes it.
   public StreamState copy() {
+    return copy(new NativeMemory());
+  }
+
+  /// @param memory becomes the copy's own
+  StreamState copy(NativeMemory memory) {
     begin();
-    List<MixerMemory> copies = new ArrayList<>();
     try {
-      memories.forEach(memory -> copies.add(memory.copy()));
-      StreamState copy = new StreamState(model, List.copyOf(copies), hidden.copy());
+      StreamState copy =
+          memory.build(own ->
+              new StreamState(
+                  model,
+                  own,
+                  memories.stream().map(layer -> layer.copy(own)).toList(),
+                  own.copy(hidden)));
       copy.position = position;
       return copy;
-    } catch (RuntimeException | Error e) {
-      copies.forEach(MixerMemory::close);
-      throw e;
     } finally {
       end();
     }
@@ -90,6 +105,14 @@ public final class StreamState implements AutoCloseable {
     }
   }
 
+  /// The stream moves on: until its position does, its layers disagree.
+  void beginChunk() {
+    inChunk = true;
+    for (MixerMemory layer : memories) {
+      layer.begin(position);
+    }
+  }
+
   /// Ends what [#begin] began.
   void end() {
     use.set(inChunk ? Use.BROKEN : Use.FREE);
@@ -102,7 +125,6 @@ public final class StreamState implements AutoCloseable {
       begin();
       use.set(Use.CLOSED);
     }
-    hidden.close();
-    memories.forEach(MixerMemory::close);
+    memory.close();
   }
 }

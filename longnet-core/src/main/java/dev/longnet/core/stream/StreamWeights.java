@@ -6,6 +6,7 @@ import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
 import dev.longnet.core.io.TensorEntry;
 import dev.longnet.core.stream.kernel.Kernels;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import dev.longnet.core.stream.kernel.NormWeights;
 import dev.longnet.core.stream.kernel.PackedMatrix;
 import dev.longnet.core.stream.kernel.WeightReader;
@@ -23,7 +24,8 @@ import java.util.function.Function;
 /// A model's weights as inference reads them. Immutable: any number of streams share them. Closing
 /// frees them.
 final class StreamWeights implements AutoCloseable {
-  private final WeightReader reader;
+  private final NativeMemory memory;
+  private final long bytes;
   final List<StreamLayer> layers = new ArrayList<>();
   final NormWeights finalNorm;
 
@@ -36,12 +38,15 @@ final class StreamWeights implements AutoCloseable {
   final byte[] hash;
 
   /// @param tensors the checkpoint's, by torchscale's names
+  /// @param memory becomes these weights' own
   /// @throws IllegalArgumentException when one is missing or has the wrong shape
   StreamWeights(
       ModelConfig config,
       Function<String, TensorEntry> tensors,
       Kernels kernels,
-      AttentionOptions attention) {
+      AttentionOptions attention,
+      NativeMemory memory) {
+    this.memory = memory;
     TreeMap<String, TensorEntry> read = new TreeMap<>();
     Function<String, TensorEntry> noting =
         name -> {
@@ -49,23 +54,20 @@ final class StreamWeights implements AutoCloseable {
           read.put(name, entry);
           return entry;
         };
-    reader = new WeightReader(noting, kernels.panelWidth());
+    WeightReader reader = new WeightReader(noting, kernels.panelWidth(), memory);
     int c = config.hidden();
-    try {
-      for (StreamMixer mixer : StreamMixers.of(config, reader, kernels, attention)) {
-        layers.add(StreamLayer.read(layers.size(), mixer, reader, c, config.feedForward()));
-      }
-      finalNorm = reader.norm("layer_norm", c);
-      embedding = vocabulary(config, "embed_tokens.weight");
-      output = config.tiedOutput() ? embedding : vocabulary(config, "output_projection.weight");
-      hash = hash(config, read);
-    } catch (RuntimeException | Error e) {
-      close();
-      throw e;
+    for (StreamMixer mixer : StreamMixers.of(config, reader, kernels, attention)) {
+      layers.add(StreamLayer.read(layers.size(), mixer, reader, c, config.feedForward()));
     }
+    finalNorm = reader.norm("layer_norm", c);
+    embedding = vocabulary(reader, config, "embed_tokens.weight");
+    output =
+        config.tiedOutput() ? embedding : vocabulary(reader, config, "output_projection.weight");
+    bytes = reader.matrixBytes();
+    hash = hash(config, read);
   }
 
-  private PackedMatrix vocabulary(ModelConfig config, String name) {
+  private static PackedMatrix vocabulary(WeightReader reader, ModelConfig config, String name) {
     return reader.matrix(List.of(name), config.vocabulary(), config.hidden(), List.of());
   }
 
@@ -90,11 +92,11 @@ final class StreamWeights implements AutoCloseable {
 
   /// Bytes of all matrices: what one generated token reads, apart from an untied embedding.
   long bytes() {
-    return reader.matrixBytes();
+    return bytes;
   }
 
   @Override
   public void close() {
-    reader.close();
+    memory.close();
   }
 }

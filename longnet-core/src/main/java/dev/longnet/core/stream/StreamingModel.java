@@ -7,12 +7,14 @@ import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.io.TensorEntry;
 import dev.longnet.core.stream.kernel.Kernels;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import dev.longnet.core.stream.mixer.StreamMixer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -30,14 +32,16 @@ import java.util.stream.Collectors;
 /// ```
 ///
 /// Immutable, for any number of threads. Whoever loaded it closes it, after its streams and
-/// sessions.
+/// sessions; while a session is open, closing is refused.
 public final class StreamingModel implements AutoCloseable {
   private final ModelConfig config;
   private final StreamOptions options;
   private final Kernels kernels;
   private final StreamWeights weights;
   private final List<StreamMixer> distinctMixers;
-  private volatile boolean closed;
+
+  /// Sessions that are not closed; -1 once the model is.
+  private final AtomicInteger sessions = new AtomicInteger();
 
   private StreamingModel(
       ModelConfig config, Function<String, TensorEntry> tensors, StreamOptions options) {
@@ -49,13 +53,16 @@ public final class StreamingModel implements AutoCloseable {
     this.options = options;
     this.kernels = Kernels.of(options.kernel());
     this.weights =
-        new StreamWeights(
-            config,
-            tensors,
-            kernels,
-            AttentionOptions.defaults()
-                .withKernel(options.kernel())
-                .withThreads(options.threads()));
+        new NativeMemory()
+            .build(memory ->
+                new StreamWeights(
+                    config,
+                    tensors,
+                    kernels,
+                    AttentionOptions.defaults()
+                        .withKernel(options.kernel())
+                        .withThreads(options.threads()),
+                    memory));
     Map<MixerConfig, StreamMixer> distinct = new LinkedHashMap<>();
     for (int layer = 0; layer < config.layers(); layer++) {
       distinct.putIfAbsent(config.mixer(layer), weights.layers.get(layer).mixer());
@@ -112,8 +119,10 @@ public final class StreamingModel implements AutoCloseable {
 
   /// A stream that has read nothing; the caller closes it.
   public StreamState newStream() {
-    checkOpen();
-    return new StreamState(this);
+    if (sessions.get() < 0) {
+      throw closed();
+    }
+    return StreamState.empty(this, new NativeMemory());
   }
 
   /// Threads and memory to read streams with, as the options say; the caller closes it.
@@ -123,15 +132,24 @@ public final class StreamingModel implements AutoCloseable {
 
   /// @param threads of this session, the caller's included
   public StreamSession newSession(int threads) {
-    checkOpen();
-    return new StreamSession(this, threads, options.chunkTokens());
+    return StreamSession.open(this, threads, options.chunkTokens(), new NativeMemory());
   }
 
+  /// Counts a session.
+  ///
   /// @throws IllegalStateException when the weights are freed
-  void checkOpen() {
-    if (closed) {
-      throw new IllegalStateException("the model is closed");
+  void sessionOpened() {
+    if (sessions.getAndUpdate(open -> open < 0 ? open : open + 1) < 0) {
+      throw closed();
     }
+  }
+
+  void sessionClosed() {
+    sessions.decrementAndGet();
+  }
+
+  private static IllegalStateException closed() {
+    return new IllegalStateException("the model is closed");
   }
 
   Kernels kernels() {
@@ -147,9 +165,14 @@ public final class StreamingModel implements AutoCloseable {
     return distinctMixers;
   }
 
+  /// @throws IllegalStateException while a session is open: it may be reading the weights
   @Override
   public void close() {
-    closed = true;
+    int open = sessions.compareAndExchange(0, -1);
+    if (open > 0) {
+      throw new IllegalStateException(
+          "close a model after its sessions: %d %s open".formatted(open, open == 1 ? "is" : "are"));
+    }
     weights.close();
   }
 }

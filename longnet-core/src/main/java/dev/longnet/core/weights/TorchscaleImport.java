@@ -79,7 +79,7 @@ public final class TorchscaleImport {
     }
     try (WeightFiles weights = WeightFiles.open(file)) {
       StateDict dict = StateDict.of(weights, options.prefix().orElse(null), file.toString());
-      boolean tokens = dict.stack().containsKey("embed_tokens.weight");
+      boolean tokens = dict.stack().containsKey(Blueprint.EMBEDDING);
       String own = weights.metadata().get("longnet_config");
       if (own != null && options.config().isEmpty()) {
         return own(weights, dict, parse(own, file + ": metadata key longnet_config"), out);
@@ -128,10 +128,10 @@ public final class TorchscaleImport {
     Plan plan = new Plan(weights, dict, file.toString());
     Blueprint.of(config).parameters().forEach(plan::take);
     if (config.tiedOutput()) {
-      plan.sameOrAbsent("output_projection.weight", "embed_tokens.weight");
+      plan.sameOrAbsent(Blueprint.OUTPUT, Blueprint.EMBEDDING);
     }
     for (int layer = 0; layer < config.layers(); layer++) {
-      plan.xposOrAbsent("layers." + layer + XposScale.SUFFIX, config);
+      plan.xposOrAbsent(Blueprint.mixerPrefix(layer) + XposScale.NAME, config);
     }
     plan.finish();
     options.tokenizer().ifPresent(name -> requireIds(name, config));
@@ -243,7 +243,8 @@ public final class TorchscaleImport {
       return JSON.convertValue(map, ObjectNode.class);
     }
     throw new FieldException(
-        "the weights hold no configuration under the key config: give torchscale's keyword arguments with %s FILE.json: %s",
+        "the weights hold no configuration under the key config: "
+            + "give torchscale's keyword arguments with %s FILE.json: %s",
         Field.of("config"), file);
   }
 

@@ -4,6 +4,7 @@ package dev.longnet.core.weights;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
 import dev.longnet.core.config.PositionEncoding;
@@ -142,15 +143,16 @@ public final class WeightsExport {
   private static void buffers(
       ModelConfig model, SafetensorsFile file, String prefix, Map<String, Item> items) {
     if (model.tiedOutput()) {
-      String name = prefix + "output_projection.weight";
-      items.put(name, new Item(name, file.tensor("embed_tokens.weight"), false));
+      String name = prefix + Blueprint.OUTPUT;
+      items.put(name, new Item(name, file.tensor(Blueprint.EMBEDDING), false));
     }
     for (int layer = 0;
         model.positions() == PositionEncoding.XPOS && layer < model.layers();
         layer++) {
-      String name = prefix + "layers." + layer + XposScale.SUFFIX;
-      items.put(
-          name, new Item(name, file.tensor("layers." + layer + ".self_attn.q_proj.weight"), true));
+      String mixer = Blueprint.mixerPrefix(layer);
+      String name = prefix + mixer + XposScale.NAME;
+      // In the type of the queries that it scales.
+      items.put(name, new Item(name, file.tensor(mixer + "q_proj.weight"), true));
     }
   }
 
@@ -191,7 +193,8 @@ public final class WeightsExport {
     }
     if (model == null) {
       throw new IllegalArgumentException(
-          "an encoder's weights must have the metadata key torchscale, which an import writes: it is missing");
+          "an encoder's weights must have the metadata key torchscale, which an import writes: "
+              + "it is missing");
     }
     return TorchscaleConfig.write(model);
   }

@@ -10,7 +10,8 @@ import java.lang.foreign.Arena;
 /// `layers.I.self_attn.xpos.scale`, zeta_i = (2i + 0.4 D) / (1.4 D), computed in float32. They are
 /// no parameters: an import checks them, an export makes them again.
 final class XposScale {
-  static final String SUFFIX = ".self_attn.xpos.scale";
+  /// Behind the mixer's prefix.
+  static final String NAME = "xpos.scale";
 
   private XposScale() {}
 

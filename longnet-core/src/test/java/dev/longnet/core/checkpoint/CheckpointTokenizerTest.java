@@ -63,12 +63,11 @@ class CheckpointTokenizerTest {
     Path written =
         Checkpoint.write(
             run,
-            MODEL,
-            file.toString(),
-            64,
+            new Checkpoint.Config(MODEL, file.toString(), 64),
             TrainerState.initial(1, "x"),
-            weights -> Files.writeString(weights, "weights"),
-            moments -> Files.writeString(moments, "moments"),
+            new Checkpoint.Tensors(
+                weights -> Files.writeString(weights, "weights"),
+                moments -> Files.writeString(moments, "moments")),
             2);
     assertThat(Files.mismatch(run.resolve("tokenizer.json"), written.resolve("tokenizer.json")))
         .isEqualTo(-1);

@@ -43,7 +43,7 @@ class WeightedCorpusTest {
   private static int[] counts(Batches batches) {
     int[] counts = new int[2];
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment window = arena.allocate(ValueLayout.JAVA_LONG, batches.windowSize());
+      MemorySegment window = arena.allocate(ValueLayout.JAVA_LONG, 17);
       for (long i = 0; i < 1024; i++) {
         batches.window(i, window);
         long id = window.getAtIndex(ValueLayout.JAVA_LONG, 0);

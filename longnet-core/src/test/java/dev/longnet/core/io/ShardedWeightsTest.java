@@ -57,7 +57,8 @@ class ShardedWeightsTest {
         "\"t5\"; \"t4\"; not valid JSON",
         "\"t5\"; \"t6\"; tensor t6 is not in",
         "\"weight_map\" : {; \"weight_map\" : {{; not valid JSON",
-        "\"t0\" : \"model-00001-of-00004.safetensors\",; ; tensor t0 of model-00001-of-00004.safetensors is not that file's",
+        "\"t0\" : \"model-00001-of-00004.safetensors\",; ; tensor t0 of "
+            + "model-00001-of-00004.safetensors is not that file's",
       },
       quoteCharacter = '\'')
   void indexAndFilesMustAgree(String from, String to, String message) throws IOException {

@@ -149,8 +149,10 @@ class RunReportTest {
       lines.append(
           String.format(
               Locale.ROOT,
-              "{\"event\":\"train\",\"step\":%d,\"loss\":%.4f,\"gradient_norm\":1.5,\"learning_rate\":0.0006,\"tokens\":%d,"
-                  + "\"seconds\":0.2,\"tokens_per_second\":40960,\"matrix_share\":0.8,\"skipped\":false,\"skipped_steps\":0}%n",
+              "{\"event\":\"train\",\"step\":%d,\"loss\":%.4f,\"gradient_norm\":1.5,"
+                  + "\"learning_rate\":0.0006,\"tokens\":%d,"
+                  + "\"seconds\":0.2,\"tokens_per_second\":40960,"
+                  + "\"matrix_share\":0.8,\"skipped\":false,\"skipped_steps\":0}%n",
               step,
               1 + 4 * Math.exp(-step / 300.0),
               step * 8192L));

@@ -12,6 +12,7 @@ import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -74,7 +75,8 @@ class GoldenStreamTest {
       float[] expected,
       int row) {
     int v = session.model().config().vocabulary();
-    try (NativeFloats logits = new NativeFloats((long) n * v)) {
+    try (NativeMemory memory = new NativeMemory()) {
+      NativeFloats logits = memory.floats((long) n * v);
       session.read(state, ids, from, n, logits.segment());
       for (int i = 0; i < n * v; i++) {
         assertThat(logits.get(i))

@@ -4,6 +4,7 @@ package dev.longnet.core.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import org.assertj.core.data.Offset;
 
 /// The logits a stream gives, compared with a whole forward pass.
@@ -22,7 +23,8 @@ final class StreamLogits {
       session.logits(state, rows[0]);
       return rows;
     }
-    try (NativeFloats logits = new NativeFloats((long) n * v)) {
+    try (NativeMemory memory = new NativeMemory()) {
+      NativeFloats logits = memory.floats((long) n * v);
       session.read(state, tokens, from, n, logits.segment());
       for (int i = 0; i < n * v; i++) {
         rows[i / v][i % v] = logits.get(i);

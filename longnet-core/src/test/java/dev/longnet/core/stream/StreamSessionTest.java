@@ -163,7 +163,28 @@ class StreamSessionTest {
     }
     StreamingModel closed = load(CONFIG);
     closed.close();
+    closed.close();
     assertThatThrownBy(closed::newStream).hasMessage("the model is closed");
+    assertThatThrownBy(closed::newSession).hasMessage("the model is closed");
+  }
+
+  @Test
+  void aModelIsNotClosedUnderItsSessions() {
+    StreamingModel model = load(CONFIG);
+    StreamSession one = model.newSession();
+    StreamSession two = model.newSession();
+    StreamState state = model.newStream();
+    assertThatThrownBy(model::close)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("close a model after its sessions: 2 are open");
+    two.close();
+    two.close();
+    assertThatThrownBy(model::close).hasMessageEndingWith("1 is open");
+    one.read(state, TOKENS, 0, 60);
+    assertThat(state.position()).isEqualTo(60);
+    one.close();
+    model.close();
+    state.close();
   }
 
   @Test
@@ -223,6 +244,16 @@ class StreamSessionTest {
       assertThatThrownBy(() -> session.step(List.of(state, state), new int[] {1, 2}))
           .hasMessageContaining("two tokens in one step");
       assertThat(state.position()).isZero();
+      session.read(state, new int[] {1}, 0, 1);
+      for (int rows : new int[] {0, 2}) {
+        assertThatThrownBy(() -> session.logits(List.of(state), new float[rows][37]))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("one row of logits a stream: 1 streams, " + rows + " rows");
+      }
+      assertThatThrownBy(() -> session.logits(List.of(state, state), new float[2][37]))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("a stream can't be scored twice at once: stream 1");
+      session.logits(List.of(), new float[0][]);
     }
     weights.put("layer_norm.bias", TensorEntry.of("layer_norm.bias", new long[] {3}, 1, 2, 3));
     assertThatThrownBy(() -> StreamingModel.load(config, weights::get, StreamOptions.defaults()))

@@ -37,13 +37,14 @@ public final class AttentionBenchmark {
     this.progress = progress;
   }
 
-  /// A row an implementation and length.
+  /// The table has a row for each implementation and length.
   ///
   /// @param shown takes the report before it becomes a table
   public Experiment experiment(Consumer<BenchReport> shown) {
     return new Experiment(
         "attention",
-        "Dilated attention in Java runs at 85 % of the machine's matrix-product rate or more and in time that grows as N to the power of at most 1.02.",
+        "Dilated attention in Java runs at 85 % of the machine's matrix-product rate or more "
+            + "and in time that grows as N to the power of at most 1.02.",
         List.of(Inputs.SEED),
         _ -> {
           BenchReport report = run();

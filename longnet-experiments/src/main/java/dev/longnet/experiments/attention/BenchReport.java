@@ -28,7 +28,7 @@ public record BenchReport(
     int threads,
     List<BenchResult> results,
     List<Goal> goals) {
-  /// With the goals of [AttentionBenchmark].
+  /// Adds the goals of [AttentionBenchmark].
   static BenchReport of(
       BenchSettings settings, double matrixGigaflops, int threads, List<BenchResult> results) {
     BenchReport report =
@@ -219,7 +219,7 @@ public record BenchReport(
             : String.format(Locale.ROOT, "%,d MB", bytes / 1_000_000);
   }
 
-  /// A row a result.
+  /// The table has a row for each result.
   ResultTable.Content content() {
     List<String> notes = new ArrayList<>();
     notes.add(shape());

@@ -62,7 +62,7 @@ public record BenchSettings(
     return !device.equals("cpu");
   }
 
-  /// Of inputs and results.
+  /// The type of inputs and results.
   ScalarType type() {
     return gpu() ? ScalarType.BFloat16 : ScalarType.Float;
   }
@@ -84,7 +84,7 @@ public record BenchSettings(
     return batch * flops(pattern, tokens, heads);
   }
 
-  /// The same of one sequence of other heads.
+  /// As above, for one sequence with another number of heads.
   double flops(AttentionPattern pattern, long tokens, int heads) {
     double pairs = 0;
     for (int head = 0; head < heads; head++) {

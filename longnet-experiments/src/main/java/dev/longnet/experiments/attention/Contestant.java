@@ -92,7 +92,7 @@ interface Contestant {
               torch.empty_like(q), torch.empty_like(q), torch.empty_like(q)));
     }
 
-    /// Those to be timed.
+    /// The inputs that are timed.
     static Inputs random(BenchSettings settings, long tokens) {
       return random(settings, tokens, settings.heads(), settings.headSize(), settings.backward());
     }
@@ -182,7 +182,7 @@ interface Contestant {
     Tensor of(Tensor q, Tensor k, Tensor v);
   }
 
-  /// Differentiated by libtorch.
+  /// An implementation that libtorch differentiates.
   record Autograd(
       String name,
       AttentionPattern pattern,

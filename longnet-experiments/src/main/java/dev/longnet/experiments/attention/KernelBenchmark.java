@@ -51,13 +51,14 @@ public final class KernelBenchmark {
   /// @param calls one after another, each of the next sequence where `x` holds one
   private record Case(String name, DilatedAttention attention, KernelTensors x, int calls) {}
 
-  /// A row a case.
+  /// The table has a row for each case.
   ///
   /// @param shown takes the report before it becomes a table
   public Experiment experiment(Consumer<BenchReport> shown) {
     return new Experiment(
         "kernels",
-        "Segments of 256 and 64 keys reach 65 % and 35 % of the machine's matrix-product rate, and bfloat16 storage costs no speed.",
+        "Segments of 256 and 64 keys reach 65 % and 35 % of the machine's matrix-product "
+            + "rate, and bfloat16 storage costs no speed.",
         List.of(KernelTensors.SEED),
         _ -> {
           BenchReport report = run();

@@ -32,7 +32,7 @@ final class MatrixProduct implements AutoCloseable {
     return (System.nanoTime() - start) / 1e9;
   }
 
-  /// Rows and columns.
+  /// How many rows and columns each matrix has.
   static long size(BenchSettings settings) {
     return settings.gpu() ? 8192 : 2048;
   }

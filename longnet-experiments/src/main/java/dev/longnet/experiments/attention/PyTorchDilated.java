@@ -64,7 +64,7 @@ final class PyTorchDilated {
     return sum.to(q.scalar_type()); // the weights are float32
   }
 
-  /// Whole segments together, a short last one after them.
+  /// Computes whole segments together, and a short last one after them.
   private Part branch(Tensor q, Tensor k, Tensor v, Branch branch) {
     long tokens = q.size(1);
     long length = Math.min(branch.segmentLength(), tokens);
@@ -167,7 +167,7 @@ final class PyTorchDilated {
     return parts;
   }
 
-  /// Offsets keep different numbers of rows: a call each.
+  /// Offsets keep different numbers of rows, so each has a call of its own.
   private List<Part> callPerOffset(Tensor[] x, long length, long dilation) {
     List<Part> parts = new ArrayList<>();
     for (long s = 0; s < Math.min(dilation, x[0].size(2)); s++) {

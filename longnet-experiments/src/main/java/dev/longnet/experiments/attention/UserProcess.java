@@ -77,7 +77,7 @@ final class UserProcess implements AutoCloseable {
     return folder.resolve("errors");
   }
 
-  /// Each against the float64 oracle on a small problem.
+  /// Checks each of them against the float64 oracle on a small problem.
   ///
   /// @throws IllegalStateException when one is wrong
   void verify() {

@@ -25,7 +25,7 @@ final class Verification {
   /// Of the largest value, for what is stored in bfloat16: a few of its last places.
   private static final double HALF_TOLERANCE = 2e-2;
 
-  /// Of the small problem; no segment divides them.
+  /// The small problem has so many tokens; no segment length divides them.
   static final long TOKENS = 397;
 
   private Verification() {}

@@ -82,7 +82,7 @@ public final class LengthHistogram {
     return lines;
   }
 
-  /// The same as a picture.
+  /// Draws the same bars as a picture.
   public void writePng(Path file, String title) throws IOException {
     DefaultCategoryDataset data = new DefaultCategoryDataset();
     for (int i = first(); longest > 0 && i <= bin(longest); i++) {

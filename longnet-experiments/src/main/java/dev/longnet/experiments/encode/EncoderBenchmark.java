@@ -46,13 +46,13 @@ public final class EncoderBenchmark {
       return tokens / seconds;
     }
 
-    /// Of the machine's matrix-product rate.
+    /// The share of the machine's matrix-product rate.
     public double share() {
       return flops / seconds / matrixRate;
     }
   }
 
-  /// One row.
+  /// The table has one row.
   ///
   /// @param layerDone called with the number of layers done
   /// @param shown takes the result

@@ -54,7 +54,7 @@ public record ResultsPage(Path file, String text, String filled) {
     return text.equals(filled);
   }
 
-  /// Whole or not at all.
+  /// Writes the page whole or not at all.
   public void write() throws IOException {
     AtomicFiles.writeString(file, filled);
   }

@@ -26,7 +26,8 @@ import java.util.OptionalInt;
 ///
 ///     { "schema": 1, "name": "train", "claim": "…",
 ///       "measured": { "command": "…", "commit": "…", "date": "2026-11-27T07:48Z", "seeds": [1],
-///                     "machine": { "cpu": "…", "cores": 2, "memory": "…", "gpu": "…", "system": "…", "java": "…" } },
+///                     "machine": { "cpu": "…", "cores": 2, "memory": "…", "gpu": "…",
+///                                  "system": "…", "java": "…" } },
 ///       "columns": [ { "name": "step", "unit": "s", "type": "number", "digits": 4 }, … ],
 ///       "rows": [ [ 36.7, … ], … ],
 ///       "notes": [ "…" ] }
@@ -161,7 +162,7 @@ public final class TableJson {
     }
   }
 
-  /// Whole or not at all; a row a line.
+  /// Writes the file whole or not at all, each row on a line.
   public static void write(Path file, ResultTable table) throws IOException {
     AtomicFiles.writeString(file, text(table));
   }
@@ -192,7 +193,8 @@ public final class TableJson {
       }
       columns.add(node.toString());
     }
-    return "{\n  \"schema\": %d,\n  \"name\": %s,\n  \"claim\": %s,\n  \"measured\": %s,\n  \"columns\": %s,\n  \"rows\": %s,\n  \"notes\": %s\n}\n"
+    return ("{\n  \"schema\": %d,\n  \"name\": %s,\n  \"claim\": %s,\n  \"measured\": %s,\n  "
+            + "\"columns\": %s,\n  \"rows\": %s,\n  \"notes\": %s\n}\n")
         .formatted(
             SCHEMA,
             nodes.textNode(table.name()),

@@ -59,7 +59,7 @@ public final class InferenceBenchmark {
       return side.weightBytes() / memoryRate * side.decodeTokensPerSecond();
     }
 
-    /// Of the matrix-product rate.
+    /// The share of the machine's matrix-product rate.
     public double prefillShare(Side side) {
       return prefillFlops * side.prefillTokensPerSecond() / matrixRate;
     }
@@ -78,7 +78,9 @@ public final class InferenceBenchmark {
       Consumer<Result> shown) {
     return new Experiment(
         "inference",
-        "int8 weights cost no perplexity; from hidden 256 on a prompt is read at 65 % of the matrix-product rate; a token takes at most twice the time of reading the weights once.",
+        "int8 weights cost no perplexity; from hidden 256 on a prompt is read at 65 % of the "
+            + "matrix-product rate; a token takes at most twice the time of reading the weights "
+            + "once.",
         List.of(SEED),
         _ -> {
           Result r = run(fp32, int8, text, prompt, rounds, progress);

@@ -46,6 +46,22 @@ public final class StreamBenchmark {
 
   private StreamBenchmark() {}
 
+  /// What the stream reads, again and again.
+  ///
+  /// @param suffix only files whose names end so; empty: all
+  public record Text(List<Path> inputs, String suffix, Tokenizer tokenizer) {
+    private StreamInput open() throws IOException {
+      return new StreamInput(inputs, suffix, tokenizer, true);
+    }
+  }
+
+  /// How far it goes.
+  ///
+  /// @param saveEvery tokens between two saved states
+  /// @param directory gets `stream.state` and, at the end, `stream.svg`; marks of an earlier start
+  ///   are read from its [#RESULTS], which is where the table belongs
+  public record Plan(long tokens, long saveEvery, Path directory) {}
+
   /// @param seconds of reading up to here, saving left out
   /// @param tokensPerSecond since the mark before
   public record Mark(
@@ -69,36 +85,18 @@ public final class StreamBenchmark {
     void mark(Mark mark);
   }
 
-  /// A row a mark. The last one is at `tokens` unless somebody stopped the run.
-  ///
-  /// @param directory gets `stream.state` and, at the end, `stream.svg`; marks of an earlier start
-  ///   are read from its [#RESULTS], which is where the table belongs
-  public static Experiment experiment(
-      StreamingModel model,
-      Tokenizer tokenizer,
-      List<Path> inputs,
-      String suffix,
-      long tokens,
-      long saveEvery,
-      Path directory,
-      Watcher watcher) {
+  /// The table has a row for each mark. The last one is at all tokens unless somebody stopped the
+  /// run.
+  public static Experiment experiment(StreamingModel model, Text text, Plan plan, Watcher watcher) {
     return new Experiment(
         NAME,
-        "The time to read a text grows as its tokens to the power of at most 1.02, in a state whose size the model bounds.",
+        "The time to read a text grows as its tokens to the power of at most 1.02, "
+            + "in a state whose size the model bounds.",
         List.of(CHECK_SEED),
         soFar ->
             content(
                 model,
-                run(
-                    model,
-                    tokenizer,
-                    inputs,
-                    suffix,
-                    tokens,
-                    saveEvery,
-                    directory,
-                    watcher,
-                    marks -> soFar.accept(content(model, marks)))));
+                run(model, text, plan, watcher, marks -> soFar.accept(content(model, marks)))));
   }
 
   /// The table of the run that goes on in this directory; none where it begins there.
@@ -122,23 +120,16 @@ public final class StreamBenchmark {
   }
 
   private static List<Mark> run(
-      StreamingModel model,
-      Tokenizer tokenizer,
-      List<Path> inputs,
-      String suffix,
-      long tokens,
-      long saveEvery,
-      Path directory,
-      Watcher watcher,
-      Consumer<List<Mark>> soFar)
+      StreamingModel model, Text text, Plan plan, Watcher watcher, Consumer<List<Mark>> soFar)
       throws IOException {
+    Path directory = plan.directory();
     Files.createDirectories(directory);
     Path saved = directory.resolve(STATE);
     List<Mark> before = earlier(directory).map(table -> marks(table)).orElse(List.of());
     try (StreamSession session = model.newSession();
-        StreamInput input = new StreamInput(inputs, suffix, tokenizer, true)) {
+        StreamInput input = text.open()) {
       verify(session, CHECKED);
-      warmUp(session, new StreamInput(inputs, suffix, tokenizer, true));
+      warmUp(session, text.open());
       List<Mark> marks = new ArrayList<>();
       StateFile.Loaded loaded = Files.exists(saved) ? StateFile.load(saved, model) : null;
       try (StreamState state = loaded == null ? model.newStream() : loaded.state()) {
@@ -151,14 +142,15 @@ public final class StreamBenchmark {
           marks.forEach(watcher::mark);
         }
         watcher.started(run, state.position());
-        for (long mark : marks(tokens)) {
+        for (long mark : marks(plan.tokens())) {
           // A run that was killed between saving at a mark and writing it down reads nothing here
           // and writes it down now.
           if (mark < state.position() || marks.stream().anyMatch(m -> m.tokens() == mark)) {
             continue;
           }
           StreamReport report =
-              run.run(new StreamRun.Plan(mark, PROGRESS, watcher::progress, saved, saveEvery));
+              run.run(
+                  new StreamRun.Plan(mark, PROGRESS, watcher::progress, saved, plan.saveEvery()));
           if (report.tokens() < mark) {
             return marks;
           }

@@ -41,12 +41,13 @@ public final class StreamComparison {
   ///   the point before is nearer
   public record Point(String attention, long tokens, double microseconds, long stateBytes) {}
 
-  /// A row a point. Parameters are those of [#run].
+  /// The table has a row for each point. Parameters are those of [#run].
   public static Experiment experiment(
       long tokens, StreamOptions options, Path directory, Consumer<Point> onPoint) {
     return new Experiment(
         "compare",
-        "With dilated attention the next token costs the same after any number of tokens; with sparse and dense attention its cost and the state grow.",
+        "With dilated attention the next token costs the same after any number of tokens; "
+            + "with sparse and dense attention its cost and the state grow.",
         List.of(WEIGHTS_SEED, TOKENS_SEED),
         soFar -> {
           List<Point> points = new ArrayList<>();

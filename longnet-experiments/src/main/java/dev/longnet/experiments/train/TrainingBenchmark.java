@@ -58,7 +58,7 @@ public final class TrainingBenchmark {
       return window / seconds;
     }
 
-    /// Of the matrix-product rate.
+    /// The share of the machine's matrix-product rate.
     public double share() {
       return flops / seconds / rate;
     }
@@ -72,7 +72,7 @@ public final class TrainingBenchmark {
     }
   }
 
-  /// A row a configuration.
+  /// The table has a row for each configuration.
   ///
   /// @param shown takes every result as soon as it is there
   public static Experiment experiment(
@@ -83,7 +83,8 @@ public final class TrainingBenchmark {
       Consumer<Result> shown) {
     return new Experiment(
         "train",
-        "A training step of the 125M model runs at 85 % of the machine's matrix-product rate in float32 and at 60 % in bfloat16.",
+        "A training step of the 125M model runs at 85 % of the machine's matrix-product rate "
+            + "in float32 and at 60 % in bfloat16.",
         List.of(ModelSteps.SEED),
         soFar -> {
           ResultTable.Content content = TrainingTable.of(List.of());

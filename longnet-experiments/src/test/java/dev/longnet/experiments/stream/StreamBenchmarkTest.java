@@ -71,12 +71,8 @@ class StreamBenchmarkTest {
     return StreamBenchmark.marks(
         StreamBenchmark.experiment(
                 model,
-                Tokenizers.of("bytes"),
-                List.of(text),
-                "",
-                tokens,
-                700_000,
-                directory,
+                new StreamBenchmark.Text(List.of(text), "", Tokenizers.of("bytes")),
+                new StreamBenchmark.Plan(tokens, 700_000, directory),
                 watcher)
             .run(
                 Measured.here("", List.of()),

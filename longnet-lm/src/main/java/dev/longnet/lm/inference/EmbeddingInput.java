@@ -4,8 +4,10 @@ package dev.longnet.lm.inference;
 import dev.longnet.core.io.DType;
 import dev.longnet.core.io.Npy;
 import dev.longnet.core.io.Numbers;
+import dev.longnet.core.io.ResourceStack;
 import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.io.TensorEntry;
+import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -22,9 +24,9 @@ import org.jspecify.annotations.Nullable;
 /// that rank and floating) or `tokens` [B, N] I64, and may hold `padding_mask` [B, N] (non-zero:
 /// padding, as torchscale's `encoder_padding_mask`) or `lengths` `[B]` I64, and `coords` [B, N, 2].
 /// A `.npy` file holds the vectors alone.
-public final class EmbeddingInput implements AutoCloseable {
-  private final Arena arena = Arena.ofShared();
-  private final List<SafetensorsFile> open = new ArrayList<>();
+public final class EmbeddingInput implements Closeable {
+  private final ResourceStack opened = new ResourceStack();
+  private final Arena arena = opened.push(Arena.ofShared());
   private final String source;
   private final TensorEntry values;
   private final boolean tokens;
@@ -80,7 +82,7 @@ public final class EmbeddingInput implements AutoCloseable {
       coordinates = coordsFile.isPresent() ? array(coordsFile.get(), "coords") : givenCoords;
       checkSides();
     } catch (IOException | RuntimeException | Error e) {
-      close();
+      opened.closeAfter(e);
       throw e;
     }
   }
@@ -94,9 +96,7 @@ public final class EmbeddingInput implements AutoCloseable {
   }
 
   private SafetensorsFile open(Path path) throws IOException {
-    SafetensorsFile file = SafetensorsFile.open(path);
-    open.add(file);
-    return file;
+    return opened.push(SafetensorsFile.open(path));
   }
 
   private TensorEntry array(Path path, String name) throws IOException {
@@ -239,8 +239,7 @@ public final class EmbeddingInput implements AutoCloseable {
   }
 
   @Override
-  public void close() {
-    open.forEach(SafetensorsFile::close);
-    arena.close();
+  public void close() throws IOException {
+    opened.close();
   }
 }

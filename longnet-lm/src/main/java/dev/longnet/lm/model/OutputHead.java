@@ -8,8 +8,8 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// Final norm, output projection, and the cross-entropy of its logits, `lossChunk` tokens at a time: [T, V] logits never
-/// exist. In float32:
+/// Final norm, output projection, and the cross-entropy of its logits, `lossChunk` tokens at a
+/// time: [T, V] logits never exist. In float32:
 ///
 ///     loss_t = lse_t - logit_t[target],   lse_t = log sum_v exp(logit_t[v])
 ///     d loss_t / d logit_t = softmax(logit_t) - onehot(target)

@@ -16,14 +16,19 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
-/// xPos and RoPE as complex factors. Read the pair (x_2i, x_2i+1) of a head as the complex number x_2i + i x_2i+1; then
-/// a position p multiplies a query by e^(i p theta_i) zeta_i^(p'/b) and a key by e^(i p theta_i) zeta_i^(-p'/b), with
+/// xPos and RoPE as complex factors. Read the pair (x_2i, x_2i+1) of a head as the complex number
+/// x_2i + i x_2i+1; then a position p multiplies a query by e^(i p theta_i) zeta_i^(p'/b) and a key
+/// by e^(i p theta_i) zeta_i^(-p'/b), with
 ///
-///     theta_i = 10000^(-2i / D),   zeta_i = (2i + 0.4 D) / (1.4 D),   p' = p - centre,   b the scale base
+///     theta_i = 10000^(-2i / D)
+///     zeta_i = (2i + 0.4 D) / (1.4 D)
+///     p' = p - centre
+///     b the scale base
 ///
-/// (docs/longnet.md, section 2; zeta = 1 for RoPE). Only differences of positions matter, which buys exactness at any length:
-/// where every segment length divides the largest one nothing attends across the largest segment's boundaries, so p is
-/// taken modulo it; p' is centred; angles are computed in float64. What would still overflow is refused.
+/// (docs/longnet.md, section 2; zeta = 1 for RoPE). Only differences of positions matter, which
+/// buys exactness at any length: where every segment length divides the largest one nothing attends
+/// across the largest segment's boundaries, so p is taken modulo it; p' is centred; angles are
+/// computed in float64. What would still overflow is refused.
 ///
 /// Factors are cached, as every layer asks for the same ones. Closing frees the cache.
 public final class Positions implements AutoCloseable {

@@ -31,7 +31,8 @@ record RunEvaluation(RunConfig config, RunListener listener) {
       listener.note(
           String.format(
               Locale.ROOT,
-              "stopped at step %,d, before all branches joined (training.branch_starts): %d of %d were trained, what follows uses all",
+              "stopped at step %,d, before all branches joined (training.branch_starts): %d "
+                  + "of %d were trained, what follows uses all",
               steps,
               trained,
               all));

@@ -23,7 +23,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /// Carries out a run: from a recipe to a run's directory.
 ///
@@ -91,8 +90,7 @@ public final class Training {
     try (TokenShards shards = Tokenization.prepare(config.corpus(), listener)) {
       listener.corpus(shards);
       Result result;
-      try (RunDirectory directory =
-          start.resume() ? RunDirectory.existing(start.run()) : RunDirectory.create(start.run())) {
+      try (RunDirectory directory = directory()) {
         result = train(directory, shards, rate);
         if (result.end() == Result.End.FINISHED && parts.ranks().writes()) {
           finish(shards);
@@ -102,10 +100,19 @@ public final class Training {
     }
   }
 
+  private RunDirectory directory() throws IOException {
+    if (!parts.ranks().writes()) {
+      return RunDirectory.ofAnotherRank(start.run());
+    }
+    return start.resume() ? RunDirectory.existing(start.run()) : RunDirectory.create(start.run());
+  }
+
   private Result train(RunDirectory directory, TokenShards shards, double rate) throws IOException {
     Path path = directory.path();
     Optional<Checkpoint> from =
-        Checkpoint.list(path).isEmpty() ? Optional.empty() : Optional.of(Checkpoint.resolve(path));
+        start.resume() && !Checkpoint.list(path).isEmpty()
+            ? Optional.of(Checkpoint.resolve(path))
+            : Optional.empty();
     try (TrainingRun run =
         TrainingRun.open(
             config,
@@ -113,29 +120,20 @@ public final class Training {
             from,
             start.init(),
             TrainingData.of(config, shards),
-            new TrainingRun.Parts(parts.operators(), parts.ranks(), listener, rate))) {
+            new TrainingRun.Setup(parts.operators(), parts.ranks(), listener, rate))) {
       if (parts.ranks().writes()) {
         RunEnvironment.write(path, config.runtime(), run.model(), rate, parts.program());
       }
-      AtomicBoolean stopped = new AtomicBoolean();
-      listener.training(
-          path,
-          run.state().step(),
-          from.isPresent(),
-          () -> {
-            stopped.set(true);
-            run.requestStop();
-          });
-      Trainer.End end = trained(run, path);
+      listener.training(path, run.state().step(), from.isPresent(), run::requestStop);
+      Result.End end =
+          switch (trained(run, path)) {
+            case FINISHED, TIME_UP -> Result.End.FINISHED;
+            case STOPPED -> Result.End.STOPPED;
+            case NOT_FINITE -> Result.End.NOT_FINITE;
+          };
       long step = run.state().step();
-      boolean asked = stopped.get();
-      listener.trained(path, step, asked);
-      return new Result(
-          asked
-              ? Result.End.STOPPED
-              : end == Trainer.End.NOT_FINITE ? Result.End.NOT_FINITE : Result.End.FINISHED,
-          step,
-          path);
+      listener.trained(path, step, end == Result.End.STOPPED);
+      return new Result(end, step, path);
     }
   }
 

@@ -78,7 +78,8 @@ public final class Torch {
     }
     return "libtorch's CUDA build does not load"
         + (found.isEmpty() ? "" : " (" + found.strip() + ")")
-        + ": put the folders of CUDA 13's runtime libraries, cuDNN 9 and NCCL into LD_LIBRARY_PATH, or build without -gpu";
+        + ": put the folders of CUDA 13's runtime libraries, cuDNN 9 and NCCL into "
+        + "LD_LIBRARY_PATH, or build without -gpu";
   }
 
   private static String missing(LinkageError e) {
@@ -99,7 +100,8 @@ public final class Torch {
     if (blas && omp) {
       return "";
     }
-    return "libtorch's idle threads will spin beside the Java kernels and take up to a quarter of their speed: start with"
+    return "libtorch's idle threads will spin beside the Java kernels and take up to a quarter of "
+        + "their speed: start with"
         + (blas ? "" : " OPENBLAS_THREAD_TIMEOUT=4")
         + (omp ? "" : " OMP_WAIT_POLICY=PASSIVE")
         + " in the environment";

@@ -18,12 +18,12 @@ record ModelSaver(Path run, RunConfig config, Decoder model) implements Trainer.
   public Path save(TrainerState state, Optimizer optimizer) throws IOException {
     return Checkpoint.write(
         run,
-        config.model(),
-        config.corpus().tokenizer(),
-        config.training().window(),
+        new Checkpoint.Config(
+            config.model(), config.corpus().tokenizer(), config.training().window()),
         state,
-        file -> TensorFiles.write(file, Map.of("format", "pt"), model.parameters()),
-        file -> TensorFiles.write(file, Map.of(), optimizer.state()),
+        new Checkpoint.Tensors(
+            file -> TensorFiles.write(file, Map.of("format", "pt"), model.parameters()),
+            file -> TensorFiles.write(file, Map.of(), optimizer.state())),
         config.checkpoint().keep());
   }
 }

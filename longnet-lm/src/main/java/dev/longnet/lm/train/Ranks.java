@@ -7,6 +7,9 @@ import org.bytedeco.pytorch.Tensor;
 
 /// What the other ranks of a run add to a step. Sums go over all ranks and are divided once, so
 /// that nothing depends on how targets lie on the ranks.
+///
+/// Every rank trains with the same configuration and calls the same methods in the same order; each
+/// call of [#sum] or [#any] waits for the others.
 public interface Ranks {
   /// The part of every window that this rank trains on.
   ///
@@ -16,18 +19,16 @@ public interface Ranks {
   /// Adds the gradients of all ranks, in place, on every one of them.
   void sum(Collection<Tensor> gradients);
 
-  /// The mean loss over the targets of all ranks.
-  ///
-  /// @param lossSum of this rank's targets, nats
-  /// @param targets this rank counted
-  double mean(double lossSum, long targets);
+  /// A number of this rank, such as its loss or its count of targets, added up over all ranks.
+  double sum(double ofThisRank);
 
-  /// Targets of all ranks.
-  ///
-  /// @param targets this rank counts
-  long targets(long targets);
+  /// Whether it holds on any rank. Ranks decide with it together what one of them alone knows: a
+  /// stop was asked for, the time is up.
+  default boolean any(boolean onThisRank) {
+    return sum(onThisRank ? 1 : 0) > 0;
+  }
 
-  /// Whether this rank writes checkpoints and logs.
+  /// Whether this rank writes checkpoints and logs. The others leave the run's directory alone.
   boolean writes();
 
   /// A run of one rank: nothing is exchanged.
@@ -42,13 +43,8 @@ public interface Ranks {
       public void sum(Collection<Tensor> gradients) {}
 
       @Override
-      public double mean(double lossSum, long targets) {
-        return lossSum / targets;
-      }
-
-      @Override
-      public long targets(long targets) {
-        return targets;
+      public double sum(double ofThisRank) {
+        return ofThisRank;
       }
 
       @Override

@@ -2,6 +2,7 @@
 package dev.longnet.lm.train;
 
 import dev.longnet.core.checkpoint.RunDirectory;
+import dev.longnet.core.io.ResourceStack;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -12,22 +13,25 @@ import java.util.Map;
 final class RunLog implements TrainingListener, Closeable {
   private final MetricsLog metrics;
   private final TensorBoardWriter tensorBoard;
+  private final ResourceStack opened;
 
-  private RunLog(MetricsLog metrics, TensorBoardWriter tensorBoard) {
+  private RunLog(MetricsLog metrics, TensorBoardWriter tensorBoard, ResourceStack opened) {
     this.metrics = metrics;
     this.tensorBoard = tensorBoard;
+    this.opened = opened;
   }
 
   /// @param step the run stands at: what an interrupted process wrote beyond it is forgotten
   static RunLog open(RunDirectory run, long step, String recipe) throws IOException {
-    MetricsLog metrics = MetricsLog.open(run.metrics(), step);
+    ResourceStack opened = new ResourceStack();
     try {
+      MetricsLog metrics = opened.push(MetricsLog.open(run.metrics(), step));
       TensorBoardWriter tensorBoard =
-          TensorBoardWriter.open(run.tensorBoard(), step, Clock.systemUTC());
+          opened.push(TensorBoardWriter.open(run.tensorBoard(), step, Clock.systemUTC()));
       tensorBoard.text(step, "recipe", "```yaml\n" + recipe + "\n```");
-      return new RunLog(metrics, tensorBoard);
-    } catch (IOException | RuntimeException e) {
-      metrics.close();
+      return new RunLog(metrics, tensorBoard, opened);
+    } catch (IOException | RuntimeException | Error e) {
+      opened.closeAfter(e);
       throw e;
     }
   }
@@ -56,8 +60,6 @@ final class RunLog implements TrainingListener, Closeable {
 
   @Override
   public void close() throws IOException {
-    try (tensorBoard) {
-      metrics.close();
-    }
+    opened.close();
   }
 }

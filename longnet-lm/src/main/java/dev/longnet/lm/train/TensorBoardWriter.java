@@ -49,11 +49,17 @@ public final class TensorBoardWriter implements Closeable {
     OutputStream stream =
         new BufferedOutputStream(Files.newOutputStream(file, StandardOpenOption.CREATE_NEW));
     TensorBoardWriter writer = new TensorBoardWriter(stream, clock);
-    writer.frame(writer.event(0).text(3, "brain.Event:2"));
-    if (firstStep > 0) {
-      writer.frame(writer.event(firstStep).message(7, new Protobuf().varint(1, SESSION_START)));
+    try {
+      writer.frame(writer.event(0).text(3, "brain.Event:2"));
+      if (firstStep > 0) {
+        writer.frame(writer.event(firstStep).message(7, new Protobuf().varint(1, SESSION_START)));
+      }
+      writer.out.flush();
+    } catch (IOException | RuntimeException | Error e) {
+      try (stream) {
+        throw e;
+      }
     }
-    writer.out.flush();
     return writer;
   }
 

@@ -11,6 +11,7 @@ import dev.longnet.lm.model.Span;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongFunction;
 import org.bytedeco.javacpp.PointerScope;
@@ -25,7 +26,7 @@ import org.bytedeco.pytorch.Tensor;
 public final class Trainer implements AutoCloseable {
   private final RunConfig config;
   private final Decoder model;
-  private final Parts parts;
+  private final Collaborators with;
   private final Optimizer optimizer;
   private final TokenBuffer tokens;
   private final AtomicBoolean stop = new AtomicBoolean();
@@ -36,7 +37,9 @@ public final class Trainer implements AutoCloseable {
   public enum End {
     /// All steps are done.
     FINISHED,
-    /// `max_minutes` are over, or the stop was asked for.
+    /// `max_minutes` are over.
+    TIME_UP,
+    /// The stop was asked for, on one of the ranks.
     STOPPED,
     /// Too many steps in a row were not finite.
     NOT_FINITE
@@ -59,7 +62,7 @@ public final class Trainer implements AutoCloseable {
   ///   trains it, see [BranchSchedule]
   /// @param windows to train on
   /// @param matrixFlops the machine's matrix-product rate, FLOP/s
-  record Parts(
+  record Collaborators(
       Ranks ranks,
       LongFunction<ModelConfig> stages,
       Windows windows,
@@ -67,16 +70,16 @@ public final class Trainer implements AutoCloseable {
       Saver saver,
       List<TrainingListener> listeners,
       double matrixFlops) {
-    Parts {
+    Collaborators {
       listeners = List.copyOf(listeners);
     }
   }
 
   /// @param model stays the caller's to close
-  Trainer(RunConfig config, Decoder model, Parts parts, TrainerState state) {
+  Trainer(RunConfig config, Decoder model, Collaborators with, TrainerState state) {
     this.config = config;
     this.model = model;
-    this.parts = parts;
+    this.with = with;
     this.state = state;
     TrainingConfig training = config.training();
     this.optimizer =
@@ -96,8 +99,8 @@ public final class Trainer implements AutoCloseable {
     return optimizer;
   }
 
-  /// Asks the run to end soon and save itself; from any thread. A step under way is given up after
-  /// its current pass.
+  /// Asks the run to end soon and save itself, on all its ranks; from any thread. A step under way
+  /// is given up after its current pass.
   public void requestStop() {
     stop.set(true);
   }
@@ -107,23 +110,29 @@ public final class Trainer implements AutoCloseable {
   }
 
   /// Trains until the end; saves a checkpoint before it returns, except where the weights may be
-  /// bad.
+  /// bad. A stop that was asked for on any rank is the end's reason, however the last step went.
   public End run() throws IOException {
-    TrainingConfig training = config.training();
     began = System.nanoTime();
+    End end = train();
+    return with.ranks.any(stop.get()) ? End.STOPPED : end;
+  }
+
+  private End train() throws IOException {
+    TrainingConfig training = config.training();
     long savedAtStep = state.step();
     double savedAtSeconds = state.seconds();
     while (state.step() < training.lastStep()) {
-      if (!step()) {
+      Optional<End> givenUp = step();
+      if (givenUp.isPresent()) {
         save();
-        return End.STOPPED;
+        return givenUp.get();
       }
       if (state.skippedInRow() >= training.skipLimit()) {
         return End.NOT_FINITE;
       }
       if (due(config.evaluation().everySteps())) {
-        double loss = parts.validation.loss();
-        for (TrainingListener listener : parts.listeners) {
+        double loss = with.validation.loss();
+        for (TrainingListener listener : with.listeners) {
           listener.validation(state.step(), loss);
         }
       }
@@ -157,43 +166,47 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void save() throws IOException {
-    if (!parts.ranks.writes()) {
+    if (!with.ranks.writes()) {
       return;
     }
-    Path directory = parts.saver.save(state, optimizer);
-    for (TrainingListener listener : parts.listeners) {
+    Path directory = with.saver.save(state, optimizer);
+    for (TrainingListener listener : with.listeners) {
       listener.checkpoint(state.step(), directory);
     }
   }
 
-  /// One optimizer step; false where it was given up because the run shall stop.
-  private boolean step() throws IOException {
+  /// One optimizer step.
+  ///
+  /// @return why it was given up; empty where it is done
+  private Optional<End> step() throws IOException {
     TrainingConfig training = config.training();
     long stepBegan = System.nanoTime();
     int passes = training.accumulation();
-    ModelConfig trained = parts.stages.apply(state.step());
+    ModelConfig trained = with.stages.apply(state.step());
     model.zeroGradients();
-    Span span = parts.ranks.span(training.window());
-    long targets = training.sequences() * span.tokens();
-    double weight = 1.0 / passes / parts.ranks.targets(targets);
-    double loss = 0;
+    Span span = with.ranks.span(training.window());
+    double targets = with.ranks.sum((double) training.sequences() * span.tokens());
+    double weight = 1.0 / passes / targets;
+    double lossHere = 0;
     for (int pass = 0; pass < passes; pass++) {
-      if (stop.get() || timeIsUp()) {
-        return false;
+      Optional<End> end = endNow();
+      if (end.isPresent()) {
+        return end;
       }
       for (int row = 0; row < training.sequences(); row++) {
-        parts.windows.window(
+        with.windows.window(
             state.nextWindow() + (long) pass * training.sequences() + row, tokens.row(row));
       }
       try (PointerScope scope = new PointerScope()) {
         double sum = model.lossAndGradients(inputs(span), span, weight);
-        loss += parts.ranks.mean(sum, targets) / passes;
+        lossHere += sum / targets / passes;
       }
-      for (TrainingListener listener : parts.listeners) {
+      for (TrainingListener listener : with.listeners) {
         listener.pass(state.step() + 1, pass + 1, passes);
       }
     }
-    parts.ranks.sum(model.gradients().values());
+    double loss = with.ranks.sum(lossHere);
+    with.ranks.sum(model.gradients().values());
     double norm = optimizer.gradientNorm();
     double rate =
         config.optimizer().learningRate()
@@ -216,7 +229,19 @@ public final class Trainer implements AutoCloseable {
             state.seconds() + seconds,
             state.corpus());
     report(trained, loss, norm, rate, seconds, !finite);
-    return true;
+    return Optional.empty();
+  }
+
+  /// All ranks come to the same answer: each stops where one of them must.
+  private Optional<End> endNow() {
+    if (with.ranks.any(stop.get())) {
+      return Optional.of(End.STOPPED);
+    }
+    double limit = config.training().maxMinutes();
+    boolean limited = limit > 0;
+    return limited && with.ranks.any((System.nanoTime() - began) / 1e9 >= 60 * limit)
+        ? Optional.of(End.TIME_UP)
+        : Optional.empty();
   }
 
   /// The span's ids of every window, and one more.
@@ -225,11 +250,6 @@ public final class Trainer implements AutoCloseable {
     return span.tokens() == span.window()
         ? windows
         : windows.narrow(1, span.first(), span.tokens() + 1);
-  }
-
-  private boolean timeIsUp() {
-    double limit = config.training().maxMinutes();
-    return limit > 0 && (System.nanoTime() - began) / 1e9 >= 60 * limit;
   }
 
   private void report(
@@ -249,17 +269,19 @@ public final class Trainer implements AutoCloseable {
             state.tokens(),
             seconds,
             training.batchTokens() / seconds,
-            flops / seconds / parts.matrixFlops,
+            flops / seconds / with.matrixFlops,
             skipped,
             state.skippedSteps());
-    for (TrainingListener listener : parts.listeners) {
+    for (TrainingListener listener : with.listeners) {
       listener.step(metrics);
     }
   }
 
   @Override
   public void close() {
-    optimizer.close();
-    tokens.close();
+    try (tokens;
+        optimizer) {
+      return;
+    }
   }
 }

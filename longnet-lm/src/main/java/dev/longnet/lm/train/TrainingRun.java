@@ -10,6 +10,7 @@ import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
+import dev.longnet.core.io.ResourceStack;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
@@ -25,9 +26,8 @@ import java.util.Optional;
 /// beginning or from a checkpoint. Its libtorch operations use the recipe's number of threads.
 public final class TrainingRun implements Closeable {
   private final Decoder model;
-  private final HeldOut heldOut;
-  private final Optional<RunLog> log;
   private final Trainer trainer;
+  private final ResourceStack opened;
 
   /// What a training is handed.
   ///
@@ -35,17 +35,16 @@ public final class TrainingRun implements Closeable {
   /// @param ranks that train together
   /// @param listener hears the run besides its own logs
   /// @param matrixFlops the machine's matrix-product rate, FLOP/s
-  public record Parts(
+  public record Setup(
       AttentionOperator.Factory operators,
       Ranks ranks,
       TrainingListener listener,
       double matrixFlops) {}
 
-  private TrainingRun(Decoder model, HeldOut heldOut, Optional<RunLog> log, Trainer trainer) {
+  private TrainingRun(Decoder model, Trainer trainer, ResourceStack opened) {
     this.model = model;
-    this.heldOut = heldOut;
-    this.log = log;
     this.trainer = trainer;
+    this.opened = opened;
   }
 
   /// @param directory stays the caller's to close, as does what `data` reads
@@ -59,13 +58,13 @@ public final class TrainingRun implements Closeable {
       Optional<Checkpoint> from,
       Optional<Checkpoint> init,
       TrainingData data,
-      Parts parts)
+      Setup setup)
       throws IOException {
     TrainerState state =
         from.isPresent()
             ? continued(config, from.get(), data.fingerprint())
             : TrainerState.initial(config.training().seed(), data.fingerprint());
-    if (parts.ranks.writes()) {
+    if (setup.ranks.writes()) {
       if (data.tokenizer().isPresent()) {
         // Checkpoints take the tokenizer's file from the run: the recipe's may be trained anew or
         // moved while the run lasts.
@@ -74,55 +73,53 @@ public final class TrainingRun implements Closeable {
       }
       AtomicFiles.writeString(directory.recipe(), config.toYaml());
     }
-    List<AutoCloseable> opened = new ArrayList<>();
+    ResourceStack opened = new ResourceStack();
     try (TorchThreads _ = Torch.threads(config.runtime().threads())) {
-      BranchSchedule attention = new BranchSchedule(config, parts.operators, state.step());
+      BranchSchedule attention = new BranchSchedule(config, setup.operators, state.step());
       Decoder model =
-          Decoder.create(
-              config.model(),
-              ModelOptions.of(config.runtime()),
-              attention,
-              config.training().seed());
-      opened.add(model);
+          opened.push(
+              Decoder.create(
+                  config.model(),
+                  ModelOptions.of(config.runtime()),
+                  attention,
+                  config.training().seed()));
       if (from.isPresent()) {
         CheckpointTensors.load(from.get(), model);
       } else if (init.isPresent()) {
         CheckpointTensors.load(init.get(), model);
       }
       HeldOut heldOut =
-          new HeldOut(
-              model, data.heldOut(), config.training().window(), config.evaluation().everyTokens());
-      opened.add(heldOut);
+          opened.push(
+              new HeldOut(
+                  model,
+                  data.heldOut(),
+                  config.training().window(),
+                  config.evaluation().everyTokens()));
       List<TrainingListener> listeners = new ArrayList<>();
-      Optional<RunLog> log = Optional.empty();
-      if (parts.ranks.writes()) {
-        log = Optional.of(RunLog.open(directory, state.step(), config.toYaml()));
-        opened.add(log.get());
-        listeners.add(log.get());
+      if (setup.ranks.writes()) {
+        listeners.add(opened.push(RunLog.open(directory, state.step(), config.toYaml())));
       }
-      listeners.add(parts.listener);
+      listeners.add(setup.listener);
       Trainer trainer =
-          new Trainer(
-              config,
-              model,
-              new Trainer.Parts(
-                  parts.ranks,
-                  attention::at,
-                  data.windows(),
-                  heldOut,
-                  new ModelSaver(directory.path(), config, model),
-                  listeners,
-                  parts.matrixFlops),
-              state);
-      opened.add(trainer);
+          opened.push(
+              new Trainer(
+                  config,
+                  model,
+                  new Trainer.Collaborators(
+                      setup.ranks,
+                      attention::at,
+                      data.windows(),
+                      heldOut,
+                      new ModelSaver(directory.path(), config, model),
+                      listeners,
+                      setup.matrixFlops),
+                  state));
       if (from.isPresent()) {
         CheckpointTensors.load(from.get(), trainer.optimizer());
       }
-      return new TrainingRun(model, heldOut, log, trainer);
+      return new TrainingRun(model, trainer, opened);
     } catch (IOException | RuntimeException | Error e) {
-      for (AutoCloseable resource : opened.reversed()) {
-        close(resource, e);
-      }
+      opened.closeAfter(e);
       throw e;
     }
   }
@@ -144,7 +141,8 @@ public final class TrainingRun implements Closeable {
                         + ": it holds weights alone"));
     if (!state.corpus().equals(corpus)) {
       throw new IllegalArgumentException(
-          "the corpus is not the one this run was trained on (its tokens changed): resume with the same corpus, or start a new run");
+          "the corpus is not the one this run was trained on (its tokens changed): resume with the "
+              + "same corpus, or start a new run");
     }
     if (state.seed() != config.training().seed()) {
       throw new FieldException(
@@ -158,7 +156,7 @@ public final class TrainingRun implements Closeable {
     return model;
   }
 
-  /// Trains until the run's end.
+  /// See [Trainer#run()].
   public Trainer.End run() throws IOException {
     try (TorchThreads _ = Torch.threads(model.options().threads())) {
       return trainer.run();
@@ -176,19 +174,6 @@ public final class TrainingRun implements Closeable {
 
   @Override
   public void close() throws IOException {
-    trainer.close();
-    heldOut.close();
-    model.close();
-    if (log.isPresent()) {
-      log.get().close();
-    }
-  }
-
-  private static void close(AutoCloseable resource, Throwable cause) {
-    try {
-      resource.close();
-    } catch (Exception e) {
-      cause.addSuppressed(e);
-    }
+    opened.close();
   }
 }

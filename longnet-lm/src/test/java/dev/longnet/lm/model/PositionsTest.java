@@ -104,7 +104,8 @@ class PositionsTest {
             () -> positions(config(PositionEncoding.XPOS, 512, true, dense), 1 << 20, "cpu"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
-            "xpos_scale_base=512 overflows float32 at 1048576 positions: use xpos_scale_base=10263 or larger, or positions=rope");
+            "xpos_scale_base=512 overflows float32 at 1048576 positions: use "
+                + "xpos_scale_base=10263 or larger, or positions=rope");
     positions(config(PositionEncoding.ROPE, 512, true, dense), 1 << 20, "cpu").close();
     positions(config(PositionEncoding.XPOS, 512, true, segments(32768)), 1L << 40, "cpu").close();
     ModelConfig remedied = config(PositionEncoding.XPOS, 10263, true, dense);

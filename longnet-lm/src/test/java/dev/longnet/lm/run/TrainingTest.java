@@ -4,6 +4,7 @@ package dev.longnet.lm.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.core.checkpoint.RunDirectory;
 import dev.longnet.core.config.Forecast;
 import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
@@ -12,15 +13,18 @@ import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.evaluate.Evaluation;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.model.Span;
 import dev.longnet.lm.train.Ranks;
 import dev.longnet.lm.train.StepMetrics;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -120,6 +124,46 @@ class TrainingTest {
         Start.anew(directory.resolve("run")),
         new Parts(counting, Ranks.one(), new RunListener() {}, "a test"));
     assertThat(made).hasValue(2);
+  }
+
+  @Test
+  void aRankThatDoesNotWriteLeavesTheDirectoryToTheOneThatDoes() throws IOException {
+    RunConfig config = config();
+    Path run = directory.resolve("run");
+    try (RunDirectory ofTheWriter = RunDirectory.create(run)) {
+      Result result =
+          Training.run(
+              config,
+              Start.anew(run),
+              new Parts(
+                  AttentionOperators.factory(config.runtime()),
+                  new SilentRank(),
+                  new RunListener() {},
+                  "a test"));
+      assertThat(result.end()).isEqualTo(Result.End.FINISHED);
+      assertThat(ofTheWriter.path().toFile().list()).containsExactly(".lock");
+    }
+  }
+
+  /// It is alone, and does not write.
+  private record SilentRank() implements Ranks {
+    @Override
+    public Span span(long window) {
+      return Span.whole(window);
+    }
+
+    @Override
+    public void sum(Collection<Tensor> gradients) {}
+
+    @Override
+    public double sum(double ofThisRank) {
+      return ofThisRank;
+    }
+
+    @Override
+    public boolean writes() {
+      return false;
+    }
   }
 
   @Test

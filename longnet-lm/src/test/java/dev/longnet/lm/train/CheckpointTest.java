@@ -67,15 +67,14 @@ class CheckpointTest {
     assertThatThrownBy(() ->
             Checkpoint.write(
                 run,
-                MODEL,
-                "bytes",
-                256,
+                new Checkpoint.Config(MODEL, "bytes", 256),
                 state(2),
-                file -> Files.writeString(file, "weights"),
-                file -> {
-                  Files.writeString(file, "half");
-                  throw new IOException("No space left on device");
-                },
+                new Checkpoint.Tensors(
+                    file -> Files.writeString(file, "weights"),
+                    file -> {
+                      Files.writeString(file, "half");
+                      throw new IOException("No space left on device");
+                    }),
                 2))
         .isInstanceOf(IOException.class);
     try (var files = Files.list(run.resolve("checkpoints"))) {
@@ -139,12 +138,11 @@ class CheckpointTest {
   private Path write(long step) throws IOException {
     return Checkpoint.write(
         run,
-        MODEL,
-        "bytes",
-        256,
+        new Checkpoint.Config(MODEL, "bytes", 256),
         state(step),
-        file -> Files.writeString(file, "weights of " + step),
-        file -> Files.writeString(file, "moments of " + step),
+        new Checkpoint.Tensors(
+            file -> Files.writeString(file, "weights of " + step),
+            file -> Files.writeString(file, "moments of " + step)),
         2);
   }
 

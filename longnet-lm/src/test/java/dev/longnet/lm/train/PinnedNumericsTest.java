@@ -9,6 +9,7 @@ import dev.longnet.core.stream.StreamSession;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import dev.longnet.lm.torch.TensorMemory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -33,7 +34,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// keeps. Whoever means to change them writes them anew and says why:
 ///
 /// ```console
-/// $ ./mvnw test -pl longnet-lm -am -Dtest=PinnedNumericsTest -Dsurefire.failIfNoSpecifiedTests=false -Dlongnet.pin=true
+/// $ ./mvnw test -pl longnet-lm -am -Dtest=PinnedNumericsTest \
+///     -Dsurefire.failIfNoSpecifiedTests=false -Dlongnet.pin=true
 /// ```
 ///
 /// `-Dlongnet.pin.drift=true` prints how far each run is off, `-DexcludedTags=gpu` adds other
@@ -191,7 +193,8 @@ class PinnedNumericsTest {
           session.read(state, tokens, from, 1);
           session.logits(state, logits[from]);
         } else {
-          try (NativeFloats rows = new NativeFloats((long) count * v)) {
+          try (NativeMemory memory = new NativeMemory()) {
+            NativeFloats rows = memory.floats((long) count * v);
             session.read(state, tokens, from, count, rows.segment());
             for (int i = 0; i < count * v; i++) {
               logits[from + i / v][i % v] = rows.get(i);

@@ -7,11 +7,9 @@ import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.lm.model.Span;
 import dev.longnet.lm.torch.Torch;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
-import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -46,13 +44,8 @@ class RanksTest {
     }
 
     @Override
-    public double mean(double lossSum, long targets) {
-      return of * lossSum / (of * targets);
-    }
-
-    @Override
-    public long targets(long targets) {
-      return of * targets;
+    public double sum(double ofThisRank) {
+      return of * ofThisRank;
     }
   }
 
@@ -94,17 +87,48 @@ class RanksTest {
 
   @Test
   void onlyTheRankThatWritesWrites() throws IOException {
-    Path silent = directory.resolve("silent");
     losses("silent", new Copies(1, false, null));
-    assertThat(Checkpoint.list(silent)).isEmpty();
-    if (Files.exists(silent)) { // the lock alone does not keep a run's directory
-      try (Stream<Path> files = Files.list(silent)) {
-        assertThat(files.map(f -> f.getFileName().toString())).isSubsetOf(".lock");
-      }
-    }
+    assertThat(directory.resolve("silent")).doesNotExist();
     losses("loud", new Copies(1, true, null));
     assertThat(Checkpoint.list(directory.resolve("loud"))).hasSize(1);
     assertThat(directory.resolve("loud/metrics.jsonl")).exists();
     assertThat(directory.resolve("loud/recipe.yaml")).exists();
+  }
+
+  /// The silent rank is asked, the other one writes; both are in one directory.
+  @Test
+  void aStopAskedForOnOneRankStopsAllAtTheSameStep() throws Exception {
+    TwoRanks ranks = new TwoRanks();
+    List<TwoRanks.Ended> ended =
+        ranks.train(
+            rank -> TinyRun.with(directory.resolve("run"), rank),
+            (rank, step, run) -> {
+              if (rank == 1 && step == 2) {
+                run.training.requestStop();
+              }
+            });
+    assertThat(ended)
+        .extracting(TwoRanks.Ended::end)
+        .containsExactly(Trainer.End.STOPPED, Trainer.End.STOPPED);
+    assertThat(ended.get(0).losses()).hasSize(2).isEqualTo(ended.get(1).losses());
+    assertThat(Checkpoint.resolve(directory.resolve("run")).state().orElseThrow().step())
+        .isEqualTo(2);
+  }
+
+  @Test
+  void theTimeLimitOfOneRankIsThatOfAll() throws Exception {
+    TwoRanks ranks = new TwoRanks();
+    List<TwoRanks.Ended> ended =
+        ranks.train(
+            rank ->
+                TinyRun.with(
+                    directory.resolve("run"),
+                    rank,
+                    "training.max_minutes=" + (rank.writes() ? 1000 : 1e-7)),
+            (_, _, _) -> {});
+    assertThat(ended)
+        .containsExactly(
+            new TwoRanks.Ended(Trainer.End.TIME_UP, List.of()),
+            new TwoRanks.Ended(Trainer.End.TIME_UP, List.of()));
   }
 }

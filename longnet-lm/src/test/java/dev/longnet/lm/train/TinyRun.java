@@ -76,7 +76,12 @@ public final class TinyRun implements AutoCloseable {
   }
 
   static TinyRun with(Path directory, Ranks ranks, String... overrides) throws IOException {
-    return new TinyRun(RunDirectory.create(directory), Optional.empty(), null, ranks, overrides);
+    return new TinyRun(
+        ranks.writes() ? RunDirectory.create(directory) : RunDirectory.ofAnotherRank(directory),
+        Optional.empty(),
+        null,
+        ranks,
+        overrides);
   }
 
   static AttentionOperator attention(RunConfig config) {
@@ -122,7 +127,7 @@ public final class TinyRun implements AutoCloseable {
             from,
             Optional.empty(),
             new TrainingData("none", TinyRun::window, HELD_OUT, Optional.empty()),
-            new TrainingRun.Parts(
+            new TrainingRun.Setup(
                 attention == null
                     ? AttentionOperators.factory(config.runtime())
                     : (_, _) -> attention,

@@ -110,9 +110,10 @@ final class NearDuplicates implements AutoCloseable {
   }
 
   private void allocate(long slots) {
-    this.arena = Arena.ofShared();
+    Arena room = Arena.ofShared();
+    this.table = room.allocate(slots * 16, 8);
+    this.arena = room;
     this.slots = slots;
-    this.table = arena.allocate(slots * 16, 8);
   }
 
   private void grow() {
@@ -152,7 +153,8 @@ final class NearDuplicates implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    arena.close();
-    signatures.close();
+    try (signatures) {
+      arena.close();
+    }
   }
 }

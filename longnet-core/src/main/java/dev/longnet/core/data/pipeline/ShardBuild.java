@@ -13,7 +13,6 @@ import dev.longnet.core.data.source.Admission;
 import dev.longnet.core.data.source.DocumentReader;
 import dev.longnet.core.data.source.Entry;
 import dev.longnet.core.data.source.Reason;
-import dev.longnet.core.data.source.SourceState;
 import dev.longnet.core.data.source.Sources;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -31,12 +30,11 @@ final class ShardBuild implements AutoCloseable {
   private static final int BATCH_DOCUMENTS = 256;
   private static final long IN_FLIGHT_BYTES = 24L << 20;
 
+  private final CorpusSnapshot corpus;
   private final CorpusConfig config;
   private final Tokenizer tokenizer;
   private final TokenizationListener listener;
   private final Meter meter;
-  private final String corpusKey;
-  private final List<SourceState> states;
   private final Path directory;
   private final Pace pace;
   private final Admission admission;
@@ -68,21 +66,13 @@ final class ShardBuild implements AutoCloseable {
   private long uncommittedBytes;
 
   ShardBuild(
-      CorpusConfig config,
-      Tokenizer tokenizer,
-      int threads,
-      TokenizationListener listener,
-      String corpusKey,
-      List<SourceState> states,
-      Path directory,
-      Pace pace)
+      CorpusSnapshot corpus, Path directory, int threads, Pace pace, TokenizationListener listener)
       throws IOException {
-    this.config = config;
-    this.tokenizer = tokenizer;
+    this.corpus = corpus;
+    this.config = corpus.config();
+    this.tokenizer = corpus.tokenizer();
     this.listener = listener;
-    this.meter = new Meter(states, pace.reportNanos(), listener);
-    this.corpusKey = corpusKey;
-    this.states = states;
+    this.meter = new Meter(corpus.states(), pace.reportNanos(), listener);
     this.directory = directory;
     this.pace = pace;
     this.admission = new Admission(config.filter(), config.input());
@@ -98,7 +88,7 @@ final class ShardBuild implements AutoCloseable {
   Manifest run() throws IOException {
     EarlierBuild earlier = new EarlierBuild(directory, listener);
     earlier.deleteSpools();
-    Optional<Journal> journal = earlier.journal(corpusKey, tokenizer, states);
+    Optional<Journal> journal = earlier.journal(corpus.key(), tokenizer, corpus.states());
     long skip = 0;
     Optional<Journal.OpenDocument> open = Optional.empty();
     Optional<Tally> begun = Optional.empty();
@@ -140,7 +130,7 @@ final class ShardBuild implements AutoCloseable {
         tokenizer.vocabularySize(),
         tokenizer.endOfText(),
         DocumentEncoder.bits(tokenizer),
-        corpusKey,
+        corpus.key(),
         config.validation(),
         summaries,
         shards);
@@ -149,13 +139,14 @@ final class ShardBuild implements AutoCloseable {
   private void readSource(Optional<Tally> begun, long skip, Optional<Journal.OpenDocument> open)
       throws IOException {
     CorpusSource from = config.sources().get(source);
-    tally = begun.orElseGet(() -> new Tally(from.path(), states.get(source).hash()));
+    tally = begun.orElseGet(() -> new Tally(from.path(), corpus.states().get(source).hash()));
     train = writer(Split.TRAIN);
     validation = writer(Split.VALIDATION);
     entriesDone = 0;
     try (ShardWriter t = train;
         ShardWriter v = validation) {
-      try (DocumentReader r = Sources.open(from, states.get(source), admission, directory)) {
+      try (DocumentReader r =
+          Sources.open(from, corpus.states().get(source), admission, directory)) {
         reader = r;
         meter.startSource(source, r);
         passOver(skip);
@@ -356,7 +347,7 @@ final class ShardBuild implements AutoCloseable {
       all.add(tally.summary());
     }
     new Journal(
-            corpusKey,
+            corpus.key(),
             tokenizer.fingerprint(),
             all,
             entriesDone,
@@ -385,10 +376,9 @@ final class ShardBuild implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    workers.close();
-    seen.close();
-    if (near.isPresent()) {
-      near.get().close();
+    try (NearDuplicates _ = near.orElse(null);
+        seen) {
+      workers.close();
     }
   }
 }

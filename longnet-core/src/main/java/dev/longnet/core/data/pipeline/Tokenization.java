@@ -223,7 +223,12 @@ public final class Tokenization {
     Files.createDirectories(building);
     Manifest manifest;
     try (ShardBuild build =
-        new ShardBuild(config, tokenizer, threads, listener, corpusKey, states, building, pace)) {
+        new ShardBuild(
+            new CorpusSnapshot(config, tokenizer, corpusKey, states),
+            building,
+            threads,
+            pace,
+            listener)) {
       manifest = build.run();
     } catch (IllegalArgumentException e) {
       if (Journal.read(building).filter(j -> !j.shards().isEmpty()).isEmpty()) {

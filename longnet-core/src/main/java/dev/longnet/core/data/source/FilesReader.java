@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.data.source;
 
+import dev.longnet.core.io.ResourceStack;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -69,13 +70,13 @@ final class FilesReader implements DocumentReader {
 
   @Override
   public void close() throws IOException {
+    ResourceStack open = new ResourceStack();
+    finished.forEach(open::push);
+    finished.clear();
     if (current != null) {
-      finished.add(current);
+      open.push(current);
       current = null;
     }
-    for (DocumentReader reader : finished) {
-      reader.close();
-    }
-    finished.clear();
+    open.close();
   }
 }

@@ -58,9 +58,10 @@ final class GzipInput extends InputStream {
 
   @Override
   public void close() throws IOException {
-    if (member != null) {
-      member.close();
+    try (file) {
+      if (member != null) {
+        member.close();
+      }
     }
-    file.close();
   }
 }

@@ -238,14 +238,11 @@ final class ParquetReader implements DocumentReader {
       // The fetching thread still holds them; closing could wait for it for ever.
       return;
     }
-    if (rows != null) {
-      rows.close();
-    }
-    if (file != null) {
-      file.close();
-    }
-    if (context != null) {
-      context.close();
+    try (var _ = context;
+        var _ = file) {
+      if (rows != null) {
+        rows.close();
+      }
     }
   }
 }

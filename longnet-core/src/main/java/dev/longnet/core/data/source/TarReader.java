@@ -276,9 +276,8 @@ final class TarReader implements DocumentReader {
 
   @Override
   public void close() throws IOException {
-    deleteSpooled();
-    if (input != null) {
-      input.close();
+    try (InputStream _ = input) {
+      deleteSpooled();
     }
   }
 }

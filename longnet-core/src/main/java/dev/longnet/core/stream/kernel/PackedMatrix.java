@@ -10,8 +10,8 @@ import java.lang.foreign.ValueLayout;
 /// up with zeros. As float32, or as int8 with one float32 scale an output (w = scale * i, i in
 /// [-127, 127]): a quarter of the memory.
 ///
-/// Immutable once filled; any number of threads may read it. Closing frees it.
-public final class PackedMatrix implements AutoCloseable {
+/// Immutable once filled; any number of threads may read it.
+public final class PackedMatrix {
   /// Reads an element of the matrix to pack.
   @FunctionalInterface
   public interface Rows {
@@ -34,22 +34,23 @@ public final class PackedMatrix implements AutoCloseable {
   private final NativeFloats scales;
   private final NativeFloats bias;
 
-  private PackedMatrix(int out, int in, int panelWidth, boolean quantized) {
+  private PackedMatrix(NativeMemory memory, int out, int in, int panelWidth, boolean quantized) {
     this.out = out;
     this.in = in;
     this.panelWidth = panelWidth;
     this.quantized = quantized;
     long padded = (long) panels() * panelWidth;
-    this.weights = new NativeFloats(quantized ? (padded * in + 3) / 4 : padded * in);
-    this.scales = new NativeFloats(quantized ? padded : 0);
-    this.bias = new NativeFloats(padded);
+    this.weights = memory.floats(quantized ? (padded * in + 3) / 4 : padded * in);
+    this.scales = memory.floats(quantized ? padded : 0);
+    this.bias = memory.floats(padded);
   }
 
   /// Packs a float32 matrix.
   ///
   /// @param bias [out], or an empty array for none
-  public static PackedMatrix of(int out, int in, int panelWidth, Rows rows, float[] bias) {
-    PackedMatrix packed = new PackedMatrix(out, in, panelWidth, false);
+  public static PackedMatrix of(
+      NativeMemory memory, int out, int in, int panelWidth, Rows rows, float[] bias) {
+    PackedMatrix packed = new PackedMatrix(memory, out, in, panelWidth, false);
     float[] row = new float[in];
     for (int n = 0; n < out; n++) {
       rows.read(n, row);
@@ -66,8 +67,8 @@ public final class PackedMatrix implements AutoCloseable {
   ///
   /// @param bias [out], or an empty array for none
   public static PackedMatrix ofQuantized(
-      int out, int in, int panelWidth, QuantizedRows rows, float[] bias) {
-    PackedMatrix packed = new PackedMatrix(out, in, panelWidth, true);
+      NativeMemory memory, int out, int in, int panelWidth, QuantizedRows rows, float[] bias) {
+    PackedMatrix packed = new PackedMatrix(memory, out, in, panelWidth, true);
     byte[] row = new byte[in];
     for (int n = 0; n < out; n++) {
       packed.scales.set(n, rows.read(n, row));
@@ -147,12 +148,5 @@ public final class PackedMatrix implements AutoCloseable {
   /// Bytes that a product reads once: weights, scales, bias.
   public long bytes() {
     return weights.bytes() + scales.bytes() + bias.bytes();
-  }
-
-  @Override
-  public void close() {
-    weights.close();
-    scales.close();
-    bias.close();
   }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream.kernel;
 
-import static dev.longnet.core.stream.kernel.NativeFloats.load;
 import static dev.longnet.core.stream.kernel.NativeFloats.store;
 
 /// Vector API kernels, at the machine's preferred width.
@@ -175,13 +174,7 @@ final class SimdKernels implements Kernels {
       long scores,
       long out,
       long maxAndSum) {
-    float old = load(maxAndSum);
-    float largest = Math.max(old, SimdLoops.scores(q, k, count, headSize, scale, scores));
-    float shrink = old == Float.NEGATIVE_INFINITY ? 0 : (float) Math.exp(old - largest);
-    float sum = SimdLoops.exponentials(scores, count, largest);
-    SimdLoops.weightedSum(scores, v, count, headSize, shrink, out);
-    store(maxAndSum, largest);
-    store(maxAndSum + 4, load(maxAndSum + 4) * shrink + sum);
+    SimdLoops.attend(q, k, v, count, headSize, scale, scores, out, maxAndSum);
   }
 
   @Override

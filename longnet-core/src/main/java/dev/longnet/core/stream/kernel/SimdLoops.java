@@ -207,8 +207,22 @@ final class SimdLoops {
     return sum;
   }
 
-  /// Writes scale q·k_i for every key and returns the largest.
-  static float scores(long q, long k, long count, int headSize, float scale, long scores) {
+  /// [Kernels#attend]: scores, exponentials, weighted sum.
+  ///
+  /// All in one method, so that it is longer than what the JIT's second compiler inlines (325 bytes
+  /// of code). Inlined into the loop over heads and caches, it took a tenth to a third longer in
+  /// some JVMs and kept vectors as objects.
+  static void attend(
+      long q,
+      long k,
+      long v,
+      long count,
+      int headSize,
+      float scale,
+      long scores,
+      long out,
+      long maxAndSum) {
+    float old = load(maxAndSum);
     long done = headSize % LANES == 0 ? wholeScores(q, k, count, headSize, scale, scores) : 0;
     int whole = S.loopBound(headSize);
     VectorMask<Float> tail = S.indexInRange(whole, headSize);
@@ -225,7 +239,27 @@ final class SimdLoops {
       }
       store(scores + 4 * i, sum.reduceLanes(VectorOperators.ADD) * scale);
     }
-    return max(scores, (int) count);
+    float largest = Math.max(old, max(scores, (int) count));
+    float shrink = old == Float.NEGATIVE_INFINITY ? 0 : (float) Math.exp(old - largest);
+    store(maxAndSum, largest);
+
+    // Scores become exp(score - largest).
+    FloatVector m = FloatVector.broadcast(S, largest);
+    FloatVector sums = FloatVector.zero(S);
+    long j = 0;
+    for (; j + LANES <= count; j += LANES) {
+      FloatVector e = exp(at(scores + 4 * j).sub(m));
+      e.intoMemorySegment(ALL, scores + 4 * j, ORDER);
+      sums = sums.add(e);
+    }
+    float total = sums.reduceLanes(VectorOperators.ADD);
+    for (; j < count; j++) {
+      float e = (float) Math.exp(load(scores + 4 * j) - largest);
+      store(scores + 4 * j, e);
+      total += e;
+    }
+    store(maxAndSum + 4, load(maxAndSum + 4) * shrink + total);
+    weightedSum(scores, v, count, headSize, shrink, out);
   }
 
   /// Four keys at a time, where whole registers hold them.
@@ -254,27 +288,9 @@ final class SimdLoops {
     return i;
   }
 
-  /// Replaces every score by exp(score - largest) and returns their sum.
-  static float exponentials(long scores, long count, float largest) {
-    FloatVector m = FloatVector.broadcast(S, largest);
-    FloatVector sums = FloatVector.zero(S);
-    long i = 0;
-    for (; i + LANES <= count; i += LANES) {
-      FloatVector e = exp(at(scores + 4 * i).sub(m));
-      e.intoMemorySegment(ALL, scores + 4 * i, ORDER);
-      sums = sums.add(e);
-    }
-    float sum = sums.reduceLanes(VectorOperators.ADD);
-    for (; i < count; i++) {
-      float e = (float) Math.exp(load(scores + 4 * i) - largest);
-      store(scores + 4 * i, e);
-      sum += e;
-    }
-    return sum;
-  }
-
   /// out = shrink out + sum_i p_i v_i; `out` is not read where shrink is 0.
-  static void weightedSum(long p, long v, long count, int headSize, float shrink, long out) {
+  private static void weightedSum(
+      long p, long v, long count, int headSize, float shrink, long out) {
     for (int d = 0; d < headSize; d += LANES) {
       VectorMask<Float> mask = S.indexInRange(d, headSize);
       FloatVector even = FloatVector.zero(S);

@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.function.Function;
 
 /// Reads named tensors of a checkpoint into packed matrices: float32, bfloat16 or float16 as
-/// float32; int8 with its scales as it is. Closing frees all that was read.
-public final class WeightReader implements AutoCloseable {
+/// float32; int8 with its scales as it is.
+public final class WeightReader {
   private static final ValueLayout.OfFloat F32 =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort B16 =
@@ -22,14 +22,16 @@ public final class WeightReader implements AutoCloseable {
 
   private final Function<String, TensorEntry> tensors;
   private final int panelWidth;
-  private final List<NativeFloats> vectors = new ArrayList<>();
+  private final NativeMemory memory;
   private final List<PackedMatrix> matrices = new ArrayList<>();
 
   /// @param tensors by name; throws an IllegalArgumentException where one is missing
   /// @param panelWidth of the kernels that will read the matrices
-  public WeightReader(Function<String, TensorEntry> tensors, int panelWidth) {
+  /// @param memory for all that is read
+  public WeightReader(Function<String, TensorEntry> tensors, int panelWidth, NativeMemory memory) {
     this.tensors = tensors;
     this.panelWidth = panelWidth;
+    this.memory = memory;
   }
 
   /// Bytes of all matrices read so far.
@@ -55,8 +57,7 @@ public final class WeightReader implements AutoCloseable {
 
   /// A vector, as float32 off heap.
   public NativeFloats vector(String name, int length) {
-    NativeFloats vector = new NativeFloats(length);
-    vectors.add(vector);
+    NativeFloats vector = memory.floats(length);
     MemorySegment.copy(
         floats(name, length), 0, vector.segment(), ValueLayout.JAVA_FLOAT, 0, length);
     return vector;
@@ -90,6 +91,7 @@ public final class WeightReader implements AutoCloseable {
     }
     if (quantized == 0) {
       return PackedMatrix.of(
+          memory,
           out,
           in,
           panelWidth,
@@ -99,6 +101,7 @@ public final class WeightReader implements AutoCloseable {
     List<float[]> scales =
         names.stream().map(name -> floats(name + Int8Rows.SCALE, outEach)).toList();
     return PackedMatrix.ofQuantized(
+        memory,
         out,
         in,
         panelWidth,
@@ -138,11 +141,5 @@ public final class WeightReader implements AutoCloseable {
                         + entry.type());
           };
     }
-  }
-
-  @Override
-  public void close() {
-    vectors.forEach(NativeFloats::close);
-    matrices.forEach(PackedMatrix::close);
   }
 }

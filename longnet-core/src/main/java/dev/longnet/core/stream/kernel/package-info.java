@@ -8,9 +8,9 @@
 /// [dev.longnet.attention.kernel.OffHeap]). The exponential is not theirs: its polynomial has one
 /// term more and is 2^-126 where theirs is 0, so sharing it would move the bits of one of them.
 ///
-/// Kernels work on addresses of off-heap memory; their callers (dev.longnet.core.stream) own it and
-/// know its size. Legend: T tokens, C hidden width, H heads, D head size, F feed-forward width, V
-/// vocabulary.
+/// Kernels work on addresses of off-heap memory ([NativeMemory]); their callers
+/// (dev.longnet.core.stream) own it and know its size. Legend: T tokens, C hidden width, H heads, D
+/// head size, F feed-forward width, V vocabulary.
 @NullMarked
 package dev.longnet.core.stream.kernel;
 

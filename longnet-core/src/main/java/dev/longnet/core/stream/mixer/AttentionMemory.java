@@ -3,8 +3,10 @@ package dev.longnet.core.stream.mixer;
 
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /// Keys and values of one stream and layer that later tokens may still see, a cache for each
 /// [LiveRows] of the attention.
@@ -15,24 +17,29 @@ final class AttentionMemory implements MixerMemory {
   /// What the decay of cached keys is relative to ([Rotation]).
   private long reference;
 
-  AttentionMemory(AttentionGeometry geometry) {
+  /// `[D]`: what keys are multiplied by when the reference moves.
+  private final NativeFloats factors;
+
+  AttentionMemory(AttentionGeometry geometry, NativeMemory memory) {
     this(
         geometry,
+        memory,
         geometry.live.stream()
-            .map(rows -> new RowCache(geometry.heads, geometry.headSize, rows.mostRows()))
+            .map(rows -> new RowCache(memory, geometry.heads, geometry.headSize, rows.mostRows()))
             .toArray(RowCache[]::new),
         0);
   }
 
-  private AttentionMemory(AttentionGeometry geometry, RowCache[] caches, long reference) {
+  private AttentionMemory(
+      AttentionGeometry geometry, NativeMemory memory, RowCache[] caches, long reference) {
     this.geometry = geometry;
     this.caches = caches;
     this.reference = reference;
+    this.factors = memory.floats(geometry.rotation.decays() ? geometry.headSize : 0);
   }
 
   @Override
   public void reserve(long position, int tokens) {
-    moveReference(position);
     for (int i = 0; i < caches.length; i++) {
       LiveRows rows = geometry.live.get(i);
       long room = 0;
@@ -50,7 +57,6 @@ final class AttentionMemory implements MixerMemory {
 
   @Override
   public long reserveStep(long position) {
-    moveReference(position);
     long floats = 0;
     for (int i = 0; i < caches.length; i++) {
       LiveRows rows = geometry.live.get(i);
@@ -62,6 +68,23 @@ final class AttentionMemory implements MixerMemory {
       floats += (rows.held(0, position) + 1) * geometry.hidden;
     }
     return floats;
+  }
+
+  /// Takes cached keys over to the reference a chunk at `position` uses.
+  @Override
+  public void begin(long position) {
+    long next = geometry.rotation.reference(position);
+    // A smaller one begins a new period: no cached key is ever read again.
+    if (next > reference) {
+      geometry.rotation.rescaling(reference, next, factors);
+      for (int i = 0; i < caches.length; i++) {
+        for (int head = 0; head < geometry.heads; head++) {
+          caches[i].scaleKeys(
+              geometry.kernels, head, geometry.live.get(i).held(head, position), factors);
+        }
+      }
+    }
+    reference = next;
   }
 
   /// A part is a head. The row goes to its caches, then its query over all cached keys.
@@ -80,12 +103,11 @@ final class AttentionMemory implements MixerMemory {
     maxAndSum.set(accumulators + 1, 0);
     for (int i = 0; i < caches.length; i++) {
       RowCache cache = caches[i];
-      LiveRows live = geometry.live.get(i);
-      long own = live.row(head, position);
+      long own = scratch.steps.own(row, i, head);
       if (own >= 0) {
         cache.put(head, own, rows, query + c, query + 2L * c);
       }
-      long seen = live.seen(head, position);
+      long seen = scratch.steps.seen(row, i, head);
       if (seen > 0) {
         kernels.attend(
             work.rows().address() + 4 * query,
@@ -94,7 +116,7 @@ final class AttentionMemory implements MixerMemory {
             seen,
             d,
             (float) (1 / Math.sqrt(d)),
-            scratch.scores(worker, seen),
+            scratch.scores(worker),
             work.mixed().address() + 4 * mixed,
             maxAndSum.address() + 4 * accumulators);
       }
@@ -105,31 +127,11 @@ final class AttentionMemory implements MixerMemory {
     }
   }
 
-  /// Takes cached keys over to the reference a chunk at `position` uses.
-  private void moveReference(long position) {
-    long next = geometry.rotation.reference(position);
-    // A smaller one begins a new period: no cached key is ever read again.
-    if (next > reference) {
-      try (NativeFloats factors = new NativeFloats(geometry.headSize)) {
-        geometry.rotation.rescaling(reference, next, factors);
-        for (int i = 0; i < caches.length; i++) {
-          for (int head = 0; head < geometry.heads; head++) {
-            caches[i].scaleKeys(
-                geometry.kernels, head, geometry.live.get(i).held(head, position), factors);
-          }
-        }
-      }
-    }
-    reference = next;
-  }
-
   @Override
-  public MixerMemory copy() {
-    RowCache[] copies = new RowCache[caches.length];
-    for (int i = 0; i < copies.length; i++) {
-      copies[i] = caches[i].copy();
-    }
-    return new AttentionMemory(geometry, copies, reference);
+  public MixerMemory copy(NativeMemory memory) {
+    RowCache[] copies =
+        Arrays.stream(caches).map(cache -> cache.copy(memory)).toArray(RowCache[]::new);
+    return new AttentionMemory(geometry, memory, copies, reference);
   }
 
   @Override
@@ -164,13 +166,6 @@ final class AttentionMemory implements MixerMemory {
       for (int head = 0; head < geometry.heads; head++) {
         caches[i].read(head, rows.held(head, position), in);
       }
-    }
-  }
-
-  @Override
-  public void close() {
-    for (RowCache cache : caches) {
-      cache.close();
     }
   }
 }

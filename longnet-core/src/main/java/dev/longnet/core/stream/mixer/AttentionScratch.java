@@ -3,27 +3,44 @@ package dev.longnet.core.stream.mixer;
 
 import dev.longnet.attention.kernel.RowScalars;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
 
 /// Attention's memory of its own in a session, for T rows.
-final class AttentionScratch implements Work.Scratch {
+final class AttentionScratch {
   final Rotation.Tables tables;
 
   /// Of a chunk: log-sum-exps [H, T]. Of a step: largest score and sum of exponentials [T, H, 2].
   final NativeFloats norms;
 
-  private final int capacity;
+  final StepRows steps;
 
-  /// One for each worker.
-  private final NativeFloats[] scores;
+  private final NativeMemory memory;
+  private final int capacity;
+  private Scores scores;
+
+  /// @param part of the work's memory, which goes when the scores grow
+  /// @param workers `[count]` for each worker of the team
+  private record Scores(NativeMemory part, long count, NativeFloats[] workers) {}
 
   AttentionScratch(AttentionGeometry geometry, Work work) {
+    memory = work.memory();
     capacity = work.capacity();
-    tables = new Rotation.Tables(geometry.rotation, capacity);
-    norms = new NativeFloats(2L * capacity * geometry.heads);
-    scores = new NativeFloats[work.team().size()];
-    for (int i = 0; i < scores.length; i++) {
-      scores[i] = new NativeFloats(1024);
-    }
+    tables = new Rotation.Tables(geometry.rotation, capacity, memory);
+    norms = memory.floats(2L * capacity * geometry.heads);
+    steps = new StepRows(geometry);
+    scores = scores(work.team().size(), 1024);
+  }
+
+  private Scores scores(int workers, long count) {
+    return memory
+        .part()
+        .build(part -> {
+          NativeFloats[] each = new NativeFloats[workers];
+          for (int worker = 0; worker < workers; worker++) {
+            each[worker] = part.floats(count);
+          }
+          return new Scores(part, count, each);
+        });
   }
 
   /// The log-sum-exps of `count` rows of a head.
@@ -31,23 +48,17 @@ final class AttentionScratch implements Work.Scratch {
     return new RowScalars(norms.segment(), (long) head * capacity + first, stride, count);
   }
 
-  /// Address of memory for a worker's scores.
-  long scores(int worker, long count) {
-    if (scores[worker].bytes() < 4 * count) {
-      // The old ones stay whole where there is no memory for more.
-      NativeFloats more = new NativeFloats(2 * count);
-      scores[worker].close();
-      scores[worker] = more;
+  /// Makes room for `count` scores of each worker.
+  void reserveScores(long count) {
+    if (count > scores.count) {
+      Scores more = scores(scores.workers.length, 2 * count);
+      scores.part.close();
+      scores = more;
     }
-    return scores[worker].address();
   }
 
-  @Override
-  public void close() {
-    tables.close();
-    norms.close();
-    for (NativeFloats floats : scores) {
-      floats.close();
-    }
+  /// Address of memory for a worker's scores.
+  long scores(int worker) {
+    return scores.workers[worker].address();
   }
 }

@@ -4,6 +4,7 @@ package dev.longnet.core.stream.mixer;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import java.util.OptionalLong;
 
 /// xPos and RoPE for a stream of any length (docs/longnet.md, section 2). Only differences of
@@ -85,6 +86,18 @@ final class Rotation {
     return decays() ? position - position % period % step : 0;
   }
 
+  /// Whether a stream that has read `position` tokens may have this reference: that of the chunk it
+  /// read last.
+  boolean isReference(long reference, long position) {
+    if (position == 0 || !decays()) {
+      return reference == 0;
+    }
+    // A chunk ends at most one step after its beginning, and within its period.
+    long last = reference(position - 1);
+    long before = reference(position - 1 - Math.min(step - 1, (position - 1) % period));
+    return reference == last || reference == before;
+  }
+
   /// What cached keys must be multiplied by when the reference moves, `[D]`; only keys of the same
   /// period are ever read again.
   void rescaling(long from, long to, NativeFloats factors) {
@@ -148,27 +161,19 @@ final class Rotation {
     return Math.fma(-turns, TWO_PI, high) + Math.fma(-turns, TWO_PI_LOW, low);
   }
 
-  /// Tables of one chunk; RoPE's keys use the queries'. Closing frees them.
-  static final class Tables implements AutoCloseable {
+  /// Tables of one chunk; RoPE's keys use the queries'.
+  static final class Tables {
     final NativeFloats queryCos;
     final NativeFloats querySin;
     final NativeFloats keyCos;
     final NativeFloats keySin;
 
-    Tables(Rotation rotation, int tokens) {
+    Tables(Rotation rotation, int tokens, NativeMemory memory) {
       long count = rotation.isNone() ? 0 : (long) tokens * 2 * rotation.pairs;
-      queryCos = new NativeFloats(count);
-      querySin = new NativeFloats(count);
-      keyCos = rotation.decays() ? new NativeFloats(count) : queryCos;
-      keySin = rotation.decays() ? new NativeFloats(count) : querySin;
-    }
-
-    @Override
-    public void close() {
-      queryCos.close();
-      querySin.close();
-      keyCos.close();
-      keySin.close();
+      queryCos = memory.floats(count);
+      querySin = memory.floats(count);
+      keyCos = rotation.decays() ? memory.floats(count) : queryCos;
+      keySin = rotation.decays() ? memory.floats(count) : querySin;
     }
   }
 }

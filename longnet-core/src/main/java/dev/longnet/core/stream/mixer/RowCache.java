@@ -3,6 +3,7 @@ package dev.longnet.core.stream.mixer;
 
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
@@ -10,64 +11,70 @@ import java.lang.foreign.MemorySegment;
 /// another, in the order of their positions. What a row's position is follows from arithmetic
 /// ([LiveRows]); nothing but keys and values is stored. Memory grows by doubling up to the most
 /// rows the rule allows.
-final class RowCache implements AutoCloseable {
+final class RowCache {
   private static final int SMALLEST = 64;
 
+  /// All keys and values [H, capacity, D], in a part of the stream's memory that goes when they
+  /// grow.
+  private record Rows(NativeMemory part, NativeFloats keys, NativeFloats values) {}
+
+  private final NativeMemory memory;
   private final int heads;
   private final int headSize;
   private final long most;
   private long capacity;
-  private NativeFloats keys;
-  private NativeFloats values;
+  private Rows rows;
 
+  /// @param memory the stream's
   /// @param most rows a head may come to hold
-  RowCache(int heads, int headSize, long most) {
-    this(heads, headSize, most, 0, new NativeFloats(0), new NativeFloats(0));
-  }
-
-  private RowCache(
-      int heads, int headSize, long most, long capacity, NativeFloats keys, NativeFloats values) {
+  RowCache(NativeMemory memory, int heads, int headSize, long most) {
+    this.memory = memory;
     this.heads = heads;
     this.headSize = headSize;
     this.most = most;
-    this.capacity = capacity;
-    this.keys = keys;
-    this.values = values;
+    this.rows = rows(0);
   }
 
-  /// Makes room for `rows` rows a head; the first `held` rows of every head are kept.
-  void reserve(long rows, long held) {
-    if (rows <= capacity) {
+  private RowCache(NativeMemory memory, RowCache other) {
+    this.memory = memory;
+    this.heads = other.heads;
+    this.headSize = other.headSize;
+    this.most = other.most;
+    this.capacity = other.capacity;
+    this.rows =
+        memory
+            .part()
+            .build(part -> new Rows(part, part.copy(other.keys()), part.copy(other.values())));
+  }
+
+  private Rows rows(long capacity) {
+    long floats = Math.multiplyExact(Math.multiplyExact(capacity, (long) heads), headSize);
+    return memory.part().build(part -> new Rows(part, part.floats(floats), part.floats(floats)));
+  }
+
+  /// Makes room for `wanted` rows a head; the first `held` rows of every head are kept.
+  void reserve(long wanted, long held) {
+    if (wanted <= capacity) {
       return;
     }
-    long wanted = Math.min(most, Math.max(rows, Math.max(SMALLEST, 2 * capacity)));
-    NativeFloats newKeys = grown(keys, wanted, held);
-    NativeFloats newValues;
-    try {
-      newValues = grown(values, wanted, held);
-    } catch (RuntimeException | Error e) {
-      newKeys.close();
-      throw e;
-    }
-    keys.close();
-    values.close();
-    keys = newKeys;
-    values = newValues;
-    capacity = wanted;
+    long next = Math.min(most, Math.max(wanted, Math.max(SMALLEST, 2 * capacity)));
+    Rows grown = rows(next);
+    copy(rows.keys, grown.keys, next, held);
+    copy(rows.values, grown.values, next, held);
+    rows.part.close();
+    rows = grown;
+    capacity = next;
   }
 
-  private NativeFloats grown(NativeFloats old, long wanted, long held) {
-    NativeFloats grown =
-        new NativeFloats(Math.multiplyExact(Math.multiplyExact(wanted, (long) heads), headSize));
+  private void copy(NativeFloats old, NativeFloats grown, long next, long held) {
     for (int head = 0; head < heads; head++) {
       MemorySegment.copy(
           old.segment(),
           4L * head * capacity * headSize,
           grown.segment(),
-          4L * head * wanted * headSize,
+          4L * head * next * headSize,
           4 * held * headSize);
     }
-    return grown;
   }
 
   /// Rows a head has room for.
@@ -81,55 +88,50 @@ final class RowCache implements AutoCloseable {
   }
 
   NativeFloats keys() {
-    return keys;
+    return rows.keys;
   }
 
   NativeFloats values() {
-    return values;
+    return rows.values;
   }
 
   long keyAddress(int head, long row) {
-    return keys.address() + 4 * element(head, row);
+    return rows.keys.address() + 4 * element(head, row);
   }
 
   long valueAddress(int head, long row) {
-    return values.address() + 4 * element(head, row);
+    return rows.values.address() + 4 * element(head, row);
   }
 
   /// Copies one row in.
   void put(int head, long row, MemorySegment chunk, long key, long value) {
     long at = 4 * element(head, row);
-    MemorySegment.copy(chunk, 4 * key, keys.segment(), at, 4L * headSize);
-    MemorySegment.copy(chunk, 4 * value, values.segment(), at, 4L * headSize);
+    MemorySegment.copy(chunk, 4 * key, rows.keys.segment(), at, 4L * headSize);
+    MemorySegment.copy(chunk, 4 * value, rows.values.segment(), at, 4L * headSize);
   }
 
   void scaleKeys(Kernels kernels, int head, long held, NativeFloats factors) {
     kernels.scaleRows(keyAddress(head, 0), held, headSize, factors.address());
   }
 
-  /// Writes the first `rows` rows of a head: keys, then values.
-  void write(int head, long rows, StateOutput out) throws IOException {
-    out.write(keys, element(head, 0), rows * headSize);
-    out.write(values, element(head, 0), rows * headSize);
+  /// Writes the first `count` rows of a head: keys, then values.
+  void write(int head, long count, StateOutput out) throws IOException {
+    out.write(rows.keys, element(head, 0), count * headSize);
+    out.write(rows.values, element(head, 0), count * headSize);
   }
 
   /// Reads what [#write] wrote; there is room for it.
-  void read(int head, long rows, StateInput in) throws IOException {
-    in.read(keys, element(head, 0), rows * headSize);
-    in.read(values, element(head, 0), rows * headSize);
+  void read(int head, long count, StateInput in) throws IOException {
+    in.read(rows.keys, element(head, 0), count * headSize);
+    in.read(rows.values, element(head, 0), count * headSize);
   }
 
-  RowCache copy() {
-    return new RowCache(heads, headSize, most, capacity, keys.copy(), values.copy());
+  /// The same rows in another stream's memory.
+  RowCache copy(NativeMemory other) {
+    return new RowCache(other, this);
   }
 
   long bytes() {
-    return capacity == 0 ? 0 : keys.bytes() + values.bytes();
-  }
-
-  @Override
-  public void close() {
-    keys.close();
-    values.close();
+    return capacity == 0 ? 0 : rows.keys.bytes() + rows.values.bytes();
   }
 }

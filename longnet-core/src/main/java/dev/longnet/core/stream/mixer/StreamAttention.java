@@ -2,10 +2,12 @@
 package dev.longnet.core.stream.mixer;
 
 import dev.longnet.core.stream.kernel.Kernels;
+import dev.longnet.core.stream.kernel.NativeMemory;
 import dev.longnet.core.stream.kernel.NormWeights;
 import dev.longnet.core.stream.kernel.PackedMatrix;
 import dev.longnet.core.stream.kernel.WeightReader;
 import java.util.List;
+import java.util.Optional;
 
 /// Attention as a mixer: rotated queries and keys, and values; then a norm and the output
 /// projection.
@@ -33,6 +35,11 @@ final class StreamAttention implements StreamMixer {
   }
 
   @Override
+  public Optional<Work.Slot<?>> scratch() {
+    return Optional.of(geometry.scratch);
+  }
+
+  @Override
   public long longestChunk(long position) {
     return geometry.rotation.longestChunk(position);
   }
@@ -42,6 +49,13 @@ final class StreamAttention implements StreamMixer {
     if (!geometry.rotation.isNone()) {
       geometry.rotation.fill(start, from, to, work.scratch(geometry.scratch).tables, shift);
     }
+  }
+
+  @Override
+  public void prepareStep(Work work, long position, int row) {
+    prepare(work, position, 0, 1, row);
+    AttentionScratch scratch = work.scratch(geometry.scratch);
+    scratch.reserveScores(scratch.steps.place(row, position));
   }
 
   @Override
@@ -76,8 +90,8 @@ final class StreamAttention implements StreamMixer {
   }
 
   @Override
-  public MixerMemory newMemory() {
-    return new AttentionMemory(geometry);
+  public MixerMemory newMemory(NativeMemory memory) {
+    return new AttentionMemory(geometry, memory);
   }
 
   @Override
@@ -89,6 +103,11 @@ final class StreamAttention implements StreamMixer {
       }
     }
     return bytes;
+  }
+
+  @Override
+  public boolean isReference(long reference, long position) {
+    return geometry.rotation.isReference(reference, position);
   }
 
   @Override

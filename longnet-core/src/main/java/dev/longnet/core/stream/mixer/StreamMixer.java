@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream.mixer;
 
+import dev.longnet.core.stream.kernel.NativeMemory;
+import java.util.Optional;
+
 /// What mixes the tokens of one layer: weights and geometry, no state. Immutable; any number of
 /// streams and threads share one.
 ///
@@ -11,6 +14,11 @@ package dev.longnet.core.stream.mixer;
 public interface StreamMixer {
   /// Floats of one token in the mixer's own form: 3 C for attention's query, key and value.
   int rowWidth();
+
+  /// What a session keeps for this mixer beside its rows.
+  default Optional<Work.Slot<?>> scratch() {
+    return Optional.empty();
+  }
 
   /// How many tokens from `position` on one chunk may cover.
   default long longestChunk(long position) {
@@ -25,6 +33,12 @@ public interface StreamMixer {
   /// @param to one past the last
   /// @param shift row `shift + i` of the work is token i
   default void prepare(Work work, long start, int from, int to, int shift) {}
+
+  /// As [#prepare] for a step: row `row` of the work is the single token at `position`. Called by
+  /// one thread, before anything has changed; it may take memory.
+  default void prepareStep(Work work, long position, int row) {
+    prepare(work, position, 0, 1, row);
+  }
 
   /// Writes the mixer's rows of a block ([Block#rows]).
   ///
@@ -43,12 +57,20 @@ public interface StreamMixer {
     return 1;
   }
 
-  /// A memory of a stream that has read nothing; the caller closes it.
-  MixerMemory newMemory();
+  /// A memory of a stream that has read nothing.
+  ///
+  /// @param memory the stream's
+  MixerMemory newMemory(NativeMemory memory);
 
   /// Bytes that [MixerMemory#write] writes after `position` tokens; a double, as a damaged file may
   /// claim any position.
   double storedBytes(long position);
+
+  /// Whether [MixerMemory#reference] may be this after `position` tokens: a damaged file may claim
+  /// any.
+  default boolean isReference(long reference, long position) {
+    return reference == 0;
+  }
 
   /// What computes, for logs: `attention simd 512-bit`.
   String description();

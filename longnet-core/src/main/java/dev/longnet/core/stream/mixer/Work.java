@@ -4,45 +4,58 @@ package dev.longnet.core.stream.mixer;
 import dev.longnet.attention.WorkerTeam;
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.Objects;
 import java.util.function.Function;
 
 /// What a session lends to the mixers of a model while they compute: threads, kernels, rows and
-/// memory of their own. Every layer uses the same rows. Closing frees all of it but the team.
-public final class Work implements AutoCloseable {
+/// memory of their own. Every layer uses the same rows.
+public final class Work {
   private final Kernels kernels;
   private final WorkerTeam team;
+  private final NativeMemory session;
+  private final List<StreamMixer> mixers;
   private final int hidden;
-  private final int rowWidth;
-  private final Map<Slot<?>, Scratch> scratch = new ConcurrentHashMap<>();
+  private final Map<Slot<?>, Object> scratch = new HashMap<>();
   private int capacity;
-  private NativeFloats rows = new NativeFloats(0);
-  private NativeFloats mixed = new NativeFloats(0);
 
-  /// A mixer's memory of its own for as many rows as the work holds. Closing frees it.
-  public interface Scratch extends AutoCloseable {
-    @Override
-    void close();
-  }
+  /// Holds rows and scratch; goes when they grow.
+  private NativeMemory memory;
 
-  /// Names a mixer's scratch; mixers that share a slot share it. Compared by identity.
-  public static final class Slot<S extends Scratch> {
+  private NativeFloats rows;
+  private NativeFloats mixed;
+
+  /// Names what a mixer keeps in a session beside the rows, for as many of them as the work holds;
+  /// mixers that share a slot share it. Compared by identity.
+  public static final class Slot<S> {
     private final Function<Work, S> make;
 
-    /// @param make called when a session first needs the scratch, and again when its work has grown
+    /// @param make called when the work has grown; off-heap memory comes from [Work#memory]
     public Slot(Function<Work, S> make) {
       this.make = make;
     }
   }
 
   /// @param hidden C
-  /// @param rowWidth of the widest mixer's row
-  public Work(Kernels kernels, WorkerTeam team, int hidden, int rowWidth) {
+  /// @param mixers of the model
+  /// @param session memory for all of this
+  public Work(
+      Kernels kernels,
+      WorkerTeam team,
+      int hidden,
+      List<StreamMixer> mixers,
+      NativeMemory session) {
     this.kernels = kernels;
     this.team = team;
     this.hidden = hidden;
-    this.rowWidth = rowWidth;
+    this.mixers = mixers;
+    this.session = session;
+    this.memory = session.part();
+    this.rows = memory.floats(0);
+    this.mixed = memory.floats(0);
   }
 
   /// Makes room for rows; what they held is lost where there was less.
@@ -50,10 +63,22 @@ public final class Work implements AutoCloseable {
     if (tokens <= capacity) {
       return;
     }
-    close();
-    rows = new NativeFloats((long) tokens * rowWidth);
-    mixed = new NativeFloats((long) tokens * hidden);
+    memory.close();
+    scratch.clear();
+    capacity = 0;
+    memory = session.part();
+    int width = mixers.stream().mapToInt(StreamMixer::rowWidth).max().orElse(0);
+    rows = memory.floats((long) tokens * width);
+    mixed = memory.floats((long) tokens * hidden);
     capacity = tokens;
+    try {
+      for (StreamMixer mixer : mixers) {
+        mixer.scratch().ifPresent(slot -> scratch.computeIfAbsent(slot, s -> s.make.apply(this)));
+      }
+    } catch (RuntimeException | Error e) {
+      capacity = 0;
+      throw e;
+    }
   }
 
   public Kernels kernels() {
@@ -84,18 +109,14 @@ public final class Work implements AutoCloseable {
     return mixed;
   }
 
-  /// Any thread of the team may ask.
-  @SuppressWarnings("unchecked")
-  public <S extends Scratch> S scratch(Slot<S> slot) {
-    return (S) scratch.computeIfAbsent(slot, s -> s.make.apply(this));
+  /// Off-heap memory that is freed when the work grows, or with the session.
+  public NativeMemory memory() {
+    return memory;
   }
 
-  @Override
-  public void close() {
-    scratch.values().forEach(Scratch::close);
-    scratch.clear();
-    rows.close();
-    mixed.close();
-    capacity = 0;
+  /// What a mixer keeps under its slot ([StreamMixer#scratch]). Any thread of the team may ask.
+  @SuppressWarnings("unchecked")
+  public <S> S scratch(Slot<S> slot) {
+    return (S) Objects.requireNonNull(scratch.get(slot), "a slot that no mixer names");
   }
 }

@@ -13,8 +13,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /// Both kernels against float64, at awkward sizes.
 class KernelsTest {
-  private static NativeFloats random(long count, Random random) {
-    NativeFloats floats = new NativeFloats(count);
+  private static NativeFloats random(NativeMemory memory, long count, Random random) {
+    NativeFloats floats = memory.floats(count);
     for (long i = 0; i < count; i++) {
       floats.set(i, (float) random.nextGaussian());
     }
@@ -27,7 +27,8 @@ class KernelsTest {
     Kernels kernels = Kernels.of(choice);
     Random random = new Random(1);
     int[] sizes = {1, 2, 15, 16, 17, 63, 64, 65, 130};
-    try (NativeFloats scratch = new NativeFloats(kernels.productScratch())) {
+    try (NativeMemory memory = new NativeMemory()) {
+      NativeFloats scratch = memory.floats(kernels.productScratch());
       for (int trial = 0; trial < 120; trial++) {
         // One row of int8 has a loop of its own; here it takes its inputs in pieces, for full
         // panels and a rest.
@@ -48,31 +49,34 @@ class KernelsTest {
             w[n][k] = quantized ? random.nextInt(255) - 127 : (float) random.nextGaussian();
           }
         }
-        try (PackedMatrix packed =
-                quantized
-                    ? PackedMatrix.ofQuantized(
-                        out,
-                        in,
-                        kernels.panelWidth(),
-                        (n, row) -> {
-                          for (int k = 0; k < in; k++) {
-                            row[k] = (byte) w[n][k];
-                          }
-                          return scale[n];
-                        },
-                        bias)
-                    : PackedMatrix.of(
-                        out,
-                        in,
-                        kernels.panelWidth(),
-                        (n, row) -> {
-                          for (int k = 0; k < in; k++) {
-                            row[k] = (float) w[n][k];
-                          }
-                        },
-                        bias);
-            NativeFloats x = random((long) rows * (in + 3), random);
-            NativeFloats y = new NativeFloats((long) rows * (out + 5))) {
+        try (NativeMemory part = memory.part()) {
+          PackedMatrix packed =
+              quantized
+                  ? PackedMatrix.ofQuantized(
+                      part,
+                      out,
+                      in,
+                      kernels.panelWidth(),
+                      (n, row) -> {
+                        for (int k = 0; k < in; k++) {
+                          row[k] = (byte) w[n][k];
+                        }
+                        return scale[n];
+                      },
+                      bias)
+                  : PackedMatrix.of(
+                      part,
+                      out,
+                      in,
+                      kernels.panelWidth(),
+                      (n, row) -> {
+                        for (int k = 0; k < in; k++) {
+                          row[k] = (float) w[n][k];
+                        }
+                      },
+                      bias);
+          NativeFloats x = random(part, (long) rows * (in + 3), random);
+          NativeFloats y = part.floats((long) rows * (out + 5));
           y.segment().fill((byte) 0x7f);
           float untouched = y.get(0);
           kernels.product(
@@ -113,10 +117,11 @@ class KernelsTest {
     Kernels kernels = Kernels.of(choice);
     Random random = new Random(2);
     for (int width : new int[] {1, 2, 15, 16, 17, 64, 100, 257}) {
-      try (NativeFloats x = random(width, random);
-          NativeFloats gain = random(width, random);
-          NativeFloats bias = random(width, random);
-          NativeFloats y = new NativeFloats(width)) {
+      try (NativeMemory memory = new NativeMemory()) {
+        NativeFloats x = random(memory, width, random);
+        NativeFloats gain = random(memory, width, random);
+        NativeFloats bias = random(memory, width, random);
+        NativeFloats y = memory.floats(width);
         double mean = 0;
         for (int i = 0; i < width; i++) {
           mean += x.get(i) / (double) width;
@@ -151,7 +156,8 @@ class KernelsTest {
   void gelu(KernelChoice choice) {
     Kernels kernels = Kernels.of(choice);
     int count = 16001;
-    try (NativeFloats x = new NativeFloats(count)) {
+    try (NativeMemory memory = new NativeMemory()) {
+      NativeFloats x = memory.floats(count);
       for (int i = 0; i < count; i++) {
         x.set(i, (i - 8000) / 1000f);
       }
@@ -173,12 +179,13 @@ class KernelsTest {
     Random random = new Random(3);
     for (int d : new int[] {2, 8, 16, 24, 64}) {
       int n = 101;
-      try (NativeFloats q = random(d, random);
-          NativeFloats k = random((long) n * d, random);
-          NativeFloats v = random((long) n * d, random);
-          NativeFloats scores = new NativeFloats(n);
-          NativeFloats out = random(d, random);
-          NativeFloats accumulators = new NativeFloats(2)) {
+      try (NativeMemory memory = new NativeMemory()) {
+        NativeFloats q = random(memory, d, random);
+        NativeFloats k = random(memory, (long) n * d, random);
+        NativeFloats v = random(memory, (long) n * d, random);
+        NativeFloats scores = memory.floats(n);
+        NativeFloats out = random(memory, d, random);
+        NativeFloats accumulators = memory.floats(2);
         accumulators.set(0, Float.NEGATIVE_INFINITY);
         accumulators.set(1, 0);
         for (int from = 0; from < n; ) {

@@ -12,6 +12,8 @@ import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.io.TensorEntry;
 import dev.longnet.core.stream.kernel.NativeFloats;
+import dev.longnet.core.stream.kernel.NativeMemory;
+import dev.longnet.core.stream.mixer.StreamMixer;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -29,7 +31,7 @@ import org.junit.jupiter.params.provider.FieldSource;
 /// depend on the future. A new mixer is one more line in `MODELS`.
 @ParameterizedClass
 @FieldSource("MODELS")
-class MixerContractTest {
+class StreamMixerContractTest {
   private static final double TOLERANCE = 5e-5;
   private static final int TOKENS = 170;
 
@@ -72,7 +74,7 @@ class MixerContractTest {
   private final int[] tokens;
   private final double[][] expected;
 
-  MixerContractTest(Model model) {
+  StreamMixerContractTest(Model model) {
     Random random = new Random(7);
     // Decay base 8: references move every 128 tokens.
     config = new ModelConfig(37, 4, 24, 3, 40, model.positions(), 8, true, true, model.mixers());
@@ -96,7 +98,8 @@ class MixerContractTest {
   private float[][] chunk(StreamSession session, StreamState state, int[] ids, int from, int n) {
     int v = config.vocabulary();
     float[][] rows = new float[n][v];
-    try (NativeFloats logits = new NativeFloats((long) n * v)) {
+    try (NativeMemory memory = new NativeMemory()) {
+      NativeFloats logits = memory.floats((long) n * v);
       session.read(state, ids, from, n, logits.segment());
       for (int i = 0; i < n * v; i++) {
         rows[i / v][i % v] = logits.get(i);
@@ -243,21 +246,24 @@ class MixerContractTest {
     }
   }
 
-  /// What a memory writes is as long as its mixer says, after any number of tokens.
+  /// What a memory writes is as long as its mixer says, and its reference one that the mixer knows,
+  /// after any number of tokens.
   @Test
-  void storedBytesAreWhatIsWritten() throws IOException {
+  void aMixerKnowsWhatItsMemoriesWrite() throws IOException {
     try (StreamingModel model = load();
         StreamSession session = model.newSession();
         StreamState state = model.newStream()) {
       for (int token : tokens) {
         for (int layer = 0; layer < config.layers(); layer++) {
+          StreamMixer mixer = model.weights().layers.get(layer).mixer();
           long[] floats = {0};
           state
               .memories
               .get(layer)
               .write(state.position(), (from, index, count) -> floats[0] += count);
-          assertThat(4.0 * floats[0])
-              .isEqualTo(model.weights().layers.get(layer).mixer().storedBytes(state.position()));
+          assertThat(4.0 * floats[0]).isEqualTo(mixer.storedBytes(state.position()));
+          long reference = state.memories.get(layer).reference();
+          assertThat(mixer.isReference(reference, state.position())).isTrue();
         }
         session.read(state, new int[] {token}, 0, 1);
       }
@@ -266,7 +272,7 @@ class MixerContractTest {
 
   @Test
   void everythingIsFreed() {
-    long before = NativeFloats.held();
+    long before = NativeMemory.held();
     try (StreamingModel model = load();
         StreamSession session = model.newSession();
         StreamState state = model.newStream()) {
@@ -274,8 +280,8 @@ class MixerContractTest {
       try (StreamState copy = state.copy()) {
         session.step(List.of(state, copy), new int[] {1, 2});
       }
-      assertThat(NativeFloats.held()).isGreaterThan(before);
+      assertThat(NativeMemory.held()).isGreaterThan(before);
     }
-    assertThat(NativeFloats.held()).isEqualTo(before);
+    assertThat(NativeMemory.held()).isEqualTo(before);
   }
 }

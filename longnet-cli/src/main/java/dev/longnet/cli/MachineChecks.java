@@ -16,10 +16,10 @@ import java.util.Objects;
 import java.util.zip.ZipFile;
 
 /// The checks of `longnet doctor` that need no libtorch. Each takes what it judges as a parameter.
-final class Machine {
+final class MachineChecks {
   private static final long GIB = 1L << 30;
 
-  private Machine() {}
+  private MachineChecks() {}
 
   static Check jdk(Runtime.Version version, String vendor, Path home) {
     String finding = "%s (%s) at %s".formatted(version, vendor, home);

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.core.stream.mixer;
+
+import java.util.Arrays;
+
+/// Where the rows of a step go in their caches, and how many rows their queries see there: the same
+/// in every layer, as it follows from positions alone.
+final class StepRows {
+  private final AttentionGeometry geometry;
+
+  /// [rows, caches, H] each.
+  private long[] own = new long[0];
+
+  private long[] seen = new long[0];
+
+  StepRows(AttentionGeometry geometry) {
+    this.geometry = geometry;
+  }
+
+  /// Row `row` is the token at `position`.
+  ///
+  /// @return the most rows of a cache that one of its queries sees
+  long place(int row, long position) {
+    int end = index(row + 1, 0, 0);
+    if (end > own.length) {
+      own = Arrays.copyOf(own, end);
+      seen = Arrays.copyOf(seen, end);
+    }
+    long most = 0;
+    for (int cache = 0; cache < geometry.live.size(); cache++) {
+      LiveRows live = geometry.live.get(cache);
+      for (int head = 0; head < geometry.heads; head++) {
+        int at = index(row, cache, head);
+        own[at] = live.row(head, position);
+        seen[at] = live.seen(head, position);
+        most = Math.max(most, seen[at]);
+      }
+    }
+    return most;
+  }
+
+  private int index(int row, int cache, int head) {
+    return (row * geometry.live.size() + cache) * geometry.heads + head;
+  }
+
+  /// Where a head's cache takes the row; -1: nowhere ([LiveRows#row]).
+  long own(int row, int cache, int head) {
+    return own[index(row, cache, head)];
+  }
+
+  /// How many cached rows its query sees ([LiveRows#seen]).
+  long seen(int row, int cache, int head) {
+    return seen[index(row, cache, head)];
+  }
+}
