@@ -6,7 +6,6 @@ import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
@@ -17,7 +16,7 @@ import jdk.incubator.vector.VectorSpecies;
 final class Lanes {
   static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
   static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
-  private static final VectorSpecies<Short> H =
+  static final VectorSpecies<Short> H =
       VectorSpecies.of(short.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
   static final int LANES = F.length();
 
@@ -62,28 +61,6 @@ final class Lanes {
 
   static void put(FloatVector x, long address) {
     x.intoMemorySegment(ALL, address, NATIVE);
-  }
-
-  /// A register of bfloat16.
-  static FloatVector wide(long address) {
-    return ((IntVector)
-            ShortVector.fromMemorySegment(H, ALL, address, NATIVE)
-                .convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0))
-        .lanewise(VectorOperators.LSHL, 16)
-        .reinterpretAsFloats();
-  }
-
-  /// Stores the nearest bfloat16s, ties to even; NaN stays NaN.
-  static void putNarrow(FloatVector x, long address) {
-    IntVector bits = x.reinterpretAsInts();
-    IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
-    FloatVector rounded = bits.add(odd).add(0x7FFF).reinterpretAsFloats();
-    // All bits of a NaN may be set, and the sum is then 0.
-    FloatVector kept = rounded.blend(Float.NaN, x.compare(VectorOperators.NE, x));
-    kept.reinterpretAsInts()
-        .lanewise(VectorOperators.LSHR, 16)
-        .convertShape(VectorOperators.I2S, H, 0)
-        .intoMemorySegment(ALL, address, NATIVE);
   }
 
   /// The sum of all lanes.

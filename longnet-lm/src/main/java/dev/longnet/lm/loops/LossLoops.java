@@ -49,27 +49,23 @@ final class LossLoops {
     FloatVector a = FloatVector.zero(Lanes.F);
     FloatVector b = FloatVector.zero(Lanes.F);
     for (long i = 0; i < bytes; i += step) {
-      FloatVector e = exp(at(x + i).sub(m));
+      FloatVector t = at(x + i).sub(m).mul(of(LOG2_E));
+      // A comparison, as NaN is to stay NaN.
+      t = t.blend(of(-126), t.compare(VectorOperators.LT, of(-126)));
+      FloatVector rounded = t.add(of(Lanes.ROUND));
+      FloatVector f = t.sub(rounded.sub(of(Lanes.ROUND)));
+      FloatVector e = of(Lanes.EXP5).fma(f, of(Lanes.EXP4)).fma(f, of(Lanes.EXP3));
+      e = e.fma(f, of(Lanes.EXP2)).fma(f, of(Lanes.EXP1)).fma(f, of(1));
+      e =
+          e.reinterpretAsInts()
+              .add(rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+              .reinterpretAsFloats();
       put(e, y + i);
       FloatVector next = a.add(e);
       a = b;
       b = next;
     }
     return total(a.add(b));
-  }
-
-  /// e^x for x <= 0.
-  private static FloatVector exp(FloatVector x) {
-    FloatVector t = x.mul(LOG2_E);
-    // A comparison, as NaN is to stay NaN.
-    t = t.blend(-126, t.compare(VectorOperators.LT, -126));
-    FloatVector rounded = t.add(Lanes.ROUND);
-    FloatVector f = t.sub(rounded.sub(Lanes.ROUND));
-    FloatVector e = of(Lanes.EXP5).fma(f, of(Lanes.EXP4)).fma(f, of(Lanes.EXP3));
-    e = e.fma(f, of(Lanes.EXP2)).fma(f, of(Lanes.EXP1)).fma(f, of(1));
-    return e.reinterpretAsInts()
-        .add(rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
-        .reinterpretAsFloats();
   }
 
   private static FloatVector of(float value) {

@@ -79,18 +79,20 @@ final class NormLoops {
     }
   }
 
-  /// n = (x - mean) * reciprocal, in place of x; g = grad * gain; adds grad n to gains and grad to
-  /// biases.
+  /// normal = (x - mean) * reciprocal, y = normal * gain + bias; adds grad normal to gains and grad
+  /// to biases.
   ///
-  /// @return the sum of g
-  static float gradients(
+  /// @return the sums of grad gain and of grad gain normal: see [#sum(long)] and [#product]
+  static long gradients(
       long x,
       long bytes,
       float mean,
       float reciprocal,
       long grad,
       long gain,
+      long bias,
       long normal,
+      long y,
       long gains,
       long biases) {
     long step = Lanes.step();
@@ -104,32 +106,22 @@ final class NormLoops {
       put(n, normal + i);
       put(n.fma(g, at(gains + i)), gains + i);
       put(g.add(at(biases + i)), biases + i);
-      FloatVector next = g.fma(at(gain + i), a);
-      a = b;
-      b = next;
+      FloatVector scale = at(gain + i);
+      put(n.fma(scale, at(bias + i)), y + i);
+      FloatVector scaled = g.mul(scale);
+      a = a.add(scaled);
+      b = scaled.fma(n, b);
     }
-    return total(a.add(b));
+    return (long) Float.floatToRawIntBits(total(a)) << 32
+        | Integer.toUnsignedLong(Float.floatToRawIntBits(total(b)));
   }
 
-  /// The sum of grad gain normal.
-  static float product(long grad, long gain, long normal, long bytes) {
-    long step = Lanes.step();
-    FloatVector a = FloatVector.zero(Lanes.F);
-    FloatVector b = FloatVector.zero(Lanes.F);
-    for (long i = 0; i < bytes; i += step) {
-      FloatVector next = at(grad + i).mul(at(gain + i)).fma(at(normal + i), a);
-      a = b;
-      b = next;
-    }
-    return total(a.add(b));
+  static float sum(long sums) {
+    return Float.intBitsToFloat((int) (sums >>> 32));
   }
 
-  /// y = normal * gain + bias
-  static void affine(long normal, long bytes, long gain, long bias, long y) {
-    long step = Lanes.step();
-    for (long i = 0; i < bytes; i += step) {
-      put(at(normal + i).fma(at(gain + i), at(bias + i)), y + i);
-    }
+  static float product(long sums) {
+    return Float.intBitsToFloat((int) sums);
   }
 
   /// The gradient with respect to the row before its norm: reciprocal * (grad gain - mean - normal

@@ -2,15 +2,17 @@
 package dev.longnet.lm.loops;
 
 import static dev.longnet.attention.kernel.OffHeap.ALL;
+import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 import static dev.longnet.lm.loops.Lanes.LANES;
 import static dev.longnet.lm.loops.Lanes.at;
 import static dev.longnet.lm.loops.Lanes.put;
-import static dev.longnet.lm.loops.Lanes.putNarrow;
-import static dev.longnet.lm.loops.Lanes.wide;
 
 import dev.longnet.attention.kernel.ElementType;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
 
 /// Rows on their way into loops over whole registers of float32, and back. A float32 row of whole
 /// registers is worked on where it lies; any other is copied into scratch first, its last register
@@ -88,7 +90,11 @@ final class RowMoves {
   private static void widenWhole(long from, long to, long bytes) {
     long step = Lanes.step();
     for (long i = 0, source = from; i < bytes; i += step, source += step / 2) {
-      put(wide(source), to + i);
+      IntVector bits =
+          (IntVector)
+              ShortVector.fromMemorySegment(Lanes.H, ALL, source, NATIVE)
+                  .convertShape(VectorOperators.ZERO_EXTEND_S2I, Lanes.I, 0);
+      put(bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), to + i);
     }
   }
 
@@ -100,10 +106,22 @@ final class RowMoves {
     }
   }
 
+  /// To the nearest, ties to even; NaN stays NaN.
   private static void narrowWhole(long from, long to, long bytes) {
     long step = Lanes.step();
+    FloatVector nan = FloatVector.broadcast(Lanes.F, Float.NaN);
     for (long i = 0, target = to; i < bytes; i += step, target += step / 2) {
-      putNarrow(at(from + i), target);
+      FloatVector x = at(from + i);
+      IntVector bits = x.reinterpretAsInts();
+      IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+      FloatVector rounded = bits.add(odd).add(0x7FFF).reinterpretAsFloats();
+      // All bits of a NaN may be set, and the sum is then 0.
+      rounded = rounded.blend(nan, x.compare(VectorOperators.NE, x));
+      rounded
+          .reinterpretAsInts()
+          .lanewise(VectorOperators.LSHR, 16)
+          .convertShape(VectorOperators.I2S, Lanes.H, 0)
+          .intoMemorySegment(ALL, target, NATIVE);
     }
   }
 

@@ -51,7 +51,7 @@ public final class VectorRowLoops implements RowLoops {
       long gradBias) {
     int width = x.width();
     long bytes = Lanes.bytes(width);
-    RowScratch scratch = RowScratch.of(10, width);
+    RowScratch scratch = RowScratch.of(11, width);
     long g = read(gain, width, scratch.slot(0));
     long b = read(bias, width, scratch.slot(1));
     ColumnSums gains = ColumnSums.of(scratch, 2, width);
@@ -63,19 +63,21 @@ public final class VectorRowLoops implements RowLoops {
       long grad = read(gradOut, t, scratch.slot(8));
       float mean = NormLoops.sum(row, bytes) / width;
       float r = NormLoops.reciprocal(row, width, mean);
-      float sum =
-          NormLoops.gradients(row, bytes, mean, r, grad, g, normal, gains.group(), biases.group());
-      float product = NormLoops.product(grad, g, normal, bytes);
+      long y = out == null ? scratch.slot(10) : target(out, t, slot);
+      long sums =
+          NormLoops.gradients(
+              row, bytes, mean, r, grad, g, b, normal, y, gains.group(), biases.group());
       if (out != null) {
-        NormLoops.affine(normal, bytes, g, b, target(out, t, slot));
         written(out, t, slot);
       }
+      float sum = NormLoops.sum(sums) / width;
+      float product = NormLoops.product(sums) / width;
       if (add) {
         long to = read(gradX, t, slot);
-        NormLoops.addGradient(grad, g, normal, bytes, r, sum / width, product / width, to);
+        NormLoops.addGradient(grad, g, normal, bytes, r, sum, product, to);
       } else {
         long to = target(gradX, t, slot);
-        NormLoops.gradient(grad, g, normal, bytes, r, sum / width, product / width, to);
+        NormLoops.gradient(grad, g, normal, bytes, r, sum, product, to);
       }
       written(gradX, t, slot);
       gains.rowDone(t);
@@ -126,14 +128,14 @@ public final class VectorRowLoops implements RowLoops {
   @Override
   public void geluNorm(RowBlock x, long shift, long gain, long bias, RowBlock out) {
     int width = x.width();
-    RowScratch scratch = RowScratch.of(6, width);
+    RowScratch scratch = RowScratch.of(7, width);
     long s = read(shift, width, scratch.slot(0));
     long g = read(gain, width, scratch.slot(1));
     long b = read(bias, width, scratch.slot(2));
     long values = scratch.slot(3);
     for (int t = 0; t < x.rows(); t++) {
       long row = read(x, t, scratch.slot(4));
-      float sum = GeluLoops.gelu(row, Lanes.bytes(width), s, values);
+      float sum = GeluLoops.gelu(row, Lanes.bytes(width), s, values, scratch.slot(6));
       normalize(values, sum, g, b, out, t, scratch.slot(5));
     }
   }
@@ -165,17 +167,18 @@ public final class VectorRowLoops implements RowLoops {
     for (int t = 0; t < x.rows(); t++) {
       long row = read(x, t, scratch.slot(11));
       long grad = read(gradOut, t, scratch.slot(12));
-      float mean = GeluLoops.geluAndSlope(row, bytes, s, values, slope) / width;
+      float mean = GeluLoops.gelu(row, bytes, s, values, slope) / width;
+      GeluLoops.slope(row, bytes, s, slope);
       float r = NormLoops.reciprocal(values, width, mean);
-      float sum =
+      long y = target(out, t, slot);
+      long sums =
           NormLoops.gradients(
-              values, bytes, mean, r, grad, g, values, gains.group(), biases.group());
-      float product = NormLoops.product(grad, g, values, bytes);
-      NormLoops.affine(values, bytes, g, b, target(out, t, slot));
+              values, bytes, mean, r, grad, g, b, values, y, gains.group(), biases.group());
       written(out, t, slot);
+      float sum = NormLoops.sum(sums) / width;
+      float product = NormLoops.product(sums) / width;
       long to = target(gradX, t, slot);
-      NormLoops.gradient(
-          grad, g, values, bytes, r, sum / width, product / width, slope, shifts.group(), to);
+      NormLoops.gradient(grad, g, values, bytes, r, sum, product, slope, shifts.group(), to);
       written(gradX, t, slot);
       gains.rowDone(t);
       biases.rowDone(t);
