@@ -87,8 +87,8 @@ final class PyTorchSteps implements AutoCloseable {
   /// Both are means over the window of -log p, of the same float32 weights. In float32 each carries
   /// some ten roundings of 2^-24 a layer, most of which the mean cancels: 1e-5 of the loss is room
   /// for a hundred that do not. In bfloat16 operands carry 2^-9 each, again mostly cancelled: the
-  /// mean may be off by one such rounding. Tests show that a wrong head offset or position lies
-  /// beyond float32's bound.
+  /// mean may be off by one such rounding. A test shows that another model with the same weights
+  /// lies beyond float32's bound.
   static String difference(double ours, double theirs, Precision precision) {
     double tolerance =
         switch (precision) {

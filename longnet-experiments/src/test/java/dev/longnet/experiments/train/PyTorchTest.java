@@ -145,7 +145,7 @@ class PyTorchTest {
     }
   }
 
-  /// Other offsets of one head are enough.
+  /// The same weights with other segments.
   private void assertAnotherModelDiffers(Python python, RunConfig config, double tolerance)
       throws Exception {
     RunConfig other =
