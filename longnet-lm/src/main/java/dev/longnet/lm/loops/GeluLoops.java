@@ -57,8 +57,8 @@ final class GeluLoops {
     return FloatVector.broadcast(Lanes.F, value);
   }
 
-  /// y = gelu(x + shift), q = Phi(-|x + shift|). All of it in one method: C2 takes no method of this
-  /// length into a loop once it has compiled it for itself, and its vectors become objects.
+  /// y = gelu(x + shift), q = Phi(-|x + shift|). All of it in one method: C2 takes no method of
+  /// this length into a loop once it has compiled it for itself, and its vectors become objects.
   ///
   /// @return the sum of y
   static float gelu(long x, long bytes, long shift, long y, long q) {
@@ -68,8 +68,7 @@ final class GeluLoops {
     for (long i = 0; i < bytes; i += step) {
       IntVector u = at(x + i).add(at(shift + i)).reinterpretAsInts();
       // |u|, at most 7; 7 for NaN.
-      FloatVector t =
-          u.and(~SIGN).lanewise(VectorOperators.UMIN, LIMIT).reinterpretAsFloats();
+      FloatVector t = u.and(~SIGN).lanewise(VectorOperators.UMIN, LIMIT).reinterpretAsFloats();
       FloatVector p = P8.fma(t, P7).fma(t, P6).fma(t, P5).fma(t, P4);
       p = p.fma(t, P3).fma(t, P2).fma(t, P1).fma(t, P0);
       FloatVector rounded = p.add(ROUND);

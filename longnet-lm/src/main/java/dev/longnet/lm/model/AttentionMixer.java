@@ -188,9 +188,9 @@ final class AttentionMixer implements Mixer {
   public void backward(Saved saved, Shape shape, OutputGradient gradMixed, InputGradient gradX) {
     Attended attended = (Attended) saved;
     int tiles = shape.tileCount();
-    Sums gradJoinBias = outProjection.biasGradient(workspace, tiles);
-    Norm.Gradients gradNorm = innerNorm.gradients(workspace, tiles);
-    Sums gradBias = projections.biasGradient(workspace, tiles);
+    Sums gradJoinBias = outProjection.biasGradient(tools, tiles);
+    Norm.Gradients gradNorm = innerNorm.gradients(tools, tiles);
+    Sums gradBias = projections.biasGradient(tools, tiles);
     Tensor gradAttended = workspace.take(product, shape.rows(), hidden);
     for (int i = 0; i < shape.chunks().size(); i++) {
       try (PointerScope _ = new PointerScope();
@@ -253,7 +253,7 @@ final class AttentionMixer implements Mixer {
                   gradNorm.gain().of(tile),
                   gradNorm.bias().of(tile));
             });
-    outProjection.backwardWeight(tools.crew(), normed, gradOut);
+    outProjection.backwardWeight(tools, normed, gradOut);
   }
 
   private void projectBackward(
@@ -275,7 +275,7 @@ final class AttentionMixer implements Mixer {
                 projections.backwardInput(tile.of(gradients), gradNormed);
                 gradX.put(tile, gradNormed, tile.of(normed, chunk));
               });
-      projections.backwardWeight(tools.crew(), normed, chunk.of(gradients));
+      projections.backwardWeight(tools, normed, chunk.of(gradients));
     }
   }
 

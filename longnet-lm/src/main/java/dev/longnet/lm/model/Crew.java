@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.global.torch;
 
 /// The threads of a model's passes. On the CPU each takes whole tiles of tokens through many
 /// operations, libtorch's included, which then use that one thread: to wake libtorch's own threads
@@ -66,7 +65,7 @@ final class Crew implements Workers, AutoCloseable {
         tasks,
         (index, worker) -> {
           if (worker > 0 && !told[worker]) {
-            torch.set_num_threads(1);
+            Torch.useOneThread();
             told[worker] = true;
           }
           Workspace own = temporaries.get(worker);

@@ -122,7 +122,7 @@ final class Layer implements AutoCloseable {
   void backward(Tensor x, Saved saved, Shape shape, Tensor gradient) {
     try (PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
-      Norm.Gradients gradNorm = mixerNorm.gradients(workspace, shape.tileCount());
+      Norm.Gradients gradNorm = mixerNorm.gradients(tools, shape.tileCount());
       FeedForwardGradients sums = new FeedForwardGradients(shape.tileCount());
       mixer.backward(
           saved.mixed,
@@ -154,10 +154,10 @@ final class Layer implements AutoCloseable {
     final Sums contractBias;
 
     FeedForwardGradients(int tiles) {
-      norm = feedForwardNorm.gradients(workspace, tiles);
-      expandBias = expand.biasGradient(workspace, tiles);
-      expandedNorm = Layer.this.expandedNorm.gradients(workspace, tiles);
-      contractBias = contract.biasGradient(workspace, tiles);
+      norm = feedForwardNorm.gradients(tools, tiles);
+      expandBias = expand.biasGradient(tools, tiles);
+      expandedNorm = Layer.this.expandedNorm.gradients(tools, tiles);
+      contractBias = contract.biasGradient(tools, tiles);
     }
 
     void add() {
@@ -218,8 +218,8 @@ final class Layer implements AutoCloseable {
                     sums.norm.gain().of(tile),
                     sums.norm.bias().of(tile));
               });
-      contract.backwardWeight(tools.crew(), inner, gradOut);
-      expand.backwardWeight(tools.crew(), normed, gradExpanded);
+      contract.backwardWeight(tools, inner, gradOut);
+      expand.backwardWeight(tools, normed, gradExpanded);
     }
   }
 

@@ -16,6 +16,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// On the CPU b is not added here but by whatever reads y next ([#shift()]), in float32.
 final class Linear implements AutoCloseable {
+  /// Elements of a matrix of whose gradient every thread may have a copy.
+  private static final long SMALL = 1 << 20;
+
   private final Parameters parameters;
   private final @Nullable StepProfile profile;
   private final List<String> weights;
@@ -109,35 +112,84 @@ final class Linear implements AutoCloseable {
     end(began, gradOut, operand, gradIn);
   }
 
-  /// Adds the weights' gradient, the crew's threads some of its rows each.
+  /// Adds the weights' gradient, gradOut^T x, the crew's threads sharing the work: a small matrix
+  /// as a sum over some of the tokens each, a large one as some of its rows each.
   ///
   /// @param x the forward pass's input [n, in]
   /// @param gradOut [n, out] in the products' type
-  void backwardWeight(Crew crew, Tensor x, Tensor gradOut) {
-    Tensor gradient = parameters.gradient(weights);
+  void backwardWeight(Tools tools, Tensor x, Tensor gradOut) {
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = tools.workspace().frame()) {
+      Tensor gradient = parameters.gradient(weights);
+      if (tools.crew().size() > 1 && gradient.numel() <= SMALL) {
+        byTokens(tools, x, gradOut, gradient);
+      } else {
+        byRows(tools, x, gradOut, gradient);
+      }
+    }
+  }
+
+  private void byTokens(Tools tools, Tensor x, Tensor gradOut, Tensor gradient) {
+    long tokens = x.size(0);
     long rows = gradient.size(0);
-    int parts = (int) Math.min(crew.size(), rows);
-    crew.run(
-        parts,
-        (part, temporaries) -> {
-          long began = StepProfile.begin(profile);
-          long from = rows * part / parts;
-          long count = rows * (part + 1) / parts - from;
-          Tensor own = gradient.narrow(0, from, count);
-          Tensor left = gradOut.narrow(1, from, count).t();
-          if (operand == weight) {
-            own.addmm_(left, x);
-          } else {
-            Tensor product = temporaries.take(ScalarType.BFloat16, count, x.size(1));
-            own.add_(torch.mm_out(product, left, x));
-          }
-          end(began, left, x, own);
-        });
+    int parts = (int) Math.min(tools.crew().size(), tokens);
+    Tensor sums = tools.workspace().take(tools.product(), parts * rows, x.size(1));
+    tools
+        .crew()
+        .run(
+            parts,
+            (part, _) -> {
+              long began = StepProfile.begin(profile);
+              long from = tokens * part / parts;
+              long count = tokens * (part + 1) / parts - from;
+              Tensor left = gradOut.narrow(0, from, count).t();
+              Tensor right = x.narrow(0, from, count);
+              Tensor own = sums.narrow(0, part * rows, rows);
+              torch.mm_out(own, left, right);
+              end(began, left, right, own);
+            });
+    int pieces = (int) Math.min(tools.crew().size(), rows);
+    tools
+        .crew()
+        .run(
+            pieces,
+            (piece, _) -> {
+              long from = rows * piece / pieces;
+              long count = rows * (piece + 1) / pieces - from;
+              Tensor own = gradient.narrow(0, from, count);
+              for (int part = 0; part < parts; part++) {
+                tools.rowwise().add(own, sums.narrow(0, part * rows + from, count), null, own);
+              }
+            });
+  }
+
+  private void byRows(Tools tools, Tensor x, Tensor gradOut, Tensor gradient) {
+    long rows = gradient.size(0);
+    int parts = (int) Math.min(tools.crew().size(), rows);
+    tools
+        .crew()
+        .run(
+            parts,
+            (part, temporaries) -> {
+              long began = StepProfile.begin(profile);
+              long from = rows * part / parts;
+              long count = rows * (part + 1) / parts - from;
+              Tensor own = gradient.narrow(0, from, count);
+              Tensor left = gradOut.narrow(1, from, count).t();
+              if (operand == weight) {
+                own.addmm_(left, x);
+              } else {
+                Tensor product = temporaries.take(ScalarType.BFloat16, count, x.size(1));
+                torch.mm_out(product, left, x);
+                tools.rowwise().add(own, product, null, own);
+              }
+              end(began, left, x, own);
+            });
   }
 
   /// Where the sum over gradOut's rows belongs; only with a bias.
-  Sums biasGradient(Workspace workspace, int tiles) {
-    return new Sums(workspace, tiles, parameters.gradient(biases));
+  Sums biasGradient(Tools tools, int tiles) {
+    return new Sums(tools, tiles, parameters.gradient(biases));
   }
 
   @Override

@@ -40,9 +40,9 @@ final class Norm {
     }
   }
 
-  Gradients gradients(Workspace workspace, int tiles) {
+  Gradients gradients(Tools tools, int tiles) {
     return new Gradients(
-        new Sums(workspace, tiles, parameters.gradient(name + ".weight")),
-        new Sums(workspace, tiles, parameters.gradient(name + ".bias")));
+        new Sums(tools, tiles, parameters.gradient(name + ".weight")),
+        new Sums(tools, tiles, parameters.gradient(name + ".bias")));
   }
 }

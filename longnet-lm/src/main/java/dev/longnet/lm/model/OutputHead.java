@@ -116,7 +116,7 @@ final class OutputHead implements AutoCloseable {
     Shape shape = shape(x);
     try (PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
-      Norm.Gradients gradNorm = norm.gradients(workspace, shape.tileCount());
+      Norm.Gradients gradNorm = norm.gradients(tools, shape.tileCount());
       for (int i = 0; i < shape.chunks().size(); i++) {
         chunk(shape, i, x, targets, weight, losses, gradient, gradNorm);
       }
@@ -163,7 +163,7 @@ final class OutputHead implements AutoCloseable {
                     gradNorm.gain().of(tile),
                     gradNorm.bias().of(tile));
               });
-      projection.backwardWeight(tools.crew(), normed, logits);
+      projection.backwardWeight(tools, normed, logits);
     }
   }
 

@@ -9,18 +9,17 @@ import java.util.List;
 ///
 /// @param tilesOfChunks the tiles of each chunk
 record Shape(long batch, Span span, List<Chunk> chunks, List<List<Tile>> tilesOfChunks) {
-  /// Rows of a tile at most: of the matrix products' speed and of what fits a core's second cache.
-  private static final long TILE = 512;
-
   /// @param chunk rows of a chunk at most
   /// @param threads that share a chunk's tiles; 0: a tile is a chunk
-  static Shape of(long batch, Span span, int chunk, int threads) {
+  /// @param tile rows of a tile at most
+  static Shape of(long batch, Span span, int chunk, int threads, int tile) {
     List<Chunk> chunks = Chunk.split(batch, span.tokens(), chunk);
     List<List<Tile>> tiles = new ArrayList<>();
     int next = 0;
     for (Chunk rows : chunks) {
       List<Tile> own = new ArrayList<>();
-      for (Chunk part : rows.split(threads == 0 ? rows.rows() : limit(rows.rows(), threads))) {
+      for (Chunk part :
+          rows.split(threads == 0 ? rows.rows() : limit(rows.rows(), threads, tile))) {
         own.add(new Tile(next++, part));
       }
       tiles.add(own);
@@ -29,8 +28,8 @@ record Shape(long batch, Span span, List<Chunk> chunks, List<List<Tile>> tilesOf
   }
 
   /// So many rows that every thread has the same number of tiles.
-  private static long limit(long rows, int threads) {
-    long rounds = Math.ceilDiv(rows, TILE * threads);
+  private static long limit(long rows, int threads, int tile) {
+    long rounds = Math.ceilDiv(rows, (long) tile * threads);
     return Math.ceilDiv(rows, rounds * threads);
   }
 

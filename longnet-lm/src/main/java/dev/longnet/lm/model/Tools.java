@@ -18,6 +18,9 @@ record Tools(
     ModelOptions options,
     @Nullable StepProfile profile)
     implements AutoCloseable {
+  /// Bytes of a column of a tile: enough rows for the speed of matrix products, few enough for a
+  /// core's second cache.
+  private static final int TILE_BYTES = 2048;
 
   /// With memory for every parameter of the blueprint.
   static Tools of(Blueprint blueprint, ModelOptions options, @Nullable StepProfile profile) {
@@ -50,12 +53,17 @@ record Tools(
 
   /// How a pass over a span is cut.
   Shape shape(long batch, Span span) {
-    return Shape.of(batch, span, options.tokenChunk(), onCpu(options) ? crew.size() : 0);
+    return shape(batch, span, options.tokenChunk());
   }
 
   /// How rows are cut that have nothing to do with one another, `chunk` of them at most at a time.
   Shape shape(long rows, int chunk) {
-    return Shape.of(1, Span.whole(rows), chunk, onCpu(options) ? crew.size() : 0);
+    return shape(1, Span.whole(rows), chunk);
+  }
+
+  private Shape shape(long batch, Span span, int chunk) {
+    int tile = TILE_BYTES / Types.bytes(product());
+    return Shape.of(batch, span, chunk, onCpu(options) ? crew.size() : 0, tile);
   }
 
   @Override
