@@ -169,14 +169,22 @@ def plain(j):
         if m.get("unk_token") in special: m["unk_token"] = name(m["unk_token"])
     return j
 
-def byte_counts(t, text, e):
-    """Bytes of the text for each id, from the library's offsets. Ids within one character: a byte each, the last of them the rest."""
+def byte_counts(whole, bare, text, e):
+    """Bytes of the text for each id. Where the ids give the text back: what each adds to it. Elsewhere from the library's offsets;
+    ids within one character: a byte each, the last of them the rest."""
+    is_byte = [bool(re.fullmatch(r"<0x[0-9A-F]{2}>", tok)) for tok in e.tokens]
+    if whole.decode(e.ids, skip_special_tokens=True) == text:
+        if whole.decoder.__class__.__name__ == "ByteLevel":  # each character of a token is a byte
+            return [len(tok.encode()) if " " in tok else len(tok) for tok in e.tokens]
+        counts = []
+        for k, tok in enumerate(e.tokens):
+            counts.append(1 if is_byte[k] else len(whole.decode(e.ids[:k + 1], skip_special_tokens=True).encode()) - sum(counts))
+        return counts
     at = [0]
     for c in text: at.append(at[-1] + len(c.encode()))
     counts, done = [], 0
-    for k, (tok, (a, b)) in enumerate(zip(e.tokens, e.offsets)):
-        shared = k + 1 < len(e.offsets) and e.offsets[k + 1][1] == b and b > 0 and re.fullmatch(r"<0x[0-9A-F]{2}>", tok) \
-            and re.fullmatch(r"<0x[0-9A-F]{2}>", e.tokens[k + 1]) and done + 1 < at[b]
+    for k, (a, b) in enumerate(e.offsets):
+        shared = k + 1 < len(e.offsets) and e.offsets[k + 1][1] == b and b > 0 and is_byte[k] and is_byte[k + 1] and done + 1 < at[b]
         end = max(done, done + 1 if shared else at[b])
         counts.append(end - done); done = end
     return counts
@@ -192,7 +200,7 @@ for name, j in files.items():
         e = bare.encode(x, add_special_tokens=False)
         if not any(s in x for s in specials):
             assert e.ids == whole.encode(x, add_special_tokens=False).ids, (name, x)
-        cases.append(dict(text=x, ids=e.ids, decoded=whole.decode(e.ids, skip_special_tokens=True), bytes=byte_counts(bare, x, e)))
+        cases.append(dict(text=x, ids=e.ids, decoded=whole.decode(e.ids, skip_special_tokens=True), bytes=byte_counts(whole, bare, x, e)))
     e = bare.encode(LONG, add_special_tokens=False)
     golden[name] = dict(cases=cases, long=dict(
         ids=len(e.ids), sha256=hashlib.sha256(b"".join(i.to_bytes(4, "little") for i in e.ids)).hexdigest(),
