@@ -168,6 +168,8 @@ final class EvalCommand implements Callable<Integer> {
             at.length() > checkpoint.trainedLength()
                 ? "  (trained on " + checkpoint.trainedLength() + ")"
                 : "");
+        Evaluation.lost(at.textless().orElse(0))
+            .ifPresent(lost -> out.println("            " + lost));
         StandardOutput.flush(out);
       }
 
@@ -180,6 +182,7 @@ final class EvalCommand implements Callable<Integer> {
             documents.bytes(),
             documents.bitsPerByte(),
             documents.gzipBitsPerByte());
+        documents.loss().ifPresent(out::println);
         StandardOutput.flush(out);
       }
     };

@@ -5,6 +5,7 @@ import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.stream.DocumentTokens;
+import dev.longnet.core.stream.GeneratedText;
 import dev.longnet.core.stream.Generator;
 import dev.longnet.core.stream.Sampler;
 import dev.longnet.core.stream.StateFile;
@@ -12,8 +13,6 @@ import dev.longnet.core.stream.StreamReader;
 import dev.longnet.core.stream.StreamSession;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingCheckpoint;
-import dev.longnet.core.stream.StreamingModel;
-import dev.longnet.core.stream.TextStream;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -22,7 +21,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
-import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
@@ -130,13 +128,25 @@ final class GenerateCommand implements Callable<Integer> {
     }
     AtomicFiles.check("--save-state", saveState);
     Checkpoint checkpoint = Checkpoint.resolve(run);
-    PrintWriter out = spec.commandLine().getOut();
-    PrintWriter err = spec.commandLine().getErr();
     try (InputStream text = prompt();
         StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
-        StreamSession session = model.model().newSession();
-        StreamReader stream = new StreamReader(session, state(model.model()))) {
-      Tokenizer tokenizer = model.tokenizer();
+        StreamSession session = model.model().newSession()) {
+      return generate(model, session, text, sampler, usedSeed);
+    }
+  }
+
+  private int generate(
+      StreamingCheckpoint model,
+      StreamSession session,
+      InputStream text,
+      Sampler sampler,
+      long usedSeed)
+      throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    PrintWriter err = spec.commandLine().getErr();
+    Tokenizer tokenizer = model.tokenizer();
+    Context context = context(model);
+    try (StreamReader stream = new StreamReader(session, context.state())) {
       if (prompt != null && prompt.text != null) {
         out.print(prompt.text);
         out.flush();
@@ -144,20 +154,29 @@ final class GenerateCommand implements Callable<Integer> {
       long before = stream.state().position();
       long start = System.nanoTime();
       float[] logits =
-          read(stream, new DocumentTokens(text, tokenizer), tokenizer.endOfText(), err);
+          read(
+              stream,
+              context.middle()
+                  ? DocumentTokens.continuing(text, tokenizer)
+                  : new DocumentTokens(text, tokenizer),
+              context.text(),
+              tokenizer.endOfText(),
+              err);
       double promptSeconds = (System.nanoTime() - start) / 1e9;
       long promptTokens = stream.state().position() - before;
       AtomicBoolean stop = new AtomicBoolean();
       // Ctrl-C ends the text where it is; what was asked to be saved is.
       try (StopOnInterrupt _ = StopOnInterrupt.install(() -> stop.set(true))) {
-        Generator generator = new Generator(sampler, maxTokens, tokenizer.endOfText());
+        Generator generator =
+            new Generator(sampler.over(tokenizer), maxTokens, tokenizer.endOfText());
         start = System.nanoTime();
-        write(generator, stream, logits, tokenizer, out, stop);
+        write(generator, stream, logits, context.text(), out, stop);
         double seconds = (System.nanoTime() - start) / 1e9;
         if (saveState != null) {
           // Whoever goes on from here goes on after the last token, or after the text's end.
           session.read(stream.state(), new int[] {generator.last()}, 0, 1);
-          StateFile.save(saveState, stream.state(), Map.of());
+          StateFile.save(
+              saveState, stream.state(), GeneratedText.note(tokenizer, generator.last()));
         }
         Generator.End end = generator.end().orElseThrow();
         err.printf(
@@ -185,21 +204,20 @@ final class GenerateCommand implements Callable<Integer> {
       Generator generator,
       StreamReader stream,
       float[] logits,
-      Tokenizer tokenizer,
+      GeneratedText text,
       PrintWriter out,
       AtomicBoolean stop) {
-    TextStream characters = new TextStream();
     OptionalInt token = generator.next(logits);
     while (token.isPresent()) {
       int[] chosen = {token.getAsInt()};
-      out.print(characters.add(tokenizer.decode(chosen)));
+      out.print(text.next(chosen[0]));
       StandardOutput.flush(out);
       if (stop.get()) {
         generator.stop();
       }
       token = generator.ended() ? OptionalInt.empty() : generator.next(stream.read(chosen));
     }
-    out.println(characters.end());
+    out.println(text.end());
     out.flush();
   }
 
@@ -217,7 +235,8 @@ final class GenerateCommand implements Callable<Integer> {
 
   /// Reads a prompt of any length, piece by piece. A document begins after an end-of-text token, as
   /// in training; a loaded context is in its middle, and a prompt follows on.
-  private float[] read(StreamReader stream, DocumentTokens text, int endOfText, PrintWriter err)
+  private float[] read(
+      StreamReader stream, DocumentTokens text, GeneratedText shown, int endOfText, PrintWriter err)
       throws IOException {
     float[] logits =
         stream.read(stream.state().position() > 0 ? new int[0] : new int[] {endOfText});
@@ -227,6 +246,7 @@ final class GenerateCommand implements Callable<Integer> {
     while (!text.ended()) {
       int[] piece = text.next();
       if (piece.length > 0) {
+        shown.read(piece);
         logits = stream.read(piece);
       }
       if (System.nanoTime() - said > PROGRESS_NANOS) {
@@ -243,7 +263,18 @@ final class GenerateCommand implements Callable<Integer> {
     return logits;
   }
 
-  private StreamState state(StreamingModel model) throws IOException {
-    return loadState == null ? model.newStream() : StateFile.load(loadState, model).state();
+  /// What was read before the prompt.
+  ///
+  /// @param text in which the generated tokens stand
+  /// @param middle whether it is the middle of a text
+  private record Context(StreamState state, GeneratedText text, boolean middle) {}
+
+  private Context context(StreamingCheckpoint model) throws IOException {
+    GeneratedText text = new GeneratedText(model.tokenizer());
+    if (loadState == null) {
+      return new Context(model.model().newStream(), text, false);
+    }
+    StateFile.Loaded loaded = StateFile.load(loadState, model.model());
+    return new Context(loaded.state(), text, text.resume(loaded.notes()));
   }
 }

@@ -3,6 +3,7 @@ package dev.longnet.core.data;
 
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /// Text to token ids and back. Implementations are immutable and may be used by many threads at
 /// once. Text that looks like a special token is ordinary text.
@@ -58,6 +59,16 @@ public interface Tokenizer {
   /// that are no id.
   default boolean hasText(int id) {
     return id >= 0 && id < vocabularySize() && decode(new int[] {id}).length > 0;
+  }
+
+  /// Ids of a model's vocabulary, which may be larger than this tokenizer's, that no text has:
+  /// control tokens but the end of text, padding.
+  ///
+  /// @param vocabulary ids the model knows
+  default int[] textless(int vocabulary) {
+    return IntStream.range(0, vocabulary)
+        .filter(id -> id != endOfText() && !hasText(id))
+        .toArray();
   }
 
   /// Whether a text's ids give it back, byte for byte.

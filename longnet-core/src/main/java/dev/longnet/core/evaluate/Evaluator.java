@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.zip.Deflater;
 
 /// Perplexity and bits per byte of held-out text.
@@ -26,10 +27,14 @@ public final class Evaluator {
   private final Tokenizer tokenizer;
   private final TextBytes textBytes;
 
+  /// Ids of the model that no text has.
+  private final int[] textless;
+
   public Evaluator(Scorer scorer, Tokenizer tokenizer) {
     this.scorer = scorer;
     this.tokenizer = tokenizer;
     this.textBytes = new TextBytes(tokenizer);
+    this.textless = tokenizer.textless(scorer.vocabulary());
   }
 
   /// How many predictions [#atLength] makes for all of `lengths` alike: at most `mostTokens`, and
@@ -77,6 +82,7 @@ public final class Evaluator {
   /// @param tokens predictions to make: of the text's tokens 2 to tokens + 1
   public Evaluation.AtLength atLength(TokenStream text, long length, long tokens) {
     double nats = 0;
+    double share = 0;
     long bytes = textBytes(text, tokens);
     long start = System.nanoTime();
     for (long from = 0; from < tokens; ) {
@@ -92,11 +98,22 @@ public final class Evaluator {
             window + 1,
             MemorySegment.ofArray(windows).asSlice(8L * b * (window + 1), 8L * (window + 1)));
       }
-      nats += sum(scorer.losses(windows, batch, window));
+      if (textless.length == 0) {
+        nats += sum(scorer.losses(windows, batch, window));
+      } else {
+        Scorer.Shared shared = scorer.shared(windows, batch, window, textless);
+        nats += sum(shared.losses());
+        share += shared.share();
+      }
       from += (long) batch * window;
     }
     double seconds = (System.nanoTime() - start) / 1e9;
-    return new Evaluation.AtLength(length, nats / tokens, bits(nats) / bytes, tokens / seconds);
+    return new Evaluation.AtLength(
+        length,
+        nats / tokens,
+        bits(nats) / bytes,
+        tokens / seconds,
+        textless.length == 0 ? OptionalDouble.empty() : OptionalDouble.of(share / tokens));
   }
 
   /// Text bytes that the predicted tokens of [#atLength] stand for.
@@ -118,6 +135,7 @@ public final class Evaluator {
     long tokens = 0;
     long bytes = 0;
     long zipped = 0;
+    long changed = 0;
     long stride = spreadingStride(held.documents());
     for (long n = 0; n < held.documents() && tokens < mostTokens; n++) {
       long index = n * stride % held.documents();
@@ -136,12 +154,13 @@ public final class Evaluator {
         nats += sum(scorer.losses(Arrays.copyOfRange(ids, from, from + window + 1), 1, window));
       }
       documents++;
+      changed += givesBack(text, ids) ? 0 : 1;
       tokens += count;
       bytes += text.length;
       zipped += gzipBytes(text);
     }
     return new Evaluation.Documents(
-        documents, tokens, bytes, length, bits(nats) / bytes, 8.0 * zipped / bytes);
+        documents, tokens, bytes, length, changed, bits(nats) / bytes, 8.0 * zipped / bytes);
   }
 
   /// A step that visits every document once and neighbours far apart: near the golden section of
@@ -170,7 +189,20 @@ public final class Evaluator {
     }
   }
 
-  /// Of a document's first tokens.
+  /// @param ids the end-of-text token before the text's own
+  private boolean givesBack(byte[] text, long[] ids) {
+    if (tokenizer.lossless()) {
+      return true;
+    }
+    int[] own =
+        Arrays.stream(ids)
+            .filter(id -> id != tokenizer.endOfText())
+            .mapToInt(Math::toIntExact)
+            .toArray();
+    return tokenizer.givesBack(new byte[0], text, own);
+  }
+
+  /// Bytes of a document's first tokens.
   ///
   /// @param tokens -1: all
   private long bytes(TokenSplit held, long index, TokenDocument document, long tokens) {

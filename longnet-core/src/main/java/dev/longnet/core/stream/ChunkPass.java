@@ -81,8 +81,7 @@ final class ChunkPass implements AutoCloseable {
     }
     state.inChunk = true;
     if (wanted.losses().isPresent()) {
-      wanted.losses().get()[at] =
-          state.position == 0 ? Float.NaN : loss(state.hidden, tokens[from]);
+      first(state, tokens[from], wanted, at);
     }
     int blocks = Math.ceilDiv(n, blockRows);
     for (int layer = 0; layer < weights.layers.size(); layer++) {
@@ -111,7 +110,14 @@ final class ChunkPass implements AutoCloseable {
             int next = block.first() + 1;
             scoring
                 .get(worker)
-                .losses(rows(block), scored, tokens, from + next, wanted.losses().get(), at + next);
+                .losses(
+                    rows(block),
+                    scored,
+                    tokens,
+                    from + next,
+                    wanted.losses().get(),
+                    wanted.shares(),
+                    at + next);
           }
           if (wanted.logits().isPresent()) {
             scoring
@@ -143,11 +149,16 @@ final class ChunkPass implements AutoCloseable {
     }
   }
 
-  /// Scores one token from a normalised hidden row.
-  private float loss(NativeFloats hidden, int token) {
-    float[] loss = new float[1];
-    scoring.getFirst().losses(hidden.address(), 1, new int[] {token}, 0, loss, 0);
-    return loss[0];
+  /// Scores a chunk's first token by what was known before the chunk.
+  private void first(StreamState state, int token, ReadOptions wanted, int at) {
+    float[] losses = wanted.losses().orElseThrow();
+    if (state.position == 0) {
+      losses[at] = Float.NaN;
+      return;
+    }
+    scoring
+        .getFirst()
+        .losses(state.hidden.address(), 1, new int[] {token}, 0, losses, wanted.shares(), at);
   }
 
   @Override

@@ -12,6 +12,9 @@ public final class DocumentTokens implements AutoCloseable {
   /// Bytes of a piece, at least, unless the document ends.
   static final int PIECE = TextPieces.PIECE;
 
+  /// A byte that is no text: nothing before it has to do with what follows.
+  private static final byte[] NO_TEXT = {(byte) 0xff};
+
   private final Tokenizer tokenizer;
   private final TextPieces pieces;
   private TextPieces.Piece last = new TextPieces.Piece(new byte[0], new byte[0]);
@@ -20,6 +23,13 @@ public final class DocumentTokens implements AutoCloseable {
   /// @param in closed with this
   public DocumentTokens(InputStream in, Tokenizer tokenizer) {
     this(in, tokenizer, new byte[0]);
+  }
+
+  /// Text that follows on another, of which nothing is known.
+  ///
+  /// @param in closed with this
+  public static DocumentTokens continuing(InputStream in, Tokenizer tokenizer) {
+    return new DocumentTokens(in, tokenizer, NO_TEXT);
   }
 
   /// @param in a document from some place on

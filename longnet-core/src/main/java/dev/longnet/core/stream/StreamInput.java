@@ -264,9 +264,8 @@ public final class StreamInput implements AutoCloseable {
     return sum;
   }
 
-  /// Bytes that tokens from an index on stand for.
-  long bytesFrom(InputTokens tokens, int index) {
-    return tokens.bytesFrom(index, tokenizer);
+  Tokenizer tokenizer() {
+    return tokenizer;
   }
 
   /// Goes on at a remembered place.

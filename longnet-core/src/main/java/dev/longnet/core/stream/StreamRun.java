@@ -22,6 +22,11 @@ public final class StreamRun {
   private final StreamState state;
   private long scored;
   private double nats;
+
+  /// Ids of the model that no text has, and the probability they got.
+  private final int[] textlessIds;
+
+  private double textless;
   private double seconds;
   private long recentTokens;
   private double recentNats;
@@ -86,6 +91,7 @@ public final class StreamRun {
     this.input = input;
     this.state = state;
     this.lastTokens = state.position();
+    this.textlessIds = input.tokenizer().textless(session.model().config().vocabulary());
   }
 
   /// Takes up a saved state: at the place in the input where it was saved if this input begins with
@@ -116,6 +122,7 @@ public final class StreamRun {
       }
       scored = Long.parseLong(notes.get(PREFIX + "scored"));
       nats = Double.parseDouble(notes.get(PREFIX + "nats"));
+      textless = Double.parseDouble(notes.getOrDefault(PREFIX + "textless", "0"));
       seconds = Double.parseDouble(notes.get(PREFIX + "seconds"));
       int skip = Integer.parseInt(notes.get(PREFIX + "taken"));
       piece = input.place();
@@ -159,9 +166,15 @@ public final class StreamRun {
     if (place.begins() && place.offset() > 0) {
       notes.put(PREFIX + "begins", "true");
     }
+    if (taken > 0) {
+      notes.putAll(GeneratedText.note(input.tokenizer(), rest.ids()[taken - 1]));
+    }
     notes.put(PREFIX + "taken", Integer.toString(whole ? 0 : taken));
     notes.put(PREFIX + "scored", Long.toString(scored));
     notes.put(PREFIX + "nats", Double.toString(nats));
+    if (textlessIds.length > 0) {
+      notes.put(PREFIX + "textless", Double.toString(textless));
+    }
     notes.put(PREFIX + "seconds", Double.toString(seconds));
     return notes;
   }
@@ -196,9 +209,18 @@ public final class StreamRun {
       int chunk = Math.min(rest.ids().length - taken, session.chunkTokens());
       int n = (int) Math.min(chunk, Math.min(nextReport, plan.maxTokens) - state.position());
       losses = losses.length < n ? new float[n] : losses;
-      session.read(state, rest.ids(), taken, n, losses);
+      ReadOptions options = ReadOptions.plain().withLosses(losses);
+      float[] shares = new float[textlessIds.length > 0 ? n : 0];
+      session.read(
+          state,
+          rest.ids(),
+          taken,
+          n,
+          shares.length == 0
+              ? options
+              : options.withShares(new ReadOptions.Shares(textlessIds, shares)));
       taken += n;
-      count(losses, n);
+      count(losses, shares, n);
       seconds += (System.nanoTime() - start) / 1e9;
       if (state.position() == nextReport) {
         plan.onReport.accept(report());
@@ -223,9 +245,10 @@ public final class StreamRun {
     }
   }
 
-  private void count(float[] losses, int n) {
+  private void count(float[] losses, float[] shares, int n) {
     for (int i = 0; i < n; i++) {
       if (!Float.isNaN(losses[i])) {
+        textless += shares.length == 0 ? 0 : shares[i];
         scored++;
         nats += losses[i];
         recentTokens++;
@@ -236,12 +259,13 @@ public final class StreamRun {
 
   private StreamReport now() {
     double speed = (state.position() - lastTokens) / (seconds - lastSeconds);
-    long bytes = input.bytesRead() - input.bytesFrom(rest, taken);
+    long bytes = input.bytesRead() - rest.bytesFrom(taken, input.tokenizer());
     return new StreamReport(
         state.position(),
         bytes,
         scored,
         nats,
+        textless,
         recentTokens,
         recentNats,
         seconds,
