@@ -66,9 +66,7 @@ public interface Tokenizer {
   ///
   /// @param vocabulary ids the model knows
   default int[] textless(int vocabulary) {
-    return IntStream.range(0, vocabulary)
-        .filter(id -> id != endOfText() && !hasText(id))
-        .toArray();
+    return IntStream.range(0, vocabulary).filter(id -> id != endOfText() && !hasText(id)).toArray();
   }
 
   /// Whether a text's ids give it back, byte for byte.
