@@ -4,18 +4,42 @@ package dev.longnet.core.data.tokenizer;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import org.jspecify.annotations.Nullable;
 
 /// A tokenizer for text in the middle of another: without the space that stands for a text's
-/// beginning.
+/// beginning. Few texts need it: its vocabulary is loaded when one does.
 final class Continuation {
-  private Continuation() {}
+  private final String name;
+  private final ObjectNode tree;
+  private final boolean same;
+  private @Nullable NativeTokenizer loaded;
 
   /// @param whole the tokenizer of `file`, and the answer where it adds no space
-  static NativeTokenizer of(String name, TokenizerTree file, NativeTokenizer whole) {
-    ObjectNode tree = file.tree().deepCopy();
+  Continuation(String name, TokenizerTree file, NativeTokenizer whole) {
+    this.name = name;
+    this.tree = file.tree().deepCopy();
     takePrefixes(tree.path("normalizer"));
     takePrefixes(tree.path("pre_tokenizer"));
-    return tree.equals(file.tree()) ? whole : NativeTokenizer.load(name, tree);
+    this.same = tree.equals(file.tree());
+    this.loaded = same ? whole : null;
+    if (same) {
+      tree.removeAll();
+    }
+  }
+
+  /// Whether a text's beginning is like any other place.
+  boolean same() {
+    return same;
+  }
+
+  synchronized NativeTokenizer get() {
+    NativeTokenizer tokenizer = loaded;
+    if (tokenizer == null) {
+      tokenizer = NativeTokenizer.load(name, tree);
+      loaded = tokenizer;
+      tree.removeAll();
+    }
+    return tokenizer;
   }
 
   private static void takePrefixes(JsonNode node) {

@@ -71,7 +71,7 @@ final class HuggingFaceTokenizer implements Tokenizer {
     findByteTokens(tree);
     NativeTokenizer library = NativeTokenizer.load(name, tree.tree());
     this.cuts = CutRules.of(name, tree);
-    this.encoder = new PieceEncoder(library, Continuation.of(name, tree, library), byteIds);
+    this.encoder = new PieceEncoder(library, new Continuation(name, tree, library), byteIds);
   }
 
   /// @throws IllegalArgumentException when the file is not a tokenizer

@@ -14,20 +14,20 @@ import org.jspecify.annotations.Nullable;
 /// @param library for whole texts
 /// @param continued for text without a beginning
 /// @param byteIds the id of each single byte, -1 where there is none
-record PieceEncoder(NativeTokenizer library, NativeTokenizer continued, int[] byteIds) {
+record PieceEncoder(NativeTokenizer library, Continuation continued, int[] byteIds) {
   int[] encode(byte[] utf8) {
     return runs(utf8, library, false);
   }
 
   int[] encode(byte[] before, byte[] utf8) {
-    return before.length == 0 || library == continued
+    return before.length == 0 || continued.same()
         ? runs(utf8, library, false)
         : part(before, utf8, false);
   }
 
   /// Where the ids' text ends, in bytes of `utf8`.
   int[] ends(byte[] before, byte[] utf8) {
-    return before.length == 0 || library == continued
+    return before.length == 0 || continued.same()
         ? runs(utf8, library, true)
         : part(before, utf8, true);
   }
@@ -40,7 +40,7 @@ record PieceEncoder(NativeTokenizer library, NativeTokenizer continued, int[] by
     int common = Arrays.mismatch(head, all);
     if (common >= 0 && common < head.length) {
       // Cut where a token goes on, as a stretch without a place to cut must be.
-      return runs(utf8, continued, ends);
+      return runs(utf8, continued.get(), ends);
     }
     if (!ends) {
       return Arrays.copyOfRange(all, head.length, all.length);
@@ -63,7 +63,7 @@ record PieceEncoder(NativeTokenizer library, NativeTokenizer continued, int[] by
 
           @Override
           public void text(String run) {
-            NativeTokenizer tokenizer = at == 0 ? first : continued;
+            NativeTokenizer tokenizer = at == 0 ? first : continued.get();
             int from = at;
             at += run.length() == utf8.length ? run.length() : bytes(run);
             if (ends) {
@@ -81,7 +81,7 @@ record PieceEncoder(NativeTokenizer library, NativeTokenizer continued, int[] by
               return;
             }
             // What has no byte tokens sees what a decoder of UTF-8 shows instead.
-            replacement = replacement == null ? continued.encode("\uFFFD") : replacement;
+            replacement = replacement == null ? continued.get().encode("\uFFFD") : replacement;
             for (int id : replacement) {
               out.add(ends ? at : id);
             }
