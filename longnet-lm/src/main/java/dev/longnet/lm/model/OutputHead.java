@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /// Final norm, output projection, and the cross-entropy of its logits, `lossChunk` tokens at a
 /// time: [T, V] logits never exist. In float32:
@@ -72,6 +73,14 @@ final class OutputHead implements AutoCloseable {
   /// @param x [T, C] float32
   /// @param targets `[T]` int64
   Tensor losses(Tensor x, Tensor targets) {
+    return losses(x, targets, null, null);
+  }
+
+  /// As [#losses], and adds to `share` [1] float64 how much of all predictions' probability goes to
+  /// some ids.
+  ///
+  /// @param ids `[n]` int64
+  Tensor losses(Tensor x, Tensor targets, @Nullable Tensor ids, @Nullable Tensor share) {
     Tensor losses = parameters.empty(ScalarType.Float, x.size(0));
     for (long at = 0; at < x.size(0); at += lossChunk) {
       try (PointerScope _ = new PointerScope();
@@ -80,7 +89,11 @@ final class OutputHead implements AutoCloseable {
         Tensor n = Types.cast(norm.forward(x.narrow(0, at, rows)).out(), product);
         Tensor logits = workspace.take(product, rows, vocabulary);
         projection.forward(n, logits);
-        softmax(logits, targets.narrow(0, at, rows), losses.narrow(0, at, rows));
+        Tensor probabilities =
+            softmax(logits, targets.narrow(0, at, rows), losses.narrow(0, at, rows));
+        if (ids != null && share != null) {
+          share.add_(probabilities.index_select(1, ids).sum(Decoder.SUM_TYPE));
+        }
       }
     }
     return losses;
