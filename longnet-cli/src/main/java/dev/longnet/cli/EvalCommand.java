@@ -174,6 +174,8 @@ final class EvalCommand implements Callable<Integer> {
             at.length() > checkpoint.trainedLength()
                 ? "  (trained on " + checkpoint.trainedLength() + ")"
                 : "");
+        Evaluation.lost(at.textless().orElse(0))
+            .ifPresent(lost -> out.println("            " + lost));
         StandardOutput.flush(out);
       }
 
@@ -186,6 +188,7 @@ final class EvalCommand implements Callable<Integer> {
             documents.bytes(),
             documents.bitsPerByte(),
             documents.gzipBitsPerByte());
+        documents.loss().ifPresent(out::println);
         StandardOutput.flush(out);
       }
     };

@@ -5,6 +5,7 @@ import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.stream.DocumentTokens;
+import dev.longnet.core.stream.GeneratedText;
 import dev.longnet.core.stream.Generator;
 import dev.longnet.core.stream.Sampler;
 import dev.longnet.core.stream.StateFile;
@@ -12,8 +13,6 @@ import dev.longnet.core.stream.StreamReader;
 import dev.longnet.core.stream.StreamSession;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingCheckpoint;
-import dev.longnet.core.stream.StreamingModel;
-import dev.longnet.core.stream.TextStream;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -131,13 +130,25 @@ final class GenerateCommand implements Callable<Integer> {
     }
     AtomicFiles.check("--save-state", saveState);
     Checkpoint checkpoint = Checkpoint.resolve(run);
-    PrintWriter out = spec.commandLine().getOut();
-    PrintWriter err = spec.commandLine().getErr();
     try (InputStream text = prompt();
         StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
-        StreamSession session = model.model().newSession();
-        StreamReader stream = new StreamReader(session, state(model.model()))) {
-      Tokenizer tokenizer = model.tokenizer();
+        StreamSession session = model.model().newSession()) {
+      return generate(model, session, text, sampler, usedSeed);
+    }
+  }
+
+  private int generate(
+      StreamingCheckpoint model,
+      StreamSession session,
+      InputStream text,
+      Sampler sampler,
+      long usedSeed)
+      throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    PrintWriter err = spec.commandLine().getErr();
+    Tokenizer tokenizer = model.tokenizer();
+    Context context = context(model);
+    try (StreamReader stream = new StreamReader(session, context.state())) {
       if (prompt != null && prompt.text != null) {
         out.print(prompt.text);
         out.flush();
@@ -146,21 +157,28 @@ final class GenerateCommand implements Callable<Integer> {
       // Ctrl-C ends prompt or text where it is; what was asked to be saved is.
       try (StopOnInterrupt _ = StopOnInterrupt.install(() -> stop.set(true))) {
         long start = System.nanoTime();
-        PromptReader reader = new PromptReader(session, stream.state(), err, stop::get);
-        reader.read(new DocumentTokens(text, tokenizer), tokenizer.endOfText());
+        PromptReader reader =
+            new PromptReader(session, stream.state(), context.text(), err, stop::get);
+        reader.read(
+            context.middle()
+                ? DocumentTokens.continuing(text, tokenizer)
+                : new DocumentTokens(text, tokenizer),
+            tokenizer.endOfText());
         if (stop.get()) {
-          return stoppedInPrompt(stream.state(), reader.tokens(), err);
+          return stoppedInPrompt(stream.state(), tokenizer, reader, err);
         }
         float[] logits = stream.read(new int[0]);
         double promptSeconds = (System.nanoTime() - start) / 1e9;
-        Generator generator = new Generator(sampler, maxTokens, tokenizer.endOfText());
+        Generator generator =
+            new Generator(sampler.over(tokenizer), maxTokens, tokenizer.endOfText());
         start = System.nanoTime();
-        write(generator, stream, logits, tokenizer, out, stop);
+        write(generator, stream, logits, context.text(), out, stop);
         double seconds = (System.nanoTime() - start) / 1e9;
         if (saveState != null) {
           // Whoever goes on from here goes on after the last token, or after the text's end.
           session.read(stream.state(), new int[] {generator.last()}, 0, 1);
-          StateFile.save(saveState, stream.state(), Map.of());
+          StateFile.save(
+              saveState, stream.state(), GeneratedText.note(tokenizer, generator.last()));
         }
         Generator.End end = generator.end().orElseThrow();
         err.printf(
@@ -183,14 +201,20 @@ final class GenerateCommand implements Callable<Integer> {
     }
   }
 
-  private int stoppedInPrompt(StreamState state, long tokens, PrintWriter err) throws IOException {
+  private int stoppedInPrompt(
+      StreamState state, Tokenizer tokenizer, PromptReader reader, PrintWriter err)
+      throws IOException {
     if (saveState != null) {
-      StateFile.save(saveState, state, Map.of());
+      Map<String, String> notes =
+          reader.last().isPresent()
+              ? GeneratedText.note(tokenizer, reader.last().getAsInt())
+              : Map.of();
+      StateFile.save(saveState, state, notes);
     }
     err.printf(
         Locale.ROOT,
         "stopped after %,d tokens of the prompt%s%n",
-        tokens,
+        reader.tokens(),
         saveState == null
             ? "; nothing was saved, give --save-state F to be able to go on"
             : " and saved; go on with --load-state " + saveState + " and the rest of the prompt");
@@ -203,21 +227,20 @@ final class GenerateCommand implements Callable<Integer> {
       Generator generator,
       StreamReader stream,
       float[] logits,
-      Tokenizer tokenizer,
+      GeneratedText text,
       PrintWriter out,
       AtomicBoolean stop) {
-    TextStream characters = new TextStream();
     OptionalInt token = generator.next(logits);
     while (token.isPresent()) {
       int[] chosen = {token.getAsInt()};
-      out.print(characters.add(tokenizer.decode(chosen)));
+      out.print(text.next(chosen[0]));
       StandardOutput.flush(out);
       if (stop.get()) {
         generator.stop();
       }
       token = generator.ended() ? OptionalInt.empty() : generator.next(stream.read(chosen));
     }
-    out.println(characters.end());
+    out.println(text.end());
     out.flush();
   }
 
@@ -233,7 +256,18 @@ final class GenerateCommand implements Callable<Integer> {
     return file.toString().equals("-") ? System.in : Files.newInputStream(file);
   }
 
-  private StreamState state(StreamingModel model) throws IOException {
-    return loadState == null ? model.newStream() : StateFile.load(loadState, model).state();
+  /// What was read before the prompt.
+  ///
+  /// @param text in which the generated tokens stand
+  /// @param middle whether it is the middle of a text
+  private record Context(StreamState state, GeneratedText text, boolean middle) {}
+
+  private Context context(StreamingCheckpoint model) throws IOException {
+    GeneratedText text = new GeneratedText(model.tokenizer());
+    if (loadState == null) {
+      return new Context(model.model().newStream(), text, false);
+    }
+    StateFile.Loaded loaded = StateFile.load(loadState, model.model());
+    return new Context(loaded.state(), text, text.resume(loaded.notes()));
   }
 }

@@ -2,12 +2,15 @@
 package dev.longnet.cli;
 
 import dev.longnet.core.stream.DocumentTokens;
+import dev.longnet.core.stream.GeneratedText;
 import dev.longnet.core.stream.ReadOptions;
 import dev.longnet.core.stream.StreamSession;
 import dev.longnet.core.stream.StreamState;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.OptionalInt;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -21,15 +24,24 @@ final class PromptReader {
 
   private final StreamSession session;
   private final StreamState state;
+  private final GeneratedText shown;
   private final PrintWriter err;
   private final BooleanSupplier stopped;
   private long tokens;
+  private OptionalInt last = OptionalInt.empty();
 
+  /// @param shown hears the prompt's tokens
   /// @param err where it says how far it has come
   /// @param stopped asked before each chunk
-  PromptReader(StreamSession session, StreamState state, PrintWriter err, BooleanSupplier stopped) {
+  PromptReader(
+      StreamSession session,
+      StreamState state,
+      GeneratedText shown,
+      PrintWriter err,
+      BooleanSupplier stopped) {
     this.session = session;
     this.state = state;
+    this.shown = shown;
     this.err = err;
     this.stopped = stopped;
   }
@@ -37,6 +49,11 @@ final class PromptReader {
   /// Tokens read so far.
   long tokens() {
     return tokens;
+  }
+
+  /// The last token read; empty where none was.
+  OptionalInt last() {
+    return last;
   }
 
   /// Reads to the prompt's end, or until it is stopped. A document begins after an end-of-text
@@ -49,7 +66,8 @@ final class PromptReader {
     long said = start;
     long before = tokens;
     while (!text.ended() && !stopped.getAsBoolean()) {
-      read(next(text));
+      int[] piece = next(text);
+      shown.read(Arrays.copyOf(piece, read(piece)));
       if (System.nanoTime() - said > PROGRESS_NANOS) {
         said = System.nanoTime();
         long read = tokens - before;
@@ -63,9 +81,15 @@ final class PromptReader {
     }
   }
 
-  private void read(int[] piece) {
-    tokens +=
+  /// @return how many of the piece's tokens were read
+  private int read(int[] piece) {
+    int read =
         session.read(state, piece, 0, piece.length, ReadOptions.plain().withCancelled(stopped));
+    if (read > 0) {
+      last = OptionalInt.of(piece[read - 1]);
+    }
+    tokens += read;
+    return read;
   }
 
   /// The next piece, or nothing where it is stopped first. Standard input may let a reader wait for

@@ -42,6 +42,12 @@ final class ShardsSummary {
           source.documents(),
           source.bytes(),
           source.tokens());
+      if (source.changedDocuments() > 0) {
+        out.printf(
+            Locale.ROOT,
+            "    changed by the tokenizer: %,d documents (a normalizer, spaces, unknown words)%n",
+            source.changedDocuments());
+      }
       leftOut(source, out);
     }
     out.flush();

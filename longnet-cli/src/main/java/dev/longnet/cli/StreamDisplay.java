@@ -2,6 +2,7 @@
 package dev.longnet.cli;
 
 import dev.longnet.core.config.Forecast;
+import dev.longnet.core.evaluate.Evaluation;
 import dev.longnet.core.stream.StreamReport;
 import dev.longnet.core.stream.StreamState;
 import dev.longnet.core.stream.StreamingModel;
@@ -67,6 +68,7 @@ final class StreamDisplay {
         number(r.perplexity()),
         number(r.bitsPerByte()),
         r.peakResidentBytes() == 0 ? "unknown here" : size(r.peakResidentBytes()));
+    Evaluation.lost(r.textlessShare()).ifPresent(out::println);
     out.flush();
   }
 

@@ -82,6 +82,9 @@ final class StreamJson {
     number(node, "perplexity", r.perplexity());
     number(node, "recent_perplexity", r.recentPerplexity());
     number(node, "bits_per_byte", r.bitsPerByte());
+    if (r.textless() > 0) {
+      number(node, "textless_probability", r.textlessShare());
+    }
     number(node, "seconds", r.seconds());
     number(node, "tokens_per_second", r.tokensPerSecond());
     node.put("state_bytes", r.stateBytes());

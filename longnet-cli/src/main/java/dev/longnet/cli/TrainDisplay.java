@@ -157,6 +157,7 @@ final class TrainDisplay implements RunListener, AutoCloseable {
             at.length(),
             at.perplexity(),
             at.bitsPerByte()));
+    Evaluation.lost(at.textless().orElse(0)).ifPresent(lost -> row("", lost));
     out.flush();
   }
 
@@ -170,6 +171,7 @@ final class TrainDisplay implements RunListener, AutoCloseable {
             documents.documents(),
             documents.bitsPerByte(),
             documents.gzipBitsPerByte()));
+    documents.loss().ifPresent(loss -> row("", loss));
     out.flush();
   }
 

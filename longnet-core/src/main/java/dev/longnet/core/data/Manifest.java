@@ -89,7 +89,7 @@ public record Manifest(
           "not a manifest of token shards, it is too large: " + file);
     }
     try {
-      return JSON.readValue(Files.readAllBytes(file), Manifest.class);
+      return SourceSummary.read(Files.readAllBytes(file), Manifest.class);
     } catch (JsonProcessingException e) {
       String why =
           e.getCause() instanceof IllegalArgumentException rule

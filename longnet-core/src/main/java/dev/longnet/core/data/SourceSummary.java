@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.data;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 
@@ -9,6 +13,8 @@ import java.util.Map;
 /// @param path as the configuration names it
 /// @param state hash of what the source looked like from outside
 /// @param documents, bytes, tokens of both splits
+/// @param changedDocuments those whose ids do not give their text back (a normalizer, unknown
+///   words); the file names them where there are any
 /// @param rejected counts by reason
 /// @param examples "reason: name (detail)", the first few of each reason that is not a choice of
 ///   the user's
@@ -18,11 +24,23 @@ public record SourceSummary(
     long documents,
     long bytes,
     long tokens,
+    @JsonInclude(JsonInclude.Include.NON_DEFAULT) long changedDocuments,
     Map<String, Long> rejected,
     List<String> examples) {
 
   public SourceSummary {
     rejected = Map.copyOf(rejected);
     examples = List.copyOf(examples);
+  }
+
+  /// Reads a record that holds summaries as `sources`.
+  public static <T> T read(byte[] json, Class<T> type) throws IOException {
+    JsonNode tree = Manifest.JSON.readTree(json);
+    for (JsonNode source : tree.path("sources")) {
+      if (source instanceof ObjectNode summary && !summary.has("changed_documents")) {
+        summary.put("changed_documents", 0);
+      }
+    }
+    return Manifest.JSON.treeToValue(tree, type);
   }
 }

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.zip.Deflater;
 
 /// Perplexity and bits per byte of held-out text.
@@ -24,13 +25,16 @@ public final class Evaluator {
 
   private final Scorer scorer;
   private final Tokenizer tokenizer;
-  private final int[] bytesOfToken;
+  private final TextBytes textBytes;
+
+  /// Ids of the model that no text has.
+  private final int[] textless;
 
   public Evaluator(Scorer scorer, Tokenizer tokenizer) {
     this.scorer = scorer;
     this.tokenizer = tokenizer;
-    this.bytesOfToken = new int[tokenizer.vocabularySize()];
-    Arrays.fill(bytesOfToken, -1);
+    this.textBytes = new TextBytes(tokenizer);
+    this.textless = tokenizer.textless(scorer.vocabulary());
   }
 
   /// How many predictions [#atLength] makes for all of `lengths` alike: at most `mostTokens`, and
@@ -78,7 +82,8 @@ public final class Evaluator {
   /// @param tokens predictions to make: of the text's tokens 2 to tokens + 1
   public Evaluation.AtLength atLength(TokenStream text, long length, long tokens) {
     double nats = 0;
-    long bytes = 0;
+    double share = 0;
+    long bytes = textBytes(text, tokens);
     long start = System.nanoTime();
     for (long from = 0; from < tokens; ) {
       int window = (int) Math.min(length, tokens - from);
@@ -93,26 +98,27 @@ public final class Evaluator {
             window + 1,
             MemorySegment.ofArray(windows).asSlice(8L * b * (window + 1), 8L * (window + 1)));
       }
-      nats += sum(scorer.losses(windows, batch, window));
-      bytes += bytes(windows, batch, window);
+      if (textless.length == 0) {
+        nats += sum(scorer.losses(windows, batch, window));
+      } else {
+        Scorer.Shared shared = scorer.shared(windows, batch, window, textless);
+        nats += sum(shared.losses());
+        share += shared.share();
+      }
       from += (long) batch * window;
     }
     double seconds = (System.nanoTime() - start) / 1e9;
-    return new Evaluation.AtLength(length, nats / tokens, bits(nats) / bytes, tokens / seconds);
+    return new Evaluation.AtLength(
+        length,
+        nats / tokens,
+        bits(nats) / bytes,
+        tokens / seconds,
+        textless.length == 0 ? OptionalDouble.empty() : OptionalDouble.of(share / tokens));
   }
 
   /// Text bytes that the predicted tokens of [#atLength] stand for.
   public long textBytes(TokenStream text, long tokens) {
-    long bytes = 0;
-    for (long from = 1; from <= tokens; from += BATCH_TOKENS) {
-      int count = (int) Math.min(BATCH_TOKENS, tokens + 1 - from);
-      long[] ids = new long[count];
-      text.copy(from, count, MemorySegment.ofArray(ids));
-      for (long id : ids) {
-        bytes += bytesOf(id);
-      }
-    }
-    return bytes;
+    return textBytes.of(text, 1, tokens + 1);
   }
 
   /// Documents, each on its own, as a compressor sees it: predicted from its own text alone, the
@@ -129,6 +135,7 @@ public final class Evaluator {
     long tokens = 0;
     long bytes = 0;
     long zipped = 0;
+    long changed = 0;
     long stride = spreadingStride(held.documents());
     for (long n = 0; n < held.documents() && tokens < mostTokens; n++) {
       long index = n * stride % held.documents();
@@ -141,20 +148,19 @@ public final class Evaluator {
       long[] ids = new long[count + 1];
       ids[0] = tokenizer.endOfText();
       held.copy(document.firstToken(), count, MemorySegment.ofArray(ids).asSlice(8));
-      byte[] text =
-          held.text(
-              index, tooLong ? Math.min(bytes(ids, 1, count), document.bytes()) : document.bytes());
+      byte[] text = held.text(index, bytes(held, index, document, tooLong ? count : -1));
       for (int from = 0; from < count; from += (int) length) {
         int window = (int) Math.min(length, count - from);
         nats += sum(scorer.losses(Arrays.copyOfRange(ids, from, from + window + 1), 1, window));
       }
       documents++;
+      changed += givesBack(text, ids) ? 0 : 1;
       tokens += count;
       bytes += text.length;
       zipped += gzipBytes(text);
     }
     return new Evaluation.Documents(
-        documents, tokens, bytes, length, bits(nats) / bytes, 8.0 * zipped / bytes);
+        documents, tokens, bytes, length, changed, bits(nats) / bytes, 8.0 * zipped / bytes);
   }
 
   /// A step that visits every document once and neighbours far apart: near the golden section of
@@ -183,22 +189,30 @@ public final class Evaluator {
     }
   }
 
-  private long bytes(long[] windows, int batch, int window) {
-    long bytes = 0;
-    for (int b = 0; b < batch; b++) {
-      for (int i = 1; i <= window; i++) {
-        bytes += bytesOf(windows[b * (window + 1) + i]);
-      }
+  /// @param ids the end-of-text token before the text's own
+  private boolean givesBack(byte[] text, long[] ids) {
+    if (tokenizer.lossless()) {
+      return true;
     }
-    return bytes;
+    int[] own =
+        Arrays.stream(ids)
+            .filter(id -> id != tokenizer.endOfText())
+            .mapToInt(Math::toIntExact)
+            .toArray();
+    return tokenizer.givesBack(new byte[0], text, own);
   }
 
-  private int bytesOf(long token) {
-    int id = Math.toIntExact(token);
-    if (bytesOfToken[id] < 0) {
-      bytesOfToken[id] = id == tokenizer.endOfText() ? 0 : tokenizer.decode(new int[] {id}).length;
+  /// Bytes of a document's first tokens.
+  ///
+  /// @param tokens -1: all
+  private long bytes(TokenSplit held, long index, TokenDocument document, long tokens) {
+    if (tokens < 0) {
+      return document.bytes();
     }
-    return bytesOfToken[id];
+    long from = document.firstToken();
+    return tokenizer.lossless()
+        ? Math.min(textBytes.of(held, from, from + tokens), document.bytes())
+        : textBytes.upTo(held, index, tokens);
   }
 
   private static double sum(float[] losses) {

@@ -9,4 +9,21 @@ public interface Scorer {
   /// @param windows [batch, tokens + 1] ids, row by row: inputs and, one later, their targets
   /// @return [batch, tokens] nats, row by row
   float[] losses(long[] windows, int batch, int tokens);
+
+  /// Ids that a prediction spreads its probability over; 0 where that is not known.
+  default int vocabulary() {
+    return 0;
+  }
+
+  /// As [#losses], and how much of a prediction's probability goes to some ids.
+  ///
+  /// @param ids of the vocabulary
+  /// @throws UnsupportedOperationException where [#vocabulary()] is not known
+  default Shared shared(long[] windows, int batch, int tokens, int[] ids) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// @param losses [batch, tokens] nats
+  /// @param share sum over all predictions of the probability of the ids in question
+  record Shared(float[] losses, double share) {}
 }

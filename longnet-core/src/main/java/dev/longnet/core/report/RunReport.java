@@ -225,6 +225,14 @@ public final class RunReport {
             "<p>The same %,d tokens are scored at every length; the held-out text is cut "
                 + "into pieces of that length.</p>%n",
             evaluation.path("tokens").asLong()));
+    double textless = evaluation.path("lengths").path(0).path("textless_probability").asDouble();
+    if (textless >= 5e-5) {
+      out.append(
+          String.format(
+              Locale.ROOT,
+              "<p>%.2f %% of the probability goes to ids without text; perplexity counts it as lost.</p>%n",
+              100 * textless));
+    }
     JsonNode documents = evaluation.path("documents");
     if (documents.has("bits_per_byte")) {
       out.append(
@@ -235,6 +243,13 @@ public final class RunReport {
               documents.path("bytes").asLong(),
               decimals(documents.path("bits_per_byte"), 4),
               decimals(documents.path("gzip_bits_per_byte"), 4)));
+    }
+    if (documents.has("changed_by_tokenizer")) {
+      out.append(
+          String.format(
+              Locale.ROOT,
+              "<p>The tokenizer changes %,d of them (a normalizer, spaces, unknown words); bytes are those of the original text.</p>%n",
+              documents.path("changed_by_tokenizer").asLong()));
     }
     return out.toString();
   }

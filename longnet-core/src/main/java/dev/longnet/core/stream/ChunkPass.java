@@ -103,8 +103,7 @@ final class ChunkPass {
     }
     state.beginChunk();
     if (wanted.losses().isPresent()) {
-      wanted.losses().get()[at] =
-          state.position == 0 ? Float.NaN : loss(state.hidden, tokens[from]);
+      first(state, tokens[from], wanted, at);
     }
     int blocks = Math.ceilDiv(n, blockRows);
     for (int layer = 0; layer < weights.layers.size(); layer++) {
@@ -134,7 +133,13 @@ final class ChunkPass {
             int scored = Math.min(block.last(), n - 1) - block.first();
             int next = block.first() + 1;
             scoring.losses(
-                rows(block), scored, tokens, from + next, wanted.losses().get(), at + next);
+                rows(block),
+                scored,
+                tokens,
+                from + next,
+                wanted.losses().get(),
+                wanted.shares(),
+                at + next);
           }
           if (wanted.logits().isPresent()) {
             scoring.logits(rows(block), block.count(), wanted.logits().get(), at + block.first());
@@ -165,10 +170,16 @@ final class ChunkPass {
     }
   }
 
-  /// Scores one token from a normalised hidden row.
-  private float loss(NativeFloats hidden, int token) {
-    float[] loss = new float[1];
-    workers.getFirst().scoring.losses(hidden.address(), 1, new int[] {token}, 0, loss, 0);
-    return loss[0];
+  /// Scores a chunk's first token by what was known before the chunk.
+  private void first(StreamState state, int token, ReadOptions wanted, int at) {
+    float[] losses = wanted.losses().orElseThrow();
+    if (state.position == 0) {
+      losses[at] = Float.NaN;
+      return;
+    }
+    workers
+        .getFirst()
+        .scoring
+        .losses(state.hidden.address(), 1, new int[] {token}, 0, losses, wanted.shares(), at);
   }
 }

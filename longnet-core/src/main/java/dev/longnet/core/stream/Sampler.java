@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream;
 
+import dev.longnet.core.data.Tokenizer;
+
 /// Chooses the next token from a model's scores.
 @FunctionalInterface
 public interface Sampler {
@@ -41,6 +43,12 @@ public interface Sampler {
           "top-p must be above 0 and at most 1 (1: no limit): top-p=" + topP);
     }
     return temperature == 0 ? greedy() : new RandomSampler(temperature, topK, topP, seed);
+  }
+
+  /// This sampler for a tokenizer's text: ids without text (control tokens, the padding of a
+  /// vocabulary) are never drawn. The end of the text may be.
+  default Sampler over(Tokenizer tokenizer) {
+    return new TextSampler(this, tokenizer);
   }
 
   private static void requireNumber(float logit, int id) {

@@ -9,11 +9,13 @@ import dev.longnet.core.stream.kernel.Products;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Optional;
 
 /// Scores rows of normalised hidden states [rows, C] on one thread. Logits of a block of rows exist
 /// for a piece of the vocabulary at a time.
 final class Scoring {
   private static final int VOCABULARY_PIECE = 1024;
+  private static final int[] NO_IDS = {};
 
   private final PackedMatrix output;
   private final Kernels kernels;
@@ -61,13 +63,23 @@ final class Scoring {
   /// `losses[at + i]` = -log p(targets[from + i] | row i).
   ///
   /// @param x address of the rows
-  void losses(long x, int rows, int[] targets, int from, float[] losses, int at) {
+  /// @param shares `of[at + i]` likewise
+  void losses(
+      long x,
+      int rows,
+      int[] targets,
+      int from,
+      float[] losses,
+      Optional<ReadOptions.Shares> shares,
+      int at) {
+    int[] ids = shares.map(ReadOptions.Shares::ids).orElse(NO_IDS);
     if (rows <= 0) {
       return;
     }
     double[] sums = new double[rows];
     double[] largest = new double[rows];
     float[] chosen = new float[rows];
+    float[] wanted = new float[Math.max(0, rows) * ids.length];
     Arrays.fill(largest, Double.NEGATIVE_INFINITY);
     for (int panel = 0; panel < output.panels(); panel += panels) {
       int start = panel * kernels.panelWidth();
@@ -82,10 +94,22 @@ final class Scoring {
         if (target >= 0 && target < count) {
           chosen[row] = logits.get((long) row * width + target);
         }
+        for (int i = 0; i < ids.length; i++) {
+          if (ids[i] >= start && ids[i] < start + count) {
+            wanted[row * ids.length + i] = logits.get((long) row * width + ids[i] - start);
+          }
+        }
       }
     }
     for (int row = 0; row < rows; row++) {
       losses[at + row] = (float) (largest[row] + Math.log(sums[row]) - chosen[row]);
+      double share = 0;
+      for (int i = 0; i < ids.length; i++) {
+        share += Math.exp(wanted[row * ids.length + i] - largest[row]) / sums[row];
+      }
+      if (shares.isPresent()) {
+        shares.get().of()[at + row] = (float) share;
+      }
     }
   }
 

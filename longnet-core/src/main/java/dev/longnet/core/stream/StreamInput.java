@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream;
 
+import dev.longnet.core.data.TextPieces;
 import dev.longnet.core.data.Tokenizer;
 import java.io.EOFException;
 import java.io.IOException;
@@ -46,9 +47,14 @@ public final class StreamInput implements AutoCloseable {
   /// @param pass how often the whole input has been read
   /// @param document number of the document; -1 before the very first token
   /// @param offset bytes of it that have been read
-  public record Place(long pass, int document, long offset) {
+  /// @param begins whether a document begins there: what a file has grown by is one of its own
+  public record Place(long pass, int document, long offset, boolean begins) {
     /// The beginning of an input.
     public static final Place START = new Place(0, -1, 0);
+
+    public Place(long pass, int document, long offset) {
+      this(pass, document, offset, offset == 0);
+    }
   }
 
   /// What of an input has been given out, for [#goOn] of a later one.
@@ -59,6 +65,8 @@ public final class StreamInput implements AutoCloseable {
   /// @param hash of the documents up to it (all of them from the second pass on) by path and
   ///   length, and of what it begins and ends with
   public record Extent(long pass, int document, long bytes, String hash) {}
+
+  private static final TextPieces.Piece NOTHING = new TextPieces.Piece(new byte[0], new byte[0]);
 
   private final Tokenizer tokenizer;
   private final boolean repeat;
@@ -176,7 +184,7 @@ public final class StreamInput implements AutoCloseable {
             && earlier.pass == 0
             && to.document > last
             && documents.get(last).bytes > earlier.bytes;
-    seek(grown ? new Place(to.pass, last, earlier.bytes) : to);
+    seek(grown ? new Place(to.pass, last, earlier.bytes, true) : to);
     return true;
   }
 
@@ -256,9 +264,8 @@ public final class StreamInput implements AutoCloseable {
     return sum;
   }
 
-  /// Bytes that the end of a piece stands for, its end-of-text tokens aside.
-  int bytes(int[] tokens, int from) {
-    return tokenizer.decode(Arrays.copyOfRange(tokens, from, tokens.length)).length;
+  Tokenizer tokenizer() {
+    return tokenizer;
   }
 
   /// Goes on at a remembered place.
@@ -277,32 +284,32 @@ public final class StreamInput implements AutoCloseable {
   /// The next tokens, 16,384 or more unless the input ends; an empty array at the end. Small
   /// documents come together: short chunks are slow ones.
   public int[] next() throws IOException {
-    int[] ids = piece();
-    int length = ids.length;
-    while (length < DocumentTokens.PIECE) {
-      int[] more = piece();
-      if (more.length == 0) {
+    return nextTokens().ids();
+  }
+
+  /// As [#next()], with their text.
+  InputTokens nextTokens() throws IOException {
+    List<InputTokens> pieces = new ArrayList<>();
+    for (int length = 0; length < DocumentTokens.PIECE; ) {
+      InputTokens more = piece();
+      if (more.ids().length == 0) {
         break;
       }
-      ids =
-          ids.length < length + more.length
-              ? Arrays.copyOf(ids, Math.max(2 * DocumentTokens.PIECE, 2 * (length + more.length)))
-              : ids;
-      System.arraycopy(more, 0, ids, length, more.length);
-      length += more.length;
+      pieces.add(more);
+      length += more.ids().length;
     }
-    return ids.length == length ? ids : Arrays.copyOf(ids, length);
+    return InputTokens.join(pieces);
   }
 
   /// At most one document's.
-  private int[] piece() throws IOException {
+  private InputTokens piece() throws IOException {
     if (place.document < 0) {
       place = new Place(0, 0, 0);
-      return new int[] {tokenizer.endOfText()};
+      return part(new int[] {tokenizer.endOfText()}, NOTHING);
     }
     if (place.document == documents.size()) {
       if (!repeat) {
-        return new int[0];
+        return InputTokens.NONE;
       }
       place = new Place(place.pass + 1, 0, 0);
     }
@@ -320,9 +327,10 @@ public final class StreamInput implements AutoCloseable {
           "damaged archive: %s: %s: %s".formatted(document.file, document.entry, e.getMessage()),
           e);
     }
+    TextPieces.Piece piece = tokens.piece();
     if (!tokens.ended()) {
       place = new Place(place.pass, place.document, from + tokens.bytes());
-      return ids;
+      return part(ids, piece);
     }
     // A file may have grown, or shrunk, since the input was opened.
     Document document = documents.get(place.document);
@@ -334,16 +342,26 @@ public final class StreamInput implements AutoCloseable {
     place = new Place(place.pass, place.document + 1, 0);
     ids = Arrays.copyOf(ids, ids.length + 1);
     ids[ids.length - 1] = tokenizer.endOfText();
-    return ids;
+    return part(ids, piece);
+  }
+
+  private static InputTokens part(int[] ids, TextPieces.Piece piece) {
+    return new InputTokens(ids, List.of(new InputTokens.Part(ids.length, piece)));
   }
 
   private DocumentTokens openDocument() throws IOException {
     DocumentTokens tokens = open;
     if (tokens == null) {
       InputStream in = openBytes();
-      in.skipNBytes(place.offset);
+      int known = place.begins ? 0 : (int) Math.min(4, place.offset);
+      in.skipNBytes(place.offset - known);
+      byte[] passed = in.readNBytes(known);
+      if (passed.length < known) {
+        throw new EOFException("the document ends before byte " + place.offset);
+      }
       from = place.offset;
-      tokens = new DocumentTokens(in, tokenizer);
+      tokens =
+          new DocumentTokens(in, tokenizer, TextPieces.Piece.lastCharacter(NOTHING.text(), passed));
       open = tokens;
     }
     return tokens;

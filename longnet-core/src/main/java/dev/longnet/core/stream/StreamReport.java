@@ -7,6 +7,8 @@ package dev.longnet.core.stream;
 /// @param bytes of input so far
 /// @param scored tokens that had a past
 /// @param nats sum of their losses
+/// @param textless sum of the probability that the scored tokens' predictions gave to ids without
+///   text, the end of text aside; the losses count it as lost
 /// @param recentTokens scored since the report before
 /// @param recentNats the same, since the report before
 /// @param seconds spent reading, by this and earlier runs
@@ -19,6 +21,7 @@ public record StreamReport(
     long bytes,
     long scored,
     double nats,
+    double textless,
     long recentTokens,
     double recentNats,
     double seconds,
@@ -44,5 +47,10 @@ public record StreamReport(
   /// All losses over all bytes, end-of-text tokens included in the losses.
   public double bitsPerByte() {
     return nats / Math.log(2) / bytes;
+  }
+
+  /// Mean probability of ids without text.
+  public double textlessShare() {
+    return scored == 0 ? 0 : textless / scored;
   }
 }

@@ -6,7 +6,6 @@ import dev.longnet.core.io.FieldException;
 import dev.longnet.core.machine.ProcessMemory;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -23,6 +22,11 @@ public final class StreamRun {
   private final StreamState state;
   private long scored;
   private double nats;
+
+  /// Ids of the model that no text has, and the probability they got.
+  private final int[] textlessIds;
+
+  private double textless;
   private double seconds;
   private long recentTokens;
   private double recentNats;
@@ -35,7 +39,7 @@ public final class StreamRun {
   private StreamInput.Place piece = StreamInput.Place.START;
 
   private int taken;
-  private int[] rest = new int[0];
+  private InputTokens rest = InputTokens.NONE;
 
   /// What to do on the way.
   ///
@@ -87,6 +91,7 @@ public final class StreamRun {
     this.input = input;
     this.state = state;
     this.lastTokens = state.position();
+    this.textlessIds = input.tokenizer().textless(session.model().config().vocabulary());
   }
 
   /// Takes up a saved state: at the place in the input where it was saved if this input begins with
@@ -104,7 +109,8 @@ public final class StreamRun {
           new StreamInput.Place(
               Long.parseLong(notes.get(PREFIX + "pass")),
               Integer.parseInt(notes.get(PREFIX + "document")),
-              Long.parseLong(notes.get(PREFIX + "offset")));
+              Long.parseLong(notes.get(PREFIX + "offset")),
+              notes.containsKey(PREFIX + "begins") || "0".equals(notes.get(PREFIX + "offset")));
       StreamInput.Extent extent =
           new StreamInput.Extent(
               Long.parseLong(notes.get(PREFIX + "extent.pass")),
@@ -116,19 +122,18 @@ public final class StreamRun {
       }
       scored = Long.parseLong(notes.get(PREFIX + "scored"));
       nats = Double.parseDouble(notes.get(PREFIX + "nats"));
+      textless = Double.parseDouble(notes.getOrDefault(PREFIX + "textless", "0"));
       seconds = Double.parseDouble(notes.get(PREFIX + "seconds"));
       int skip = Integer.parseInt(notes.get(PREFIX + "taken"));
       piece = input.place();
       // The piece may come in parts: when it was read first, its document was open already and text
       // of the piece before was at hand.
-      while (rest.length < skip) {
-        int[] more = input.next();
-        if (more.length == 0) {
+      while (rest.ids().length < skip) {
+        InputTokens more = input.nextTokens();
+        if (more.ids().length == 0) {
           throw new NumberFormatException("the input ends before the place");
         }
-        int had = rest.length;
-        rest = Arrays.copyOf(rest, had + more.length);
-        System.arraycopy(more, 0, rest, had, more.length);
+        rest = rest.plus(more);
       }
       if (skip < 0) {
         throw new NumberFormatException("taken=" + skip);
@@ -143,7 +148,7 @@ public final class StreamRun {
 
   /// Whether the input has been read to its end: [#run] would find nothing more.
   public boolean atEnd() {
-    return taken == rest.length && input.atEnd();
+    return taken == rest.ids().length && input.atEnd();
   }
 
   private Map<String, String> notes() {
@@ -153,14 +158,23 @@ public final class StreamRun {
     notes.put(PREFIX + "extent.pass", Long.toString(extent.pass()));
     notes.put(PREFIX + "extent.document", Integer.toString(extent.document()));
     notes.put(PREFIX + "extent.bytes", Long.toString(extent.bytes()));
-    boolean whole = taken == rest.length;
+    boolean whole = taken == rest.ids().length;
     StreamInput.Place place = whole ? input.place() : piece;
     notes.put(PREFIX + "pass", Long.toString(place.pass()));
     notes.put(PREFIX + "document", Integer.toString(place.document()));
     notes.put(PREFIX + "offset", Long.toString(place.offset()));
+    if (place.begins() && place.offset() > 0) {
+      notes.put(PREFIX + "begins", "true");
+    }
+    if (taken > 0) {
+      notes.putAll(GeneratedText.note(input.tokenizer(), rest.ids()[taken - 1]));
+    }
     notes.put(PREFIX + "taken", Integer.toString(whole ? 0 : taken));
     notes.put(PREFIX + "scored", Long.toString(scored));
     notes.put(PREFIX + "nats", Double.toString(nats));
+    if (textlessIds.length > 0) {
+      notes.put(PREFIX + "textless", Double.toString(textless));
+    }
     notes.put(PREFIX + "seconds", Double.toString(seconds));
     return notes;
   }
@@ -183,21 +197,30 @@ public final class StreamRun {
     long nextSave = state.position() + plan.saveEvery;
     while (state.position() < plan.maxTokens && !stop) {
       long start = System.nanoTime();
-      if (taken == rest.length) {
+      if (taken == rest.ids().length) {
         piece = input.place();
-        rest = input.next();
+        rest = input.nextTokens();
         taken = 0;
-        if (rest.length == 0) {
+        if (rest.ids().length == 0) {
           break;
         }
       }
       // One chunk at a time: reports, saves and stops stay close to what was asked for.
-      int chunk = Math.min(rest.length - taken, session.chunkTokens());
+      int chunk = Math.min(rest.ids().length - taken, session.chunkTokens());
       int n = (int) Math.min(chunk, Math.min(nextReport, plan.maxTokens) - state.position());
       losses = losses.length < n ? new float[n] : losses;
-      session.read(state, rest, taken, n, losses);
+      ReadOptions options = ReadOptions.plain().withLosses(losses);
+      float[] shares = new float[textlessIds.length > 0 ? n : 0];
+      session.read(
+          state,
+          rest.ids(),
+          taken,
+          n,
+          shares.length == 0
+              ? options
+              : options.withShares(new ReadOptions.Shares(textlessIds, shares)));
       taken += n;
-      count(losses, n);
+      count(losses, shares, n);
       seconds += (System.nanoTime() - start) / 1e9;
       if (state.position() == nextReport) {
         plan.onReport.accept(report());
@@ -222,9 +245,10 @@ public final class StreamRun {
     }
   }
 
-  private void count(float[] losses, int n) {
+  private void count(float[] losses, float[] shares, int n) {
     for (int i = 0; i < n; i++) {
       if (!Float.isNaN(losses[i])) {
+        textless += shares.length == 0 ? 0 : shares[i];
         scored++;
         nats += losses[i];
         recentTokens++;
@@ -235,12 +259,13 @@ public final class StreamRun {
 
   private StreamReport now() {
     double speed = (state.position() - lastTokens) / (seconds - lastSeconds);
-    long bytes = input.bytesRead() - input.bytes(rest, taken);
+    long bytes = input.bytesRead() - rest.bytesFrom(taken, input.tokenizer());
     return new StreamReport(
         state.position(),
         bytes,
         scored,
         nats,
+        textless,
         recentTokens,
         recentNats,
         seconds,

@@ -243,6 +243,13 @@ public final class StreamSession implements AutoCloseable {
               "losses must hold " + count + " floats: " + losses.length);
         });
     options
+        .shares()
+        .filter(shares -> shares.of().length < count || options.losses().isEmpty())
+        .ifPresent(shares -> {
+          throw new IllegalArgumentException(
+              "shares must hold " + count + " floats beside as many losses: " + shares.of().length);
+        });
+    options
         .logits()
         .filter(logits -> logits.byteSize() / 4 < (long) count * config.vocabulary())
         .ifPresent(_ -> {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.tokenizer.Tokenizers;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -251,6 +252,39 @@ class StreamInputTest {
       assertThat(text.toString())
           .startsWith("|x/One.java|x/Two.java|x/One.java|x/Two.java|x/One.java|")
           .hasSizeGreaterThan(16_000);
+    }
+  }
+
+  /// A stop anywhere: what is left stands for the bytes that the tokens before it do not.
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "t5", "bert", "gpt2"})
+  void tokensHaveTheBytesOfTheirText(String name) throws IOException {
+    Tokenizer tokenizer = Tokenizers.of("src/test/resources/tokenizers/" + name + ".json");
+    String one = "naïve words, 中文 of the text\n\n".repeat(2500);
+    Path folder = Files.createDirectories(this.folder.resolve("bytes"));
+    Files.writeString(folder.resolve("a"), one);
+    Files.writeString(folder.resolve("b"), "short");
+    int[] counts = tokenizer.byteCounts(new byte[0], one.getBytes(StandardCharsets.UTF_8));
+    try (StreamInput input = new StreamInput(List.of(folder), "", tokenizer, false)) {
+      int start = 0;
+      int read = 0;
+      for (InputTokens tokens = input.nextTokens();
+          tokens.ids().length > 0;
+          tokens = input.nextTokens()) {
+        for (int taken = 0; taken <= tokens.ids().length; taken += 1499) {
+          // An end-of-text token begins an input.
+          int of = Math.max(0, start + taken - 1);
+          if (of < counts.length) {
+            assertThat(input.bytesRead() - tokens.bytesFrom(taken, tokenizer))
+                .as("%d of %d", taken, tokens.ids().length)
+                .isEqualTo(IntStream.of(counts).limit(of).sum());
+          }
+        }
+        read++;
+        start += tokens.ids().length;
+      }
+      assertThat(read).isGreaterThan(1);
+      assertThat(input.bytesRead()).isEqualTo(one.getBytes(StandardCharsets.UTF_8).length + 5);
     }
   }
 }

@@ -9,6 +9,7 @@ import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
+import dev.longnet.core.data.TextCuts;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import java.io.IOException;
@@ -83,6 +84,11 @@ class StreamRunTest {
     @Override
     public byte[] decode(int[] tokens) {
       return base.decode(Arrays.stream(tokens).map(id -> ids[id]).toArray());
+    }
+
+    @Override
+    public TextCuts cuts() {
+      return base.cuts();
     }
 
     @Override

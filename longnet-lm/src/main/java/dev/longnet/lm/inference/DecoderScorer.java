@@ -9,6 +9,7 @@ import dev.longnet.lm.torch.TorchThreads;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -17,18 +18,38 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// A decoder's forward pass as a [Scorer]. The model stays its owner's to close.
 record DecoderScorer(Decoder model) implements Scorer {
   @Override
+  public int vocabulary() {
+    return model.config().vocabulary();
+  }
+
+  @Override
   public float[] losses(long[] windows, int batch, int tokens) {
+    return shared(windows, batch, tokens, new int[0]).losses();
+  }
+
+  @Override
+  public Shared shared(long[] windows, int batch, int tokens, int[] ids) {
     try (Arena arena = Arena.ofConfined();
         TorchThreads _ = Torch.threads(model.options().threads());
         PointerScope _ = new PointerScope()) {
-      MemorySegment ids = arena.allocateFrom(ValueLayout.JAVA_LONG, windows);
-      Tensor host = TensorMemory.view(ids, ScalarType.Long, batch, tokens + 1);
-      Tensor losses =
-          model
-              .losses(host.to(new Device(model.options().device()), ScalarType.Long))
-              .cpu()
-              .contiguous();
-      return TensorMemory.of(losses).toArray(ValueLayout.JAVA_FLOAT);
+      Device device = new Device(model.options().device());
+      Tensor inputs = numbers(arena, windows, batch, tokens + 1).to(device, ScalarType.Long);
+      Tensor wanted = null;
+      Tensor share = null;
+      if (ids.length > 0) {
+        long[] wide = Arrays.stream(ids).asLongStream().toArray();
+        wanted = numbers(arena, wide, wide.length).to(device, ScalarType.Long);
+        share = numbers(arena, new long[1], 1).to(device, ScalarType.Double);
+      }
+      Tensor losses = model.losses(inputs, wanted, share).cpu().contiguous();
+      return new Shared(
+          TensorMemory.of(losses).toArray(ValueLayout.JAVA_FLOAT),
+          share == null ? 0 : share.item_double());
     }
+  }
+
+  private static Tensor numbers(Arena arena, long[] values, long... shape) {
+    MemorySegment memory = arena.allocateFrom(ValueLayout.JAVA_LONG, values);
+    return TensorMemory.view(memory, ScalarType.Long, shape);
   }
 }

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Legend: B batch, N tokens, T = B N, C hidden, H heads, D head size, V vocabulary.
 public final class Decoder implements AutoCloseable {
-  private static final ScalarTypeOptional SUM_TYPE =
+  static final ScalarTypeOptional SUM_TYPE =
       new ScalarTypeOptional(ScalarType.Double).retainReference();
 
   private final ModelConfig config;
@@ -208,6 +208,15 @@ public final class Decoder implements AutoCloseable {
   /// @param windows [B, N+1] int64: inputs and, one later, their targets
   /// @return [B, N] float32, nats
   public Tensor losses(Tensor windows) {
+    return losses(windows, null, null);
+  }
+
+  /// As [#losses(Tensor)], and adds to `share` how much probability all predictions together give
+  /// to some ids.
+  ///
+  /// @param ids `[n]` int64
+  /// @param share [1] float64
+  public Tensor losses(Tensor windows, @Nullable Tensor ids, @Nullable Tensor share) {
     requireTokens(windows, "windows", 2);
     prepare();
     Tensor out;
@@ -217,7 +226,8 @@ public final class Decoder implements AutoCloseable {
       long n = windows.size(1) - 1;
       Shape shape = shape(windows.size(0), n);
       Tensor x = run(embedInto(windows.narrow(1, 0, n)), shape);
-      out = head.losses(x, windows.narrow(1, 1, n).reshape(-1)).view(windows.size(0), n);
+      out =
+          head.losses(x, windows.narrow(1, 1, n).reshape(-1), ids, share).view(windows.size(0), n);
       out.retainReference();
     }
     return adopt(out);

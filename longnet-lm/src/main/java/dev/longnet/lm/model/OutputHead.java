@@ -2,11 +2,15 @@
 package dev.longnet.lm.model;
 
 import dev.longnet.core.config.ModelConfig;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /// Final norm, output projection, and the cross-entropy of its logits, `lossChunk` tokens at a
 /// time: [T, V] logits never exist. In float32:
@@ -78,14 +82,31 @@ final class OutputHead implements AutoCloseable {
   /// @param x [T, C] float32
   /// @param targets `[T]` int64
   Tensor losses(Tensor x, Tensor targets) {
+    return losses(x, targets, null, null);
+  }
+
+  /// As [#losses], and adds to `share` [1] float64 how much of all predictions' probability goes to
+  /// some ids.
+  ///
+  /// @param ids `[n]` int64
+  Tensor losses(Tensor x, Tensor targets, @Nullable Tensor ids, @Nullable Tensor share) {
     Tensor losses = empty(x.size(0));
+    double[] shares = new double[shape(x).tileCount()];
     each(
         x,
         (tile, temporaries) -> {
           Tensor logits = temporaries.take(product, tile.count(), vocabulary());
           project(tile, x, logits, temporaries);
+          if (ids != null) {
+            Tensor probabilities = torch.softmax(Types.cast(logits, ScalarType.Float), 1);
+            shares[tile.index()] =
+                probabilities.index_select(1, ids).sum(Decoder.SUM_TYPE).item_double();
+          }
           rowwise.crossEntropy(logits, tile.of(targets), tile.of(losses), 0);
         });
+    if (share != null) {
+      share.add_(new Scalar(Arrays.stream(shares).sum()));
+    }
     return losses;
   }
 

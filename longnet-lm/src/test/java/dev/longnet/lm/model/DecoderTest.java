@@ -19,6 +19,7 @@ import java.util.Random;
 import org.assertj.core.data.Offset;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -191,6 +192,11 @@ class DecoderTest {
       Tensor losses = decoder.losses(windows);
       assertThat(losses.shape()).containsExactly(2, 29);
       assertThat(Compare.relative(losses, expected)).isLessThan(1e-6);
+      Tensor ids = torch.arange(new Scalar(50), new Scalar(57)).to(ScalarType.Long);
+      Tensor share = torch.zeros(1).to(ScalarType.Double);
+      assertThat(torch.equal(decoder.losses(windows, ids, share), losses)).isTrue();
+      double expectedShare = torch.softmax(logits, 2).narrow(2, 50, 7).sum().item_double();
+      assertThat(share.item_double()).isCloseTo(expectedShare, Offset.offset(1e-5));
     }
   }
 

@@ -4,6 +4,7 @@ package dev.longnet.core.data.pipeline;
 import dev.longnet.core.config.Duplicates;
 import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.data.Split;
+import dev.longnet.core.data.TextCuts;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.source.Admission;
 import dev.longnet.core.data.source.Entry;
@@ -49,6 +50,7 @@ final class DocumentEncoder {
   /// A document ready to be written, or why it is not.
   sealed interface Result {
     /// @param ids as [#pack] gives them, `tokens` of them
+    /// @param changed whether they do not give the text back
     /// @param text its own bytes where they are kept
     /// @param signature where near duplicates are looked for
     record Document(
@@ -58,6 +60,7 @@ final class DocumentEncoder {
         Split split,
         MemorySegment ids,
         int tokens,
+        boolean changed,
         byte[] text,
         Optional<int[]> signature)
         implements Result {}
@@ -90,14 +93,15 @@ final class DocumentEncoder {
       return refused(entry, Reason.DUPLICATE, "");
     }
     Split split = hash.split(validation);
-    MemorySegment ids = pack(bytes, true);
+    Packed packed = pack(NONE, bytes, true);
     return new Result.Document(
         loaded.name(),
         bytes.length,
         hash,
         split,
-        ids,
-        tokens(ids),
+        packed.ids(),
+        tokens(packed.ids()),
+        packed.changed(),
         split == Split.VALIDATION ? bytes : NONE,
         duplicates.kind() == Duplicates.Kind.NEAR
             ? Optional.of(MinHash.signature(bytes))
@@ -106,26 +110,50 @@ final class DocumentEncoder {
 
   static final byte[] NONE = {};
 
-  /// Text's ids as a shard holds them: 16 or 32 bits each, little-endian, on the heap.
-  ///
+  /// @param ids as a shard holds them: 16 or 32 bits each, little-endian, on the heap
+  /// @param changed whether they do not give their text back
+  record Packed(MemorySegment ids, boolean changed) {}
+
+  /// @param before the last character before the text; empty where it is a document's beginning
   /// @param end whether the end-of-text token follows
-  MemorySegment pack(byte[] text, boolean end) {
-    if (tokenBytes == 2) {
-      short[] ids = tokenizer.encodeShort(text, end);
-      for (int i = 0; SWAP && i < ids.length; i++) {
-        ids[i] = Short.reverseBytes(ids[i]);
-      }
-      return MemorySegment.ofArray(ids);
+  Packed pack(byte[] before, byte[] text, boolean end) {
+    // A tokenizer that loses nothing knows no beginning of a text.
+    if (tokenBytes == 2 && tokenizer.lossless()) {
+      return new Packed(pack(tokenizer.encodeShort(text, end)), false);
     }
-    int[] ids = tokenizer.encode(text);
+    int[] ids = tokenizer.encode(before, text);
+    boolean changed = !tokenizer.lossless() && !tokenizer.givesBack(before, text, ids);
     if (end) {
       ids = Arrays.copyOf(ids, ids.length + 1);
       ids[ids.length - 1] = tokenizer.endOfText();
     }
+    if (tokenBytes == 2) {
+      short[] narrow = new short[ids.length];
+      for (int i = 0; i < ids.length; i++) {
+        narrow[i] = (short) ids[i];
+      }
+      return new Packed(pack(narrow), changed);
+    }
     for (int i = 0; SWAP && i < ids.length; i++) {
       ids[i] = Integer.reverseBytes(ids[i]);
     }
+    return new Packed(MemorySegment.ofArray(ids), changed);
+  }
+
+  private static MemorySegment pack(short[] ids) {
+    for (int i = 0; SWAP && i < ids.length; i++) {
+      ids[i] = Short.reverseBytes(ids[i]);
+    }
     return MemorySegment.ofArray(ids);
+  }
+
+  /// The end-of-text token, packed.
+  MemorySegment end() {
+    return pack(NONE, NONE, true).ids();
+  }
+
+  TextCuts cuts() {
+    return tokenizer.cuts();
   }
 
   /// How many ids [#pack] packed.

@@ -36,7 +36,9 @@ record Journal(
   ///
   /// @param part which of its parts (training, held-out tail) is under way
   /// @param bytesDone of that part
-  record OpenDocument(int part, long bytesDone, long firstToken, long textOffset) {}
+  /// @param changed whether its ids do not give its text back, as far as it is done
+  record OpenDocument(
+      int part, long bytesDone, long firstToken, long textOffset, boolean changed) {}
 
   /// Empty where there is none, or one that can't be read (a crash of the machine): the build
   /// starts anew.
@@ -88,7 +90,7 @@ record Journal(
     }
 
     static Journal fromJson(byte[] json) throws IOException {
-      Plain p = Manifest.JSON.readValue(json, Plain.class);
+      Plain p = SourceSummary.read(json, Plain.class);
       return new Journal(
           p.corpus,
           p.tokenizerFingerprint,

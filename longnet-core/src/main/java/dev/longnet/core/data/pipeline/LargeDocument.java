@@ -4,13 +4,14 @@ package dev.longnet.core.data.pipeline;
 import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.data.Digests;
 import dev.longnet.core.data.Split;
+import dev.longnet.core.data.TextCuts;
+import dev.longnet.core.data.TextPieces;
 import dev.longnet.core.data.source.Entry;
 import dev.longnet.core.data.source.Reason;
 import dev.longnet.core.data.source.RejectedException;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Arrays;
@@ -77,11 +78,11 @@ final class LargeDocument {
     MessageDigest sha = Digests.sha256();
     long bytes = 0;
     try (InputStream in = entry.opener().open()) {
-      Pieces pieces = new Pieces(in);
-      for (byte[] piece = pieces.next(); piece != null; piece = pieces.next()) {
-        DocumentEncoder.Content.judge(piece, bytes, policy);
-        sha.update(piece);
-        bytes += piece.length;
+      Pieces pieces = new Pieces(in, TextCuts.ANYWHERE, DocumentEncoder.NONE);
+      for (TextPieces.Piece piece = pieces.next(); piece != null; piece = pieces.next()) {
+        DocumentEncoder.Content.judge(piece.text(), bytes, policy);
+        sha.update(piece.text());
+        bytes += piece.text().length;
         if (!whole) {
           sha.update((entry.name() + '\0' + entry.size()).getBytes(StandardCharsets.UTF_8));
           return ContentHash.of(sha);
@@ -141,26 +142,35 @@ final class LargeDocument {
       build.passedOver((part.from() + done) / (double) entry.size());
     }
     Workers<List<DocumentEncoder.Result>> workers = build.workers();
+    boolean changed = open.map(Journal.OpenDocument::changed).orElse(false);
     try (InputStream in = entry.opener().open()) {
-      in.skipNBytes(part.from() + done);
-      Pieces pieces = new Pieces(new Limited(in, part.to() - part.from() - done));
+      int known = (int) Math.min(4, done);
+      in.skipNBytes(part.from() + done - known);
+      byte[] before = TextPieces.Piece.lastCharacter(DocumentEncoder.NONE, in.readNBytes(known));
+      Pieces pieces =
+          new Pieces(
+              new Limited(in, part.to() - part.from() - done), build.encoder().cuts(), before);
       boolean last = false;
       while (!last || !workers.isEmpty()) {
         while (!last && !workers.isFull()) {
-          byte[] piece = pieces.next();
+          TextPieces.Piece piece = pieces.next();
           last = piece == null;
           if (piece != null) {
-            submitted += piece.length;
-            workers.submit(() -> List.of(encode(piece, part.split())), PIECE_BYTES);
+            submitted += piece.text().length;
+            workers.submit(
+                () -> List.of(encode(piece, part.split())),
+                Math.max(PIECE_BYTES, piece.text().length));
           }
         }
         if (!workers.isEmpty()) {
           var result = (DocumentEncoder.Result.Document) workers.take().getFirst();
           writer.append(result.ids(), result.tokens(), result.text());
           done += result.bytes();
+          changed |= result.changed();
           build.wrote(result.bytes(), result.tokens());
           build.pieceDone(
-              new Journal.OpenDocument(index, done, writer.firstToken(), writer.textOffset()),
+              new Journal.OpenDocument(
+                  index, done, writer.firstToken(), writer.textOffset(), changed),
               (part.from() + done) / (double) entry.size());
         }
       }
@@ -168,44 +178,71 @@ final class LargeDocument {
     if (submitted != part.to() - part.from()) {
       throw new IOException(entry.name() + " became shorter while it was read");
     }
-    writer.append(build.encoder().pack(DocumentEncoder.NONE, true), 1, DocumentEncoder.NONE);
+    writer.append(build.encoder().end(), 1, DocumentEncoder.NONE);
     build.wrote(0, 1);
     // The parts of one file differ, and so must their hashes.
     ContentHash partHash =
         severalParts ? new ContentHash(hash.hash0() + index, hash.hash1()) : hash;
     writer.end(entry.name(), part.to() - part.from(), partHash);
-    build.documentDone();
+    build.documentDone(changed);
   }
 
-  private DocumentEncoder.Result encode(byte[] piece, Split split) {
-    MemorySegment ids = build.encoder().pack(piece, false);
+  private DocumentEncoder.Result encode(TextPieces.Piece piece, Split split) {
+    DocumentEncoder.Packed packed = build.encoder().pack(piece.before(), piece.text(), false);
     return new DocumentEncoder.Result.Document(
         entry.name(),
-        piece.length,
+        piece.text().length,
         new ContentHash(0, 0),
         split,
-        ids,
-        build.encoder().tokens(ids),
-        split == Split.VALIDATION ? piece : DocumentEncoder.NONE,
+        packed.ids(),
+        build.encoder().tokens(packed.ids()),
+        packed.changed(),
+        split == Split.VALIDATION ? piece.text() : DocumentEncoder.NONE,
         Optional.empty());
   }
 
-  /// Cuts a stream where tokens don't notice.
+  /// Cuts a stream where its tokenizer allows it; a stretch without such a place stays whole up to
+  /// [TextPieces#LONGEST] bytes.
   static final class Pieces {
     private final InputStream in;
+    private final TextCuts cuts;
+    private byte[] before;
     private byte[] rest = {};
 
-    Pieces(InputStream in) {
+    /// @param before the last character before `in`; empty at a text's beginning
+    Pieces(InputStream in, TextCuts cuts, byte[] before) {
       this.in = in;
+      this.cuts = cuts;
+      this.before = before;
     }
 
     /// Null at the end.
-    byte @Nullable [] next() throws IOException {
-      byte[] buffer = Arrays.copyOf(rest, PIECE_BYTES);
-      int length = rest.length + in.readNBytes(buffer, rest.length, PIECE_BYTES - rest.length);
-      int cut = length < PIECE_BYTES ? length : Utf8.cut(buffer, length);
+    TextPieces.@Nullable Piece next() throws IOException {
+      int cut = 0;
+      int length = 0;
+      byte[] buffer = rest;
+      for (int size = PIECE_BYTES; cut == 0 && size <= TextPieces.LONGEST; size *= 2) {
+        if (buffer.length >= size) {
+          continue;
+        }
+        length = buffer.length;
+        buffer = Arrays.copyOf(buffer, size);
+        length += in.readNBytes(buffer, length, size - length);
+        if (length < size) {
+          cut = length;
+          break;
+        }
+        cut = Utf8.cut(buffer, length, cuts);
+      }
+      if (length == 0) {
+        return null;
+      }
+      cut = cut == 0 ? TextPieces.beforeCharacter(buffer, length) : cut;
       rest = Arrays.copyOfRange(buffer, cut, length);
-      return cut == 0 ? null : Arrays.copyOf(buffer, cut);
+      byte[] text = Arrays.copyOf(buffer, cut);
+      TextPieces.Piece piece = new TextPieces.Piece(before, text);
+      before = TextPieces.Piece.lastCharacter(before, text);
+      return piece;
     }
   }
 

@@ -264,7 +264,7 @@ final class ShardBuild implements AutoCloseable {
     writer.append(d.ids(), d.tokens(), d.text());
     writer.end(d.name(), d.bytes(), d.hash());
     wrote(d.bytes(), d.tokens());
-    tally.documents++;
+    documentDone(d.changed());
   }
 
   ShardWriter shardWriter(Split split) {
@@ -307,8 +307,10 @@ final class ShardBuild implements AutoCloseable {
     uncommittedBytes += bytes;
   }
 
-  void documentDone() {
+  /// @param changed whether its ids do not give its text back
+  void documentDone(boolean changed) {
     tally.documents++;
+    tally.changed += changed ? 1 : 0;
   }
 
   private void entryDone() throws IOException {

@@ -23,6 +23,9 @@ final class Tally {
   long bytes;
   long tokens;
 
+  /// Documents whose ids do not give their text back.
+  long changed;
+
   Tally(String path, String state) {
     this.path = path;
     this.state = state;
@@ -38,6 +41,7 @@ final class Tally {
     tally.documents = s.documents();
     tally.bytes = s.bytes();
     tally.tokens = s.tokens();
+    tally.changed = s.changedDocuments();
     return tally;
   }
 
@@ -56,7 +60,7 @@ final class Tally {
   SourceSummary summary() {
     Map<String, Long> counts = new HashMap<>();
     rejected.forEach((reason, count) -> counts.put(label(reason), count));
-    return new SourceSummary(path, state, documents, bytes, tokens, counts, examples);
+    return new SourceSummary(path, state, documents, bytes, tokens, changed, counts, examples);
   }
 
   /// @throws IllegalArgumentException where no source had a document, with the reasons

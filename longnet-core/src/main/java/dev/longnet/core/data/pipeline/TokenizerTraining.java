@@ -5,6 +5,8 @@ import dev.longnet.core.config.CorpusConfig;
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.data.SourceSummary;
+import dev.longnet.core.data.TextCuts;
+import dev.longnet.core.data.TextPieces;
 import dev.longnet.core.data.source.Admission;
 import dev.longnet.core.data.source.DocumentReader;
 import dev.longnet.core.data.source.Entry;
@@ -264,17 +266,18 @@ public final class TokenizerTraining {
   /// Reads pieces of a large document until `wanted` bytes are there or `use` has seen enough.
   private static void read(Entry.Streamed large, long wanted, PieceUse use) throws IOException {
     try (InputStream in = large.opener().open()) {
-      LargeDocument.Pieces pieces = new LargeDocument.Pieces(in);
+      LargeDocument.Pieces pieces =
+          new LargeDocument.Pieces(in, TextCuts.ANYWHERE, DocumentEncoder.NONE);
       for (long at = 0; at < wanted; ) {
-        byte[] piece = pieces.next();
+        TextPieces.Piece piece = pieces.next();
         if (piece == null) {
           LargeDocument.requireSize(large, at);
           return;
         }
-        if (!use.take(piece, at)) {
+        if (!use.take(piece.text(), at)) {
           return;
         }
-        at += piece.length;
+        at += piece.text().length;
       }
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.data.tokenizer;
 
+import dev.longnet.core.data.TextCuts;
 import dev.longnet.core.data.Tokenizer;
 import java.util.Arrays;
 
@@ -57,6 +58,16 @@ final class ByteTokenizer implements Tokenizer {
       }
     }
     return Arrays.copyOf(bytes, length);
+  }
+
+  @Override
+  public TextCuts cuts() {
+    return TextCuts.ANYWHERE;
+  }
+
+  @Override
+  public boolean hasText(int id) {
+    return id >= 0 && id < END_OF_TEXT;
   }
 
   @Override

@@ -1,48 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.data.tokenizer;
 
-import ai.djl.engine.EngineException;
-import ai.djl.huggingface.tokenizers.jni.LibUtils;
-import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.data.Digests;
+import dev.longnet.core.data.TextCuts;
+import dev.longnet.core.data.TextDecoder;
 import dev.longnet.core.data.Tokenizer;
-import dev.longnet.core.io.EnvironmentException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.HexFormat;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/// Any Hugging Face `tokenizer.json`, by Hugging Face's own library (through DJL's binding; its
-/// native code travels in the jar, nothing is fetched).
+/// Any Hugging Face `tokenizer.json`, by Hugging Face's own library.
 ///
-/// Special tokens are taken out of the file before the library sees it, so that text that looks
-/// like one is ordinary text. Bytes that are not valid UTF-8 become the vocabulary's byte tokens
-/// (byte-level `Ġ` alphabets and `<0x0A>` byte fallback) where it has them.
+/// Special tokens are taken out of the file before the library sees it ([TokenizerTree]). Bytes
+/// that are not valid UTF-8 become the vocabulary's byte tokens (byte-level `Ġ` alphabets and
+/// `<0x0A>` byte fallback) where it has them.
 final class HuggingFaceTokenizer implements Tokenizer {
-  private static final ObjectMapper JSON = new ObjectMapper();
   private static final long MAX_FILE_BYTES = 256L << 20;
-
-  /// Tables have a row for each id: a single huge one must not fill the memory.
-  private static final int MAX_ID = 1 << 22;
-
-  /// What the end of a document is called, the likeliest first.
-  private static final List<String> END_NAMES =
-      List.of(
-          "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eot_id|>", "<|im_end|>", "[SEP]");
 
   private final String name;
   private final byte[] file;
@@ -50,45 +32,46 @@ final class HuggingFaceTokenizer implements Tokenizer {
   private final boolean changesText;
   private final int vocabularySize;
   private final int endOfText;
+  private final TextCuts cuts;
+  private final PieceEncoder encoder;
 
-  /// Bytes of each id where tokens stand for bytes one by one; null where only the library can
-  /// decode.
+  /// Bytes of each id where tokens stand for bytes one by one.
   private final byte @Nullable [][] bytesOf;
+
+  /// Texts of ids where they depend on their place.
+  private final Optional<TokenTexts> texts;
 
   /// The id of each single byte, -1 where there is none.
   private final int[] byteIds = new int[256];
 
-  private final long handle;
+  private final Set<Integer> control;
+
+  /// Which ids stand for one byte of a character.
+  private final boolean[] isByte;
 
   private HuggingFaceTokenizer(String name, byte[] file) {
     this.name = name;
     this.file = file;
-    ObjectNode tree = parse(name, file);
-    tree.path("added_tokens").forEach(added -> id(added.path("id"), name));
-    Map<Integer, String> special = takeSpecialTokens(tree);
-    Map<String, Integer> vocabulary = vocabulary(tree, name);
-    this.byteLevel = mentions(tree.path("decoder"), "ByteLevel");
+    TokenizerTree tree = new TokenizerTree(name, file);
+    this.byteLevel = TokenizerTree.mentions(tree.tree().path("decoder"), "ByteLevel");
+    JsonNode pre = tree.tree().path("pre_tokenizer");
     this.changesText =
-        tree.hasNonNull("normalizer")
-            || tree.path("pre_tokenizer").findValues("add_prefix_space").stream()
-                .anyMatch(JsonNode::asBoolean)
-            || tree.path("pre_tokenizer").findValuesAsText("behavior").contains("Removed")
+        tree.tree().hasNonNull("normalizer")
+            || pre.findValues("add_prefix_space").stream().anyMatch(JsonNode::asBoolean)
+            || pre.findValuesAsText("behavior").contains("Removed")
             // Added tokens that take the spaces around them along; they are decoded without.
-            || tree.path("added_tokens").findValues("lstrip").stream().anyMatch(JsonNode::asBoolean)
-            || tree.path("added_tokens").findValues("rstrip").stream()
-                .anyMatch(JsonNode::asBoolean);
-    int largest = vocabulary.values().stream().mapToInt(i -> i).max().orElse(-1);
-    for (JsonNode added : tree.path("added_tokens")) {
-      largest = Math.max(largest, added.path("id").asInt());
-    }
-    largest = Math.max(largest, special.keySet().stream().mapToInt(i -> i).max().orElse(-1));
-    Optional<Integer> end = endOfText(special);
-    // A vocabulary without a name for the end of a document gets one more id.
-    this.endOfText = end.orElse(largest + 1);
-    this.vocabularySize = Math.max(largest, endOfText) + 1;
-    this.bytesOf = byteLevel ? byteTable(vocabulary, tree.path("added_tokens"), special) : null;
-    findByteTokens(vocabulary);
-    this.handle = load(name, tree);
+            || tree.added().findValues("lstrip").stream().anyMatch(JsonNode::asBoolean)
+            || tree.added().findValues("rstrip").stream().anyMatch(JsonNode::asBoolean);
+    this.endOfText = tree.endOfText();
+    this.vocabularySize = tree.vocabularySize();
+    this.bytesOf = byteLevel ? byteTable(tree) : null;
+    this.texts = byteLevel ? Optional.empty() : TokenTexts.of(tree);
+    this.control = Set.copyOf(tree.special().keySet());
+    this.isByte = new boolean[vocabularySize];
+    findByteTokens(tree);
+    NativeTokenizer library = NativeTokenizer.load(name, tree.tree());
+    this.cuts = CutRules.of(name, tree);
+    this.encoder = new PieceEncoder(library, new Continuation(name, tree, library), byteIds);
   }
 
   /// @throws IllegalArgumentException when the file is not a tokenizer
@@ -99,123 +82,27 @@ final class HuggingFaceTokenizer implements Tokenizer {
     return new HuggingFaceTokenizer(path.toString(), Files.readAllBytes(path));
   }
 
-  private static ObjectNode parse(String name, byte[] file) {
-    try {
-      if (JSON.readTree(file) instanceof ObjectNode object && object.has("model")) {
-        // Whole documents are encoded, as they are.
-        object.putNull("truncation");
-        object.putNull("padding");
-        return object;
-      }
-      throw new IllegalArgumentException(
-          "not a Hugging Face tokenizer.json, it has no model: " + name);
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException(
-          "not a tokenizer.json: " + name + ": " + e.getOriginalMessage(), e);
-    } catch (IOException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  /// Removes special tokens from the tree; returns them by id.
-  private static Map<Integer, String> takeSpecialTokens(ObjectNode tree) {
-    Map<Integer, String> special = new HashMap<>();
-    if (tree.get("added_tokens") instanceof ArrayNode added) {
-      for (int i = added.size() - 1; i >= 0; i--) {
-        if (added.get(i).path("special").asBoolean()) {
-          special.put(added.get(i).path("id").asInt(), added.get(i).path("content").asText());
-          added.remove(i);
-        }
-      }
-    }
-    // Templates around a text name special tokens; documents are encoded without them.
-    tree.putNull("post_processor");
-    return special;
-  }
-
-  private static Map<String, Integer> vocabulary(ObjectNode tree, String name) {
-    Map<String, Integer> result = new HashMap<>();
-    JsonNode vocab = tree.path("model").path("vocab");
-    if (vocab.isObject()) {
-      vocab.properties().forEach(e -> result.put(e.getKey(), id(e.getValue(), name)));
-    } else if (vocab.isArray()) {
-      for (int i = 0; i < vocab.size(); i++) {
-        result.put(vocab.get(i).path(0).asText(), i);
-      }
-    }
-    return result;
-  }
-
-  private static int id(JsonNode id, String name) {
-    if (!id.canConvertToInt()
-        || !id.isIntegralNumber()
-        || id.intValue() < 0
-        || id.intValue() > MAX_ID) {
-      String shown = id.toString();
-      throw new IllegalArgumentException(
-          "not a tokenizer.json, ids must be whole numbers from 0 to "
-              + MAX_ID
-              + ": id="
-              + shown.substring(0, Math.min(shown.length(), 40))
-              + ": "
-              + name);
-    }
-    return id.intValue();
-  }
-
-  private static Optional<Integer> endOfText(Map<Integer, String> special) {
-    for (String name : END_NAMES) {
-      for (Map.Entry<Integer, String> token : special.entrySet()) {
-        if (token.getValue().equals(name)) {
-          return Optional.of(token.getKey());
-        }
-      }
-    }
-    return Optional.empty();
-  }
-
-  private static boolean mentions(JsonNode node, String type) {
-    return node.path("type").asText().equals(type) || node.findValuesAsText("type").contains(type);
-  }
-
-  private byte[][] byteTable(
-      Map<String, Integer> vocabulary, JsonNode added, Map<Integer, String> special) {
+  private byte[][] byteTable(TokenizerTree tree) {
     byte[][] table = new byte[vocabularySize][];
-    vocabulary.forEach((token, id) -> table[id] = ByteAlphabet.decode(token));
-    for (JsonNode token : added) {
+    tree.vocabulary().forEach((token, id) -> table[id] = ByteAlphabet.decode(token));
+    for (JsonNode token : tree.added()) {
       table[token.path("id").asInt()] =
           token.path("content").asText().getBytes(StandardCharsets.UTF_8);
     }
-    special.keySet().forEach(id -> table[id] = new byte[0]);
+    tree.special().keySet().forEach(id -> table[id] = new byte[0]);
     for (int id = 0; id < table.length; id++) {
       table[id] = table[id] == null ? new byte[0] : table[id];
     }
     return table;
   }
 
-  private void findByteTokens(Map<String, Integer> vocabulary) {
+  private void findByteTokens(TokenizerTree tree) {
     for (int b = 0; b < 256; b++) {
-      String token =
-          byteLevel ? String.valueOf(ByteAlphabet.character(b)) : String.format("<0x%02X>", b);
-      byteIds[b] = vocabulary.getOrDefault(token, -1);
-    }
-  }
-
-  private static long load(String name, ObjectNode tree) {
-    // Read by the binding when it loads: the native code of the jar for the processor, never a
-    // download.
-    System.setProperty("ai.djl.offline", "true");
-    System.setProperty("RUST_FLAVOR", "cpu");
-    try {
-      LibUtils.checkStatus();
-      return TokenizersLibrary.LIB.createTokenizerFromString(tree.toString());
-    } catch (LinkageError | EngineException e) {
-      throw new EnvironmentException(
-          "Hugging Face's tokenizer library can't be loaded on this platform: use bytes, cl100k_base or o200k_base",
-          e);
-    } catch (RuntimeException e) {
-      throw new IllegalArgumentException(
-          "not a tokenizer.json: " + name + ": " + e.getMessage(), e);
+      String token = byteLevel ? String.valueOf(ByteAlphabet.character(b)) : BlankRule.byteToken(b);
+      byteIds[b] = tree.vocabulary().getOrDefault(token, -1);
+      if (!byteLevel && byteIds[b] >= 0) {
+        isByte[byteIds[b]] = true;
+      }
     }
   }
 
@@ -236,76 +123,129 @@ final class HuggingFaceTokenizer implements Tokenizer {
 
   @Override
   public int[] encode(byte[] utf8) {
-    // Four bytes an id, also where every byte is a run of its own.
-    IntStream.Builder ids = IntStream.builder();
-    Utf8Runs.split(
-        utf8,
-        new Utf8Runs.Sink() {
-          private int @Nullable [] replacement;
-
-          @Override
-          public void text(String run) {
-            add(encode(run));
-          }
-
-          @Override
-          public void invalidByte(int unsigned) {
-            if (byteIds[unsigned] >= 0) {
-              ids.add(byteIds[unsigned]);
-              return;
-            }
-            // What has no byte tokens sees what a decoder of UTF-8 shows instead.
-            replacement = replacement == null ? encode("\uFFFD") : replacement;
-            add(replacement);
-          }
-
-          private void add(int[] run) {
-            for (int id : run) {
-              ids.add(id);
-            }
-          }
-        });
-    return ids.build().toArray();
+    return encoder.encode(utf8);
   }
 
-  private int[] encode(String text) {
-    long encoding = TokenizersLibrary.LIB.encode(handle, text, false);
-    try {
-      return Arrays.stream(TokenizersLibrary.LIB.getTokenIds(encoding))
-          .mapToInt(Math::toIntExact)
-          .toArray();
-    } finally {
-      TokenizersLibrary.LIB.deleteEncoding(encoding);
-    }
+  @Override
+  public int[] encode(byte[] before, byte[] utf8) {
+    return encoder.encode(before, utf8);
+  }
+
+  @Override
+  public TextCuts cuts() {
+    return cuts;
   }
 
   @Override
   public byte[] decode(int[] ids) {
     for (int id : ids) {
-      if (id < 0 || id >= vocabularySize) {
-        throw new IllegalArgumentException(
-            "token id must be from 0 to " + (vocabularySize - 1) + ": id=" + id);
-      }
+      check(id);
     }
-    if (bytesOf != null) {
-      ByteArrayOutputStream out = new ByteArrayOutputStream(ids.length * 4);
-      for (int id : ids) {
-        out.writeBytes(bytesOf[id]);
-      }
-      return out.toByteArray();
+    if (bytesOf == null && texts.isEmpty()) {
+      int[] ordinary = Arrays.stream(ids).filter(this::hasText).toArray();
+      return encoder.library().decode(ordinary).getBytes(StandardCharsets.UTF_8);
     }
-    long[] text = Arrays.stream(ids).filter(id -> id != endOfText).asLongStream().toArray();
-    return TokenizersLibrary.LIB.decode(handle, text, false).getBytes(StandardCharsets.UTF_8);
+    TextDecoder decoder = newDecoder();
+    ByteArrayOutputStream out = new ByteArrayOutputStream(ids.length * 4);
+    for (int id : ids) {
+      out.writeBytes(decoder.next(id));
+    }
+    return out.toByteArray();
+  }
+
+  private void check(int id) {
+    if (id < 0 || id >= vocabularySize) {
+      throw new IllegalArgumentException(
+          "token id must be from 0 to " + (vocabularySize - 1) + ": id=" + id);
+    }
+  }
+
+  @Override
+  public TextDecoder newDecoder() {
+    TextDecoder decoder =
+        bytesOf != null
+            ? id -> bytesOf[id]
+            : texts
+                .map(TokenTexts::newDecoder)
+                .orElseGet(() -> new LibraryDecoder(encoder.library(), this::hasText));
+    return id -> {
+      check(id);
+      return decoder.next(id);
+    };
+  }
+
+  @Override
+  public boolean hasText(int id) {
+    if (id < 0 || id >= vocabularySize) {
+      return false;
+    }
+    return bytesOf != null
+        ? bytesOf[id].length > 0
+        : texts.map(t -> t.hasText(id)).orElse(id != endOfText && !control.contains(id));
+  }
+
+  @Override
+  public boolean givesBack(byte[] before, byte[] utf8, int[] ids) {
+    return counts(before, utf8, ids).isPresent();
+  }
+
+  @Override
+  public int[] byteCounts(byte[] before, byte[] utf8) {
+    int[] ids = encode(before, utf8);
+    return counts(before, utf8, ids).orElseGet(() -> aligned(before, utf8, ids));
+  }
+
+  /// Bytes of each id in its context; empty where they are not those of the text.
+  private Optional<int[]> counts(byte[] before, byte[] utf8, int[] ids) {
+    TextDecoder decoder = newDecoder();
+    for (int id : before.length == 0 ? new int[0] : encode(before)) {
+      decoder.next(id);
+    }
+    int[] counts = new int[ids.length];
+    int at = 0;
+    for (int i = 0; i < ids.length; i++) {
+      byte[] bytes = decoder.next(ids[i]);
+      int end = at + bytes.length;
+      if (end > utf8.length || !Arrays.equals(bytes, 0, bytes.length, utf8, at, end)) {
+        return Optional.empty();
+      }
+      counts[i] = bytes.length;
+      at = end;
+    }
+    return at == utf8.length ? Optional.of(counts) : Optional.empty();
+  }
+
+  /// Counts where the ids do not give the text back: by what the library says of its tokens.
+  private int[] aligned(byte[] before, byte[] utf8, int[] ids) {
+    int[] ends = encoder.ends(before, utf8);
+    int[] counts = new int[ids.length];
+    int done = 0;
+    for (int i = 0; i < ids.length; i++) {
+      // Byte tokens of one character: a byte each, and the last of them what is left.
+      boolean shared =
+          i + 1 < ids.length
+              && isByte[ids[i]]
+              && isByte[ids[i + 1]]
+              && ends[i + 1] == ends[i]
+              && done + 1 < ends[i];
+      int end = shared ? done + 1 : Math.max(done, ends[i]);
+      counts[i] = end - done;
+      done = end;
+    }
+    return counts;
   }
 
   @Override
   public boolean lossless() {
-    return byteLevel && !changesText && Arrays.stream(byteIds).allMatch(id -> id >= 0);
+    return byteLevel && !changesText && IntStream.of(byteIds).allMatch(id -> id >= 0);
   }
 
   @Override
   public String fingerprint() {
-    return "json-" + HexFormat.of().formatHex(Digests.sha256().digest(file), 0, 16);
+    // Ids of other than byte-level files changed once: at cuts, and for the names of control
+    // tokens.
+    String version = byteLevel ? "json-" : "json2-";
+    return version + HexFormat.of().formatHex(Digests.sha256().digest(file), 0, 16);
   }
 
   @Override

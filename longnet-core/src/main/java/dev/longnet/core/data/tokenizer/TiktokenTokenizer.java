@@ -6,6 +6,7 @@ import com.knuddels.jtokkit.api.Encoding;
 import com.knuddels.jtokkit.api.EncodingType;
 import com.knuddels.jtokkit.api.IntArrayList;
 import dev.longnet.core.data.Digests;
+import dev.longnet.core.data.TextCuts;
 import dev.longnet.core.data.Tokenizer;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
@@ -124,6 +125,16 @@ final class TiktokenTokenizer implements Tokenizer {
       out.writeBytes(bytesOf[id]);
     }
     return out.toByteArray();
+  }
+
+  @Override
+  public TextCuts cuts() {
+    return WordCuts.INSTANCE;
+  }
+
+  @Override
+  public boolean hasText(int id) {
+    return id >= 0 && id < bytesOf.length && bytesOf[id].length > 0;
   }
 
   @Override

@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.core.config.CorpusConfig;
+import dev.longnet.core.data.TextDecoder;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.pipeline.Tokenization;
 import dev.longnet.core.data.pipeline.TokenizationListener;
 import dev.longnet.core.data.pipeline.TokenizationProgress;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -113,5 +115,38 @@ class ForeignTokenizersTest {
     }
     return Tokenizers.of(
         Files.writeString(temp.resolve("t" + normalizer + ".json"), json).toString());
+  }
+
+  /// A decoder that is not among those read here: the library decodes.
+  @Test
+  void textOfAnyDecoderComesOneByOne() throws IOException {
+    String json = Files.readString(Path.of("src/test/resources/tokenizers/llama.json"));
+    String decoder =
+        json.replace(
+            "\"pattern\":{\"String\":\"\\u2581\"},\"content\":\" \"",
+            "\"pattern\":{\"Regex\":\"\\u2581\"},\"content\":\" \"");
+    assertThat(decoder).isNotEqualTo(json);
+    Tokenizer tokenizer =
+        Tokenizers.of(Files.writeString(temp.resolve("d.json"), decoder).toString());
+    byte[] text = "hello  world 你好 🙂 x".getBytes(StandardCharsets.UTF_8);
+    int[] ids = tokenizer.encode(text);
+    assertThat(tokenizer.decode(ids)).isEqualTo(text);
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    TextDecoder next = tokenizer.newDecoder();
+    for (int id : ids) {
+      out.writeBytes(next.next(id));
+    }
+    assertThat(out.toByteArray()).isEqualTo(text);
+    assertThat(tokenizer.hasText(tokenizer.endOfText())).isFalse();
+    assertThat(tokenizer.hasText(ids[0])).isTrue();
+  }
+
+  /// Text after a byte that is no text is not a text's beginning.
+  @Test
+  void textAfterOtherBytesHasNoSpaceBeforeIt() {
+    Tokenizer llama = Tokenizers.of("src/test/resources/tokenizers/llama.json");
+    byte[] bytes = {'a', 'b', (byte) 0xff, 'a', 'b'};
+    assertThat(llama.decode(llama.encode(bytes))).isEqualTo(bytes);
+    assertThat(llama.byteCounts(new byte[0], bytes)).endsWith(1, 1, 1);
   }
 }

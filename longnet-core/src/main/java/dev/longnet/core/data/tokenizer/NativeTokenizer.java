@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.core.data.tokenizer;
+
+import ai.djl.engine.EngineException;
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import ai.djl.huggingface.tokenizers.jni.LibUtils;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.core.io.EnvironmentException;
+import java.util.Arrays;
+import java.util.function.LongFunction;
+
+/// Hugging Face's own library (through DJL's binding; its native code travels in the jar, nothing
+/// is fetched). Safe for use by many threads.
+///
+/// @param handle of the library, kept as long as the process lives
+record NativeTokenizer(long handle) {
+  /// @param name for messages
+  /// @throws IllegalArgumentException when the library refuses the file
+  static NativeTokenizer load(String name, ObjectNode tree) {
+    // Read by the binding when it loads: the native code of the jar for the processor, never a
+    // download.
+    System.setProperty("ai.djl.offline", "true");
+    System.setProperty("RUST_FLAVOR", "cpu");
+    try {
+      LibUtils.checkStatus();
+      return new NativeTokenizer(TokenizersLibrary.LIB.createTokenizerFromString(tree.toString()));
+    } catch (LinkageError | EngineException e) {
+      throw new EnvironmentException(
+          "Hugging Face's tokenizer library can't be loaded on this platform: use bytes, cl100k_base or o200k_base",
+          e);
+    } catch (RuntimeException e) {
+      throw new IllegalArgumentException(
+          "not a tokenizer.json: " + name + ": " + e.getMessage(), e);
+    }
+  }
+
+  int[] encode(String text) {
+    return with(text, NativeTokenizer::ids);
+  }
+
+  /// Where the ids' text ends, in characters (code points).
+  int[] ends(String text) {
+    return with(
+        text,
+        encoding ->
+            Arrays.stream(TokenizersLibrary.LIB.getTokenCharSpans(encoding))
+                .mapToInt(CharSpan::getEnd)
+                .toArray());
+  }
+
+  private static int[] ids(long encoding) {
+    return Arrays.stream(TokenizersLibrary.LIB.getTokenIds(encoding))
+        .mapToInt(Math::toIntExact)
+        .toArray();
+  }
+
+  private <T> T with(String text, LongFunction<T> use) {
+    long encoding = TokenizersLibrary.LIB.encode(handle, text, false);
+    try {
+      return use.apply(encoding);
+    } finally {
+      TokenizersLibrary.LIB.deleteEncoding(encoding);
+    }
+  }
+
+  String decode(int[] ids) {
+    return TokenizersLibrary.LIB.decode(handle, Arrays.stream(ids).asLongStream().toArray(), false);
+  }
+}
