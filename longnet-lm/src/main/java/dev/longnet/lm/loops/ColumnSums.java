@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
+import static dev.longnet.attention.kernel.OffHeap.ALL;
+import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 import static dev.longnet.lm.loops.Lanes.LANES;
-import static dev.longnet.lm.loops.Lanes.at;
-import static dev.longnet.lm.loops.Lanes.put;
 
 import jdk.incubator.vector.FloatVector;
 
@@ -46,14 +46,16 @@ record ColumnSums(long group, long total, int width) {
   static void add(long x, long y, long bytes) {
     long step = Lanes.step();
     for (long i = 0; i < bytes; i += step) {
-      put(at(y + i).add(at(x + i)), y + i);
+      FloatVector.fromMemorySegment(Lanes.F, ALL, y + i, NATIVE)
+          .add(FloatVector.fromMemorySegment(Lanes.F, ALL, x + i, NATIVE))
+          .intoMemorySegment(ALL, y + i, NATIVE);
     }
   }
 
   private static void clear(long x, long bytes) {
     long step = Lanes.step();
     for (long i = 0; i < bytes; i += step) {
-      put(FloatVector.zero(Lanes.F), x + i);
+      FloatVector.zero(Lanes.F).intoMemorySegment(ALL, x + i, NATIVE);
     }
   }
 }

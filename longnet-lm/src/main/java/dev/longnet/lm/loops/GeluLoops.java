@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
-import static dev.longnet.lm.loops.Lanes.at;
-import static dev.longnet.lm.loops.Lanes.put;
+import static dev.longnet.attention.kernel.OffHeap.ALL;
+import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 import static dev.longnet.lm.loops.Lanes.total;
 
 import jdk.incubator.vector.FloatVector;
@@ -16,7 +16,8 @@ import jdk.incubator.vector.VectorOperators;
 ///
 /// where K(t) = 1 - t phi(t) / q. Both polynomials are our own fits on `[0, 7]`; q is off by at
 /// most 1.9e-8 / (1 + t), q K by 1e-8. Beyond 7, where q is 1e-12, q(7) stands for q(t).
-final class GeluLoops {
+@SuppressWarnings("serial")
+final class GeluLoops extends ApartFromCallers {
   // Registers, not numbers: a broadcast in a loop has the compiler look at so much that it gives up
   // before the loop's end.
   private static final FloatVector P0 = of(-0.99999994f);
@@ -66,7 +67,10 @@ final class GeluLoops {
     FloatVector a = FloatVector.zero(Lanes.F);
     FloatVector b = FloatVector.zero(Lanes.F);
     for (long i = 0; i < bytes; i += step) {
-      IntVector u = at(x + i).add(at(shift + i)).reinterpretAsInts();
+      IntVector u =
+          FloatVector.fromMemorySegment(Lanes.F, ALL, x + i, NATIVE)
+              .add(FloatVector.fromMemorySegment(Lanes.F, ALL, shift + i, NATIVE))
+              .reinterpretAsInts();
       // |u|, at most 7; 7 for NaN.
       FloatVector t = u.and(~SIGN).lanewise(VectorOperators.UMIN, LIMIT).reinterpretAsFloats();
       FloatVector p = P8.fma(t, P7).fma(t, P6).fma(t, P5).fma(t, P4);
@@ -82,8 +86,8 @@ final class GeluLoops {
       // max(u, 0) - |u| q; a float below 0 is an integer below 0.
       FloatVector value =
           u.or(SIGN).reinterpretAsFloats().fma(tail, u.max(0).reinterpretAsFloats());
-      put(tail, q + i);
-      put(value, y + i);
+      tail.intoMemorySegment(ALL, q + i, NATIVE);
+      value.intoMemorySegment(ALL, y + i, NATIVE);
       FloatVector next = a.add(value);
       a = b;
       b = next;
@@ -95,7 +99,9 @@ final class GeluLoops {
   static void slope(long x, long bytes, long shift, long q) {
     long step = Lanes.step();
     for (long i = 0; i < bytes; i += step) {
-      FloatVector u = at(x + i).add(at(shift + i));
+      FloatVector u =
+          FloatVector.fromMemorySegment(Lanes.F, ALL, x + i, NATIVE)
+              .add(FloatVector.fromMemorySegment(Lanes.F, ALL, shift + i, NATIVE));
       FloatVector t =
           u.reinterpretAsInts()
               .and(~SIGN)
@@ -103,8 +109,10 @@ final class GeluLoops {
               .reinterpretAsFloats();
       FloatVector k = K9.fma(t, K8).fma(t, K7).fma(t, K6).fma(t, K5);
       k = k.fma(t, K4).fma(t, K3).fma(t, K2).fma(t, K1).fma(t, K0);
-      FloatVector below = k.mul(at(q + i));
-      put(ONE.sub(below).blend(below, u.compare(VectorOperators.LT, 0)), q + i);
+      FloatVector below = k.mul(FloatVector.fromMemorySegment(Lanes.F, ALL, q + i, NATIVE));
+      ONE.sub(below)
+          .blend(below, u.compare(VectorOperators.LT, 0))
+          .intoMemorySegment(ALL, q + i, NATIVE);
     }
   }
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
-import static dev.longnet.lm.loops.Lanes.at;
-import static dev.longnet.lm.loops.Lanes.put;
+import static dev.longnet.attention.kernel.OffHeap.ALL;
+import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 import static dev.longnet.lm.loops.Lanes.total;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /// Exponentials of one row of logits.
-final class LossLoops {
+@SuppressWarnings("serial")
+final class LossLoops extends ApartFromCallers {
   private static final float LOG2_E = 1.442695f;
 
   /// Registers whose float32 sum is taken before it goes on in float64.
@@ -23,7 +24,7 @@ final class LossLoops {
     FloatVector a = FloatVector.broadcast(Lanes.F, Float.NEGATIVE_INFINITY);
     FloatVector b = FloatVector.broadcast(Lanes.F, Float.NEGATIVE_INFINITY);
     for (long i = x, end = x + bytes; i < end; i += step) {
-      FloatVector value = at(i);
+      FloatVector value = FloatVector.fromMemorySegment(Lanes.F, ALL, i, NATIVE);
       FloatVector next = a.blend(value, value.compare(VectorOperators.GT, a));
       a = b;
       b = next;
@@ -49,7 +50,8 @@ final class LossLoops {
     FloatVector a = FloatVector.zero(Lanes.F);
     FloatVector b = FloatVector.zero(Lanes.F);
     for (long i = 0; i < bytes; i += step) {
-      FloatVector t = at(x + i).sub(m).mul(of(LOG2_E));
+      FloatVector t =
+          FloatVector.fromMemorySegment(Lanes.F, ALL, x + i, NATIVE).sub(m).mul(of(LOG2_E));
       // A comparison, as NaN is to stay NaN.
       t = t.blend(of(-126), t.compare(VectorOperators.LT, of(-126)));
       FloatVector rounded = t.add(of(Lanes.ROUND));
@@ -60,7 +62,7 @@ final class LossLoops {
           e.reinterpretAsInts()
               .add(rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
               .reinterpretAsFloats();
-      put(e, y + i);
+      e.intoMemorySegment(ALL, y + i, NATIVE);
       FloatVector next = a.add(e);
       a = b;
       b = next;
@@ -77,7 +79,9 @@ final class LossLoops {
     long step = Lanes.step();
     FloatVector f = of(factor);
     for (long i = x, end = x + bytes; i < end; i += step) {
-      put(at(i).mul(f), i);
+      FloatVector.fromMemorySegment(Lanes.F, ALL, i, NATIVE)
+          .mul(f)
+          .intoMemorySegment(ALL, i, NATIVE);
     }
   }
 }

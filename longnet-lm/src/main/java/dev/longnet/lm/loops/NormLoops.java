@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
+import static dev.longnet.attention.kernel.OffHeap.ALL;
+import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 import static dev.longnet.lm.loops.Lanes.LANES;
-import static dev.longnet.lm.loops.Lanes.at;
-import static dev.longnet.lm.loops.Lanes.put;
 import static dev.longnet.lm.loops.Lanes.total;
 
 import jdk.incubator.vector.FloatVector;
 
 /// LayerNorm of one row of whole registers; what lies behind the row's end in its last register is
 /// zero. `bytes` counts whole registers.
-final class NormLoops {
+@SuppressWarnings("serial")
+final class NormLoops extends ApartFromCallers {
   private NormLoops() {}
 
   /// The sum of a row.
@@ -20,7 +21,7 @@ final class NormLoops {
     FloatVector b = FloatVector.zero(Lanes.F);
     for (long i = x, end = x + bytes; i < end; i += step) {
       // Two sums that change places: an addition waits for the last but one.
-      FloatVector next = a.add(at(i));
+      FloatVector next = a.add(FloatVector.fromMemorySegment(Lanes.F, ALL, i, NATIVE));
       a = b;
       b = next;
     }
@@ -35,8 +36,12 @@ final class NormLoops {
     FloatVector a = FloatVector.zero(Lanes.F);
     FloatVector b = FloatVector.zero(Lanes.F);
     for (long i = 0; i < bytes; i += step) {
-      FloatVector value = at(x + i).add(at(other + i).add(at(shift + i)));
-      put(value, y + i);
+      FloatVector value =
+          FloatVector.fromMemorySegment(Lanes.F, ALL, x + i, NATIVE)
+              .add(
+                  FloatVector.fromMemorySegment(Lanes.F, ALL, other + i, NATIVE)
+                      .add(FloatVector.fromMemorySegment(Lanes.F, ALL, shift + i, NATIVE)));
+      value.intoMemorySegment(ALL, y + i, NATIVE);
       FloatVector next = a.add(value);
       a = b;
       b = next;
@@ -61,7 +66,7 @@ final class NormLoops {
     FloatVector a = FloatVector.zero(Lanes.F);
     FloatVector b = FloatVector.zero(Lanes.F);
     for (long i = x, end = x + bytes; i < end; i += step) {
-      FloatVector d = at(i).sub(m);
+      FloatVector d = FloatVector.fromMemorySegment(Lanes.F, ALL, i, NATIVE).sub(m);
       FloatVector next = d.fma(d, a);
       a = b;
       b = next;
@@ -75,7 +80,13 @@ final class NormLoops {
     FloatVector m = FloatVector.broadcast(Lanes.F, mean);
     FloatVector r = FloatVector.broadcast(Lanes.F, reciprocal);
     for (long i = 0; i < bytes; i += step) {
-      put(at(x + i).sub(m).mul(r).fma(at(gain + i), at(bias + i)), y + i);
+      FloatVector.fromMemorySegment(Lanes.F, ALL, x + i, NATIVE)
+          .sub(m)
+          .mul(r)
+          .fma(
+              FloatVector.fromMemorySegment(Lanes.F, ALL, gain + i, NATIVE),
+              FloatVector.fromMemorySegment(Lanes.F, ALL, bias + i, NATIVE))
+          .intoMemorySegment(ALL, y + i, NATIVE);
     }
   }
 
@@ -101,13 +112,16 @@ final class NormLoops {
     FloatVector a = FloatVector.zero(Lanes.F);
     FloatVector b = FloatVector.zero(Lanes.F);
     for (long i = 0; i < bytes; i += step) {
-      FloatVector n = at(x + i).sub(m).mul(r);
-      FloatVector g = at(grad + i);
-      put(n, normal + i);
-      put(n.fma(g, at(gains + i)), gains + i);
-      put(g.add(at(biases + i)), biases + i);
-      FloatVector scale = at(gain + i);
-      put(n.fma(scale, at(bias + i)), y + i);
+      FloatVector n = FloatVector.fromMemorySegment(Lanes.F, ALL, x + i, NATIVE).sub(m).mul(r);
+      FloatVector g = FloatVector.fromMemorySegment(Lanes.F, ALL, grad + i, NATIVE);
+      n.intoMemorySegment(ALL, normal + i, NATIVE);
+      n.fma(g, FloatVector.fromMemorySegment(Lanes.F, ALL, gains + i, NATIVE))
+          .intoMemorySegment(ALL, gains + i, NATIVE);
+      g.add(FloatVector.fromMemorySegment(Lanes.F, ALL, biases + i, NATIVE))
+          .intoMemorySegment(ALL, biases + i, NATIVE);
+      FloatVector scale = FloatVector.fromMemorySegment(Lanes.F, ALL, gain + i, NATIVE);
+      n.fma(scale, FloatVector.fromMemorySegment(Lanes.F, ALL, bias + i, NATIVE))
+          .intoMemorySegment(ALL, y + i, NATIVE);
       FloatVector scaled = g.mul(scale);
       a = a.add(scaled);
       b = scaled.fma(n, b);
@@ -140,8 +154,13 @@ final class NormLoops {
     FloatVector m = FloatVector.broadcast(Lanes.F, mean);
     FloatVector p = FloatVector.broadcast(Lanes.F, -meanProduct);
     for (long i = 0; i < bytes; i += step) {
-      FloatVector g = at(grad + i).mul(at(gain + i));
-      put(at(normal + i).fma(p, g.sub(m)).mul(r), y + i);
+      FloatVector g =
+          FloatVector.fromMemorySegment(Lanes.F, ALL, grad + i, NATIVE)
+              .mul(FloatVector.fromMemorySegment(Lanes.F, ALL, gain + i, NATIVE));
+      FloatVector.fromMemorySegment(Lanes.F, ALL, normal + i, NATIVE)
+          .fma(p, g.sub(m))
+          .mul(r)
+          .intoMemorySegment(ALL, y + i, NATIVE);
     }
   }
 
@@ -160,8 +179,14 @@ final class NormLoops {
     FloatVector m = FloatVector.broadcast(Lanes.F, mean);
     FloatVector p = FloatVector.broadcast(Lanes.F, -meanProduct);
     for (long i = 0; i < bytes; i += step) {
-      FloatVector g = at(grad + i).mul(at(gain + i));
-      put(at(normal + i).fma(p, g.sub(m)).mul(r).add(at(y + i)), y + i);
+      FloatVector g =
+          FloatVector.fromMemorySegment(Lanes.F, ALL, grad + i, NATIVE)
+              .mul(FloatVector.fromMemorySegment(Lanes.F, ALL, gain + i, NATIVE));
+      FloatVector.fromMemorySegment(Lanes.F, ALL, normal + i, NATIVE)
+          .fma(p, g.sub(m))
+          .mul(r)
+          .add(FloatVector.fromMemorySegment(Lanes.F, ALL, y + i, NATIVE))
+          .intoMemorySegment(ALL, y + i, NATIVE);
     }
   }
 
@@ -182,10 +207,17 @@ final class NormLoops {
     FloatVector m = FloatVector.broadcast(Lanes.F, mean);
     FloatVector p = FloatVector.broadcast(Lanes.F, -meanProduct);
     for (long i = 0; i < bytes; i += step) {
-      FloatVector g = at(grad + i).mul(at(gain + i));
-      FloatVector d = at(normal + i).fma(p, g.sub(m)).mul(r).mul(at(slope + i));
-      put(d, y + i);
-      put(d.add(at(sums + i)), sums + i);
+      FloatVector g =
+          FloatVector.fromMemorySegment(Lanes.F, ALL, grad + i, NATIVE)
+              .mul(FloatVector.fromMemorySegment(Lanes.F, ALL, gain + i, NATIVE));
+      FloatVector d =
+          FloatVector.fromMemorySegment(Lanes.F, ALL, normal + i, NATIVE)
+              .fma(p, g.sub(m))
+              .mul(r)
+              .mul(FloatVector.fromMemorySegment(Lanes.F, ALL, slope + i, NATIVE));
+      d.intoMemorySegment(ALL, y + i, NATIVE);
+      d.add(FloatVector.fromMemorySegment(Lanes.F, ALL, sums + i, NATIVE))
+          .intoMemorySegment(ALL, sums + i, NATIVE);
     }
   }
 }

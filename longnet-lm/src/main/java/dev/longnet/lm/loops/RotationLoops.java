@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
+import static dev.longnet.attention.kernel.OffHeap.ALL;
+import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 import static dev.longnet.lm.loops.Lanes.LANES;
-import static dev.longnet.lm.loops.Lanes.at;
-import static dev.longnet.lm.loops.Lanes.put;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorShuffle;
 
 /// Complex products of one row of whole registers with factors of its token.
-final class RotationLoops {
+@SuppressWarnings("serial")
+final class RotationLoops extends ApartFromCallers {
   private static final VectorShuffle<Float> SWAP = VectorShuffle.fromOp(Lanes.F, l -> l ^ 1);
   private static final VectorShuffle<Float> REAL = VectorShuffle.fromOp(Lanes.F, l -> l & -2);
   private static final VectorShuffle<Float> IMAGINARY = VectorShuffle.fromOp(Lanes.F, l -> l | 1);
@@ -39,9 +40,9 @@ final class RotationLoops {
     long step = Lanes.step();
     FloatVector signs = SIGNS.mul(sign);
     for (long i = 0; i < 8L * pairs; i += step) {
-      FloatVector f = at(factors + i);
-      put(f.rearrange(REAL), real + i);
-      put(f.rearrange(IMAGINARY).mul(signs), imaginary + i);
+      FloatVector f = FloatVector.fromMemorySegment(Lanes.F, ALL, factors + i, NATIVE);
+      f.rearrange(REAL).intoMemorySegment(ALL, real + i, NATIVE);
+      f.rearrange(IMAGINARY).mul(signs).intoMemorySegment(ALL, imaginary + i, NATIVE);
     }
     return 8L * pairs;
   }
@@ -50,8 +51,14 @@ final class RotationLoops {
   static void rotate(long x, long shift, long bytes, long real, long imaginary, long y) {
     long step = Lanes.step();
     for (long i = 0; i < bytes; i += step) {
-      FloatVector a = at(x + i).add(at(shift + i));
-      put(a.mul(at(real + i)).add(a.rearrange(SWAP).mul(at(imaginary + i))), y + i);
+      FloatVector a =
+          FloatVector.fromMemorySegment(Lanes.F, ALL, x + i, NATIVE)
+              .add(FloatVector.fromMemorySegment(Lanes.F, ALL, shift + i, NATIVE));
+      a.mul(FloatVector.fromMemorySegment(Lanes.F, ALL, real + i, NATIVE))
+          .add(
+              a.rearrange(SWAP)
+                  .mul(FloatVector.fromMemorySegment(Lanes.F, ALL, imaginary + i, NATIVE)))
+          .intoMemorySegment(ALL, y + i, NATIVE);
     }
   }
 
@@ -59,10 +66,15 @@ final class RotationLoops {
   static void rotateBackward(long x, long bytes, long real, long imaginary, long sums, long y) {
     long step = Lanes.step();
     for (long i = 0; i < bytes; i += step) {
-      FloatVector a = at(x + i);
-      FloatVector b = a.mul(at(real + i)).add(a.rearrange(SWAP).mul(at(imaginary + i)));
-      put(b, y + i);
-      put(b.add(at(sums + i)), sums + i);
+      FloatVector a = FloatVector.fromMemorySegment(Lanes.F, ALL, x + i, NATIVE);
+      FloatVector b =
+          a.mul(FloatVector.fromMemorySegment(Lanes.F, ALL, real + i, NATIVE))
+              .add(
+                  a.rearrange(SWAP)
+                      .mul(FloatVector.fromMemorySegment(Lanes.F, ALL, imaginary + i, NATIVE)));
+      b.intoMemorySegment(ALL, y + i, NATIVE);
+      b.add(FloatVector.fromMemorySegment(Lanes.F, ALL, sums + i, NATIVE))
+          .intoMemorySegment(ALL, sums + i, NATIVE);
     }
   }
 
@@ -70,7 +82,9 @@ final class RotationLoops {
   static void shift(long x, long shift, long bytes, long y) {
     long step = Lanes.step();
     for (long i = 0; i < bytes; i += step) {
-      put(at(x + i).add(at(shift + i)), y + i);
+      FloatVector.fromMemorySegment(Lanes.F, ALL, x + i, NATIVE)
+          .add(FloatVector.fromMemorySegment(Lanes.F, ALL, shift + i, NATIVE))
+          .intoMemorySegment(ALL, y + i, NATIVE);
     }
   }
 }

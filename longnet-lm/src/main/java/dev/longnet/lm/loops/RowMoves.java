@@ -4,8 +4,6 @@ package dev.longnet.lm.loops;
 import static dev.longnet.attention.kernel.OffHeap.ALL;
 import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 import static dev.longnet.lm.loops.Lanes.LANES;
-import static dev.longnet.lm.loops.Lanes.at;
-import static dev.longnet.lm.loops.Lanes.put;
 
 import dev.longnet.attention.kernel.ElementType;
 import java.lang.foreign.MemorySegment;
@@ -68,7 +66,7 @@ final class RowMoves {
 
   private static void pad(long from, long slot, int width) {
     int whole = width / LANES * LANES;
-    put(FloatVector.zero(Lanes.F), slot + 4L * whole);
+    FloatVector.zero(Lanes.F).intoMemorySegment(ALL, slot + 4L * whole, NATIVE);
     copy(from, slot, 4L * width);
   }
 
@@ -76,7 +74,7 @@ final class RowMoves {
     int whole = width / LANES * LANES;
     widenWhole(from, slot, 4L * whole);
     if (whole < width) {
-      put(FloatVector.zero(Lanes.F), slot + 4L * whole);
+      FloatVector.zero(Lanes.F).intoMemorySegment(ALL, slot + 4L * whole, NATIVE);
       widenTail(from, slot, whole, width);
     }
   }
@@ -94,7 +92,9 @@ final class RowMoves {
           (IntVector)
               ShortVector.fromMemorySegment(Lanes.H, ALL, source, NATIVE)
                   .convertShape(VectorOperators.ZERO_EXTEND_S2I, Lanes.I, 0);
-      put(bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), to + i);
+      bits.lanewise(VectorOperators.LSHL, 16)
+          .reinterpretAsFloats()
+          .intoMemorySegment(ALL, to + i, NATIVE);
     }
   }
 
@@ -111,7 +111,7 @@ final class RowMoves {
     long step = Lanes.step();
     FloatVector nan = FloatVector.broadcast(Lanes.F, Float.NaN);
     for (long i = 0, target = to; i < bytes; i += step, target += step / 2) {
-      FloatVector x = at(from + i);
+      FloatVector x = FloatVector.fromMemorySegment(Lanes.F, ALL, from + i, NATIVE);
       IntVector bits = x.reinterpretAsInts();
       IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
       FloatVector rounded = bits.add(odd).add(0x7FFF).reinterpretAsFloats();
