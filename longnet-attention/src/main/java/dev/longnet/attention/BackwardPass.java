@@ -20,6 +20,7 @@ import java.util.List;
 /// blocks is visited from each: its queries' block computes dQ, its keys' block dK and dV. Where no
 /// fold reaches beyond its block, the block's task computes delta too.
 final class BackwardPass {
+  private final Engine engine;
   private final AttentionPattern pattern;
   private final AttentionKernel kernel;
   private final int threads;
@@ -45,6 +46,7 @@ final class BackwardPass {
       AttentionTensor gradOut,
       Qkv gradients,
       GradientMode mode) {
+    this.engine = engine;
     this.pattern = engine.pattern();
     this.kernel = engine.kernel();
     this.q = inputs.q();
@@ -80,8 +82,8 @@ final class BackwardPass {
       }
       if (mode == GradientMode.EXACT && closed) {
         blocks.run(
+            engine,
             threads,
-            kernel,
             List.of(q, k, v, gradOut, out, gradQ, gradK, gradV),
             block -> {
               jointDelta(block, delta[0]);
@@ -92,9 +94,9 @@ final class BackwardPass {
       switch (mode) {
         case EXACT ->
             blocks.run(
-                threads, kernel, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
+                engine, threads, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
         case DETACHED_WEIGHTS ->
-            Parallel.run(
+            engine.run(
                 threads,
                 blocks.count() * deltas,
                 task ->
@@ -104,8 +106,8 @@ final class BackwardPass {
                         delta[(int) (task % deltas)]));
       }
       blocks.run(
+          engine,
           threads,
-          kernel,
           List.of(q, k, v, gradOut, gradQ, gradK, gradV),
           block -> block(block, delta, pool));
     }
@@ -119,6 +121,7 @@ final class BackwardPass {
   /// delta_i = sum_d dO o_i with the branch's own output o_i. The exact delta becomes this when
   /// alpha_i is held constant.
   private void branchDelta(int branch, Blocks.Block block, MemorySegment delta) {
+    long began = engine.begin();
     int headSize = q.headSize();
     long end = pattern.endSegment(branch, block.to(), q.tokens());
     for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
@@ -145,6 +148,7 @@ final class BackwardPass {
         }
       }
     }
+    engine.end(branch, true, began);
   }
 
   private void block(Blocks.Block block, MemorySegment[] delta, RowBuffer.Pool pool) {
@@ -158,12 +162,14 @@ final class BackwardPass {
         kernel.clear(dv.rows(block.rows()));
       }
       for (int branch = 0; branch < pattern.branches(); branch++) {
+        long began = engine.begin();
         MemorySegment branchDelta = delta[Math.min(branch, delta.length - 1)];
         long end = pattern.endSegment(branch, block.to(), q.tokens());
         for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
           Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
           fold(fold, block, branchDelta, dq, dk, dv, covered && branch == 0);
         }
+        engine.end(branch, true, began);
       }
       dq.store(kernel);
       dk.store(kernel);

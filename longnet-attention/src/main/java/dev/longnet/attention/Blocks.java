@@ -93,15 +93,15 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
   /// of memory. The rows of one head alone lie apart, and the thread would wait for each of them.
   ///
   /// @param rows of which tensors to read first
-  void run(int threads, AttentionKernel kernel, List<AttentionTensor> rows, Consumer<Block> work) {
+  void run(Engine engine, int threads, List<AttentionTensor> rows, Consumer<Block> work) {
     long group = batch * Math.ceilDiv(tokens, length) >= 8L * threads ? heads : 1;
-    Parallel.run(
+    engine.run(
         threads,
         count() / group,
         task -> {
           if (together && group > 1) {
             Block first = block(task * group);
-            rows.forEach(tensor -> first.read(kernel, tensor));
+            rows.forEach(tensor -> first.read(engine.kernel(), tensor));
           }
           for (long i = task * group; i < (task + 1) * group; i++) {
             work.accept(block(i));

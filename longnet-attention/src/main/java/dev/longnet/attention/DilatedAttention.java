@@ -6,6 +6,7 @@ import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.attention.pattern.AttentionPattern;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import org.jspecify.annotations.Nullable;
 
 /// Computes attention of any [AttentionPattern] over [B, N, H, D] tensors on the CPU, forward and
 /// backward.
@@ -30,12 +31,17 @@ public final class DilatedAttention {
   private final AttentionPattern pattern;
   private final AttentionOptions options;
   private final AttentionKernel kernel;
+  private final @Nullable Workers workers;
 
   private DilatedAttention(
-      AttentionPattern pattern, AttentionOptions options, AttentionKernel kernel) {
+      AttentionPattern pattern,
+      AttentionOptions options,
+      AttentionKernel kernel,
+      @Nullable Workers workers) {
     this.pattern = pattern;
     this.options = options;
     this.kernel = kernel;
+    this.workers = workers;
   }
 
   /// Uses the best kernel and all processors.
@@ -46,7 +52,15 @@ public final class DilatedAttention {
   /// @throws IllegalStateException when the options force a kernel this JVM cannot run; the message
   ///   says what to do
   public static DilatedAttention of(AttentionPattern pattern, AttentionOptions options) {
-    return new DilatedAttention(pattern, options, AttentionKernel.of(options));
+    return new DilatedAttention(pattern, options, AttentionKernel.of(options), null);
+  }
+
+  /// The same attention on threads of the caller's instead of helpers that each call starts. Then
+  /// one thread at a time may call it, and an interrupt is the threads' matter.
+  ///
+  /// @param workers stay the caller's
+  public DilatedAttention on(Workers workers) {
+    return new DilatedAttention(pattern, options.withThreads(workers.size()), kernel, workers);
   }
 
   public AttentionPattern pattern() {
@@ -134,6 +148,7 @@ public final class DilatedAttention {
   /// An engine with as many threads as may work on this memory.
   private Engine engine(MemorySegment... memory) {
     Checks.accessible(memory);
-    return new Engine(pattern, kernel, Checks.threads(options.threads(), memory));
+    return new Engine(
+        pattern, kernel, Checks.threads(options.threads(), memory), workers, options.branchTimer());
   }
 }

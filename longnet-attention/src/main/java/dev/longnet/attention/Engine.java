@@ -2,12 +2,38 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.BranchTimer;
 import dev.longnet.attention.pattern.AttentionPattern;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
 
 /// What one call computes with.
 ///
 /// @param threads how many it may use at most, the caller's included
-record Engine(AttentionPattern pattern, AttentionKernel kernel, int threads) {
+/// @param own threads that the caller brought; null: helpers that live as long as the call
+/// @param timer takes the time of each branch; null where nobody asked
+record Engine(
+    AttentionPattern pattern,
+    AttentionKernel kernel,
+    int threads,
+    @Nullable Workers own,
+    @Nullable BranchTimer timer) {
+  /// Below so many operations a thread that is alive already costs more than it brings: some ten
+  /// microseconds of one core.
+  private static final double WORTH_WAKING = 1e6;
+
+  /// When a branch's part of a block begins; 0 where nobody takes its time.
+  long begin() {
+    return timer == null ? 0 : System.nanoTime();
+  }
+
+  /// @param began what [#begin()] gave on this thread
+  void end(int branch, boolean backward, long began) {
+    if (timer != null) {
+      timer.add(branch, backward, System.nanoTime() - began);
+    }
+  }
+
   /// How many threads attention over tensors like `q` is worth.
   int usefulThreads(AttentionTensor q) {
     if (threads == 1 || q.tokens() == 0 || q.batch() == 0) {
@@ -19,7 +45,16 @@ record Engine(AttentionPattern pattern, AttentionKernel kernel, int threads) {
     }
     double work =
         4 * pattern.pairs(0, q.heads(), q.tokens()) * q.headSize() * q.heads() * q.batch();
-    return (int)
-        Math.clamp((long) (work / kernel.worthAThread(q.type(), q.headSize())), 1L, threads);
+    double worth = own == null ? kernel.worthAThread(q.type(), q.headSize()) : WORTH_WAKING;
+    return (int) Math.clamp((long) (work / worth), 1L, threads);
+  }
+
+  /// Runs the tasks of a call on so many threads, see [Workers#run].
+  void run(int useful, long tasks, LongConsumer task) {
+    if (own == null || useful == 1) {
+      Parallel.run(useful, tasks, task);
+    } else {
+      own.run(tasks, task);
+    }
   }
 }

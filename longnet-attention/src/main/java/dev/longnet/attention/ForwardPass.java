@@ -13,6 +13,7 @@ import java.util.List;
 /// through all branches, so no two threads write one row of the output. A row's value does not
 /// depend on where the blocks begin.
 final class ForwardPass {
+  private final Engine engine;
   private final AttentionPattern pattern;
   private final AttentionKernel kernel;
   private final int threads;
@@ -24,6 +25,7 @@ final class ForwardPass {
   private final Blocks blocks;
 
   ForwardPass(Engine engine, Qkv inputs, AttentionOutput output) {
+    this.engine = engine;
     this.pattern = engine.pattern();
     this.kernel = engine.kernel();
     this.q = inputs.q();
@@ -39,7 +41,7 @@ final class ForwardPass {
     try (RowBuffer.Pool accumulators = new RowBuffer.Pool(blocks, 4L * q.headSize(), threads);
         RowBuffer.Pool doubles = new RowBuffer.Pool(blocks, 8, threads)) {
       blocks.run(
-          threads, kernel, List.of(q, k, v, out), block -> block(block, accumulators, doubles));
+          engine, threads, List.of(q, k, v, out), block -> block(block, accumulators, doubles));
     }
   }
 
@@ -50,7 +52,9 @@ final class ForwardPass {
     norms.fill(Double.NEGATIVE_INFINITY);
     try (RowBuffer accumulator = new RowBuffer(out, block, accumulators)) {
       for (int branch = 0; branch < pattern.branches(); branch++) {
+        long began = engine.begin();
         branch(branch, block, accumulator, norms);
+        engine.end(branch, false, began);
       }
       boolean covered = kernel.round(norms, block.scalars(lse, all));
       for (long i = 0; !covered && i < all.count(); i++) {

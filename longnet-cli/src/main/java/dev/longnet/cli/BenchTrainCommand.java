@@ -5,8 +5,11 @@ import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig.Precision;
 import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.experiments.train.ProfileExperiment;
+import dev.longnet.experiments.train.Python;
 import dev.longnet.experiments.train.TrainingBenchmark;
 import dev.longnet.experiments.train.TrainingBenchmark.Result;
+import dev.longnet.experiments.train.TrainingTable;
 import dev.longnet.lm.torch.Torch;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -21,11 +24,12 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/// `longnet bench train`: whole training steps beside the machine's matrix-product rate.
+/// `longnet bench train`: whole training steps beside the machine's matrix-product rate and beside
+/// PyTorch, or where their time goes.
 @Command(
     name = "train",
     description =
-        "Training steps of a recipe's model: tokens/s, FLOP/s, share of the matrix-product rate, memory.",
+        "Training steps of a recipe's model: tokens/s, share of the matrix-product rate, memory, PyTorch beside it.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -35,8 +39,13 @@ import picocli.CommandLine.Spec;
           + "is computed again counts once. The",
       "rate of large matrix products in the same precision is measured between the steps. The loss must fall.",
       "",
+      "Where a Python imports torch, PyTorch takes steps of the same model in turns, eager and compiled. It is given our first",
+      "weights and tokens and must compute our first loss. docs/profile.md says more, and how to read a profile.",
+      "",
       "Examples:",
       "  longnet bench train",
+      "  longnet bench train --recipe quickstart,hidden-256 --python venv/bin/python",
+      "  longnet bench train --profile",
       "  longnet bench train --recipe base-125m --window 8192 --json bench.json",
       "  longnet bench train --recipe base-125m --window 32768 --precision bf16 --set "
           + "runtime.activation_checkpointing=true"
@@ -46,9 +55,10 @@ final class BenchTrainCommand implements Callable<Integer> {
 
   @Option(
       names = "--recipe",
+      split = ",",
       paramLabel = "NAME|FILE",
-      description = "Whose model, window and runtime (default: ${DEFAULT-VALUE}).")
-  String recipe = "quickstart";
+      description = "Whose models, windows and runtimes (default: quickstart).")
+  List<String> recipes = List.of("quickstart");
 
   @Option(
       names = "--window",
@@ -75,65 +85,77 @@ final class BenchTrainCommand implements Callable<Integer> {
       description = "Changes one key of the recipe; repeatable.")
   List<String> overrides = List.of();
 
+  @Option(
+      names = "--python",
+      paramLabel = "PATH|none",
+      description =
+          "The Python whose PyTorch is compared with (default: the variable LONGNET_PYTHON, else python3).")
+  String python;
+
+  @Option(
+      names = "--profile",
+      description = "Show where a step's time goes instead; PyTorch is not run.")
+  boolean profile;
+
   @Mixin ResultOptions results;
 
   @Override
   public Integer call() throws IOException {
     results.check();
+    if (profile && python != null) {
+      throw new IllegalArgumentException("--profile is about our steps alone: leave out --python");
+    }
     PrintWriter out = spec.commandLine().getOut();
     List<RunConfig> configs = new ArrayList<>();
-    for (Precision precision : precisions) {
-      List<String> all = new ArrayList<>(overrides);
-      all.add("runtime.precision=" + precision.name().toLowerCase(Locale.ROOT));
-      if (window != null) {
-        // One sequence is a step here; the recipe's evaluation lengths need not fit the window.
-        all.addAll(
-            List.of(
-                "training.window=" + window,
-                "training.sequences=1",
-                "training.batch_tokens=" + window,
-                "evaluation.lengths=[" + window + "]"));
+    for (String recipe : recipes) {
+      for (Precision precision : precisions) {
+        configs.add(config(recipe, precision));
       }
-      RunConfig config =
-          Recipes.load(recipe, new Recipes.Overrides("--set", all), Tokenizers::vocabularySize);
-      Torch.requireDevice("runtime.device", config.runtime().device());
-      configs.add(config);
     }
-    out.printf(
-        "%-12s %-5s %8s %10s %9s %9s %9s %10s %9s %11s%n",
-        "recipe",
-        "type",
-        "N",
-        "parameters",
-        "step",
-        "tokens/s",
-        "GFLOP/s",
-        "products",
-        "share",
-        "peak memory");
+    if (profile) {
+      results.run(
+          ProfileExperiment.experiment(
+              configs,
+              steps,
+              ResultOptions.progress(spec),
+              result -> BenchTrainDisplay.profile(out, result)),
+          spec);
+      return 0;
+    }
+    List<Result> all = new ArrayList<>();
     results.run(
         TrainingBenchmark.experiment(
-            configs, steps, ResultOptions.progress(spec), result -> show(out, result)),
+            configs,
+            steps,
+            Python.find(python),
+            ResultOptions.progress(spec),
+            result -> {
+              if (all.isEmpty()) {
+                BenchTrainDisplay.heading(out);
+              }
+              all.add(result);
+              BenchTrainDisplay.row(out, result);
+            }),
         spec);
+    TrainingTable.notes(all).forEach(out::println);
     return 0;
   }
 
-  private static void show(PrintWriter out, Result r) {
-    out.printf(
-        Locale.ROOT,
-        "%-12s %-5s %,8d %,9.2fM %7.3f s %,9.0f %9.1f %10.1f %8.1f%% %11s%n",
-        r.name(),
-        r.precision().name().toLowerCase(Locale.ROOT),
-        r.window(),
-        r.parameters() / 1e6,
-        r.seconds(),
-        r.tokensPerSecond(),
-        r.flops() / r.seconds() / 1e9,
-        r.rate() / 1e9,
-        100 * r.share(),
-        r.peakBytes().isPresent()
-            ? "%.2f GiB".formatted(r.peakBytes().getAsLong() / (double) (1L << 30))
-            : "unknown");
-    out.flush();
+  private RunConfig config(String recipe, Precision precision) throws IOException {
+    List<String> all = new ArrayList<>(overrides);
+    all.add("runtime.precision=" + precision.name().toLowerCase(Locale.ROOT));
+    if (window != null) {
+      // One sequence is a step here; the recipe's evaluation lengths need not fit the window.
+      all.addAll(
+          List.of(
+              "training.window=" + window,
+              "training.sequences=1",
+              "training.batch_tokens=" + window,
+              "evaluation.lengths=[" + window + "]"));
+    }
+    RunConfig config =
+        Recipes.load(recipe, new Recipes.Overrides("--set", all), Tokenizers::vocabularySize);
+    Torch.requireDevice("runtime.device", config.runtime().device());
+    return config;
   }
 }

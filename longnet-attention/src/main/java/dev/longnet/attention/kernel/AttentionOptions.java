@@ -13,8 +13,13 @@ import org.jspecify.annotations.Nullable;
 ///   preferred one
 /// @param products the unit by which the vector kernel multiplies bfloat16 matrices. It then rounds
 ///   P and dS to bfloat16 and keeps sums in float32. With null it computes in vector loops alone
+/// @param branchTimer takes the time of each branch; with null nothing is timed
 public record AttentionOptions(
-    KernelChoice kernel, int threads, int vectorBits, @Nullable BfloatProducts products) {
+    KernelChoice kernel,
+    int threads,
+    int vectorBits,
+    @Nullable BfloatProducts products,
+    @Nullable BranchTimer branchTimer) {
   public AttentionOptions {
     Objects.requireNonNull(kernel, "kernel");
     if (threads < 1) {
@@ -29,22 +34,26 @@ public record AttentionOptions(
   /// The best kernel, one thread per processor.
   public static AttentionOptions defaults() {
     return new AttentionOptions(
-        KernelChoice.AUTO, Runtime.getRuntime().availableProcessors(), 0, null);
+        KernelChoice.AUTO, Runtime.getRuntime().availableProcessors(), 0, null, null);
   }
 
   public AttentionOptions withKernel(KernelChoice kernel) {
-    return new AttentionOptions(kernel, threads, vectorBits, products);
+    return new AttentionOptions(kernel, threads, vectorBits, products, branchTimer);
   }
 
   public AttentionOptions withThreads(int threads) {
-    return new AttentionOptions(kernel, threads, vectorBits, products);
+    return new AttentionOptions(kernel, threads, vectorBits, products, branchTimer);
   }
 
   public AttentionOptions withVectorBits(int vectorBits) {
-    return new AttentionOptions(kernel, threads, vectorBits, products);
+    return new AttentionOptions(kernel, threads, vectorBits, products, branchTimer);
   }
 
   public AttentionOptions withProducts(@Nullable BfloatProducts products) {
-    return new AttentionOptions(kernel, threads, vectorBits, products);
+    return new AttentionOptions(kernel, threads, vectorBits, products, branchTimer);
+  }
+
+  public AttentionOptions withBranchTimer(@Nullable BranchTimer branchTimer) {
+    return new AttentionOptions(kernel, threads, vectorBits, products, branchTimer);
   }
 }

@@ -14,10 +14,10 @@ public final class OffHeap {
   public static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
   public static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
-  static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
+  public static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
   static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED;
-  static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
-  static final ByteOrder NATIVE = ByteOrder.nativeOrder();
+  public static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
+  public static final ByteOrder NATIVE = ByteOrder.nativeOrder();
 
   private OffHeap() {}
 }

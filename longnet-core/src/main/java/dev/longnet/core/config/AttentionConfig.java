@@ -34,6 +34,7 @@ public sealed interface AttentionConfig extends MixerConfig {
     to.linear(prefix + "k_proj", c, c, new Initial.Uniform(narrow, 1), bias);
     to.linear(prefix + "v_proj", c, c, new Initial.Uniform(narrow, gain), Blueprint.fanIn(c, gain));
     to.linear(prefix + "q_proj", c, c, new Initial.Uniform(narrow, 1), bias);
+    to.stack(prefix + "q_proj", prefix + "k_proj", prefix + "v_proj");
     to.linear(
         prefix + "out_proj",
         c,

@@ -4,8 +4,11 @@ package dev.longnet.core.config;
 import dev.longnet.core.config.EncoderConfig.InputPositions;
 import dev.longnet.core.config.Parameter.Initial;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SequencedMap;
 
 /// Every parameter of a model, in the order of torchscale's state dict: allocation, initial
@@ -24,9 +27,11 @@ public final class Blueprint {
   public static final String OUTPUT = "output_projection.weight";
 
   private final SequencedMap<String, Parameter> parameters;
+  private final Map<String, List<String>> stacks;
 
   private Blueprint(Builder all) {
     this.parameters = all.parameters;
+    this.stacks = all.stacks;
   }
 
   /// Of a language model. A tied output projection is not a parameter.
@@ -106,6 +111,14 @@ public final class Blueprint {
     return found;
   }
 
+  /// The parameters that are one matrix, or one vector, to those who multiply: of layers that take
+  /// the same rows. One after another in this order; of one shape.
+  ///
+  /// @return `name` alone where nothing is stacked with it
+  public List<String> stackOf(String name) {
+    return stacks.getOrDefault(name, List.of(name));
+  }
+
   /// Elements of all parameters.
   public long elements() {
     return parameters.values().stream().mapToLong(Parameter::elements).sum();
@@ -114,8 +127,17 @@ public final class Blueprint {
   /// Collects parameters in their order.
   public static final class Builder {
     private final SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
+    private final Map<String, List<String>> stacks = new HashMap<>();
 
     private Builder() {}
+
+    /// Linear layers that take the same rows and are of one shape: see [Blueprint#stackOf(String)].
+    void stack(String... layers) {
+      for (String kind : List.of(".weight", ".bias")) {
+        List<String> stack = Arrays.stream(layers).map(layer -> layer + kind).toList();
+        stack.forEach(name -> stacks.put(name, stack));
+      }
+    }
 
     /// What a layer has besides its mixer.
     private void afterMixer(int layer, long c, long f, double gain) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream;
 
+import dev.longnet.attention.WorkerTeam;
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;
 import dev.longnet.core.stream.kernel.NativeMemory;
 import dev.longnet.core.stream.kernel.Products;
-import dev.longnet.core.stream.kernel.WorkerTeam;
 import dev.longnet.core.stream.mixer.Block;
 import dev.longnet.core.stream.mixer.MixerMemory;
 import dev.longnet.core.stream.mixer.StreamMixer;

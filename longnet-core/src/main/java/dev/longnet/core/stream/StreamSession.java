@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream;
 
+import dev.longnet.attention.WorkerTeam;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeMemory;
 import dev.longnet.core.stream.kernel.Products;
-import dev.longnet.core.stream.kernel.WorkerTeam;
 import dev.longnet.core.stream.mixer.StreamMixer;
 import dev.longnet.core.stream.mixer.Work;
 import java.lang.foreign.MemorySegment;

@@ -3,6 +3,7 @@ package dev.longnet.experiments.attention;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.longnet.experiments.MemoryProbe;
+import dev.longnet.experiments.UserEnvironment;
 import dev.longnet.experiments.attention.Contestant.Inputs;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
@@ -27,22 +28,12 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// The PyTorch user's process: what is not ours runs in a JVM of its own, whose environment has
-/// none of the variables that keep libtorch's idle threads from spinning beside Java kernels. They
-/// slow OpenBLAS down where it runs inside libtorch's threads, and a PyTorch user sets none of
-/// them. The libraries read them when they load: one process cannot have both.
+/// none of the variables that keep libtorch's idle threads from spinning beside Java kernels
+/// ([UserEnvironment]). The libraries read them when they load: one process cannot have both.
 ///
 /// One request at a time, a line each way. Who waits reads from a pipe and takes no processor time.
 /// Close ends the process.
 final class UserProcess implements AutoCloseable {
-  /// What this project's launcher sets, and any pool size from outside.
-  static final List<String> UNSET =
-      List.of(
-          "OPENBLAS_THREAD_TIMEOUT",
-          "OMP_WAIT_POLICY",
-          "GOMP_SPINCOUNT",
-          "OPENBLAS_NUM_THREADS",
-          "OMP_NUM_THREADS");
-
   private final Path folder;
   private final Process process;
   private final BufferedReader answers;
@@ -73,9 +64,7 @@ final class UserProcess implements AutoCloseable {
               UserProcess.class.getName(),
               new ObjectMapper().writeValueAsString(settings),
               Integer.toString(threads)));
-      ProcessBuilder builder = new ProcessBuilder(command).redirectError(errors().toFile());
-      builder.environment().keySet().removeAll(UNSET);
-      process = builder.start();
+      process = UserEnvironment.process(command).redirectError(errors().toFile()).start();
     } catch (IOException e) {
       throw new UncheckedIOException("the process of the PyTorch user's version does not start", e);
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.experiments.train;
 
-import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelCost;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig;
@@ -12,44 +11,36 @@ import dev.longnet.experiments.MemoryProbe;
 import dev.longnet.experiments.Statistics;
 import dev.longnet.experiments.results.Experiment;
 import dev.longnet.experiments.results.ResultTable;
-import dev.longnet.experiments.results.ResultTable.Column;
-import dev.longnet.lm.attention.AttentionOperators;
-import dev.longnet.lm.model.Decoder;
-import dev.longnet.lm.model.ModelOptions;
-import dev.longnet.lm.torch.Torch;
-import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.MatrixRate;
-import dev.longnet.lm.train.Optimizer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
-import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Device;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
-/// Times whole training steps of one sequence (forward, backward, gradient norm, optimizer), and
-/// between them the matrix product that bounds them. Model FLOPs are those of [ModelCost]: what is
-/// computed twice counts once.
+/// Times whole training steps of one sequence (forward, backward, gradient norm, optimizer), in
+/// turns with the matrix product that bounds them and with PyTorch's steps of the same model. Model
+/// FLOPs are those of [ModelCost]: what is computed twice counts once.
 public final class TrainingBenchmark {
-  /// Tokens are drawn from this many ids, so that a right gradient lowers the loss within a few
-  /// steps.
-  private static final long IDS = 64;
+  private static final int WARM_UP = 2;
 
-  private static final long SEED = 1;
+  /// A turn takes about as long, and there are three turns at least.
+  private static final double TURN_SECONDS = 1;
+
+  private static final int TURNS = 3;
 
   private final RunConfig config;
   private final int steps;
+  private final Python python;
   private final Consumer<String> progress;
 
   /// @param rate matrix products in the model's precision, FLOP/s, median of the measurements
   ///   between the steps
   /// @param seconds of a step, median
   /// @param flops of a step
-  /// @param peakBytes resident memory of the whole process; empty where the system does not tell,
-  ///   and on a GPU
+  /// @param peakBytes resident memory of the whole process, PyTorch's not included; empty where the
+  ///   system does not tell, and on a GPU
+  /// @param firstLoss before any update
   public record Result(
       String name,
       Precision precision,
@@ -60,7 +51,8 @@ public final class TrainingBenchmark {
       double rate,
       OptionalLong peakBytes,
       double firstLoss,
-      double lastLoss) {
+      double lastLoss,
+      PyTorchResult pytorch) {
 
     public double tokensPerSecond() {
       return window / seconds;
@@ -70,122 +62,90 @@ public final class TrainingBenchmark {
     public double share() {
       return flops / seconds / rate;
     }
+
+    /// How many times as fast as the better one of PyTorch's variants.
+    public OptionalDouble timesPyTorch() {
+      OptionalDouble best = pytorch.best();
+      return best.isPresent()
+          ? OptionalDouble.of(best.getAsDouble() / seconds)
+          : OptionalDouble.empty();
+    }
   }
 
   /// The table has a row for each configuration.
   ///
   /// @param shown takes every result as soon as it is there
   public static Experiment experiment(
-      List<RunConfig> configs, int steps, Consumer<String> progress, Consumer<Result> shown) {
+      List<RunConfig> configs,
+      int steps,
+      Python python,
+      Consumer<String> progress,
+      Consumer<Result> shown) {
     return new Experiment(
         "train",
         "A training step of the 125M model runs at 85 % of the machine's matrix-product rate "
             + "in float32 and at 60 % in bfloat16.",
-        List.of(SEED),
+        List.of(ModelSteps.SEED),
         soFar -> {
-          ResultTable.Content content = content(List.of());
+          ResultTable.Content content = TrainingTable.of(List.of());
           List<Result> results = new ArrayList<>();
           for (RunConfig config : configs) {
-            results.add(new TrainingBenchmark(config, steps, progress).run());
+            results.add(new TrainingBenchmark(config, steps, python, progress).run());
             shown.accept(results.getLast());
-            content = content(results);
+            content = TrainingTable.of(results);
             soFar.accept(content);
           }
           return content;
         });
   }
 
-  private static ResultTable.Content content(List<Result> results) {
-    return new ResultTable.Content(
-        List.of(
-            Column.text("recipe"),
-            Column.text("type"),
-            Column.integer("window", "tokens"),
-            Column.integer("parameters", ""),
-            Column.number("step", "s", 4),
-            Column.number("speed", "tokens/s", 4),
-            Column.number("rate", "GFLOP/s", 4),
-            Column.number("matrix products", "GFLOP/s", 4),
-            Column.number("share", "%", 3),
-            Column.integer("peak memory", "bytes"),
-            Column.number("first loss", "", 4),
-            Column.number("last loss", "", 4)),
-        results.stream()
-            .map(r ->
-                ResultTable.row(
-                    r.name(),
-                    r.precision().name().toLowerCase(Locale.ROOT),
-                    r.window(),
-                    r.parameters(),
-                    r.seconds(),
-                    r.tokensPerSecond(),
-                    r.flops() / r.seconds() / 1e9,
-                    r.rate() / 1e9,
-                    100 * r.share(),
-                    r.peakBytes(),
-                    r.firstLoss(),
-                    r.lastLoss()))
-            .toList(),
-        List.of());
-  }
-
   /// @param config its model, window, optimizer and runtime are used
   /// @param steps timed, after two that warm up
-  public TrainingBenchmark(RunConfig config, int steps, Consumer<String> progress) {
+  /// @param python whose PyTorch takes turns
+  public TrainingBenchmark(RunConfig config, int steps, Python python, Consumer<String> progress) {
+    requirePositive(steps);
+    this.config = config;
+    this.steps = steps;
+    this.python = python;
+    this.progress = progress;
+  }
+
+  static void requirePositive(int steps) {
     if (steps < 1) {
       throw new FieldException("%1$s must be positive: %1$s=%2$d", Field.of("steps"), steps);
     }
-    this.config = config;
-    this.steps = steps;
-    this.progress = progress;
   }
 
   /// @throws IllegalStateException when the steps do not lower the loss: then what was timed is not
   ///   training
   public Result run() {
     RuntimeConfig runtime = config.runtime();
-    ModelConfig model = config.model();
-    int window = config.training().window();
-    ModelOptions options = ModelOptions.of(runtime);
     List<Double> seconds = new ArrayList<>();
     List<Double> rates = new ArrayList<>();
     List<Double> losses = new ArrayList<>();
-    Torch.load();
-    torch.manual_seed(SEED);
-    try (TorchThreads _ = Torch.threads(runtime.threads());
-        PointerScope scope = new PointerScope();
-        Decoder decoder =
-            Decoder.create(model, options, AttentionOperators.factory(runtime), SEED);
-        Optimizer optimizer =
-            new Optimizer(
-                config.optimizer(),
-                decoder.parameters(),
-                decoder.gradients(),
-                name -> decoder.blueprint().parameter(name).decays())) {
-      Tensor tokens =
-          torch
-              .randint(
-                  Math.min(IDS, model.vocabulary()),
-                  new long[] {1, window + 1L},
-                  torch.dtype(torch.ScalarType.Long))
-              .to(new Device(runtime.device()), torch.ScalarType.Long);
+    try (ModelSteps own = new ModelSteps(config, null);
+        PyTorchSteps pytorch = new PyTorchSteps(config, progress)) {
+      pytorch.start(python, own);
       MemoryProbe memory =
           MemoryProbe.of(() -> {
-            for (int step = -2; step < steps; step++) {
+            double last = 0;
+            for (int i = 0; i < WARM_UP; i++) {
+              last = step(own, losses);
+            }
+            pytorch.check(losses.getFirst());
+            int turn = Math.clamp((long) (TURN_SECONDS / last), 1, Math.ceilDiv(steps, TURNS));
+            while (seconds.size() < steps) {
+              int count = Math.min(turn, steps - seconds.size());
               rates.add(MatrixRate.measure(runtime.precision(), runtime.device()));
-              long began = System.nanoTime();
-              losses.add(step(decoder, optimizer, tokens));
-              double took = (System.nanoTime() - began) / 1e9;
-              progress.accept(
-                  "%s %s: step %d of %d, %.2f s"
-                      .formatted(config.name(), runtime.precision(), step + 3, steps + 2, took));
-              if (step >= 0) {
-                seconds.add(took);
+              for (int i = 0; i < count; i++) {
+                seconds.add(step(own, losses));
               }
+              pytorch.time(count);
             }
           });
-      check(losses);
-      ModelCost cost = new ModelCost(model);
+      ModelSteps.requireFalling(losses.getFirst(), losses.getLast());
+      ModelCost cost = new ModelCost(config.model());
+      int window = config.training().window();
       return new Result(
           config.name(),
           runtime.precision(),
@@ -196,26 +156,20 @@ public final class TrainingBenchmark {
           Statistics.median(rates),
           runtime.device().equals("cpu") ? memory.peakResidentBytes() : OptionalLong.empty(),
           losses.getFirst(),
-          losses.getLast());
+          losses.getLast(),
+          pytorch.result());
     }
   }
 
-  private double step(Decoder decoder, Optimizer optimizer, Tensor tokens) {
-    decoder.zeroGradients();
-    double loss;
-    try (PointerScope scope = new PointerScope()) {
-      loss = decoder.lossAndGradients(tokens, 1);
-    }
-    double norm = optimizer.gradientNorm();
-    double clip = config.training().gradientClip();
-    optimizer.step(config.optimizer().learningRate(), clip > 0 && norm > clip ? clip / norm : 1);
-    Torch.finish(decoder.parameters().firstEntry().getValue());
-    return loss;
-  }
-
-  private static void check(List<Double> losses) {
-    if (!(losses.getLast() < losses.getFirst())) {
-      throw new IllegalStateException("the loss does not fall on one sequence repeated: " + losses);
-    }
+  /// @return its seconds
+  private double step(ModelSteps own, List<Double> losses) {
+    long began = System.nanoTime();
+    losses.add(own.step());
+    double took = (System.nanoTime() - began) / 1e9;
+    progress.accept(
+        "%s %s: step %d of %d, %.2f s"
+            .formatted(
+                config.name(), config.runtime().precision(), losses.size(), steps + WARM_UP, took));
+    return took;
   }
 }

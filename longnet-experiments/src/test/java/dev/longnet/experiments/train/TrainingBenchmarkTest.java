@@ -4,9 +4,7 @@ package dev.longnet.experiments.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
-import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.experiments.results.Measured;
 import dev.longnet.experiments.results.ResultTable;
 import dev.longnet.experiments.results.TableJson;
@@ -21,20 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class TrainingBenchmarkTest {
-  private static final String RECIPE =
-      """
-      name: tiny
-      corpus: {sources: [none], tokenizer: bytes}
-      model:
-        layers: 1
-        hidden: 32
-        heads: 4
-        attention: {type: dilated, segment_lengths: [16, 64], dilations: [1, 4]}
-      training: {window: 64, sequences: 1, batch_tokens: 64, steps: 12}
-      optimizer: {learning_rate: 3e-3}
-      schedule: {warmup_steps: 3}
-      runtime: {threads: 2}
-      """;
+  private static final Python NONE = Python.find("none");
 
   @TempDir Path folder;
 
@@ -46,6 +31,7 @@ class TrainingBenchmarkTest {
         TrainingBenchmark.experiment(
                 List.of(config("runtime.precision=fp32"), config("runtime.precision=bf16")),
                 1,
+                NONE,
                 _ -> {},
                 result -> {
                   shown.add(result);
@@ -68,16 +54,15 @@ class TrainingBenchmarkTest {
   @Test
   void aLossThatRisesIsNotTimed() throws IOException {
     RunConfig wild = config("optimizer.learning_rate=10");
-    assertThatThrownBy(() -> new TrainingBenchmark(wild, 1, _ -> {}).run())
+    assertThatThrownBy(() -> new TrainingBenchmark(wild, 1, NONE, _ -> {}).run())
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("the loss does not fall");
-    assertThatThrownBy(() -> new TrainingBenchmark(wild, 0, _ -> {}))
+    assertThatThrownBy(() -> new TrainingBenchmark(wild, 0, NONE, _ -> {}))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("steps=0");
   }
 
   private RunConfig config(String override) throws IOException {
-    Path recipe = Files.writeString(folder.resolve("tiny.yaml"), RECIPE);
-    return Recipes.load(recipe.toString(), List.of(override), Tokenizers::vocabularySize);
+    return TinyRun.config(folder, override);
   }
 }

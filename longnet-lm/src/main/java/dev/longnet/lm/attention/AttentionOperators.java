@@ -5,12 +5,15 @@ import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.attention.kernel.AttentionOptions;
 import dev.longnet.attention.kernel.BfloatProducts;
+import dev.longnet.attention.kernel.BranchTimer;
 import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.config.RuntimeConfig.AttentionChoice;
 import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.model.StepProfile;
 import dev.longnet.lm.torch.Torch;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// Chooses an operator for a run.
 public final class AttentionOperators {
@@ -21,12 +24,32 @@ public final class AttentionOperators {
     return (attention, causal) -> of(attention.pattern(causal), GradientMode.EXACT, runtime);
   }
 
+  /// As above, with the time of every call and branch added to a profile; branches are told apart
+  /// by the Java kernels alone.
+  public static AttentionOperator.Factory profiled(RuntimeConfig runtime, StepProfile profile) {
+    int threads =
+        runtime.threads() == 0 ? Runtime.getRuntime().availableProcessors() : runtime.threads();
+    return (attention, causal) ->
+        new ProfiledOperator(
+            of(attention.pattern(causal), GradientMode.EXACT, runtime, profile::branch),
+            profile,
+            threads);
+  }
+
   /// @param pattern who attends to whom
   /// @param runtime device, threads and kernel; a forced kernel never falls back, nor does `java`
   ///   use more than vector loops
   /// @throws IllegalArgumentException when the Java kernels are forced on a GPU
   public static AttentionOperator of(
       AttentionPattern pattern, GradientMode gradients, RuntimeConfig runtime) {
+    return of(pattern, gradients, runtime, null);
+  }
+
+  private static AttentionOperator of(
+      AttentionPattern pattern,
+      GradientMode gradients,
+      RuntimeConfig runtime,
+      @Nullable BranchTimer timer) {
     boolean gpu = !runtime.device().equals("cpu");
     boolean java =
         switch (runtime.attentionKernel()) {
@@ -45,7 +68,7 @@ public final class AttentionOperators {
     if (!java) {
       return new TorchAttentionOperator(pattern, gradients);
     }
-    AttentionOptions options = AttentionOptions.defaults();
+    AttentionOptions options = AttentionOptions.defaults().withBranchTimer(timer);
     if (runtime.attentionKernel() == AttentionChoice.AUTO) {
       options = options.withProducts(bfloatProducts().orElse(null));
     }

@@ -6,6 +6,7 @@ import dev.longnet.attention.AttentionTensor;
 import dev.longnet.attention.DilatedAttention;
 import dev.longnet.attention.GradientMode;
 import dev.longnet.attention.Qkv;
+import dev.longnet.attention.Workers;
 import dev.longnet.attention.kernel.ElementType;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.Scopes;
@@ -108,6 +109,11 @@ public final class JavaAttentionOperator implements AttentionOperator {
     Reference.reachabilityFence(output);
     Reference.reachabilityFence(gradOut);
     Reference.reachabilityFence(into);
+  }
+
+  @Override
+  public AttentionOperator on(Workers workers) {
+    return new JavaAttentionOperator(attention.on(workers), gradients);
   }
 
   @Override

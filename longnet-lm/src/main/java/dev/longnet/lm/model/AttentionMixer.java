@@ -2,9 +2,9 @@
 package dev.longnet.lm.model;
 
 import dev.longnet.core.config.Blueprint;
-import dev.longnet.core.config.RuntimeConfig.Precision;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 import java.util.function.LongFunction;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -18,35 +18,32 @@ import org.jspecify.annotations.Nullable;
 /// Queries, keys, values and attention's output are as long as the sequence, everything else as a
 /// chunk.
 final class AttentionMixer implements Mixer {
+  private final Tools tools;
   private final Workspace workspace;
+  private final Rowwise rowwise;
   private final int heads;
   private final int hidden;
   private final ScalarType product;
   private final Shared shared;
-  private final Linear queryProjection;
-  private final Linear keyProjection;
-  private final Linear valueProjection;
+
+  /// q, k and v as one product: 3 C numbers a row.
+  private final Linear projections;
+
   private final Norm innerNorm;
   private final Linear outProjection;
 
-  AttentionMixer(
-      Parameters parameters,
-      Workspace workspace,
-      int heads,
-      Precision precision,
-      int layer,
-      Shared shared) {
+  AttentionMixer(Tools tools, int heads, int layer, Shared shared) {
     String prefix = Blueprint.mixerPrefix(layer);
-    this.workspace = workspace;
+    this.tools = tools;
+    this.workspace = tools.workspace();
+    this.rowwise = tools.rowwise();
     this.heads = heads;
-    this.hidden = (int) parameters.value(prefix + "out_proj.bias").numel();
-    this.product = Types.product(precision);
+    this.product = tools.product();
     this.shared = shared;
-    queryProjection = new Linear(parameters, prefix + "q_proj", true, precision);
-    keyProjection = new Linear(parameters, prefix + "k_proj", true, precision);
-    valueProjection = new Linear(parameters, prefix + "v_proj", true, precision);
-    innerNorm = new Norm(parameters, prefix + "inner_attn_ln");
-    outProjection = new Linear(parameters, prefix + "out_proj", true, precision);
+    projections = tools.linear(true, prefix + "q_proj", prefix + "k_proj", prefix + "v_proj");
+    innerNorm = tools.norm(prefix + "inner_attn_ln");
+    outProjection = tools.linear(true, prefix + "out_proj");
+    hidden = (int) outProjection.width();
   }
 
   /// What layers of one attention share.
@@ -114,120 +111,192 @@ final class AttentionMixer implements Mixer {
     }
   }
 
-  /// Rotated queries and keys, values, and attention's output.
-  private record Attended(
-      Tensor queries, Tensor keys, Tensor values, AttentionOperator.Output output)
-      implements Saved {}
+  /// @param projected rotated queries, rotated keys and values [T, 3 C]
+  private record Attended(Tensor projected, AttentionOperator.Output output) implements Saved {}
 
   @Override
-  public Saved forward(Source x, Shape shape, Sink mixed) {
+  public Saved forward(Input x, Shape shape, Output mixed) {
     shared.requireWholeSegments(shape.span());
     Positions positions = shared.positions(shape);
-    Tensor queries = headed(shape);
-    Tensor keys = headed(shape);
-    Tensor values = headed(shape);
-    for (Chunk chunk : shape.chunks()) {
-      try (PointerScope _ = new PointerScope();
-          Workspace.Frame _ = workspace.frame()) {
-        Tensor n = x.rows(chunk);
-        Tensor q = headed(chunk, queries);
-        Tensor k = headed(chunk, keys);
-        queryProjection.forward(n, q.view(-1, hidden));
-        keyProjection.forward(n, k.view(-1, hidden));
-        valueProjection.forward(n, headed(chunk, values).view(-1, hidden));
-        positions.rotateQueries(q, shape.position(chunk));
-        positions.rotateKeys(k, shape.position(chunk));
-      }
-    }
+    Tensor projected = workspace.take(product, shape.rows(), 3L * hidden);
+    List<Tile> tiles = shape.tiles();
+    tools
+        .crew()
+        .run(
+            tiles.size(),
+            (i, temporaries) -> {
+              Tile tile = tiles.get(i);
+              Tensor n = temporaries.take(product, tile.count(), hidden);
+              x.rows(tile, n);
+              projections.forward(n, tile.of(projected));
+              rotate(positions, tile, shape, projected);
+            });
     AttentionOperator.Output output =
         new AttentionOperator.Output(
-            headed(shape), workspace.take(ScalarType.Float, shape.batch(), heads, shape.tokens()));
-    shared.operator.forward(queries, keys, values, output);
-    for (Chunk chunk : shape.chunks()) {
-      try (PointerScope _ = new PointerScope();
-          Workspace.Frame _ = workspace.frame()) {
-        Tensor n = innerNorm.forward(flat(chunk, output.out())).out();
-        Tensor projected = workspace.take(product, n.size(0), hidden);
-        outProjection.forward(n, projected);
-        mixed.put(chunk, projected);
-      }
+            workspace.take(product, shape.batch(), shape.tokens(), heads, hidden / heads),
+            workspace.take(ScalarType.Float, shape.batch(), heads, shape.tokens()));
+    shared.operator.forward(
+        headed(shape, projected, 0),
+        headed(shape, projected, 1),
+        headed(shape, projected, 2),
+        output);
+    Tensor attended = output.out().view(-1, hidden);
+    tools
+        .crew()
+        .run(
+            tiles.size(),
+            (i, temporaries) -> {
+              Tile tile = tiles.get(i);
+              Tensor n = temporaries.take(product, tile.count(), hidden);
+              rowwise.norm(tile.of(attended), innerNorm, n);
+              Tensor joined = temporaries.take(product, tile.count(), hidden);
+              outProjection.forward(n, joined);
+              mixed.put(tile, joined, outProjection.shift(), temporaries);
+            });
+    return new Attended(projected, output);
+  }
+
+  private void rotate(Positions positions, Tile tile, Shape shape, Tensor projected) {
+    Chunk rows = tile.rows();
+    long first = shape.position(rows);
+    Tensor queries = positions.queries(first, rows.tokens());
+    Tensor keys = positions.keys(first, rows.tokens());
+    for (long sequence = 0; sequence < rows.sequences(); sequence++) {
+      Tensor own = projected.narrow(0, rows.start() + sequence * rows.tokens(), rows.tokens());
+      rowwise.rotate(part(own, 0), shift(0), queries);
+      rowwise.rotate(part(own, 1), shift(1), keys);
+      rowwise.rotate(part(own, 2), shift(2), null);
     }
-    return new Attended(queries, keys, values, output);
+  }
+
+  private @Nullable Tensor shift(int part) {
+    Tensor all = projections.shift();
+    return all == null ? null : all.narrow(0, (long) part * hidden, hidden);
+  }
+
+  /// Queries (0), keys (1) or values (2) of [n, 3 C], as [n, C].
+  private Tensor part(Tensor rows, int part) {
+    return rows.narrow(1, (long) part * hidden, hidden);
+  }
+
+  /// The same of a whole pass, as [B, n, H, D].
+  private Tensor headed(Shape shape, Tensor all, int part) {
+    return all.view(shape.batch(), shape.tokens(), 3, heads, hidden / heads).select(2, part);
   }
 
   @Override
-  public void backward(Source x, Saved saved, Shape shape, Source gradMixed, Sink gradX) {
+  public void backward(Saved saved, Shape shape, OutputGradient gradMixed, InputGradient gradX) {
     Attended attended = (Attended) saved;
-    Positions positions = shared.positions(shape);
-    Tensor gradAttended = headed(shape);
-    for (Chunk chunk : shape.chunks()) {
+    int tiles = shape.tileCount();
+    Sums gradJoinBias = outProjection.biasGradient(tools, tiles);
+    Norm.Gradients gradNorm = innerNorm.gradients(tools, tiles);
+    Sums gradBias = projections.biasGradient(tools, tiles);
+    Tensor gradAttended = workspace.take(product, shape.rows(), hidden);
+    for (int i = 0; i < shape.chunks().size(); i++) {
       try (PointerScope _ = new PointerScope();
           Workspace.Frame _ = workspace.frame()) {
-        Tensor gradOut = gradMixed.rows(chunk);
-        joinBackward(flat(chunk, attended.output.out()), gradOut, flat(chunk, gradAttended));
-      }
-    }
-    AttentionOperator.Gradients gradients =
-        new AttentionOperator.Gradients(headed(shape), headed(shape), headed(shape));
-    shared.operator.backward(
-        attended.queries, attended.keys, attended.values, attended.output, gradAttended, gradients);
-    for (Chunk chunk : shape.chunks()) {
-      try (PointerScope _ = new PointerScope();
-          Workspace.Frame _ = workspace.frame()) {
-        Tensor gradQueries = headed(chunk, gradients.gradQ());
-        Tensor gradKeys = headed(chunk, gradients.gradK());
-        positions.rotateQueriesBackward(gradQueries, shape.position(chunk));
-        positions.rotateKeysBackward(gradKeys, shape.position(chunk));
-        gradX.put(
+        Chunk chunk = shape.chunks().get(i);
+        joinBackward(
             chunk,
-            projectBackward(
-                x.rows(chunk),
-                gradQueries.view(-1, hidden),
-                gradKeys.view(-1, hidden),
-                flat(chunk, gradients.gradV())));
+            shape.tiles(i),
+            attended.output.out().view(-1, hidden),
+            gradMixed.rows(i, chunk),
+            gradAttended,
+            gradJoinBias,
+            gradNorm);
       }
+    }
+    Tensor gradients = workspace.take(product, shape.rows(), 3L * hidden);
+    shared.operator.backward(
+        headed(shape, attended.projected, 0),
+        headed(shape, attended.projected, 1),
+        headed(shape, attended.projected, 2),
+        attended.output,
+        gradAttended.view(shape.batch(), shape.tokens(), heads, hidden / heads),
+        new AttentionOperator.Gradients(
+            headed(shape, gradients, 0), headed(shape, gradients, 1), headed(shape, gradients, 2)));
+    for (int i = 0; i < shape.chunks().size(); i++) {
+      projectBackward(shape, i, gradients, gradBias, gradX);
+    }
+    gradJoinBias.add();
+    gradNorm.add();
+    gradBias.add();
+  }
+
+  private void joinBackward(
+      Chunk chunk,
+      List<Tile> tiles,
+      Tensor attended,
+      Tensor gradMixed,
+      Tensor gradAttended,
+      Sums gradBias,
+      Norm.Gradients gradNorm) {
+    Tensor gradOut = workspace.take(product, chunk.rows(), hidden);
+    Tensor normed = workspace.take(product, chunk.rows(), hidden);
+    tools
+        .crew()
+        .run(
+            tiles.size(),
+            (i, temporaries) -> {
+              Tile tile = tiles.get(i);
+              Tensor g = tile.of(gradOut, chunk);
+              rowwise.copy(tile.of(gradMixed, chunk), g, gradBias.of(tile));
+              Tensor gradInner = temporaries.take(product, tile.count(), hidden);
+              outProjection.backwardInput(g, gradInner);
+              rowwise.normBackward(
+                  tile.of(attended),
+                  innerNorm,
+                  gradInner,
+                  tile.of(normed, chunk),
+                  tile.of(gradAttended),
+                  false,
+                  gradNorm.gain().of(tile),
+                  gradNorm.bias().of(tile));
+            });
+    outProjection.backwardWeight(tools, normed, gradOut);
+  }
+
+  private void projectBackward(
+      Shape shape, int index, Tensor gradients, Sums gradBias, InputGradient gradX) {
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = workspace.frame()) {
+      Positions positions = shared.positions(shape);
+      Chunk chunk = shape.chunks().get(index);
+      List<Tile> tiles = shape.tiles(index);
+      Tensor normed = workspace.take(product, chunk.rows(), hidden);
+      tools
+          .crew()
+          .run(
+              tiles.size(),
+              (i, temporaries) -> {
+                Tile tile = tiles.get(i);
+                rotateBackward(positions, tile, shape, gradients, gradBias.of(tile));
+                Tensor gradNormed = temporaries.take(product, tile.count(), hidden);
+                projections.backwardInput(tile.of(gradients), gradNormed);
+                gradX.put(tile, gradNormed, tile.of(normed, chunk));
+              });
+      projections.backwardWeight(tools, normed, chunk.of(gradients));
     }
   }
 
-  private void joinBackward(Tensor attended, Tensor gradOut, Tensor gradAttended) {
-    Norm.Result inner = innerNorm.forward(attended);
-    outProjection.backwardParameters(inner.out(), gradOut);
-    Tensor gradInner = workspace.take(product, attended.size(0), hidden);
-    outProjection.backwardInput(gradOut, gradInner);
-    gradAttended.copy_(innerNorm.backward(gradInner, attended, inner));
-  }
-
-  private Tensor projectBackward(Tensor n, Tensor gradQ, Tensor gradK, Tensor gradV) {
-    queryProjection.backwardParameters(n, gradQ);
-    keyProjection.backwardParameters(n, gradK);
-    valueProjection.backwardParameters(n, gradV);
-    Tensor gradX = workspace.take(product, n.size(0), hidden);
-    queryProjection.backwardInput(gradQ, gradX);
-    keyProjection.backwardInputAdd(gradK, gradX);
-    valueProjection.backwardInputAdd(gradV, gradX);
-    return gradX;
-  }
-
-  /// An uninitialised buffer [B, n, H, D].
-  private Tensor headed(Shape shape) {
-    return workspace.take(product, shape.batch(), shape.tokens(), heads, hidden / heads);
-  }
-
-  /// The chunk's rows of a [B, n, H, D] tensor, as [b, n, H, D].
-  private Tensor headed(Chunk chunk, Tensor all) {
-    return chunk
-        .of(all.view(-1, heads, hidden / heads))
-        .view(chunk.sequences(), chunk.tokens(), heads, hidden / heads);
-  }
-
-  /// The same as [rows, C].
-  private Tensor flat(Chunk chunk, Tensor all) {
-    return chunk.of(all.view(-1, hidden));
+  private void rotateBackward(
+      Positions positions, Tile tile, Shape shape, Tensor gradients, Tensor sums) {
+    Chunk rows = tile.rows();
+    long first = shape.position(rows);
+    Tensor queries = positions.queries(first, rows.tokens());
+    Tensor keys = positions.keys(first, rows.tokens());
+    for (long sequence = 0; sequence < rows.sequences(); sequence++) {
+      Tensor own = gradients.narrow(0, rows.start() + sequence * rows.tokens(), rows.tokens());
+      rowwise.rotateBackward(part(own, 0), queries, sums.narrow(0, 0, hidden));
+      rowwise.rotateBackward(part(own, 1), keys, sums.narrow(0, hidden, hidden));
+      rowwise.rotateBackward(part(own, 2), null, sums.narrow(0, 2L * hidden, hidden));
+    }
   }
 
   @Override
-  public void prepare() {
-    linears().forEach(Linear::prepare);
+  public void prepare(Consumer<Linear> linears) {
+    linears.accept(projections);
+    linears.accept(outProjection);
   }
 
   @Override
@@ -235,13 +304,9 @@ final class AttentionMixer implements Mixer {
     return shared.operator.describe();
   }
 
-  private List<Linear> linears() {
-    return List.of(queryProjection, keyProjection, valueProjection, outProjection);
-  }
-
   @Override
   public void close() {
-    linears().forEach(Linear::close);
-    innerNorm.close();
+    projections.close();
+    outProjection.close();
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.model;
 
+import dev.longnet.attention.Workers;
 import dev.longnet.core.config.AttentionConfig;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -35,7 +36,7 @@ public interface AttentionOperator {
   /// As [#forward(Tensor, Tensor, Tensor)], into memory of the caller's, so that a training step
   /// allocates nothing.
   ///
-  /// @param into contiguous; overwritten
+  /// @param into contiguous in their last dimension; overwritten
   default void forward(Tensor q, Tensor k, Tensor v, Output into) {
     try (PointerScope _ = new PointerScope()) {
       Output output = forward(q, k, v);
@@ -46,7 +47,7 @@ public interface AttentionOperator {
 
   /// As [#backward(Tensor, Tensor, Tensor, Output, Tensor)], into memory of the caller's.
   ///
-  /// @param into contiguous; overwritten
+  /// @param into contiguous in their last dimension; overwritten
   default void backward(
       Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
     try (PointerScope _ = new PointerScope()) {
@@ -55,6 +56,14 @@ public interface AttentionOperator {
       into.gradK.copy_(gradients.gradK);
       into.gradV.copy_(gradients.gradV);
     }
+  }
+
+  /// The same operator on threads of a model's, which stay alive between its calls; itself where it
+  /// has no use for them.
+  ///
+  /// @param workers stay the caller's; one thread at a time may then call
+  default AttentionOperator on(Workers workers) {
+    return this;
   }
 
   /// One line for logs: which kernel, vector width, threads.

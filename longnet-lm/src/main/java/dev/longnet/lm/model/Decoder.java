@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.model;
 
+import dev.longnet.attention.Workers;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.ModelConfig;
+import dev.longnet.lm.torch.TorchThreads;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
@@ -33,26 +36,35 @@ public final class Decoder implements AutoCloseable {
   private final ModelConfig config;
   private final ModelOptions options;
   private final Blueprint blueprint;
+  private final Tools tools;
   private final Parameters parameters;
   private final Workspace workspace;
   private final Mixers mixers;
   private final List<Layer> layers;
   private final OutputHead head;
 
+  /// Whether rounded copies of the parameters are of these parameters; see [#zeroGradients()].
+  private boolean prepared;
+
   private Decoder(
-      ModelConfig config, ModelOptions options, AttentionOperator.Factory operators, long seed) {
+      ModelConfig config,
+      ModelOptions options,
+      AttentionOperator.Factory operators,
+      long seed,
+      @Nullable StepProfile profile) {
     this.config = config;
     this.options = options;
     this.blueprint = Blueprint.of(config);
-    this.parameters = Parameters.allocate(blueprint, options.device());
+    this.tools = Tools.of(blueprint, options, profile);
+    this.parameters = tools.parameters();
+    this.workspace = tools.workspace();
     Initialization.fill(parameters, blueprint, seed);
-    this.workspace = new Workspace(parameters);
-    this.mixers = new Mixers(parameters, workspace, config, options, operators);
+    this.mixers = new Mixers(tools, config, operators);
     this.layers =
         IntStream.range(0, config.layers())
-            .mapToObj(i -> new Layer(parameters, workspace, options, i, mixers.of(i)))
+            .mapToObj(i -> new Layer(tools, i, mixers.of(i)))
             .toList();
-    this.head = new OutputHead(parameters, workspace, config, options);
+    this.head = new OutputHead(tools, config);
   }
 
   /// A model with random weights, a function of `seed` alone.
@@ -60,8 +72,20 @@ public final class Decoder implements AutoCloseable {
   /// @param operators makes the operator of each attention; they stay the caller's to close
   public static Decoder create(
       ModelConfig config, ModelOptions options, AttentionOperator.Factory operators, long seed) {
+    return create(config, options, operators, seed, null);
+  }
+
+  /// As [#create(ModelConfig, ModelOptions, AttentionOperator.Factory, long)].
+  ///
+  /// @param profile takes the time of what its passes do on the CPU; attention's is its operators'
+  public static Decoder create(
+      ModelConfig config,
+      ModelOptions options,
+      AttentionOperator.Factory operators,
+      long seed,
+      @Nullable StepProfile profile) {
     try (PointerScope _ = new PointerScope()) {
-      return new Decoder(config, options, operators, seed);
+      return new Decoder(config, options, operators, seed, profile);
     }
   }
 
@@ -71,6 +95,11 @@ public final class Decoder implements AutoCloseable {
 
   public ModelOptions options() {
     return options;
+  }
+
+  /// The threads of this model's passes, for what else works on its parameters between them.
+  public Workers workers() {
+    return tools.crew();
   }
 
   /// Every parameter: its name, its shape, how it is drawn, whether it decays.
@@ -98,20 +127,24 @@ public final class Decoder implements AutoCloseable {
     return parameters.gradients();
   }
 
+  /// Begins a step: the passes that follow add up gradients of the parameters as they are now.
+  /// These must not change before the last of them.
   public void zeroGradients() {
-    try (PointerScope _ = new PointerScope()) {
-      parameters.gradients().values().forEach(Tensor::zero_);
-    }
+    parameters.zeroGradients();
+    prepared = false;
   }
 
-  /// Takes over parameters that were written. Whole passes ([#logits], [#losses],
-  /// [#lossAndGradients], [#forward]) do it themselves; only those who ask for embeddings alone
-  /// have to.
+  /// Takes over parameters that were written. Whole passes ([#logits], [#losses], [#forward]) do it
+  /// themselves, [#lossAndGradients] once after [#zeroGradients()]; only those who ask for
+  /// embeddings alone have to.
   public void prepare() {
-    try (PointerScope _ = new PointerScope()) {
-      layers.forEach(Layer::prepare);
-      head.prepare();
+    List<Linear> linears = new ArrayList<>();
+    layers.forEach(layer -> layer.prepare(linears::add));
+    head.prepare(linears::add);
+    try (TorchThreads _ = tools.crew().open()) {
+      tools.crew().run(linears.size(), (i, _) -> linears.get(i).prepare());
     }
+    prepared = true;
   }
 
   /// @param tokens [B, N] int64
@@ -120,7 +153,8 @@ public final class Decoder implements AutoCloseable {
     requireTokens(tokens, "tokens", 1);
     prepare();
     Tensor out;
-    try (PointerScope _ = new PointerScope();
+    try (TorchThreads _ = tools.crew().open();
+        PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
       Shape shape = shape(tokens.size(0), tokens.size(1));
       out =
@@ -139,7 +173,8 @@ public final class Decoder implements AutoCloseable {
     requireTokens(tokens, "tokens", 1);
     prepare();
     Tensor out;
-    try (PointerScope _ = new PointerScope()) {
+    try (TorchThreads _ = tools.crew().open();
+        PointerScope _ = new PointerScope()) {
       long batch = tokens.size(0);
       Shape shape = shape(batch, tokens.size(1));
       Tensor x = run(embed(tokens), shape).view(batch, tokens.size(1), config.hidden());
@@ -156,7 +191,8 @@ public final class Decoder implements AutoCloseable {
   public Tensor forward(Tensor embeddings) {
     prepare();
     Tensor out;
-    try (PointerScope _ = new PointerScope();
+    try (TorchThreads _ = tools.crew().open();
+        PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
       Shape shape = shape(embeddings.size(0), embeddings.size(1));
       Tensor x = embeddings.reshape(-1, config.hidden()).clone();
@@ -184,7 +220,8 @@ public final class Decoder implements AutoCloseable {
     requireTokens(windows, "windows", 2);
     prepare();
     Tensor out;
-    try (PointerScope _ = new PointerScope();
+    try (TorchThreads _ = tools.crew().open();
+        PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
       long n = windows.size(1) - 1;
       Shape shape = shape(windows.size(0), n);
@@ -222,11 +259,14 @@ public final class Decoder implements AutoCloseable {
           "windows must hold one id more than the span's %d tokens: %d"
               .formatted(span.tokens(), windows.size(1)));
     }
-    prepare();
-    try (PointerScope _ = new PointerScope();
+    if (!prepared) {
+      prepare();
+    }
+    try (TorchThreads _ = tools.crew().open();
+        PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
       long n = span.tokens();
-      Shape shape = Shape.of(windows.size(0), span, options.tokenChunk());
+      Shape shape = tools.shape(windows.size(0), span);
       Tensor inputs = windows.narrow(1, 0, n).reshape(-1);
       Tensor targets = windows.narrow(1, 1, n).reshape(-1);
       Tensor gradient = workspace.take(ScalarType.Float, inputs.numel(), config.hidden());
@@ -282,7 +322,7 @@ public final class Decoder implements AutoCloseable {
   }
 
   private Shape shape(long batch, long tokens) {
-    return Shape.of(batch, Span.whole(tokens), options.tokenChunk());
+    return tools.shape(batch, Span.whole(tokens));
   }
 
   private Tensor embedInto(Tensor tokens) {
@@ -293,7 +333,7 @@ public final class Decoder implements AutoCloseable {
 
   /// Memory of temporaries that is kept from pass to pass.
   public long workspaceBytes() {
-    return workspace.bytes();
+    return workspace.bytes() + tools.crew().temporaryBytes();
   }
 
   /// @param tokens int64, any shape of T ids
@@ -327,8 +367,7 @@ public final class Decoder implements AutoCloseable {
   public void close() {
     layers.forEach(Layer::close);
     head.close();
-    workspace.close();
     mixers.close();
-    parameters.close();
+    tools.close();
   }
 }

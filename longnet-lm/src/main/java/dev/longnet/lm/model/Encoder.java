@@ -5,6 +5,7 @@ import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.EncoderConfig.InputPositions;
+import dev.longnet.lm.torch.TorchThreads;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,8 +31,8 @@ public final class Encoder implements AutoCloseable {
   private final EncoderConfig config;
   private final ModelOptions options;
   private final AttentionOperator.Factory operators;
+  private final Tools tools;
   private final Parameters parameters;
-  private final Workspace workspace;
   private final AttentionMixer.Shared attention;
   private final List<Layer> layers;
   private final Map<AttentionConfig, AttentionOperator> cached = new LinkedHashMap<>();
@@ -42,20 +43,14 @@ public final class Encoder implements AutoCloseable {
     this.options = options;
     this.operators = operators;
     Blueprint blueprint = Blueprint.of(config);
-    this.parameters = Parameters.allocate(blueprint, options.device());
+    this.tools = Tools.of(blueprint, options, null);
+    this.parameters = tools.parameters();
     Initialization.fill(parameters, blueprint, seed);
-    this.workspace = new Workspace(parameters);
     this.attention = new AttentionMixer.Shared(OptionalLong.empty(), _ -> Positions.none());
     this.layers =
         IntStream.range(0, config.layers())
-            .mapToObj(i ->
-                new Layer(
-                    parameters,
-                    workspace,
-                    options,
-                    i,
-                    new AttentionMixer(
-                        parameters, workspace, config.heads(), options.precision(), i, attention)))
+            .mapToObj(
+                i -> new Layer(tools, i, new AttentionMixer(tools, config.heads(), i, attention)))
             .toList();
   }
 
@@ -90,7 +85,7 @@ public final class Encoder implements AutoCloseable {
   /// Takes over parameters that were written.
   public void prepare() {
     try (PointerScope _ = new PointerScope()) {
-      layers.forEach(Layer::prepare);
+      layers.forEach(layer -> layer.prepare(Linear::prepare));
     }
   }
 
@@ -161,12 +156,14 @@ public final class Encoder implements AutoCloseable {
     AttentionConfig geometry = config.attention(n);
     attention.use(
         cached.computeIfAbsent(
-            geometry, g -> ZeroPaddedKeys.where(g, false, operators.of(g, false))));
-    Shape shape = Shape.of(1, Span.whole(n), options.tokenChunk());
+            geometry,
+            g -> ZeroPaddedKeys.where(g, false, operators.of(g, false)).on(tools.crew())));
+    Shape shape = tools.shape(1, Span.whole(n));
     after.accept(0);
     for (int i = 0; i < layers.size(); i++) {
-      try (PointerScope _ = new PointerScope();
-          Workspace.Frame _ = workspace.frame()) {
+      try (TorchThreads _ = tools.crew().open();
+          PointerScope _ = new PointerScope();
+          Workspace.Frame _ = tools.workspace().frame()) {
         layers.get(i).run(x, shape, x);
       }
       after.accept(i + 1);
@@ -236,8 +233,7 @@ public final class Encoder implements AutoCloseable {
   @Override
   public void close() {
     layers.forEach(Layer::close);
-    workspace.close();
     attention.close();
-    parameters.close();
+    tools.close();
   }
 }

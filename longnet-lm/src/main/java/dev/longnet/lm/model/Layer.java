@@ -2,9 +2,9 @@
 package dev.longnet.lm.model;
 
 import java.util.List;
+import java.util.function.Consumer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -17,9 +17,9 @@ import org.jspecify.annotations.Nullable;
 /// everything element-wise is computed again, and token-wise parts run in chunks. Only buffers of
 /// width C, fc1's output where it is kept, and what the mixer keeps are as long as the sequence.
 final class Layer implements AutoCloseable {
+  private final Tools tools;
   private final Workspace workspace;
-  private final int hidden;
-  private final int feedForward;
+  private final Rowwise rowwise;
   private final ScalarType product;
   private final Norm mixerNorm;
   private final Mixer mixer;
@@ -29,28 +29,36 @@ final class Layer implements AutoCloseable {
   private final Linear contract;
 
   /// @param mixer closed with this
-  Layer(Parameters parameters, Workspace workspace, ModelOptions options, int index, Mixer mixer) {
-    this.workspace = workspace;
-    this.product = Types.product(options.precision());
+  Layer(Tools tools, int index, Mixer mixer) {
+    this.tools = tools;
+    this.workspace = tools.workspace();
+    this.rowwise = tools.rowwise();
+    this.product = tools.product();
     this.mixer = mixer;
     String prefix = "layers." + index + ".";
-    mixerNorm = new Norm(parameters, prefix + "self_attn_layer_norm");
-    feedForwardNorm = new Norm(parameters, prefix + "final_layer_norm");
-    expand = new Linear(parameters, prefix + "ffn.fc1", true, options.precision());
-    expandedNorm = new Norm(parameters, prefix + "ffn.ffn_layernorm");
-    contract = new Linear(parameters, prefix + "ffn.fc2", true, options.precision());
-    hidden = (int) parameters.value(prefix + "ffn.fc2.bias").numel();
-    feedForward = (int) parameters.value(prefix + "ffn.fc1.bias").numel();
+    mixerNorm = tools.norm(prefix + "self_attn_layer_norm");
+    feedForwardNorm = tools.norm(prefix + "final_layer_norm");
+    expand = tools.linear(true, prefix + "ffn.fc1");
+    expandedNorm = tools.norm(prefix + "ffn.ffn_layernorm");
+    contract = tools.linear(true, prefix + "ffn.fc2");
   }
 
   /// What a forward pass leaves for the backward pass, beside its input.
   ///
   /// @param middle m [T, C] float32
-  /// @param expanded fc1's output [T, F], or null: then the backward pass computes it again
+  /// @param expanded what fc1 multiplied [T, F], or null: then the backward pass computes it again
   record Saved(Mixer.Saved mixed, Tensor middle, @Nullable Tensor expanded) {}
 
   Mixer mixer() {
     return mixer;
+  }
+
+  private long hidden() {
+    return contract.width();
+  }
+
+  private long feedForward() {
+    return expand.width();
   }
 
   /// y, with nothing kept.
@@ -66,47 +74,44 @@ final class Layer implements AutoCloseable {
   /// @param out y [T, C] float32, overwritten
   /// @return buffers of the workspace's innermost frame
   Saved forward(Tensor x, Shape shape, Tensor out) {
-    Tensor middle = workspace.take(ScalarType.Float, x.size(0), hidden);
-    Tensor expanded = workspace.take(product, x.size(0), feedForward);
+    Tensor middle = workspace.take(ScalarType.Float, x.size(0), hidden());
+    Tensor expanded = workspace.take(product, x.size(0), feedForward());
     return new Saved(pass(x, shape, middle, expanded, out), middle, expanded);
   }
 
   /// What the backward pass needs, made again from the layer's input.
   Saved again(Tensor x, Shape shape) {
-    Tensor middle = workspace.take(ScalarType.Float, x.size(0), hidden);
+    Tensor middle = workspace.take(ScalarType.Float, x.size(0), hidden());
     return new Saved(pass(x, shape, middle, null, null), middle, null);
   }
 
   /// @param middle overwritten with m; may be x
-  /// @param expanded overwritten with fc1's output, or null
+  /// @param expanded overwritten with what fc1 multiplied, or null
   /// @param out overwritten with y, or null: then the feed-forward is left out; may be middle
   private Mixer.Saved pass(
       Tensor x, Shape shape, Tensor middle, @Nullable Tensor expanded, @Nullable Tensor out) {
     return mixer.forward(
-        chunk -> Types.cast(mixerNorm.forward(chunk.of(x)).out(), product),
+        (tile, normed) -> rowwise.norm(tile.of(x), mixerNorm, normed),
         shape,
-        (chunk, mixed) -> {
-          torch.add_out(chunk.of(middle), chunk.of(x), mixed);
-          if (out != null) {
-            feedForward(
-                chunk.of(middle),
-                expanded == null
-                    ? workspace.take(product, chunk.rows(), feedForward)
-                    : chunk.of(expanded),
-                chunk.of(out));
+        (tile, mixed, shift, temporaries) -> {
+          Tensor m = tile.of(middle);
+          if (out == null) {
+            rowwise.add(tile.of(x), mixed, shift, m);
+            return;
           }
+          Tensor n = temporaries.take(product, tile.count(), hidden());
+          rowwise.addNorm(tile.of(x), mixed, shift, m, feedForwardNorm, n);
+          Tensor e =
+              expanded == null
+                  ? temporaries.take(product, tile.count(), feedForward())
+                  : tile.of(expanded);
+          expand.forward(n, e);
+          Tensor inner =
+              expanded == null ? e : temporaries.take(product, tile.count(), feedForward());
+          rowwise.geluNorm(e, expand.shift(), expandedNorm, inner);
+          contract.forward(inner, n);
+          rowwise.add(m, n, contract.shift(), tile.of(out));
         });
-  }
-
-  private void feedForward(Tensor middle, Tensor expanded, Tensor out) {
-    try (PointerScope _ = new PointerScope();
-        Workspace.Frame _ = workspace.frame()) {
-      expand.forward(Types.cast(feedForwardNorm.forward(middle).out(), product), expanded);
-      Tensor n = expandedNorm.forward(gelu(expanded)).out();
-      Tensor contracted = workspace.take(product, n.size(0), hidden);
-      contract.forward(n, contracted);
-      torch.add_out(out, middle, contracted);
-    }
   }
 
   /// Adds the parameters' gradients.
@@ -117,88 +122,117 @@ final class Layer implements AutoCloseable {
   void backward(Tensor x, Saved saved, Shape shape, Tensor gradient) {
     try (PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
-      NormedInput input = new NormedInput(x, gradient);
+      Norm.Gradients gradNorm = mixerNorm.gradients(tools, shape.tileCount());
+      FeedForwardGradients sums = new FeedForwardGradients(shape.tileCount());
       mixer.backward(
-          input,
           saved.mixed,
           shape,
-          chunk -> {
-            feedForwardBackward(
-                chunk.of(saved.middle),
-                saved.expanded == null ? null : chunk.of(saved.expanded),
-                chunk.of(gradient));
-            return Types.cast(chunk.of(gradient), product);
+          (index, chunk) -> {
+            feedForwardBackward(chunk, shape.tiles(index), saved, gradient, sums);
+            return chunk.of(gradient);
           },
-          input);
+          (tile, gradNormed, again) ->
+              rowwise.normBackward(
+                  tile.of(x),
+                  mixerNorm,
+                  gradNormed,
+                  again,
+                  tile.of(gradient),
+                  true,
+                  gradNorm.gain().of(tile),
+                  gradNorm.bias().of(tile)));
+      gradNorm.add();
+      sums.add();
     }
   }
 
-  /// LN(x) as the mixer's backward pass asks for it, and the way of its gradient back through the
-  /// norm into the residual stream's.
-  private final class NormedInput implements Mixer.Source, Mixer.Sink {
-    private final Tensor x;
-    private final Tensor gradient;
+  /// Of the feed-forward's vectors.
+  private final class FeedForwardGradients {
+    final Norm.Gradients norm;
+    final Sums expandBias;
+    final Norm.Gradients expandedNorm;
+    final Sums contractBias;
 
-    @SuppressWarnings("NullAway.Init") // of the chunk whose rows were asked for last
-    private Norm.Result normed;
-
-    NormedInput(Tensor x, Tensor gradient) {
-      this.x = x;
-      this.gradient = gradient;
+    FeedForwardGradients(int tiles) {
+      norm = feedForwardNorm.gradients(tools, tiles);
+      expandBias = expand.biasGradient(tools, tiles);
+      expandedNorm = Layer.this.expandedNorm.gradients(tools, tiles);
+      contractBias = contract.biasGradient(tools, tiles);
     }
 
-    @Override
-    public Tensor rows(Chunk chunk) {
-      normed = mixerNorm.forward(chunk.of(x));
-      return Types.cast(normed.out(), product);
-    }
-
-    @Override
-    public void put(Chunk chunk, Tensor gradNormed) {
-      Tensor wide = Types.cast(gradNormed, ScalarType.Float);
-      chunk.of(gradient).add_(mixerNorm.backward(wide, chunk.of(x), normed));
+    void add() {
+      norm.add();
+      expandBias.add();
+      expandedNorm.add();
+      contractBias.add();
     }
   }
 
-  private void feedForwardBackward(Tensor middle, @Nullable Tensor kept, Tensor gradient) {
-    Norm.Result normed = feedForwardNorm.forward(middle);
-    Tensor n = Types.cast(normed.out(), product);
-    Tensor expanded = kept;
-    if (expanded == null) {
-      expanded = workspace.take(product, n.size(0), feedForward);
-      expand.forward(n, expanded);
+  private void feedForwardBackward(
+      Chunk chunk, List<Tile> tiles, Saved saved, Tensor gradient, FeedForwardGradients sums) {
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = workspace.frame()) {
+      Tensor gradOut = workspace.take(product, chunk.rows(), hidden());
+      Tensor inner = workspace.take(product, chunk.rows(), feedForward());
+      Tensor gradExpanded = workspace.take(product, chunk.rows(), feedForward());
+      Tensor normed = workspace.take(product, chunk.rows(), hidden());
+      tools
+          .crew()
+          .run(
+              tiles.size(),
+              (i, temporaries) -> {
+                Tile tile = tiles.get(i);
+                Tensor middle = tile.of(saved.middle);
+                Tensor n = tile.of(normed, chunk);
+                Tensor e;
+                if (saved.expanded == null) {
+                  e = temporaries.take(product, tile.count(), feedForward());
+                  rowwise.norm(middle, feedForwardNorm, n);
+                  expand.forward(n, e);
+                } else {
+                  e = tile.of(saved.expanded);
+                }
+                Tensor g = tile.of(gradOut, chunk);
+                rowwise.copy(tile.of(gradient), g, sums.contractBias.of(tile));
+                Tensor ge = tile.of(gradExpanded, chunk);
+                contract.backwardInput(g, ge);
+                rowwise.geluNormBackward(
+                    e,
+                    expand.shift(),
+                    expandedNorm,
+                    ge,
+                    tile.of(inner, chunk),
+                    ge,
+                    sums.expandBias.of(tile),
+                    sums.expandedNorm.gain().of(tile),
+                    sums.expandedNorm.bias().of(tile));
+                Tensor gradNormed = temporaries.take(product, tile.count(), hidden());
+                expand.backwardInput(ge, gradNormed);
+                rowwise.normBackward(
+                    middle,
+                    feedForwardNorm,
+                    gradNormed,
+                    n,
+                    tile.of(gradient),
+                    true,
+                    sums.norm.gain().of(tile),
+                    sums.norm.bias().of(tile));
+              });
+      contract.backwardWeight(tools, inner, gradOut);
+      expand.backwardWeight(tools, normed, gradExpanded);
     }
-    Tensor activated = gelu(expanded);
-    Norm.Result inner = expandedNorm.forward(activated);
-    Tensor gradOut = Types.cast(gradient, product);
-    contract.backwardParameters(inner.out(), gradOut);
-    Tensor gradInner = workspace.take(product, n.size(0), feedForward);
-    contract.backwardInput(gradOut, gradInner);
-    Tensor gradExpanded = gradInner;
-    torch.gelu_backward_out(
-        gradExpanded, expandedNorm.backward(gradInner, activated, inner), expanded);
-    expand.backwardParameters(n, gradExpanded);
-    Tensor gradNormed = workspace.take(product, n.size(0), hidden);
-    expand.backwardInput(gradExpanded, gradNormed);
-    gradient.add_(
-        feedForwardNorm.backward(Types.cast(gradNormed, ScalarType.Float), middle, normed));
   }
 
-  private Tensor gelu(Tensor x) {
-    Tensor out = workspace.take(product, x.size(0), x.size(1));
-    return torch.gelu_out(out, x);
-  }
-
-  void prepare() {
-    mixer.prepare();
-    expand.prepare();
-    contract.prepare();
+  /// Hands out what has copies of parameters.
+  void prepare(Consumer<Linear> linears) {
+    mixer.prepare(linears);
+    linears.accept(expand);
+    linears.accept(contract);
   }
 
   @Override
   public void close() {
     mixer.close();
     List.of(expand, contract).forEach(Linear::close);
-    List.of(mixerNorm, feedForwardNorm, expandedNorm).forEach(Norm::close);
   }
 }

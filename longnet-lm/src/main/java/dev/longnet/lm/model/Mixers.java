@@ -10,23 +10,14 @@ import java.util.Map;
 /// The place that maps a configuration to its mixer. Layers of equal configuration share what
 /// belongs to no layer: an attention operator, factors of positions.
 final class Mixers implements AutoCloseable {
-  private final Parameters parameters;
-  private final Workspace workspace;
+  private final Tools tools;
   private final ModelConfig config;
-  private final ModelOptions options;
   private final AttentionOperator.Factory operators;
   private final Map<MixerConfig, AttentionMixer.Shared> attentions = new LinkedHashMap<>();
 
-  Mixers(
-      Parameters parameters,
-      Workspace workspace,
-      ModelConfig config,
-      ModelOptions options,
-      AttentionOperator.Factory operators) {
-    this.parameters = parameters;
-    this.workspace = workspace;
+  Mixers(Tools tools, ModelConfig config, AttentionOperator.Factory operators) {
+    this.tools = tools;
     this.config = config;
-    this.options = options;
     this.operators = operators;
   }
 
@@ -35,10 +26,8 @@ final class Mixers implements AutoCloseable {
     return switch (config.mixer(layer)) {
       case AttentionConfig attention ->
           new AttentionMixer(
-              parameters,
-              workspace,
+              tools,
               config.heads(),
-              options.precision(),
               layer,
               attentions.computeIfAbsent(attention, _ -> shared(attention)));
     };
@@ -46,11 +35,12 @@ final class Mixers implements AutoCloseable {
 
   private AttentionMixer.Shared shared(AttentionConfig attention) {
     AttentionOperator operator =
-        ZeroPaddedKeys.where(attention, config.causal(), operators.of(attention, config.causal()));
+        ZeroPaddedKeys.where(attention, config.causal(), operators.of(attention, config.causal()))
+            .on(tools.crew());
     AttentionMixer.Shared shared =
         new AttentionMixer.Shared(
             attention.pattern(config.causal()).period(),
-            window -> Positions.of(config, attention.period(), window, options.device()));
+            window -> Positions.of(config, attention.period(), window, tools.options().device()));
     shared.use(operator);
     return shared;
   }

@@ -2,6 +2,9 @@
 package dev.longnet.lm.model;
 
 import dev.longnet.core.config.ModelConfig;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Consumer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -15,56 +18,62 @@ import org.jspecify.annotations.Nullable;
 ///     loss_t = lse_t - logit_t[target],   lse_t = log sum_v exp(logit_t[v])
 ///     d loss_t / d logit_t = softmax(logit_t) - onehot(target)
 final class OutputHead implements AutoCloseable {
-  private final Parameters parameters;
+  private final Tools tools;
   private final Workspace workspace;
+  private final Rowwise rowwise;
   private final ScalarType product;
-  private final int vocabulary;
   private final int hidden;
-  private final int lossChunk;
   private final Norm norm;
   private final Linear projection;
 
-  OutputHead(Parameters parameters, Workspace workspace, ModelConfig config, ModelOptions options) {
-    this.parameters = parameters;
-    this.workspace = workspace;
-    this.product = Types.product(options.precision());
-    this.vocabulary = config.vocabulary();
+  OutputHead(Tools tools, ModelConfig config) {
+    this.tools = tools;
+    this.workspace = tools.workspace();
+    this.rowwise = tools.rowwise();
+    this.product = tools.product();
     this.hidden = config.hidden();
-    this.lossChunk = options.lossChunk();
-    this.norm = new Norm(parameters, "layer_norm");
+    this.norm = tools.norm("layer_norm");
     this.projection =
-        new Linear(
-            parameters,
-            config.tiedOutput() ? "embed_tokens" : "output_projection",
-            false,
-            options.precision());
+        tools.linear(false, config.tiedOutput() ? "embed_tokens" : "output_projection");
+  }
+
+  private int vocabulary() {
+    return (int) projection.width();
+  }
+
+  /// Rows in pieces whose logits exist at a time.
+  private Shape shape(Tensor x) {
+    return tools.shape(x.size(0), tools.options().lossChunk());
+  }
+
+  private Tensor empty(long... shape) {
+    return tools.parameters().empty(ScalarType.Float, shape);
   }
 
   /// @param x [T, C] float32
   /// @return LN(x) [T, C] float32, the caller's
   Tensor normed(Tensor x) {
-    return norm.forward(x).out();
+    Tensor out = empty(x.size(0), hidden);
+    each(x, (tile, _) -> rowwise.norm(tile.of(x), norm, tile.of(out)));
+    return out;
   }
 
   /// @param x [T, C] float32
   /// @return [T, V] float32, the caller's
   Tensor logits(Tensor x) {
-    Tensor out = parameters.empty(ScalarType.Float, x.size(0), vocabulary);
-    for (long at = 0; at < x.size(0); at += lossChunk) {
-      try (PointerScope _ = new PointerScope();
-          Workspace.Frame _ = workspace.frame()) {
-        long rows = Math.min(lossChunk, x.size(0) - at);
-        Tensor n = Types.cast(norm.forward(x.narrow(0, at, rows)).out(), product);
-        Tensor slice = out.narrow(0, at, rows);
-        if (product == ScalarType.Float) {
-          projection.forward(n, slice);
-        } else {
-          Tensor narrow = workspace.take(product, rows, vocabulary);
-          projection.forward(n, narrow);
-          slice.copy_(narrow);
-        }
-      }
-    }
+    Tensor out = empty(x.size(0), vocabulary());
+    each(
+        x,
+        (tile, temporaries) -> {
+          Tensor logits =
+              product == ScalarType.Float
+                  ? tile.of(out)
+                  : temporaries.take(product, tile.count(), vocabulary());
+          project(tile, x, logits, temporaries);
+          if (product != ScalarType.Float) {
+            rowwise.copy(logits, tile.of(out), null);
+          }
+        });
     return out;
   }
 
@@ -81,76 +90,110 @@ final class OutputHead implements AutoCloseable {
   ///
   /// @param ids `[n]` int64
   Tensor losses(Tensor x, Tensor targets, @Nullable Tensor ids, @Nullable Tensor share) {
-    Tensor losses = parameters.empty(ScalarType.Float, x.size(0));
-    for (long at = 0; at < x.size(0); at += lossChunk) {
-      try (PointerScope _ = new PointerScope();
-          Workspace.Frame _ = workspace.frame()) {
-        long rows = Math.min(lossChunk, x.size(0) - at);
-        Tensor n = Types.cast(norm.forward(x.narrow(0, at, rows)).out(), product);
-        Tensor logits = workspace.take(product, rows, vocabulary);
-        projection.forward(n, logits);
-        Tensor probabilities =
-            softmax(logits, targets.narrow(0, at, rows), losses.narrow(0, at, rows));
-        if (ids != null && share != null) {
-          share.add_(probabilities.index_select(1, ids).sum(Decoder.SUM_TYPE));
-        }
-      }
+    Tensor losses = empty(x.size(0));
+    double[] shares = new double[shape(x).tileCount()];
+    each(
+        x,
+        (tile, temporaries) -> {
+          Tensor logits = temporaries.take(product, tile.count(), vocabulary());
+          project(tile, x, logits, temporaries);
+          if (ids != null) {
+            Tensor probabilities = torch.softmax(Types.cast(logits, ScalarType.Float), 1);
+            shares[tile.index()] =
+                probabilities.index_select(1, ids).sum(Decoder.SUM_TYPE).item_double();
+          }
+          rowwise.crossEntropy(logits, tile.of(targets), tile.of(losses), 0);
+        });
+    if (share != null) {
+      share.add_(new Scalar(Arrays.stream(shares).sum()));
     }
     return losses;
+  }
+
+  private void project(Tile tile, Tensor x, Tensor logits, Workspace temporaries) {
+    Tensor n = temporaries.take(product, tile.count(), hidden);
+    rowwise.norm(tile.of(x), norm, n);
+    projection.forward(n, logits);
+  }
+
+  private interface TileTask {
+    void run(Tile tile, Workspace temporaries);
+  }
+
+  /// Every tile, those of one chunk at once.
+  private void each(Tensor x, TileTask task) {
+    Shape shape = shape(x);
+    for (int i = 0; i < shape.chunks().size(); i++) {
+      List<Tile> tiles = shape.tiles(i);
+      tools.crew().run(tiles.size(), (t, temporaries) -> task.run(tiles.get(t), temporaries));
+    }
   }
 
   /// As [#losses], and adds the parameters' gradients of `weight` times the sum of the losses.
   ///
   /// @param gradient [T, C] float32, overwritten with the gradient with respect to x
   Tensor lossesAndGradients(Tensor x, Tensor targets, double weight, Tensor gradient) {
-    Tensor losses = parameters.empty(ScalarType.Float, x.size(0));
-    for (long at = 0; at < x.size(0); at += lossChunk) {
-      try (PointerScope _ = new PointerScope();
-          Workspace.Frame _ = workspace.frame()) {
-        long rows = Math.min(lossChunk, x.size(0) - at);
-        Tensor input = x.narrow(0, at, rows);
-        Tensor target = targets.narrow(0, at, rows);
-        Norm.Result normed = norm.forward(input);
-        Tensor n = Types.cast(normed.out(), product);
-        Tensor logits = workspace.take(product, rows, vocabulary);
-        projection.forward(n, logits);
-        Tensor probabilities = softmax(logits, target, losses.narrow(0, at, rows));
-        Tensor column = target.unsqueeze(1);
-        probabilities.scatter_(1, column, probabilities.gather(1, column).sub_(new Scalar(1)));
-        projection.backwardParameters(n, probabilities.mul_(new Scalar(weight)));
-        Tensor gradNormed = workspace.take(product, rows, hidden);
-        projection.backwardInput(probabilities, gradNormed);
-        gradient
-            .narrow(0, at, rows)
-            .copy_(norm.backward(Types.cast(gradNormed, ScalarType.Float), input, normed));
+    Tensor losses = empty(x.size(0));
+    Shape shape = shape(x);
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = workspace.frame()) {
+      Norm.Gradients gradNorm = norm.gradients(tools, shape.tileCount());
+      for (int i = 0; i < shape.chunks().size(); i++) {
+        chunk(shape, i, x, targets, weight, losses, gradient, gradNorm);
       }
+      gradNorm.add();
     }
     return losses;
   }
 
-  /// @return softmax(logits) in the products' type: `logits` itself, overwritten, or a buffer
-  private Tensor softmax(Tensor logits, Tensor targets, Tensor losses) {
-    Tensor wide = logits;
-    if (product != ScalarType.Float) {
-      wide = workspace.take(ScalarType.Float, logits.size(0), vocabulary);
-      wide.copy_(logits);
+  private void chunk(
+      Shape shape,
+      int index,
+      Tensor x,
+      Tensor targets,
+      double weight,
+      Tensor losses,
+      Tensor gradient,
+      Norm.Gradients gradNorm) {
+    try (PointerScope _ = new PointerScope();
+        Workspace.Frame _ = workspace.frame()) {
+      Chunk chunk = shape.chunks().get(index);
+      List<Tile> tiles = shape.tiles(index);
+      Tensor normed = workspace.take(product, chunk.rows(), hidden);
+      Tensor logits = workspace.take(product, chunk.rows(), vocabulary());
+      tools
+          .crew()
+          .run(
+              tiles.size(),
+              (i, temporaries) -> {
+                Tile tile = tiles.get(i);
+                Tensor n = tile.of(normed, chunk);
+                Tensor l = tile.of(logits, chunk);
+                rowwise.norm(tile.of(x), norm, n);
+                projection.forward(n, l);
+                rowwise.crossEntropy(l, tile.of(targets), tile.of(losses), weight);
+                Tensor gradNormed = temporaries.take(product, tile.count(), hidden);
+                projection.backwardInput(l, gradNormed);
+                rowwise.normBackward(
+                    tile.of(x),
+                    norm,
+                    gradNormed,
+                    null,
+                    tile.of(gradient),
+                    false,
+                    gradNorm.gain().of(tile),
+                    gradNorm.bias().of(tile));
+              });
+      projection.backwardWeight(tools, normed, logits);
     }
-    Tensor target = wide.gather(1, targets.unsqueeze(1)).squeeze(1);
-    Tensor largest = wide.amax(new long[] {1}, false);
-    torch.softmax_out(wide, wide, 1);
-    // p_max = exp(max - lse) is at least 1 / V, so its logarithm gives lse to float32 rounding.
-    Tensor lse = largest.sub(wide.amax(new long[] {1}, false).log_());
-    torch.sub_out(losses, lse, target);
-    return wide == logits ? logits : logits.copy_(wide);
   }
 
-  void prepare() {
-    projection.prepare();
+  void prepare(Consumer<Linear> linears) {
+    linears.accept(projection);
   }
 
   @Override
   public void close() {
     projection.close();
-    norm.close();
   }
 }

@@ -4,9 +4,13 @@ package dev.longnet.lm.model;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.Parameter;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.SequencedMap;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
@@ -14,27 +18,73 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
-/// Every parameter of a model, float32, under torchscale's names, and its gradient. Gradients are
-/// allocated when first asked for: inference has none. Owns both; they outlive any `PointerScope`
-/// and are freed by [#close()].
+/// Every parameter of a model, float32, under torchscale's names, and its gradient: two blocks of
+/// memory, in which parameters that the blueprint stacks are neighbours. Gradients are allocated
+/// when first asked for: inference has none. Owns both; they outlive any `PointerScope` and are
+/// freed by [#close()].
 public final class Parameters implements AutoCloseable {
-  private final String device;
-  private final SequencedMap<String, Tensor> values = new LinkedHashMap<>();
-  private final SequencedMap<String, Tensor> gradients = new LinkedHashMap<>();
+  /// Every parameter or stack begins at a multiple of so many elements, a cache line.
+  private static final long ALIGNMENT = 16;
 
-  private Parameters(String device) {
+  private final String device;
+  private final Blueprint blueprint;
+
+  /// First elements in the blocks.
+  private final Map<String, Long> offsets = new HashMap<>();
+
+  private final long elements;
+  private final Tensor valueBlock;
+  private final SequencedMap<String, Tensor> values;
+  private @Nullable Tensor gradientBlock;
+  private SequencedMap<String, Tensor> gradients = new LinkedHashMap<>();
+
+  private Parameters(Blueprint blueprint, String device) {
     this.device = device;
+    this.blueprint = blueprint;
+    this.elements = place(blueprint);
+    this.valueBlock = empty(ScalarType.Float, elements).zero_().retainReference();
+    this.values = views(valueBlock);
   }
 
-  /// Uninitialised memory for every parameter, in the blueprint's order.
+  /// Memory for every parameter.
   static Parameters allocate(Blueprint blueprint, String device) {
-    Parameters all = new Parameters(device);
+    return new Parameters(blueprint, device);
+  }
+
+  /// @return elements in all
+  private long place(Blueprint blueprint) {
+    long next = 0;
     for (Parameter parameter : blueprint.parameters()) {
-      Tensor memory = all.empty(ScalarType.Float, parameter.dimensions());
-      all.values.put(parameter.name(), memory.retainReference());
+      if (offsets.containsKey(parameter.name())) {
+        continue;
+      }
+      for (String name : blueprint.stackOf(parameter.name())) {
+        offsets.put(name, next);
+        next += blueprint.parameter(name).elements();
+      }
+      next = Math.ceilDiv(next, ALIGNMENT) * ALIGNMENT;
     }
-    return all;
+    return next;
+  }
+
+  /// Of every parameter, in the blueprint's order.
+  private SequencedMap<String, Tensor> views(Tensor block) {
+    SequencedMap<String, Tensor> views = new LinkedHashMap<>();
+    for (Parameter parameter : blueprint.parameters()) {
+      views.put(
+          parameter.name(),
+          block
+              .narrow(0, offset(parameter.name()), parameter.elements())
+              .view(parameter.dimensions())
+              .retainReference());
+    }
+    return views;
+  }
+
+  private long offset(String name) {
+    return Objects.requireNonNull(offsets.get(name), name);
   }
 
   /// Unmodifiable; the tensors' contents may be written (optimizer, loading), see
@@ -45,10 +95,7 @@ public final class Parameters implements AutoCloseable {
 
   /// Same names and order as [#values()], zero until the first backward pass.
   public SequencedMap<String, Tensor> gradients() {
-    if (gradients.isEmpty()) {
-      values.forEach(
-          (name, value) -> gradients.put(name, torch.zeros_like(value).retainReference()));
-    }
+    gradientBlock();
     return Collections.unmodifiableSequencedMap(gradients);
   }
 
@@ -58,6 +105,44 @@ public final class Parameters implements AutoCloseable {
 
   Tensor gradient(String name) {
     return Objects.requireNonNull(gradients().get(name), name);
+  }
+
+  /// A parameter, or those of a stack as one, [sum of their first dimensions, ...]; the caller's
+  /// scope's.
+  Tensor value(List<String> stack) {
+    return stacked(valueBlock, stack);
+  }
+
+  /// As [#value(List)].
+  Tensor gradient(List<String> stack) {
+    return stacked(gradientBlock(), stack);
+  }
+
+  private Tensor stacked(Tensor block, List<String> stack) {
+    if (stack.size() > 1 && !blueprint.stackOf(stack.getFirst()).equals(stack)) {
+      throw new IllegalArgumentException("the blueprint does not stack " + stack);
+    }
+    long all = stack.stream().mapToLong(name -> blueprint.parameter(name).elements()).sum();
+    long[] shape = blueprint.parameter(stack.getFirst()).dimensions();
+    shape[0] *= stack.size();
+    return block.narrow(0, offset(stack.getFirst()), all).view(shape);
+  }
+
+  private Tensor gradientBlock() {
+    Tensor block = gradientBlock;
+    if (block == null) {
+      try (PointerScope _ = new PointerScope()) {
+        block = empty(ScalarType.Float, elements).zero_().retainReference();
+        gradients = views(block);
+      }
+      gradientBlock = block;
+    }
+    return block;
+  }
+
+  /// Sets every gradient to 0.
+  void zeroGradients() {
+    gradientBlock().zero_();
   }
 
   /// Uninitialised, on the model's device; belongs to the caller's scope.
@@ -74,7 +159,9 @@ public final class Parameters implements AutoCloseable {
   public void close() {
     values.values().forEach(Tensor::deallocate);
     gradients.values().forEach(Tensor::deallocate);
-    values.clear();
-    gradients.clear();
+    valueBlock.deallocate();
+    if (gradientBlock != null) {
+      gradientBlock.deallocate();
+    }
   }
 }

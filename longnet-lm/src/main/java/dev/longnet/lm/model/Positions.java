@@ -14,6 +14,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /// xPos and RoPE as complex factors. Read the pair (x_2i, x_2i+1) of a head as the complex number
 /// x_2i + i x_2i+1; then a position p multiplies a query by e^(i p theta_i) zeta_i^(p'/b) and a key
@@ -29,8 +30,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// across the largest segment's boundaries, so p is taken modulo it; p' is centred; angles are
 /// computed in float64. What would still overflow is refused.
 ///
-/// Factors are cached, as every layer asks for the same ones. Not thread-safe. Closing frees the
-/// cache.
+/// Factors are cached, as every layer asks for the same ones. Closing frees the cache.
 public final class Positions implements AutoCloseable {
   private static final long CACHED_ROWS_TIMES_PAIRS = 32L << 20;
 
@@ -83,57 +83,26 @@ public final class Positions implements AutoCloseable {
     return new Positions(PositionEncoding.NONE, 0, 1, Long.MAX_VALUE, 0, "cpu");
   }
 
-  /// Rotates in place.
+  /// What queries' pairs are multiplied by.
   ///
-  /// @param queries [b, n, H, D], float32 or bfloat16, last dimension contiguous
-  /// @param first position of the first of the n tokens
-  void rotateQueries(Tensor queries, long first) {
-    if (encoding != PositionEncoding.NONE) {
-      rotate(queries, factors(first, queries).queries, false);
-    }
+  /// @param first position of the first of the tokens
+  /// @return [count, D/2] complex64, the caller's scope's; null where nothing rotates
+  @Nullable Tensor queries(long first, long count) {
+    return encoding == PositionEncoding.NONE ? null : factors(first, count, true);
   }
 
-  /// As [#rotateQueries] for keys.
-  void rotateKeys(Tensor keys, long first) {
-    if (encoding != PositionEncoding.NONE) {
-      rotate(keys, factors(first, keys).keys, false);
-    }
+  /// As [#queries] for keys.
+  @Nullable Tensor keys(long first, long count) {
+    return encoding == PositionEncoding.NONE ? null : factors(first, count, false);
   }
 
-  /// The transpose of [#rotateQueries]: from the gradient of rotated queries to that of the
-  /// queries, in place.
-  void rotateQueriesBackward(Tensor gradient, long first) {
-    if (encoding != PositionEncoding.NONE) {
-      rotate(gradient, factors(first, gradient).queries, true);
-    }
+  /// A reference of the caller's own: the cache may let go of its one meanwhile.
+  private synchronized Tensor factors(long first, long count, boolean ofQueries) {
+    Factors found = factors(first, Math.toIntExact(count));
+    return new Tensor(ofQueries ? found.queries : found.keys);
   }
 
-  /// The transpose of [#rotateKeys], in place.
-  void rotateKeysBackward(Tensor gradient, long first) {
-    if (encoding != PositionEncoding.NONE) {
-      rotate(gradient, factors(first, gradient).keys, true);
-    }
-  }
-
-  private static void rotate(Tensor x, Tensor factors, boolean conjugate) {
-    try (PointerScope _ = new PointerScope()) {
-      Tensor by = conjugate ? factors.conj() : factors;
-      if (Types.is(x, ScalarType.Float)) {
-        pairs(x).mul_(by);
-      } else {
-        Tensor wide = x.to(ScalarType.Float);
-        pairs(wide).mul_(by);
-        x.copy_(wide);
-      }
-    }
-  }
-
-  private static Tensor pairs(Tensor x) {
-    return torch.view_as_complex(x.view(x.size(0), x.size(1), x.size(2), x.size(3) / 2, 2));
-  }
-
-  private Factors factors(long first, Tensor x) {
-    int count = Math.toIntExact(x.size(1));
+  private Factors factors(long first, int count) {
     Key key = new Key(first % period, count);
     Factors found = cache.get(key);
     if (found == null) {
@@ -144,7 +113,7 @@ public final class Positions implements AutoCloseable {
     return found;
   }
 
-  /// [count, 1, D/2] complex64 each; RoPE's two are one tensor.
+  /// [count, D/2] complex64 each; RoPE's two are one tensor.
   private Factors compute(Key key) {
     boolean decays = encoding == PositionEncoding.XPOS;
     float[] queries = new float[key.count * pairs * 2];
@@ -190,7 +159,7 @@ public final class Positions implements AutoCloseable {
                   false,
                   false,
                   new MemoryFormatOptional());
-      return torch.view_as_complex(moved.view(count, 1, pairs, 2)).retainReference();
+      return torch.view_as_complex(moved.view(count, pairs, 2)).retainReference();
     }
   }
 

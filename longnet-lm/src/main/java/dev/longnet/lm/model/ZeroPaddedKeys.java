@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.model;
 
+import dev.longnet.attention.Workers;
 import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.attention.pattern.Rows;
 import dev.longnet.core.config.AttentionConfig;
@@ -95,6 +96,11 @@ final class ZeroPaddedKeys implements AttentionOperator {
   public void backward(
       Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
     inner.backward(q, k, v, output, gradOut, into);
+  }
+
+  @Override
+  public AttentionOperator on(Workers workers) {
+    return new ZeroPaddedKeys(pattern, inner.on(workers));
   }
 
   @Override

@@ -125,6 +125,13 @@ public final class Torch {
     return new TorchThreads(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
   }
 
+  /// Lets the operations that this thread calls use one thread from now on; for threads that do
+  /// nothing else.
+  public static void useOneThread() {
+    load();
+    TorchThreads.set(1);
+  }
+
   /// Threads of a libtorch operation that this thread calls.
   public static int threads() {
     load();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.train;
 
+import dev.longnet.attention.Workers;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.RunConfig;
@@ -8,6 +9,7 @@ import dev.longnet.lm.model.AttentionOperator;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /// Makes the attention operators of a model in training, whose branches may join one after another
 /// (`training.branch_starts`): before each step [#at(long)] chooses those that take part. A
@@ -53,6 +55,7 @@ public final class BranchSchedule implements AttentionOperator.Factory {
     private final AttentionConfig whole;
     private final boolean causal;
     private AttentionOperator operator;
+    private @Nullable Workers workers;
 
     Joining(AttentionConfig whole, boolean causal) {
       this.whole = whole;
@@ -61,7 +64,16 @@ public final class BranchSchedule implements AttentionOperator.Factory {
     }
 
     void renew() {
-      operator = operators.of(whole.withBranches(Math.min(branches, whole.branches())), causal);
+      AttentionOperator next =
+          operators.of(whole.withBranches(Math.min(branches, whole.branches())), causal);
+      operator = workers == null ? next : next.on(workers);
+    }
+
+    @Override
+    public AttentionOperator on(Workers workers) {
+      this.workers = workers;
+      renew();
+      return this;
     }
 
     @Override

@@ -87,7 +87,8 @@ public final class Trainer implements AutoCloseable {
             config.optimizer(),
             model.parameters(),
             model.gradients(),
-            name -> model.blueprint().parameter(name).decays());
+            name -> model.blueprint().parameter(name).decays(),
+            model.workers());
     this.optimizer.restoreApplied(state.appliedSteps());
     this.tokens =
         new TokenBuffer(training.sequences(), training.window() + 1, model.options().device());

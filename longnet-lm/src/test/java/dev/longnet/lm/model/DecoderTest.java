@@ -258,15 +258,19 @@ class DecoderTest {
                 config(PositionEncoding.XPOS, false, dilated()),
                 ModelOptions.cpu().withChunks(16, 16))) {
       Tensor windows = windows(2, 33, 1);
-      step(decoder, windows);
-      step(decoder, windows);
+      for (int i = 0; i < 50; i++) {
+        step(decoder, windows);
+      }
       long pointers = NativePointers.settled();
       long bytes = Pointer.totalBytes();
       long workspace = decoder.workspaceBytes();
-      for (int i = 0; i < 25; i++) {
+      int steps = 50;
+      for (int i = 0; i < steps; i++) {
         step(decoder, windows);
       }
-      assertThat(Pointer.totalCount()).isEqualTo(pointers);
+      // Which thread takes which tile is chance, and each keeps views of its temporaries: a few may
+      // still be new. What leaks, leaks in every step.
+      assertThat(Pointer.totalCount()).isLessThan(pointers + steps / 2);
       assertThat(Pointer.totalBytes()).isEqualTo(bytes);
       assertThat(decoder.workspaceBytes()).isEqualTo(workspace);
     }

@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class PositionsTest {
   private static final int HEAD_SIZE = 16;
+  private static final Rowwise ROWWISE = new TorchRowwise();
 
   @BeforeAll
   static void load() {
@@ -58,10 +59,10 @@ class PositionsTest {
 
   private static double score(Positions positions, long query, long key) {
     try (PointerScope _ = new PointerScope()) {
-      Tensor q = torch.ones(1, 1, 1, HEAD_SIZE);
-      Tensor k = torch.ones(1, 1, 1, HEAD_SIZE);
-      positions.rotateQueries(q, query);
-      positions.rotateKeys(k, key);
+      Tensor q = torch.ones(1, HEAD_SIZE);
+      Tensor k = torch.ones(1, HEAD_SIZE);
+      ROWWISE.rotate(q, null, positions.queries(query, 1));
+      ROWWISE.rotate(k, null, positions.keys(key, 1));
       return q.mul(k).sum().item_double();
     }
   }
@@ -91,22 +92,6 @@ class PositionsTest {
       long far = 1_000_000_007L;
       assertThat(score(positions, far, far - 12345))
           .isCloseTo(score(PositionEncoding.ROPE, 512, 12345), Offset.offset(2e-5));
-    }
-  }
-
-  @Test
-  void theRotationsTransposeIsItsBackwardPass() {
-    ModelConfig config = config(PositionEncoding.XPOS, 512, true, segments(64));
-    try (PointerScope _ = new PointerScope();
-        Positions positions = positions(config, 64, "cpu")) {
-      Tensor x = torch.randn(2, 9, 3, HEAD_SIZE);
-      Tensor g = torch.randn(2, 9, 3, HEAD_SIZE);
-      Tensor rotated = x.clone();
-      positions.rotateKeys(rotated, 5);
-      Tensor back = g.clone();
-      positions.rotateKeysBackward(back, 5);
-      assertThat(rotated.mul(g).sum().item_double())
-          .isCloseTo(x.mul(back).sum().item_double(), Offset.offset(1e-3));
     }
   }
 

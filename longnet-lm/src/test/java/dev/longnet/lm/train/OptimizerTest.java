@@ -4,6 +4,7 @@ package dev.longnet.lm.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.longnet.attention.Workers;
 import dev.longnet.core.config.OptimizerConfig;
 import dev.longnet.core.config.OptimizerConfig.Rule;
 import dev.longnet.lm.torch.NativePointers;
@@ -46,7 +47,8 @@ class OptimizerTest {
         }
       }
       try (Optimizer optimizer =
-          new Optimizer(config, values, gradients, name -> values.get(name).dim() >= 2)) {
+          new Optimizer(
+              config, values, gradients, name -> values.get(name).dim() >= 2, Workers.alone())) {
         for (int step = 1; step <= 20; step++) {
           for (int p = 0; p < 2; p++) {
             double decay = p == 0 ? config.weightDecay() : 0;
@@ -85,7 +87,8 @@ class OptimizerTest {
     try (PointerScope scope = new PointerScope()) {
       Map<String, Tensor> gradients = tensors();
       gradients.values().forEach(t -> t.fill_(new org.bytedeco.pytorch.Scalar(2.0)));
-      try (Optimizer optimizer = new Optimizer(adamw(), tensors(), gradients, _ -> true)) {
+      try (Optimizer optimizer =
+          new Optimizer(adamw(), tensors(), gradients, _ -> true, Workers.alone())) {
         assertThat(optimizer.gradientNorm()).isCloseTo(2 * Math.sqrt(2.0 * SIZE), within(1e-4));
         data(gradients.get("bias")).put(3, Float.NaN);
         assertThat(optimizer.gradientNorm()).isNaN();
@@ -98,7 +101,8 @@ class OptimizerTest {
   @Test
   void stepsLeaveNoNativeMemoryBehind() throws InterruptedException {
     try (PointerScope scope = new PointerScope();
-        Optimizer optimizer = new Optimizer(adamw(), tensors(), tensors(), _ -> true)) {
+        Optimizer optimizer =
+            new Optimizer(adamw(), tensors(), tensors(), _ -> true, Workers.alone())) {
       optimizer.step(RATE, CLIP);
       optimizer.gradientNorm();
       long before = NativePointers.settled();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream.kernel;
 
-/// Coefficients both kernels share.
-final class ErfCoefficients {
+/// The error function, and the coefficients all kernels share.
+public final class ErfCoefficients {
   private ErfCoefficients() {}
 
   /// erf(x / sqrt 2) = x P(x^2) / Q(x^2) to 4.9e-8 for |x| <= 5.6, beyond which it is 1 to
@@ -22,4 +22,19 @@ final class ErfCoefficients {
     1.0, 0.259686773113, 0.029784894601, 0.00190135782278, 6.62401180748e-5
   };
   static final double LIMIT = 5.6;
+
+  /// erf(x / sqrt 2) in float64, exact to 5e-8.
+  public static double erf(double x) {
+    double z = Math.clamp(x, -LIMIT, LIMIT);
+    double u = z * z;
+    double p = 0;
+    for (int i = P.length - 1; i >= 0; i--) {
+      p = p * u + P[i];
+    }
+    double q = 0;
+    for (int i = Q.length - 1; i >= 0; i--) {
+      q = q * u + Q[i];
+    }
+    return z * p / q;
+  }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream.kernel;
 
+import dev.longnet.attention.WorkerTeam;
 import java.util.List;
 
 /// Products of a block of rows with weights, on one thread or shared out. Rows lie one after

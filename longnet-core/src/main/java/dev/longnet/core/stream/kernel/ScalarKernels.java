@@ -105,17 +105,7 @@ final class ScalarKernels implements Kernels {
 
   /// x Phi(x) in float64 with the rational function of [SimdLoops#gelu], exact to 5e-8 |x|.
   static double gelu(double x) {
-    double z = Math.clamp(x, -ErfCoefficients.LIMIT, ErfCoefficients.LIMIT);
-    double u = z * z;
-    double p = 0;
-    for (int i = ErfCoefficients.P.length - 1; i >= 0; i--) {
-      p = p * u + ErfCoefficients.P[i];
-    }
-    double q = 0;
-    for (int i = ErfCoefficients.Q.length - 1; i >= 0; i--) {
-      q = q * u + ErfCoefficients.Q[i];
-    }
-    return 0.5 * x * (1 + z * p / q);
+    return 0.5 * x * (1 + ErfCoefficients.erf(x));
   }
 
   @Override

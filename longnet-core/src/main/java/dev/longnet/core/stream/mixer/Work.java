@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream.mixer;
 
+import dev.longnet.attention.WorkerTeam;
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;
 import dev.longnet.core.stream.kernel.NativeMemory;
-import dev.longnet.core.stream.kernel.WorkerTeam;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

@@ -3,6 +3,7 @@ package dev.longnet.core.stream.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.attention.WorkerTeam;
 import dev.longnet.attention.kernel.KernelChoice;
 import java.util.Random;
 import org.assertj.core.data.Offset;

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.longnet.core.stream.kernel;
+package dev.longnet.attention;
 
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
-/// Threads that live as long as their session and start a task within a microsecond or so: a
-/// generated token is some hundred short parallel steps. Helpers spin briefly between steps, then
-/// sleep. One thread at a time uses a team, and does a share of the work itself.
-public final class WorkerTeam implements AutoCloseable {
+/// Threads that live as long as their owner and start a task within a microsecond or so: a
+/// generated token, or a layer of a training step, is some hundred short parallel steps. Helpers
+/// spin briefly between steps, then sleep. One thread at a time uses a team, and does a share of
+/// the work itself.
+public final class WorkerTeam implements Workers, AutoCloseable {
   /// One step of the work.
   @FunctionalInterface
   public interface Task {
@@ -44,7 +46,7 @@ public final class WorkerTeam implements AutoCloseable {
       helpers[i] =
           Thread.ofPlatform()
               .daemon()
-              .name("longnet-stream-" + worker)
+              .name("longnet-worker-" + worker)
               .unstarted(() -> loop(worker));
     }
     try {
@@ -58,8 +60,14 @@ public final class WorkerTeam implements AutoCloseable {
     }
   }
 
+  @Override
   public int size() {
     return helpers.length + 1;
+  }
+
+  @Override
+  public void run(long tasks, LongConsumer task) {
+    run(Math.toIntExact(tasks), (index, _) -> task.accept(index));
   }
 
   /// Runs tasks 0 … tasks - 1, in any order on any thread; returns when all are done. The first

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.loops;
+
+import static dev.longnet.attention.kernel.OffHeap.ALL;
+import static dev.longnet.attention.kernel.OffHeap.NATIVE;
+import static dev.longnet.lm.loops.Lanes.LANES;
+import static dev.longnet.lm.loops.Lanes.total;
+
+import jdk.incubator.vector.FloatVector;
+
+/// Loops over parameters, as one long vector: the optimizer's.
+@SuppressWarnings("serial")
+final class FlatLoops extends ApartFromCallers {
+  /// Elements whose squares are summed in float32 before the sum goes on in float64.
+  private static final int BLOCK = 64 * LANES;
+
+  /// Sums of a block beyond these may have lost small squares, or overflown.
+  private static final float LEAST = 1e-28f;
+
+  private FlatLoops() {}
+
+  static double squares(long x, long count) {
+    double sum = 0;
+    for (long i = 0; i < count; i += BLOCK) {
+      sum += blockSquares(x + 4 * i, (int) Math.min(BLOCK, count - i));
+    }
+    return sum;
+  }
+
+  private static double blockSquares(long x, int count) {
+    if (count == BLOCK) {
+      float squares = squares(x);
+      if (squares >= LEAST && squares < Float.POSITIVE_INFINITY) {
+        return squares;
+      }
+    }
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+      double value = Elements.load(x, i);
+      sum += value * value;
+    }
+    return sum;
+  }
+
+  private static float squares(long x) {
+    long step = Lanes.step();
+    FloatVector a = FloatVector.zero(Lanes.F);
+    FloatVector b = FloatVector.zero(Lanes.F);
+    FloatVector c = FloatVector.zero(Lanes.F);
+    FloatVector d = FloatVector.zero(Lanes.F);
+    for (long i = x, end = x + 4L * BLOCK; i < end; i += 4 * step) {
+      FloatVector x0 = FloatVector.fromMemorySegment(Lanes.F, ALL, i, NATIVE);
+      FloatVector x1 = FloatVector.fromMemorySegment(Lanes.F, ALL, i + step, NATIVE);
+      FloatVector x2 = FloatVector.fromMemorySegment(Lanes.F, ALL, i + 2 * step, NATIVE);
+      FloatVector x3 = FloatVector.fromMemorySegment(Lanes.F, ALL, i + 3 * step, NATIVE);
+      a = x0.fma(x0, a);
+      b = x1.fma(x1, b);
+      c = x2.fma(x2, c);
+      d = x3.fma(x3, d);
+    }
+    return total(a.add(b).add(c.add(d)));
+  }
+
+  /// Whole registers; the same operations as [ScalarRowLoops#adam].
+  static void adam(
+      long values, long gradients, long first, long second, long bytes, AdamFactors f) {
+    long step = Lanes.step();
+    FloatVector scale = of(f.scale());
+    FloatVector keep = of(f.keep());
+    FloatVector decay = of(f.decay());
+    FloatVector newFirst = of(f.newFirst());
+    FloatVector oldSecond = of(f.oldSecond());
+    FloatVector newSecond = of(f.newSecond());
+    FloatVector correction = of(f.rootCorrection());
+    FloatVector epsilon = of(f.epsilon());
+    FloatVector stepSize = of(f.stepSize());
+    for (long i = 0; i < bytes; i += step) {
+      FloatVector value = FloatVector.fromMemorySegment(Lanes.F, ALL, values + i, NATIVE);
+      FloatVector g =
+          value.fma(
+              decay, FloatVector.fromMemorySegment(Lanes.F, ALL, gradients + i, NATIVE).mul(scale));
+      FloatVector m = FloatVector.fromMemorySegment(Lanes.F, ALL, first + i, NATIVE);
+      m = newFirst.fma(g.sub(m), m);
+      FloatVector v =
+          FloatVector.fromMemorySegment(Lanes.F, ALL, second + i, NATIVE)
+              .mul(oldSecond)
+              .add(newSecond.mul(g).mul(g));
+      m.intoMemorySegment(ALL, first + i, NATIVE);
+      v.intoMemorySegment(ALL, second + i, NATIVE);
+      FloatVector root = v.sqrt().div(correction).add(epsilon);
+      value.mul(keep).sub(stepSize.mul(m).div(root)).intoMemorySegment(ALL, values + i, NATIVE);
+    }
+  }
+
+  private static FloatVector of(float value) {
+    return FloatVector.broadcast(Lanes.F, value);
+  }
+}

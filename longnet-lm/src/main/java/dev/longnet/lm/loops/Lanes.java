@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.loops;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
+import jdk.incubator.vector.VectorSpecies;
+
+/// Registers of this machine's width, and what the vector loops share.
+///
+/// Inside a loop there are only the Vector API's own methods. C2 stops inlining where a method has
+/// grown to 18,000 nodes, and some ten loads and stores reach that. It then goes on with methods
+/// that the JDK marks, the Vector API's, and calls all others: a vector that such a method takes or
+/// gives becomes an object, in every turn of the loop.
+final class Lanes {
+  static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
+  static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
+  static final VectorSpecies<Short> H =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
+  static final int LANES = F.length();
+
+  /// Bytes of a register: the step of most loops. Not final, so that C2 does not take them for
+  /// counted loops: what it computes before the first turn of those takes longer than the few turns
+  /// of a row. Nothing writes to it.
+  @SuppressWarnings({"NonFinalStaticField", "FieldMayBeFinal"})
+  private static long registerBytes = 4L * LANES;
+
+  // Sums of a register's lanes are written out as trees: the order of reduceLanes is the
+  // compiler's choice.
+  private static final VectorShuffle<Float> SWAP1 = VectorShuffle.fromOp(F, l -> l ^ 1);
+  private static final VectorShuffle<Float> SWAP2 = VectorShuffle.fromOp(F, l -> l ^ 2);
+  private static final VectorShuffle<Float> SWAP4 = VectorShuffle.fromOp(F, l -> l ^ 4 % LANES);
+  private static final VectorShuffle<Float> SWAP8 = VectorShuffle.fromOp(F, l -> l ^ 8 % LANES);
+
+  /// 2^f on [-1/2, 1/2] is 1 + f (EXP1 + f (EXP2 + ...)) to 9.2e-8 of it. Our own fit.
+  static final float EXP1 = 0.693147f;
+
+  static final float EXP2 = 0.24022242f;
+  static final float EXP3 = 0.055507336f;
+  static final float EXP4 = 0.009671515f;
+  static final float EXP5 = 0.0013264733f;
+
+  /// Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+  static final float ROUND = 0x1.8p23f;
+
+  private Lanes() {}
+
+  static long step() {
+    return registerBytes;
+  }
+
+  /// The rounded-up size in bytes of `width` floats in whole registers.
+  static long bytes(int width) {
+    return (width + LANES - 1L) / LANES * LANES * 4;
+  }
+
+  /// The sum of all lanes.
+  static float total(FloatVector x) {
+    FloatVector s = x;
+    if (LANES > 8) {
+      s = s.add(s.rearrange(SWAP8));
+    }
+    if (LANES > 4) {
+      s = s.add(s.rearrange(SWAP4));
+    }
+    s = s.add(s.rearrange(SWAP2));
+    return s.add(s.rearrange(SWAP1)).lane(0);
+  }
+}

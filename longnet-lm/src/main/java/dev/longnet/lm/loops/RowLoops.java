@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.loops;
+
+/// What lies between two matrix products of a layer, row by row (a row is a token): every method
+/// reads and writes each element once. Arithmetic is float32; rows are float32 or bfloat16 as their
+/// block says, and a bfloat16 result is rounded once, at the end, to the nearest.
+///
+/// Addresses of vectors (gains, biases, sums) are of float32 in off-heap memory; 0 stands for none
+/// where a method says so. A method that gives a gradient of a vector adds the sum over its rows,
+/// so that several calls accumulate. Sums over a row or over rows are made in an order that the
+/// shape alone decides.
+///
+/// Stateless; any number of threads may call one instance on disjoint outputs. Callers vouch for
+/// bounds and for equal shapes.
+public sealed interface RowLoops permits ScalarRowLoops, VectorRowLoops {
+  /// LayerNorm's epsilon, torchscale's.
+  float EPSILON = 1e-5f;
+
+  /// out = LN(x) = (x - mean) / sqrt(variance + 1e-5) * gain + bias; out may be x where both have
+  /// one type.
+  void norm(RowBlock x, long gain, long bias, RowBlock out);
+
+  /// The gradient of [#norm] with respect to x, and once more its result.
+  ///
+  /// @param gradOut of the loss with respect to LN(x)
+  /// @param out overwritten with LN(x), or null; may not be gradOut
+  /// @param gradX overwritten with the gradient, or, with `add`, increased by it; may be gradOut
+  /// @param gradGain increased
+  /// @param gradBias increased
+  void normBackward(
+      RowBlock x,
+      long gain,
+      long bias,
+      RowBlock gradOut,
+      @org.jspecify.annotations.Nullable RowBlock out,
+      RowBlock gradX,
+      boolean add,
+      long gradGain,
+      long gradBias);
+
+  /// sum = x + (y + shift); sum may be x.
+  ///
+  /// @param x float32
+  /// @param shift `[width]`, a linear layer's bias
+  /// @param sum float32
+  void add(RowBlock x, RowBlock y, long shift, RowBlock sum);
+
+  /// [#add], then out = LN(sum).
+  void addNorm(
+      RowBlock x, RowBlock y, long shift, RowBlock sum, long gain, long bias, RowBlock out);
+
+  /// out = LN(gelu(x + shift)), the exact GELU, u Phi(u).
+  void geluNorm(RowBlock x, long shift, long gain, long bias, RowBlock out);
+
+  /// The gradient of [#geluNorm] with respect to x, and once more its result.
+  ///
+  /// @param gradOut of the loss with respect to out
+  /// @param out overwritten with LN(gelu(x + shift)); may not be gradOut
+  /// @param gradX overwritten; may be gradOut
+  /// @param gradShift increased by the sum over rows of gradX, before its rounding
+  void geluNormBackward(
+      RowBlock x,
+      long shift,
+      long gain,
+      long bias,
+      RowBlock gradOut,
+      RowBlock out,
+      RowBlock gradX,
+      long gradShift,
+      long gradGain,
+      long gradBias);
+
+  /// out = x, rounded to out's type.
+  ///
+  /// @param sums `[width]`, increased by the sum over rows of x; or 0
+  void copy(RowBlock x, RowBlock out, long sums);
+
+  /// x = (x + shift) rotated, in place: the pair (x_2i, x_2i+1) of every head is a complex number,
+  /// and is multiplied by the row's factor i.
+  ///
+  /// @param x `[rows, heads * 2 pairs]`
+  /// @param factors `[rows, pairs]` complex numbers, real part first; row t belongs to row t of x.
+  ///   0: factors of 1
+  /// @param pairs of a head; ignored without factors
+  void rotate(RowBlock x, long shift, long factors, int pairs);
+
+  /// The gradient of [#rotate], in place: x is multiplied by the conjugate factors.
+  ///
+  /// @param gradShift increased by the sum over rows of the result, before its rounding
+  void rotateBackward(RowBlock x, long factors, int pairs, long gradShift);
+
+  /// Cross-entropy of logits: `losses[t] = log sum_v exp(x[t, v]) - x[t, target[t]]`.
+  ///
+  /// @param x `[rows, V]`; where weight is not 0 overwritten with the gradient of weight times the
+  ///   sum of the losses, `weight * (softmax(x[t]) - onehot(target[t]))`
+  /// @param targets `[rows]` int64
+  /// @param losses `[rows]` float32
+  void crossEntropy(RowBlock x, long targets, long losses, float weight);
+
+  /// sum_i x_i^2 in float64.
+  double squares(long x, long count);
+
+  /// Adam or AdamW (decoupled decay), one pass: the gradient is scaled by `gradientScale` first.
+  ///
+  /// @param count of values, gradients, first and second moments
+  /// @param step the rule's numbers at this step
+  void adam(long values, long gradients, long first, long second, long count, AdamStep step);
+
+  /// Names the kernel and its width in one line.
+  String description();
+
+  /// The vector loops where this JVM runs them, else the scalar ones.
+  static RowLoops best() {
+    return dev.longnet.attention.kernel.AttentionKernel.vectorsMissing().isEmpty()
+        ? new VectorRowLoops()
+        : new ScalarRowLoops();
+  }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.model;
+
+import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.lm.loops.RowBlock;
+import dev.longnet.lm.loops.RowLoops;
+import dev.longnet.lm.model.StepProfile.Part;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/// On the CPU: the project's own loops on the tensors' memory.
+final class LoopRowwise implements Rowwise {
+  private final RowLoops loops;
+
+  /// Shifts of zeros, by width.
+  private final Map<Long, MemorySegment> zeros = new ConcurrentHashMap<>();
+
+  private final @Nullable StepProfile profile;
+
+  LoopRowwise(RowLoops loops, @Nullable StepProfile profile) {
+    this.loops = loops;
+    this.profile = profile;
+  }
+
+  @Override
+  public void norm(Tensor x, Norm norm, Tensor out) {
+    long began = StepProfile.begin(profile);
+    loops.norm(rows(x), at(norm.gain()), at(norm.bias()), rows(out));
+    end(Part.NORMS, began, x, out);
+  }
+
+  @Override
+  public void normBackward(
+      Tensor x,
+      Norm norm,
+      Tensor gradOut,
+      @Nullable Tensor out,
+      Tensor gradX,
+      boolean add,
+      Tensor gradGain,
+      Tensor gradBias) {
+    long began = StepProfile.begin(profile);
+    loops.normBackward(
+        rows(x),
+        at(norm.gain()),
+        at(norm.bias()),
+        rows(gradOut),
+        out == null ? null : rows(out),
+        rows(gradX),
+        add,
+        at(gradGain),
+        at(gradBias));
+    end(Part.NORMS, began, x, gradOut, out, gradX);
+  }
+
+  @Override
+  public void add(Tensor x, Tensor y, @Nullable Tensor b, Tensor sum) {
+    long began = StepProfile.begin(profile);
+    loops.add(rows(x), rows(y), shift(b, x), rows(sum));
+    end(Part.NORMS, began, x, y, sum);
+  }
+
+  @Override
+  public void addNorm(Tensor x, Tensor y, @Nullable Tensor b, Tensor sum, Norm norm, Tensor out) {
+    long began = StepProfile.begin(profile);
+    loops.addNorm(
+        rows(x), rows(y), shift(b, x), rows(sum), at(norm.gain()), at(norm.bias()), rows(out));
+    end(Part.NORMS, began, x, y, sum, out);
+  }
+
+  @Override
+  public void geluNorm(Tensor x, @Nullable Tensor b, Norm norm, Tensor out) {
+    long began = StepProfile.begin(profile);
+    loops.geluNorm(rows(x), shift(b, x), at(norm.gain()), at(norm.bias()), rows(out));
+    end(Part.ACTIVATION, began, x, out);
+  }
+
+  @Override
+  public void geluNormBackward(
+      Tensor x,
+      @Nullable Tensor b,
+      Norm norm,
+      Tensor gradOut,
+      Tensor out,
+      Tensor gradX,
+      Tensor gradB,
+      Tensor gradGain,
+      Tensor gradBias) {
+    long began = StepProfile.begin(profile);
+    loops.geluNormBackward(
+        rows(x),
+        shift(b, x),
+        at(norm.gain()),
+        at(norm.bias()),
+        rows(gradOut),
+        rows(out),
+        rows(gradX),
+        at(gradB),
+        at(gradGain),
+        at(gradBias));
+    end(Part.ACTIVATION, began, x, gradOut, out, gradX);
+  }
+
+  @Override
+  public void copy(Tensor x, Tensor out, @Nullable Tensor sums) {
+    long began = StepProfile.begin(profile);
+    loops.copy(rows(x), rows(out), at(sums));
+    end(Part.CASTS, began, x, out);
+  }
+
+  @Override
+  public void rotate(Tensor x, @Nullable Tensor b, @Nullable Tensor factors) {
+    long began = StepProfile.begin(profile);
+    loops.rotate(rows(x), shift(b, x), at(factors), pairs(factors));
+    end(Part.ROTATION, began, x, x);
+  }
+
+  @Override
+  public void rotateBackward(Tensor x, @Nullable Tensor factors, Tensor gradB) {
+    long began = StepProfile.begin(profile);
+    loops.rotateBackward(rows(x), at(factors), pairs(factors), at(gradB));
+    end(Part.ROTATION, began, x, x);
+  }
+
+  @Override
+  public void crossEntropy(Tensor logits, Tensor targets, Tensor losses, double weight) {
+    long began = StepProfile.begin(profile);
+    loops.crossEntropy(rows(logits), at(targets), at(losses), (float) weight);
+    end(Part.LOSS, began, logits, logits);
+  }
+
+  @Override
+  public String describe() {
+    return loops.description();
+  }
+
+  private void end(Part part, long began, @Nullable Tensor... tensors) {
+    if (profile != null) {
+      long bytes = 0;
+      for (Tensor tensor : tensors) {
+        bytes += tensor == null ? 0 : tensor.numel() * tensor.element_size();
+      }
+      StepProfile.end(profile, part, began, bytes);
+    }
+  }
+
+  private static RowBlock rows(Tensor x) {
+    ElementType type = Types.is(x, ScalarType.Float) ? ElementType.FLOAT32 : ElementType.BFLOAT16;
+    return new RowBlock(
+        at(x),
+        type,
+        Math.toIntExact(x.size(0)),
+        Math.toIntExact(x.size(1)),
+        x.size(0) == 1 ? x.size(1) : x.stride(0));
+  }
+
+  private long shift(@Nullable Tensor b, Tensor x) {
+    if (b != null) {
+      return at(b);
+    }
+    return zeros
+        .computeIfAbsent(x.size(1), width -> Arena.ofAuto().allocate(4 * width, 64))
+        .address();
+  }
+
+  private static int pairs(@Nullable Tensor factors) {
+    return factors == null ? 0 : Math.toIntExact(factors.size(1));
+  }
+
+  private static long at(@Nullable Tensor x) {
+    return x == null ? 0 : x.data_ptr().address();
+  }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.model;
+
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// What lies between two matrix products, on rows of tokens: [n, width] tensors whose rows are
+/// contiguous, float32 or the products' type. On the CPU loops that read and write each element
+/// once, on GPUs libtorch's operators. Vectors are float32 `[width]`. Safe for several threads on
+/// disjoint rows.
+///
+/// Legend: LN the norm given, b a shift: what a linear layer has not yet added to its product, null
+/// for nothing.
+sealed interface Rowwise permits LoopRowwise, TorchRowwise {
+  /// out = LN(x); out may be x where both have one type.
+  void norm(Tensor x, Norm norm, Tensor out);
+
+  /// The gradient of [#norm] with respect to x.
+  ///
+  /// @param gradOut of LN(x)
+  /// @param out overwritten with LN(x), where it is needed again; or null
+  /// @param gradX overwritten, or added to; may be gradOut
+  /// @param gradGain added to
+  /// @param gradBias added to
+  void normBackward(
+      Tensor x,
+      Norm norm,
+      Tensor gradOut,
+      @Nullable Tensor out,
+      Tensor gradX,
+      boolean add,
+      Tensor gradGain,
+      Tensor gradBias);
+
+  /// sum = x + (y + b); sum may be x.
+  ///
+  /// @param x float32, as sum
+  void add(Tensor x, Tensor y, @Nullable Tensor b, Tensor sum);
+
+  /// sum = x + (y + b), out = LN(sum); sum may be x.
+  void addNorm(Tensor x, Tensor y, @Nullable Tensor b, Tensor sum, Norm norm, Tensor out);
+
+  /// out = LN(gelu(x + b)), the exact GELU.
+  void geluNorm(Tensor x, @Nullable Tensor b, Norm norm, Tensor out);
+
+  /// The gradient of [#geluNorm] with respect to x.
+  ///
+  /// @param gradOut of LN(gelu(x + b))
+  /// @param out overwritten with LN(gelu(x + b))
+  /// @param gradX overwritten; may be gradOut
+  /// @param gradB added to
+  void geluNormBackward(
+      Tensor x,
+      @Nullable Tensor b,
+      Norm norm,
+      Tensor gradOut,
+      Tensor out,
+      Tensor gradX,
+      Tensor gradB,
+      Tensor gradGain,
+      Tensor gradBias);
+
+  /// out = x in out's type; out may be x.
+  ///
+  /// @param sums the sum over x's rows is added to it; or null
+  void copy(Tensor x, Tensor out, @Nullable Tensor sums);
+
+  /// x = (x + b), its pairs multiplied by complex factors, in place.
+  ///
+  /// @param x [n, H D]
+  /// @param factors [n, D/2] complex64, of each head alike; null: none
+  void rotate(Tensor x, @Nullable Tensor b, @Nullable Tensor factors);
+
+  /// The gradient of [#rotate], in place.
+  ///
+  /// @param gradB the sum over the result's rows is added to it
+  void rotateBackward(Tensor x, @Nullable Tensor factors, Tensor gradB);
+
+  /// Negative log-likelihoods of targets.
+  ///
+  /// @param logits [n, V]; where weight is not 0 overwritten with the gradient of weight times
+  ///   their sum, else with anything
+  /// @param targets `[n]` int64
+  /// @param losses `[n]` float32, overwritten, nats
+  void crossEntropy(Tensor logits, Tensor targets, Tensor losses, double weight);
+
+  /// One line for logs.
+  String describe();
+}
