@@ -100,6 +100,7 @@ final class BenchTrainCommand implements Callable<Integer> {
       configs.add(config);
     }
     out.printf(
+        Locale.ROOT,
         "%-12s %-5s %8s %10s %9s %9s %9s %10s %9s %11s%n",
         "recipe",
         "type",
@@ -132,7 +133,8 @@ final class BenchTrainCommand implements Callable<Integer> {
         r.rate() / 1e9,
         100 * r.share(),
         r.peakBytes().isPresent()
-            ? "%.2f GiB".formatted(r.peakBytes().getAsLong() / (double) (1L << 30))
+            ? String.format(
+                Locale.ROOT, "%.2f GiB", r.peakBytes().getAsLong() / (double) (1L << 30))
             : "unknown");
     out.flush();
   }

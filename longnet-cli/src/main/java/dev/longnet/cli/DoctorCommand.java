@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -50,9 +51,9 @@ final class DoctorCommand implements Callable<Integer> {
   /// @return the exit code
   static int print(List<Check> checks, PrintWriter out) {
     for (Check check : checks) {
-      out.printf("%-4s  %-12s  %s%n", check.status(), check.name(), check.finding());
+      out.printf(Locale.ROOT, "%-4s  %-12s  %s%n", check.status(), check.name(), check.finding());
       if (!check.remedy().isEmpty()) {
-        out.printf("%-4s  %-12s  -> %s%n", "", "", check.remedy());
+        out.printf(Locale.ROOT, "%-4s  %-12s  -> %s%n", "", "", check.remedy());
       }
     }
     long failed = checks.stream().filter(c -> c.status() == Check.Status.FAIL).count();

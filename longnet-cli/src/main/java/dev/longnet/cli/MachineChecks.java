@@ -22,7 +22,7 @@ final class MachineChecks {
   private MachineChecks() {}
 
   static Check jdk(Runtime.Version version, String vendor, Path home) {
-    String finding = "%s (%s) at %s".formatted(version, vendor, home);
+    String finding = String.format(Locale.ROOT, "%s (%s) at %s", version, vendor, home);
     return version.feature() == 25
         ? ok("JDK", finding)
         : fail(
@@ -51,7 +51,7 @@ final class MachineChecks {
 
   /// @param available what a new process could use without swapping, in bytes
   static Check memory(long total, long available) {
-    String finding = "%s of %s available".formatted(gib(available), gib(total));
+    String finding = String.format(Locale.ROOT, "%s of %s available", gib(available), gib(total));
     if (available < GIB) {
       return fail("memory", finding, "close other programs: even the quickstart needs about 2 GiB");
     }
@@ -71,7 +71,7 @@ final class MachineChecks {
     try {
       FileStore store = Files.getFileStore(existing);
       long usable = store.getUsableSpace();
-      String finding = "%s free at %s (%s)".formatted(gib(usable), path, what);
+      String finding = String.format(Locale.ROOT, "%s free at %s (%s)", gib(usable), path, what);
       if (!Files.isWritable(existing)) {
         return fail(
             "disk",

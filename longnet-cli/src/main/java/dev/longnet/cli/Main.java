@@ -12,8 +12,11 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -79,6 +82,10 @@ public final class Main implements Runnable {
   /// As [CommandLine#execute], for errors too (picocli lets those pass).
   static int run(CommandLine line, String... args) {
     try {
+      Optional<String> lost = lostCharacters(System.getProperty("sun.jnu.encoding"), args);
+      if (lost.isPresent()) {
+        return print(line.getErr(), 1, lost.get());
+      }
       int code = line.execute(args);
       return code == 0 && StandardOutput.lost(line.getOut())
           ? print(line.getErr(), 1, StandardOutput.LOST)
@@ -88,6 +95,24 @@ public final class Main implements Runnable {
       line.getErr().flush();
       return code;
     }
+  }
+
+  /// Java decodes arguments and file names by the locale's charset. In one that has ASCII alone,
+  /// every other byte is U+FFFD, and what the user typed is lost.
+  ///
+  /// @return what to do about it; empty where nothing is lost
+  static Optional<String> lostCharacters(@Nullable String charset, String... args) {
+    if (charset == null || charset.equalsIgnoreCase("UTF-8")) {
+      return Optional.empty();
+    }
+    return Stream.of(args)
+        .filter(word -> word.indexOf('\uFFFD') >= 0)
+        .findFirst()
+        .map(word ->
+            "the locale's charset "
+                + charset
+                + " cannot express an argument: set LC_ALL=C.UTF-8 (or another UTF-8 locale): "
+                + word);
   }
 
   @Override
@@ -131,11 +156,12 @@ public final class Main implements Runnable {
       String word = unmatched.getUnmatched().getFirst();
       boolean command = !word.startsWith("-") && !e.getCommandLine().getSubcommands().isEmpty();
       List<String> near = unmatched.getSuggestions();
-      return "unknown %s '%s'%s"
-          .formatted(
-              command ? "command" : word.startsWith("-") ? "option" : "argument",
-              word,
-              near.isEmpty() ? "" : ", did you mean " + String.join(" or ", near) + "?");
+      return String.format(
+          Locale.ROOT,
+          "unknown %s '%s'%s",
+          command ? "command" : word.startsWith("-") ? "option" : "argument",
+          word,
+          near.isEmpty() ? "" : ", did you mean " + String.join(" or ", near) + "?");
     }
     return e.getMessage();
   }

@@ -23,6 +23,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -64,7 +65,7 @@ public record Checkpoint(
   public static final String NO_TOKENIZER = "none";
 
   /// The tokenizer's file in a checkpoint's directory, and in a run's.
-  static final String TOKENIZER = "tokenizer.json";
+  public static final String TOKENIZER = "tokenizer.json";
 
   private static final String FORMAT = "longnet-checkpoint";
   private static final int VERSION = 1;
@@ -185,8 +186,12 @@ public record Checkpoint(
     Tokenizer loaded = Tokenizers.of(tokenizer);
     if (loaded.vocabularySize() > model.vocabulary()) {
       throw new IllegalArgumentException(
-          "the model's vocabulary must hold the %d tokens of tokenizer %s: vocabulary=%d"
-              .formatted(loaded.vocabularySize(), loaded.name(), model.vocabulary()));
+          String.format(
+              Locale.ROOT,
+              "the model's vocabulary must hold the %d tokens of tokenizer %s: vocabulary=%d",
+              loaded.vocabularySize(),
+              loaded.name(),
+              model.vocabulary()));
     }
     return loaded;
   }
@@ -207,7 +212,9 @@ public record Checkpoint(
   /// @param config whose tokenizer, if it is a file, is the run's own copy where there is one
   public static Path write(Path run, Config config, TrainerState state, Tensors tensors, int keep)
       throws IOException {
-    Path target = run.resolve("checkpoints").resolve(String.format("%s%08d", PREFIX, state.step()));
+    Path target =
+        run.resolve("checkpoints")
+            .resolve(String.format(Locale.ROOT, "%s%08d", PREFIX, state.step()));
     if (!Files.exists(target)) {
       AtomicFiles.writeDirectory(
           target,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.config;
 
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.OptionalDouble;
 
 /// One place documents come from.
@@ -31,6 +33,20 @@ public record CorpusSource(String path, OptionalDouble weight, String textField,
     if (weight.isPresent() && !(weight.getAsDouble() > 0 && weight.getAsDouble() < 1e9)) {
       throw new IllegalArgumentException(
           "weight must be positive: weight=" + weight.getAsDouble() + " (source " + path + ")");
+    }
+  }
+
+  /// The same source from every directory.
+  CorpusSource absolute() {
+    return path.equals(JDK) ? this : new CorpusSource(absolute(path), weight, textField, nameField);
+  }
+
+  /// What is no path, as some globs on Windows, stays what it is.
+  static String absolute(String path) {
+    try {
+      return Path.of(path).toAbsolutePath().normalize().toString();
+    } catch (InvalidPathException e) {
+      return path;
     }
   }
 

@@ -317,7 +317,12 @@ public final class StreamInput implements AutoCloseable {
         throw e;
       }
       throw new IllegalArgumentException(
-          "damaged archive: %s: %s: %s".formatted(document.file, document.entry, e.getMessage()),
+          String.format(
+              Locale.ROOT,
+              "damaged archive: %s: %s: %s",
+              document.file,
+              document.entry,
+              e.getMessage()),
           e);
     }
     if (!tokens.ended()) {

@@ -177,8 +177,14 @@ public final class TrainingBenchmark {
               losses.add(step(decoder, optimizer, tokens));
               double took = (System.nanoTime() - began) / 1e9;
               progress.accept(
-                  "%s %s: step %d of %d, %.2f s"
-                      .formatted(config.name(), runtime.precision(), step + 3, steps + 2, took));
+                  String.format(
+                      Locale.ROOT,
+                      "%s %s: step %d of %d, %.2f s",
+                      config.name(),
+                      runtime.precision(),
+                      step + 3,
+                      steps + 2,
+                      took));
               if (step >= 0) {
                 seconds.add(took);
               }

@@ -198,15 +198,19 @@ public final class Tokenization {
   }
 
   /// What makes shards stale, in words.
-  private Optional<String> change(Manifest manifest, List<SourceState> states) {
-    if (!manifest.tokenizer().equals(tokenizer.name())) {
+  private Optional<String> change(Manifest manifest, List<SourceState> states) throws IOException {
+    // The name of a file is its path, which may be written in several ways; its fingerprint
+    // decides.
+    boolean files = Tokenizers.isFile(manifest.tokenizer()) && Tokenizers.isFile(tokenizer.name());
+    if (!files && !manifest.tokenizer().equals(tokenizer.name())) {
       return Optional.of(
           "the tokenizer changed (from " + manifest.tokenizer() + " to " + tokenizer.name() + ")");
     }
     if (!manifest.tokenizerFingerprint().equals(tokenizer.fingerprint())) {
       return Optional.of("the tokenizer " + tokenizer.name() + " changed");
     }
-    if (!manifest.corpus().equals(corpusKey)) {
+    if (!manifest.corpus().equals(corpusKey)
+        && !manifest.corpus().equals(CorpusKey.earlier(config))) {
       return Optional.of("the corpus' configuration changed");
     }
     for (int i = 0; i < states.size(); i++) {

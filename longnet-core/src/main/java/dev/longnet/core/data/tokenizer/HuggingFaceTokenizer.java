@@ -21,6 +21,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -196,7 +197,9 @@ final class HuggingFaceTokenizer implements Tokenizer {
   private void findByteTokens(Map<String, Integer> vocabulary) {
     for (int b = 0; b < 256; b++) {
       String token =
-          byteLevel ? String.valueOf(ByteAlphabet.character(b)) : String.format("<0x%02X>", b);
+          byteLevel
+              ? String.valueOf(ByteAlphabet.character(b))
+              : String.format(Locale.ROOT, "<0x%02X>", b);
       byteIds[b] = vocabulary.getOrDefault(token, -1);
     }
   }
