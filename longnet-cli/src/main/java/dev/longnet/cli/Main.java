@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -67,6 +69,9 @@ public final class Main implements Runnable {
   private static final Pattern OUT_OF_MEMORY =
       Pattern.compile("CUDA out of memory|DefaultCPUAllocator: (not enough|can't allocate) memory");
 
+  /// Says which decoder of gzip it takes, which is no user's business. Held, or it is forgotten.
+  private static final Logger HARDWOOD = Logger.getLogger("dev.hardwood");
+
   @Spec CommandSpec spec;
 
   private Main() {}
@@ -76,6 +81,7 @@ public final class Main implements Runnable {
     // Log lines (which kernel, which threads) read like the rest of standard error, without dates
     // and class names.
     System.setProperty("java.util.logging.SimpleFormatter.format", "longnet: %5$s%6$s%n");
+    HARDWOOD.setLevel(Level.WARNING);
     System.exit(run(commandLine(), args));
   }
 
@@ -144,6 +150,8 @@ public final class Main implements Runnable {
     line.registerConverter(long.class, WholeNumber::parseLong);
     line.registerConverter(Integer.class, WholeNumber::parseInt);
     line.registerConverter(int.class, WholeNumber::parseInt);
+    // Texts are taken as they are: picocli would replace @FILE by the file's words, and @@ by @.
+    line.setExpandAtFiles(false);
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setUsageHelpAutoWidth(true);
     line.setUsageHelpWidth(100);
