@@ -16,7 +16,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "doctor",
     description =
-        "Checks this machine: JDK, Vector API, libtorch, cores, memory, disk, GPU, corpus; says the remedies.",
+        "Checks this machine: JDK, Vector API, libtorch, cores, memory, disk, decoders, GPU, corpus; says the remedies.",
     mixinStandardHelpOptions = true,
     footer = {"", "Example:", "  longnet doctor", "", "Exit code: 0, or 1 when a check failed."})
 final class DoctorCommand implements Callable<Integer> {
@@ -40,7 +40,14 @@ final class DoctorCommand implements Callable<Integer> {
     checks.add(MachineChecks.cores(cores));
     checks.add(MachineChecks.memory());
     checks.add(MachineChecks.disk("runs go here", Path.of("").toAbsolutePath(), 2 * GIB));
-    checks.add(MachineChecks.disk("libtorch unpacks here once", natives, GIB));
+    checks.add(
+        MachineChecks.disk(
+            "libtorch unpacks here once",
+            natives,
+            GIB,
+            "name another place with LONGNET_JAVA_OPTS=-Dorg.bytedeco.javacpp.cachedir=DIR, or change its owner"));
+    checks.add(MachineChecks.tokenCache(GIB));
+    checks.add(MachineChecks.decoders());
     checks.addAll(TorchChecks.all());
     checks.add(MachineChecks.threadPools(System.getenv(), cores));
     checks.add(MachineChecks.blasKernels(System.getenv()));

@@ -82,6 +82,10 @@ public final class Main implements Runnable {
     // and class names.
     System.setProperty("java.util.logging.SimpleFormatter.format", "longnet: %5$s%6$s%n");
     HARDWOOD.setLevel(Level.WARNING);
+    if (JdkFault.affects(Runtime.version()) && JdkFault.collectsWithG1()) {
+      System.err.println("longnet: JDK " + Runtime.version() + ": " + JdkFault.REMEDY);
+      System.exit(1);
+    }
     System.exit(run(commandLine(), args));
   }
 

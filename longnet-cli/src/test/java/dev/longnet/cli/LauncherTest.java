@@ -20,6 +20,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /// The script `longnet` in a checkout of its own, whose Maven only notes that it was called: the
 /// class path is the test's.
@@ -96,6 +98,32 @@ class LauncherTest {
     }
   }
 
+  /// A JDK that says with which arguments it was called.
+  @ParameterizedTest
+  @CsvSource({
+    "25, '', true",
+    "25.0.2, '', true",
+    "25.0.2, -XX:+UseSerialGC, false",
+    "25.0.3, '', false",
+    "25.1.0, '', false"
+  })
+  void aJdkWhoseCollectorIsFaultyRunsWithAnother(String version, String options, boolean other)
+      throws Exception {
+    Path jdk = Files.createDirectories(temp.resolve("jdk"));
+    Files.createDirectories(jdk.resolve("bin"));
+    Files.writeString(jdk.resolve("release"), "JAVA_VERSION=\"" + version + "\"\n");
+    for (String program : List.of("java", "javac")) {
+      Files.writeString(jdk.resolve("bin").resolve(program), "#!/bin/sh\necho \"$@\"\n");
+      Files.setPosixFilePermissions(
+          jdk.resolve("bin").resolve(program), PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+    Child child =
+        launch(Map.of("JAVA_HOME", jdk.toString(), "LONGNET_JAVA_OPTS", options), "--version")
+            .succeeds();
+    assertThat(child.out()).endsWith("dev.longnet.cli.Main --version\n");
+    assertThat(child.out().contains("-XX:+UseParallelGC")).isEqualTo(other);
+  }
+
   @Test
   void whoMayNotWriteIsToldSo() throws Exception {
     assumeTrue(!System.getProperty("user.name").equals("root"), "root may write everywhere");
@@ -109,16 +137,18 @@ class LauncherTest {
         .startsWith("longnet: this checkout needs a build, and you may not write");
   }
 
-  private Child launch(Map<String, String> locale, String... arguments) throws Exception {
+  private Child launch(Map<String, String> variables, String... arguments) throws Exception {
     List<String> command = new ArrayList<>(List.of("bash", home.resolve("longnet").toString()));
     command.addAll(List.of(arguments));
     // The test itself may have a locale whose charset cannot express the path.
     assumeTrue(Files.exists(home, LinkOption.NOFOLLOW_LINKS), "the charset of this process");
     ProcessBuilder builder = new ProcessBuilder(command);
     Map<String, String> environment = builder.environment();
-    environment.keySet().removeIf(k -> k.startsWith("LC_") || k.equals("LANG"));
-    environment.putAll(locale);
+    environment
+        .keySet()
+        .removeIf(k -> k.startsWith("LC_") || k.equals("LANG") || k.equals("LONGNET_JAVA_OPTS"));
     environment.put("JAVA_HOME", System.getProperty("java.home"));
+    environment.putAll(variables);
     environment.put("TEST_CLASSPATH", System.getProperty("java.class.path"));
     return Child.of(builder);
   }

@@ -2,7 +2,9 @@
 package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.github.luben.zstd.Zstd;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -13,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// The process's locale, charset and current directory decide nothing that is written.
 class SurroundingsTest {
@@ -98,6 +101,60 @@ class SurroundingsTest {
             .succeeds();
     assertThat(copy.out()).contains("resumed after step 20");
     assertThat(copy.err()).contains("its copy in the run is used");
+  }
+
+  /// A temporary folder that cannot be made fails decoders as one that is mounted noexec does.
+  @ParameterizedTest
+  @ValueSource(strings = {"rows.jsonl.zst", "brotli.parquet", "snappy.parquet"})
+  void nativeCodeThatDoesNotLoadIsTheMachinesFault(String name) throws Exception {
+    Path corpus = folder.resolve(name);
+    if (name.endsWith(".zst")) {
+      Files.write(corpus, Zstd.compress("{\"text\": \"a\"}\n".getBytes(StandardCharsets.UTF_8)));
+    } else {
+      Files.copy(Path.of("../longnet-core/src/test/resources/corpora", name), corpus);
+    }
+    Child tokenize =
+        Child.java(
+            folder,
+            List.of("-Djava.io.tmpdir=" + corpus.resolve("no/folder")),
+            "tokenize",
+            "--corpus",
+            corpus,
+            "--tokenizer",
+            "bytes",
+            "--text-field",
+            name.startsWith("snappy") ? "content" : "text",
+            "--out",
+            folder.resolve("shards"));
+    assertThat(tokenize.exitCode()).as(tokenize.toString()).isEqualTo(1);
+    assertThat(tokenize.err())
+        .contains("native library does not load")
+        .contains("LONGNET_JAVA_OPTS=-Djava.io.tmpdir=DIR")
+        .doesNotContain("\tat dev.longnet."); // snappy-java prints a trace of its own
+  }
+
+  @Test
+  void aHomeThatCannotBeWrittenSaysWhatToSet() throws Exception {
+    assumeTrue(System.getenv("XDG_CACHE_HOME") == null);
+    Path recipe = TinyRecipe.write(folder);
+    Path file = Files.writeString(folder.resolve("file"), "no directory");
+    for (String home : List.of(file.resolve("home").toString(), "?")) {
+      Child train =
+          Child.java(
+              folder,
+              List.of(
+                  "-Duser.home=" + home,
+                  "-Dorg.bytedeco.javacpp.cachedir="
+                      + System.getProperty("user.home")
+                      + "/.javacpp/cache"),
+              "train",
+              "--recipe",
+              recipe,
+              "--out",
+              "run");
+      assertThat(train.exitCode()).as(train.toString()).isEqualTo(1);
+      assertThat(train.err()).contains("XDG_CACHE_HOME").doesNotContain("\tat ");
+    }
   }
 
   @Test

@@ -17,6 +17,7 @@ import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.FieldMessage;
+import dev.longnet.core.io.FileKind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -67,6 +68,9 @@ public record Checkpoint(
   /// The tokenizer's file in a checkpoint's directory, and in a run's.
   public static final String TOKENIZER = "tokenizer.json";
 
+  /// What `config.json` of an encoder of embeddings says instead.
+  public static final String ENCODER_FORMAT = "longnet-encoder";
+
   private static final String FORMAT = "longnet-checkpoint";
   private static final int VERSION = 1;
   private static final String CONFIG = "config.json";
@@ -88,6 +92,13 @@ public record Checkpoint(
   public static Checkpoint resolve(Path runOrCheckpoint) throws IOException {
     if (!Files.exists(runOrCheckpoint)) {
       throw new IllegalArgumentException("no such run or checkpoint: " + runOrCheckpoint);
+    }
+    if (Files.isRegularFile(runOrCheckpoint)) {
+      throw new IllegalArgumentException(
+          runOrCheckpoint
+              + " is a file"
+              + FileKind.of(runOrCheckpoint).map(kind -> " (" + kind + ")").orElse("")
+              + "; the directory of a run or a checkpoint is needed here, and `import` makes one of weights");
     }
     if (Files.isRegularFile(runOrCheckpoint.resolve(CONFIG))) {
       return open(runOrCheckpoint);
@@ -132,6 +143,11 @@ public record Checkpoint(
   public static Checkpoint open(Path directory) throws IOException {
     ObjectNode tree = readObject(directory.resolve(CONFIG));
     Section s = Section.root(tree, directory.resolve(CONFIG).toString());
+    if (s.text("format", "").equals(ENCODER_FORMAT)) {
+      throw new IllegalArgumentException(
+          directory
+              + " is an encoder of embeddings, which `encode` takes; a language model is needed here");
+    }
     if (!s.text("format", "").equals(FORMAT)) {
       throw s.wrong("format", "must be " + FORMAT);
     }

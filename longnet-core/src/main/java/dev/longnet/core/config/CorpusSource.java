@@ -11,7 +11,8 @@ import java.util.OptionalDouble;
 ///   `jdk`: the Java sources that come with the running JDK
 /// @param weight share of the training windows drawn from this source, relative to the others'
 ///   weights; empty: as many as it has tokens
-/// @param textField the field of a `.jsonl` or column of a `.parquet` file that holds the text
+/// @param textField the path of the field of a `.jsonl` or column of a `.parquet` file that holds
+///   the text, with dots between its names
 /// @param nameField the field or column that names a document and that globs and languages look at;
 ///   empty: rows have no names and pass every filter of names
 public record CorpusSource(String path, OptionalDouble weight, String textField, String nameField) {

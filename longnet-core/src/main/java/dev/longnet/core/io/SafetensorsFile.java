@@ -77,7 +77,12 @@ public final class SafetensorsFile implements AutoCloseable {
     try {
       return new SafetensorsFile(path);
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(path + ": " + e.getMessage(), e);
+      String kind = FileKind.of(path).filter(k -> !k.equals(FileKind.SAFETENSORS)).orElse("");
+      throw new IllegalArgumentException(
+          kind.isEmpty()
+              ? path + ": " + e.getMessage()
+              : path + " is " + kind + "; a safetensors file is needed here",
+          e);
     }
   }
 

@@ -2,6 +2,7 @@
 package dev.longnet.lm.inference;
 
 import dev.longnet.core.io.DType;
+import dev.longnet.core.io.FileKind;
 import dev.longnet.core.io.Npy;
 import dev.longnet.core.io.Numbers;
 import dev.longnet.core.io.ResourceStack;
@@ -102,6 +103,11 @@ public final class EmbeddingInput implements Closeable {
   }
 
   private SafetensorsFile open(Path path) throws IOException {
+    String kind = FileKind.of(path).orElse("");
+    if (kind.contains("NumPy") || kind.contains("torch.save")) {
+      throw new IllegalArgumentException(
+          path + " is " + kind + "; embeddings are read from safetensors and from .npy files");
+    }
     return opened.push(SafetensorsFile.open(path));
   }
 
