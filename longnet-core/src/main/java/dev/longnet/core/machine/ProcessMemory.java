@@ -28,7 +28,7 @@ public final class ProcessMemory {
       return Math.min(system.getFreeMemorySize(), total);
     }
     long machine = field(MACHINE, "MemTotal:").orElse(total);
-    long used = total < machine ? CONTAINER.stream().mapToLong(Group::used).max().orElse(0) : 0;
+    long used = total < machine ? usedInContainer() : 0;
     return Math.max(0, Math.min(free.getAsLong(), total - used));
   }
 
@@ -38,28 +38,38 @@ public final class ProcessMemory {
     return machine.isPresent() && total() < machine.getAsLong() ? machine : OptionalLong.empty();
   }
 
-  /// Where a container's memory is counted, with version 2 of control groups and with version 1.
-  private static final List<Group> CONTAINER =
-      List.of(
-          new Group(Path.of("/sys/fs/cgroup"), "memory.current", ""),
-          new Group(Path.of("/sys/fs/cgroup/memory"), "memory.usage_in_bytes", "total_"));
-
-  private record Group(Path directory, String usage, String prefix) {
-    /// Bytes that the kernel cannot take back: all but what caches files.
-    long used() {
-      try {
-        long used = Long.parseLong(Files.readString(directory.resolve(usage)).strip());
-        for (String line : Files.readAllLines(directory.resolve("memory.stat"))) {
-          if (line.startsWith(prefix + "inactive_file ")
-              || line.startsWith(prefix + "active_file ")) {
-            used -= Long.parseLong(line.substring(line.indexOf(' ') + 1));
+  /// What this process' control group uses, without what caches files: the kernel takes that back.
+  private static long usedInContainer() {
+    try {
+      for (String line : Files.readAllLines(Path.of("/proc/self/cgroup"))) {
+        String[] parts = line.split(":", 3); // hierarchy, controllers, path
+        boolean second = line.startsWith("0::");
+        if (second || List.of(parts[1].split(",")).contains("memory")) {
+          Path root = Path.of(second ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory");
+          // Some containers see their own group at the root, and its path from outside.
+          Path group = root.resolve("." + parts[2]);
+          Path found = Files.isDirectory(group) ? group : root;
+          if (Files.exists(found.resolve("memory.stat"))) {
+            return second
+                ? used(found, "memory.current", "")
+                : used(found, "memory.usage_in_bytes", "total_");
           }
         }
-        return Math.max(0, used);
-      } catch (IOException | NumberFormatException notCounted) {
-        return 0;
+      }
+    } catch (IOException | NumberFormatException notCounted) {
+      return 0;
+    }
+    return 0;
+  }
+
+  private static long used(Path group, String usage, String prefix) throws IOException {
+    long used = Long.parseLong(Files.readString(group.resolve(usage)).strip());
+    for (String line : Files.readAllLines(group.resolve("memory.stat"))) {
+      if (line.startsWith(prefix + "inactive_file ") || line.startsWith(prefix + "active_file ")) {
+        used -= Long.parseLong(line.substring(line.indexOf(' ') + 1));
       }
     }
+    return Math.max(0, used);
   }
 
   /// Bytes of the machine or the container.
