@@ -66,7 +66,7 @@ class WrongKindOfFileTest {
     Path encoder = TinyCheckpoint.writeEncoder(folder.resolve("encoder"));
     Cli.refused(
         encoder
-            + " is an encoder of embeddings, which `encode` takes; a language model is needed here",
+            + " is an encoder of embeddings (longnet-encoder), which `encode` takes; a language model is needed here",
         "generate",
         encoder,
         "--prompt",

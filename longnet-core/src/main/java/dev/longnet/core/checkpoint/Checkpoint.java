@@ -146,7 +146,7 @@ public record Checkpoint(
     if (s.text("format", "").equals(ENCODER_FORMAT)) {
       throw new IllegalArgumentException(
           directory
-              + " is an encoder of embeddings, which `encode` takes; a language model is needed here");
+              + " is an encoder of embeddings (longnet-encoder), which `encode` takes; a language model is needed here");
     }
     if (!s.text("format", "").equals(FORMAT)) {
       throw s.wrong("format", "must be " + FORMAT);
