@@ -11,7 +11,7 @@ if defined JAVA_HOME set "JAVA=%JAVA_HOME%\bin\java"
 if not exist "%HOME_DIR%longnet-cli\target\classpath.txt" (
   echo longnet: first use: building with Maven, which downloads about 200 MB of libraries once ^(minutes^) 1>&2
   pushd "%HOME_DIR%"
-  call mvnw.cmd -B -ntp -q -Dmaven.test.skip=true -Dspotless.check.skip=true -Dlicense.skip=true -pl longnet-cli -am package || (popd & exit /b 1)
+  call mvnw.cmd -B -ntp -q -Dmaven.test.skip=true -Dspotless.check.skip=true -Dlicense.skip=true -Dforbiddenapis.skip=true -pl longnet-cli -am package || (popd & exit /b 1)
   popd
 )
 for /f "usebackq delims=" %%L in ("%HOME_DIR%longnet-cli\target\classpath.txt") do set "LIBRARIES=%%L"

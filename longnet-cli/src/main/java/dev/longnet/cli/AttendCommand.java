@@ -185,8 +185,13 @@ final class AttendCommand implements Callable<Integer> {
       float value = result.data().getAtIndex(ValueLayout.JAVA_FLOAT, i);
       if (!Float.isFinite(value) && !(lse && value == Float.NEGATIVE_INFINITY)) {
         throw new IllegalArgumentException(
-            "%s: the scores of q and k, or their gradients, leave float32's range: %s[%d]=%s"
-                .formatted(in, result.name(), i, value));
+            String.format(
+                Locale.ROOT,
+                "%s: the scores of q and k, or their gradients, leave float32's range: %s[%d]=%s",
+                in,
+                result.name(),
+                i,
+                value));
       }
     }
   }
@@ -198,13 +203,14 @@ final class AttendCommand implements Callable<Integer> {
             .toList()) {
       if (entry.type() != DType.BF16 || entry.shape()[3] % BfloatProducts.HEAD_SIZE != 0) {
         throw new IllegalArgumentException(
-            "%s: --kernel matrix takes BF16 tensors whose head size is a multiple of %d: %s is %s %s"
-                .formatted(
-                    in,
-                    BfloatProducts.HEAD_SIZE,
-                    entry.name(),
-                    entry.type(),
-                    Arrays.toString(entry.shape())));
+            String.format(
+                Locale.ROOT,
+                "%s: --kernel matrix takes BF16 tensors whose head size is a multiple of %d: %s is %s %s",
+                in,
+                BfloatProducts.HEAD_SIZE,
+                entry.name(),
+                entry.type(),
+                Arrays.toString(entry.shape())));
       }
     }
   }

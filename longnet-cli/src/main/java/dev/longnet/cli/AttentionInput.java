@@ -5,6 +5,7 @@ import dev.longnet.core.io.Floats;
 import dev.longnet.core.io.SafetensorsFile;
 import dev.longnet.core.io.TensorEntry;
 import java.util.Arrays;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /// q, k, v and perhaps gradOut of a file, checked: one shape [B, N, H, D], a floating type, every
@@ -42,8 +43,12 @@ record AttentionInput(TensorEntry q, TensorEntry k, TensorEntry v, @Nullable Ten
   private static TensorEntry checked(TensorEntry tensor, long[] shape) {
     if (!Arrays.equals(tensor.shape(), shape)) {
       throw new IllegalArgumentException(
-          "%s must have the shape of q, %s: shape=%s"
-              .formatted(tensor.name(), Arrays.toString(shape), Arrays.toString(tensor.shape())));
+          String.format(
+              Locale.ROOT,
+              "%s must have the shape of q, %s: shape=%s",
+              tensor.name(),
+              Arrays.toString(shape),
+              Arrays.toString(tensor.shape())));
     }
     if (!Floats.isFloating(tensor.type())) {
       throw new IllegalArgumentException(
@@ -52,12 +57,13 @@ record AttentionInput(TensorEntry q, TensorEntry k, TensorEntry v, @Nullable Ten
     long bad = Floats.firstNotFinite(tensor);
     if (bad >= 0) {
       throw new IllegalArgumentException(
-          "%s must be finite (in float32): %s%s=%s"
-              .formatted(
-                  tensor.name(),
-                  tensor.name(),
-                  Arrays.toString(index(bad, shape)),
-                  Floats.get(tensor, bad)));
+          String.format(
+              Locale.ROOT,
+              "%s must be finite (in float32): %s%s=%s",
+              tensor.name(),
+              tensor.name(),
+              Arrays.toString(index(bad, shape)),
+              Floats.get(tensor, bad)));
     }
     return tensor;
   }

@@ -113,10 +113,11 @@ final class BenchInferenceCommand implements Callable<Integer> {
     }
     if (promptTokens < 1 || rounds < 1) {
       throw new IllegalArgumentException(
-          "%s must be positive: %s"
-              .formatted(
-                  promptTokens < 1 ? "--prompt-tokens" : "--rounds",
-                  promptTokens < 1 ? "--prompt-tokens=" + promptTokens : "--rounds=" + rounds));
+          String.format(
+              Locale.ROOT,
+              "%s must be positive: %s",
+              promptTokens < 1 ? "--prompt-tokens" : "--rounds",
+              promptTokens < 1 ? "--prompt-tokens=" + promptTokens : "--rounds=" + rounds));
     }
     if (run == null) {
       ModelConfig config =
@@ -194,7 +195,7 @@ final class BenchInferenceCommand implements Callable<Integer> {
         config.heads(),
         new ModelCost(config).parameters() / 1e6,
         fp32.describe());
-    out.printf("%-32s %14s %14s%n", "", "fp32", "int8");
+    out.printf(Locale.ROOT, "%-32s %14s %14s%n", "", "fp32", "int8");
     row(
         out,
         "weights",
@@ -205,7 +206,7 @@ final class BenchInferenceCommand implements Callable<Integer> {
     if (scored > 0) {
       row(
           out,
-          "perplexity, %,d tokens".formatted(scored),
+          String.format(Locale.ROOT, "perplexity, %,d tokens", scored),
           perplexity(r.fp32()),
           perplexity(r.int8()),
           "%+.3f %%",

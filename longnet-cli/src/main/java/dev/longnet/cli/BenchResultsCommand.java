@@ -4,6 +4,7 @@ package dev.longnet.cli;
 import dev.longnet.experiments.results.ResultsPage;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -52,7 +53,11 @@ final class BenchResultsCommand implements Callable<Integer> {
     ResultsPage page = ResultsPage.read(out, dir);
     if (check && !page.isCurrent()) {
       throw new IllegalArgumentException(
-          "%s differs from the tables in %s: run longnet bench results".formatted(out, dir));
+          String.format(
+              Locale.ROOT,
+              "%s differs from the tables in %s: run longnet bench results",
+              out,
+              dir));
     }
     if (!page.isCurrent()) {
       page.write();

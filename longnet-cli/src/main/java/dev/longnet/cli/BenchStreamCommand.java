@@ -104,7 +104,8 @@ final class BenchStreamCommand implements Callable<Integer> {
     PrintWriter text = spec.commandLine().getOut();
     if (compare) {
       refuseBesideCompare();
-      text.printf("%-10s %12s %14s %12s%n", "attention", "tokens", "µs per token", "state");
+      text.printf(
+          Locale.ROOT, "%-10s %12s %14s %12s%n", "attention", "tokens", "µs per token", "state");
       Experiment comparison =
           StreamComparison.experiment(
               tokens,
@@ -122,7 +123,7 @@ final class BenchStreamCommand implements Callable<Integer> {
               });
       comparison.run(
           ResultOptions.measured(comparison, spec), Optional.of(out.resolve("compare.json")));
-      text.printf("%nresults in %s%n", out);
+      text.printf(Locale.ROOT, "%nresults in %s%n", out);
       text.flush();
       return 0;
     }
@@ -175,7 +176,7 @@ final class BenchStreamCommand implements Callable<Integer> {
           Double.isFinite(exponent)
               ? String.format(Locale.ROOT, "time ~ tokens^%.4f beyond 100,000 tokens; ", exponent)
               : "";
-      text.printf("%n%sresults in %s%n", law, out);
+      text.printf(Locale.ROOT, "%n%sresults in %s%n", law, out);
       text.flush();
     }
     return 0;

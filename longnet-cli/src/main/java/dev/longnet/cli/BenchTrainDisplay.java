@@ -14,6 +14,7 @@ final class BenchTrainDisplay {
 
   static void heading(PrintWriter out) {
     out.printf(
+        Locale.ROOT,
         "%-12s %-5s %8s %10s %9s %9s %9s %9s %7s %11s %9s %9s %6s%n",
         "recipe",
         "type",
@@ -69,7 +70,7 @@ final class BenchTrainDisplay {
         result.stepMilliseconds(),
         report.steps(),
         report.threads());
-    out.printf("  %-32s %10s %12s %8s%n", "part", "ms", "memory", "share");
+    out.printf(Locale.ROOT, "  %-32s %10s %12s %8s%n", "part", "ms", "memory", "share");
     for (ProfileExperiment.Result.Line line : result.lines()) {
       out.printf(
           Locale.ROOT,

@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -15,7 +16,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "doctor",
     description =
-        "Checks this machine: JDK, Vector API, libtorch, cores, memory, disk, GPU, corpus; says the remedies.",
+        "Checks this machine: JDK, Vector API, libtorch, cores, memory, disk, decoders, GPU, corpus; says the remedies.",
     mixinStandardHelpOptions = true,
     footer = {"", "Example:", "  longnet doctor", "", "Exit code: 0, or 1 when a check failed."})
 final class DoctorCommand implements Callable<Integer> {
@@ -39,7 +40,14 @@ final class DoctorCommand implements Callable<Integer> {
     checks.add(MachineChecks.cores(cores));
     checks.add(MachineChecks.memory());
     checks.add(MachineChecks.disk("runs go here", Path.of("").toAbsolutePath(), 2 * GIB));
-    checks.add(MachineChecks.disk("libtorch unpacks here once", natives, GIB));
+    checks.add(
+        MachineChecks.disk(
+            "libtorch unpacks here once",
+            natives,
+            GIB,
+            "name another place with LONGNET_JAVA_OPTS=-Dorg.bytedeco.javacpp.cachedir=DIR, or change its owner"));
+    checks.add(MachineChecks.tokenCache(GIB));
+    checks.add(MachineChecks.decoders());
     checks.addAll(TorchChecks.all());
     checks.add(MachineChecks.threadPools(System.getenv(), cores));
     checks.add(MachineChecks.blasKernels(System.getenv()));
@@ -50,9 +58,9 @@ final class DoctorCommand implements Callable<Integer> {
   /// @return the exit code
   static int print(List<Check> checks, PrintWriter out) {
     for (Check check : checks) {
-      out.printf("%-4s  %-12s  %s%n", check.status(), check.name(), check.finding());
+      out.printf(Locale.ROOT, "%-4s  %-12s  %s%n", check.status(), check.name(), check.finding());
       if (!check.remedy().isEmpty()) {
-        out.printf("%-4s  %-12s  -> %s%n", "", "", check.remedy());
+        out.printf(Locale.ROOT, "%-4s  %-12s  -> %s%n", "", "", check.remedy());
       }
     }
     long failed = checks.stream().filter(c -> c.status() == Check.Status.FAIL).count();

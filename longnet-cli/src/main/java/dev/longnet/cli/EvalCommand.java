@@ -120,8 +120,11 @@ final class EvalCommand implements Callable<Integer> {
       TokenSplit held = shards.validation();
       if (held.documents() == 0) {
         throw new IllegalArgumentException(
-            "none of the corpus' %d documents is held out: --validation=%s (up to 0.5)"
-                .formatted(shards.train().documents(), config.validation()));
+            String.format(
+                Locale.ROOT,
+                "none of the corpus' %d documents is held out: --validation=%s (up to 0.5)",
+                shards.train().documents(),
+                config.validation()));
       }
       long longest = wanted.stream().mapToLong(Long::longValue).max().orElse(0);
       EvaluationPlan plan =
@@ -159,7 +162,13 @@ final class EvalCommand implements Callable<Integer> {
             bytes,
             held.documents(),
             blockwise ? ", blockwise attention" : "");
-        out.printf("%10s  %12s  %12s  %12s%n", "length", "perplexity", "bits/byte", "tokens/s");
+        out.printf(
+            Locale.ROOT,
+            "%10s  %12s  %12s  %12s%n",
+            "length",
+            "perplexity",
+            "bits/byte",
+            "tokens/s");
       }
 
       @Override

@@ -5,6 +5,7 @@ import dev.longnet.core.io.DType;
 import dev.longnet.core.weights.WeightsExport;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
@@ -87,7 +88,7 @@ final class ExportCommand implements Callable<Integer> {
                 target,
                 Optional.ofNullable(type).map(t -> DType.valueOf(t.name())),
                 shardSize == null ? OptionalLong.empty() : OptionalLong.of(shardSize)));
-    spec.commandLine().getOut().printf("%s: %d tensors%n", out, tensors);
+    spec.commandLine().getOut().printf(Locale.ROOT, "%s: %d tensors%n", out, tensors);
     return 0;
   }
 }

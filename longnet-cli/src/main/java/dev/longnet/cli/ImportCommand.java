@@ -5,6 +5,7 @@ import dev.longnet.core.weights.TorchscaleImport;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -113,12 +114,17 @@ final class ImportCommand implements Runnable {
                   zeroPaddedKeys));
       PrintWriter output = spec.commandLine().getOut();
       output.printf(
+          Locale.ROOT,
           "%s: %s, %,d parameters in %d tensors%n",
-          out, result.kind(), result.parameters(), result.tensors());
+          out,
+          result.kind(),
+          result.parameters(),
+          result.tensors());
       if (!result.kept().isEmpty()) {
         spec.commandLine()
             .getErr()
             .printf(
+                Locale.ROOT,
                 "longnet: kept for export but not computed with: %s%n",
                 String.join(", ", result.kept()));
       }

@@ -109,15 +109,25 @@ final class LogitsCommand implements Callable<Integer> {
     long[] shape = tokens.shape();
     if (tokens.type() != DType.I64 || shape.length != 2 || shape[0] < 1 || shape[1] < 1) {
       throw new IllegalArgumentException(
-          "%s: tokens must be [B, N] I64, B and N at least 1: tokens=%s %s"
-              .formatted(in, Arrays.toString(shape), tokens.type()));
+          String.format(
+              Locale.ROOT,
+              "%s: tokens must be [B, N] I64, B and N at least 1: tokens=%s %s",
+              in,
+              Arrays.toString(shape),
+              tokens.type()));
     }
     for (long i = 0; i < shape[0] * shape[1]; i++) {
       long id = tokens.data().get(ID, 8 * i);
       if (id < 0 || id >= vocabulary) {
         throw new IllegalArgumentException(
-            "%s: tokens must be in [0, %d), the model's vocabulary: tokens[%d, %d]=%d"
-                .formatted(in, vocabulary, i / shape[1], i % shape[1], id));
+            String.format(
+                Locale.ROOT,
+                "%s: tokens must be in [0, %d), the model's vocabulary: tokens[%d, %d]=%d",
+                in,
+                vocabulary,
+                i / shape[1],
+                i % shape[1],
+                id));
       }
     }
     return tokens;

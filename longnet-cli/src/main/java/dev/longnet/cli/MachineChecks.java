@@ -5,6 +5,9 @@ import static dev.longnet.cli.Check.fail;
 import static dev.longnet.cli.Check.ok;
 import static dev.longnet.cli.Check.warn;
 
+import dev.longnet.core.data.pipeline.Tokenization;
+import dev.longnet.core.data.source.NativeCode;
+import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.machine.ProcessMemory;
 import java.io.IOException;
 import java.nio.file.FileStore;
@@ -13,6 +16,7 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.zip.ZipFile;
 
 /// The checks of `longnet doctor` that need no libtorch. Each takes what it judges as a parameter.
@@ -22,7 +26,10 @@ final class MachineChecks {
   private MachineChecks() {}
 
   static Check jdk(Runtime.Version version, String vendor, Path home) {
-    String finding = "%s (%s) at %s".formatted(version, vendor, home);
+    String finding = String.format(Locale.ROOT, "%s (%s) at %s", version, vendor, home);
+    if (JdkFault.affects(version)) {
+      return warn("JDK", finding, JdkFault.REMEDY);
+    }
     return version.feature() == 25
         ? ok("JDK", finding)
         : fail(
@@ -49,9 +56,20 @@ final class MachineChecks {
             "give the container or cgroup at least 2; all works, slowly");
   }
 
+  /// @param total of the machine, or what its container may use, in bytes
   /// @param available what a new process could use without swapping, in bytes
   static Check memory(long total, long available) {
-    String finding = "%s of %s available".formatted(gib(available), gib(total));
+    return memory(total, available, OptionalLong.empty());
+  }
+
+  /// @param around of the machine around the container, in bytes; empty outside one
+  static Check memory(long total, long available, OptionalLong around) {
+    String finding =
+        String.format(
+            Locale.ROOT, "%s of %s available", gib(Math.min(available, total)), gib(total));
+    if (around.isPresent()) {
+      finding += " (this container's limit; the machine has " + gib(around.getAsLong()) + ")";
+    }
     if (available < GIB) {
       return fail("memory", finding, "close other programs: even the quickstart needs about 2 GiB");
     }
@@ -64,6 +82,11 @@ final class MachineChecks {
   }
 
   static Check disk(String what, Path path, long needed) {
+    return disk(what, path, needed, "run where you may write, or change its owner");
+  }
+
+  /// @param elsewhere how to name another place
+  static Check disk(String what, Path path, long needed, String elsewhere) {
     Path existing = path.toAbsolutePath();
     while (!Files.exists(existing)) {
       existing = Objects.requireNonNull(existing.getParent()); // a root exists
@@ -71,12 +94,9 @@ final class MachineChecks {
     try {
       FileStore store = Files.getFileStore(existing);
       long usable = store.getUsableSpace();
-      String finding = "%s free at %s (%s)".formatted(gib(usable), path, what);
+      String finding = String.format(Locale.ROOT, "%s free at %s (%s)", gib(usable), path, what);
       if (!Files.isWritable(existing)) {
-        return fail(
-            "disk",
-            "cannot write to " + path + " (" + what + ")",
-            "run where you may write, or change its owner");
+        return fail("disk", "cannot write to " + path + " (" + what + ")", elsewhere);
       }
       return usable < needed
           ? fail("disk", finding, "free at least " + gib(needed))
@@ -164,7 +184,28 @@ final class MachineChecks {
   }
 
   static Check memory() {
-    return memory(ProcessMemory.total(), ProcessMemory.available());
+    return memory(
+        ProcessMemory.total(), ProcessMemory.available(), ProcessMemory.aroundContainer());
+  }
+
+  /// Token shards go here unless a command names another place.
+  static Check tokenCache(long needed) {
+    String elsewhere = "set XDG_CACHE_HOME to a directory you may write to, or change its owner";
+    try {
+      return disk("token shards go here", Tokenization.cacheDirectory(), needed, elsewhere);
+    } catch (EnvironmentException e) {
+      return fail("disk", "no place for token shards", e.getMessage());
+    }
+  }
+
+  /// The native code of zstd, Snappy and Brotli, which unpacks below `java.io.tmpdir`.
+  static Check decoders() {
+    try {
+      NativeCode.load();
+      return ok("decoders", "zstd, Snappy and Brotli load");
+    } catch (EnvironmentException e) {
+      return fail("decoders", "zstd, Snappy or Brotli does not load", e.getMessage());
+    }
   }
 
   private static String gib(long bytes) {

@@ -12,8 +12,13 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -64,6 +69,9 @@ public final class Main implements Runnable {
   private static final Pattern OUT_OF_MEMORY =
       Pattern.compile("CUDA out of memory|DefaultCPUAllocator: (not enough|can't allocate) memory");
 
+  /// Says which decoder of gzip it takes, which is no user's business. Held, or it is forgotten.
+  private static final Logger HARDWOOD = Logger.getLogger("dev.hardwood");
+
   @Spec CommandSpec spec;
 
   private Main() {}
@@ -73,12 +81,21 @@ public final class Main implements Runnable {
     // Log lines (which kernel, which threads) read like the rest of standard error, without dates
     // and class names.
     System.setProperty("java.util.logging.SimpleFormatter.format", "longnet: %5$s%6$s%n");
+    HARDWOOD.setLevel(Level.WARNING);
+    if (JdkFault.affects(Runtime.version()) && JdkFault.collectsWithG1()) {
+      System.err.println("longnet: JDK " + Runtime.version() + ": " + JdkFault.REMEDY);
+      System.exit(1);
+    }
     System.exit(run(commandLine(), args));
   }
 
   /// As [CommandLine#execute], for errors too (picocli lets those pass).
   static int run(CommandLine line, String... args) {
     try {
+      Optional<String> lost = lostCharacters(System.getProperty("sun.jnu.encoding"), args);
+      if (lost.isPresent()) {
+        return print(line.getErr(), 1, lost.get());
+      }
       int code = line.execute(args);
       return code == 0 && StandardOutput.lost(line.getOut())
           ? print(line.getErr(), 1, StandardOutput.LOST)
@@ -88,6 +105,24 @@ public final class Main implements Runnable {
       line.getErr().flush();
       return code;
     }
+  }
+
+  /// Java decodes arguments and file names by the locale's charset. In one that has ASCII alone,
+  /// every other byte is U+FFFD, and what the user typed is lost.
+  ///
+  /// @return what to do about it; empty where nothing is lost
+  static Optional<String> lostCharacters(@Nullable String charset, String... args) {
+    if (charset == null || charset.equalsIgnoreCase("UTF-8")) {
+      return Optional.empty();
+    }
+    return Stream.of(args)
+        .filter(word -> word.indexOf('\uFFFD') >= 0)
+        .findFirst()
+        .map(word ->
+            "the locale's charset "
+                + charset
+                + " cannot express an argument: set LC_ALL=C.UTF-8 (or another UTF-8 locale): "
+                + word);
   }
 
   @Override
@@ -119,6 +154,8 @@ public final class Main implements Runnable {
     line.registerConverter(long.class, WholeNumber::parseLong);
     line.registerConverter(Integer.class, WholeNumber::parseInt);
     line.registerConverter(int.class, WholeNumber::parseInt);
+    // Texts are taken as they are: picocli would replace @FILE by the file's words, and @@ by @.
+    line.setExpandAtFiles(false);
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setUsageHelpAutoWidth(true);
     line.setUsageHelpWidth(100);
@@ -131,11 +168,12 @@ public final class Main implements Runnable {
       String word = unmatched.getUnmatched().getFirst();
       boolean command = !word.startsWith("-") && !e.getCommandLine().getSubcommands().isEmpty();
       List<String> near = unmatched.getSuggestions();
-      return "unknown %s '%s'%s"
-          .formatted(
-              command ? "command" : word.startsWith("-") ? "option" : "argument",
-              word,
-              near.isEmpty() ? "" : ", did you mean " + String.join(" or ", near) + "?");
+      return String.format(
+          Locale.ROOT,
+          "unknown %s '%s'%s",
+          command ? "command" : word.startsWith("-") ? "option" : "argument",
+          word,
+          near.isEmpty() ? "" : ", did you mean " + String.join(" or ", near) + "?");
     }
     return e.getMessage();
   }

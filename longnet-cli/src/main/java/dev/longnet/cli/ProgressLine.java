@@ -66,8 +66,14 @@ final class ProgressLine {
     }
     lastShown = now;
     show(
-        "%s step %d/%d  pass %d of %d"
-            .formatted(bar((step - 1 + (double) passes / of) / steps), step, steps, passes, of));
+        String.format(
+            Locale.ROOT,
+            "%s step %d/%d  pass %d of %d",
+            bar((step - 1 + (double) passes / of) / steps),
+            step,
+            steps,
+            passes,
+            of));
   }
 
   /// Prints a line of its own, above the bar.
@@ -118,12 +124,12 @@ final class ProgressLine {
     double days = seconds / 86_400;
     if (days >= 2) {
       return days >= 730
-          ? "%.0f years".formatted(days / 365)
+          ? String.format(Locale.ROOT, "%.0f years", days / 365)
           : String.format(Locale.ROOT, "%.1f days", days);
     }
     return s >= 3600
-        ? "%d:%02d:%02d".formatted(s / 3600, s / 60 % 60, s % 60)
-        : "%d:%02d".formatted(s / 60, s % 60);
+        ? String.format(Locale.ROOT, "%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60)
+        : String.format(Locale.ROOT, "%d:%02d", s / 60, s % 60);
   }
 
   private static String bar(double done) {

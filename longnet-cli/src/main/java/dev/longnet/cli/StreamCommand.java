@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
@@ -146,8 +147,11 @@ final class StreamCommand implements Callable<Integer> {
       try (StreamState state = loaded == null ? model.model().newStream() : loaded.state()) {
         if (maxTokens != null && maxTokens < state.position()) {
           throw new IllegalArgumentException(
-              "--max-tokens counts the state's tokens too and must not be below them: --max-tokens=%d, state=%d"
-                  .formatted(maxTokens, state.position()));
+              String.format(
+                  Locale.ROOT,
+                  "--max-tokens counts the state's tokens too and must not be below them: --max-tokens=%d, state=%d",
+                  maxTokens,
+                  state.position()));
         }
         StreamRun stream = new StreamRun(session, input, state);
         boolean resumed = loaded != null && stream.resume(loaded.notes());

@@ -34,8 +34,15 @@ final class StreamDisplay {
       out.printf(Locale.ROOT, "going on after %,d tokens, %s%n", state.position(), where);
     }
     out.printf(
+        Locale.ROOT,
         "%15s %11s %11s %10s %10s %10s %9s%n",
-        "tokens", "perplexity", "so far", "tokens/s", "state", "resident", "ETA");
+        "tokens",
+        "perplexity",
+        "so far",
+        "tokens/s",
+        "state",
+        "resident",
+        "ETA");
     out.flush();
   }
 

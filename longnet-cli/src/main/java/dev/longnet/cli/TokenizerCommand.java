@@ -102,7 +102,7 @@ final class TokenizerCommand implements Runnable {
       AtomicFiles.writeString(out, trained.json());
       int size = Tokenizers.of(out.toString()).vocabularySize();
       PrintWriter text = spec.commandLine().getOut();
-      text.printf("%s: %,d tokens%n", out, size);
+      text.printf(Locale.ROOT, "%s: %,d tokens%n", out, size);
       for (SourceSummary source : trained.sources()) {
         text.printf(
             Locale.ROOT,
@@ -116,8 +116,10 @@ final class TokenizerCommand implements Runnable {
         spec.commandLine()
             .getErr()
             .printf(
+                Locale.ROOT,
                 "the corpus has no more pairs that repeat: %,d of %,d tokens%n",
-                size, vocabularySize);
+                size,
+                vocabularySize);
       }
       spec.commandLine().getOut().flush();
       return 0;

@@ -12,6 +12,7 @@ import dev.longnet.lm.run.Result;
 import dev.longnet.lm.run.Start;
 import dev.longnet.lm.run.Training;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -145,16 +146,17 @@ final class TrainCommand implements Callable<Integer> {
   private static IllegalArgumentException notFinite(RunConfig config, Result result)
       throws IOException {
     return new IllegalArgumentException(
-        ("%d steps in a row had a loss or gradient that is not finite: stopped at step %d, "
-                + "%s; try a smaller optimizer.learning_rate=%s or more schedule.warmup_steps=%d")
-            .formatted(
-                config.training().skipLimit(),
-                result.step(),
-                Checkpoint.list(result.run()).isEmpty()
-                    ? "before the first checkpoint"
-                    : "the last good checkpoint is kept",
-                config.optimizer().learningRate(),
-                config.schedule().warmupSteps()));
+        String.format(
+            Locale.ROOT,
+            "%d steps in a row had a loss or gradient that is not finite: stopped at step %d, "
+                + "%s; try a smaller optimizer.learning_rate=%s or more schedule.warmup_steps=%d",
+            config.training().skipLimit(),
+            result.step(),
+            Checkpoint.list(result.run()).isEmpty()
+                ? "before the first checkpoint"
+                : "the last good checkpoint is kept",
+            config.optimizer().learningRate(),
+            config.schedule().warmupSteps()));
   }
 
   private Path existing() {
@@ -202,7 +204,7 @@ final class TrainCommand implements Callable<Integer> {
       all.add("training.max_minutes=" + maxMinutes);
     }
     if (resumed == null) {
-      return load(recipe == null ? QUICKSTART : recipe, all);
+      return load(recipe == null ? QUICKSTART : recipe, all, null);
     }
     if (!Files.isRegularFile(resumed.resolve("recipe.yaml"))) {
       throw new IllegalArgumentException(
@@ -211,12 +213,46 @@ final class TrainCommand implements Callable<Integer> {
     // The bounds of the run before do not bind this one.
     all.addFirst("training.max_steps=0");
     all.addFirst("training.max_minutes=0");
-    return load(resumed.resolve("recipe.yaml").toString(), all);
+    return ownTokenizer(load(resumed.resolve("recipe.yaml").toString(), all, resumed), resumed);
   }
 
-  private static RunConfig load(String nameOrFile, List<String> overrides) throws IOException {
+  /// A run goes on with the tokenizer it began with: its recipe's file, or the run's copy where
+  /// that file is gone or another one now.
+  private RunConfig ownTokenizer(RunConfig config, Path run) throws IOException {
+    String given = config.corpus().tokenizer();
+    Path copy = run.resolve(Checkpoint.TOKENIZER);
+    boolean chosen = overrides.stream().anyMatch(o -> o.startsWith("corpus"));
+    if (chosen || !Tokenizers.isFile(given) || !Files.isRegularFile(copy)) {
+      return config;
+    }
+    Path file = Path.of(given);
+    if (Files.isRegularFile(file) && Files.mismatch(file, copy) < 0) {
+      return config;
+    }
+    PrintWriter err = spec.commandLine().getErr();
+    err.println(
+        given
+            + " is gone or another tokenizer now than the one of training: its copy in the run is used");
+    err.flush();
+    return config.withCorpus(config.corpus().withTokenizer(copy.toString()));
+  }
+
+  /// @param run whose copy of a tokenizer's file tells its vocabulary
+  private static RunConfig load(String nameOrFile, List<String> overrides, @Nullable Path run)
+      throws IOException {
     return Recipes.load(
-        nameOrFile, new Recipes.Overrides("--set", overrides), Tokenizers::vocabularySize);
+        nameOrFile,
+        new Recipes.Overrides("--set", overrides),
+        name -> Tokenizers.vocabularySize(found(name, run)));
+  }
+
+  private static String found(String tokenizer, @Nullable Path run) {
+    if (run != null
+        && Tokenizers.isFile(tokenizer)
+        && Files.isRegularFile(run.resolve(Checkpoint.TOKENIZER))) {
+      return run.resolve(Checkpoint.TOKENIZER).toString();
+    }
+    return tokenizer;
   }
 
   /// A source as YAML.

@@ -36,15 +36,16 @@ final class TrainDisplay implements RunListener, AutoCloseable {
     row("parameters", Forecast.si(f.parameters()));
     row(
         "memory",
-        "%s: weights %s, gradients %s, optimizer %s, activations %s, logits %s, program %s"
-            .formatted(
-                Forecast.bytes(f.memoryBytes()),
-                Forecast.bytes(f.weightBytes()),
-                Forecast.bytes(f.gradientBytes()),
-                Forecast.bytes(f.optimizerBytes()),
-                Forecast.bytes(f.activationBytes()),
-                Forecast.bytes(f.logitBytes()),
-                Forecast.bytes(Forecast.PROGRAM_BYTES)));
+        String.format(
+            Locale.ROOT,
+            "%s: weights %s, gradients %s, optimizer %s, activations %s, logits %s, program %s",
+            Forecast.bytes(f.memoryBytes()),
+            Forecast.bytes(f.weightBytes()),
+            Forecast.bytes(f.gradientBytes()),
+            Forecast.bytes(f.optimizerBytes()),
+            Forecast.bytes(f.activationBytes()),
+            Forecast.bytes(f.logitBytes()),
+            Forecast.bytes(Forecast.PROGRAM_BYTES)));
     row(
         "operations",
         Forecast.si(f.flopsPerToken())
@@ -99,8 +100,11 @@ final class TrainDisplay implements RunListener, AutoCloseable {
   public void training(Path run, long step, boolean resumed, Runnable stop) {
     if (step >= lastStep) {
       progress.note(
-          "nothing to train: the run stands at step %,d, its last is %,d (training.steps, --max-steps)"
-              .formatted(step, lastStep));
+          String.format(
+              Locale.ROOT,
+              "nothing to train: the run stands at step %,d, its last is %,d (training.steps, --max-steps)",
+              step,
+              lastStep));
     }
     progress.note("run          " + run + (resumed ? ", resumed after step " + step : ""));
     interrupt =
@@ -130,8 +134,11 @@ final class TrainDisplay implements RunListener, AutoCloseable {
     progress.endLine();
     if (stopped) {
       progress.note(
-          "stopped after step %d and saved; go on with: longnet train --resume --out %s"
-              .formatted(step, run));
+          String.format(
+              Locale.ROOT,
+              "stopped after step %d and saved; go on with: longnet train --resume --out %s",
+              step,
+              run));
     }
     close();
   }
@@ -189,7 +196,7 @@ final class TrainDisplay implements RunListener, AutoCloseable {
   }
 
   private void row(String name, String text) {
-    out.printf("%-12s %s%n", name, text);
+    out.printf(Locale.ROOT, "%-12s %s%n", name, text);
   }
 
   /// From here on Ctrl-C ends the program as it is used to.

@@ -42,6 +42,7 @@ class ArchitectureTest {
           Map.entry("com.github.luben.", "zstd-jni"),
           Map.entry("dev.hardwood.", "Hardwood"),
           Map.entry("org.xerial.", "snappy-java"),
+          Map.entry("com.aayushatharva.brotli4j.", "brotli4j"),
           Map.entry("ai.djl.", "DJL tokenizers"),
           Map.entry("org.jfree.", "JFreeChart"),
           Map.entry("picocli.", "picocli"),

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
@@ -26,6 +27,11 @@ class DoctorTest {
     Check old = MachineChecks.jdk(Runtime.Version.parse("17.0.1"), "v", home);
     assertThat(old.status()).isEqualTo(Check.Status.FAIL);
     assertThat(old.remedy()).contains("JDK 25");
+    for (String version : new String[] {"25", "25.0.1+8", "25.0.2"}) {
+      Check faulty = MachineChecks.jdk(Runtime.Version.parse(version), "v", home);
+      assertThat(faulty.status()).as(version).isEqualTo(Check.Status.WARN);
+      assertThat(faulty.remedy()).contains("JDK-8377811");
+    }
   }
 
   @Test
@@ -43,6 +49,11 @@ class DoctorTest {
     assertThat(MachineChecks.memory(32 * GIB, 3 * GIB).status()).isEqualTo(Check.Status.WARN);
     assertThat(MachineChecks.memory(32 * GIB, 4 * GIB))
         .isEqualTo(Check.ok("memory", "4.0 GiB of 32.0 GiB available"));
+    assertThat(MachineChecks.memory(8 * GIB, 30 * GIB, OptionalLong.of(64 * GIB)))
+        .isEqualTo(
+            Check.ok(
+                "memory",
+                "8.0 GiB of 8.0 GiB available (this container's limit; the machine has 64.0 GiB)"));
   }
 
   @Test

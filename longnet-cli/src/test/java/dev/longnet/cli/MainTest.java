@@ -9,14 +9,19 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 class MainTest {
+  @TempDir Path folder;
 
   @Test
   void versionNamesTheBuildAndTheJvm() {
@@ -70,6 +75,16 @@ class MainTest {
     assertThat(run.err().lines()).hasSize(1);
     assertThat(run.err()).startsWith("longnet: ").contains("--help");
     assertThat(run.out()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"@@ -1,3 +1,4 @@", "@Override", "@", "\"quoted\"", "'a'", "${x}", "a,b"})
+  void textsAreTakenAsTheyAre(String text) throws IOException {
+    Path model = TinyCheckpoint.write(folder.resolve("model"));
+    Files.writeString(folder.resolve("Override"), "a file of that name");
+    Cli run = Cli.run("generate", model, "--prompt", text, "--max-tokens", 1, "--seed", 1);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out()).startsWith(text);
   }
 
   @Test

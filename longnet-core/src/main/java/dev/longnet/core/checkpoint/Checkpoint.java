@@ -17,12 +17,14 @@ import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.FieldMessage;
+import dev.longnet.core.io.FileKind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -64,7 +66,10 @@ public record Checkpoint(
   public static final String NO_TOKENIZER = "none";
 
   /// The tokenizer's file in a checkpoint's directory, and in a run's.
-  static final String TOKENIZER = "tokenizer.json";
+  public static final String TOKENIZER = "tokenizer.json";
+
+  /// What `config.json` of an encoder of embeddings says instead.
+  public static final String ENCODER_FORMAT = "longnet-encoder";
 
   private static final String FORMAT = "longnet-checkpoint";
   private static final int VERSION = 1;
@@ -87,6 +92,13 @@ public record Checkpoint(
   public static Checkpoint resolve(Path runOrCheckpoint) throws IOException {
     if (!Files.exists(runOrCheckpoint)) {
       throw new IllegalArgumentException("no such run or checkpoint: " + runOrCheckpoint);
+    }
+    if (Files.isRegularFile(runOrCheckpoint)) {
+      throw new IllegalArgumentException(
+          runOrCheckpoint
+              + " is a file"
+              + FileKind.of(runOrCheckpoint).map(kind -> " (" + kind + ")").orElse("")
+              + "; the directory of a run or a checkpoint is needed here, and `import` makes one of weights");
     }
     if (Files.isRegularFile(runOrCheckpoint.resolve(CONFIG))) {
       return open(runOrCheckpoint);
@@ -131,6 +143,11 @@ public record Checkpoint(
   public static Checkpoint open(Path directory) throws IOException {
     ObjectNode tree = readObject(directory.resolve(CONFIG));
     Section s = Section.root(tree, directory.resolve(CONFIG).toString());
+    if (s.text("format", "").equals(ENCODER_FORMAT)) {
+      throw new IllegalArgumentException(
+          directory
+              + " is an encoder of embeddings (longnet-encoder), which `encode` takes; a language model is needed here");
+    }
     if (!s.text("format", "").equals(FORMAT)) {
       throw s.wrong("format", "must be " + FORMAT);
     }
@@ -185,8 +202,12 @@ public record Checkpoint(
     Tokenizer loaded = Tokenizers.of(tokenizer);
     if (loaded.vocabularySize() > model.vocabulary()) {
       throw new IllegalArgumentException(
-          "the model's vocabulary must hold the %d tokens of tokenizer %s: vocabulary=%d"
-              .formatted(loaded.vocabularySize(), loaded.name(), model.vocabulary()));
+          String.format(
+              Locale.ROOT,
+              "the model's vocabulary must hold the %d tokens of tokenizer %s: vocabulary=%d",
+              loaded.vocabularySize(),
+              loaded.name(),
+              model.vocabulary()));
     }
     return loaded;
   }
@@ -207,7 +228,9 @@ public record Checkpoint(
   /// @param config whose tokenizer, if it is a file, is the run's own copy where there is one
   public static Path write(Path run, Config config, TrainerState state, Tensors tensors, int keep)
       throws IOException {
-    Path target = run.resolve("checkpoints").resolve(String.format("%s%08d", PREFIX, state.step()));
+    Path target =
+        run.resolve("checkpoints")
+            .resolve(String.format(Locale.ROOT, "%s%08d", PREFIX, state.step()));
     if (!Files.exists(target)) {
       AtomicFiles.writeDirectory(
           target,

@@ -10,6 +10,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 
@@ -58,8 +59,12 @@ public final class Checksums {
       long bytes = expected.wholeNumber("bytes", -1, 0);
       if (Files.size(sibling) != bytes) {
         throw new IllegalArgumentException(
-            "damaged checkpoint: %s has %d bytes, not %d as written"
-                .formatted(sibling, Files.size(sibling), bytes));
+            String.format(
+                Locale.ROOT,
+                "damaged checkpoint: %s has %d bytes, not %d as written",
+                sibling,
+                Files.size(sibling),
+                bytes));
       }
       if (crc(sibling) != expected.wholeNumber("crc32c", -1, 0)) {
         throw new IllegalArgumentException(

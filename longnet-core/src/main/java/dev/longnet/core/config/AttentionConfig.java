@@ -173,9 +173,12 @@ public sealed interface AttentionConfig extends MixerConfig {
           if (headOffsets.offset(head, heads, branch.dilation())
               != HeadOffsets.BLOCKED.offset(head, heads, branch.dilation())) {
             throw new IllegalArgumentException(
-                ("torchscale knows head_offsets=blocked only, and this model's interleaved "
-                        + "ones differ at dilation %d with %d heads: export to safetensors")
-                    .formatted(branch.dilation(), heads));
+                String.format(
+                    Locale.ROOT,
+                    "torchscale knows head_offsets=blocked only, and this model's interleaved "
+                        + "ones differ at dilation %d with %d heads: export to safetensors",
+                    branch.dilation(),
+                    heads));
           }
         }
       }

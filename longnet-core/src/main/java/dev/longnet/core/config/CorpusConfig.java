@@ -69,6 +69,18 @@ public record CorpusConfig(
     return new CorpusConfig(sources, other, validation, filter, duplicates, input);
   }
 
+  /// The same corpus from every directory: relative paths, of sources and of the tokenizer's file,
+  /// start at the process's current directory.
+  public CorpusConfig absolute() {
+    return new CorpusConfig(
+        sources.stream().map(CorpusSource::absolute).toList(),
+        tokenizer.endsWith(".json") ? CorpusSource.absolute(tokenizer) : tokenizer,
+        validation,
+        filter,
+        duplicates,
+        input);
+  }
+
   /// Whether sources are mixed by their weights instead of one after the other.
   public boolean weighted() {
     return sources.getFirst().weight().isPresent();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.config;
 
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.OptionalDouble;
 
 /// One place documents come from.
@@ -9,7 +11,8 @@ import java.util.OptionalDouble;
 ///   `jdk`: the Java sources that come with the running JDK
 /// @param weight share of the training windows drawn from this source, relative to the others'
 ///   weights; empty: as many as it has tokens
-/// @param textField the field of a `.jsonl` or column of a `.parquet` file that holds the text
+/// @param textField the path of the field of a `.jsonl` or column of a `.parquet` file that holds
+///   the text, with dots between its names
 /// @param nameField the field or column that names a document and that globs and languages look at;
 ///   empty: rows have no names and pass every filter of names
 public record CorpusSource(String path, OptionalDouble weight, String textField, String nameField) {
@@ -31,6 +34,20 @@ public record CorpusSource(String path, OptionalDouble weight, String textField,
     if (weight.isPresent() && !(weight.getAsDouble() > 0 && weight.getAsDouble() < 1e9)) {
       throw new IllegalArgumentException(
           "weight must be positive: weight=" + weight.getAsDouble() + " (source " + path + ")");
+    }
+  }
+
+  /// The same source from every directory.
+  CorpusSource absolute() {
+    return path.equals(JDK) ? this : new CorpusSource(absolute(path), weight, textField, nameField);
+  }
+
+  /// What is no path, as some globs on Windows, stays what it is.
+  static String absolute(String path) {
+    try {
+      return Path.of(path).toAbsolutePath().normalize().toString();
+    } catch (InvalidPathException e) {
+      return path;
     }
   }
 

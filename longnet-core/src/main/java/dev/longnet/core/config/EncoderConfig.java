@@ -5,6 +5,7 @@ import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -74,13 +75,19 @@ public record EncoderConfig(
     dilations = List.copyOf(dilations);
     if (hidden % heads != 0) {
       throw new IllegalArgumentException(
-          "encoder_embed_dim must be a multiple of encoder_attention_heads=%d: encoder_embed_dim=%d"
-              .formatted(heads, hidden));
+          String.format(
+              Locale.ROOT,
+              "encoder_embed_dim must be a multiple of encoder_attention_heads=%d: encoder_embed_dim=%d",
+              heads,
+              hidden));
     }
     if (dilations.size() != segmentLengths.branches()) {
       throw new IllegalArgumentException(
-          "dilated_ratio must name as many ratios as segment_length has lengths (%d): dilated_ratio=%s"
-              .formatted(segmentLengths.branches(), dilations));
+          String.format(
+              Locale.ROOT,
+              "dilated_ratio must name as many ratios as segment_length has lengths (%d): dilated_ratio=%s",
+              segmentLengths.branches(),
+              dilations));
     }
     if (positions instanceof InputPositions.Grid && hidden % 4 != 0) {
       throw new IllegalArgumentException(

@@ -4,6 +4,7 @@ package dev.longnet.core.config;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.attention.pattern.Branch;
 import java.util.List;
+import java.util.Locale;
 import java.util.OptionalLong;
 
 /// What mixes the tokens of one layer, as a configuration. A mixer has three faces: its parameters
@@ -76,7 +77,8 @@ public sealed interface MixerConfig permits AttentionConfig {
   /// @throws IllegalArgumentException where torchscale has none
   default List<Branch> torchscaleBranches(int heads) {
     throw new IllegalArgumentException(
-        "torchscale has no mixer of type=%s: export to safetensors".formatted(type()));
+        String.format(
+            Locale.ROOT, "torchscale has no mixer of type=%s: export to safetensors", type()));
   }
 
   /// Parts that may join one after another while a model trains (`training.branch_starts`); 0 where

@@ -6,6 +6,7 @@ import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.attention.pattern.SparseAttentionSpec;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /// A mixer as the keys of a section: `type`, and the keys of that type.
 final class MixerTree {
@@ -71,8 +72,11 @@ final class MixerTree {
     if (block % columns != 0 && columns > SparseAttentionSpec.MOST_UNEVEN_COLUMNS) {
       throw s.wrong(
           "columns",
-          "must divide block_length=%d, or be at most %d"
-              .formatted(block, SparseAttentionSpec.MOST_UNEVEN_COLUMNS));
+          String.format(
+              Locale.ROOT,
+              "must divide block_length=%d, or be at most %d",
+              block,
+              SparseAttentionSpec.MOST_UNEVEN_COLUMNS));
     }
     return new AttentionConfig.Sparse(block, columns);
   }

@@ -2,6 +2,7 @@
 package dev.longnet.core.config;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
@@ -74,7 +75,8 @@ public record ModelConfig(
     mixers = List.copyOf(mixers);
     if (mixers.isEmpty() || mixers.size() > layers) {
       throw new IllegalArgumentException(
-          "mixers must be from 1 to layers=%d: %d mixers".formatted(layers, mixers.size()));
+          String.format(
+              Locale.ROOT, "mixers must be from 1 to layers=%d: %d mixers", layers, mixers.size()));
     }
     if (hidden % heads != 0) {
       throw new IllegalArgumentException(

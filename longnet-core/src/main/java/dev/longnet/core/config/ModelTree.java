@@ -48,7 +48,9 @@ public final class ModelTree {
     List<MixerConfig> mixers =
         model.sections("mixers", "type").stream().map(s -> MixerTree.read(s, causal)).toList();
     if (mixers.isEmpty() || mixers.size() > layers) {
-      throw model.wrong("mixers", "must name from 1 to model.layers=%d mixers".formatted(layers));
+      throw model.wrong(
+          "mixers",
+          String.format(Locale.ROOT, "must name from 1 to model.layers=%d mixers", layers));
     }
     return mixers;
   }
@@ -67,7 +69,8 @@ public final class ModelTree {
         .map(key ->
             tree.get(key) instanceof ObjectNode one && other.get(key) instanceof ObjectNode two
                 ? difference(path + "." + key, one, two)
-                : "%s.%s=%s is not %s".formatted(path, key, tree.path(key), other.path(key)))
+                : String.format(
+                    Locale.ROOT, "%s.%s=%s is not %s", path, key, tree.path(key), other.path(key)))
         .collect(Collectors.joining(", "));
   }
 

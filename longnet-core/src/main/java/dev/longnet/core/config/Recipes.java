@@ -2,15 +2,9 @@
 package dev.longnet.core.config;
 
 import com.fasterxml.jackson.core.JsonLocation;
-import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
-import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
-import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -34,15 +28,6 @@ import java.util.stream.Stream;
 /// program, or as a file.
 public final class Recipes {
   private static final String SUFFIX = ".yaml";
-
-  private static final ObjectMapper YAML =
-      YAMLMapper.builder(
-              YAMLFactory.builder()
-                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                  .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
-                  .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
-                  .build())
-          .build();
 
   private Recipes() {}
 
@@ -110,16 +95,16 @@ public final class Recipes {
 
   static String toYaml(ObjectNode tree) {
     try {
-      return YAML.writeValueAsString(tree);
-    } catch (JsonProcessingException e) {
+      return Yaml.write(tree);
+    } catch (IOException e) {
       throw new IllegalStateException(e);
     }
   }
 
   static ObjectNode parse(String text, String source) {
-    try (JsonParser parser = YAML.createParser(text)) {
-      JsonNode tree = YAML.readTree(parser);
-      if (parser.nextToken() != null) {
+    try {
+      JsonNode tree = Yaml.read(text);
+      if (Yaml.hasMore(text)) {
         throw new IllegalArgumentException("a recipe must be one YAML document: " + source);
       }
       if (tree instanceof ObjectNode object) {
@@ -184,10 +169,12 @@ public final class Recipes {
 
   private static JsonNode value(String text, String name, String path) {
     try {
-      return YAML.readTree(text.isBlank() ? "''" : text);
+      return Yaml.read(text.isBlank() ? "''" : text);
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException(
           name + " " + path + ": the value is not valid YAML: " + text, e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

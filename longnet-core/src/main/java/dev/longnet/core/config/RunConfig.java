@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.config;
 
+import java.util.Locale;
 import java.util.function.ToIntFunction;
 
 /// A whole run as one typed value: what a recipe says after overrides and defaults.
@@ -37,7 +38,11 @@ public record RunConfig(
       throw s.section("model")
           .wrong(
               "vocabulary",
-              "must be at least the %d of tokenizer %s".formatted(words, corpus.tokenizer()));
+              String.format(
+                  Locale.ROOT,
+                  "must be at least the %d of tokenizer %s",
+                  words,
+                  corpus.tokenizer()));
     }
     if (!model.causal()) {
       throw s.section("model").wrong("causal", "must be true to train on next tokens");
@@ -48,8 +53,10 @@ public record RunConfig(
       throw s.section("training")
           .wrong(
               "branch_starts",
-              "must have one number for each of the mixers' %d branches, or be []"
-                  .formatted(branches));
+              String.format(
+                  Locale.ROOT,
+                  "must have one number for each of the mixers' %d branches, or be []",
+                  branches));
     }
     OptimizerConfig optimizer = OptimizerConfig.read(s.section("optimizer"));
     ScheduleConfig schedule = ScheduleConfig.read(s.section("schedule"));
@@ -65,8 +72,12 @@ public record RunConfig(
       throw s.section("model")
           .wrong(
               "xpos_scale_base",
-              "must be at least %.0f for %d positions (%d overflows float32), or model.positions rope"
-                  .formatted(model.leastScaleBase(longest), longest, model.xposScaleBase()));
+              String.format(
+                  Locale.ROOT,
+                  "must be at least %.0f for %d positions (%d overflows float32), or model.positions rope",
+                  model.leastScaleBase(longest),
+                  longest,
+                  model.xposScaleBase()));
     }
     SampleConfig sample = SampleConfig.read(s.section("sample"));
     s.done();
@@ -91,6 +102,22 @@ public record RunConfig(
         about,
         corpus,
         other,
+        training,
+        optimizer,
+        schedule,
+        runtime,
+        checkpoint,
+        evaluation,
+        sample);
+  }
+
+  /// The same run on another corpus.
+  public RunConfig withCorpus(CorpusConfig other) {
+    return new RunConfig(
+        name,
+        about,
+        other,
+        model,
         training,
         optimizer,
         schedule,

@@ -104,8 +104,9 @@ public final class Section {
     boolean whole =
         value.isIntegralNumber()
             || value.isNumber() && value.asDouble() == Math.rint(value.asDouble());
-    if (!whole || value.asDouble() > max || value.asDouble() < min) {
-      throw wrong(key, whole && value.asDouble() > max ? "must be at most " + max : rule);
+    boolean larger = value.asDouble() > max || value.isBigInteger() && value.asDouble() > 0;
+    if (!whole || larger || value.asDouble() < min) {
+      throw wrong(key, whole && larger ? "must be at most " + max : rule);
     }
     return value.isIntegralNumber() ? value.asLong() : (long) value.asDouble();
   }

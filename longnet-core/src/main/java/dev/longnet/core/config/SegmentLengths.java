@@ -3,6 +3,7 @@ package dev.longnet.core.config;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
@@ -69,8 +70,11 @@ public sealed interface SegmentLengths {
       Map.Entry<Long, List<Long>> entry = table.ceilingEntry(tokens);
       if (entry == null) {
         throw new IllegalArgumentException(
-            "segment_length has no entry for %d tokens, its largest is for %d"
-                .formatted(tokens, table.lastKey()));
+            String.format(
+                Locale.ROOT,
+                "segment_length has no entry for %d tokens, its largest is for %d",
+                tokens,
+                table.lastKey()));
       }
       return entry.getValue();
     }
@@ -82,8 +86,11 @@ public sealed interface SegmentLengths {
     public Geometric {
       if (first < 1 || branches < 1) {
         throw new IllegalArgumentException(
-            "segment_length: geometric needs first >= 1: first=%d, branches=%d"
-                .formatted(first, branches));
+            String.format(
+                Locale.ROOT,
+                "segment_length: geometric needs first >= 1: first=%d, branches=%d",
+                first,
+                branches));
       }
     }
 

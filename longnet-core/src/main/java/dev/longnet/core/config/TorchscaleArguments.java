@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Set;
@@ -234,12 +235,13 @@ final class TorchscaleArguments {
     JsonNode value = node.get(key);
     String shown = value == null ? "nothing" : value.toString();
     return new IllegalArgumentException(
-        "torchscale argument %s %s: %s=%s (%s)"
-            .formatted(
-                key,
-                rule,
-                key,
-                shown.length() > 80 ? shown.substring(0, 77) + "..." : shown,
-                source));
+        String.format(
+            Locale.ROOT,
+            "torchscale argument %s %s: %s=%s (%s)",
+            key,
+            rule,
+            key,
+            shown.length() > 80 ? shown.substring(0, 77) + "..." : shown,
+            source));
   }
 }

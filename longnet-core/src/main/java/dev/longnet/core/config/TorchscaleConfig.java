@@ -7,6 +7,7 @@ import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 
@@ -165,7 +166,9 @@ public final class TorchscaleConfig {
       return model.mixer(0).torchscaleBranches(model.heads());
     }
     throw new IllegalArgumentException(
-        "torchscale has one attention for all layers, this model has %s: export to safetensors"
-            .formatted(model.mixers().stream().map(MixerConfig::type).toList()));
+        String.format(
+            Locale.ROOT,
+            "torchscale has one attention for all layers, this model has %s: export to safetensors",
+            model.mixers().stream().map(MixerConfig::type).toList()));
   }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.data;
 
+import java.util.Locale;
+
 /// One shard: the manifest's line about a group of files whose names start alike.
 ///
 /// - `.tokens`: ids, little-endian, 16 or 32 bits each
@@ -35,6 +37,6 @@ public record ShardInfo(
 
   /// Common start of its files' names.
   public String baseName() {
-    return String.format("%s-%03d-%06d", split.label(), source, index);
+    return String.format(Locale.ROOT, "%s-%03d-%06d", split.label(), source, index);
   }
 }

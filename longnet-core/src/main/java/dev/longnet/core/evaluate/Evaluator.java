@@ -10,6 +10,7 @@ import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.zip.Deflater;
@@ -52,8 +53,11 @@ public final class Evaluator {
       }
       if (length > text.size() - 1) {
         throw new IllegalArgumentException(
-            "lengths must be below the held-out text's %d tokens: length=%d"
-                .formatted(text.size(), length));
+            String.format(
+                Locale.ROOT,
+                "lengths must be below the held-out text's %d tokens: length=%d",
+                text.size(),
+                length));
       }
     }
     long longest = lengths.stream().mapToLong(Long::longValue).max().orElseThrow();

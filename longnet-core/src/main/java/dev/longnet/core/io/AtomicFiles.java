@@ -14,6 +14,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -88,7 +89,7 @@ public final class AtomicFiles {
     }
     if (Files.isDirectory(target)) {
       throw new IllegalArgumentException(
-          "%s must name a file, not a directory: %s".formatted(option, target));
+          String.format(Locale.ROOT, "%s must name a file, not a directory: %s", option, target));
     }
     // A temporary file beside it takes its place: its folder must let itself be written to, or be
     // made.
@@ -99,8 +100,12 @@ public final class AtomicFiles {
     }
     if (folder == null || !Files.isDirectory(folder) || !Files.isWritable(folder)) {
       throw new IllegalArgumentException(
-          "%s can't be written, %s is no folder that can be written to: %s"
-              .formatted(option, folder, target));
+          String.format(
+              Locale.ROOT,
+              "%s can't be written, %s is no folder that can be written to: %s",
+              option,
+              folder,
+              target));
     }
   }
 

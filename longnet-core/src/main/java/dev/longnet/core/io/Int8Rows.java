@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.Locale;
 
 /// Weight-only int8: a matrix as `name` [out, in] int8 and `name.scale` `[out]` float32, w = scale
 /// * i with scale = max |w| / 127 of its row, i in [-127, 127].
@@ -67,8 +68,13 @@ public final class Int8Rows {
     long out = matrix.shape()[0];
     if (scales.type() != DType.F32 || !Arrays.equals(scales.shape(), new long[] {out})) {
       throw new IllegalArgumentException(
-          "tensor %s must be F32 of shape [%d], a scale a row: %s %s"
-              .formatted(scales.name(), out, scales.type(), Arrays.toString(scales.shape())));
+          String.format(
+              Locale.ROOT,
+              "tensor %s must be F32 of shape [%d], a scale a row: %s %s",
+              scales.name(),
+              out,
+              scales.type(),
+              Arrays.toString(scales.shape())));
     }
     long in = matrix.elements() / Math.max(1, out);
     MemorySegment values = arena.allocate(Math.max(1, 4 * out * in), 64).asSlice(0, 4 * out * in);

@@ -10,6 +10,7 @@ import java.nio.channels.FileChannel.MapMode;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -64,7 +65,8 @@ public final class Npy {
     int version = start[6];
     if (version < 1 || version > 3 || start[7] != 0) {
       throw new IllegalArgumentException(
-          "format %d.%d is not known, only 1.0 to 3.0".formatted(version, start[7]));
+          String.format(
+              Locale.ROOT, "format %d.%d is not known, only 1.0 to 3.0", version, start[7]));
     }
     int from = version == 1 ? 10 : 12;
     if (start.length < from) {
@@ -74,7 +76,11 @@ public final class Npy {
     long length = version == 1 ? buffer.getShort(8) & 0xffff : buffer.getInt(8) & 0xffffffffL;
     if (length > MAX_HEADER || from + length > size) {
       throw new IllegalArgumentException(
-          "header length must be at most %d and within the file: %d".formatted(MAX_HEADER, length));
+          String.format(
+              Locale.ROOT,
+              "header length must be at most %d and within the file: %d",
+              MAX_HEADER,
+              length));
     }
     String header = new String(bytes(channel, from, (int) length), StandardCharsets.UTF_8);
     Matcher match = HEADER.matcher(header);
@@ -111,8 +117,13 @@ public final class Npy {
     long data = from + length;
     if (size - data != expected) {
       throw new IllegalArgumentException(
-          "shape (%s) of %s takes %d bytes, the file holds %d"
-              .formatted(tuple, type, expected, size - data));
+          String.format(
+              Locale.ROOT,
+              "shape (%s) of %s takes %d bytes, the file holds %d",
+              tuple,
+              type,
+              expected,
+              size - data));
     }
     MemorySegment segment =
         expected == 0 ? MemorySegment.NULL : channel.map(MapMode.READ_ONLY, data, expected, arena);
@@ -168,7 +179,8 @@ public final class Npy {
             ? shape.toString().strip()
             : shape.toString().replaceFirst(", $", "");
     String header =
-        "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }".formatted(descr, tuple);
+        String.format(
+            Locale.ROOT, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, tuple);
     // The data begin at a multiple of 64, as NumPy writes them.
     int padded = Math.ceilDiv(10 + header.length() + 1, 64) * 64 - 10;
     ByteBuffer head = ByteBuffer.allocate(10 + padded).order(java.nio.ByteOrder.LITTLE_ENDIAN);

@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Locale;
 
 /// Floating-point tensors from one width to another: widening is exact, narrowing rounds to nearest
 /// even.
@@ -33,7 +34,12 @@ public final class Numbers {
     }
     if (!isFloating(tensor.type()) || !isFloating(type)) {
       throw new IllegalArgumentException(
-          "tensor %s: %s does not convert to %s".formatted(tensor.name(), tensor.type(), type));
+          String.format(
+              Locale.ROOT,
+              "tensor %s: %s does not convert to %s",
+              tensor.name(),
+              tensor.type(),
+              type));
     }
     long count = tensor.elements();
     MemorySegment to =
@@ -45,8 +51,12 @@ public final class Numbers {
       set(to, type, i, value);
       if (Double.isInfinite(get(to, type, i)) && !Double.isInfinite(value)) {
         throw new IllegalArgumentException(
-            "tensor %s holds %s, which is beyond the range of %s: choose a wider type"
-                .formatted(tensor.name(), value, type));
+            String.format(
+                Locale.ROOT,
+                "tensor %s holds %s, which is beyond the range of %s: choose a wider type",
+                tensor.name(),
+                value,
+                type));
       }
     }
     return new TensorEntry(tensor.name(), type, tensor.shape(), to);

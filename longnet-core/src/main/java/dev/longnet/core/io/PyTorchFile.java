@@ -18,6 +18,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -176,8 +177,12 @@ public final class PyTorchFile implements AutoCloseable {
       throws IOException {
     if (entry.getSize() > limit) {
       throw new IllegalArgumentException(
-          "record %s must be at most %d bytes: %d"
-              .formatted(entry.getName(), limit, entry.getSize()));
+          String.format(
+              Locale.ROOT,
+              "record %s must be at most %d bytes: %d",
+              entry.getName(),
+              limit,
+              entry.getSize()));
     }
     try (InputStream in = zip.getInputStream(entry)) {
       byte[] bytes = in.readNBytes((int) entry.getSize());
@@ -194,7 +199,11 @@ public final class PyTorchFile implements AutoCloseable {
     // stay small.
     if (depth > MAX_DEPTH || ++visited > MAX_VALUES) {
       throw new IllegalArgumentException(
-          "values nest deeper than %d or unfold to more than %d".formatted(MAX_DEPTH, MAX_VALUES));
+          String.format(
+              Locale.ROOT,
+              "values nest deeper than %d or unfold to more than %d",
+              MAX_DEPTH,
+              MAX_VALUES));
     }
     return switch (value) {
       case TensorRef tensor -> {
@@ -250,8 +259,14 @@ public final class PyTorchFile implements AutoCloseable {
     long width = storage.type().size();
     if (storage.elements() < 0 || storage.elements() > bytes.size() / width) {
       throw new IllegalArgumentException(
-          "tensor %s: its storage claims %d elements of %d bytes, record data/%s holds %d bytes"
-              .formatted(name, storage.elements(), width, storage.key(), bytes.size()));
+          String.format(
+              Locale.ROOT,
+              "tensor %s: its storage claims %d elements of %d bytes, record data/%s holds %d bytes",
+              name,
+              storage.elements(),
+              width,
+              storage.key(),
+              bytes.size()));
     }
     long count = 1;
     if (LongStream.of(tensor.shape()).anyMatch(s -> s == 0)) {

@@ -22,6 +22,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -76,7 +77,12 @@ public final class SafetensorsFile implements AutoCloseable {
     try {
       return new SafetensorsFile(path);
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(path + ": " + e.getMessage(), e);
+      String kind = FileKind.of(path).filter(k -> !k.equals(FileKind.SAFETENSORS)).orElse("");
+      throw new IllegalArgumentException(
+          kind.isEmpty()
+              ? path + ": " + e.getMessage()
+              : path + " is " + kind + "; a safetensors file is needed here",
+          e);
     }
   }
 
@@ -119,8 +125,11 @@ public final class SafetensorsFile implements AutoCloseable {
     long length = file.get(LENGTH, 0);
     if (length < 2 || length > MAX_HEADER || length > file.byteSize() - 8) {
       throw new IllegalArgumentException(
-          "not a safetensors file, or truncated: header length must be 2 to %d: length=%d"
-              .formatted(Math.min(MAX_HEADER, file.byteSize() - 8), length));
+          String.format(
+              Locale.ROOT,
+              "not a safetensors file, or truncated: header length must be 2 to %d: length=%d",
+              Math.min(MAX_HEADER, file.byteSize() - 8),
+              length));
     }
     byte[] header = file.asSlice(8, length).toArray(ValueLayout.JAVA_BYTE);
     MemorySegment data = file.asSlice(8 + length);
@@ -140,21 +149,34 @@ public final class SafetensorsFile implements AutoCloseable {
       long bytes = bytes(claim);
       if (claim.begin() != end || claim.end() < claim.begin() || claim.end() > data.byteSize()) {
         throw new IllegalArgumentException(
-            ("tensor %s: data_offsets must start at %d, where the previous tensor ends, and "
-                    + "end within %d bytes of data: [%d, %d]")
-                .formatted(claim.name(), end, data.byteSize(), claim.begin(), claim.end()));
+            String.format(
+                Locale.ROOT,
+                "tensor %s: data_offsets must start at %d, where the previous tensor ends, and "
+                    + "end within %d bytes of data: [%d, %d]",
+                claim.name(),
+                end,
+                data.byteSize(),
+                claim.begin(),
+                claim.end()));
       }
       if (claim.end() - claim.begin() != bytes) {
         throw new IllegalArgumentException(
-            "tensor %s: its shape and dtype take %d bytes: data_offsets=[%d, %d]"
-                .formatted(claim.name(), bytes, claim.begin(), claim.end()));
+            String.format(
+                Locale.ROOT,
+                "tensor %s: its shape and dtype take %d bytes: data_offsets=[%d, %d]",
+                claim.name(),
+                bytes,
+                claim.begin(),
+                claim.end()));
       }
       end = claim.end();
     }
     if (end != data.byteSize()) {
       throw new IllegalArgumentException(
-          "%d bytes follow the last tensor, or its header is missing"
-              .formatted(data.byteSize() - end));
+          String.format(
+              Locale.ROOT,
+              "%d bytes follow the last tensor, or its header is missing",
+              data.byteSize() - end));
     }
     for (Claim c : claims) {
       tensors.put(

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -60,7 +61,8 @@ public final class ShardedWeights implements WeightFiles {
         WeightFiles shard = shard(index, e.getKey(), e.getValue());
         if (!shard.names().contains(e.getKey())) {
           throw new IllegalArgumentException(
-              "tensor %s is not in %s".formatted(e.getKey(), e.getValue().textValue()));
+              String.format(
+                  Locale.ROOT, "tensor %s is not in %s", e.getKey(), e.getValue().textValue()));
         }
         tensors.put(e.getKey(), shard);
       }
@@ -68,7 +70,11 @@ public final class ShardedWeights implements WeightFiles {
         for (String name : shard.getValue().names()) {
           if (tensors.get(name) != shard.getValue()) {
             throw new IllegalArgumentException(
-                "tensor %s of %s is not that file's in weight_map".formatted(name, shard.getKey()));
+                String.format(
+                    Locale.ROOT,
+                    "tensor %s of %s is not that file's in weight_map",
+                    name,
+                    shard.getKey()));
           }
         }
       }
@@ -187,7 +193,8 @@ public final class ShardedWeights implements WeightFiles {
     head.put("total_size", total);
     ObjectNode map = tree.putObject("weight_map");
     for (int i = 0; i < groups.size(); i++) {
-      String file = "model-%05d-of-%05d.safetensors".formatted(i + 1, groups.size());
+      String file =
+          String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, groups.size());
       try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofShared()) {
         List<TensorEntry> entries = new ArrayList<>();
         for (String name : groups.get(i)) {

@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Objects;
 
 /// A tensor in a file or on its way to one: little-endian elements in row-major order, at any
@@ -20,8 +21,14 @@ public record TensorEntry(String name, DType type, long[] shape, MemorySegment d
     long bytes = Math.multiplyExact(elements(shape), type.size());
     if (data.byteSize() != bytes) {
       throw new IllegalArgumentException(
-          "tensor %s: shape %s of %s takes %d bytes: bytes=%d"
-              .formatted(name, Arrays.toString(shape), type, bytes, data.byteSize()));
+          String.format(
+              Locale.ROOT,
+              "tensor %s: shape %s of %s takes %d bytes: bytes=%d",
+              name,
+              Arrays.toString(shape),
+              type,
+              bytes,
+              data.byteSize()));
     }
   }
 

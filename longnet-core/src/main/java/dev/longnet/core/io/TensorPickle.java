@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.NoSuchElementException;
 
@@ -155,8 +156,11 @@ final class TensorPickle {
         case 'b' -> build();
         default ->
             throw new IllegalArgumentException(
-                "refused pickle opcode 0x%02x at byte %d: only tensors, numbers, strings and containers are read"
-                    .formatted(op, in.position() - 1));
+                String.format(
+                    Locale.ROOT,
+                    "refused pickle opcode 0x%02x at byte %d: only tensors, numbers, strings and containers are read",
+                    op,
+                    in.position() - 1));
       }
     }
   }
@@ -204,8 +208,12 @@ final class TensorPickle {
     long[] strides = longs((List<?>) a.get(3));
     if (shape.length != strides.length || shape.length > MAX_RANK) {
       throw new IllegalArgumentException(
-          "tensor of storage %s has %d sizes and %d strides"
-              .formatted(storage.key(), shape.length, strides.length));
+          String.format(
+              Locale.ROOT,
+              "tensor of storage %s has %d sizes and %d strides",
+              storage.key(),
+              shape.length,
+              strides.length));
     }
     long last = offset;
     boolean empty = false;
@@ -225,8 +233,11 @@ final class TensorPickle {
     }
     if (!empty && last >= storage.elements() || last == Long.MAX_VALUE) {
       throw new IllegalArgumentException(
-          "tensor of storage %s reaches past its %d elements"
-              .formatted(storage.key(), storage.elements()));
+          String.format(
+              Locale.ROOT,
+              "tensor of storage %s reaches past its %d elements",
+              storage.key(),
+              storage.elements()));
     }
     return new TensorRef(storage, offset, shape, strides);
   }

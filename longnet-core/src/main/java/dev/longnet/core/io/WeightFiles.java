@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -37,7 +38,11 @@ public interface WeightFiles extends AutoCloseable {
       Path single = path.resolve("model.safetensors");
       if (!Files.isRegularFile(index) && !Files.isRegularFile(single)) {
         throw new IllegalArgumentException(
-            "neither %s nor model.safetensors is in %s".formatted(ShardedWeights.INDEX, path));
+            String.format(
+                Locale.ROOT,
+                "neither %s nor model.safetensors is in %s",
+                ShardedWeights.INDEX,
+                path));
       }
       return open(Files.isRegularFile(index) ? index : single);
     }

@@ -4,6 +4,7 @@ package dev.longnet.core.machine;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /// Where something ran, for the reports of runs and benchmarks.
 ///
@@ -20,11 +21,12 @@ public record Environment(String cpu, int cores, long memory, String system, Str
         cpuName(),
         Runtime.getRuntime().availableProcessors(),
         ProcessMemory.total(),
-        "%s %s %s"
-            .formatted(
-                System.getProperty("os.name"),
-                System.getProperty("os.version"),
-                System.getProperty("os.arch")),
+        String.format(
+            Locale.ROOT,
+            "%s %s %s",
+            System.getProperty("os.name"),
+            System.getProperty("os.version"),
+            System.getProperty("os.arch")),
         Runtime.version() + ", " + System.getProperty("java.vendor"));
   }
 

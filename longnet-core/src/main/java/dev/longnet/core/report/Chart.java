@@ -56,8 +56,12 @@ record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTi
   String svg() {
     StringBuilder out = new StringBuilder();
     out.append(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\" "
-            .formatted(WIDTH, HEIGHT, Html.escape(title)));
+        String.format(
+            Locale.ROOT,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\" ",
+            WIDTH,
+            HEIGHT,
+            Html.escape(title)));
     out.append(
         "font-family=\"system-ui, sans-serif\" font-size=\"11\" fill=\"currentColor\" color=\"#57606a\">\n");
     text(out, LEFT, 20, "start", "font-size=\"14\" font-weight=\"600\" class=\"title\"", title);
@@ -73,16 +77,26 @@ record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTi
     for (double tick : y.ticks()) {
       double at = vertical(tick);
       out.append(
-          "<line x1=\"%d\" x2=\"%d\" y1=\"%s\" y2=\"%s\" stroke=\"currentColor\" stroke-opacity=\".18\"/>\n"
-              .formatted(LEFT, WIDTH - RIGHT, px(at), px(at)));
+          String.format(
+              Locale.ROOT,
+              "<line x1=\"%d\" x2=\"%d\" y1=\"%s\" y2=\"%s\" stroke=\"currentColor\" stroke-opacity=\".18\"/>\n",
+              LEFT,
+              WIDTH - RIGHT,
+              px(at),
+              px(at)));
       text(out, LEFT - 6, at + 4, "end", "", Axis.number(tick));
     }
     List<Double> ticks = xTicks.isEmpty() ? x.ticks() : xTicks;
     for (double tick : ticks) {
       double at = horizontal(tick);
       out.append(
-          "<line x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\" stroke=\"currentColor\" stroke-opacity=\".6\"/>\n"
-              .formatted(px(at), px(at), HEIGHT - BOTTOM, HEIGHT - BOTTOM + 4));
+          String.format(
+              Locale.ROOT,
+              "<line x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\" stroke=\"currentColor\" stroke-opacity=\".6\"/>\n",
+              px(at),
+              px(at),
+              HEIGHT - BOTTOM,
+              HEIGHT - BOTTOM + 4));
       String label =
           xTicks.isEmpty()
               ? Axis.number(tick)
@@ -90,12 +104,20 @@ record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTi
       text(out, at, HEIGHT - BOTTOM + 16, "middle", "", label);
     }
     out.append(
-        "<line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\" stroke=\"currentColor\" stroke-opacity=\".6\"/>\n"
-            .formatted(LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM, HEIGHT - BOTTOM));
+        String.format(
+            Locale.ROOT,
+            "<line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\" stroke=\"currentColor\" stroke-opacity=\".6\"/>\n",
+            LEFT,
+            WIDTH - RIGHT,
+            HEIGHT - BOTTOM,
+            HEIGHT - BOTTOM));
     text(out, (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 8, "middle", "", x.label());
     out.append(
-        "<text transform=\"translate(13 %s) rotate(-90)\" text-anchor=\"middle\">%s</text>\n"
-            .formatted(px((TOP + HEIGHT - BOTTOM) / 2.0), Html.escape(y.label())));
+        String.format(
+            Locale.ROOT,
+            "<text transform=\"translate(13 %s) rotate(-90)\" text-anchor=\"middle\">%s</text>\n",
+            px((TOP + HEIGHT - BOTTOM) / 2.0),
+            Html.escape(y.label())));
   }
 
   private void legend(StringBuilder out) {
@@ -106,8 +128,12 @@ record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTi
         text(out, at, 20, "end", "", name);
         at -= 6.1 * name.length() + 6;
         out.append(
-            "<line x1=\"%s\" x2=\"%s\" y1=\"16\" y2=\"16\" stroke=\"%s\" stroke-width=\"3\"/>\n"
-                .formatted(px(at - 14), px(at), colour(i)));
+            String.format(
+                Locale.ROOT,
+                "<line x1=\"%s\" x2=\"%s\" y1=\"16\" y2=\"16\" stroke=\"%s\" stroke-width=\"3\"/>\n",
+                px(at - 14),
+                px(at),
+                colour(i)));
         at -= 26;
       }
     }
@@ -134,22 +160,28 @@ record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTi
     }
     for (StringBuilder piece : pieces) {
       out.append(
-          ("<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"%s\" stroke-opacity=\"%s\" "
-                  + "stroke-linejoin=\"round\" stroke-linecap=\"round\" points=\"%s\"/>\n")
-              .formatted(colour, faint ? "1" : "2", faint ? ".35" : "1", piece.toString().strip()));
+          String.format(
+              Locale.ROOT,
+              "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"%s\" stroke-opacity=\"%s\" "
+                  + "stroke-linejoin=\"round\" stroke-linecap=\"round\" points=\"%s\"/>\n",
+              colour,
+              faint ? "1" : "2",
+              faint ? ".35" : "1",
+              piece.toString().strip()));
     }
     if (s.style() == Series.Style.MARKED) {
       for (int i = 0; i < s.x().length; i++) {
         if (Double.isFinite(s.y()[i])) {
           String at = px(horizontal(s.x()[i]));
           out.append(
-              "<circle cx=\"%s\" cy=\"%s\" r=\"4\" fill=\"%s\"><title>%s: %s</title></circle>\n"
-                  .formatted(
-                      at,
-                      px(vertical(s.y()[i])),
-                      colour,
-                      Axis.number(s.x()[i]),
-                      Axis.number(s.y()[i])));
+              String.format(
+                  Locale.ROOT,
+                  "<circle cx=\"%s\" cy=\"%s\" r=\"4\" fill=\"%s\"><title>%s: %s</title></circle>\n",
+                  at,
+                  px(vertical(s.y()[i])),
+                  colour,
+                  Axis.number(s.x()[i]),
+                  Axis.number(s.y()[i])));
         }
       }
     }
@@ -175,8 +207,14 @@ record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTi
   private static void text(
       StringBuilder out, double x, double y, String anchor, String style, String text) {
     out.append(
-        "<text x=\"%s\" y=\"%s\" text-anchor=\"%s\" %s>%s</text>\n"
-            .formatted(px(x), px(y), anchor, style, Html.escape(text)));
+        String.format(
+            Locale.ROOT,
+            "<text x=\"%s\" y=\"%s\" text-anchor=\"%s\" %s>%s</text>\n",
+            px(x),
+            px(y),
+            anchor,
+            style,
+            Html.escape(text)));
   }
 
   private static String px(double value) {

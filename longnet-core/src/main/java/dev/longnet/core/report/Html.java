@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.report;
 
+import java.util.Locale;
+
 /// The little HTML a report needs. Everything from a file is text: escaped, never markup.
 final class Html {
   private Html() {}
@@ -23,14 +25,19 @@ final class Html {
   }
 
   static String tile(String label, String value, String note) {
-    return ("<div class=\"tile\"><div class=\"value\">%s</div><div class=\"label\">%s</div><div "
-            + "class=\"note\">%s</div></div>\n")
-        .formatted(escape(value), escape(label), escape(note));
+    return String.format(
+        Locale.ROOT,
+        "<div class=\"tile\"><div class=\"value\">%s</div><div class=\"label\">%s</div><div "
+            + "class=\"note\">%s</div></div>\n",
+        escape(value),
+        escape(label),
+        escape(note));
   }
 
   static String section(String id, String title, String body) {
     return body.isEmpty()
         ? ""
-        : "<section id=\"%s\"><h2>%s</h2>\n%s</section>\n".formatted(id, escape(title), body);
+        : String.format(
+            Locale.ROOT, "<section id=\"%s\"><h2>%s</h2>\n%s</section>\n", id, escape(title), body);
   }
 }

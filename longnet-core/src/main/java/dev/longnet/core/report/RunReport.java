@@ -262,10 +262,11 @@ public final class RunReport {
     for (Map.Entry<String, JsonNode> field : environment.properties()) {
       JsonNode value = field.getValue();
       out.append(
-          "<tr><th>%s</th><td>%s</td></tr>\n"
-              .formatted(
-                  Html.escape(field.getKey().replace('_', ' ')),
-                  Html.escape(value.isValueNode() ? value.asText() : value.toString())));
+          String.format(
+              Locale.ROOT,
+              "<tr><th>%s</th><td>%s</td></tr>\n",
+              Html.escape(field.getKey().replace('_', ' ')),
+              Html.escape(value.isValueNode() ? value.asText() : value.toString())));
     }
     return out.append("</tbody></table>\n").toString();
   }

@@ -2,6 +2,7 @@
 package dev.longnet.core.report;
 
 import java.util.List;
+import java.util.Locale;
 
 /// Time and memory of streams against tokens.
 public final class StreamCharts {
@@ -27,13 +28,23 @@ public final class StreamCharts {
 
   /// Two charts as one picture, beside one another.
   public static String sideBySide(String left, String right) {
-    return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\">%n%s%s</svg>%n"
-        .formatted(2 * Chart.WIDTH, Chart.HEIGHT, placed(left, 0), placed(right, Chart.WIDTH));
+    return String.format(
+        Locale.ROOT,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\">%n%s%s</svg>%n",
+        2 * Chart.WIDTH,
+        Chart.HEIGHT,
+        placed(left, 0),
+        placed(right, Chart.WIDTH));
   }
 
   private static String placed(String svg, int x) {
     return svg.replaceFirst(
         "<svg ",
-        "<svg x=\"%d\" width=\"%d\" height=\"%d\" ".formatted(x, Chart.WIDTH, Chart.HEIGHT));
+        String.format(
+            Locale.ROOT,
+            "<svg x=\"%d\" width=\"%d\" height=\"%d\" ",
+            x,
+            Chart.WIDTH,
+            Chart.HEIGHT));
   }
 }

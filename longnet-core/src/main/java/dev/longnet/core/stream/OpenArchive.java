@@ -6,6 +6,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
@@ -22,7 +23,9 @@ final class OpenArchive implements Closeable {
       return new ZipFile(archive.toFile());
     } catch (ZipException e) {
       throw new IllegalArgumentException(
-          "not an archive, or a damaged one: %s: %s".formatted(archive, e.getMessage()), e);
+          String.format(
+              Locale.ROOT, "not an archive, or a damaged one: %s: %s", archive, e.getMessage()),
+          e);
     }
   }
 

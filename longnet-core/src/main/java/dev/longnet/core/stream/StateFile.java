@@ -19,6 +19,7 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.zip.CRC32C;
@@ -161,13 +162,21 @@ public final class StateFile {
       in.readFully(hash);
       if (!MessageDigest.isEqual(hash, model.hash())) {
         throw new IllegalArgumentException(
-            "%s belongs to another model: its hash begins %s, this model's %s"
-                .formatted(name, start(hash), start(model.hash())));
+            String.format(
+                Locale.ROOT,
+                "%s belongs to another model: its hash begins %s, this model's %s",
+                name,
+                start(hash),
+                start(model.hash())));
       }
       if (version != version(model)) {
         throw new IllegalArgumentException(
-            "%s: version must be %d for this model: version=%d"
-                .formatted(name, version(model), version));
+            String.format(
+                Locale.ROOT,
+                "%s: version must be %d for this model: version=%d",
+                name,
+                version(model),
+                version));
       }
       StreamState state = model.newStream();
       try {
@@ -253,15 +262,20 @@ public final class StateFile {
   private static void check(Map<String, String> notes) {
     if (notes.size() > MOST_NOTES) {
       throw new IllegalArgumentException(
-          "a state carries at most %d notes: %d".formatted(MOST_NOTES, notes.size()));
+          String.format(
+              Locale.ROOT, "a state carries at most %d notes: %d", MOST_NOTES, notes.size()));
     }
     for (Map.Entry<String, String> note : notes.entrySet()) {
       for (String text : new String[] {note.getKey(), note.getValue()}) {
         // Modified UTF-8 takes at most three bytes a character.
         if (text.length() > MOST_NOTE_CHARACTERS) {
           throw new IllegalArgumentException(
-              "a note has at most %d characters: %s... has %d"
-                  .formatted(MOST_NOTE_CHARACTERS, text.substring(0, 20), text.length()));
+              String.format(
+                  Locale.ROOT,
+                  "a note has at most %d characters: %s... has %d",
+                  MOST_NOTE_CHARACTERS,
+                  text.substring(0, 20),
+                  text.length()));
         }
       }
     }

@@ -324,7 +324,12 @@ public final class StreamInput implements AutoCloseable {
         throw e;
       }
       throw new IllegalArgumentException(
-          "damaged archive: %s: %s: %s".formatted(document.file, document.entry, e.getMessage()),
+          String.format(
+              Locale.ROOT,
+              "damaged archive: %s: %s: %s",
+              document.file,
+              document.entry,
+              e.getMessage()),
           e);
     }
     TextPieces.Piece piece = tokens.piece();

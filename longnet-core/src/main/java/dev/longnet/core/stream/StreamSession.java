@@ -11,6 +11,7 @@ import dev.longnet.core.stream.mixer.Work;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /// Threads and working memory that read streams of one model, one call after another. A program has
@@ -170,8 +171,11 @@ public final class StreamSession implements AutoCloseable {
   public void logits(List<StreamState> streams, float[][] logits) {
     if (streams.size() != logits.length) {
       throw new IllegalArgumentException(
-          "one row of logits a stream: %d streams, %d rows"
-              .formatted(streams.size(), logits.length));
+          String.format(
+              Locale.ROOT,
+              "one row of logits a stream: %d streams, %d rows",
+              streams.size(),
+              logits.length));
     }
     for (int i = 0; i < logits.length; i++) {
       check(streams.get(i));

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
@@ -107,14 +108,15 @@ public final class StreamingModel implements AutoCloseable {
 
   /// Kernels and threads, for logs.
   public String describe() {
-    return "streaming: %s, %s, %d threads"
-        .formatted(
-            kernels.description(),
-            distinctMixers.stream()
-                .map(StreamMixer::description)
-                .distinct()
-                .collect(Collectors.joining(", ")),
-            options.threads());
+    return String.format(
+        Locale.ROOT,
+        "streaming: %s, %s, %d threads",
+        kernels.description(),
+        distinctMixers.stream()
+            .map(StreamMixer::description)
+            .distinct()
+            .collect(Collectors.joining(", ")),
+        options.threads());
   }
 
   /// A stream that has read nothing; the caller closes it.
@@ -171,7 +173,11 @@ public final class StreamingModel implements AutoCloseable {
     int open = sessions.compareAndExchange(0, -1);
     if (open > 0) {
       throw new IllegalStateException(
-          "close a model after its sessions: %d %s open".formatted(open, open == 1 ? "is" : "are"));
+          String.format(
+              Locale.ROOT,
+              "close a model after its sessions: %d %s open",
+              open,
+              open == 1 ? "is" : "are"));
     }
     weights.close();
   }

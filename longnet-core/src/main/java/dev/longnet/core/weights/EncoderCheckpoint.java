@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.checkpoint.Checksums;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.EncoderTree;
@@ -19,7 +20,7 @@ import java.nio.file.Path;
 /// An encoder of embeddings on disk: `config.json`, `model.safetensors`, `checksums.json`. It is no
 /// language model's checkpoint: it has no tokens and no tokenizer.
 public record EncoderCheckpoint(Path directory, EncoderConfig config) {
-  private static final String FORMAT = "longnet-encoder";
+  private static final String FORMAT = Checkpoint.ENCODER_FORMAT;
   private static final int VERSION = 1;
   private static final String CONFIG = "config.json";
   private static final ObjectMapper JSON =

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +42,8 @@ record StateDict(String prefix, Map<String, String> stack, Map<String, String> a
       }
     }
     if (!stack.containsKey(MARK)) {
-      throw new IllegalArgumentException("no tensor %s%s: %s".formatted(prefix, MARK, path));
+      throw new IllegalArgumentException(
+          String.format(Locale.ROOT, "no tensor %s%s: %s", prefix, MARK, path));
     }
     return new StateDict(prefix, stack, around);
   }
@@ -58,8 +60,11 @@ record StateDict(String prefix, Map<String, String> stack, Map<String, String> a
     List<String> candidates = rooted.isEmpty() ? new ArrayList<>(prefixes) : rooted;
     if (candidates.isEmpty()) {
       throw new IllegalArgumentException(
-          "not a torchscale model: no tensor is named %s, under any prefix: %s"
-              .formatted(MARK, path));
+          String.format(
+              Locale.ROOT,
+              "not a torchscale model: no tensor is named %s, under any prefix: %s",
+              MARK,
+              path));
     }
     if (candidates.size() > 1) {
       throw new FieldException(

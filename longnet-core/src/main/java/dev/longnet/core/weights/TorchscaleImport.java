@@ -32,6 +32,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -208,8 +209,12 @@ public final class TorchscaleImport {
   private static int size(TensorEntry t, long size, Path file) {
     if (size < 0 || size > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
-          "tensor %s must be a matrix with 31-bit sizes: %s: %s"
-              .formatted(t.name(), Arrays.toString(t.shape()), file));
+          String.format(
+              Locale.ROOT,
+              "tensor %s must be a matrix with 31-bit sizes: %s: %s",
+              t.name(),
+              Arrays.toString(t.shape()),
+              file));
     }
     return (int) size;
   }
@@ -300,7 +305,8 @@ public final class TorchscaleImport {
     private void take(String name, @Nullable String original, long[] shape) {
       if (original == null) {
         throw new IllegalArgumentException(
-            "tensor %s %s is missing: %s".formatted(name, Arrays.toString(shape), file));
+            String.format(
+                Locale.ROOT, "tensor %s %s is missing: %s", name, Arrays.toString(shape), file));
       }
       TensorEntry t = weights.tensor(original);
       // A convolution's kernel over whole patches is a matrix over flattened ones.
@@ -312,9 +318,14 @@ public final class TorchscaleImport {
                   && t.elements() == shape[0] * shape[1];
       if (!same || !Numbers.isFloating(t.type())) {
         throw new IllegalArgumentException(
-            "tensor %s must be %s, floating: %s %s: %s"
-                .formatted(
-                    original, Arrays.toString(shape), t.type(), Arrays.toString(t.shape()), file));
+            String.format(
+                Locale.ROOT,
+                "tensor %s must be %s, floating: %s %s: %s",
+                original,
+                Arrays.toString(shape),
+                t.type(),
+                Arrays.toString(t.shape()),
+                file));
       }
       taken.put(name, new TensorEntry(name, t.type(), t.shape(), t.data()));
       names.put(name, original);
@@ -328,8 +339,12 @@ public final class TorchscaleImport {
       TensorEntry shared = Objects.requireNonNull(taken.get(as));
       if (weights.tensor(original).data().mismatch(shared.data()) >= 0) {
         throw new IllegalArgumentException(
-            "tensor %s must equal %s, as the configuration shares them: %s"
-                .formatted(original, as, file));
+            String.format(
+                Locale.ROOT,
+                "tensor %s must equal %s, as the configuration shares them: %s",
+                original,
+                as,
+                file));
       }
     }
 
@@ -338,8 +353,11 @@ public final class TorchscaleImport {
       if (original != null) {
         if (config.positions() != PositionEncoding.XPOS) {
           throw new IllegalArgumentException(
-              "tensor %s belongs to xPos, but the configuration says xpos_rel_pos=false: %s"
-                  .formatted(original, file));
+              String.format(
+                  Locale.ROOT,
+                  "tensor %s belongs to xPos, but the configuration says xpos_rel_pos=false: %s",
+                  original,
+                  file));
         }
         XposScale.check(weights.tensor(original), config.headSize(), file);
       }
@@ -349,8 +367,11 @@ public final class TorchscaleImport {
       for (Map.Entry<String, String> e : stack.entrySet()) {
         if (!e.getKey().matches("(.*\\.)?(version|_float_tensor)")) {
           throw new IllegalArgumentException(
-              "tensor %s is not part of the model that the configuration describes: %s"
-                  .formatted(e.getValue(), file));
+              String.format(
+                  Locale.ROOT,
+                  "tensor %s is not part of the model that the configuration describes: %s",
+                  e.getValue(),
+                  file));
         }
         around.put(e.getKey(), e.getValue());
       }

@@ -5,6 +5,7 @@ import dev.longnet.core.io.DType;
 import dev.longnet.core.io.Numbers;
 import dev.longnet.core.io.TensorEntry;
 import java.lang.foreign.Arena;
+import java.util.Locale;
 
 /// torchscale keeps xPos' per-pair constants in every layer's state:
 /// `layers.I.self_attn.xpos.scale`, zeta_i = (2i + 0.4 D) / (1.4 D), computed in float32. They are
@@ -34,8 +35,12 @@ final class XposScale {
     }
     if (!same) {
       throw new IllegalArgumentException(
-          "tensor %s must be xPos' (2i + 0.4 D) / (1.4 D) for D=%d, other constants are not supported: %s"
-              .formatted(given.name(), headSize, file));
+          String.format(
+              Locale.ROOT,
+              "tensor %s must be xPos' (2i + 0.4 D) / (1.4 D) for D=%d, other constants are not supported: %s",
+              given.name(),
+              headSize,
+              file));
     }
   }
 }

@@ -261,7 +261,7 @@ class RecipesTest {
           training.branch_starts=[0, 2] | training.branch_starts must be a list of numbers from 0.0 to 1.0: training.branch_starts=[0,2] (override)
           training.branch_starts=0 | training.branch_starts must be a list
           schedule.warmup_steps=11 | schedule.warmup_steps must be at most training.steps=10: schedule.warmup_steps=11 (override)
-          optimizer.learning_rate=.nan | override optimizer.learning_rate: the value is not valid YAML: .nan
+          optimizer.learning_rate=.nan | optimizer.learning_rate must be a number from 0.0 to 10.0: optimizer.learning_rate="NaN" (override)
           optimizer.learning_rate=11 | optimizer.learning_rate must be a number from 0.0 to 10.0: optimizer.learning_rate=11 (override)
           optimizer.rule=sgd      | optimizer.rule must be one of adamw, adam
           runtime.device=gpu      | runtime.device must be cpu, cuda or cuda:INDEX: runtime.device="gpu" (override)

@@ -176,14 +176,18 @@ public record BenchReport(
     List<String> known = new ArrayList<>();
     if (!settings.gpu()) {
       known.add(
-          "environment: OPENBLAS_THREAD_TIMEOUT=%s OMP_WAIT_POLICY=%s; the PyTorch user: neither is set"
-              .formatted(
-                  System.getenv("OPENBLAS_THREAD_TIMEOUT"), System.getenv("OMP_WAIT_POLICY")));
+          String.format(
+              Locale.ROOT,
+              "environment: OPENBLAS_THREAD_TIMEOUT=%s OMP_WAIT_POLICY=%s; the PyTorch user: neither is set",
+              System.getenv("OPENBLAS_THREAD_TIMEOUT"),
+              System.getenv("OMP_WAIT_POLICY")));
       String core = System.getenv("OPENBLAS_CORETYPE");
       if (core != null) {
         known.add(
-            "OPENBLAS_CORETYPE=%s holds the matrix product and all of libtorch's attention to that processor's kernels"
-                .formatted(core));
+            String.format(
+                Locale.ROOT,
+                "OPENBLAS_CORETYPE=%s holds the matrix product and all of libtorch's attention to that processor's kernels",
+                core));
       }
     }
     return known;

@@ -15,6 +15,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.SplittableRandom;
 
 /// Inputs and outputs of the operator in one piece of memory each, seen as one long sequence or as
@@ -174,8 +175,13 @@ record KernelTensors(
         for (int d = 0; d < headSize; d++, at++) {
           if (!(Math.abs(row.get(0, d) - expected[at]) <= tolerance)) {
             throw new IllegalStateException(
-                "%s is wrong: %s instead of %s at row %d: nothing was timed"
-                    .formatted(what, row.get(0, d), expected[at], n));
+                String.format(
+                    Locale.ROOT,
+                    "%s is wrong: %s instead of %s at row %d: nothing was timed",
+                    what,
+                    row.get(0, d),
+                    expected[at],
+                    n));
           }
         }
       }

@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -87,8 +88,12 @@ final class Verification {
     boolean half = actual.scalar_type().intern() == ScalarType.BFloat16;
     if (!(error <= (half ? HALF_TOLERANCE : TOLERANCE) * Math.max(1, largest))) {
       throw new IllegalStateException(
-          "%s is wrong by %g, with values up to %g: nothing was timed"
-              .formatted(what, error, largest));
+          String.format(
+              Locale.ROOT,
+              "%s is wrong by %g, with values up to %g: nothing was timed",
+              what,
+              error,
+              largest));
     }
   }
 

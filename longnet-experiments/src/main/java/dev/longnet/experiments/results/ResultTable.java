@@ -27,8 +27,12 @@ public record ResultTable(String name, String claim, Measured measured, Content 
     public Column {
       if (name.isBlank() || digits < 0 || digits > 0 && type != Type.NUMBER) {
         throw new IllegalArgumentException(
-            "a column needs a name, and only one of numbers has digits: name=\"%s\", type=%s, digits=%d"
-                .formatted(name, type, digits));
+            String.format(
+                Locale.ROOT,
+                "a column needs a name, and only one of numbers has digits: name=\"%s\", type=%s, digits=%d",
+                name,
+                type,
+                digits));
       }
     }
 
@@ -55,7 +59,12 @@ public record ResultTable(String name, String claim, Measured measured, Content 
             };
       } catch (NumberFormatException e) {
         throw new IllegalArgumentException(
-            "column %s needs %ss: %s".formatted(name, type.name().toLowerCase(Locale.ROOT), cell),
+            String.format(
+                Locale.ROOT,
+                "column %s needs %ss: %s",
+                name,
+                type.name().toLowerCase(Locale.ROOT),
+                cell),
             e);
       }
     }
@@ -76,7 +85,11 @@ public record ResultTable(String name, String claim, Measured measured, Content 
       for (List<String> row : rows) {
         if (row.size() != columns.size()) {
           throw new IllegalArgumentException(
-              "a row needs a cell for each of %d columns: %s".formatted(columns.size(), row));
+              String.format(
+                  Locale.ROOT,
+                  "a row needs a cell for each of %d columns: %s",
+                  columns.size(),
+                  row));
         }
         List<String> cells = new ArrayList<>();
         for (int i = 0; i < row.size(); i++) {

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -78,7 +79,8 @@ public record ResultsPage(Path file, String text, String filled) {
                     ? measurements.resolve(name + ".json") + " is missing"
                     : !end && !shown.add(name) ? "table " + name + " stands here again" : "";
         if (!mistake.isEmpty()) {
-          throw new IllegalArgumentException("%s: %s, line %d".formatted(file, mistake, number));
+          throw new IllegalArgumentException(
+              String.format(Locale.ROOT, "%s: %s, line %d", file, mistake, number));
         }
         out.append(line).append(end ? "" : Markdown.of(Objects.requireNonNull(tables.get(name))));
         open = end ? null : name;
@@ -87,13 +89,18 @@ public record ResultsPage(Path file, String text, String filled) {
       }
     }
     if (open != null) {
-      throw new IllegalArgumentException("%s: table %s has no end".formatted(file, open));
+      throw new IllegalArgumentException(
+          String.format(Locale.ROOT, "%s: table %s has no end", file, open));
     }
     for (String name : tables.keySet()) {
       if (!shown.contains(name)) {
         throw new IllegalArgumentException(
-            "%s: nowhere a line <!-- table:%s --> for %s"
-                .formatted(file, name, measurements.resolve(name + ".json")));
+            String.format(
+                Locale.ROOT,
+                "%s: nowhere a line <!-- table:%s --> for %s",
+                file,
+                name,
+                measurements.resolve(name + ".json")));
       }
     }
     return out.toString();

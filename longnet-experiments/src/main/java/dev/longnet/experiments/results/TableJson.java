@@ -57,7 +57,7 @@ public final class TableJson {
       tree = object;
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException(
-          "not JSON, %s: %s".formatted(e.getOriginalMessage(), file), e);
+          String.format(Locale.ROOT, "not JSON, %s: %s", e.getOriginalMessage(), file), e);
     }
     Section top = Section.root(tree, file.toString());
     if (top.requiredInteger("schema", 1) > SCHEMA) {
@@ -154,9 +154,12 @@ public final class TableJson {
         if (!right && !row.get(i).isNull()) {
           throw top.wrong(
               "rows",
-              "must have %s or null in column %s, not %s"
-                  .formatted(
-                      column.type().name().toLowerCase(Locale.ROOT), column.name(), row.get(i)));
+              String.format(
+                  Locale.ROOT,
+                  "must have %s or null in column %s, not %s",
+                  column.type().name().toLowerCase(Locale.ROOT),
+                  column.name(),
+                  row.get(i)));
         }
       }
     }
@@ -193,17 +196,17 @@ public final class TableJson {
       }
       columns.add(node.toString());
     }
-    return ("{\n  \"schema\": %d,\n  \"name\": %s,\n  \"claim\": %s,\n  \"measured\": %s,\n  "
-            + "\"columns\": %s,\n  \"rows\": %s,\n  \"notes\": %s\n}\n")
-        .formatted(
-            SCHEMA,
-            nodes.textNode(table.name()),
-            nodes.textNode(table.claim()),
-            measured,
-            lines(columns),
-            lines(table.content().rows().stream().map(row -> row(table.content(), row)).toList()),
-            lines(
-                table.content().notes().stream().map(n -> nodes.textNode(n).toString()).toList()));
+    return String.format(
+        Locale.ROOT,
+        "{\n  \"schema\": %d,\n  \"name\": %s,\n  \"claim\": %s,\n  \"measured\": %s,\n  "
+            + "\"columns\": %s,\n  \"rows\": %s,\n  \"notes\": %s\n}\n",
+        SCHEMA,
+        nodes.textNode(table.name()),
+        nodes.textNode(table.claim()),
+        measured,
+        lines(columns),
+        lines(table.content().rows().stream().map(row -> row(table.content(), row)).toList()),
+        lines(table.content().notes().stream().map(n -> nodes.textNode(n).toString()).toList()));
   }
 
   private static void put(ObjectNode node, String key, String text) {

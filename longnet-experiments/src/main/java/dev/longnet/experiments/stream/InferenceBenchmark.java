@@ -149,7 +149,11 @@ public final class InferenceBenchmark {
     if (text.length > 1) {
       for (int i = 0; i < 2; i++) {
         progress.accept(
-            "perplexity of %,d tokens, %s".formatted(text.length - 1, i == 0 ? "fp32" : "int8"));
+            String.format(
+                Locale.ROOT,
+                "perplexity of %,d tokens, %s",
+                text.length - 1,
+                i == 0 ? "fp32" : "int8"));
         perplexity[i] = perplexity(sessions.get(i), text);
       }
     }
@@ -159,9 +163,11 @@ public final class InferenceBenchmark {
     double[] matrix = new double[rounds];
     for (int round = -1; round < rounds; round++) {
       progress.accept(
-          "prompt of %,d tokens, %s"
-              .formatted(
-                  prompt, round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
+          String.format(
+              Locale.ROOT,
+              "prompt of %,d tokens, %s",
+              prompt,
+              round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds));
       double rate;
       try (TorchThreads _ = Torch.threads(fp32.options().threads())) {
         rate = MatrixRate.measure(Precision.FP32, "cpu");

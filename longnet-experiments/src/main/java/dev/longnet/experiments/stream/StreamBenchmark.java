@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -237,10 +238,11 @@ public final class StreamBenchmark {
 
   private static ResultTable.Content content(StreamingModel model, List<Mark> marks) {
     List<String> notes = new ArrayList<>();
-    notes.add("%s; weights %,d bytes".formatted(model.describe(), model.weightBytes()));
+    notes.add(
+        String.format(Locale.ROOT, "%s; weights %,d bytes", model.describe(), model.weightBytes()));
     double exponent = exponent(marks);
     if (Double.isFinite(exponent)) {
-      notes.add("time ~ tokens^%.4f beyond 100,000 tokens".formatted(exponent));
+      notes.add(String.format(Locale.ROOT, "time ~ tokens^%.4f beyond 100,000 tokens", exponent));
     }
     return new ResultTable.Content(
         List.of(

@@ -11,6 +11,7 @@ import dev.longnet.lm.model.StepProfile.Part;
 import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.Optimizer;
+import java.util.Locale;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -111,7 +112,11 @@ final class ModelSteps implements AutoCloseable {
   static void requireFalling(double first, double last) {
     if (!(last < first)) {
       throw new IllegalStateException(
-          "the loss does not fall on one sequence repeated: from %s to %s".formatted(first, last));
+          String.format(
+              Locale.ROOT,
+              "the loss does not fall on one sequence repeated: from %s to %s",
+              first,
+              last));
     }
   }
 

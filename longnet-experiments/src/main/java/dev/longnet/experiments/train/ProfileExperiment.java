@@ -113,7 +113,8 @@ public final class ProfileExperiment {
         own.step();
       }
       progress.accept(
-          "%s %s: %d steps".formatted(config.name(), config.runtime().precision(), steps));
+          String.format(
+              Locale.ROOT, "%s %s: %d steps", config.name(), config.runtime().precision(), steps));
       profile.reset();
       double last = first;
       long began = System.nanoTime();
@@ -135,7 +136,8 @@ public final class ProfileExperiment {
     }
     List<String> names = new ArrayList<>();
     for (Branch branch : dilated.segments()) {
-      names.add("w %d, r %d".formatted(branch.segmentLength(), branch.dilation()));
+      names.add(
+          String.format(Locale.ROOT, "w %d, r %d", branch.segmentLength(), branch.dilation()));
     }
     return names;
   }

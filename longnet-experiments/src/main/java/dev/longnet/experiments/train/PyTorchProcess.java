@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
@@ -80,11 +81,12 @@ final class PyTorchProcess implements AutoCloseable {
     try {
       JsonNode first = answer();
       versions =
-          "PyTorch %s, Python %s, %d threads"
-              .formatted(
-                  first.path("torch").asText(),
-                  first.path("python").asText(),
-                  first.path("threads").asInt());
+          String.format(
+              Locale.ROOT,
+              "PyTorch %s, Python %s, %d threads",
+              first.path("torch").asText(),
+              first.path("python").asText(),
+              first.path("threads").asInt());
     } catch (FailedException e) {
       close();
       throw e;
@@ -114,7 +116,7 @@ final class PyTorchProcess implements AutoCloseable {
   record Steps(List<Double> seconds, List<Double> losses) {}
 
   Steps steps(Variant variant, int count) throws FailedException {
-    JsonNode answer = ask("steps %s %d".formatted(variant.word, count));
+    JsonNode answer = ask(String.format(Locale.ROOT, "steps %s %d", variant.word, count));
     return new Steps(numbers(answer.path("seconds")), numbers(answer.path("losses")));
   }
 

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -97,8 +98,12 @@ final class PyTorchSteps implements AutoCloseable {
         };
     return Math.abs(theirs - ours) <= tolerance * Math.abs(ours)
         ? ""
-        : "refused, its loss is another: %.7f, ours %.7f, allowed %.0e of it"
-            .formatted(theirs, ours, tolerance);
+        : String.format(
+            Locale.ROOT,
+            "refused, its loss is another: %.7f, ours %.7f, allowed %.0e of it",
+            theirs,
+            ours,
+            tolerance);
   }
 
   /// Times every variant that computes the same.

@@ -7,6 +7,7 @@ import dev.longnet.experiments.UserEnvironment;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -45,8 +46,12 @@ public record Python(String command, Optional<String> missing) {
     return new Python(
         command,
         missing.map(why ->
-            "%s does not import torch (%s); --python or %s names one that does"
-                .formatted(command, why, VARIABLE)));
+            String.format(
+                Locale.ROOT,
+                "%s does not import torch (%s); --python or %s names one that does",
+                command,
+                why,
+                VARIABLE)));
   }
 
   private static Optional<String> problem(String command) {

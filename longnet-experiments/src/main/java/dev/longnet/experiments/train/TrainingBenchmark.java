@@ -14,6 +14,7 @@ import dev.longnet.experiments.results.ResultTable;
 import dev.longnet.lm.train.MatrixRate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
@@ -167,9 +168,14 @@ public final class TrainingBenchmark {
     losses.add(own.step());
     double took = (System.nanoTime() - began) / 1e9;
     progress.accept(
-        "%s %s: step %d of %d, %.2f s"
-            .formatted(
-                config.name(), config.runtime().precision(), losses.size(), steps + WARM_UP, took));
+        String.format(
+            Locale.ROOT,
+            "%s %s: step %d of %d, %.2f s",
+            config.name(),
+            config.runtime().precision(),
+            losses.size(),
+            steps + WARM_UP,
+            took));
     return took;
   }
 }

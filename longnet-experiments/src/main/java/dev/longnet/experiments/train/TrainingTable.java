@@ -90,9 +90,12 @@ public final class TrainingTable {
             .flatMap(r ->
                 r.pytorch().reasons().stream()
                     .map(reason ->
-                        "PyTorch's figure is missing, %s %s: %s"
-                            .formatted(
-                                r.name(), r.precision().name().toLowerCase(Locale.ROOT), reason)));
+                        String.format(
+                            Locale.ROOT,
+                            "PyTorch's figure is missing, %s %s: %s",
+                            r.name(),
+                            r.precision().name().toLowerCase(Locale.ROOT),
+                            reason)));
     missing.forEach(notes::add);
     return notes;
   }

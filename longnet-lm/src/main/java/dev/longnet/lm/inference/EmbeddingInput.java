@@ -2,6 +2,7 @@
 package dev.longnet.lm.inference;
 
 import dev.longnet.core.io.DType;
+import dev.longnet.core.io.FileKind;
 import dev.longnet.core.io.Npy;
 import dev.longnet.core.io.Numbers;
 import dev.longnet.core.io.ResourceStack;
@@ -15,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -70,8 +72,13 @@ public final class EmbeddingInput implements Closeable {
           || Arrays.stream(shape).anyMatch(s -> s < 1)
           || !tokens && !Numbers.isFloating(given.type())) {
         throw new IllegalArgumentException(
-            "%s: %s must be [B, N, width] or [N, width] of F64, F32, F16 or BF16, or tokens [B, N] of I64: %s %s"
-                .formatted(source, given.name(), given.type(), Arrays.toString(given.shape())));
+            String.format(
+                Locale.ROOT,
+                "%s: %s must be [B, N, width] or [N, width] of F64, F32, F16 or BF16, or tokens [B, N] of I64: %s %s",
+                source,
+                given.name(),
+                given.type(),
+                Arrays.toString(given.shape())));
       }
       values = given;
       batch = shape[0];
@@ -96,6 +103,11 @@ public final class EmbeddingInput implements Closeable {
   }
 
   private SafetensorsFile open(Path path) throws IOException {
+    String kind = FileKind.of(path).orElse("");
+    if (kind.contains("NumPy") || kind.contains("torch.save")) {
+      throw new IllegalArgumentException(
+          path + " is " + kind + "; embeddings are read from safetensors and from .npy files");
+    }
     return opened.push(SafetensorsFile.open(path));
   }
 
@@ -116,8 +128,11 @@ public final class EmbeddingInput implements Closeable {
             .toList();
     if (candidates.size() != 1) {
       throw new IllegalArgumentException(
-          "%s: needs a tensor embeddings [B, N, width] or tokens [B, N]: it holds %s"
-              .formatted(file.path(), file.names().stream().limit(10).toList()));
+          String.format(
+              Locale.ROOT,
+              "%s: needs a tensor embeddings [B, N, width] or tokens [B, N]: it holds %s",
+              file.path(),
+              file.names().stream().limit(10).toList()));
     }
     return file.tensor(candidates.getFirst());
   }
@@ -135,8 +150,13 @@ public final class EmbeddingInput implements Closeable {
         double n = Numbers.get(lengths.data(), lengths.type(), b);
         if (!(n >= 1 && n <= length)) {
           throw new IllegalArgumentException(
-              "%s: lengths must be from 1 to N=%d: lengths[%d]=%.0f"
-                  .formatted(source, length, b, n));
+              String.format(
+                  Locale.ROOT,
+                  "%s: lengths must be from 1 to N=%d: lengths[%d]=%.0f",
+                  source,
+                  length,
+                  b,
+                  n));
         }
       }
     }
@@ -149,8 +169,13 @@ public final class EmbeddingInput implements Closeable {
     long[] dropped = Arrays.copyOfRange(shape, 1, shape.length);
     if (!Arrays.equals(t.shape(), shape) && !(batch == 1 && Arrays.equals(t.shape(), dropped))) {
       throw new IllegalArgumentException(
-          "%s: %s must be %s: %s"
-              .formatted(source, name, Arrays.toString(shape), Arrays.toString(t.shape())));
+          String.format(
+              Locale.ROOT,
+              "%s: %s must be %s: %s",
+              source,
+              name,
+              Arrays.toString(shape),
+              Arrays.toString(t.shape())));
     }
   }
 
@@ -205,7 +230,7 @@ public final class EmbeddingInput implements Closeable {
       }
       if (runs.isEmpty()) {
         throw new IllegalArgumentException(
-            "%s: sequence %d is all padding".formatted(source, sequence));
+            String.format(Locale.ROOT, "%s: sequence %d is all padding", source, sequence));
       }
     }
     return runs;

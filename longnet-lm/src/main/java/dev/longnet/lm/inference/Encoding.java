@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -118,16 +119,23 @@ public final class Encoding {
 
   private static IllegalArgumentException wrongWidth(EmbeddingInput input, int width) {
     return new IllegalArgumentException(
-        "%s: vectors must be %d wide for this encoder: width=%d"
-            .formatted(input.source(), width, input.width()));
+        String.format(
+            Locale.ROOT,
+            "%s: vectors must be %d wide for this encoder: width=%d",
+            input.source(),
+            width,
+            input.width()));
   }
 
   private static void check(
       Encoder encoder, EmbeddingInput input, Pooling pooling, Set<Output> outputs) {
     if (input.isTokens()) {
       throw new IllegalArgumentException(
-          "%s: this encoder takes embeddings [B, N, %d], it has no vocabulary"
-              .formatted(input.source(), encoder.inputWidth()));
+          String.format(
+              Locale.ROOT,
+              "%s: this encoder takes embeddings [B, N, %d], it has no vocabulary",
+              input.source(),
+              encoder.inputWidth()));
     }
     if (input.width() != encoder.inputWidth()) {
       throw wrongWidth(input, encoder.inputWidth());
@@ -142,16 +150,23 @@ public final class Encoding {
     }
     if (encoder.config().positions() instanceof InputPositions.Grid && !input.hasCoordinates()) {
       throw new IllegalArgumentException(
-          "%s: this encoder adds positions by tile: coords [B, N, 2] in pixels are missing"
-              .formatted(input.source()));
+          String.format(
+              Locale.ROOT,
+              "%s: this encoder adds positions by tile: coords [B, N, 2] in pixels are missing",
+              input.source()));
     }
     for (long b = 0; b < input.batch(); b++) {
       long n = input.runs(b).stream().mapToLong(EmbeddingInput.Run::count).sum();
       if (encoder.config().positions() instanceof InputPositions.Learned learned
           && n != learned.tokens()) {
         throw new IllegalArgumentException(
-            "%s: this encoder has learned positions for exactly %d vectors: sequence %d has %d"
-                .formatted(input.source(), learned.tokens(), b, n));
+            String.format(
+                Locale.ROOT,
+                "%s: this encoder has learned positions for exactly %d vectors: sequence %d has %d",
+                input.source(),
+                learned.tokens(),
+                b,
+                n));
       }
       encoder.config().attention(n + encoder.classRows());
     }
@@ -309,8 +324,13 @@ public final class Encoding {
   private void requireFinite(Tensor vectors, long b, Part part) {
     if (!vectors.isfinite().all().item_bool()) {
       throw new IllegalArgumentException(
-          "%s: embeddings must be finite: sequence %d has NaN or infinity at positions %d to %d"
-              .formatted(input.source(), b, part.from, part.from + part.count - 1));
+          String.format(
+              Locale.ROOT,
+              "%s: embeddings must be finite: sequence %d has NaN or infinity at positions %d to %d",
+              input.source(),
+              b,
+              part.from,
+              part.from + part.count - 1));
     }
   }
 
@@ -319,8 +339,13 @@ public final class Encoding {
     long most = ids.max().item_long();
     if (least < 0 || most >= vocabulary) {
       throw new IllegalArgumentException(
-          "%s: tokens must be in [0, %d), the model's vocabulary: sequence %d has %d"
-              .formatted(input.source(), vocabulary, b, least < 0 ? least : most));
+          String.format(
+              Locale.ROOT,
+              "%s: tokens must be in [0, %d), the model's vocabulary: sequence %d has %d",
+              input.source(),
+              vocabulary,
+              b,
+              least < 0 ? least : most));
     }
   }
 }

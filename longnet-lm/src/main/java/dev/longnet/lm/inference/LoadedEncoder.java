@@ -13,6 +13,7 @@ import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Map;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -55,8 +56,13 @@ public final class LoadedEncoder {
         Tensor stored = TensorMemory.view(file.tensor(e.getKey()));
         if (stored.numel() != e.getValue().numel()) {
           throw new IllegalArgumentException(
-              "%s: tensor %s must have %d elements: %d"
-                  .formatted(weights, e.getKey(), e.getValue().numel(), stored.numel()));
+              String.format(
+                  Locale.ROOT,
+                  "%s: tensor %s must have %d elements: %d",
+                  weights,
+                  e.getKey(),
+                  e.getValue().numel(),
+                  stored.numel()));
         }
         e.getValue().copy_(stored.reshape(e.getValue().sizes()));
       }

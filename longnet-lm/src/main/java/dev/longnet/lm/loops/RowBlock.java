@@ -2,6 +2,7 @@
 package dev.longnet.lm.loops;
 
 import dev.longnet.attention.kernel.ElementType;
+import java.util.Locale;
 
 /// Rows of a matrix in off-heap memory, by address: one row a token. Whoever makes one vouches for
 /// the memory.
@@ -13,8 +14,12 @@ public record RowBlock(long address, ElementType type, int rows, int width, long
   public RowBlock {
     if (rows < 0 || width < 1 || stride < width) {
       throw new IllegalArgumentException(
-          "rows must be >= 0, width positive and stride >= width: rows=%d, width=%d, stride=%d"
-              .formatted(rows, width, stride));
+          String.format(
+              Locale.ROOT,
+              "rows must be >= 0, width positive and stride >= width: rows=%d, width=%d, stride=%d",
+              rows,
+              width,
+              stride));
     }
   }
 

@@ -3,6 +3,7 @@ package dev.longnet.lm.model;
 
 import dev.longnet.core.config.Blueprint;
 import java.util.List;
+import java.util.Locale;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 import java.util.function.LongFunction;
@@ -83,11 +84,12 @@ final class AttentionMixer implements Mixer {
               && (end == span.window() || end % period.getAsLong() == 0);
       if (!whole && !between) {
         throw new IllegalArgumentException(
-            "this attention needs spans that cut no segment, multiples of %s tokens: first=%d, tokens=%d"
-                .formatted(
-                    period.isPresent() ? period.getAsLong() : "the window's",
-                    span.first(),
-                    span.tokens()));
+            String.format(
+                Locale.ROOT,
+                "this attention needs spans that cut no segment, multiples of %s tokens: first=%d, tokens=%d",
+                period.isPresent() ? period.getAsLong() : "the window's",
+                span.first(),
+                span.tokens()));
       }
     }
 

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
+import java.util.Locale;
 import java.util.SequencedMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -256,8 +257,11 @@ public final class Decoder implements AutoCloseable {
     requireTokens(windows, "windows", 2);
     if (windows.size(1) != span.tokens() + 1) {
       throw new IllegalArgumentException(
-          "windows must hold one id more than the span's %d tokens: %d"
-              .formatted(span.tokens(), windows.size(1)));
+          String.format(
+              Locale.ROOT,
+              "windows must hold one id more than the span's %d tokens: %d",
+              span.tokens(),
+              windows.size(1)));
     }
     if (!prepared) {
       prepare();
@@ -348,8 +352,13 @@ public final class Decoder implements AutoCloseable {
         || tokens.size(1) < least
         || tokens.size(0) < 1) {
       throw new IllegalArgumentException(
-          "%s must be [B >= 1, N >= %d] int64: %s %s"
-              .formatted(name, least, tokens.scalar_type(), Arrays.toString(tokens.shape())));
+          String.format(
+              Locale.ROOT,
+              "%s must be [B >= 1, N >= %d] int64: %s %s",
+              name,
+              least,
+              tokens.scalar_type(),
+              Arrays.toString(tokens.shape())));
     }
   }
 

@@ -2,6 +2,7 @@
 package dev.longnet.lm.model;
 
 import dev.longnet.core.config.EncoderConfig.InputPositions;
+import java.util.Locale;
 
 /// Prov-GigaPath's position embedding of a tile at pixel (a, b): half of the C values for its cell
 /// b / tileSize, half for a / tileSize, each half the sines and then the cosines of the cell times
@@ -23,8 +24,12 @@ final class GridPositions {
         double cell = Math.floor(coordinates[row][1 - half] / grid.tileSize());
         if (!(cell >= 0 && cell < grid.cells())) {
           throw new IllegalArgumentException(
-              "coords must lie in [0, %d x %d) pixels: coords=%s"
-                  .formatted(grid.cells(), grid.tileSize(), coordinates[row][1 - half]));
+              String.format(
+                  Locale.ROOT,
+                  "coords must lie in [0, %d x %d) pixels: coords=%s",
+                  grid.cells(),
+                  grid.tileSize(),
+                  coordinates[row][1 - half]));
         }
         int at = row * hidden + half * 2 * quarter;
         for (int i = 0; i < quarter; i++) {

@@ -4,6 +4,7 @@ package dev.longnet.lm.model;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
 import org.bytedeco.javacpp.PointerScope;
@@ -66,8 +67,12 @@ public final class Positions implements AutoCloseable {
     double needed = config.leastScaleBase(longest, period);
     if (needed > config.xposScaleBase()) {
       throw new IllegalArgumentException(
-          "xpos_scale_base=%d overflows float32 at %d positions: use xpos_scale_base=%.0f or larger, or positions=rope"
-              .formatted(config.xposScaleBase(), span, needed));
+          String.format(
+              Locale.ROOT,
+              "xpos_scale_base=%d overflows float32 at %d positions: use xpos_scale_base=%.0f or larger, or positions=rope",
+              config.xposScaleBase(),
+              span,
+              needed));
     }
     return new Positions(
         config.positions(),

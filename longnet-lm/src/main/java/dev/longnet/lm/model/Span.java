@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.model;
 
+import java.util.Locale;
+
 /// Which tokens of a window a pass holds: all of them, or one rank's neighbouring part.
 ///
 /// @param first position in the window of the first token held
@@ -10,8 +12,12 @@ public record Span(long first, long tokens, long window) {
   public Span {
     if (first < 0 || tokens < 0 || first + tokens > window) {
       throw new IllegalArgumentException(
-          "a span lies inside its window: first=%d, tokens=%d, window=%d"
-              .formatted(first, tokens, window));
+          String.format(
+              Locale.ROOT,
+              "a span lies inside its window: first=%d, tokens=%d, window=%d",
+              first,
+              tokens,
+              window));
     }
   }
 

@@ -4,6 +4,7 @@ package dev.longnet.lm.model;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -149,8 +150,12 @@ public final class StepProfile {
     public Report {
       if (steps < 1 || threads < 1 || wallNanos < 1) {
         throw new IllegalArgumentException(
-            "a profile needs steps, threads and time: steps=%d, threads=%d, wallNanos=%d"
-                .formatted(steps, threads, wallNanos));
+            String.format(
+                Locale.ROOT,
+                "a profile needs steps, threads and time: steps=%d, threads=%d, wallNanos=%d",
+                steps,
+                threads,
+                wallNanos));
       }
       parts = Map.copyOf(parts);
       branches = List.copyOf(branches);

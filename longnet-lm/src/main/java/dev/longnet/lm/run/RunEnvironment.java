@@ -13,8 +13,9 @@ import dev.longnet.lm.torch.TorchThreads;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.Locale;
 
 /// `environment.json`: where and with what a run was made, for its report.
 final class RunEnvironment {
@@ -30,8 +31,8 @@ final class RunEnvironment {
     ObjectNode json = new ObjectMapper().createObjectNode();
     json.put(
         "started",
-        DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm zzz")
-            .format(Instant.now().atZone(ZoneId.systemDefault())));
+        DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm 'UTC'", Locale.ROOT)
+            .format(Instant.now().atOffset(ZoneOffset.UTC)));
     json.put("cpu", here.cpu());
     json.put("cores", here.cores());
     json.put("memory", Forecast.bytes(here.memory()));

@@ -37,7 +37,8 @@ public final class Training {
   private final RunListener listener;
 
   private Training(RunConfig config, Start start, Parts parts) {
-    this.config = config;
+    // Its recipe is read again from other directories.
+    this.config = config.withCorpus(config.corpus().absolute());
     this.start = start;
     this.parts = parts;
     this.listener = parts.listener();

@@ -13,6 +13,7 @@ import java.nio.channels.FileLock;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
+import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -56,7 +57,8 @@ public final class Torch {
           Torch.class.getResource(
                   "/org/bytedeco/pytorch/" + Loader.getPlatform() + "-gpu/libjnitorch.so")
               != null;
-      throw new EnvironmentException(cuda ? missingCuda(e) : missing(e), e);
+      throw new EnvironmentException(
+          mountedNoexec(e).orElse(cuda ? missingCuda(e) : missing(e)), e);
     }
     loaded = true;
     String advice = spinAdvice(System.getenv());
@@ -80,6 +82,20 @@ public final class Torch {
         + (found.isEmpty() ? "" : " (" + found.strip() + ")")
         + ": put the folders of CUDA 13's runtime libraries, cuDNN 9 and NCCL into "
         + "LD_LIBRARY_PATH, or build without -gpu";
+  }
+
+  /// What the linker says of a library in a file system without programs stands in a cause.
+  static Optional<String> mountedNoexec(Throwable e) {
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      String message = String.valueOf(cause.getMessage());
+      if (message.contains("failed to map segment")
+          || message.contains("Operation not permitted")) {
+        return Optional.of(
+            "libtorch's native libraries do not load from their cache, which is mounted noexec: "
+                + "name another one with -Dorg.bytedeco.javacpp.cachedir=DIR");
+      }
+    }
+    return Optional.empty();
   }
 
   private static String missing(LinkageError e) {

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Map;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -72,9 +73,13 @@ public final class CheckpointTensors {
     Arrays.setAll(shape, target::size);
     if (!Arrays.equals(shape, entry.shape())) {
       throw new IllegalArgumentException(
-          "%s: tensor %s must have shape %s, its own is %s"
-              .formatted(
-                  path, entry.name(), Arrays.toString(shape), Arrays.toString(entry.shape())));
+          String.format(
+              Locale.ROOT,
+              "%s: tensor %s must have shape %s, its own is %s",
+              path,
+              entry.name(),
+              Arrays.toString(shape),
+              Arrays.toString(entry.shape())));
     }
     try (PointerScope scope = new PointerScope()) {
       target.copy_(TensorMemory.view(entry));

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Clock;
+import java.util.Locale;
 import java.util.Map;
 import java.util.zip.CRC32C;
 
@@ -43,8 +44,12 @@ public final class TensorBoardWriter implements Closeable {
     for (int attempt = 0; file == null || Files.exists(file); attempt++) {
       file =
           directory.resolve(
-              "events.out.tfevents.%010d.longnet.%d.%d"
-                  .formatted(clock.millis() / 1000, ProcessHandle.current().pid(), attempt));
+              String.format(
+                  Locale.ROOT,
+                  "events.out.tfevents.%010d.longnet.%d.%d",
+                  clock.millis() / 1000,
+                  ProcessHandle.current().pid(),
+                  attempt));
     }
     OutputStream stream =
         new BufferedOutputStream(Files.newOutputStream(file, StandardOpenOption.CREATE_NEW));

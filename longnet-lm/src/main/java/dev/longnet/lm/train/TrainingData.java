@@ -9,6 +9,7 @@ import dev.longnet.core.data.TokenStream;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.zip.CRC32C;
@@ -45,6 +46,19 @@ public record TrainingData(
         fingerprint(shards), batches::window, shards.validation(), tokenizer.definition());
   }
 
+  /// Whether two runs' tokens are the same. The path of a tokenizer's file, the first part of a
+  /// fingerprint, says nothing about them.
+  static boolean sameTokens(String fingerprint, String other) {
+    return withoutPath(fingerprint).equals(withoutPath(other));
+  }
+
+  private static String withoutPath(String fingerprint) {
+    int space = fingerprint.lastIndexOf(' ');
+    return space > 0 && Tokenizers.isFile(fingerprint.substring(0, space))
+        ? fingerprint.substring(space)
+        : fingerprint;
+  }
+
   private static String fingerprint(TokenShards shards) {
     StringBuilder text = new StringBuilder(shards.manifest().tokenizer()).append(' ');
     CRC32C crc = new CRC32C();
@@ -55,6 +69,6 @@ public record TrainingData(
             crc.update(
                 (s.baseName() + s.tokens() + ' ' + s.tokensCrc())
                     .getBytes(StandardCharsets.UTF_8)));
-    return text.append(String.format("%08x", crc.getValue())).toString();
+    return text.append(String.format(Locale.ROOT, "%08x", crc.getValue())).toString();
   }
 }

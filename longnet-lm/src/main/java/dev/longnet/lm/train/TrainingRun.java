@@ -139,7 +139,7 @@ public final class TrainingRun implements Closeable {
                     "no training to resume in "
                         + checkpoint.directory()
                         + ": it holds weights alone"));
-    if (!state.corpus().equals(corpus)) {
+    if (!TrainingData.sameTokens(state.corpus(), corpus)) {
       throw new IllegalArgumentException(
           "the corpus is not the one this run was trained on (its tokens changed): resume with the "
               + "same corpus, or start a new run");

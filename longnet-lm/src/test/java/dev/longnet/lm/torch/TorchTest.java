@@ -108,6 +108,17 @@ class TorchTest {
   }
 
   @Test
+  void aCacheThatIsMountedNoexecIsNamed() {
+    Error above = new UnsatisfiedLinkError("no jnitorch in java.library.path: /lib");
+    assertThat(Torch.mountedNoexec(above)).isEmpty();
+    above.initCause(
+        new UnsatisfiedLinkError(
+            "/cache/libjnitorch.so: failed to map segment from shared object"));
+    assertThat(Torch.mountedNoexec(above).orElseThrow())
+        .contains("-Dorg.bytedeco.javacpp.cachedir=DIR");
+  }
+
+  @Test
   void aMissingCudaLibraryIsNamed() {
     Throwable loader =
         new UnsatisfiedLinkError(

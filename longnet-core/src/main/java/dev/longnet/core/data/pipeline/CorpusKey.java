@@ -15,7 +15,17 @@ import java.util.HexFormat;
 final class CorpusKey {
   private CorpusKey() {}
 
+  /// The same from every directory.
   static String of(CorpusConfig config) throws IOException {
+    return ofTokenizer(config.absolute());
+  }
+
+  /// What earlier versions called it: a relative path of the tokenizer's file stood in it as given.
+  static String earlier(CorpusConfig config) throws IOException {
+    return ofTokenizer(config);
+  }
+
+  private static String ofTokenizer(CorpusConfig config) throws IOException {
     StringBuilder text = new StringBuilder("longnet tokens " + Manifest.VERSION + '\n');
     for (CorpusSource source : config.sources()) {
       text.append(Sources.locate(source))

@@ -17,8 +17,12 @@ import dev.longnet.core.io.FieldException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -96,10 +100,14 @@ public final class Tokenization {
   /// `$XDG_CACHE_HOME/longnet/tokens`, `~/.cache/longnet/tokens` where that is not set.
   public static Path cacheDirectory() {
     String xdg = System.getenv("XDG_CACHE_HOME");
-    Path cache =
-        xdg == null || xdg.isBlank()
-            ? Path.of(System.getProperty("user.home"), ".cache")
-            : Path.of(xdg);
+    // A user without an entry in the passwd file, as in containers, has the home "?".
+    Path home = Path.of(System.getProperty("user.home"));
+    if ((xdg == null || xdg.isBlank()) && !home.isAbsolute()) {
+      throw new EnvironmentException(
+          "this user has no home directory to keep token shards in: "
+              + "set XDG_CACHE_HOME to a directory you may write to");
+    }
+    Path cache = xdg == null || xdg.isBlank() ? home.resolve(".cache") : Path.of(xdg);
     return cache.resolve("longnet").resolve("tokens");
   }
 
@@ -138,13 +146,27 @@ public final class Tokenization {
     } catch (IOException e) {
       throw new EnvironmentException(
           "tokenization stopped: "
-              + e.getMessage()
+              + reason(e)
               + " (token shards go to "
               + directory
+              + (directory.startsWith(cacheDirectory())
+                  ? "; XDG_CACHE_HOME=DIR names another place for them"
+                  : "")
               + "); what is done is kept for the next run",
           e);
     }
     return TokenShards.open(directory);
+  }
+
+  /// The message of most file systems' exceptions is the path alone.
+  private static String reason(IOException e) {
+    return switch (e) {
+      case AccessDeniedException denied -> "permission denied: " + denied.getFile();
+      case NoSuchFileException gone -> "cannot be made or is gone: " + gone.getFile();
+      case NotDirectoryException file -> "not a directory: " + file.getFile();
+      case FileAlreadyExistsException file -> "not a directory: " + file.getFile();
+      default -> String.valueOf(e.getMessage());
+    };
   }
 
   private FileLock lock(FileChannel channel, Path directory) throws IOException {
@@ -198,15 +220,19 @@ public final class Tokenization {
   }
 
   /// What makes shards stale, in words.
-  private Optional<String> change(Manifest manifest, List<SourceState> states) {
-    if (!manifest.tokenizer().equals(tokenizer.name())) {
+  private Optional<String> change(Manifest manifest, List<SourceState> states) throws IOException {
+    // The name of a file is its path, which may be written in several ways; its fingerprint
+    // decides.
+    boolean files = Tokenizers.isFile(manifest.tokenizer()) && Tokenizers.isFile(tokenizer.name());
+    if (!files && !manifest.tokenizer().equals(tokenizer.name())) {
       return Optional.of(
           "the tokenizer changed (from " + manifest.tokenizer() + " to " + tokenizer.name() + ")");
     }
     if (!manifest.tokenizerFingerprint().equals(tokenizer.fingerprint())) {
       return Optional.of("the tokenizer " + tokenizer.name() + " changed");
     }
-    if (!manifest.corpus().equals(corpusKey)) {
+    if (!manifest.corpus().equals(corpusKey)
+        && !manifest.corpus().equals(CorpusKey.earlier(config))) {
       return Optional.of("the corpus' configuration changed");
     }
     for (int i = 0; i < states.size(); i++) {

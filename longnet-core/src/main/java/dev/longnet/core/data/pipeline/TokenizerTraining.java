@@ -24,6 +24,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
@@ -101,8 +102,11 @@ public final class TokenizerTraining {
     Tally.refuseEmpty(sources);
     listener.message(
         String.format(
+            Locale.ROOT,
             "%,d different words in %,d documents (%.1f MB): learning merges",
-            training.total.distinct(), training.documents, training.bytes / 1e6));
+            training.total.distinct(),
+            training.documents,
+            training.bytes / 1e6));
     return new Result(TokenizerFile.train(training.total, vocabularySize), sources);
   }
 

@@ -3,6 +3,7 @@ package dev.longnet.core.data.source;
 
 import com.github.luben.zstd.ZstdInputStream;
 import dev.longnet.core.config.InputPolicy;
+import dev.longnet.core.io.EnvironmentException;
 import java.io.BufferedInputStream;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
@@ -50,11 +51,20 @@ final class GuardedInput extends FilterInputStream {
         if (fileBytes == 0) {
           throw new EOFException("it is empty"); // which zstd-jni takes for no text
         }
-        in = new ZstdInputStream(buffered);
+        in = zstd(buffered);
       }
       return new GuardedInput(in, file, fileBytes, policy);
     } catch (IOException | RuntimeException e) {
       file.close();
+      throw e;
+    }
+  }
+
+  private static InputStream zstd(InputStream in) throws IOException {
+    try {
+      return new ZstdInputStream(in);
+    } catch (LinkageError e) {
+      NativeCode.check(e);
       throw e;
     }
   }
@@ -129,7 +139,10 @@ final class GuardedInput extends FilterInputStream {
 
   /// What a failure while reading says about the file. What the operating system refuses is no
   /// damage.
+  ///
+  /// @throws EnvironmentException where it says something about the machine
   static Entry.Rejected rejection(String name, Exception e) {
+    NativeCode.check(e);
     if (e instanceof UncheckedIOException wrapped) {
       return rejection(name, Objects.requireNonNull(wrapped.getCause()));
     }
@@ -137,6 +150,15 @@ final class GuardedInput extends FilterInputStream {
       return new Entry.Rejected(name, rejected.reason(), rejected.getMessage());
     }
     String message = reason(e);
+    if (message.contains("Too many open files")) {
+      throw new EnvironmentException(
+          "too many open files at " + name + ": raise the limit (ulimit -n 4096)", e);
+    }
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      if (cause instanceof UnsupportedOperationException) {
+        return new Entry.Rejected(name, Reason.UNSUPPORTED, String.valueOf(cause.getMessage()));
+      }
+    }
     if (e instanceof FileSystemException || e instanceof FileNotFoundException) {
       return new Entry.Rejected(name, Reason.UNREADABLE, message);
     }

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.InputPolicy;
 import java.io.IOException;
@@ -23,6 +24,8 @@ final class JsonlReader implements DocumentReader {
                   .maxStringLength(64 << 20)
                   .maxNestingDepth(200)
                   .build())
+          // As Python writes them.
+          .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
           .build();
 
   private final Path path;
@@ -161,41 +164,71 @@ final class JsonlReader implements DocumentReader {
     if (!isUtf8 && admission.policy().invalidUtf8() != InputPolicy.Action.KEEP) {
       throw new RejectedException(Reason.INVALID_UTF8, row.length + " bytes");
     }
-    String text = null;
-    String rowName = name;
+    Row found = new Row(name);
     try (JsonParser parser =
         isUtf8 ? JSON.createParser(row) : JSON.createParser(RawText.decode(row))) {
       if (parser.nextToken() != JsonToken.START_OBJECT) {
         throw new RejectedException(Reason.MALFORMED_ROW, "not a JSON object");
       }
-      while (parser.nextToken() == JsonToken.FIELD_NAME) {
-        String field = parser.currentName();
-        JsonToken value = parser.nextToken();
-        if (field.equals(source.textField()) && value == JsonToken.VALUE_STRING) {
-          text = parser.getText();
-        } else if (field.equals(source.nameField())
-            && value.isScalarValue()
-            && value != JsonToken.VALUE_NULL) {
-          rowName = parser.getText();
-        } else {
-          parser.skipChildren();
-        }
-      }
+      fields(parser, "", found);
       // A malformed end of the row shows only when it is read.
       if (parser.currentToken() != JsonToken.END_OBJECT || parser.nextToken() != null) {
         throw new RejectedException(Reason.MALFORMED_ROW, "more than one JSON object");
       }
     } catch (JsonProcessingException e) {
-      throw new RejectedException(Reason.MALFORMED_ROW, String.valueOf(e.getOriginalMessage()));
+      throw new RejectedException(Reason.INVALID_JSON, String.valueOf(e.getOriginalMessage()));
     }
+    String text = found.text;
     if (text == null) {
       throw new RejectedException(
           Reason.MALFORMED_ROW, "no text in a field named " + source.textField());
     }
-    if (!source.nameField().isEmpty() && admission.leavesOut(rowName)) {
+    if (!source.nameField().isEmpty() && admission.leavesOut(found.name)) {
       throw new RejectedException(Reason.FILTERED, "");
     }
-    return new Entry.Loaded(rowName, isUtf8 ? RawText.utf8(text) : RawText.encode(text));
+    return new Entry.Loaded(found.name, isUtf8 ? RawText.utf8(text) : RawText.encode(text));
+  }
+
+  /// What was found of a row so far, and at which depth: a field at the top comes before one whose
+  /// path within other fields reads the same.
+  private static final class Row {
+    private @Nullable String text;
+    private String name;
+    private int textDepth = Integer.MAX_VALUE;
+    private int nameDepth = Integer.MAX_VALUE;
+
+    Row(String name) {
+      this.name = name;
+    }
+  }
+
+  /// Reads an object's fields up to its end.
+  ///
+  /// @param prefix the object's own path, with a dot behind it
+  private void fields(JsonParser parser, String prefix, Row found) throws IOException {
+    int depth = prefix.length();
+    while (parser.nextToken() == JsonToken.FIELD_NAME) {
+      String field = prefix + parser.currentName();
+      JsonToken value = parser.nextToken();
+      if (value == JsonToken.START_OBJECT
+          && (source.textField().startsWith(field + ".")
+              || source.nameField().startsWith(field + "."))) {
+        fields(parser, field + ".", found);
+      } else if (field.equals(source.textField())
+          && value == JsonToken.VALUE_STRING
+          && depth <= found.textDepth) {
+        found.text = parser.getText();
+        found.textDepth = depth;
+      } else if (field.equals(source.nameField())
+          && value.isScalarValue()
+          && value != JsonToken.VALUE_NULL
+          && depth <= found.nameDepth) {
+        found.name = parser.getText();
+        found.nameDepth = depth;
+      } else {
+        parser.skipChildren();
+      }
+    }
   }
 
   @Override

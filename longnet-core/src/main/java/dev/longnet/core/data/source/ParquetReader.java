@@ -3,21 +3,20 @@ package dev.longnet.core.data.source;
 
 import dev.hardwood.HardwoodContext;
 import dev.hardwood.InputFile;
-import dev.hardwood.metadata.PhysicalType;
 import dev.hardwood.metadata.RowGroup;
 import dev.hardwood.reader.ParquetFileReader;
 import dev.hardwood.reader.RowReader;
-import dev.hardwood.schema.ColumnProjection;
-import dev.hardwood.schema.ColumnSchema;
+import dev.hardwood.schema.FileSchema;
 import dev.longnet.core.config.CorpusSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -25,8 +24,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
-/// A .parquet file, its text in a named top-level column (The Stack: `content`), by Hardwood. Only
-/// the columns in use are read.
+/// A .parquet file, its text in a named column (The Stack: `content`), by Hardwood. Only the
+/// columns in use are read.
 ///
 /// On some damaged files Hardwood loops for ever. So rows are fetched in small batches by a thread
 /// of their own, and a batch that does not come in time ends the file; the thread, which can't be
@@ -58,6 +57,11 @@ final class ParquetReader implements DocumentReader {
 
   @SuppressWarnings("NullAway.Init")
   private RowReader rows;
+
+  @SuppressWarnings("NullAway.Init")
+  private ParquetColumn textColumn;
+
+  private @Nullable ParquetColumn nameColumn;
 
   private volatile long totalRows;
   private volatile long row;
@@ -108,8 +112,10 @@ final class ParquetReader implements DocumentReader {
     } catch (ExecutionException e) {
       ended = true;
       fetched.addAll(batch);
+      NativeCode.check(e.getCause());
       switch (Objects.requireNonNull(e.getCause())) {
-        case WrongColumn user -> throw new IllegalArgumentException(user.getMessage());
+        case ParquetColumn.WrongColumn user ->
+            throw new IllegalArgumentException(user.getMessage());
         case Exception damage -> fetched.add(rejection(damage));
         // A damaged length asks for one array beyond the heap; nothing else is lost by it.
         case OutOfMemoryError damage ->
@@ -148,18 +154,19 @@ final class ParquetReader implements DocumentReader {
     // A row costs time even when it is empty.
     count(1);
     String name = fileName + ":" + row;
-    if (!source.nameField().isEmpty() && !rows.isNull(source.nameField())) {
-      name = rows.getString(source.nameField());
+    String given = nameColumn == null ? null : nameColumn.text(rows);
+    if (given != null) {
+      name = given;
       count(name.length());
       if (admission.leavesOut(name)) {
         return new Entry.Rejected(name, Reason.FILTERED, "");
       }
     }
-    if (rows.isNull(source.textField())) {
+    byte[] text = textColumn.bytes(rows);
+    if (text == null) {
       return new Entry.Rejected(
           name, Reason.MALFORMED_ROW, "no text in the column " + source.textField());
     }
-    byte[] text = rows.getBinary(source.textField());
     count(text.length);
     if (text.length > admission.policy().maxRowBytes()) {
       return new Entry.Rejected(name, Reason.ROW_TOO_LONG, text.length + " bytes");
@@ -187,44 +194,15 @@ final class ParquetReader implements DocumentReader {
       throw new RejectedException(
           Reason.CORRUPT, "its row groups have " + inGroups + " rows, not " + totalRows);
     }
-    requireText(source.textField(), "text_field");
+    FileSchema schema = file.getFileSchema();
+    List<ParquetColumn> columns = new ArrayList<>();
+    textColumn = ParquetColumn.find(schema, source.textField(), "text_field", path);
+    columns.add(textColumn);
     if (!source.nameField().isEmpty()) {
-      requireText(source.nameField(), "name_field");
+      nameColumn = ParquetColumn.find(schema, source.nameField(), "name_field", path);
+      columns.add(nameColumn);
     }
-    ColumnProjection columns =
-        source.nameField().isEmpty()
-            ? ColumnProjection.columns(source.textField())
-            : ColumnProjection.columns(source.textField(), source.nameField());
-    rows = file.buildRowReader().projection(columns).build();
-  }
-
-  private void requireText(String column, String key) {
-    Optional<ColumnSchema> found =
-        file.getFileSchema().getColumns().stream().filter(c -> c.name().equals(column)).findFirst();
-    if (found.isEmpty()
-        || found.get().type() != PhysicalType.BYTE_ARRAY
-        || found.get().maxRepetitionLevel() != 0) {
-      throw new WrongColumn(
-          key
-              + " must name a text column of "
-              + path
-              + " (it has "
-              + String.join(
-                  ", ", file.getFileSchema().getColumns().stream().map(ColumnSchema::name).toList())
-              + "): "
-              + key
-              + "="
-              + column);
-    }
-  }
-
-  /// The user's mistake; Hardwood throws IllegalArgumentException about damaged files.
-  private static final class WrongColumn extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-
-    WrongColumn(String message) {
-      super(message);
-    }
+    rows = file.buildRowReader().projection(ParquetColumn.projection(schema, columns)).build();
   }
 
   @Override

@@ -19,7 +19,9 @@ public enum Reason {
   LINK("links that are not followed", Kind.BROKEN),
   NOT_A_FILE("devices, pipes and sockets", Kind.BROKEN),
   ROW_TOO_LONG("rows longer than max_row_bytes", Kind.BROKEN),
-  MALFORMED_ROW("rows without the text field", Kind.BROKEN);
+  MALFORMED_ROW("rows without the text field", Kind.BROKEN),
+  INVALID_JSON("rows that are not valid JSON", Kind.BROKEN),
+  UNSUPPORTED("of a kind that is not read", Kind.BROKEN);
 
   private final String words;
   private final Kind kind;

@@ -3,6 +3,7 @@ package dev.longnet.core.stream.kernel;
 
 import java.lang.foreign.Arena;
 import java.util.HashSet;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
@@ -91,8 +92,12 @@ public final class NativeMemory implements AutoCloseable {
     synchronized (this) {
       if (size > limit - bytes) {
         throw new OutOfMemoryError(
-            "off-heap memory is limited to %,d bytes: %,d held, %,d wanted"
-                .formatted(limit, bytes, size));
+            String.format(
+                Locale.ROOT,
+                "off-heap memory is limited to %,d bytes: %,d held, %,d wanted",
+                limit,
+                bytes,
+                size));
       }
       bytes += size;
     }

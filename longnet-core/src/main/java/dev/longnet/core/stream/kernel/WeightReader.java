@@ -10,6 +10,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Function;
 
 /// Reads named tensors of a checkpoint into packed matrices: float32, bfloat16 or float16 as
@@ -118,8 +119,12 @@ public final class WeightReader {
     TensorEntry entry = tensors.apply(name);
     if (!Arrays.equals(entry.shape(), shape)) {
       throw new IllegalArgumentException(
-          "tensor %s must have the shape %s of the model's configuration: shape=%s"
-              .formatted(name, Arrays.toString(shape), Arrays.toString(entry.shape())));
+          String.format(
+              Locale.ROOT,
+              "tensor %s must have the shape %s of the model's configuration: shape=%s",
+              name,
+              Arrays.toString(shape),
+              Arrays.toString(entry.shape())));
     }
     return entry;
   }

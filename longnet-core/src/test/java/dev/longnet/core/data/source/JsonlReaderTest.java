@@ -3,6 +3,7 @@ package dev.longnet.core.data.source;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.DocumentFilter;
 import dev.longnet.core.config.InputPolicy;
 import java.io.IOException;
@@ -10,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -20,6 +22,44 @@ class JsonlReaderTest {
     InputPolicy d = InputPolicy.DEFAULT;
     return new InputPolicy(
         d.broken(), d.binary(), action, d.maxRatio(), d.maxArchiveBytes(), d.maxRowBytes());
+  }
+
+  @Test
+  void numbersThatPythonWritesAreRead() throws IOException {
+    Path file =
+        Files.writeString(
+            temp.resolve("r.jsonl"),
+            """
+            {"text": "a", "score": NaN}
+            {"score": [-Infinity, Infinity], "text": "b"}
+            {"text": "c", "score": nan}
+            {"text": 5}
+            """);
+    Walked found = Walked.of(file, temp);
+    assertThat(found.texts()).isEqualTo(Map.of("r.jsonl:1", "a", "r.jsonl:2", "b"));
+    assertThat(found.rejected())
+        .isEqualTo(Map.of("r.jsonl:3", Reason.INVALID_JSON, "r.jsonl:4", Reason.MALFORMED_ROW));
+  }
+
+  @Test
+  void fieldsAreFoundByTheirWholePath() throws IOException {
+    Path file =
+        Files.writeString(
+            temp.resolve("r.jsonl"),
+            """
+            {"content": "no", "messages": {"role": "user", "content": "a", "x": {"content": "no"}}}
+            {"messages": {"content": "no"}, "messages.content": "b"}
+            {"messages.content": "c", "messages": {"content": "no"}}
+            {"messages": [{"content": "no"}]}
+            {"messages": {"meta": {}, "content": null}}
+            """);
+    CorpusSource source =
+        new CorpusSource(file.toString(), OptionalDouble.empty(), "messages.content", "");
+    Walked found = Walked.of(source, DocumentFilter.ALL, InputPolicy.DEFAULT, temp);
+    assertThat(found.texts())
+        .isEqualTo(Map.of("r.jsonl:1", "a", "r.jsonl:2", "b", "r.jsonl:3", "c"));
+    assertThat(found.rejected())
+        .isEqualTo(Map.of("r.jsonl:4", Reason.MALFORMED_ROW, "r.jsonl:5", Reason.MALFORMED_ROW));
   }
 
   /// A row's text, one byte a character.
@@ -43,7 +83,7 @@ class JsonlReaderTest {
         .isEqualTo(
             Map.of("r.jsonl:1", "caf\u00e9 " + smile + "\u0080\n\u00c3\u00a9", "r.jsonl:2", smile));
     assertThat(kept.rejected())
-        .isEqualTo(Map.of("r.jsonl:3", Reason.MALFORMED_ROW, "r.jsonl:4", Reason.MALFORMED_ROW));
+        .isEqualTo(Map.of("r.jsonl:3", Reason.INVALID_JSON, "r.jsonl:4", Reason.MALFORMED_ROW));
     for (InputPolicy.Action action :
         new InputPolicy.Action[] {InputPolicy.Action.SKIP, InputPolicy.Action.REFUSE}) {
       Walked found = Walked.of(Walked.source(file), DocumentFilter.ALL, invalidUtf8(action), temp);

@@ -76,7 +76,7 @@ class SourcesTest {
         .isEqualTo(
             Map.of(
                 name + ":3", Reason.MALFORMED_ROW,
-                name + ":4", Reason.MALFORMED_ROW,
+                name + ":4", Reason.INVALID_JSON,
                 name + ":5", Reason.MALFORMED_ROW,
                 name + ":6", Reason.MALFORMED_ROW,
                 name + ":7", Reason.MALFORMED_ROW));
