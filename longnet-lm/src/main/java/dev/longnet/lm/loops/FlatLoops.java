@@ -9,7 +9,8 @@ import static dev.longnet.lm.loops.Lanes.total;
 import jdk.incubator.vector.FloatVector;
 
 /// Loops over parameters, as one long vector: the optimizer's.
-final class FlatLoops {
+@SuppressWarnings("serial")
+final class FlatLoops extends ApartFromCallers {
   /// Elements whose squares are summed in float32 before the sum goes on in float64.
   private static final int BLOCK = 64 * LANES;
 

@@ -179,7 +179,7 @@ final class RowLoopsBenchmark {
     add(
         "geluNormBackward" + suffix,
         4 * bytes * elements,
-        2 * tolerance,
+        type == ElementType.FLOAT32 ? tolerance : 0.2, // libtorch rounds gelu(x) first
         () ->
             loops.geluNormBackward(
                 xs,
@@ -283,7 +283,8 @@ final class RowLoopsBenchmark {
         grads[0],
         sum);
     int pairs = 16;
-    Tensor factors = random(ElementType.FLOAT32, 0, rows, 2 * pairs).add_(new Scalar(Math.sqrt(0.5)));
+    Tensor factors =
+        random(ElementType.FLOAT32, 0, rows, 2 * pairs).add_(new Scalar(Math.sqrt(0.5)));
     Tensor complex = torch.view_as_complex(factors.view(rows, 1, pairs, 2));
     add(
         "rotate" + suffix,
