@@ -20,6 +20,10 @@ final class Lanes {
       VectorSpecies.of(short.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
   static final int LANES = F.length();
 
+  /// Floats that short loops take in a turn, in two registers; rows are padded to whole numbers of
+  /// them.
+  static final int PAIR = 2 * LANES;
+
   /// Bytes of a register: the step of most loops. Not final, so that C2 does not take them for
   /// counted loops: what it computes before the first turn of those takes longer than the few turns
   /// of a row. Nothing writes to it.
@@ -50,9 +54,14 @@ final class Lanes {
     return registerBytes;
   }
 
-  /// The rounded-up size in bytes of `width` floats in whole registers.
+  /// Bytes of `width` floats in whole pairs of registers.
   static long bytes(int width) {
-    return (width + LANES - 1L) / LANES * LANES * 4;
+    return (width + PAIR - 1L) / PAIR * PAIR * 4;
+  }
+
+  /// How many of `width` floats lie in whole pairs of registers.
+  static int whole(int width) {
+    return width / PAIR * PAIR;
   }
 
   /// The sum of all lanes.

@@ -2,15 +2,10 @@
 package dev.longnet.lm.loops;
 
 import static dev.longnet.attention.kernel.OffHeap.ALL;
-import static dev.longnet.attention.kernel.OffHeap.NATIVE;
-import static dev.longnet.lm.loops.Lanes.LANES;
+import static dev.longnet.lm.loops.Lanes.PAIR;
 
 import dev.longnet.attention.kernel.ElementType;
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorOperators;
 
 /// Rows on their way into loops over whole registers of float32, and back. A float32 row of whole
 /// registers is worked on where it lies; any other is copied into scratch first, its last register
@@ -19,7 +14,7 @@ final class RowMoves {
   private RowMoves() {}
 
   private static boolean direct(RowBlock x) {
-    return x.type() == ElementType.FLOAT32 && x.width() % LANES == 0;
+    return x.type() == ElementType.FLOAT32 && x.width() % PAIR == 0;
   }
 
   /// The address of row t for loops that read it.
@@ -37,7 +32,7 @@ final class RowMoves {
 
   /// A vector for loops that read it.
   static long read(long vector, int width, long slot) {
-    if (width % LANES == 0) {
+    if (width % PAIR == 0) {
       return vector;
     }
     pad(vector, slot, width);
@@ -65,16 +60,22 @@ final class RowMoves {
   }
 
   private static void pad(long from, long slot, int width) {
-    int whole = width / LANES * LANES;
-    FloatVector.zero(Lanes.F).intoMemorySegment(ALL, slot + 4L * whole, NATIVE);
+    MoveLoops.clear(slot + 4L * Lanes.whole(width), Lanes.bytes(1));
     copy(from, slot, 4L * width);
   }
 
+  /// Fills what lies behind the end of a row in its last registers.
+  static void fill(long slot, int width, float value) {
+    for (int i = width; i < Lanes.bytes(width) / 4; i++) {
+      Elements.store(slot, i, value);
+    }
+  }
+
   private static void widen(long from, long slot, int width) {
-    int whole = width / LANES * LANES;
-    widenWhole(from, slot, 4L * whole);
+    int whole = Lanes.whole(width);
+    MoveLoops.widen(from, slot, 4L * whole);
     if (whole < width) {
-      FloatVector.zero(Lanes.F).intoMemorySegment(ALL, slot + 4L * whole, NATIVE);
+      MoveLoops.clear(slot + 4L * Lanes.whole(width), Lanes.bytes(1));
       widenTail(from, slot, whole, width);
     }
   }
@@ -85,43 +86,11 @@ final class RowMoves {
     }
   }
 
-  private static void widenWhole(long from, long to, long bytes) {
-    long step = Lanes.step();
-    for (long i = 0, source = from; i < bytes; i += step, source += step / 2) {
-      IntVector bits =
-          (IntVector)
-              ShortVector.fromMemorySegment(Lanes.H, ALL, source, NATIVE)
-                  .convertShape(VectorOperators.ZERO_EXTEND_S2I, Lanes.I, 0);
-      bits.lanewise(VectorOperators.LSHL, 16)
-          .reinterpretAsFloats()
-          .intoMemorySegment(ALL, to + i, NATIVE);
-    }
-  }
-
   private static void narrow(long slot, long to, int width) {
-    int whole = width / LANES * LANES;
-    narrowWhole(slot, to, 4L * whole);
+    int whole = Lanes.whole(width);
+    MoveLoops.narrow(slot, to, 4L * whole);
     for (int i = whole; i < width; i++) {
       Elements.store(ElementType.BFLOAT16, to, i, Elements.load(slot, i));
-    }
-  }
-
-  /// To the nearest, ties to even; NaN stays NaN.
-  private static void narrowWhole(long from, long to, long bytes) {
-    long step = Lanes.step();
-    FloatVector nan = FloatVector.broadcast(Lanes.F, Float.NaN);
-    for (long i = 0, target = to; i < bytes; i += step, target += step / 2) {
-      FloatVector x = FloatVector.fromMemorySegment(Lanes.F, ALL, from + i, NATIVE);
-      IntVector bits = x.reinterpretAsInts();
-      IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
-      FloatVector rounded = bits.add(odd).add(0x7FFF).reinterpretAsFloats();
-      // All bits of a NaN may be set, and the sum is then 0.
-      rounded = rounded.blend(nan, x.compare(VectorOperators.NE, x));
-      rounded
-          .reinterpretAsInts()
-          .lanewise(VectorOperators.LSHR, 16)
-          .convertShape(VectorOperators.I2S, Lanes.H, 0)
-          .intoMemorySegment(ALL, target, NATIVE);
     }
   }
 
@@ -132,8 +101,8 @@ final class RowMoves {
     } else if (out.type() == ElementType.BFLOAT16) {
       narrow(x.row(t), out.row(t), x.width());
     } else {
-      int whole = x.width() / LANES * LANES;
-      widenWhole(x.row(t), out.row(t), 4L * whole);
+      int whole = Lanes.whole(x.width());
+      MoveLoops.widen(x.row(t), out.row(t), 4L * whole);
       widenTail(x.row(t), out.row(t), whole, x.width());
     }
   }

@@ -24,17 +24,16 @@ public final class VectorRowLoops implements RowLoops {
     for (int t = 0; t < x.rows(); t++) {
       long row = read(x, t, scratch.slot(0));
       float sum = NormLoops.sum(row, Lanes.bytes(width));
-      normalize(row, sum, g, b, out, t, scratch.slot(1));
+      normalize(row, NormLoops.moments(row, width, sum), g, b, out, t, scratch.slot(1));
     }
   }
 
   private static void normalize(
-      long row, float sum, long gain, long bias, RowBlock out, int t, long slot) {
-    int width = out.width();
-    float mean = sum / width;
-    float reciprocal = NormLoops.reciprocal(row, width, mean);
+      long row, long moments, long gain, long bias, RowBlock out, int t, long slot) {
+    float mean = Moments.first(moments);
+    float reciprocal = Moments.second(moments);
     long to = target(out, t, slot);
-    NormLoops.normalize(row, Lanes.bytes(width), mean, reciprocal, gain, bias, to);
+    NormLoops.normalize(row, Lanes.bytes(out.width()), mean, reciprocal, gain, bias, to);
     written(out, t, slot);
   }
 
@@ -61,8 +60,9 @@ public final class VectorRowLoops implements RowLoops {
     for (int t = 0; t < x.rows(); t++) {
       long row = read(x, t, scratch.slot(7));
       long grad = read(gradOut, t, scratch.slot(8));
-      float mean = NormLoops.sum(row, bytes) / width;
-      float r = NormLoops.reciprocal(row, width, mean);
+      long moments = NormLoops.moments(row, width, NormLoops.sum(row, bytes));
+      float mean = Moments.first(moments);
+      float r = Moments.second(moments);
       long y = out == null ? scratch.slot(10) : target(out, t, slot);
       long sums =
           NormLoops.gradients(
@@ -70,8 +70,8 @@ public final class VectorRowLoops implements RowLoops {
       if (out != null) {
         written(out, t, slot);
       }
-      float sum = NormLoops.sum(sums) / width;
-      float product = NormLoops.product(sums) / width;
+      float sum = Moments.first(sums) / width;
+      float product = Moments.second(sums) / width;
       if (add) {
         long to = read(gradX, t, slot);
         NormLoops.addGradient(grad, g, normal, bytes, r, sum, product, to);
@@ -121,7 +121,7 @@ public final class VectorRowLoops implements RowLoops {
     for (int t = 0; t < x.rows(); t++) {
       float total = add(x, y, s, sum, t, scratch);
       long row = target(sum, t, scratch.slot(2));
-      normalize(row, total, g, b, out, t, scratch.slot(1));
+      normalize(row, NormLoops.moments(row, width, total), g, b, out, t, scratch.slot(1));
     }
   }
 
@@ -136,7 +136,7 @@ public final class VectorRowLoops implements RowLoops {
     for (int t = 0; t < x.rows(); t++) {
       long row = read(x, t, scratch.slot(4));
       float sum = GeluLoops.gelu(row, Lanes.bytes(width), s, values, scratch.slot(6));
-      normalize(values, sum, g, b, out, t, scratch.slot(5));
+      normalize(values, NormLoops.moments(values, width, sum), g, b, out, t, scratch.slot(5));
     }
   }
 
@@ -167,16 +167,18 @@ public final class VectorRowLoops implements RowLoops {
     for (int t = 0; t < x.rows(); t++) {
       long row = read(x, t, scratch.slot(11));
       long grad = read(gradOut, t, scratch.slot(12));
-      float mean = GeluLoops.gelu(row, bytes, s, values, slope) / width;
+      float valueSum = GeluLoops.gelu(row, bytes, s, values, slope);
       GeluLoops.slope(row, bytes, s, slope);
-      float r = NormLoops.reciprocal(values, width, mean);
+      long moments = NormLoops.moments(values, width, valueSum);
+      float mean = Moments.first(moments);
+      float r = Moments.second(moments);
       long y = target(out, t, slot);
       long sums =
           NormLoops.gradients(
               values, bytes, mean, r, grad, g, b, values, y, gains.group(), biases.group());
       written(out, t, slot);
-      float sum = NormLoops.sum(sums) / width;
-      float product = NormLoops.product(sums) / width;
+      float sum = Moments.first(sums) / width;
+      float product = Moments.second(sums) / width;
       long to = target(gradX, t, slot);
       NormLoops.gradient(grad, g, values, bytes, r, sum, product, slope, shifts.group(), to);
       written(gradX, t, slot);
@@ -197,7 +199,7 @@ public final class VectorRowLoops implements RowLoops {
     for (int t = 0; t < x.rows(); t++) {
       if (sums != 0) {
         long row = read(x, t, scratch.slot(2));
-        ColumnSums.add(row, columns.group(), Lanes.bytes(x.width()));
+        columns.add(row);
         columns.rowDone(t);
       }
       if (!inPlace) {
@@ -225,7 +227,7 @@ public final class VectorRowLoops implements RowLoops {
         long imaginary = scratch.slot(4);
         long head =
             RotationLoops.spread(factors + 8L * t * pairs, pairs, width, 1, real, imaginary);
-        for (long i = 0; i < bytes; i += head) {
+        for (long i = 0; i < 4L * width; i += head) {
           RotationLoops.rotate(row + i, s + i, head, real, imaginary, to + i);
         }
       }
@@ -240,7 +242,6 @@ public final class VectorRowLoops implements RowLoops {
       return;
     }
     int width = x.width();
-    long bytes = Lanes.bytes(width);
     RowScratch scratch = RowScratch.of(6, width);
     ColumnSums shifts = ColumnSums.of(scratch, 0, width);
     long real = scratch.slot(2);
@@ -249,7 +250,7 @@ public final class VectorRowLoops implements RowLoops {
       long row = read(x, t, scratch.slot(4));
       long to = target(x, t, scratch.slot(5));
       long head = RotationLoops.spread(factors + 8L * t * pairs, pairs, width, -1, real, imaginary);
-      for (long i = 0; i < bytes; i += head) {
+      for (long i = 0; i < 4L * width; i += head) {
         RotationLoops.rotateBackward(row + i, head, real, imaginary, shifts.group() + i, to + i);
       }
       written(x, t, scratch.slot(5));
@@ -265,10 +266,8 @@ public final class VectorRowLoops implements RowLoops {
     RowScratch scratch = RowScratch.of(2, width);
     for (int t = 0; t < x.rows(); t++) {
       long row = read(x, t, scratch.slot(0));
-      if (width % LANES != 0) {
-        for (int i = width; i < bytes / 4; i++) {
-          Elements.store(row, i, Float.NEGATIVE_INFINITY);
-        }
+      if (width % Lanes.PAIR != 0) {
+        RowMoves.fill(row, width, Float.NEGATIVE_INFINITY);
       }
       int target = (int) ALL.get(ValueLayout.JAVA_LONG_UNALIGNED, targets + 8L * t);
       float hit = Elements.load(row, target);

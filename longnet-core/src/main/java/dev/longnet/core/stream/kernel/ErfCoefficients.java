@@ -21,7 +21,17 @@ public final class ErfCoefficients {
   static final double[] Q = {
     1.0, 0.259686773113, 0.029784894601, 0.00190135782278, 6.62401180748e-5
   };
-  static final double LIMIT = 5.6;
+  public static final double LIMIT = 5.6;
+
+  /// The coefficient of x^(2i) in P, for i from 0 to 6.
+  public static double p(int i) {
+    return P[i];
+  }
+
+  /// The coefficient of x^(2i) in Q, for i from 0 to 4.
+  public static double q(int i) {
+    return Q[i];
+  }
 
   /// erf(x / sqrt 2) in float64, exact to 5e-8.
   public static double erf(double x) {
