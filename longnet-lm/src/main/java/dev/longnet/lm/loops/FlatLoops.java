@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
-import static dev.longnet.attention.kernel.OffHeap.ALL;
-import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 import static dev.longnet.lm.loops.Lanes.LANES;
+import static dev.longnet.lm.loops.Lanes.at;
+import static dev.longnet.lm.loops.Lanes.put;
 import static dev.longnet.lm.loops.Lanes.total;
 
 import jdk.incubator.vector.FloatVector;
@@ -49,10 +49,10 @@ final class FlatLoops extends ApartFromCallers {
     FloatVector c = FloatVector.zero(Lanes.F);
     FloatVector d = FloatVector.zero(Lanes.F);
     for (long i = x, end = x + 4L * BLOCK; i < end; i += 4 * step) {
-      FloatVector x0 = FloatVector.fromMemorySegment(Lanes.F, ALL, i, NATIVE);
-      FloatVector x1 = FloatVector.fromMemorySegment(Lanes.F, ALL, i + step, NATIVE);
-      FloatVector x2 = FloatVector.fromMemorySegment(Lanes.F, ALL, i + 2 * step, NATIVE);
-      FloatVector x3 = FloatVector.fromMemorySegment(Lanes.F, ALL, i + 3 * step, NATIVE);
+      FloatVector x0 = at(i);
+      FloatVector x1 = at(i + step);
+      FloatVector x2 = at(i + 2 * step);
+      FloatVector x3 = at(i + 3 * step);
       a = x0.fma(x0, a);
       b = x1.fma(x1, b);
       c = x2.fma(x2, c);
@@ -75,20 +75,15 @@ final class FlatLoops extends ApartFromCallers {
     FloatVector epsilon = of(f.epsilon());
     FloatVector stepSize = of(f.stepSize());
     for (long i = 0; i < bytes; i += step) {
-      FloatVector value = FloatVector.fromMemorySegment(Lanes.F, ALL, values + i, NATIVE);
-      FloatVector g =
-          value.fma(
-              decay, FloatVector.fromMemorySegment(Lanes.F, ALL, gradients + i, NATIVE).mul(scale));
-      FloatVector m = FloatVector.fromMemorySegment(Lanes.F, ALL, first + i, NATIVE);
+      FloatVector value = at(values + i);
+      FloatVector g = value.fma(decay, at(gradients + i).mul(scale));
+      FloatVector m = at(first + i);
       m = newFirst.fma(g.sub(m), m);
-      FloatVector v =
-          FloatVector.fromMemorySegment(Lanes.F, ALL, second + i, NATIVE)
-              .mul(oldSecond)
-              .add(newSecond.mul(g).mul(g));
-      m.intoMemorySegment(ALL, first + i, NATIVE);
-      v.intoMemorySegment(ALL, second + i, NATIVE);
+      FloatVector v = at(second + i).mul(oldSecond).add(newSecond.mul(g).mul(g));
+      put(m, first + i);
+      put(v, second + i);
       FloatVector root = v.sqrt().div(correction).add(epsilon);
-      value.mul(keep).sub(stepSize.mul(m).div(root)).intoMemorySegment(ALL, values + i, NATIVE);
+      put(value.mul(keep).sub(stepSize.mul(m).div(root)), values + i);
     }
   }
 

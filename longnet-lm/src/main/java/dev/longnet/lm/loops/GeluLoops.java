@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
-import static dev.longnet.attention.kernel.OffHeap.ALL;
-import static dev.longnet.attention.kernel.OffHeap.NATIVE;
+import static dev.longnet.lm.loops.Lanes.at;
+import static dev.longnet.lm.loops.Lanes.put;
 import static dev.longnet.lm.loops.Lanes.total;
 
 import dev.longnet.core.stream.kernel.ErfCoefficients;

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
+import static dev.longnet.attention.kernel.OffHeap.ALL;
+import static dev.longnet.attention.kernel.OffHeap.NATIVE;
+
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
-/// Registers of this machine's width, and what the vector loops share.
-///
-/// Inside a loop there are only the Vector API's own methods. C2 stops inlining where a method has
-/// grown to 18,000 nodes, and some ten loads and stores reach that. It then goes on with methods
-/// that the JDK marks, the Vector API's, and calls all others: a vector that such a method takes or
-/// gives becomes an object, in every turn of the loop.
+/// Registers of this machine's width, and what the vector loops share. All methods are short, so
+/// that C2 takes them into the loops that call them.
 final class Lanes {
   static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
   static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
@@ -62,6 +61,14 @@ final class Lanes {
   /// How many of `width` floats lie in whole pairs of registers.
   static int whole(int width) {
     return width / PAIR * PAIR;
+  }
+
+  static FloatVector at(long address) {
+    return FloatVector.fromMemorySegment(F, ALL, address, NATIVE);
+  }
+
+  static void put(FloatVector x, long address) {
+    x.intoMemorySegment(ALL, address, NATIVE);
   }
 
   /// The sum of all lanes.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
-import static dev.longnet.attention.kernel.OffHeap.ALL;
-import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 import static dev.longnet.lm.loops.Lanes.LANES;
+import static dev.longnet.lm.loops.Lanes.at;
+import static dev.longnet.lm.loops.Lanes.put;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorShuffle;

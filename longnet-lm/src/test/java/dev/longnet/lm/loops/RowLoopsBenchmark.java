@@ -2,13 +2,10 @@
 package dev.longnet.lm.loops;
 
 import dev.longnet.attention.kernel.ElementType;
-import dev.longnet.core.config.OptimizerConfig;
 import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
-import dev.longnet.lm.train.Optimizer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.BoolPointer;
 import org.bytedeco.javacpp.PointerScope;
@@ -343,30 +340,6 @@ final class RowLoopsBenchmark {
           0,
           () -> loops.squares(address(residual), (long) elements),
           () -> new Tensor[] {residual.norm()});
-      OptimizerConfig config =
-          new OptimizerConfig(OptimizerConfig.Rule.ADAMW, 1e-3, 0.9, 0.98, 1e-8, 0.01);
-      AdamStep step = new AdamStep(1e-3, 0.9, 0.98, 1e-8, 0.01, true, 1, 10);
-      Tensor first = random(type, 0, rows, width);
-      Tensor second = random(type, 0, rows, width);
-      // Frees its moments with the process.
-      Optimizer optimizer =
-          new Optimizer(config, Map.of("w", gradX), Map.of("w", residual), _ -> true);
-      add(
-          "adam" + suffix,
-          28 * elements,
-          0,
-          () ->
-              loops.adam(
-                  address(sum),
-                  address(residual),
-                  address(first),
-                  address(second),
-                  (long) elements,
-                  step),
-          () -> {
-            optimizer.step(1e-3, 1);
-            return new Tensor[0];
-          });
     }
   }
 
