@@ -20,6 +20,10 @@ public final class WorkerTeam implements Workers, AutoCloseable {
   }
 
   private static final int SPINS = 20_000;
+
+  /// Turns that a caller waits for the last helper before it offers its core.
+  private static final int PATIENCE = 2_000;
+
   private static final Task NONE = (_, _) -> {};
 
   private final Thread[] helpers;
@@ -72,7 +76,11 @@ public final class WorkerTeam implements Workers, AutoCloseable {
 
   /// Runs tasks 0 … tasks - 1, in any order on any thread; returns when all are done. The first
   /// exception is thrown here.
+  @SuppressWarnings("ThreadPriorityCheck") // a wait of microseconds
   public void run(int tasks, Task task) {
+    if (closed) {
+      throw new IllegalStateException("these threads were closed");
+    }
     if (tasks <= 1 || helpers.length == 0) {
       for (int i = 0; i < tasks; i++) {
         task.run(i, 0);
@@ -89,8 +97,12 @@ public final class WorkerTeam implements Workers, AutoCloseable {
       LockSupport.unpark(helper);
     }
     work(0);
-    while (busy.get() > 0) {
-      Thread.onSpinWait();
+    for (int spin = 0; busy.get() > 0; spin++) {
+      if (spin < PATIENCE) {
+        Thread.onSpinWait();
+      } else {
+        Thread.yield(); // a helper may wait for this very core
+      }
     }
     this.task = NONE;
     switch (failure) {
@@ -107,8 +119,18 @@ public final class WorkerTeam implements Workers, AutoCloseable {
         task.run(i, worker);
       }
     } catch (Throwable e) {
-      failure = e;
+      failed(e);
       next.set(tasks);
+    }
+  }
+
+  /// Keeps the first exception; later ones are suppressed in it.
+  private synchronized void failed(Throwable e) {
+    Throwable first = failure;
+    if (first == null) {
+      failure = e;
+    } else if (first != e) {
+      first.addSuppressed(e);
     }
   }
 

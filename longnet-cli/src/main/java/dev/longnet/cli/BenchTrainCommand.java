@@ -76,7 +76,7 @@ final class BenchTrainCommand implements Callable<Integer> {
   @Option(
       names = "--steps",
       paramLabel = "COUNT",
-      description = "Timed steps, after two that warm up (default: ${DEFAULT-VALUE}).")
+      description = "Timed steps, after four seconds that warm up (default: ${DEFAULT-VALUE}).")
   int steps = 5;
 
   @Option(

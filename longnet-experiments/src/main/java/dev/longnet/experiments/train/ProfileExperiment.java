@@ -20,8 +20,6 @@ import java.util.function.Consumer;
 
 /// Where the time of a recipe's training steps goes.
 public final class ProfileExperiment {
-  private static final int WARM_UP = 2;
-
   private ProfileExperiment() {}
 
   /// @param branch what a branch's rows are called, by its number
@@ -78,7 +76,7 @@ public final class ProfileExperiment {
 
   /// Rows for the parts of a configuration's step.
   ///
-  /// @param steps profiled, after two that warm up
+  /// @param steps profiled, after four seconds that warm up, two steps at least
   /// @param shown takes every result as soon as it is there
   public static Experiment experiment(
       List<RunConfig> configs, int steps, Consumer<String> progress, Consumer<Result> shown) {
@@ -108,8 +106,9 @@ public final class ProfileExperiment {
   private static Result run(RunConfig config, int steps, Consumer<String> progress) {
     StepProfile profile = new StepProfile();
     try (ModelSteps own = new ModelSteps(config, profile)) {
+      long cold = System.nanoTime();
       double first = own.step();
-      for (int i = 1; i < WARM_UP; i++) {
+      for (int i = 1; !ModelSteps.warm(i, cold); i++) {
         own.step();
       }
       progress.accept(

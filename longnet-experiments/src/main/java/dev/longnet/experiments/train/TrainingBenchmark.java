@@ -23,8 +23,6 @@ import java.util.function.Consumer;
 /// turns with the matrix product that bounds them and with PyTorch's steps of the same model. Model
 /// FLOPs are those of [ModelCost]: what is computed twice counts once.
 public final class TrainingBenchmark {
-  private static final int WARM_UP = 2;
-
   /// A turn takes about as long, and there are three turns at least.
   private static final double TURN_SECONDS = 1;
 
@@ -101,7 +99,7 @@ public final class TrainingBenchmark {
   }
 
   /// @param config its model, window, optimizer and runtime are used
-  /// @param steps timed, after two that warm up
+  /// @param steps timed, after four seconds that warm up, two steps at least
   /// @param python whose PyTorch takes turns
   public TrainingBenchmark(RunConfig config, int steps, Python python, Consumer<String> progress) {
     requirePositive(steps);
@@ -130,7 +128,8 @@ public final class TrainingBenchmark {
       MemoryProbe memory =
           MemoryProbe.of(() -> {
             double last = 0;
-            for (int i = 0; i < WARM_UP; i++) {
+            long cold = System.nanoTime();
+            while (!ModelSteps.warm(losses.size(), cold)) {
               last = step(own, losses);
             }
             pytorch.check(losses.getFirst());
@@ -170,11 +169,10 @@ public final class TrainingBenchmark {
     progress.accept(
         String.format(
             Locale.ROOT,
-            "%s %s: step %d of %d, %.2f s",
+            "%s %s: step %d, %.2f s",
             config.name(),
             config.runtime().precision(),
             losses.size(),
-            steps + WARM_UP,
             took));
     return took;
   }

@@ -2,11 +2,13 @@
 package dev.longnet.lm.attention;
 
 import dev.longnet.attention.GradientMode;
+import dev.longnet.attention.Workers;
 import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.torch.Scopes;
 import dev.longnet.lm.torch.Tensors;
 import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import java.util.List;
 import java.util.function.Function;
 import org.bytedeco.pytorch.LongOptional;
@@ -24,19 +26,32 @@ public final class TorchAttentionOperator implements AttentionOperator {
   private final AttentionPattern pattern;
   private final GradientMode gradients;
   private final Function<Tensor, FlashKernel> kernels;
+
+  /// Of libtorch's operations on the CPU; 0: as many as the caller's.
+  private final int threads;
+
   private volatile Plan plan = new Plan(0, 0, List.of());
 
   /// Groups by branch, for the last shape seen: a model calls with one shape.
   private record Plan(long heads, long tokens, List<List<FoldGroup>> branches) {}
 
   public TorchAttentionOperator(AttentionPattern pattern, GradientMode gradients) {
-    this(pattern, gradients, FlashKernel::of);
+    this(pattern, gradients, FlashKernel::of, 0);
   }
 
   /// @param kernels the kernel for tensors like this one
   TorchAttentionOperator(
       AttentionPattern pattern, GradientMode gradients, Function<Tensor, FlashKernel> kernels) {
+    this(pattern, gradients, kernels, 0);
+  }
+
+  private TorchAttentionOperator(
+      AttentionPattern pattern,
+      GradientMode gradients,
+      Function<Tensor, FlashKernel> kernels,
+      int threads) {
     Torch.load();
+    this.threads = threads;
     this.pattern = pattern;
     this.gradients = gradients;
     this.kernels = kernels;
@@ -45,18 +60,36 @@ public final class TorchAttentionOperator implements AttentionOperator {
   @Override
   public Output forward(Tensor q, Tensor k, Tensor v) {
     AttentionInputs.check(q, "k", k, "v", v);
-    Tensor[] results =
-        Scopes.tensors(() -> {
-          Call call = new Call(kernels.apply(q), q, k, v);
-          Mix mix = Mix.nothing(q);
-          plan(q).forEach(branch -> branch.forEach(group -> call.forward(group, mix)));
-          return new Tensor[] {mix.out.to(q.scalar_type()), mix.lse};
-        });
-    return new Output(results[0], results[1]);
+    try (TorchThreads _ = open()) {
+      Tensor[] results =
+          Scopes.tensors(() -> {
+            Call call = new Call(kernels.apply(q), q, k, v);
+            Mix mix = Mix.nothing(q);
+            plan(q).forEach(branch -> branch.forEach(group -> call.forward(group, mix)));
+            return new Tensor[] {mix.out.to(q.scalar_type()), mix.lse};
+          });
+      return new Output(results[0], results[1]);
+    }
+  }
+
+  private TorchThreads open() {
+    return Torch.threads(threads == 0 ? Torch.threads() : threads);
+  }
+
+  /// Its operations share their work among threads of libtorch's, as many as the model has.
+  @Override
+  public AttentionOperator on(Workers workers) {
+    return new TorchAttentionOperator(pattern, gradients, kernels, workers.size());
   }
 
   @Override
   public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
+    try (TorchThreads _ = open()) {
+      return gradients(q, k, v, output, gradOut);
+    }
+  }
+
+  private Gradients gradients(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
     Tensor[] results =
         Scopes.tensors(() -> {
           Tensor rows = AttentionInputs.rows(gradOut);

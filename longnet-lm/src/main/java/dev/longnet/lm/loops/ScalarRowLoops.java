@@ -8,6 +8,7 @@ import static dev.longnet.lm.loops.Elements.store;
 
 import dev.longnet.core.stream.kernel.ErfCoefficients;
 import java.lang.foreign.ValueLayout;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// The plain twin of [VectorRowLoops]: the formulas as loops, in float64 within a row.
@@ -264,8 +265,9 @@ public final class ScalarRowLoops implements RowLoops {
         sum += Math.exp(logit - largest);
       }
       double logSum = largest + Math.log(sum);
-      long target = ALL.get(ValueLayout.JAVA_LONG_UNALIGNED, targets + 8L * t);
-      store(losses, t, (float) (logSum - row[(int) target]));
+      long stored = ALL.get(ValueLayout.JAVA_LONG_UNALIGNED, targets + 8L * t);
+      int target = (int) Objects.checkIndex(stored, (long) row.length);
+      store(losses, t, (float) (logSum - row[target]));
       for (int i = 0; weight != 0 && i < row.length; i++) {
         double gradient = Math.exp(row[i] - logSum) - (i == target ? 1 : 0);
         store(x.type(), x.row(t), i, (float) (weight * gradient));

@@ -8,6 +8,7 @@ import static dev.longnet.lm.loops.RowMoves.target;
 import static dev.longnet.lm.loops.RowMoves.written;
 
 import java.lang.foreign.ValueLayout;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// Loops in vector registers: each pass over a row is a short method of its own, the row stays in
@@ -269,7 +270,10 @@ public final class VectorRowLoops implements RowLoops {
       if (width % Lanes.PAIR != 0) {
         RowMoves.fill(row, width, Float.NEGATIVE_INFINITY);
       }
-      int target = (int) ALL.get(ValueLayout.JAVA_LONG_UNALIGNED, targets + 8L * t);
+      int target =
+          (int)
+              Objects.checkIndex(
+                  ALL.get(ValueLayout.JAVA_LONG_UNALIGNED, targets + 8L * t), (long) width);
       float hit = Elements.load(row, target);
       float largest = LossLoops.max(row, bytes);
       long to = weight == 0 ? scratch.slot(1) : target(x, t, scratch.slot(1));

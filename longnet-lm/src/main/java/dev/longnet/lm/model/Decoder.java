@@ -57,15 +57,20 @@ public final class Decoder implements AutoCloseable {
     this.options = options;
     this.blueprint = Blueprint.of(config);
     this.tools = Tools.of(blueprint, options, profile);
-    this.parameters = tools.parameters();
-    this.workspace = tools.workspace();
-    Initialization.fill(parameters, blueprint, seed);
-    this.mixers = new Mixers(tools, config, operators);
-    this.layers =
-        IntStream.range(0, config.layers())
-            .mapToObj(i -> new Layer(tools, i, mixers.of(i)))
-            .toList();
-    this.head = new OutputHead(tools, config);
+    try {
+      this.parameters = tools.parameters();
+      this.workspace = tools.workspace();
+      Initialization.fill(parameters, blueprint, seed);
+      this.mixers = new Mixers(tools, config, operators);
+      this.layers =
+          IntStream.range(0, config.layers())
+              .mapToObj(i -> new Layer(tools, i, mixers.of(i)))
+              .toList();
+      this.head = new OutputHead(tools, config);
+    } catch (RuntimeException | Error e) {
+      tools.close();
+      throw e;
+    }
   }
 
   /// A model with random weights, a function of `seed` alone.
@@ -196,7 +201,7 @@ public final class Decoder implements AutoCloseable {
         PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
       Shape shape = shape(embeddings.size(0), embeddings.size(1));
-      Tensor x = embeddings.reshape(-1, config.hidden()).clone();
+      Tensor x = embeddings.reshape(-1, config.hidden()).contiguous().clone();
       out =
           head.normed(run(x, shape)).view(embeddings.size(0), embeddings.size(1), config.hidden());
       out.retainReference();
@@ -228,7 +233,8 @@ public final class Decoder implements AutoCloseable {
       Shape shape = shape(windows.size(0), n);
       Tensor x = run(embedInto(windows.narrow(1, 0, n)), shape);
       out =
-          head.losses(x, windows.narrow(1, 1, n).reshape(-1), ids, share).view(windows.size(0), n);
+          head.losses(x, windows.narrow(1, 1, n).reshape(-1).contiguous(), ids, share)
+              .view(windows.size(0), n);
       out.retainReference();
     }
     return adopt(out);
@@ -272,7 +278,7 @@ public final class Decoder implements AutoCloseable {
       long n = span.tokens();
       Shape shape = tools.shape(windows.size(0), span);
       Tensor inputs = windows.narrow(1, 0, n).reshape(-1);
-      Tensor targets = windows.narrow(1, 1, n).reshape(-1);
+      Tensor targets = windows.narrow(1, 1, n).reshape(-1).contiguous();
       Tensor gradient = workspace.take(ScalarType.Float, inputs.numel(), config.hidden());
       Deque<Step> steps = new ArrayDeque<>();
       Tensor x = embedInto(inputs);

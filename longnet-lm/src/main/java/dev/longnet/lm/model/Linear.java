@@ -178,12 +178,13 @@ final class Linear implements AutoCloseable {
               Tensor left = gradOut.narrow(1, from, count).t();
               if (operand == weight) {
                 own.addmm_(left, x);
+                end(began, left, x, own);
               } else {
                 Tensor product = temporaries.take(ScalarType.BFloat16, count, x.size(1));
                 torch.mm_out(product, left, x);
+                end(began, left, x, product);
                 tools.rowwise().add(own, product, null, own);
               }
-              end(began, left, x, own);
             });
   }
 

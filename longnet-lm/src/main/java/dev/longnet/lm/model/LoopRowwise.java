@@ -10,7 +10,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// On the CPU: the project's own loops on the tensors' memory.
@@ -150,7 +149,18 @@ final class LoopRowwise implements Rowwise {
   }
 
   private static RowBlock rows(Tensor x) {
-    ElementType type = Types.is(x, ScalarType.Float) ? ElementType.FLOAT32 : ElementType.BFLOAT16;
+    ElementType type =
+        switch (x.scalar_type().intern()) {
+          case Float -> ElementType.FLOAT32;
+          case BFloat16 -> ElementType.BFLOAT16;
+          default ->
+              throw new IllegalArgumentException(
+                  "rows must be float32 or bfloat16: " + x.scalar_type().intern());
+        };
+    if (x.size(1) > 1 && x.stride(1) != 1) {
+      throw new IllegalArgumentException(
+          "rows must be contiguous: the stride of their elements is " + x.stride(1));
+    }
     return new RowBlock(
         at(x),
         type,

@@ -172,6 +172,9 @@ final class OutputHead implements AutoCloseable {
                 rowwise.norm(tile.of(x), norm, n);
                 projection.forward(n, l);
                 rowwise.crossEntropy(l, tile.of(targets), tile.of(losses), weight);
+                if ((float) weight == 0) {
+                  l.zero_(); // without a weight the loss leaves no gradient there
+                }
                 Tensor gradNormed = temporaries.take(product, tile.count(), hidden);
                 projection.backwardInput(l, gradNormed);
                 rowwise.normBackward(

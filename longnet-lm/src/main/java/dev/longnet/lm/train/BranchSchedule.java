@@ -72,7 +72,7 @@ public final class BranchSchedule implements AttentionOperator.Factory {
     @Override
     public AttentionOperator on(Workers workers) {
       this.workers = workers;
-      renew();
+      operator = operator.on(workers);
       return this;
     }
 
