@@ -42,7 +42,8 @@ class PyTorchTest {
         .anyMatch(note -> note.contains("the best of ours is"))
         .contains(
             "PyTorch's figure is missing, tiny fp32: compiled: InductorError: no C++ compiler");
-    assertThat(beside.lastLoss()).isEqualTo(alone.lastLoss());
+    // How many steps warm up depends on the clock, so only the first loss is the same.
+    assertThat(beside.firstLoss()).isEqualTo(alone.firstLoss());
   }
 
   @Test
