@@ -125,9 +125,8 @@ final class AttentionMixer implements Mixer {
     tools
         .crew()
         .run(
-            tiles.size(),
-            (i, temporaries) -> {
-              Tile tile = tiles.get(i);
+            tiles,
+            (tile, temporaries) -> {
               Tensor n = temporaries.take(product, tile.count(), hidden);
               x.rows(tile, n);
               projections.forward(n, tile.of(projected));
@@ -146,9 +145,8 @@ final class AttentionMixer implements Mixer {
     tools
         .crew()
         .run(
-            tiles.size(),
-            (i, temporaries) -> {
-              Tile tile = tiles.get(i);
+            tiles,
+            (tile, temporaries) -> {
               Tensor n = temporaries.take(product, tile.count(), hidden);
               rowwise.norm(tile.of(attended), innerNorm, n);
               Tensor joined = temporaries.take(product, tile.count(), hidden);
@@ -238,9 +236,8 @@ final class AttentionMixer implements Mixer {
     tools
         .crew()
         .run(
-            tiles.size(),
-            (i, temporaries) -> {
-              Tile tile = tiles.get(i);
+            tiles,
+            (tile, temporaries) -> {
               Tensor g = tile.of(gradOut, chunk);
               rowwise.copy(tile.of(gradMixed, chunk), g, gradBias.of(tile));
               Tensor gradInner = temporaries.take(product, tile.count(), hidden);
@@ -269,9 +266,8 @@ final class AttentionMixer implements Mixer {
       tools
           .crew()
           .run(
-              tiles.size(),
-              (i, temporaries) -> {
-                Tile tile = tiles.get(i);
+              tiles,
+              (tile, temporaries) -> {
                 rotateBackward(positions, tile, shape, gradients, gradBias.of(tile));
                 Tensor gradNormed = temporaries.take(product, tile.count(), hidden);
                 projections.backwardInput(tile.of(gradients), gradNormed);

@@ -76,6 +76,18 @@ final class Crew implements Workers, AutoCloseable {
         });
   }
 
+  /// One tile's task.
+  @FunctionalInterface
+  interface TileTask {
+    /// As [Task#run].
+    void run(Tile tile, Workspace temporaries);
+  }
+
+  /// As [#run(int, Task)], a task a tile.
+  void run(List<Tile> tiles, TileTask task) {
+    run(tiles.size(), (i, temporaries) -> task.run(tiles.get(i), temporaries));
+  }
+
   @Override
   public void run(long tasks, LongConsumer task) {
     team.run(tasks, task);

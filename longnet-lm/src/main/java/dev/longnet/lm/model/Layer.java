@@ -179,9 +179,8 @@ final class Layer implements AutoCloseable {
       tools
           .crew()
           .run(
-              tiles.size(),
-              (i, temporaries) -> {
-                Tile tile = tiles.get(i);
+              tiles,
+              (tile, temporaries) -> {
                 Tensor middle = tile.of(saved.middle);
                 Tensor n = tile.of(normed, chunk);
                 Tensor e;

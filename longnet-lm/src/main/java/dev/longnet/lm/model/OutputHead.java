@@ -116,16 +116,11 @@ final class OutputHead implements AutoCloseable {
     projection.forward(n, logits);
   }
 
-  private interface TileTask {
-    void run(Tile tile, Workspace temporaries);
-  }
-
   /// Every tile, those of one chunk at once.
-  private void each(Tensor x, TileTask task) {
+  private void each(Tensor x, Crew.TileTask task) {
     Shape shape = shape(x);
     for (int i = 0; i < shape.chunks().size(); i++) {
-      List<Tile> tiles = shape.tiles(i);
-      tools.crew().run(tiles.size(), (t, temporaries) -> task.run(tiles.get(t), temporaries));
+      tools.crew().run(shape.tiles(i), task);
     }
   }
 
@@ -164,9 +159,8 @@ final class OutputHead implements AutoCloseable {
       tools
           .crew()
           .run(
-              tiles.size(),
-              (i, temporaries) -> {
-                Tile tile = tiles.get(i);
+              tiles,
+              (tile, temporaries) -> {
                 Tensor n = tile.of(normed, chunk);
                 Tensor l = tile.of(logits, chunk);
                 rowwise.norm(tile.of(x), norm, n);
