@@ -2,8 +2,8 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
-import dev.longnet.attention.kernel.FoldRows;
 import dev.longnet.attention.kernel.FoldGradients;
+import dev.longnet.attention.kernel.FoldRows;
 import dev.longnet.attention.kernel.HeadRows;
 import dev.longnet.attention.kernel.RowScalars;
 import dev.longnet.attention.pattern.AttentionPattern;

@@ -92,11 +92,7 @@ final class ForwardPass {
     FoldRows rows = new FoldRows(fold);
     RowScalars own =
         new RowScalars(
-            norms.data(),
-            true,
-            queries.first() - block.from(),
-            queries.stride(),
-            queries.count());
+            norms.data(), true, queries.first() - block.from(), queries.stride(), queries.count());
     kernel.fold(
         rows.queries(block.rows(q, queries)),
         rows.keys(block.rows(k, fold.keys())),

@@ -4,9 +4,9 @@ package dev.longnet.attention.kernel;
 import dev.longnet.attention.pattern.Fold;
 
 /// Shows a fold's rows to a kernel, which knows the causal test alone. A window bounds how far back
-/// a query sees: mirrored, that is how far ahead. So rows of a windowed fold are listed backwards at
-/// mirrored positions, keys moved by the window, and the causal test lets through what the window
-/// does.
+/// a query sees: mirrored, that is how far ahead. So rows of a windowed fold are listed backwards
+/// at mirrored positions, keys moved by the window, and the causal test lets through what the
+/// window does.
 public record FoldRows(Fold fold) {
   /// No mirrored position is negative.
   private long about() {

@@ -12,8 +12,8 @@ import java.util.Objects;
 /// @param dilation r, positive; 1 keeps every position
 /// @param window how far back a query sees
 /// @param dilate which rows of a segment the dilation thins out
-/// @param heads the heads the branch stands on, rising; empty: all. The rule for head offsets counts
-///   these heads alone
+/// @param heads the heads the branch stands on, rising; empty: all. The rule for head offsets
+///   counts these heads alone
 /// @param shift by how many tokens every segment begins earlier, in `[0, segmentLength)`; the first
 ///   one is shorter by it
 public record Branch(

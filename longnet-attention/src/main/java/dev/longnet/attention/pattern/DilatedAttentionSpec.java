@@ -9,8 +9,8 @@ import java.util.OptionalLong;
 /// Of the segment that starts at g w, head j keeps the positions p with `(p - g w) mod r = s_ij`,
 /// and the kept rows attend to one another. The last segment may be short; nothing is padded.
 ///
-/// A [Branch] may differ from the paper's in what a query sees. One that sees the segment before its
-/// own makes two branches of the pattern: its own segments, then the segments before.
+/// A [Branch] may differ from the paper's in what a query sees. One that sees the segment before
+/// its own makes two branches of the pattern: its own segments, then the segments before.
 ///
 /// @param segments the paper's (w, r) pairs or other branches, one or more, in any order
 /// @param causal whether a query sees only its own position and earlier ones

@@ -4,8 +4,8 @@ package dev.longnet.attention.pattern;
 /// One piece of an attention pattern. Every query row attends to every key row; in a causal
 /// pattern, to those at its own position or before.
 ///
-/// @param window a query at p sees keys after `p - window` alone; `Long.MAX_VALUE` where nothing but
-///   causality bounds it. Where it does, all keys lie before all queries
+/// @param window a query at p sees keys after `p - window` alone; `Long.MAX_VALUE` where nothing
+///   but causality bounds it. Where it does, all keys lie before all queries
 public record Fold(Rows queries, Rows keys, long window) {
   public Fold {
     if (window < 1) {

@@ -6,8 +6,8 @@ package dev.longnet.attention.pattern;
 /// same row, or the later run holds only newer rows: a cache grows at its end or begins anew.
 public interface StreamablePattern extends AttentionPattern {
   /// The key rows before position `tokens` that queries at `tokens` or later may see through the
-  /// branch, or see once they are those of the segment before ([#keepsSegmentBefore]). A stream that
-  /// has read `tokens` tokens holds these rows and can forget all others.
+  /// branch, or see once they are those of the segment before ([#keepsSegmentBefore]). A stream
+  /// that has read `tokens` tokens holds these rows and can forget all others.
   ///
   /// @param tokens how many tokens have been read, 0 or more
   Rows live(int branch, int head, int heads, long tokens);

@@ -87,7 +87,8 @@ class StreamablePatternTest {
       for (long tokens = 1; tokens < TOKENS; tokens++) {
         Rows now = c.live(tokens);
         assertThat(now.count()).isLessThanOrEqualTo(c.pattern.mostLive(c.branch));
-        boolean grows = now.within(0, tokens - 1).equals(before) || now.isEmpty() && before.isEmpty();
+        boolean grows =
+            now.within(0, tokens - 1).equals(before) || now.isEmpty() && before.isEmpty();
         boolean anew =
             now.isEmpty()
                 || now.first() == tokens - 1 && now.count() == 1

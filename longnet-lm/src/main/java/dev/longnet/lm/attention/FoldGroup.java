@@ -94,8 +94,8 @@ record FoldGroup(
   }
 
   /// Cuts a fold into pieces whose mask is either nothing or the plain triangle. The rows of a
-  /// windowed fold are mirrored first ([dev.longnet.attention.kernel.FoldRows]): then causality does
-  /// what the window does.
+  /// windowed fold are mirrored first ([dev.longnet.attention.kernel.FoldRows]): then causality
+  /// does what the window does.
   ///
   /// @param first whether the fold's branch is the first
   private record Pieces(Fold fold, boolean first, int head, List<FoldGroup> to) {
@@ -155,8 +155,7 @@ record FoldGroup(
       Rows rest = keys.slice(seen - 1, Math.min(keys.count(), seen - 1 + queries.count()));
       piece(false, first, queries, before);
       piece(true, first && before.isEmpty(), queries.slice(0, rest.count()), rest);
-      piece(
-          false, first && before.isEmpty(), queries.slice(rest.count(), queries.count()), rest);
+      piece(false, first && before.isEmpty(), queries.slice(rest.count(), queries.count()), rest);
     }
 
     private void piece(boolean causal, boolean first, Rows queries, Rows keys) {

@@ -183,7 +183,8 @@ class OperatorValuesTest {
     }
   }
 
-  /// One of the paper's, or one that slides, takes keys alone, stands on some heads, begins earlier.
+  /// One of the paper's, or one that slides, takes keys alone, stands on some heads, begins
+  /// earlier.
   private static Branch branch(Random random, boolean causal, long length, long dilation) {
     if (random.nextBoolean()) {
       return new Branch(length, dilation);

@@ -13,8 +13,8 @@ import java.util.stream.IntStream;
 /// in the order of their positions: row i of branch b at `i n + b - first`.
 ///
 /// A branch that sees the segment before its own comes with a branch of these segments, and both
-/// share a cache. Its halves hold segments in turns: what was the own segment becomes the one before
-/// without being moved.
+/// share a cache. Its halves hold segments in turns: what was the own segment becomes the one
+/// before without being moved.
 ///
 /// A chunk is `[from, to)`. Keys are read from the chunk where all of them lie in it. Else they are
 /// read from the cache, to which the chunk's own are appended first.
@@ -185,7 +185,8 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
           continue;
         }
         if (fold.keys().first() < from) {
-          folds.cached(fold, start(s, sharesCache()) + index(fold, s, head, to) + branch - first, n);
+          folds.cached(
+              fold, start(s, sharesCache()) + index(fold, s, head, to) + branch - first, n);
         } else {
           folds.inChunk(fold);
         }

@@ -15,8 +15,8 @@ import java.util.Arrays;
 final class RowCache {
   private static final int SMALLEST = 64;
 
-  /// All keys and values [heads that hold rows, capacity, D], in a part of the stream's memory that goes when they
-  /// grow.
+  /// All keys and values [heads that hold rows, capacity, D], in a part of the stream's memory that
+  /// goes when they grow.
   private record Rows(NativeMemory part, NativeFloats keys, NativeFloats values) {}
 
   private final NativeMemory memory;
@@ -65,13 +65,14 @@ final class RowCache {
     return memory.part().build(part -> new Rows(part, part.floats(floats), part.floats(floats)));
   }
 
-  /// Makes room for `wanted` rows a head; the first `held` rows of every head are kept.
-  void reserve(long wanted, long held) {
+  /// Makes room for `wanted` rows a head; the first `used` rows of every head are kept.
+  void reserve(long wanted, long used) {
     if (wanted <= capacity) {
       return;
     }
     long next = Math.min(most, Math.max(wanted, Math.max(SMALLEST, 2 * capacity)));
     Rows grown = rows(next);
+    long held = Math.min(used, capacity);
     copy(rows.keys, grown.keys, next, held);
     copy(rows.values, grown.values, next, held);
     rows.part.close();
