@@ -21,7 +21,7 @@ public sealed interface MixerConfig permits AttentionConfig {
     return this;
   }
 
-  /// Writes the keys [MixerTree#read(Section, boolean)] knows.
+  /// Writes the keys [MixerTree#read] knows.
   void write(ObjectNode section);
 
   /// Adds the mixer's parameters of one layer, in the order of the state dict.
