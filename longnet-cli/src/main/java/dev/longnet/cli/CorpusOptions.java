@@ -5,6 +5,7 @@ import dev.longnet.core.config.CorpusConfig;
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.DocumentFilter;
 import dev.longnet.core.config.Duplicates;
+import dev.longnet.core.config.Holdout;
 import dev.longnet.core.config.InputPolicy;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -89,8 +90,24 @@ final class CorpusOptions {
   @Option(
       names = "--validation",
       paramLabel = "SHARE",
-      description = "Share of the documents that is held out (default: ${DEFAULT-VALUE}).")
+      description =
+          "Share of the documents or groups that is held out (default: ${DEFAULT-VALUE}).")
   double validation = CorpusConfig.DEFAULT_VALIDATION;
+
+  @Option(
+      names = "--holdout",
+      paramLabel = "KIND",
+      description =
+          "Hold out each document by itself or whole groups, packages say: document or group (default: "
+              + "${DEFAULT-VALUE}).")
+  Holdout.Kind holdout = Holdout.Kind.DOCUMENT;
+
+  @Option(
+      names = "--group-depth",
+      paramLabel = "N",
+      description =
+          "With --holdout group: how many directories of a document's path name its group (default: all).")
+  int groupDepth = Holdout.PACKAGE;
 
   @Option(
       names = "--broken",
@@ -151,7 +168,8 @@ final class CorpusOptions {
         validation,
         new DocumentFilter(include, exclude, languages, minBytes, maxBytes),
         kind,
-        new InputPolicy(broken, binary, invalidUtf8, maxRatio, maxArchiveBytes, maxRowBytes));
+        new InputPolicy(broken, binary, invalidUtf8, maxRatio, maxArchiveBytes, maxRowBytes),
+        new Holdout(holdout, groupDepth));
   }
 
   private CorpusSource source(String argument) {

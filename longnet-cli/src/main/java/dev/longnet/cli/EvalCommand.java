@@ -4,6 +4,7 @@ package dev.longnet.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.config.CorpusConfig;
+import dev.longnet.core.config.Holdout;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.data.TokenShards;
@@ -44,8 +45,8 @@ import picocli.CommandLine.Spec;
           + "that length, and each token is "
           + "predicted from what precedes it in its window. For gzip every document is "
           + "compressed, and predicted, on its own.",
-      "Held out is what the corpus' split holds out, by content: at the run's own share "
-          + "training never saw it, whatever the folder.",
+      "Held out is what the corpus' split holds out, by content or by group: at the run's own "
+          + "share training never saw it. By content that is so whatever the folder is called.",
       "",
       "Examples:",
       "  longnet eval runs/quickstart",
@@ -70,8 +71,15 @@ final class EvalCommand implements Callable<Integer> {
       names = "--validation",
       paramLabel = "SHARE",
       description =
-          "Share of the documents of --corpus that is held out (default: ${DEFAULT-VALUE}).")
+          "Share of the documents or groups of --corpus that is held out (default: ${DEFAULT-VALUE}).")
   double validation = CorpusConfig.DEFAULT_VALIDATION;
+
+  @Option(
+      names = "--holdout",
+      paramLabel = "KIND",
+      description =
+          "Of --corpus, hold out each document by itself or whole groups: document or group (default: the run's).")
+  Holdout.@Nullable Kind holdout;
 
   @Option(
       names = "--lengths",
@@ -232,7 +240,15 @@ final class EvalCommand implements Callable<Integer> {
         validation,
         plain.filter(),
         plain.duplicates(),
-        plain.input());
+        plain.input(),
+        holdout(recipe));
+  }
+
+  private Holdout holdout(Optional<RunConfig> recipe) {
+    Holdout trained = recipe.map(r -> r.corpus().holdout()).orElse(Holdout.DOCUMENT);
+    return holdout == null || holdout == trained.kind()
+        ? trained
+        : new Holdout(holdout, Holdout.PACKAGE);
   }
 
   private List<Long> lengths(Checkpoint checkpoint, Optional<RunConfig> recipe) {

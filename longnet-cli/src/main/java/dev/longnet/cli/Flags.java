@@ -19,6 +19,8 @@ record Flags(CommandSpec running) {
           "pooling", "--pool",
           "replace", "--force",
           "corpus.sources", "--corpus",
+          "corpus.group_depth", "--group-depth",
+          "corpus.validation", "--validation",
           "zeroPaddedKeys", "--torchscale-zero-padded-keys");
 
   /// The fields that a command sets or makes, for where the running one can't.

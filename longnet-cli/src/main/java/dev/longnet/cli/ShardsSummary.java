@@ -32,7 +32,14 @@ final class ShardsSummary {
         tokens += shard.split() == split ? shard.tokens() : 0;
       }
       out.printf(
-          Locale.ROOT, "  %-10s %,12d documents  %,16d tokens%n", split.label(), documents, tokens);
+          Locale.ROOT,
+          "  %-10s %,12d documents%s  %,16d tokens%n",
+          split.label(),
+          documents,
+          manifest.hasGroups()
+              ? String.format(Locale.ROOT, "  %,8d groups", manifest.groups(split))
+              : "",
+          tokens);
     }
     for (SourceSummary source : manifest.sources()) {
       out.printf(

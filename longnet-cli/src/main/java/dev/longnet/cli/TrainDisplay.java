@@ -4,6 +4,7 @@ package dev.longnet.cli;
 import dev.longnet.core.config.Forecast;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig;
+import dev.longnet.core.data.Split;
 import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.pipeline.TokenizationProgress;
 import dev.longnet.core.evaluate.Evaluation;
@@ -90,10 +91,21 @@ final class TrainDisplay implements RunListener, AutoCloseable {
         "corpus",
         String.format(
             Locale.ROOT,
-            "%s tokens to train on in %,d documents, %s held out",
+            "%s tokens to train on in %,d documents%s, %s held out%s",
             Forecast.si(shards.train().size()),
             shards.train().documents(),
-            Forecast.si(shards.validation().size())));
+            groups(shards, Split.TRAIN, " of %,d groups"),
+            Forecast.si(shards.validation().size()),
+            groups(
+                shards,
+                Split.VALIDATION,
+                " in " + shards.validation().documents() + " documents of %,d groups")));
+  }
+
+  private static String groups(TokenShards shards, Split split, String words) {
+    return shards.manifest().hasGroups()
+        ? String.format(Locale.ROOT, words, shards.manifest().groups(split))
+        : "";
   }
 
   @Override

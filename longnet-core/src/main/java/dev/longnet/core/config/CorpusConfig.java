@@ -10,14 +10,16 @@ import java.util.Objects;
 /// @param sources mixed into one corpus, in this order
 /// @param tokenizer `bytes`, `cl100k_base`, `o200k_base`, or the path of a Hugging Face
 ///   `tokenizer.json`
-/// @param validation share of documents held out, chosen by content hash, in [0, 0.5]
+/// @param validation share of documents or groups held out, chosen by hash, in [0, 0.5]
+/// @param holdout what is held out whole
 public record CorpusConfig(
     List<CorpusSource> sources,
     String tokenizer,
     double validation,
     DocumentFilter filter,
     Duplicates duplicates,
-    InputPolicy input) {
+    InputPolicy input,
+    Holdout holdout) {
 
   /// One document in a hundred.
   public static final double DEFAULT_VALIDATION = 0.01;
@@ -27,6 +29,7 @@ public record CorpusConfig(
     Objects.requireNonNull(filter, "filter");
     Objects.requireNonNull(duplicates, "duplicates");
     Objects.requireNonNull(input, "input");
+    Objects.requireNonNull(holdout, "holdout");
     if (sources.isEmpty()) {
       throw new IllegalArgumentException("a corpus needs at least one source: sources=[]");
     }
@@ -52,6 +55,17 @@ public record CorpusConfig(
     }
   }
 
+  /// A corpus of which documents are held out one by one.
+  public CorpusConfig(
+      List<CorpusSource> sources,
+      String tokenizer,
+      double validation,
+      DocumentFilter filter,
+      Duplicates duplicates,
+      InputPolicy input) {
+    this(sources, tokenizer, validation, filter, duplicates, input, Holdout.DOCUMENT);
+  }
+
   /// A corpus with every default.
   ///
   /// @param paths as [CorpusSource#path()]
@@ -66,7 +80,7 @@ public record CorpusConfig(
   }
 
   public CorpusConfig withTokenizer(String other) {
-    return new CorpusConfig(sources, other, validation, filter, duplicates, input);
+    return new CorpusConfig(sources, other, validation, filter, duplicates, input, holdout);
   }
 
   /// The same corpus from every directory: relative paths, of sources and of the tokenizer's file,
@@ -78,7 +92,8 @@ public record CorpusConfig(
         validation,
         filter,
         duplicates,
-        input);
+        input,
+        holdout);
   }
 
   /// Whether sources are mixed by their weights instead of one after the other.

@@ -42,6 +42,10 @@ public final class CorpusTree {
     if (s.has("similarity") && kind != Duplicates.Kind.NEAR) {
       throw s.wrong("similarity", "needs duplicates: near");
     }
+    Holdout.Kind holdout = s.choice("holdout", Holdout.Kind.DOCUMENT, Holdout.Kind.class);
+    if (s.has("group_depth") && holdout != Holdout.Kind.GROUP) {
+      throw s.wrong("group_depth", "needs holdout: group");
+    }
     InputPolicy policy = InputPolicy.DEFAULT;
     CorpusConfig corpus =
         new CorpusConfig(
@@ -56,7 +60,8 @@ public final class CorpusTree {
                 s.choice("invalid_utf8", policy.invalidUtf8(), InputPolicy.Action.class),
                 s.integer("max_ratio", policy.maxRatio(), 2),
                 s.wholeNumber("max_archive_bytes", policy.maxArchiveBytes(), 1),
-                s.integer("max_row_bytes", policy.maxRowBytes(), 1)));
+                s.integer("max_row_bytes", policy.maxRowBytes(), 1)),
+            new Holdout(holdout, s.integer("group_depth", Holdout.PACKAGE, 0)));
     s.done();
     return corpus;
   }
@@ -74,6 +79,10 @@ public final class CorpusTree {
     }
     tree.put("tokenizer", corpus.tokenizer());
     tree.put("validation", corpus.validation());
+    tree.put("holdout", lower(corpus.holdout().kind()));
+    if (corpus.holdout().depth() != Holdout.PACKAGE) {
+      tree.put("group_depth", corpus.holdout().depth());
+    }
     corpus.filter().include().forEach(tree.putArray("include")::add);
     corpus.filter().exclude().forEach(tree.putArray("exclude")::add);
     corpus.filter().languages().forEach(tree.putArray("languages")::add);

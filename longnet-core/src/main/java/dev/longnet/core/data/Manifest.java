@@ -81,6 +81,16 @@ public record Manifest(
     }
   }
 
+  /// Whether groups of documents were held out, instead of documents one by one.
+  public boolean hasGroups() {
+    return groups(Split.TRAIN) + groups(Split.VALIDATION) > 0;
+  }
+
+  /// Groups of documents of one split.
+  public long groups(Split split) {
+    return sources.stream().mapToLong(s -> s.groups(split)).sum();
+  }
+
   /// @throws IllegalArgumentException when the file is not a manifest
   public static Manifest read(Path directory) throws IOException {
     Path file = directory.resolve(FILE);

@@ -15,6 +15,9 @@ import java.util.Map;
 /// @param documents, bytes, tokens of both splits
 /// @param changedDocuments those whose ids do not give their text back (a normalizer, unknown
 ///   words); the file names them where there are any
+/// @param trainGroups groups of documents (packages, archives) to train on, where the corpus holds
+///   out groups; the file names them where there are any
+/// @param validationGroups those held out
 /// @param rejected counts by reason
 /// @param examples "reason: name (detail)", the first few of each reason that is not a choice of
 ///   the user's
@@ -25,6 +28,8 @@ public record SourceSummary(
     long bytes,
     long tokens,
     @JsonInclude(JsonInclude.Include.NON_DEFAULT) long changedDocuments,
+    @JsonInclude(JsonInclude.Include.NON_DEFAULT) long trainGroups,
+    @JsonInclude(JsonInclude.Include.NON_DEFAULT) long validationGroups,
     Map<String, Long> rejected,
     List<String> examples) {
 
@@ -33,12 +38,21 @@ public record SourceSummary(
     examples = List.copyOf(examples);
   }
 
+  /// Groups of one split.
+  public long groups(Split split) {
+    return split == Split.TRAIN ? trainGroups : validationGroups;
+  }
+
   /// Reads a record that holds summaries as `sources`.
   public static <T> T read(byte[] json, Class<T> type) throws IOException {
     JsonNode tree = Manifest.JSON.readTree(json);
     for (JsonNode source : tree.path("sources")) {
-      if (source instanceof ObjectNode summary && !summary.has("changed_documents")) {
-        summary.put("changed_documents", 0);
+      if (source instanceof ObjectNode summary) {
+        for (String count : List.of("changed_documents", "train_groups", "validation_groups")) {
+          if (!summary.has(count)) {
+            summary.put(count, 0);
+          }
+        }
       }
     }
     return Manifest.JSON.treeToValue(tree, type);

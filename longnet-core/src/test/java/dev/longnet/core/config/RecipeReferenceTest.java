@@ -67,7 +67,11 @@ class RecipeReferenceTest {
                 .toList());
     collect(
         RunConfigTree.write(
-            smallest("corpus.sources=[{path: src, weight: 2}]", "corpus.duplicates=near")),
+            smallest(
+                "corpus.sources=[{path: src, weight: 2}]",
+                "corpus.duplicates=near",
+                "corpus.holdout=group",
+                "corpus.group_depth=2")),
         "",
         keys);
     RunConfigTree.write(

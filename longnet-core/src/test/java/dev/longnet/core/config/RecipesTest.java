@@ -54,6 +54,7 @@ class RecipesTest {
                 name_field: ""
               tokenizer: bytes
               validation: 0.01
+              holdout: document
               include: []
               exclude: []
               languages: []
@@ -286,6 +287,8 @@ class RecipesTest {
           corpus.sources=[[a]]    | corpus.sources must be a list of texts or sections
           corpus.validation=0.9   | corpus.validation must be a number from 0.0 to 0.5: corpus.validation=0.9 (override)
           corpus.similarity=0.9   | corpus.similarity needs duplicates: near
+          corpus.holdout=folder   | corpus.holdout must be one of document, group
+          corpus.group_depth=2    | corpus.group_depth needs holdout: group
           training.branch_starts=[0, 0.5] | training.branch_starts must have one number for each of the mixers' 0 branches, or be []: training.branch_starts=[0,0.5] (override)
           training.branch_starts=[0.5] | training.branch_starts must begin with 0, never fall, and stay below 1: training.branch_starts=[0.5] (override)
           training.branch_starts=[0, 2] | training.branch_starts must be a list of numbers from 0.0 to 1.0: training.branch_starts=[0,2] (override)

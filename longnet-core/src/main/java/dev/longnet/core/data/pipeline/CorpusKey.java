@@ -3,6 +3,7 @@ package dev.longnet.core.data.pipeline;
 
 import dev.longnet.core.config.CorpusConfig;
 import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.Holdout;
 import dev.longnet.core.data.Digests;
 import dev.longnet.core.data.Manifest;
 import dev.longnet.core.data.source.Sources;
@@ -42,6 +43,10 @@ final class CorpusKey {
         .append(config.duplicates())
         .append('\n')
         .append(config.input());
+    // Corpora of before had no other.
+    if (config.holdout().kind() != Holdout.Kind.DOCUMENT) {
+      text.append('\n').append(config.holdout());
+    }
     byte[] hash = Digests.sha256().digest(text.toString().getBytes(StandardCharsets.UTF_8));
     return HexFormat.of().formatHex(hash, 0, 16);
   }

@@ -25,7 +25,7 @@ final class DocumentEncoder {
   private final Tokenizer tokenizer;
   private final Admission admission;
   private final Duplicates duplicates;
-  private final double validation;
+  private final SplitRule rule;
   private final SeenHashes seen;
   private final int tokenBytes;
 
@@ -33,12 +33,12 @@ final class DocumentEncoder {
       Tokenizer tokenizer,
       Admission admission,
       Duplicates duplicates,
-      double validation,
+      SplitRule rule,
       SeenHashes seen) {
     this.tokenizer = tokenizer;
     this.admission = admission;
     this.duplicates = duplicates;
-    this.validation = validation;
+    this.rule = rule;
     this.seen = seen;
     this.tokenBytes = bits(tokenizer) / 8;
   }
@@ -49,6 +49,7 @@ final class DocumentEncoder {
 
   /// A document ready to be written, or why it is not.
   sealed interface Result {
+    /// @param group hash of its group, where groups are held out
     /// @param ids as [#pack] gives them, `tokens` of them
     /// @param changed whether they do not give the text back
     /// @param text its own bytes where they are kept
@@ -57,6 +58,7 @@ final class DocumentEncoder {
         String name,
         long bytes,
         ContentHash hash,
+        Optional<ContentHash> group,
         Split split,
         MemorySegment ids,
         int tokens,
@@ -68,7 +70,8 @@ final class DocumentEncoder {
     record Refused(Entry.Rejected entry) implements Result {}
   }
 
-  Result encode(Entry.Text entry) {
+  /// @param place where the document was found
+  Result encode(Entry.Text entry, SplitRule.Place place) {
     Entry.Loaded loaded;
     try {
       loaded = entry.loader().load();
@@ -92,12 +95,14 @@ final class DocumentEncoder {
     if (duplicates.kind() != Duplicates.Kind.NONE && seen.contains(hash)) {
       return refused(entry, Reason.DUPLICATE, "");
     }
-    Split split = hash.split(validation);
+    Optional<ContentHash> group = rule.group(place, loaded.name());
+    Split split = rule.split(hash, group);
     Packed packed = pack(NONE, bytes, true);
     return new Result.Document(
         loaded.name(),
         bytes.length,
         hash,
+        group,
         split,
         packed.ids(),
         tokens(packed.ids()),

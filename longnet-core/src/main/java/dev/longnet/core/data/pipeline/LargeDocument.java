@@ -27,10 +27,12 @@ final class LargeDocument {
 
   private final ShardBuild build;
   private final Entry.Streamed entry;
+  private final Optional<ContentHash> group;
 
-  LargeDocument(ShardBuild build, Entry.Streamed entry) {
+  LargeDocument(ShardBuild build, Entry.Streamed entry, SplitRule.Place place) {
     this.build = build;
     this.entry = entry;
+    this.group = build.rule().group(place, entry.name());
   }
 
   /// A range of the document's bytes that becomes a document of one split.
@@ -102,9 +104,9 @@ final class LargeDocument {
   }
 
   private List<Part> parts(ContentHash hash) throws IOException {
-    double validation = build.config().validation();
+    double validation = build.rule().share();
     if (!entry.heldOutTail()) {
-      return List.of(new Part(0, entry.size(), hash.split(validation)));
+      return List.of(new Part(0, entry.size(), build.rule().split(hash, group)));
     }
     long cut = characterStart((long) (entry.size() * (1 - validation)));
     if (validation == 0 || cut >= entry.size()) {
@@ -184,7 +186,7 @@ final class LargeDocument {
     ContentHash partHash =
         severalParts ? new ContentHash(hash.hash0() + index, hash.hash1()) : hash;
     writer.end(entry.name(), part.to() - part.from(), partHash);
-    build.documentDone(changed);
+    build.documentDone(group, part.split(), changed);
   }
 
   private DocumentEncoder.Result encode(TextPieces.Piece piece, Split split) {
@@ -193,6 +195,7 @@ final class LargeDocument {
         entry.name(),
         piece.text().length,
         new ContentHash(0, 0),
+        group,
         split,
         packed.ids(),
         build.encoder().tokens(packed.ids()),

@@ -40,6 +40,8 @@ final class ShardBuild implements AutoCloseable {
   private final Admission admission;
   private final SeenHashes seen = new SeenHashes();
   private final Optional<NearDuplicates> near;
+  private final SplitRule rule;
+  private final SeenGroups groups;
   private final DocumentEncoder encoder;
   private final Workers<List<DocumentEncoder.Result>> workers;
 
@@ -80,8 +82,9 @@ final class ShardBuild implements AutoCloseable {
         config.duplicates().kind() == Duplicates.Kind.NEAR
             ? Optional.of(new NearDuplicates(directory, config.duplicates().similarity()))
             : Optional.empty();
-    this.encoder =
-        new DocumentEncoder(tokenizer, admission, config.duplicates(), config.validation(), seen);
+    this.rule = new SplitRule(config.holdout(), config.validation());
+    this.groups = new SeenGroups(directory);
+    this.encoder = new DocumentEncoder(tokenizer, admission, config.duplicates(), rule, seen);
     this.workers = new Workers<>(threads, IN_FLIGHT_BYTES);
   }
 
@@ -101,6 +104,8 @@ final class ShardBuild implements AutoCloseable {
       if (near.isPresent()) {
         near.get().remember(j.signatures());
       }
+      groups.remember(
+          j.sources().stream().mapToLong(s -> s.trainGroups() + s.validationGroups()).sum());
       summaries.addAll(j.sources());
       if (!j.sourceDone() && !summaries.isEmpty()) {
         begun = Optional.of(Tally.of(summaries.removeLast()));
@@ -182,6 +187,8 @@ final class ShardBuild implements AutoCloseable {
   }
 
   private void readEntries(Optional<Journal.OpenDocument> open) throws IOException {
+    String label = Sources.label(config.sources().get(source));
+    var place = new SplitRule.Place(label, "");
     List<Entry> batch = new ArrayList<>();
     long batchBytes = 0;
     while (true) {
@@ -190,13 +197,19 @@ final class ShardBuild implements AutoCloseable {
       if (entry == null) {
         break;
       }
+      if (!place.container().equals(reader.container())) {
+        submit(batch, batchBytes, place);
+        batch = new ArrayList<>();
+        batchBytes = 0;
+        place = new SplitRule.Place(label, reader.container());
+      }
       if (entry instanceof Entry.Streamed large) {
-        submit(batch, batchBytes);
+        submit(batch, batchBytes, place);
         batch = new ArrayList<>();
         batchBytes = 0;
         drain();
         meter.startLarge(before);
-        new LargeDocument(this, large).write(open);
+        new LargeDocument(this, large, place).write(open);
         meter.endLarge();
         open = Optional.empty();
         entryDone();
@@ -205,16 +218,16 @@ final class ShardBuild implements AutoCloseable {
       batch.add(entry);
       batchBytes += entry instanceof Entry.Text text ? text.size() : 64;
       if (batchBytes >= BATCH_BYTES || batch.size() >= BATCH_DOCUMENTS) {
-        submit(batch, batchBytes);
+        submit(batch, batchBytes, place);
         batch = new ArrayList<>();
         batchBytes = 0;
       }
     }
-    submit(batch, batchBytes);
+    submit(batch, batchBytes, place);
     drain();
   }
 
-  private void submit(List<Entry> batch, long bytes) throws IOException {
+  private void submit(List<Entry> batch, long bytes, SplitRule.Place place) throws IOException {
     if (batch.isEmpty()) {
       return;
     }
@@ -227,7 +240,7 @@ final class ShardBuild implements AutoCloseable {
           for (Entry entry : batch) {
             results.add(
                 switch (entry) {
-                  case Entry.Text text -> encoder.encode(text);
+                  case Entry.Text text -> encoder.encode(text, place);
                   case Entry.Rejected rejected -> new DocumentEncoder.Result.Refused(rejected);
                   case Entry.Streamed large -> throw new AssertionError(large.name());
                 });
@@ -264,7 +277,7 @@ final class ShardBuild implements AutoCloseable {
     writer.append(d.ids(), d.tokens(), d.text());
     writer.end(d.name(), d.bytes(), d.hash());
     wrote(d.bytes(), d.tokens());
-    documentDone(d.changed());
+    documentDone(d.group(), d.split(), d.changed());
   }
 
   ShardWriter shardWriter(Split split) {
@@ -308,7 +321,10 @@ final class ShardBuild implements AutoCloseable {
   }
 
   /// @param changed whether its ids do not give its text back
-  void documentDone(boolean changed) {
+  void documentDone(Optional<ContentHash> group, Split split, boolean changed) throws IOException {
+    if (group.isPresent() && groups.add(group.get(), split)) {
+      tally.groups.merge(split, 1L, Long::sum);
+    }
     tally.documents++;
     tally.changed += changed ? 1 : 0;
   }
@@ -360,8 +376,8 @@ final class ShardBuild implements AutoCloseable {
         .write(directory);
   }
 
-  CorpusConfig config() {
-    return config;
+  SplitRule rule() {
+    return rule;
   }
 
   Admission admission() {
@@ -379,6 +395,7 @@ final class ShardBuild implements AutoCloseable {
   @Override
   public void close() throws IOException {
     try (NearDuplicates _ = near.orElse(null);
+        groups;
         seen) {
       workers.close();
     }

@@ -2,6 +2,7 @@
 package dev.longnet.core.data.pipeline;
 
 import dev.longnet.core.data.SourceSummary;
+import dev.longnet.core.data.Split;
 import dev.longnet.core.data.source.Entry;
 import dev.longnet.core.data.source.Reason;
 import java.util.ArrayList;
@@ -23,6 +24,9 @@ final class Tally {
   long bytes;
   long tokens;
 
+  /// Groups by split, where groups are held out.
+  final Map<Split, Long> groups = new EnumMap<>(Split.class);
+
   /// Documents whose ids do not give their text back.
   long changed;
 
@@ -42,6 +46,8 @@ final class Tally {
     tally.bytes = s.bytes();
     tally.tokens = s.tokens();
     tally.changed = s.changedDocuments();
+    tally.groups.put(Split.TRAIN, s.trainGroups());
+    tally.groups.put(Split.VALIDATION, s.validationGroups());
     return tally;
   }
 
@@ -60,7 +66,17 @@ final class Tally {
   SourceSummary summary() {
     Map<String, Long> counts = new HashMap<>();
     rejected.forEach((reason, count) -> counts.put(label(reason), count));
-    return new SourceSummary(path, state, documents, bytes, tokens, changed, counts, examples);
+    return new SourceSummary(
+        path,
+        state,
+        documents,
+        bytes,
+        tokens,
+        changed,
+        groups.getOrDefault(Split.TRAIN, 0L),
+        groups.getOrDefault(Split.VALIDATION, 0L),
+        counts,
+        examples);
   }
 
   /// @throws IllegalArgumentException where no source had a document, with the reasons

@@ -2,9 +2,11 @@
 package dev.longnet.core.data.pipeline;
 
 import dev.longnet.core.config.CorpusConfig;
+import dev.longnet.core.config.Holdout;
 import dev.longnet.core.data.Manifest;
 import dev.longnet.core.data.ShardInfo;
 import dev.longnet.core.data.SourceSummary;
+import dev.longnet.core.data.Split;
 import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.source.SourceState;
@@ -262,6 +264,14 @@ public final class Tokenization {
       }
       throw e;
     }
+    if (config.holdout().kind() == Holdout.Kind.GROUP && config.validation() > 0) {
+      try {
+        refuseOneSided(manifest);
+      } catch (IllegalArgumentException e) {
+        AtomicFiles.deleteRecursively(building);
+        throw e;
+      }
+    }
     Files.write(building.resolve(Manifest.FILE), manifest.toJson());
     keepOnly(manifest, building);
     force(building);
@@ -273,6 +283,21 @@ public final class Tokenization {
       AtomicFiles.deleteRecursively(old);
     } else {
       Files.move(building, directory, StandardCopyOption.ATOMIC_MOVE);
+    }
+  }
+
+  /// Groups are few: chance may take all or none.
+  private static void refuseOneSided(Manifest manifest) {
+    long train = manifest.groups(Split.TRAIN);
+    long validation = manifest.groups(Split.VALIDATION);
+    if (train == 0 || validation == 0) {
+      throw new FieldException(
+          "%s of the corpus' %s groups %s held out: take smaller groups (%s) or another share (%s)",
+          validation == 0 ? "none" : "all",
+          train + validation,
+          validation == 0 ? "is" : "are",
+          Field.of("corpus.group_depth"),
+          Field.of("corpus.validation", manifest.validation()));
     }
   }
 

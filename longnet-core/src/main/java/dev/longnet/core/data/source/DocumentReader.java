@@ -10,6 +10,12 @@ public interface DocumentReader extends AutoCloseable {
   /// The next entry, or null at the end.
   @Nullable Entry next() throws IOException;
 
+  /// The archive or file of rows that the last entry lay in, by its path within the source; empty
+  /// where the entry's own name is that path.
+  default String container() {
+    return "";
+  }
+
   /// Share of the source already walked, in [0, 1].
   double progress();
 

@@ -7,12 +7,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// Several files of one source, one after the other.
 final class FilesReader implements DocumentReader {
   private final List<Path> files;
   private final Opener opener;
+  private final Function<Path, String> names;
+  private String container = "";
   private int opened;
   private @Nullable DocumentReader current;
   private final List<DocumentReader> finished = new ArrayList<>();
@@ -22,8 +25,10 @@ final class FilesReader implements DocumentReader {
     DocumentReader open(Path file) throws IOException;
   }
 
-  FilesReader(List<Path> files, Opener opener) {
+  /// @param names the files' paths within the source
+  FilesReader(List<Path> files, Function<Path, String> names, Opener opener) {
     this.files = files;
+    this.names = names;
     this.opener = opener;
   }
 
@@ -37,6 +42,7 @@ final class FilesReader implements DocumentReader {
         Path file = files.get(opened++);
         try {
           current = opener.open(file);
+          container = current instanceof TextFileReader ? "" : names.apply(file);
         } catch (IOException e) {
           return GuardedInput.rejection(file.getFileName().toString(), e);
         }
@@ -49,6 +55,11 @@ final class FilesReader implements DocumentReader {
       current = null;
       closeIdle();
     }
+  }
+
+  @Override
+  public String container() {
+    return container;
   }
 
   /// A file that was walked stays open while workers still load from it.

@@ -46,6 +46,17 @@ public final class Sources {
     }
   }
 
+  /// What a source is called wherever it lies: the last name of its path, of a glob the directory
+  /// that it looks into.
+  public static String label(CorpusSource source) throws IOException {
+    Path path = locate(source);
+    if (source.path().equals(CorpusSource.JDK)) {
+      return source.path();
+    }
+    Path named = Files.exists(path) ? path : base(path);
+    return named.getFileName() == null ? "" : named.getFileName().toString();
+  }
+
   public static SourceState state(CorpusSource source) throws IOException {
     Path path = locate(source);
     if (Files.isDirectory(path)) {
@@ -74,6 +85,7 @@ public final class Sources {
       Path base = base(path);
       return new FilesReader(
           expand(path),
+          file -> name(base, file),
           file -> openFile(file, name(base, file), source, admission, scratch, false));
     }
     if (!Files.isRegularFile(path)) {
@@ -81,7 +93,7 @@ public final class Sources {
     }
     String name = path.getFileName().toString();
     return new FilesReader(
-        List.of(path), file -> openFile(file, name, source, admission, scratch, true));
+        List.of(path), _ -> "", file -> openFile(file, name, source, admission, scratch, true));
   }
 
   /// @param name the file's path within the source, a document's name where the file is one

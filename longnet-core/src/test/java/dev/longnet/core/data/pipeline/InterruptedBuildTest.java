@@ -7,6 +7,7 @@ import dev.longnet.core.config.CorpusConfig;
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.DocumentFilter;
 import dev.longnet.core.config.Duplicates;
+import dev.longnet.core.config.Holdout;
 import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.data.Manifest;
 import dev.longnet.core.data.ShardInfo;
@@ -43,8 +44,14 @@ class InterruptedBuildTest {
 
   /// Stopped at many points, the shards are those of one straight run.
   @ParameterizedTest
-  @CsvSource({"EXACT, 30000", "NEAR, 30000", "NONE, 4000"})
-  void anInterruptedBuildGoesOn(Duplicates.Kind kind, long shardBytes) throws IOException {
+  @CsvSource({
+    "EXACT, DOCUMENT, 30000",
+    "EXACT, GROUP, 30000",
+    "NEAR, DOCUMENT, 30000",
+    "NONE, DOCUMENT, 4000"
+  })
+  void anInterruptedBuildGoesOn(Duplicates.Kind kind, Holdout.Kind holdout, long shardBytes)
+      throws IOException {
     Path corpus = temp.resolve("corpus");
     Random random = new Random(5);
     for (int i = 0; i < 150; i++) {
@@ -59,7 +66,17 @@ class InterruptedBuildTest {
       large[i] = large[i] == 0 ? 1 : large[i];
     }
     Files.write(corpus.resolve("p1/large"), large);
-    CorpusConfig config = config(0.2, new Duplicates(kind, 0.8), corpus);
+    CorpusConfig plain = config(0.2, new Duplicates(kind, 0.8), corpus);
+    CorpusConfig config =
+        new CorpusConfig(
+            plain.sources(),
+            plain.tokenizer(),
+            // Of five directories.
+            holdout == Holdout.Kind.GROUP ? 0.5 : 0.2,
+            plain.filter(),
+            plain.duplicates(),
+            plain.input(),
+            new Holdout(holdout, Holdout.PACKAGE));
     prepare(config, "straight", shardBytes, Integer.MAX_VALUE).close();
 
     int interrupted = 0;
