@@ -6,6 +6,8 @@ import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.pipeline.TokenizationProgress;
+import dev.longnet.core.evaluate.ByPosition;
+import dev.longnet.core.evaluate.Copies;
 import dev.longnet.core.evaluate.Evaluation;
 import dev.longnet.lm.run.RunListener;
 import dev.longnet.lm.train.StepMetrics;
@@ -165,6 +167,17 @@ final class TrainDisplay implements RunListener, AutoCloseable {
             at.perplexity(),
             at.bitsPerByte()));
     Evaluation.lost(at.textless().orElse(0)).ifPresent(lost -> row("", lost));
+    out.flush();
+  }
+
+  @Override
+  public void scored(ByPosition positions) {
+    row("positions", positions.toString());
+  }
+
+  @Override
+  public void scored(Copies copies) {
+    row("reach", copies.toString());
     out.flush();
   }
 

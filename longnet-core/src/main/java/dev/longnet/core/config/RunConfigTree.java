@@ -61,7 +61,10 @@ final class RunConfigTree {
     ObjectNode evaluation = tree.putObject("evaluation");
     evaluation.put("every_steps", e.everySteps()).put("every_tokens", e.everyTokens());
     e.lengths().forEach(evaluation.putArray("lengths")::add);
-    evaluation.put("tokens", e.tokens()).put("document_tokens", e.documentTokens());
+    evaluation
+        .put("tokens", e.tokens())
+        .put("copy_probe", e.copyProbe())
+        .put("document_tokens", e.documentTokens());
     SampleConfig sample = run.sample();
     tree.putObject("sample")
         .put("prompt", sample.prompt())

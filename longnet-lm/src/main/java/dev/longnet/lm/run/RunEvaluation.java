@@ -68,7 +68,12 @@ record RunEvaluation(RunConfig config, RunListener listener) {
     }
     EvaluationPlan plan =
         new EvaluationPlan(
-            lengths, wanted.tokens(), config.training().window(), wanted.documentTokens());
+            lengths,
+            wanted.tokens(),
+            new EvaluationPlan.CopyPlan(
+                config.training().window(), wanted.copyProbe(), config.model().largestDilation()),
+            config.training().window(),
+            wanted.documentTokens());
     ObjectNode json =
         new Evaluator(model.scorer(), model.tokenizer()).run(held, plan, listener).toJson();
     Checkpoint checkpoint = model.checkpoint();
