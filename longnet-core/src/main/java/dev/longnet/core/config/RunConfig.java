@@ -58,6 +58,7 @@ public record RunConfig(
                   "must have one number for each of the mixers' %d branches, or be []",
                   branches));
     }
+    training.requireBranches(s.section("training"), branches);
     OptimizerConfig optimizer = OptimizerConfig.read(s.section("optimizer"));
     ScheduleConfig schedule = ScheduleConfig.read(s.section("schedule"));
     if (schedule.warmupSteps() > training.steps()) {

@@ -18,8 +18,12 @@ final class RunConfigTree {
     tree.set("model", ModelTree.write(run.model()));
     TrainingConfig t = run.training();
     ObjectNode training = tree.putObject("training");
+    if (t.windows().isEmpty()) {
+      training.put("window", t.window());
+    } else {
+      t.windows().forEach(phase -> write(training.withArray("windows").addObject(), phase));
+    }
     training
-        .put("window", t.window())
         .put("sequences", t.sequences())
         .put("batch_tokens", t.batchTokens())
         .put("steps", t.steps())
@@ -74,6 +78,16 @@ final class RunConfigTree {
         .put("top_p", sample.topP())
         .put("seed", sample.seed());
     return tree;
+  }
+
+  private static void write(ObjectNode section, TrainingPhase phase) {
+    section
+        .put("until", phase.until())
+        .put("window", phase.window())
+        .put("sequences", phase.sequences())
+        .put("batch_tokens", phase.batchTokens())
+        .put("learning_rate_factor", phase.learningRateFactor());
+    phase.branches().ifPresent(branches -> section.put("branches", branches));
   }
 
   private static String lower(Enum<?> constant) {

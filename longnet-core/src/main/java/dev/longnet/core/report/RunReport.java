@@ -63,9 +63,26 @@ public final class RunReport {
               "Gradient norm before clipping",
               "norm",
               rawAndSmooth("", steps, RunFiles.values(files.train(), "gradient_norm"))));
+      List<Chart.Mark> phases = phases(files.train());
+      charts.replaceAll((_, chart) -> chart.marked(phases));
     }
     charts.putAll(EvaluationSection.charts(files.evaluation()));
     return charts;
+  }
+
+  /// Where a phase begins, with its window; none where there is one phase.
+  private static List<Chart.Mark> phases(List<JsonNode> train) {
+    List<Chart.Mark> marks = new ArrayList<>();
+    for (int i = 1; i < train.size(); i++) {
+      JsonNode line = train.get(i);
+      if (line.path("phase").asInt() != train.get(i - 1).path("phase").asInt()) {
+        marks.add(
+            new Chart.Mark(
+                line.path("step").asDouble(),
+                String.format(Locale.ROOT, "windows of %,d", line.path("window").asLong())));
+      }
+    }
+    return marks;
   }
 
   private static List<Series> loss(RunFiles files, double[] steps) {

@@ -135,6 +135,30 @@ class RunReportTest {
   }
 
   @Test
+  void aLineStandsWhereAPhaseBegins() throws Exception {
+    StringBuilder lines = new StringBuilder();
+    for (int step = 1; step <= 9; step++) {
+      lines.append(
+          "{\"event\":\"train\",\"step\":%d,\"loss\":1,\"phase\":%d,\"window\":%d}\n"
+              .formatted(step, step < 5 ? 1 : 2, step < 5 ? 512 : 2048));
+    }
+    Files.writeString(run.resolve("metrics.jsonl"), lines);
+    RunReport.write(run);
+    String loss = Files.readString(run.resolve("plots/loss.svg"));
+    parse(loss);
+    Matcher mark = Pattern.compile("class=\"mark\" x1=\"([0-9.]+)\"").matcher(loss);
+    assertThat(mark.find()).isTrue();
+    assertThat(Double.parseDouble(mark.group(1)))
+        .as("step 5 lies in the middle of 1 to 9")
+        .isCloseTo(58 + (560 - 58 - 16) / 2.0, within(0.11));
+    assertThat(mark.find()).as("one phase follows another").isFalse();
+    assertThat(loss).contains(">windows of 2,048</text>");
+    writeMetrics(3);
+    RunReport.write(run);
+    assertThat(Files.readString(run.resolve("plots/loss.svg"))).doesNotContain("mark");
+  }
+
+  @Test
   void longSeriesKeepTheirExtremes() {
     double[] x = new double[100_000];
     double[] y = new double[x.length];
