@@ -10,7 +10,9 @@ import java.util.stream.DoubleStream;
 /// a page.
 ///
 /// @param xTicks values to mark on the x axis; empty: chosen
-record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTicks) {
+/// @param marks upright lines
+record Chart(
+    String title, Axis x, Axis y, List<Series> series, List<Double> xTicks, List<Mark> marks) {
   static final int WIDTH = 560;
   static final int HEIGHT = 300;
   private static final int LEFT = 58;
@@ -22,6 +24,18 @@ record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTi
   private static final String[] COLOURS = {
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
   };
+
+  /// Where something begins.
+  record Mark(double x, String label) {}
+
+  /// Without marks.
+  Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTicks) {
+    this(title, x, y, series, xTicks, List.of());
+  }
+
+  Chart marked(List<Mark> others) {
+    return new Chart(title, x, y, series, xTicks, others);
+  }
 
   /// Steps along x, a logarithmic y that fits.
   static Chart logarithmic(String title, String yLabel, List<Series> series) {
@@ -67,6 +81,7 @@ record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTi
     text(out, LEFT, 20, "start", "font-size=\"14\" font-weight=\"600\" class=\"title\"", title);
     grid(out);
     legend(out);
+    marks.forEach(mark -> draw(out, mark));
     for (int i = 0; i < series.size(); i++) {
       line(out, series.get(i).thinned(), colour(i));
     }
@@ -118,6 +133,19 @@ record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTi
             "<text transform=\"translate(13 %s) rotate(-90)\" text-anchor=\"middle\">%s</text>\n",
             px((TOP + HEIGHT - BOTTOM) / 2.0),
             Html.escape(y.label())));
+  }
+
+  private void draw(StringBuilder out, Mark mark) {
+    double at = horizontal(mark.x);
+    out.append(
+        String.format(
+            Locale.ROOT,
+            "<line class=\"mark\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\" stroke=\"currentColor\" stroke-opacity=\".6\" stroke-dasharray=\"3 3\"/>\n",
+            px(at),
+            px(at),
+            TOP,
+            HEIGHT - BOTTOM));
+    text(out, at + 4, TOP + 8, "start", "font-size=\"10\"", mark.label);
   }
 
   private void legend(StringBuilder out) {

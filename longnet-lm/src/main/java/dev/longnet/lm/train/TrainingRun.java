@@ -93,7 +93,6 @@ public final class TrainingRun implements Closeable {
               new HeldOut(
                   model,
                   data.heldOut(),
-                  config.training().window(),
                   config.evaluation().everyTokens()));
       List<TrainingListener> listeners = new ArrayList<>();
       if (setup.ranks.writes()) {
