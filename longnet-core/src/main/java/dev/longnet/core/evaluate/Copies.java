@@ -59,13 +59,10 @@ public record Copies(int window, long tokens, int dilation, List<AtDistance> oct
     }
   }
 
-  /// How far the model sees: the end of the farthest octave with a clear gain; empty where none
-  /// has one.
+  /// How far the model sees: the end of the farthest octave with a clear gain; empty where none has
+  /// one.
   public OptionalLong reach() {
-    return octaves.stream()
-        .filter(at -> at.gain.clear())
-        .mapToLong(at -> at.distance.to())
-        .max();
+    return octaves.stream().filter(at -> at.gain.clear()).mapToLong(at -> at.distance.to()).max();
   }
 
   /// One line for people.

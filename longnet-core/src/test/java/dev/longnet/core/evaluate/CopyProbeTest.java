@@ -56,15 +56,18 @@ class CopyProbeTest {
     assertThat(found.octaves())
         .extracting(at -> at.distance().toString())
         .containsExactly("32-63", "64-127", "128-255", "256-511", "512-992");
-    assertThat(found.octaves()).allSatisfy(at -> {
-      assertThat(at.gain().bits()).isCloseTo(ALL_BITS, within(1e-3));
-      assertThat(at.without()).isCloseTo(ALL_BITS, within(1e-3));
-      assertThat(at.gain().spans()).isGreaterThan(15);
-      assertThat(at.residues()).hasSize(4).allSatisfy(gain -> {
-        assertThat(gain.bits()).isCloseTo(ALL_BITS, within(1e-3));
-        assertThat(gain.spans()).isGreaterThan(2);
-      });
-    });
+    assertThat(found.octaves())
+        .allSatisfy(at -> {
+          assertThat(at.gain().bits()).isCloseTo(ALL_BITS, within(1e-3));
+          assertThat(at.without()).isCloseTo(ALL_BITS, within(1e-3));
+          assertThat(at.gain().spans()).isGreaterThan(15);
+          assertThat(at.residues())
+              .hasSize(4)
+              .allSatisfy(gain -> {
+                assertThat(gain.bits()).isCloseTo(ALL_BITS, within(1e-3));
+                assertThat(gain.spans()).isGreaterThan(2);
+              });
+        });
     assertThat(found.reach()).isEqualTo(OptionalLong.of(992));
     assertThat(found).asString().startsWith("copies are found up to 992 tokens back: ");
     assertThat(found.tokens()).isBetween(57_000L, 60_000L);
@@ -144,8 +147,7 @@ class CopyProbeTest {
     assertThat(probe(counting, 1 << 20, 1000, 1).window()).isEqualTo(500);
     assertThat(scored[0]).isEqualTo(1000);
     TokenStream few = TokenStream.of(new int[101]);
-    Copies small =
-        new CopyProbe(counting, few, new CopyPlan(64, 1 << 20, 1)).run().orElseThrow();
+    Copies small = new CopyProbe(counting, few, new CopyPlan(64, 1 << 20, 1)).run().orElseThrow();
     assertThat(small.tokens()).as("each part of the text about once").isEqualTo(128);
   }
 
