@@ -61,7 +61,7 @@ class TrainerTest {
   @Test
   void aRunResumesInThePhaseWhereItStood() throws Exception {
     List<Double> straight = train("straight", PHASES);
-    for (int stop : new int[] {3, 4, 6, 8}) {
+    for (int stop : new int[] {4, 6}) {
       Path interrupted = directory.resolve("interrupted" + stop);
       try (TinyRun run = TinyRun.start(interrupted, PHASES, "training.max_steps=" + stop)) {
         run.run();
