@@ -128,7 +128,8 @@ class EvalCommandTest {
         json);
     refused("--lengths", checkpoint, "--corpus", corpus, "--lengths", "abc", "--json", json);
     refused("--max-tokens=0", checkpoint, "--corpus", corpus, "--max-tokens", "0", "--json", json);
-    refused("--copy-probe=-1", checkpoint, "--corpus", corpus, "--copy-probe", "-1", "--json", json);
+    refused(
+        "--copy-probe=-1", checkpoint, "--corpus", corpus, "--copy-probe", "-1", "--json", json);
     refused("give --corpus", checkpoint, "--json", json);
     refused(
         "no-such-corpus", checkpoint, "--corpus", folder.resolve("no-such-corpus"), "--json", json);

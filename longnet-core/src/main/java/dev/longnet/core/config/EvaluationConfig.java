@@ -13,7 +13,12 @@ import java.util.List;
 /// @param documentTokens of whole documents that are compared with gzip at the end; as many as the
 ///   held-out ones have: all of them
 public record EvaluationConfig(
-    long everySteps, long everyTokens, List<Long> lengths, long tokens, long copyProbe, long documentTokens) {
+    long everySteps,
+    long everyTokens,
+    List<Long> lengths,
+    long tokens,
+    long copyProbe,
+    long documentTokens) {
   public EvaluationConfig {
     lengths = List.copyOf(lengths);
   }

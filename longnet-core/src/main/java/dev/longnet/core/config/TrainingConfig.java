@@ -113,7 +113,8 @@ public record TrainingConfig(
         throw parts.get(i).wrong("branches", "must be at most the " + all + " of the mixers");
       }
       if (own.orElse(all) < before) {
-        throw parts.get(i)
+        throw parts
+            .get(i)
             .wrong("branches", "must not be below the " + before + " of the phase before");
       }
       if (own.orElse(all) < all && i == windows.size() - 1) {
@@ -152,7 +153,9 @@ public record TrainingConfig(
   public long firstStep(int phase) {
     return phase == 0
         ? 0
-        : phase >= windows.size() ? steps : (long) Math.ceil(windows.get(phase - 1).until() * steps);
+        : phase >= windows.size()
+            ? steps
+            : (long) Math.ceil(windows.get(phase - 1).until() * steps);
   }
 
   /// Steps of a phase.

@@ -53,8 +53,7 @@ public final class PhasedBatches {
       long all = Math.max(1, share.count) * share.pieces;
       Permutation order =
           new Permutation(
-              all,
-              Permutation.mix(seed ^ 0x70686173L) + phase * 0x9E3779B97F4A7C15L + index / all);
+              all, Permutation.mix(seed ^ 0x70686173L) + phase * 0x9E3779B97F4A7C15L + index / all);
       piece = index / all * all + order.at(index % all);
     }
     longest.part(

@@ -27,7 +27,7 @@ public record Copies(int window, long tokens, int dilation, List<AtDistance> oct
   private static final double MARGIN = 3;
 
   /// … so many bits of a token, …
-  private static final double LEAST_BITS = 0.02;
+  private static final double LEAST_BITS = 0.1;
 
   /// … and comes from so many spans: the error of a few is itself a guess.
   private static final int LEAST_SPANS = 8;
@@ -59,13 +59,10 @@ public record Copies(int window, long tokens, int dilation, List<AtDistance> oct
     }
   }
 
-  /// How far the model sees: the end of the farthest octave with a clear gain; empty where none
-  /// has one.
+  /// How far the model sees: the end of the farthest octave with a clear gain; empty where none has
+  /// one.
   public OptionalLong reach() {
-    return octaves.stream()
-        .filter(at -> at.gain.clear())
-        .mapToLong(at -> at.distance.to())
-        .max();
+    return octaves.stream().filter(at -> at.gain.clear()).mapToLong(at -> at.distance.to()).max();
   }
 
   /// One line for people.

@@ -95,8 +95,7 @@ final class CopyProbe {
     long[] other = ids.clone();
     for (Span span : spans) {
       long[] replacement = ids(elsewhere(start), Copies.SPAN);
-      System.arraycopy(
-          replacement, 0, span.inFirst ? other : ids, span.first(), Copies.SPAN);
+      System.arraycopy(replacement, 0, span.inFirst ? other : ids, span.first(), Copies.SPAN);
     }
     return new Pair(ids, other, spans);
   }

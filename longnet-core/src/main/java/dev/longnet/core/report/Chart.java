@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 
 /// A line chart as one SVG element that stands alone as a file and adapts to light and dark inside
 /// a page.
@@ -19,6 +20,7 @@ record Chart(
   private static final int RIGHT = 16;
   private static final int TOP = 40;
   private static final int BOTTOM = 44;
+  private static final int MOST_TICKS = 11;
 
   /// Told apart also by people who see no red or no green (Okabe and Ito 2008).
   private static final String[] COLOURS = {
@@ -60,7 +62,14 @@ record Chart(
     double[] xs = DoubleStream.of(all(series, true)).sorted().distinct().toArray();
     Axis x = Axis.around(xLabel, xs, true);
     Axis y = Axis.around(yLabel, all(series, false), false);
-    return new Chart(title, x, y, series, DoubleStream.of(xs).boxed().toList());
+    // The labels of many would overlap: the last one stays, and every other, every third, …
+    int every = Math.ceilDiv(xs.length, MOST_TICKS);
+    List<Double> ticks =
+        IntStream.range(0, xs.length)
+            .filter(i -> (xs.length - 1 - i) % every == 0)
+            .mapToObj(i -> xs[i])
+            .toList();
+    return new Chart(title, x, y, series, ticks);
   }
 
   private static double[] all(List<Series> series, boolean x) {
@@ -81,7 +90,9 @@ record Chart(
     text(out, LEFT, 20, "start", "font-size=\"14\" font-weight=\"600\" class=\"title\"", title);
     grid(out);
     legend(out);
-    marks.forEach(mark -> draw(out, mark));
+    for (int i = 0; i < marks.size(); i++) {
+      draw(out, marks.get(i), TOP + 8 + 11 * (i % 3));
+    }
     for (int i = 0; i < series.size(); i++) {
       line(out, series.get(i).thinned(), colour(i));
     }
@@ -135,7 +146,8 @@ record Chart(
             Html.escape(y.label())));
   }
 
-  private void draw(StringBuilder out, Mark mark) {
+  /// @param height of the label, which may stand beside others
+  private void draw(StringBuilder out, Mark mark, int height) {
     double at = horizontal(mark.x);
     out.append(
         String.format(
@@ -145,7 +157,14 @@ record Chart(
             px(at),
             TOP,
             HEIGHT - BOTTOM));
-    text(out, at + 4, TOP + 8, "start", "font-size=\"10\"", mark.label);
+    boolean right = at > WIDTH - 120;
+    text(
+        out,
+        right ? at - 4 : at + 4,
+        height,
+        right ? "end" : "start",
+        "font-size=\"10\"",
+        mark.label);
   }
 
   private void legend(StringBuilder out) {

@@ -68,8 +68,7 @@ final class EvaluationSection {
             classes ? "all" : "", from, RunFiles.values(octaves, "gain"), Series.Style.MARKED));
     if (classes) {
       series.add(
-          new Series(
-              "class 1 of " + dilation, from, ofClass(octaves, true), Series.Style.MARKED));
+          new Series("class 1 of " + dilation, from, ofClass(octaves, true), Series.Style.MARKED));
       series.add(new Series("others", from, ofClass(octaves, false), Series.Style.MARKED));
     }
     return Chart.byLength(

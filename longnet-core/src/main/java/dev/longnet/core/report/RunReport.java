@@ -124,9 +124,7 @@ public final class RunReport {
             "plots", plots.toString(),
             "evaluation",
                 Html.section(
-                    "evaluation",
-                    "Held-out documents",
-                    EvaluationSection.html(files.evaluation())),
+                    "evaluation", "Held-out documents", EvaluationSection.html(files.evaluation())),
             "sample", Html.section("sample", "What it writes", pre(files.sample())),
             "recipe", Html.section("configuration", "Configuration", pre(files.recipe())),
             "environment",

@@ -63,7 +63,8 @@ class TrainingPhaseTest {
 
   @Test
   void stepsBelongToPhases() throws IOException {
-    TrainingConfig training = windows("[{until: 0.25, window: 64}, {until: 0.7, window: 128}, {window: 256}]");
+    TrainingConfig training =
+        windows("[{until: 0.25, window: 64}, {until: 0.7, window: 128}, {window: 256}]");
     int[] phases = new int[10];
     for (int step = 0; step < 10; step++) {
       phases[step] = training.phase(step);
@@ -105,8 +106,7 @@ class TrainingPhaseTest {
         .isEqualTo(run);
     assertThat(config().toYaml()).as("as before there were phases").doesNotContain("windows");
     TrainingConfig again =
-        Recipes.load(
-                written.toString(), List.of("training.window=128"), Tokenizers::vocabularySize)
+        Recipes.load(written.toString(), List.of("training.window=128"), Tokenizers::vocabularySize)
             .training();
     assertThat(again.windows()).isEmpty();
     TrainingConfig dense =
@@ -126,18 +126,20 @@ class TrainingPhaseTest {
     Forecast whole = Forecast.of(plain.model(), plain.training(), plain.runtime());
     Forecast phased = Forecast.of(run.model(), run.training(), run.runtime());
     assertThat(phased.totalTokens()).isEqualTo(5 * 512 + 5 * 256);
-    double half = Forecast.of(
-            config("training.window=64").model(),
-            config("training.window=64").training(),
-            plain.runtime())
-        .flopsPerToken();
+    double half =
+        Forecast.of(
+                config("training.window=64").model(),
+                config("training.window=64").training(),
+                plain.runtime())
+            .flopsPerToken();
     assertThat(phased.flopsPerToken())
         .isCloseTo((2 * half + whole.flopsPerToken()) / 3, within(1e-6 * half));
     assertThat(phased.activationBytes())
         .as("256 tokens a pass in both")
         .isEqualTo(whole.activationBytes());
     RunConfig large =
-        config("training.windows=[{until: 0.5, window: 64, sequences: 8, batch_tokens: 512}, {window: 256}]");
+        config(
+            "training.windows=[{until: 0.5, window: 64, sequences: 8, batch_tokens: 512}, {window: 256}]");
     assertThat(Forecast.of(large.model(), large.training(), large.runtime()).activationBytes())
         .isGreaterThan(whole.activationBytes());
     RunConfig short3 =
@@ -182,18 +184,17 @@ class TrainingPhaseTest {
 
   @Test
   void twoWaysToSayTheSameAreRefused() throws IOException {
-    assertThatThrownBy(
-            () ->
-                windows(
-                    "[{until: 0.5, window: 64, branches: 1}, {window: 256}]",
-                    "training.branch_starts=[0, 0.5]"))
-        .hasMessageContaining("training.branch_starts must be [] where training.windows name branches");
+    assertThatThrownBy(() ->
+            windows(
+                "[{until: 0.5, window: 64, branches: 1}, {window: 256}]",
+                "training.branch_starts=[0, 0.5]"))
+        .hasMessageContaining(
+            "training.branch_starts must be [] where training.windows name branches");
     Path both =
         Files.writeString(
             directory.resolve("both.yaml"),
             RECIPE.replace("window: 256,", "window: 256, windows: [{window: 256}],"));
-    assertThatThrownBy(
-            () -> Recipes.load(both.toString(), List.of(), Tokenizers::vocabularySize))
+    assertThatThrownBy(() -> Recipes.load(both.toString(), List.of(), Tokenizers::vocabularySize))
         .hasMessageContaining("training.window must not stand beside training.windows");
   }
 }

@@ -19,8 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class PhasedBatchesTest {
   private static final int TOKENS = 8192;
-  private static final TokenStream COUNTING =
-      TokenStream.of(IntStream.range(0, TOKENS).toArray());
+  private static final TokenStream COUNTING = TokenStream.of(IntStream.range(0, TOKENS).toArray());
 
   @TempDir Path directory;
 
@@ -39,8 +38,7 @@ class PhasedBatchesTest {
   }
 
   private static PhasedBatches batches(TrainingConfig training) {
-    return new PhasedBatches(
-        new Batches(COUNTING, training.window(), training.seed()), training);
+    return new PhasedBatches(new Batches(COUNTING, training.window(), training.seed()), training);
   }
 
   private static long[] window(PhasedBatches batches, int phase, long index, int length) {
@@ -52,8 +50,8 @@ class PhasedBatchesTest {
     return ids;
   }
 
-  /// Every token that a run shows, phase by phase: 16, 32 and 16 windows of 64 tokens, 2,048 in
-  /// all of each.
+  /// Every token that a run shows, phase by phase: 16, 32 and 16 windows of 64 tokens, 2,048 in all
+  /// of each.
   @Test
   void noTokenComesTwiceInAnEpochWhateverThePhases() throws IOException {
     TrainingConfig training =
@@ -114,6 +112,8 @@ class PhasedBatchesTest {
       starts[i] = window(batches, 0, i, 60)[0];
     }
     assertThat(Arrays.stream(starts).distinct().count()).isEqualTo(16);
-    assertThat(window(batches, 0, 16, 60)[0]).as("more steps go on").isNotIn(Arrays.stream(starts).boxed().toArray());
+    assertThat(window(batches, 0, 16, 60)[0])
+        .as("more steps go on")
+        .isNotIn(Arrays.stream(starts).boxed().toArray());
   }
 }
