@@ -8,7 +8,8 @@ import java.util.OptionalDouble;
 /// One place documents come from.
 ///
 /// @param path a directory, archive, `.jsonl`, `.parquet` or text file, a glob of such files, or
-///   `jdk`: the Java sources that come with the running JDK
+///   `jdk`: the Java sources that come with the running JDK, or an artifact of a Maven repository,
+///   see [MavenCoordinates]
 /// @param weight share of the training windows drawn from this source, relative to the others'
 ///   weights; empty: as many as it has tokens
 /// @param textField the path of the field of a `.jsonl` or column of a `.parquet` file that holds
@@ -27,6 +28,9 @@ public record CorpusSource(String path, OptionalDouble weight, String textField,
     if (path.isBlank()) {
       throw new IllegalArgumentException("a corpus source needs a path: path=");
     }
+    if (MavenCoordinates.isOne(path)) {
+      path = MavenCoordinates.parse(path).toString();
+    }
     if (textField.isBlank()) {
       throw new IllegalArgumentException(
           "text_field must name a field: text_field= (source " + path + ")");
@@ -39,7 +43,9 @@ public record CorpusSource(String path, OptionalDouble weight, String textField,
 
   /// The same source from every directory.
   CorpusSource absolute() {
-    return path.equals(JDK) ? this : new CorpusSource(absolute(path), weight, textField, nameField);
+    return path.equals(JDK) || MavenCoordinates.isOne(path)
+        ? this
+        : new CorpusSource(absolute(path), weight, textField, nameField);
   }
 
   /// What is no path, as some globs on Windows, stays what it is.
