@@ -5,6 +5,7 @@ import dev.longnet.core.config.CorpusConfig;
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.Holdout;
 import dev.longnet.core.config.MavenCoordinates;
+import dev.longnet.core.config.SequenceRule;
 import dev.longnet.core.data.Digests;
 import dev.longnet.core.data.Manifest;
 import dev.longnet.core.data.source.Sources;
@@ -35,6 +36,9 @@ final class CorpusKey {
           .append(source.textField())
           .append('\0')
           .append(source.nameField());
+      if (!source.sequences().equals(SequenceRule.AS_WRITTEN)) {
+        text.append('\0').append(source.sequences());
+      }
       text.append('\n');
     }
     // Records print all their parts.

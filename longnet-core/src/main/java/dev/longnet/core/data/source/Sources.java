@@ -145,6 +145,9 @@ public final class Sources {
     if (lower.endsWith(".parquet")) {
       return new ParquetReader(file, source, admission, ParquetReader.PATIENCE);
     }
+    if (FastaReader.isOne(file, admission.policy())) {
+      return new FastaReader(file, source.sequences(), admission, scratch, alone);
+    }
     return new TextFileReader(file, name, admission, alone);
   }
 
