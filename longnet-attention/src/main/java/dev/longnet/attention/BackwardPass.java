@@ -3,6 +3,7 @@ package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
 import dev.longnet.attention.kernel.FoldGradients;
+import dev.longnet.attention.kernel.FoldRows;
 import dev.longnet.attention.kernel.HeadRows;
 import dev.longnet.attention.kernel.RowScalars;
 import dev.longnet.attention.pattern.AttentionPattern;
@@ -11,6 +12,7 @@ import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// One backward call, cut into blocks of positions of one head. One task computes all gradients of
 /// its block's rows, through all branches. So no two threads write one row, and every gradient is
@@ -128,8 +130,13 @@ final class BackwardPass {
       Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
       Rows rows = fold.queries().within(block.from(), block.to());
       for (long from = 0; from < rows.count(); from += 1024) {
-        Rows queries = rows.slice(from, Math.min(rows.count(), from + 1024));
-        Rows keys = visible(fold.keys(), queries);
+        Rows some = rows.slice(from, Math.min(rows.count(), from + 1024));
+        Fold part = fold.of(some, visible(fold.keys(), some));
+        Rows queries = part.queries();
+        Rows keys = part.keys();
+        if (queries.isEmpty()) {
+          continue;
+        }
         try (Arena arena = Arena.ofConfined()) {
           HeadRows own =
               HeadRows.contiguous(
@@ -137,13 +144,14 @@ final class BackwardPass {
           RowScalars norms =
               RowScalars.contiguous(arena.allocate(queries.count() * 4, 64), queries.count());
           norms.fill(Double.NEGATIVE_INFINITY);
+          FoldRows fitted = new FoldRows(part);
           kernel.fold(
-              block.rows(q, queries),
-              block.rows(k, keys),
-              block.rows(v, keys),
+              fitted.queries(block.rows(q, queries)),
+              fitted.keys(block.rows(k, keys)),
+              fitted.keys(block.rows(v, keys)),
               pattern.causal(),
-              own,
-              norms);
+              fitted.queries(own),
+              fitted.scalars(norms));
           kernel.delta(block.rows(gradOut, queries), own, block.scalars(delta, queries));
         }
       }
@@ -207,41 +215,51 @@ final class BackwardPass {
       boolean first) {
     Rows queries = fold.queries().within(block.from(), block.to());
     Rows keys = fold.keys().within(block.from(), block.to());
+    Targets both = new Targets(dq, dk, dv, first);
     if (!queries.isEmpty()) {
-      Rows before = fold.keys().within(0, block.from());
+      Targets ofQueries = new Targets(dq, null, null, false);
+      add(block, fold.of(queries, fold.keys().within(0, block.from())), delta, ofQueries);
+      add(block, fold.of(queries, keys), delta, both);
       Rows after = fold.keys().within(block.to(), Long.MAX_VALUE);
-      add(block, queries, before, delta, new FoldGradients(dq.rows(queries), null, null));
-      if (!keys.isEmpty()) {
-        add(
-            block,
-            queries,
-            keys,
-            delta,
-            new FoldGradients(dq.rows(queries), dk.rows(keys), dv.rows(keys), first));
-      }
-      add(block, queries, after, delta, new FoldGradients(dq.rows(queries), null, null));
+      add(block, fold.of(queries, after), delta, ofQueries);
     }
     if (!keys.isEmpty()) {
-      FoldGradients gradients = new FoldGradients(null, dk.rows(keys), dv.rows(keys));
-      add(block, fold.queries().within(0, block.from()), keys, delta, gradients);
-      add(block, fold.queries().within(block.to(), Long.MAX_VALUE), keys, delta, gradients);
+      Targets ofKeys = new Targets(null, dk, dv, false);
+      add(block, fold.of(fold.queries().within(0, block.from()), keys), delta, ofKeys);
+      Rows after = fold.queries().within(block.to(), Long.MAX_VALUE);
+      add(block, fold.of(after, keys), delta, ofKeys);
     }
   }
 
-  private void add(
-      Blocks.Block block, Rows queries, Rows keys, MemorySegment delta, FoldGradients gradients) {
+  /// The block's gradients that a fold adds to, or, the first one, writes.
+  private record Targets(
+      @Nullable RowBuffer dq, @Nullable RowBuffer dk, @Nullable RowBuffer dv, boolean first) {
+
+    FoldGradients of(FoldRows rows) {
+      return new FoldGradients(
+          dq == null ? null : rows.queries(dq.rows(rows.fold().queries())),
+          dk == null ? null : rows.keys(dk.rows(rows.fold().keys())),
+          dv == null ? null : rows.keys(dv.rows(rows.fold().keys())),
+          first);
+    }
+  }
+
+  private void add(Blocks.Block block, Fold fold, MemorySegment delta, Targets gradients) {
+    Rows queries = fold.queries();
+    Rows keys = fold.keys();
     if (queries.isEmpty() || keys.isEmpty() || pattern.causal() && queries.last() < keys.first()) {
       return;
     }
+    FoldRows rows = new FoldRows(fold);
     kernel.foldBackward(
-        block.rows(q, queries),
-        block.rows(k, keys),
-        block.rows(v, keys),
+        rows.queries(block.rows(q, queries)),
+        rows.keys(block.rows(k, keys)),
+        rows.keys(block.rows(v, keys)),
         pattern.causal(),
-        block.rows(gradOut, queries),
-        block.scalars(lse, queries),
-        block.scalars(delta, queries),
-        gradients);
+        rows.queries(block.rows(gradOut, queries)),
+        rows.scalars(block.scalars(lse, queries)),
+        rows.scalars(block.scalars(delta, queries)),
+        gradients.of(rows));
   }
 
   private Rows visible(Rows keys, Rows queries) {

@@ -2,6 +2,7 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.FoldRows;
 import dev.longnet.attention.kernel.RowScalars;
 import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.attention.pattern.Fold;
@@ -79,22 +80,25 @@ final class ForwardPass {
       if (pattern.causal()) {
         keys = keys.slice(0, keys.countUpTo(queries.last()));
       }
-      if (!keys.isEmpty()) {
-        RowScalars own =
-            new RowScalars(
-                norms.data(),
-                true,
-                queries.first() - block.from(),
-                queries.stride(),
-                queries.count());
-        kernel.fold(
-            block.rows(q, queries),
-            block.rows(k, keys),
-            block.rows(v, keys),
-            pattern.causal(),
-            accumulator.rows(queries),
-            own);
-      }
+      fold(block, fold.of(queries, keys), accumulator, norms);
     }
+  }
+
+  private void fold(Blocks.Block block, Fold fold, RowBuffer accumulator, RowScalars norms) {
+    Rows queries = fold.queries();
+    if (queries.isEmpty() || fold.keys().isEmpty()) {
+      return;
+    }
+    FoldRows rows = new FoldRows(fold);
+    RowScalars own =
+        new RowScalars(
+            norms.data(), true, queries.first() - block.from(), queries.stride(), queries.count());
+    kernel.fold(
+        rows.queries(block.rows(q, queries)),
+        rows.keys(block.rows(k, fold.keys())),
+        rows.keys(block.rows(v, fold.keys())),
+        pattern.causal(),
+        rows.queries(accumulator.rows(queries)),
+        rows.scalars(own));
   }
 }

@@ -6,7 +6,9 @@ import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.DilatedAttentionSpec;
 import dev.longnet.attention.pattern.Rows;
 import dev.longnet.attention.pattern.SparseAttentionSpec;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.IntStream;
 
 /// The oracle: it computes attention in float64 by its literal definition, in O(N²) for every
@@ -32,31 +34,50 @@ public final class ReferenceAttention {
     boolean attends(int branch, int head, int heads, long query, long key);
   }
 
-  /// Position p, with l = p mod w, is kept iff l mod r = s_ij.
+  /// Position p, with g = floor((p + shift) / w) and l = (p + shift) mod w, is kept iff l mod r =
+  /// s_ij. A branch that sees the segment before its own counts as two: own segments, then the
+  /// segments before.
   public static ReferenceAttention of(DilatedAttentionSpec spec) {
+    record Part(Branch branch, long back) {}
+    List<Part> parts = new ArrayList<>();
+    for (Branch branch : spec.segments()) {
+      parts.add(new Part(branch, 0));
+      if (branch.window() != Branch.Window.SEGMENT) {
+        parts.add(new Part(branch, 1));
+      }
+    }
     return new ReferenceAttention(
         new Membership() {
           @Override
           public int branches() {
-            return spec.segments().size();
+            return parts.size();
           }
 
           @Override
           public boolean attends(int branch, int head, int heads, long query, long key) {
-            Branch b = spec.segments().get(branch);
-            return query / b.segmentLength() == key / b.segmentLength()
-                && kept(b, head, heads, query)
-                && kept(b, head, heads, key)
+            Part part = parts.get(branch);
+            Branch b = part.branch;
+            long w = b.segmentLength();
+            boolean near = b.window() != Branch.Window.SLIDING || query - key < w;
+            boolean keyKept = kept(b, head, heads, key);
+            boolean queryKept = b.dilate() == Branch.Dilate.KEYS || kept(b, head, heads, query);
+            return (b.heads().isEmpty() || b.heads().contains(head))
+                && (query + b.shift()) / w - (key + b.shift()) / w == part.back
+                && near
+                && keyKept
+                && queryKept
                 && (!spec.causal() || key <= query);
           }
 
           private boolean kept(Branch b, int head, int heads, long position) {
+            int place = b.heads().isEmpty() ? head : b.heads().indexOf(head);
+            int of = b.heads().isEmpty() ? heads : b.heads().size();
             long offset =
                 switch (spec.headOffsets()) {
-                  case INTERLEAVED -> head % b.dilation();
-                  case BLOCKED -> head / ((heads + b.dilation() - 1) / b.dilation());
+                  case INTERLEAVED -> place % b.dilation();
+                  case BLOCKED -> place / ((of + b.dilation() - 1) / b.dilation());
                 };
-            return position % b.segmentLength() % b.dilation() == offset;
+            return (position + b.shift()) % b.segmentLength() % b.dilation() == offset;
           }
         });
   }

@@ -126,7 +126,7 @@ final class PlainAttention {
       for (long segment = pattern.firstSegment(i, query); segment < end; segment++) {
         Fold fold = pattern.fold(i, segment, head, heads, tokens);
         if (!fold.queries().within(query, query + 1).isEmpty()) {
-          Rows seen = pattern.causal() ? fold.keys().within(0, query + 1) : fold.keys();
+          Rows seen = fold.seen(query, pattern.causal());
           found = new int[(int) seen.count()];
           Arrays.setAll(found, key -> (int) seen.position(key));
         }

@@ -13,33 +13,25 @@ import java.util.Objects;
 ///
 /// @param data on or off heap; must stay alive while a kernel runs
 /// @param offset element index of row 0
-/// @param stride elements between two rows
+/// @param stride elements from one row to the next; negative where they are listed backwards
 /// @param headSize D
 public record HeadRows(
     MemorySegment data, ElementType type, long offset, long stride, int headSize, Rows positions) {
   public HeadRows {
     Objects.requireNonNull(data, "data");
     Objects.requireNonNull(type, "type");
-    if (headSize < 1 || offset < 0 || stride < 0) {
+    if (headSize < 1 || offset < 0) {
       throw new IllegalArgumentException(
-          "rows need headSize >= 1, offset >= 0, stride >= 0: headSize="
-              + headSize
-              + ", offset="
-              + offset
-              + ", stride="
-              + stride);
+          "rows need headSize >= 1, offset >= 0: headSize=" + headSize + ", offset=" + offset);
     }
     if (!positions.isEmpty()) {
-      long end =
-          Math.addExact(
-              Math.addExact(offset, Math.multiplyExact(stride, positions.count() - 1)), headSize);
-      if (end > data.byteSize() / type.bytes()) {
+      long last = Math.addExact(offset, Math.multiplyExact(stride, positions.count() - 1));
+      long end = Math.addExact(Math.max(offset, last), headSize);
+      if (last < 0 || end > data.byteSize() / type.bytes()) {
         throw new IllegalArgumentException(
-            "rows end at element "
-                + end
-                + " of "
+            "rows must lie within "
                 + data.byteSize() / type.bytes()
-                + ": offset="
+                + " elements: offset="
                 + offset
                 + ", stride="
                 + stride
@@ -63,8 +55,26 @@ public record HeadRows(
 
   /// The rows number `from` to `to` (exclusive).
   public HeadRows slice(long from, long to) {
+    // Behind the last of rows that are listed backwards there may be no element.
+    long first = to <= from ? offset : offset + from * stride;
+    return new HeadRows(data, type, first, stride, headSize, positions.slice(from, to));
+  }
+
+  /// The same rows, listed backwards, each at position `about` minus its own. Then a row stands at
+  /// or before another one iff it stood at or behind it: the causal test is turned round.
+  ///
+  /// @param about at least the last row's position
+  public HeadRows mirrored(long about) {
+    if (positions.isEmpty()) {
+      return this;
+    }
     return new HeadRows(
-        data, type, offset + from * stride, stride, headSize, positions.slice(from, to));
+        data,
+        type,
+        offset + stride * (count() - 1),
+        -stride,
+        headSize,
+        new Rows(about - positions.last(), positions.stride(), count()));
   }
 
   /// Byte offset of row `index` in `data`.

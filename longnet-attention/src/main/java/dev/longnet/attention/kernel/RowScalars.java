@@ -13,29 +13,22 @@ import java.lang.foreign.ValueLayout;
 /// @param data on or off heap; must stay alive while a kernel runs
 /// @param float64 whether elements are doubles
 /// @param offset element index of row 0
-/// @param stride elements between two rows
+/// @param stride elements from one row to the next; negative where they are listed backwards
 public record RowScalars(
     MemorySegment data, boolean float64, long offset, long stride, long count) {
   public RowScalars {
-    if (offset < 0 || stride < 0 || count < 0) {
+    if (offset < 0 || count < 0) {
       throw new IllegalArgumentException(
-          "row scalars need offset, stride, count >= 0: offset="
-              + offset
-              + ", stride="
-              + stride
-              + ", count="
-              + count);
+          "row scalars need offset, count >= 0: offset=" + offset + ", count=" + count);
     }
     if (count > 0) {
-      long end = Math.addExact(Math.addExact(offset, Math.multiplyExact(stride, count - 1)), 1);
+      long last = Math.addExact(offset, Math.multiplyExact(stride, count - 1));
       long elements = data.byteSize() / (float64 ? 8 : 4);
-      if (end > elements) {
+      if (last < 0 || Math.max(offset, last) >= elements) {
         throw new IllegalArgumentException(
-            "row scalars end at element "
-                + end
-                + " of "
+            "row scalars must lie within "
                 + elements
-                + ": offset="
+                + " elements: offset="
                 + offset
                 + ", stride="
                 + stride
@@ -61,7 +54,15 @@ public record RowScalars(
   }
 
   public RowScalars slice(long from, long to) {
-    return new RowScalars(data, float64, offset + from * stride, stride, to - from);
+    return new RowScalars(
+        data, float64, to <= from ? offset : offset + from * stride, stride, to - from);
+  }
+
+  /// The same values, listed backwards, as [HeadRows#mirrored] lists rows.
+  public RowScalars mirrored() {
+    return count == 0
+        ? this
+        : new RowScalars(data, float64, offset + stride * (count - 1), -stride, count);
   }
 
   /// Byte offset of a row's value in `data`.

@@ -37,6 +37,11 @@ public interface AttentionPattern {
     return OptionalLong.empty();
   }
 
+  /// The number of a segment that is like most others of the branch.
+  default long typicalSegment(int branch) {
+    return 0;
+  }
+
   /// By how many keys of zeros torchscale pads this segment of a head in a bidirectional sequence;
   /// 0 where it knows no such pattern.
   default long paddingKeys(int branch, long segment, int head, int heads, long tokens) {
@@ -50,22 +55,30 @@ public interface AttentionPattern {
     for (int branch = 0; branch < branches(); branch++) {
       long end = endSegment(branch, tokens, tokens);
       for (long segment = 0; segment < end; segment++) {
-        Fold fold = fold(branch, segment, head, heads, tokens);
-        pairs += pairs(fold);
+        pairs += fold(branch, segment, head, heads, tokens).pairs(causal());
       }
     }
     return pairs;
   }
 
   /// The number of neighbouring positions within which nearly all pairs (95 %) of a head lie,
-  /// judged by every branch's first segment. Rows that lie no further apart should be in the cache
+  /// judged by one segment of every branch. Rows that lie no further apart should be in the cache
   /// together.
   default long reach(int heads, long tokens) {
+    return reach(0, heads, tokens);
+  }
+
+  /// As [#reach(int, long)], of one head.
+  default long reach(int head, int heads, long tokens) {
     TreeMap<Long, Double> pairsBySpan = new TreeMap<>();
     for (int branch = 0; branch < branches() && tokens > 0; branch++) {
-      Fold first = fold(branch, 0, 0, heads, tokens);
-      long span = Math.max(first.queries().last(), first.keys().last()) + 1;
-      pairsBySpan.merge(span, pairs(first) * endSegment(branch, tokens, tokens), Double::sum);
+      long segments = endSegment(branch, tokens, tokens);
+      Fold fold = fold(branch, Math.min(typicalSegment(branch), segments - 1), head, heads, tokens);
+      if (!fold.queries().isEmpty() && !fold.keys().isEmpty()) {
+        long first = Math.min(fold.queries().first(), fold.keys().first());
+        long span = Math.max(fold.queries().last(), fold.keys().last()) + 1 - first;
+        pairsBySpan.merge(span, fold.pairs(causal()) * segments, Double::sum);
+      }
     }
     double all = pairsBySpan.values().stream().mapToDouble(Double::doubleValue).sum();
     double within = 0;
@@ -76,24 +89,5 @@ public interface AttentionPattern {
       }
     }
     return 1;
-  }
-
-  private double pairs(Fold fold) {
-    Rows queries = fold.queries();
-    Rows keys = fold.keys();
-    if (queries.isEmpty() || keys.isEmpty()) {
-      return 0;
-    }
-    if (!causal() || keys.last() <= queries.first()) {
-      return (double) queries.count() * keys.count();
-    }
-    if (queries.equals(keys)) {
-      return 0.5 * queries.count() * (queries.count() + 1);
-    }
-    double pairs = 0;
-    for (long i = 0; i < queries.count(); i++) {
-      pairs += keys.countUpTo(queries.position(i));
-    }
-    return pairs;
   }
 }

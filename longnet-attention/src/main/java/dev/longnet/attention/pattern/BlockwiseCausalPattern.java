@@ -60,7 +60,8 @@ public record BlockwiseCausalPattern(AttentionPattern inner, long blockLength)
     long end = Math.min(2 * blockLength, tokens - start);
     return new Fold(
         shifted(fold.queries().within(window == 0 ? 0 : blockLength, end), start),
-        shifted(fold.keys().within(0, end), start));
+        shifted(fold.keys().within(0, end), start),
+        fold.window());
   }
 
   /// Segments of `inner` in a window.

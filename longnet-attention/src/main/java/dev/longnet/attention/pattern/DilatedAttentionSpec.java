@@ -9,7 +9,10 @@ import java.util.OptionalLong;
 /// Of the segment that starts at g w, head j keeps the positions p with `(p - g w) mod r = s_ij`,
 /// and the kept rows attend to one another. The last segment may be short; nothing is padded.
 ///
-/// @param segments the (w, r) pairs, one or more, in any order
+/// A [Branch] may differ from the paper's in what a query sees. One that sees the segment before
+/// its own makes two branches of the pattern: its own segments, then the segments before.
+///
+/// @param segments the paper's (w, r) pairs or other branches, one or more, in any order
 /// @param causal whether a query sees only its own position and earlier ones
 /// @param headOffsets the rule for s_ij
 public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOffsets headOffsets)
@@ -23,6 +26,13 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
           "dilated attention needs at least one branch: segments=[]");
     }
     Objects.requireNonNull(headOffsets, "headOffsets");
+    for (Branch branch : segments) {
+      if (!causal && branch.seesBack()) {
+        throw new IllegalArgumentException(
+            "window is for causal attention, without it a query sees its own segment: window="
+                + branch.window());
+      }
+    }
   }
 
   /// Uses the paper's head offsets.
@@ -66,33 +76,78 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
 
   @Override
   public int branches() {
-    return segments.size();
+    int parts = segments.size();
+    for (Branch branch : segments) {
+      parts += branch.seesBack() ? 1 : 0;
+    }
+    return parts;
+  }
+
+  /// A branch of the pattern.
+  ///
+  /// @param before whether queries see the segment before their own, else their own
+  private record Part(Branch branch, boolean before) {}
+
+  private Part part(int index) {
+    int part = index;
+    for (Branch branch : segments) {
+      if (part == 0) {
+        return new Part(branch, false);
+      }
+      if (part == 1 && branch.seesBack()) {
+        return new Part(branch, true);
+      }
+      part -= branch.seesBack() ? 2 : 1;
+    }
+    throw new IndexOutOfBoundsException("branch " + index + " of " + branches());
   }
 
   @Override
   public long firstSegment(int branch, long from) {
-    return from / segments.get(branch).segmentLength();
+    return part(branch).branch.segment(from);
   }
 
+  /// A segment's keys are read by the segment after it too.
   @Override
   public long endSegment(int branch, long to, long tokens) {
-    return Math.ceilDiv(to, segments.get(branch).segmentLength());
+    Part part = part(branch);
+    long end = part.branch.segmentsBefore(to);
+    return part.before && to > 0 ? Math.min(end + 1, part.branch.segmentsBefore(tokens)) : end;
   }
 
   @Override
   public Fold fold(int branch, long segment, int head, int heads, long tokens) {
-    Rows rows = kept(segments.get(branch), segment, head, heads, tokens);
-    return new Fold(rows, rows);
+    Part part = part(branch);
+    Branch b = part.branch;
+    if (!b.standsOn(head)) {
+      Rows none = b.all(segment, tokens).slice(0, 0);
+      return new Fold(none, none);
+    }
+    long offset = b.offset(headOffsets, head, heads);
+    Rows kept = b.kept(segment, tokens, offset);
+    Rows queries =
+        switch (b.dilate()) {
+          case BOTH -> kept;
+          case KEYS -> b.all(segment, tokens);
+        };
+    if (!part.before) {
+      return new Fold(queries, kept);
+    }
+    if (segment == 0) {
+      return new Fold(queries, kept.slice(0, 0));
+    }
+    Fold fold = new Fold(queries, b.kept(segment - 1, tokens, offset));
+    return b.window() == Branch.Window.SLIDING ? fold.within(b.segmentLength()) : fold;
   }
 
   /// The least common multiple of all segment lengths, at whose multiples a segment of every branch
-  /// ends.
+  /// ends. None where a query sees beyond its segment, or segments do not begin at multiples.
   @Override
   public OptionalLong period() {
     long multiple = 1;
     for (Branch branch : segments) {
       long factor = branch.segmentLength() / gcd(multiple, branch.segmentLength());
-      if (factor > LONGEST_PERIOD / multiple) {
+      if (factor > LONGEST_PERIOD / multiple || branch.seesBack() || branch.shift() > 0) {
         return OptionalLong.empty();
       }
       multiple *= factor;
@@ -100,60 +155,85 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
     return OptionalLong.of(multiple);
   }
 
-  /// Whole segments of a branch have as many pairs each; the last one may be short.
+  /// Segments alike are visited once: of a long sequence the first two, one of those between, and
+  /// the last.
   @Override
-  @SuppressWarnings("NarrowCalculation") // whole segments are counted
   public double pairs(int head, int heads, long tokens) {
     double pairs = 0;
-    for (Branch branch : segments) {
-      long length = Math.min(branch.segmentLength(), Math.max(1, tokens));
-      long offset = headOffsets.offset(head, heads, branch.dilation());
-      pairs +=
-          tokens / length * square(branch.kept(length, offset))
-              + square(branch.kept(tokens % length, offset));
+    for (int branch = 0; branch < branches(); branch++) {
+      long end = endSegment(branch, tokens, tokens);
+      for (long segment = 0; segment < Math.min(2, end); segment++) {
+        pairs += fold(branch, segment, head, heads, tokens).pairs(causal);
+      }
+      if (end > 3) {
+        double one = fold(branch, 2, head, heads, tokens).pairs(causal);
+        pairs += (end - 3.0) * one;
+      }
+      if (end > 2) {
+        pairs += fold(branch, end - 1, head, heads, tokens).pairs(causal);
+      }
     }
     return pairs;
   }
 
-  /// The kept rows of the segment that the next token belongs to.
+  /// The first segment may have none before it, or be short.
+  @Override
+  public long typicalSegment(int branch) {
+    Part part = part(branch);
+    return part.before || part.branch.shift() > 0 ? 1 : 0;
+  }
+
+  /// Heads with branches of their own reach as far as the farthest.
+  @Override
+  public long reach(int heads, long tokens) {
+    if (segments.stream().allMatch(branch -> branch.heads().isEmpty())) {
+      return reach(0, heads, tokens);
+    }
+    long reach = 1;
+    for (int head = 0; head < heads; head++) {
+      reach = Math.max(reach, reach(head, heads, tokens));
+    }
+    return reach;
+  }
+
+  /// The kept rows of the segment that the next token belongs to, or of the one before it.
   @Override
   public Rows live(int branch, int head, int heads, long tokens) {
-    return kept(segments.get(branch), firstSegment(branch, tokens), head, heads, tokens);
+    Part part = part(branch);
+    Branch b = part.branch;
+    long segment = b.segment(tokens);
+    if (!b.standsOn(head) || part.before && segment == 0) {
+      return b.all(segment, tokens).slice(0, 0);
+    }
+    return b.kept(part.before ? segment - 1 : segment, tokens, b.offset(headOffsets, head, heads));
   }
 
   @Override
   public long mostLive(int branch) {
-    return segments.get(branch).kept(segments.get(branch).segmentLength(), 0);
+    Branch b = part(branch).branch;
+    return b.kept(b.segmentLength(), 0);
   }
 
-  /// The kept rows of the query's segment up to the query, if it is one of them.
   @Override
-  public Rows seen(int branch, int head, int heads, long position) {
-    Rows rows =
-        kept(segments.get(branch), firstSegment(branch, position), head, heads, position + 1);
-    return !rows.isEmpty() && rows.last() == position ? rows : rows.slice(0, 0);
+  public boolean keepsSegmentBefore(int branch) {
+    return part(branch).before;
+  }
+
+  @Override
+  public boolean standsOn(int branch, int head) {
+    return part(branch).branch.standsOn(head);
   }
 
   /// torchscale fills a segment up to min(w, N) tokens, and these up to a multiple of r, so that
   /// every head has ceil(min(w, N) / r) rows.
   @Override
   public long paddingKeys(int branch, long segment, int head, int heads, long tokens) {
-    Branch b = segments.get(branch);
+    Branch b = part(branch).branch;
+    if (!b.isPlain()) {
+      return 0;
+    }
     long rows = b.kept(Math.min(b.segmentLength(), tokens), 0);
     return rows - fold(branch, segment, head, heads, tokens).keys().count();
-  }
-
-  /// Pairs of `rows` queries with as many keys at the same positions.
-  private double square(long rows) {
-    return causal ? 0.5 * rows * (rows + 1.0) : (double) rows * rows;
-  }
-
-  private Rows kept(Branch branch, long segment, int head, int heads, long tokens) {
-    long start = segment * branch.segmentLength();
-    long length = Math.min(branch.segmentLength(), tokens - start);
-    long offset = headOffsets.offset(head, heads, branch.dilation());
-    long count = branch.kept(length, offset);
-    return new Rows(start + (count == 0 ? 0 : offset), branch.dilation(), count);
   }
 
   private static long gcd(long a, long b) {

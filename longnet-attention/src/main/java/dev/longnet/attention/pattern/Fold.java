@@ -3,4 +3,78 @@ package dev.longnet.attention.pattern;
 
 /// One piece of an attention pattern. Every query row attends to every key row; in a causal
 /// pattern, to those at its own position or before.
-public record Fold(Rows queries, Rows keys) {}
+///
+/// @param window a query at p sees keys after `p - window` alone; `Long.MAX_VALUE` where nothing
+///   but causality bounds it. Where it does, all keys lie before all queries
+public record Fold(Rows queries, Rows keys, long window) {
+  public Fold {
+    if (window < 1) {
+      throw new IllegalArgumentException("window must be positive: window=" + window);
+    }
+    if (window < Long.MAX_VALUE
+        && !queries.isEmpty()
+        && !keys.isEmpty()
+        && keys.last() >= queries.first()) {
+      throw new IllegalArgumentException(
+          "keys of a window must lie before its queries: keys=" + keys + ", queries=" + queries);
+    }
+  }
+
+  /// Nothing but causality bounds what a query sees.
+  public Fold(Rows queries, Rows keys) {
+    this(queries, keys, Long.MAX_VALUE);
+  }
+
+  public boolean isWindowed() {
+    return window < Long.MAX_VALUE;
+  }
+
+  /// The fold whose queries see keys of the last `window` positions alone, without the rows that
+  /// see none or are seen by none.
+  public Fold within(long window) {
+    return new Fold(queries, keys, window).narrowed();
+  }
+
+  /// The same fold without the queries and keys that its window keeps apart.
+  public Fold narrowed() {
+    if (!isWindowed() || queries.isEmpty() || keys.isEmpty()) {
+      return this;
+    }
+    Rows near = keys.within(queries.first() - window + 1, Long.MAX_VALUE);
+    Rows able = near.isEmpty() ? queries.slice(0, 0) : queries.within(0, near.last() + window);
+    return new Fold(able, near, window);
+  }
+
+  /// The same fold for some of its rows.
+  public Fold of(Rows queries, Rows keys) {
+    return new Fold(queries, keys, window).narrowed();
+  }
+
+  /// The keys that a query of the fold sees.
+  ///
+  /// @param causal whether the pattern is
+  public Rows seen(long query, boolean causal) {
+    Rows seen = causal ? keys.slice(0, keys.countUpTo(query)) : keys;
+    return isWindowed() ? seen.within(query - window + 1, Long.MAX_VALUE) : seen;
+  }
+
+  /// The number of query-key pairs.
+  double pairs(boolean causal) {
+    if (queries.isEmpty() || keys.isEmpty()) {
+      return 0;
+    }
+    if (!isWindowed()) {
+      if (!causal || keys.last() <= queries.first()) {
+        return (double) queries.count() * keys.count();
+      }
+      if (queries.equals(keys)) {
+        return 0.5 * queries.count() * (queries.count() + 1);
+      }
+    }
+    double pairs = 0;
+    for (long i = 0; i < queries.count(); i++) {
+      pairs += seen(queries.position(i), causal).count();
+    }
+    return pairs;
+  }
+}

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.attention.pattern;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 
 /// Small patterns of every kind, and what they mean by enumeration.
-final class RandomPatterns {
+public final class RandomPatterns {
   private RandomPatterns() {}
 
   static DilatedAttentionSpec dilated(Random random, boolean causal) {
@@ -18,15 +21,39 @@ final class RandomPatterns {
         HeadOffsets.values()[random.nextInt(2)]);
   }
 
+  /// Branches of every kind, the paper's among them.
+  public static DilatedAttentionSpec branches(
+      Random random, boolean causal, int heads, long longest, long mostDilation) {
+    List<Branch> branches = new ArrayList<>();
+    int count = 1 + random.nextInt(3);
+    for (int i = 0; i < count; i++) {
+      long length = 1 + random.nextLong(longest);
+      branches.add(
+          new Branch(
+              length,
+              1 + random.nextLong(mostDilation),
+              Branch.Window.values()[causal ? random.nextInt(3) : 0],
+              Branch.Dilate.values()[random.nextInt(2)],
+              random.nextBoolean() ? List.of() : heads(random, heads),
+              random.nextBoolean() ? 0 : random.nextLong(length)));
+    }
+    return new DilatedAttentionSpec(branches, causal, HeadOffsets.values()[random.nextInt(2)]);
+  }
+
+  private static List<Integer> heads(Random random, int heads) {
+    return IntStream.range(0, heads).filter(head -> random.nextBoolean()).boxed().toList();
+  }
+
   static SparseAttentionSpec sparse(Random random, boolean causal) {
     long block = 1 + random.nextInt(12);
     return new SparseAttentionSpec(block, 1 + random.nextInt((int) block), causal);
   }
 
   static StreamablePattern any(Random random, boolean causal) {
-    return switch (random.nextInt(3)) {
+    return switch (random.nextInt(5)) {
       case 0 -> DilatedAttentionSpec.dense(causal);
       case 1 -> sparse(random, causal);
+      case 2, 3 -> branches(random, causal, 9, 50, 9);
       default -> dilated(random, causal);
     };
   }
@@ -66,7 +93,7 @@ final class RandomPatterns {
     for (long segment = 0; segment < pattern.endSegment(branch, tokens, tokens); segment++) {
       Fold fold = pattern.fold(branch, segment, head, heads, tokens);
       if (positions(fold.queries()).contains(query)) {
-        keys.addAll(positions(fold.keys().within(0, query + 1)));
+        keys.addAll(positions(fold.seen(query, true)));
       }
     }
     return keys;

@@ -16,7 +16,12 @@ import java.util.OptionalLong;
 
 /// Attention as a mixer. The kinds differ in who attends to whom, an [AttentionPattern]; parameters
 /// and everything else are the same for all of them.
-public sealed interface AttentionConfig extends MixerConfig {
+public sealed interface AttentionConfig extends MixerConfig
+    permits AttentionConfig.Dilated,
+        AttentionConfig.Dense,
+        AttentionConfig.Sparse,
+        AttentionConfig.Blockwise,
+        BranchedAttention {
 
   /// Who attends to whom.
   AttentionPattern pattern(boolean causal);
@@ -82,6 +87,11 @@ public sealed interface AttentionConfig extends MixerConfig {
   @Override
   default OptionalLong period() {
     return OptionalLong.empty();
+  }
+
+  @Override
+  default AttentionConfig at(int layer) {
+    return this;
   }
 
   @Override
@@ -254,6 +264,11 @@ public sealed interface AttentionConfig extends MixerConfig {
     @Override
     public String type() {
       return "blockwise";
+    }
+
+    @Override
+    public Blockwise at(int layer) {
+      return new Blockwise(inner.at(layer), blockLength);
     }
 
     @Override

@@ -16,7 +16,12 @@ public sealed interface MixerConfig permits AttentionConfig {
   /// The value of `type` in a recipe.
   String type();
 
-  /// Writes the keys [MixerTree#read(Section, boolean)] knows.
+  /// The mixer as it is in one layer.
+  default MixerConfig at(int layer) {
+    return this;
+  }
+
+  /// Writes the keys [MixerTree#read] knows.
   void write(ObjectNode section);
 
   /// Adds the mixer's parameters of one layer, in the order of the state dict.
@@ -90,6 +95,14 @@ public sealed interface MixerConfig permits AttentionConfig {
   /// The mixer as it is while only its first branches have joined.
   default MixerConfig withBranches(int first) {
     return this;
+  }
+
+  /// What is wrong with the mixer in a model of this shape: a rule that its parts break, each
+  /// beginning with a verb.
+  ///
+  /// @param joined branches that take part
+  default List<String> faults(int layers, int heads, int joined) {
+    return List.of();
   }
 
   /// The mixer for inputs beyond the trained length: no token reaches further back than in a

@@ -20,13 +20,14 @@ final class MixerTree {
     SPARSE
   }
 
-  /// @param causal of the model
-  static MixerConfig read(Section s, boolean causal) {
+  /// @param layers of the model, as `heads` and `causal`
+  static MixerConfig read(Section s, int layers, int heads, boolean causal) {
     s.require("type");
     Type type = s.choice("type", Type.DILATED, Type.class);
     boolean branches =
         s.has("segment_lengths")
             | s.has("dilations")
+            | s.has("branches")
             | s.has("head_offsets")
             | s.has(ZERO_PADDED_KEYS);
     boolean blocks = s.has("block_length") | s.has("columns");
@@ -54,7 +55,7 @@ final class MixerTree {
                   "type",
                   "dilated takes segment_lengths and dilations, not block_length or columns");
             }
-            yield dilated(s, causal);
+            yield s.has("branches") ? branched(s, layers, heads, causal) : dilated(s, causal);
           }
         };
     s.done();
@@ -100,5 +101,56 @@ final class MixerTree {
     }
     HeadOffsets offsets = s.choice("head_offsets", HeadOffsets.INTERLEAVED, HeadOffsets.class);
     return new AttentionConfig.Dilated(all, offsets, padded);
+  }
+
+  private static MixerConfig branched(Section s, int layers, int heads, boolean causal) {
+    if (s.has("segment_lengths") | s.has("dilations") | s.has(ZERO_PADDED_KEYS)) {
+      throw s.wrong(
+          "branches",
+          "takes the place of segment_lengths and dilations, and has no " + ZERO_PADDED_KEYS);
+    }
+    List<BranchedAttention.Placed> all = new ArrayList<>();
+    for (Section one : s.sections("branches")) {
+      all.add(placed(one, all.size(), causal));
+    }
+    if (all.isEmpty()) {
+      throw s.wrong("branches", "must name at least one branch");
+    }
+    HeadOffsets offsets = s.choice("head_offsets", HeadOffsets.INTERLEAVED, HeadOffsets.class);
+    BranchedAttention attention = new BranchedAttention(all, offsets);
+    for (String fault : attention.faults(layers, heads, all.size())) {
+      throw s.wrong("branches", fault);
+    }
+    return attention;
+  }
+
+  private static BranchedAttention.Placed placed(Section s, int number, boolean causal) {
+    s.require("segment_length");
+    long length = s.wholeNumber("segment_length", 1, 1);
+    long dilation = s.wholeNumber("dilation", 1, 1);
+    Branch.Window window = s.choice("window", Branch.Window.SEGMENT, Branch.Window.class);
+    if (window != Branch.Window.SEGMENT && !causal) {
+      throw s.wrong("window", "must be segment where model.causal is false");
+    }
+    Branch.Dilate dilate = s.choice("dilate", Branch.Dilate.BOTH, Branch.Dilate.class);
+    long shift = s.wholeNumber("shift", 0, 0);
+    if (shift >= length) {
+      throw s.wrong("shift", "must be below segment_length=" + length);
+    }
+    List<Integer> heads = rising(s, "heads");
+    List<Integer> layers = rising(s, "layers");
+    s.done();
+    return new BranchedAttention.Placed(
+        new Branch(length, dilation, window, dilate, heads, shift), layers, number);
+  }
+
+  private static List<Integer> rising(Section s, String key) {
+    List<Long> numbers = s.wholeNumbers(key, List.of(), 0);
+    for (int i = 0; i < numbers.size(); i++) {
+      if (i > 0 && numbers.get(i) <= numbers.get(i - 1) || numbers.get(i) > Integer.MAX_VALUE) {
+        throw s.wrong(key, "must rise from 0 on");
+      }
+    }
+    return numbers.stream().map(Long::intValue).toList();
   }
 }

@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 
 /// The shape of a model: what `config.json` of a checkpoint holds and what its parameters' shapes
 /// follow from.
@@ -82,6 +83,13 @@ public record ModelConfig(
       throw new IllegalArgumentException(
           "hidden must be a multiple of heads=" + heads + ": hidden=" + hidden);
     }
+    for (MixerConfig mixer : mixers) {
+      mixer.faults(layers, heads, mixer.branches()).stream()
+          .findFirst()
+          .ifPresent(fault -> {
+            throw new IllegalArgumentException("attention.branches " + fault);
+          });
+    }
     if (positions != PositionEncoding.NONE
         && mixers.stream().anyMatch(MixerConfig::usesPositions)
         && hidden / heads % 2 != 0) {
@@ -97,7 +105,7 @@ public record ModelConfig(
 
   /// What mixes the tokens of a layer.
   public MixerConfig mixer(int layer) {
-    return mixers.get(layer % mixers.size());
+    return mixers.get(layer % mixers.size()).at(layer);
   }
 
   /// Parts of the mixers that may join while the model trains: the most any of them has.
@@ -110,7 +118,9 @@ public record ModelConfig(
   ///
   /// @param longest a stream's may be Long.MAX_VALUE where positions repeat
   public double leastScaleBase(long longest) {
-    return mixers.stream()
+    return IntStream.range(0, layers)
+        .mapToObj(this::mixer)
+        .distinct()
         .filter(MixerConfig::usesPositions)
         .mapToDouble(mixer -> leastScaleBase(longest, mixer.period()))
         .max()

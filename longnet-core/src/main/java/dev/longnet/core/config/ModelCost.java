@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.config;
 
-import java.util.List;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.function.ToDoubleFunction;
 
 /// What a model costs, counted from its configuration: parameters and floating-point operations.
@@ -43,11 +44,10 @@ public record ModelCost(ModelConfig model) {
   }
 
   private double sum(ToDoubleFunction<MixerConfig> flops) {
-    List<MixerConfig> mixers = model.mixers();
+    Map<MixerConfig, Double> each = new HashMap<>();
     double sum = 0;
-    for (int i = 0; i < mixers.size(); i++) {
-      int layers = (model.layers() - i + mixers.size() - 1) / mixers.size();
-      sum += layers * flops.applyAsDouble(mixers.get(i));
+    for (int layer = 0; layer < model.layers(); layer++) {
+      sum += each.computeIfAbsent(model.mixer(layer), flops::applyAsDouble);
     }
     return sum;
   }

@@ -31,22 +31,24 @@ public final class ModelTree {
     if (hidden % heads != 0) {
       throw model.wrong("hidden", "must be a multiple of model.heads=" + heads);
     }
-    List<MixerConfig> mixers = mixers(model, layers, causal);
+    List<MixerConfig> mixers = mixers(model, layers, heads, causal);
     model.done();
     return new ModelConfig(
         words, layers, hidden, heads, feedForward, positions, scaleBase, tied, causal, mixers);
   }
 
   /// `attention`, one mixer for all layers, or `mixers`, a list that repeats over them.
-  private static List<MixerConfig> mixers(Section model, int layers, boolean causal) {
+  private static List<MixerConfig> mixers(Section model, int layers, int heads, boolean causal) {
     if (!model.has("mixers")) {
-      return List.of(MixerTree.read(model.section("attention"), causal));
+      return List.of(MixerTree.read(model.section("attention"), layers, heads, causal));
     }
     if (model.has("attention")) {
       throw model.wrong("mixers", "and model.attention exclude each other");
     }
     List<MixerConfig> mixers =
-        model.sections("mixers", "type").stream().map(s -> MixerTree.read(s, causal)).toList();
+        model.sections("mixers", "type").stream()
+            .map(s -> MixerTree.read(s, layers, heads, causal))
+            .toList();
     if (mixers.isEmpty() || mixers.size() > layers) {
       throw model.wrong(
           "mixers",
@@ -87,7 +89,7 @@ public final class ModelTree {
     tree.put("tied_output", model.tiedOutput());
     tree.put("causal", model.causal());
     if (model.mixers().size() == 1) {
-      model.mixer(0).write(tree.putObject("attention"));
+      model.mixers().getFirst().write(tree.putObject("attention"));
     } else {
       ArrayNode mixers = tree.putArray("mixers");
       model.mixers().forEach(mixer -> mixer.write(mixers.addObject()));

@@ -58,6 +58,12 @@ public record RunConfig(
                   "must have one number for each of the mixers' %d branches, or be []",
                   branches));
     }
+    for (MixerConfig mixer : model.mixers()) {
+      int joined = training.branches(0, mixer.branches());
+      for (String fault : mixer.faults(model.layers(), model.heads(), joined)) {
+        throw s.section("training").wrong("branch_starts", fault + " at the first step");
+      }
+    }
     OptimizerConfig optimizer = OptimizerConfig.read(s.section("optimizer"));
     ScheduleConfig schedule = ScheduleConfig.read(s.section("schedule"));
     if (schedule.warmupSteps() > training.steps()) {

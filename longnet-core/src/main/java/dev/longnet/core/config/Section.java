@@ -59,6 +59,18 @@ public final class Section {
   }
 
   /// A nested list of mappings; empty when the key is absent.
+  public List<Section> sections(String key) {
+    List<Section> result = new ArrayList<>();
+    for (JsonNode element : array(key)) {
+      if (!(element instanceof ObjectNode object)) {
+        throw wrong(key, "must be a list of sections");
+      }
+      result.add(new Section(object, at(key) + "[" + result.size() + "]", origin));
+    }
+    return result;
+  }
+
+  /// As [#sections(String)], where a text may stand for a mapping.
   ///
   /// @param textKey a text in the list stands for a mapping of this key alone
   public List<Section> sections(String key, String textKey) {

@@ -79,6 +79,13 @@ class RecipeReferenceTest {
         .get("model")
         .fieldNames()
         .forEachRemaining(key -> keys.add("model." + key));
+    collect(
+        RunConfigTree.write(
+            smallest(
+                "model.attention={type: dilated, branches: [{segment_length: 8, heads: [0, 1, 2, 3], "
+                    + "layers: [0, 1]}]}")),
+        "",
+        keys);
     Set<String> missing = new TreeSet<>(keys);
     missing.removeAll(documented.keySet());
     assertThat(missing).as("keys that " + REFERENCE + " does not name").isEmpty();
@@ -93,13 +100,23 @@ class RecipeReferenceTest {
     JsonNode dilated =
         RunConfigTree.write(
             smallest("model.attention={type: dilated, segment_lengths: [8], dilations: [1]}"));
+    JsonNode branches =
+        RunConfigTree.write(
+            smallest("model.attention={type: dilated, branches: [{segment_length: 8}]}"));
     documented.forEach((key, cell) -> {
       if (cell.startsWith("`")) {
         JsonNode written =
             Recipes.parse("value: " + cell.substring(1, cell.indexOf('`', 1)), key).get("value");
         String pointer =
-            "/" + key.replace("corpus.sources.", "corpus/sources/0/").replace('.', '/');
-        JsonNode actual = (key.startsWith("model.attention.") ? dilated : defaults).at(pointer);
+            "/"
+                + key.replace("corpus.sources.", "corpus/sources/0/")
+                    .replace("attention.branches.", "attention/branches/0/")
+                    .replace('.', '/');
+        JsonNode tree =
+            key.startsWith("model.attention.branches.")
+                ? branches
+                : key.startsWith("model.attention.") ? dilated : defaults;
+        JsonNode actual = tree.at(pointer);
         boolean equal =
             written.isNumber() ? written.asDouble() == actual.asDouble() : written.equals(actual);
         assertThat(equal)

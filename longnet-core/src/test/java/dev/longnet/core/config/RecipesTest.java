@@ -4,6 +4,8 @@ package dev.longnet.core.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.attention.pattern.Branch;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -160,8 +162,8 @@ class RecipesTest {
   void everyKindOfMixerHasATypeInRecipes() {
     Set<String> kinds = new TreeSet<>();
     leaves(MixerConfig.class, kinds);
-    // Made for evaluations alone.
-    kinds.remove("blockwise");
+    // Made for evaluations alone; dilated attention whose branches a recipe lists.
+    kinds.removeAll(Set.of("blockwise", "branchedattention"));
     assertThat(Arrays.stream(MixerTree.Type.values()).map(t -> t.name().toLowerCase(Locale.ROOT)))
         .containsExactlyInAnyOrderElementsOf(kinds);
   }
@@ -214,6 +216,27 @@ class RecipesTest {
   }
 
   @Test
+  void branchesOfDilatedAttentionAreListedOneByOne() throws Exception {
+    RunConfig run =
+        load(
+            "model.heads=4",
+            "model.attention={type: dilated, branches: [{segment_length: 32, window: sliding}, "
+                + "{segment_length: 256, dilation: 2, dilate: keys, heads: [0, 3], layers: [1], "
+                + "shift: 8}]}",
+            "training.branch_starts=[0, 0.5]");
+    ModelConfig model = run.model();
+    Branch near = new Branch(32, 1, Branch.Window.SLIDING, Branch.Dilate.BOTH, List.of(), 0);
+    Branch far = new Branch(256, 2, Branch.Window.SEGMENT, Branch.Dilate.KEYS, List.of(0, 3), 8);
+    assertThat(((AttentionConfig) model.mixer(0)).pattern(true))
+        .isEqualTo(new DilatedAttentionSpec(List.of(near), true));
+    assertThat(((AttentionConfig) model.mixer(1)).pattern(true))
+        .isEqualTo(new DilatedAttentionSpec(List.of(near, far), true));
+    assertThat(model.mapMixers(mixer -> mixer.withBranches(1)).mixer(1)).isEqualTo(model.mixer(0));
+    Files.writeString(file, run.toYaml());
+    assertThat(load().model()).isEqualTo(model);
+  }
+
+  @Test
   void anotherAttentionStartsItsSectionAfresh() throws Exception {
     RunConfig dilated =
         load("model.attention={type: dilated, segment_lengths: [32, 128], dilations: [1, 4]}");
@@ -248,6 +271,13 @@ class RecipesTest {
           model.causal=false      | model.causal must be true to train on next tokens
           model.attention.segment_lengths=[4] | model.attention.type dense takes no further keys
           model.attention={type: dilated, segment_lengths: [4, 8], dilations: [1]} | model.attention.dilations must be as many as segment_lengths=[4, 8]: model.attention.dilations=[1] (override)
+          model.attention={type: dilated, branches: []} | model.attention.branches must name at least one branch
+          model.attention={type: dilated, branches: [{segment_length: 8, heads: [9]}]} | model.attention.branches names head 9, and heads are 0 to
+          model.attention={type: dilated, branches: [{segment_length: 8, heads: [1]}]} | model.attention.branches leaves head 0 of layer 0 without a branch
+          model.attention={type: dilated, branches: [{segment_length: 8, layers: [1, 0]}]} | model.attention.branches[0].layers must rise from 0 on: model.attention.branches[0].layers=[1,0] (override)
+          model.attention={type: dilated, branches: [{segment_length: 8, window: slides}]} | model.attention.branches[0].window must be one of segment, two_segments, sliding
+          model.attention={type: dilated, branches: [{segment_length: 8, shift: 8}]} | model.attention.branches[0].shift must be below segment_length=8
+          model.attention={type: dilated, branches: [{segment_length: 8}], dilations: [1]} | model.attention.branches takes the place of segment_lengths and dilations
           model.attention={type: dilated} | model.attention.segment_lengths must name at least one segment length
           model.attention={type: sparse, block_length: 8, columns: 9} | model.attention.columns must be at most block_length=8
           model.attention={type: sparse, block_length: 4001, columns: 2000} | model.attention.columns must divide block_length=4001, or be at most 1024: model.attention.columns=2000 (override)

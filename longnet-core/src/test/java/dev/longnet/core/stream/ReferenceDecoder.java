@@ -3,6 +3,7 @@ package dev.longnet.core.stream;
 
 import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.attention.pattern.Fold;
+import dev.longnet.attention.pattern.Rows;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
@@ -154,8 +155,10 @@ final class ReferenceDecoder {
         for (long segment = 0; segment < pattern.endSegment(branch, n, n); segment++) {
           Fold fold = pattern.fold(branch, segment, head, config.heads(), n);
           for (long i = 0; i < fold.queries().count(); i++) {
-            for (long j = 0; j < fold.keys().countUpTo(fold.queries().position(i)); j++) {
-              weight[(int) fold.queries().position(i)][(int) fold.keys().position(j)]++;
+            long query = fold.queries().position(i);
+            Rows seen = fold.seen(query, true);
+            for (long j = 0; j < seen.count(); j++) {
+              weight[(int) query][(int) seen.position(j)]++;
             }
           }
         }

@@ -7,6 +7,7 @@ import dev.longnet.attention.kernel.KernelChoice;
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.BranchedAttention;
 import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -22,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.FieldSource;
@@ -47,6 +49,8 @@ class StreamMixerContractTest {
           new Model("dense", PositionEncoding.XPOS, List.of(DENSE)),
           new Model("sparse", PositionEncoding.ROPE, List.of(SPARSE)),
           new Model("sparse, even columns", PositionEncoding.NONE, List.of(evenSparse())),
+          new Model("sliding", PositionEncoding.XPOS, List.of(sliding())),
+          new Model("branches", PositionEncoding.ROPE, List.of(branches())),
           new Model("dense, dilated", PositionEncoding.XPOS, List.of(DENSE, DILATED)),
           new Model(
               "dilated, sparse, dense", PositionEncoding.XPOS, List.of(DILATED, SPARSE, DENSE)),
@@ -67,6 +71,30 @@ class StreamMixerContractTest {
 
   private static MixerConfig evenSparse() {
     return new AttentionConfig.Sparse(24, 4);
+  }
+
+  private static MixerConfig sliding() {
+    Branch near = new Branch(20, 1, Branch.Window.SLIDING, Branch.Dilate.BOTH, List.of(), 0);
+    return new BranchedAttention(
+        List.of(new BranchedAttention.Placed(near, List.of(), 0)), HeadOffsets.INTERLEAVED);
+  }
+
+  /// Every kind of window and shift, on some heads and layers.
+  private static MixerConfig branches() {
+    List<Branch> all =
+        List.of(
+            new Branch(16, 1, Branch.Window.TWO_SEGMENTS, Branch.Dilate.BOTH, List.of(), 5),
+            new Branch(30, 3, Branch.Window.SLIDING, Branch.Dilate.KEYS, List.of(0, 2), 0),
+            new Branch(64, 4, Branch.Window.SEGMENT, Branch.Dilate.KEYS, List.of(1), 10),
+            new Branch(40, 3, Branch.Window.SLIDING, Branch.Dilate.BOTH, List.of(1, 2), 7),
+            new Branch(500, 1, Branch.Window.SEGMENT, Branch.Dilate.BOTH, List.of(2), 0));
+    List<List<Integer>> layers =
+        List.of(List.of(), List.of(0, 3), List.of(1), List.of(), List.of(2));
+    return new BranchedAttention(
+        IntStream.range(0, all.size())
+            .mapToObj(i -> new BranchedAttention.Placed(all.get(i), layers.get(i), i))
+            .toList(),
+        HeadOffsets.INTERLEAVED);
   }
 
   private final ModelConfig config;

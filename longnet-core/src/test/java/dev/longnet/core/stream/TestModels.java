@@ -5,6 +5,7 @@ import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
+import dev.longnet.core.config.BranchedAttention;
 import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.Parameter;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
 
 /// Models of random shapes with random weights, gains and biases.
 final class TestModels {
@@ -34,7 +36,7 @@ final class TestModels {
     int layers = 1 + random.nextInt(3);
     List<MixerConfig> mixers = new ArrayList<>();
     for (int i = 1 + random.nextInt(layers); i > 0; i--) {
-      mixers.add(attention(random));
+      mixers.add(random.nextInt(4) == 0 ? branches(random, layers, heads) : attention(random));
     }
     return new ModelConfig(
         5 + random.nextInt(200),
@@ -67,6 +69,31 @@ final class TestModels {
             branches, random.nextBoolean() ? HeadOffsets.BLOCKED : HeadOffsets.INTERLEAVED);
       }
     };
+  }
+
+  /// Branches of every kind; the first stands everywhere.
+  private static BranchedAttention branches(RandomGenerator random, int layers, int heads) {
+    List<BranchedAttention.Placed> all = new ArrayList<>();
+    for (int i = 1 + random.nextInt(4); i > 0; i--) {
+      long length = 1 + random.nextInt(120);
+      boolean everywhere = all.isEmpty();
+      Branch branch =
+          new Branch(
+              length,
+              everywhere ? 1 : 1 + random.nextInt(9),
+              Branch.Window.values()[random.nextInt(3)],
+              Branch.Dilate.values()[random.nextInt(2)],
+              everywhere ? List.of() : some(random, heads),
+              random.nextLong(length));
+      all.add(
+          new BranchedAttention.Placed(
+              branch, everywhere ? List.of() : some(random, layers), all.size()));
+    }
+    return new BranchedAttention(all, HeadOffsets.INTERLEAVED);
+  }
+
+  private static List<Integer> some(RandomGenerator random, int of) {
+    return IntStream.range(0, of).filter(i -> random.nextBoolean()).boxed().toList();
   }
 
   static Map<String, TensorEntry> weights(ModelConfig config, RandomGenerator random) {

@@ -12,11 +12,13 @@ import org.jspecify.annotations.Nullable;
 /// whose rows start a constant distance apart, in neighbouring segments that are a constant
 /// distance apart. Integers only.
 ///
-/// @param causal whether query i sees keys 0 to i only; rows and keys are then the same positions.
-///   Otherwise it sees all
+/// @param causal whether query i sees keys 0 to i only, as many keys as queries. Otherwise it sees
+///   all
+/// @param backwards whether i counts from the last row: query i sees the last keys alone
 /// @param first whether no other group of the pattern comes before for these query rows
 record FoldGroup(
     boolean causal,
+    boolean backwards,
     boolean first,
     int firstHead,
     int heads,
@@ -76,7 +78,7 @@ record FoldGroup(
     for (int head = 0; head < heads; head++) {
       List<FoldGroup> pieces = new ArrayList<>();
       Fold fold = pattern.fold(branch, segment, head, heads, tokens);
-      split(fold.queries(), fold.keys(), pattern.causal(), branch == 0, head, pieces);
+      new Pieces(fold, branch == 0, head, pieces).split(pattern.causal());
       for (int i = 0; i < pieces.size(); i++) {
         FoldGroup grown =
             previous.size() == pieces.size() ? previous.get(i).plusHead(pieces.get(i)) : null;
@@ -91,34 +93,86 @@ record FoldGroup(
     return groups;
   }
 
-  /// Cuts a fold into pieces whose mask is either nothing or the plain triangle.
-  private static void split(
-      Rows queries, Rows keys, boolean causal, boolean first, int head, List<FoldGroup> pieces) {
-    if (queries.isEmpty() || keys.isEmpty()) {
-      return;
-    }
-    if (!causal) {
-      piece(false, first, head, queries, keys, pieces);
-      return;
-    }
-    Rows rest = keys.within(queries.first(), queries.last() + 1);
-    if (rest.isEmpty() || rest.equals(queries)) {
-      Rows before = keys.within(0, queries.first());
-      piece(false, first, head, queries, before, pieces);
-      piece(true, first && before.isEmpty(), head, queries, rest, pieces);
-    } else if (queries.count() == 1) {
-      piece(false, first, head, queries, keys.slice(0, keys.countUpTo(queries.first())), pieces);
-    } else {
-      long half = queries.count() / 2;
-      split(queries.slice(0, half), keys, true, first, head, pieces);
-      split(queries.slice(half, queries.count()), keys, true, first, head, pieces);
-    }
-  }
+  /// Cuts a fold into pieces whose mask is either nothing or the plain triangle. The rows of a
+  /// windowed fold are mirrored first ([dev.longnet.attention.kernel.FoldRows]): then causality
+  /// does what the window does.
+  ///
+  /// @param first whether the fold's branch is the first
+  private record Pieces(Fold fold, boolean first, int head, List<FoldGroup> to) {
 
-  private static void piece(
-      boolean causal, boolean first, int head, Rows queries, Rows keys, List<FoldGroup> pieces) {
-    if (!keys.isEmpty()) {
-      pieces.add(new FoldGroup(causal, first, head, 1, 1, new View(queries), new View(keys)));
+    void split(boolean causal) {
+      Rows queries = fold.queries();
+      Rows keys = fold.keys();
+      if (queries.isEmpty() || keys.isEmpty()) {
+        return;
+      }
+      if (fold.isWindowed()) {
+        causal(mirrored(queries, about()), mirrored(keys, about() - fold.window() + 1), first);
+      } else if (causal) {
+        causal(queries, keys, first);
+      } else {
+        piece(false, first, queries, keys);
+      }
+    }
+
+    private long about() {
+      return Math.max(fold.queries().last(), fold.keys().last() + fold.window() - 1);
+    }
+
+    private static Rows mirrored(Rows rows, long about) {
+      return new Rows(about - rows.last(), rows.stride(), rows.count());
+    }
+
+    private void causal(Rows queries, Rows keys, boolean first) {
+      if (queries.isEmpty() || keys.countUpTo(queries.last()) == 0) {
+        return;
+      }
+      if (queries.count() == 1) {
+        piece(false, first, queries, keys.slice(0, keys.countUpTo(queries.first())));
+      } else if (queries.stride() == keys.stride()) {
+        triangle(queries, keys, first);
+      } else if (keys.stride() % queries.stride() == 0
+          && keys.stride() / queries.stride() < queries.count()) {
+        // Every so many queries have the keys' stride.
+        long classes = keys.stride() / queries.stride();
+        for (long c = 0; c < classes; c++) {
+          long count = (queries.count() - c - 1) / classes + 1;
+          causal(new Rows(queries.position(c), keys.stride(), count), keys, first);
+        }
+      } else {
+        long half = queries.count() / 2;
+        causal(queries.slice(0, half), keys, first);
+        causal(queries.slice(half, queries.count()), keys, first);
+      }
+    }
+
+    /// The next query sees one key more. All see the first ones; a triangle follows, and where keys
+    /// end before queries do, the last queries see it whole.
+    private void triangle(Rows all, Rows keys, boolean first) {
+      Rows queries = all.within(keys.first(), Long.MAX_VALUE);
+      long seen = keys.countUpTo(queries.first());
+      Rows before = keys.slice(0, seen - 1);
+      Rows rest = keys.slice(seen - 1, Math.min(keys.count(), seen - 1 + queries.count()));
+      piece(false, first, queries, before);
+      piece(true, first && before.isEmpty(), queries.slice(0, rest.count()), rest);
+      piece(false, first && before.isEmpty(), queries.slice(rest.count(), queries.count()), rest);
+    }
+
+    private void piece(boolean causal, boolean first, Rows queries, Rows keys) {
+      if (keys.isEmpty() || queries.isEmpty()) {
+        return;
+      }
+      boolean turned = fold.isWindowed();
+      to.add(
+          new FoldGroup(
+              causal,
+              causal && turned,
+              first,
+              head,
+              1,
+              1,
+              new View(turned ? mirrored(queries, about()) : queries),
+              new View(turned ? mirrored(keys, about() - fold.window() + 1) : keys)));
     }
   }
 
@@ -128,6 +182,7 @@ record FoldGroup(
     long perHeadKeys = piece.keys.first - keys.first - keys.perHead * (heads - 1L);
     boolean fits =
         piece.causal == causal
+            && piece.backwards == backwards
             && piece.first == first
             && piece.queries.sameRows(queries)
             && piece.keys.sameRows(keys)
@@ -137,6 +192,7 @@ record FoldGroup(
     return fits
         ? new FoldGroup(
             causal,
+            backwards,
             first,
             firstHead,
             heads + 1,
@@ -165,6 +221,7 @@ record FoldGroup(
     long perSegmentKeys = next.keys.first - keys.first - keys.perSegment * (segments - 1);
     boolean fits =
         next.causal == causal
+            && next.backwards == backwards
             && next.first == first
             && next.firstHead == firstHead
             && next.heads == heads
@@ -180,6 +237,7 @@ record FoldGroup(
     return fits
         ? new FoldGroup(
             causal,
+            backwards,
             first,
             firstHead,
             heads,

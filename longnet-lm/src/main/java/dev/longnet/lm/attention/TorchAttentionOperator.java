@@ -9,6 +9,7 @@ import dev.longnet.lm.torch.Scopes;
 import dev.longnet.lm.torch.Tensors;
 import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 import org.bytedeco.pytorch.LongOptional;
@@ -176,11 +177,13 @@ public final class TorchAttentionOperator implements AttentionOperator {
         long sequence = part;
         Scopes.tensors(() -> {
           Tensor[] own =
-              kernel.forward(
-                  rows(q, group, group.queries(), sequence),
-                  rows(k, group, group.keys(), sequence),
-                  rows(v, group, group.keys(), sequence),
-                  group.causal());
+              turned(
+                  group,
+                  kernel.forward(
+                      inOrder(group, rows(q, group, group.queries(), sequence)),
+                      inOrder(group, rows(k, group, group.keys(), sequence)),
+                      inOrder(group, rows(v, group, group.keys(), sequence)),
+                      group.causal()));
           Tensor out = rows(mix.out, group, group.queries(), sequence);
           Tensor lse = norms(mix.lse, group, sequence);
           if (group.first()) {
@@ -203,20 +206,31 @@ public final class TorchAttentionOperator implements AttentionOperator {
         long sequence = part;
         Scopes.tensors(() -> {
           Tensor[] own =
-              kernel.backward(
-                  rows(gradOut, group, group.queries(), sequence),
-                  rows(q, group, group.queries(), sequence),
-                  rows(k, group, group.keys(), sequence),
-                  rows(v, group, group.keys(), sequence),
-                  rows(out, group, group.queries(), sequence),
-                  norms(lse, group, sequence),
-                  group.causal());
+              turned(
+                  group,
+                  kernel.backward(
+                      inOrder(group, rows(gradOut, group, group.queries(), sequence)),
+                      inOrder(group, rows(q, group, group.queries(), sequence)),
+                      inOrder(group, rows(k, group, group.keys(), sequence)),
+                      inOrder(group, rows(v, group, group.keys(), sequence)),
+                      inOrder(group, rows(out, group, group.queries(), sequence)),
+                      inOrder(group, norms(lse, group, sequence)),
+                      group.causal()));
           rows(sums[0], group, group.queries(), sequence).add_(own[0]);
           rows(sums[1], group, group.keys(), sequence).add_(own[1]);
           rows(sums[2], group, group.keys(), sequence).add_(own[2]);
           return new Tensor[0];
         });
       }
+    }
+
+    /// Rows in the order that a causal kernel takes for that of time.
+    private static Tensor inOrder(FoldGroup group, Tensor rows) {
+      return group.backwards() ? rows.flip(2) : rows;
+    }
+
+    private static Tensor[] turned(FoldGroup group, Tensor[] results) {
+      return Arrays.stream(results).map(rows -> inOrder(group, rows)).toArray(Tensor[]::new);
     }
 
     /// A view [sequences or segments, heads, rows, D] of a [B, N, H, D] tensor.

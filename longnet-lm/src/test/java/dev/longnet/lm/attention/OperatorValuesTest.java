@@ -176,11 +176,26 @@ class OperatorValuesTest {
       default -> {
         List<Branch> branches = new ArrayList<>();
         for (int i = 1 + random.nextInt(3); i > 0; i--) {
-          branches.add(new Branch(1 + random.nextInt(70), 1 + random.nextInt(9)));
+          branches.add(branch(random, causal, 1 + random.nextInt(70), 1 + random.nextInt(9)));
         }
         return new DilatedAttentionSpec(branches, causal, HeadOffsets.values()[random.nextInt(2)]);
       }
     }
+  }
+
+  /// One of the paper's, or one that slides, takes keys alone, stands on some heads, begins
+  /// earlier.
+  private static Branch branch(Random random, boolean causal, long length, long dilation) {
+    if (random.nextBoolean()) {
+      return new Branch(length, dilation);
+    }
+    return new Branch(
+        length,
+        dilation,
+        Branch.Window.values()[causal ? random.nextInt(3) : 0],
+        Branch.Dilate.values()[random.nextInt(2)],
+        random.nextBoolean() ? List.of() : List.of(random.nextInt(2), 2 + random.nextInt(3)),
+        random.nextLong(length));
   }
 
   /// Standard normal values in one of the layouts a model produces: dense, heads before tokens, a
@@ -215,8 +230,8 @@ class OperatorValuesTest {
         AttentionPattern inner =
             new DilatedAttentionSpec(
                 List.of(
-                    new Branch(1 + random.nextInt(9), 1),
-                    new Branch(1 + random.nextInt(32), 1 + random.nextInt(3))),
+                    branch(random, true, 1 + random.nextInt(9), 1),
+                    branch(random, true, 1 + random.nextInt(32), 1 + random.nextInt(3))),
                 true);
         AttentionPattern pattern = new BlockwiseCausalPattern(inner, 4 + random.nextInt(12));
         Tensor[] x = new Tensor[4];

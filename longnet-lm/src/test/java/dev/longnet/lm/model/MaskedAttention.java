@@ -3,6 +3,7 @@ package dev.longnet.lm.model;
 
 import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.attention.pattern.Fold;
+import dev.longnet.attention.pattern.Rows;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.javacpp.FloatPointer;
@@ -75,12 +76,10 @@ record MaskedAttention(AttentionPattern pattern, boolean detached) implements At
           Fold fold = pattern.fold(branch, segment, head, (int) heads, tokens);
           for (long i = 0; i < fold.queries().count(); i++) {
             long query = fold.queries().position(i);
-            for (long j = 0; j < fold.keys().count(); j++) {
-              long key = fold.keys().position(j);
-              if (!pattern.causal() || key <= query) {
-                long at = (head * tokens + query) * tokens + key;
-                to.put(at, to.get(at) + 1);
-              }
+            Rows seen = fold.seen(query, pattern.causal());
+            for (long j = 0; j < seen.count(); j++) {
+              long at = (head * tokens + query) * tokens + seen.position(j);
+              to.put(at, to.get(at) + 1);
             }
           }
         }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.BranchedAttention;
 import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -65,8 +66,22 @@ class MixerContractTest {
         List.of(far),
         List.of(even),
         List.of(uneven),
+        List.of(branches()),
+        List.of(dense, branches()),
         List.of(far, dense),
         List.of(near, even, dense));
+  }
+
+  private static MixerConfig branches() {
+    Branch near = new Branch(9, 1, Branch.Window.SLIDING, Branch.Dilate.BOTH, List.of(), 0);
+    Branch two = new Branch(8, 2, Branch.Window.TWO_SEGMENTS, Branch.Dilate.BOTH, List.of(0, 2), 3);
+    Branch far = new Branch(64, 4, Branch.Window.SEGMENT, Branch.Dilate.KEYS, List.of(1), 0);
+    return new BranchedAttention(
+        List.of(
+            new BranchedAttention.Placed(near, List.of(), 0),
+            new BranchedAttention.Placed(two, List.of(0, 2), 1),
+            new BranchedAttention.Placed(far, List.of(1), 2)),
+        HeadOffsets.INTERLEAVED);
   }
 
   private static ModelConfig config(List<MixerConfig> mixers) {

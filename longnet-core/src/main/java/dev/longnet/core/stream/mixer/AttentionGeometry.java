@@ -18,7 +18,7 @@ final class AttentionGeometry {
   /// D
   final int headSize;
 
-  /// One for each cache of a memory.
+  /// One for each cache of a memory, and for what shares the cache before it.
   final List<LiveRows> live;
 
   final Rotation rotation;
@@ -38,11 +38,11 @@ final class AttentionGeometry {
     this.scratch = new Work.Slot<>(work -> new AttentionScratch(this, work));
   }
 
-  /// Rows that the fullest head of a cache holds after `tokens` tokens.
-  long mostHeld(LiveRows rows, long tokens) {
+  /// Rows of a cache that the fullest head uses after `tokens` tokens.
+  long mostUsed(LiveRows rows, long tokens) {
     long most = 0;
     for (int head = 0; head < heads; head++) {
-      most = Math.max(most, rows.held(head, tokens));
+      most = Math.max(most, rows.end(head, tokens));
     }
     return most;
   }

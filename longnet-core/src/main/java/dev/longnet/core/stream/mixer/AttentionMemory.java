@@ -7,6 +7,7 @@ import dev.longnet.core.stream.kernel.NativeMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.function.IntFunction;
 
 /// Keys and values of one stream and layer that later tokens may still see, a cache for each
 /// [LiveRows] of the attention.
@@ -24,10 +25,22 @@ final class AttentionMemory implements MixerMemory {
     this(
         geometry,
         memory,
-        geometry.live.stream()
-            .map(rows -> new RowCache(memory, geometry.heads, geometry.headSize, rows.mostRows()))
-            .toArray(RowCache[]::new),
+        caches(
+            geometry,
+            i -> {
+              LiveRows rows = geometry.live.get(i);
+              return new RowCache(
+                  memory, geometry.heads, rows.standing(), geometry.headSize, rows.mostRows());
+            }),
         0);
+  }
+
+  private static RowCache[] caches(AttentionGeometry geometry, IntFunction<RowCache> cache) {
+    RowCache[] caches = new RowCache[geometry.live.size()];
+    for (int i = 0; i < caches.length; i++) {
+      caches[i] = geometry.live.get(i).sharesCache() ? caches[i - 1] : cache.apply(i);
+    }
+    return caches;
   }
 
   private AttentionMemory(
@@ -42,11 +55,14 @@ final class AttentionMemory implements MixerMemory {
   public void reserve(long position, int tokens) {
     for (int i = 0; i < caches.length; i++) {
       LiveRows rows = geometry.live.get(i);
+      if (rows.sharesCache()) {
+        continue;
+      }
       long room = 0;
       for (int head = 0; head < geometry.heads; head++) {
         room = Math.max(room, rows.room(head, position, position + tokens));
       }
-      caches[i].reserve(room, geometry.mostHeld(rows, position));
+      caches[i].reserve(room, geometry.mostUsed(rows, position));
     }
   }
 
@@ -61,8 +77,8 @@ final class AttentionMemory implements MixerMemory {
     for (int i = 0; i < caches.length; i++) {
       LiveRows rows = geometry.live.get(i);
       // A full cache has room, whatever its heads hold.
-      if (caches[i].capacity() < rows.mostRows()) {
-        long most = geometry.mostHeld(rows, position) + 1;
+      if (caches[i].capacity() < rows.mostRows() && !rows.sharesCache()) {
+        long most = geometry.mostUsed(rows, position) + 1;
         caches[i].reserve(Math.min(most, rows.mostRows()), most - 1);
       }
       floats += (rows.held(0, position) + 1) * geometry.hidden;
@@ -79,8 +95,9 @@ final class AttentionMemory implements MixerMemory {
       geometry.rotation.rescaling(reference, next, factors);
       for (int i = 0; i < caches.length; i++) {
         for (int head = 0; head < geometry.heads; head++) {
+          LiveRows rows = geometry.live.get(i);
           caches[i].scaleKeys(
-              geometry.kernels, head, geometry.live.get(i).held(head, position), factors);
+              geometry.kernels, head, rows.start(position), rows.held(head, position), factors);
         }
       }
     }
@@ -111,8 +128,8 @@ final class AttentionMemory implements MixerMemory {
       if (seen > 0) {
         kernels.attend(
             work.rows().address() + 4 * query,
-            cache.keyAddress(head, 0),
-            cache.valueAddress(head, 0),
+            cache.keyAddress(head, scratch.steps.seenFrom(row, i, head)),
+            cache.valueAddress(head, scratch.steps.seenFrom(row, i, head)),
             seen,
             d,
             (float) (1 / Math.sqrt(d)),
@@ -129,18 +146,13 @@ final class AttentionMemory implements MixerMemory {
 
   @Override
   public MixerMemory copy(NativeMemory memory) {
-    RowCache[] copies =
-        Arrays.stream(caches).map(cache -> cache.copy(memory)).toArray(RowCache[]::new);
+    RowCache[] copies = caches(geometry, i -> caches[i].copy(memory));
     return new AttentionMemory(geometry, memory, copies, reference);
   }
 
   @Override
   public long bytes() {
-    long sum = 0;
-    for (RowCache cache : caches) {
-      sum += cache.bytes();
-    }
-    return sum;
+    return Arrays.stream(caches).distinct().mapToLong(RowCache::bytes).sum();
   }
 
   @Override
@@ -152,7 +164,8 @@ final class AttentionMemory implements MixerMemory {
   public void write(long position, StateOutput out) throws IOException {
     for (int i = 0; i < caches.length; i++) {
       for (int head = 0; head < geometry.heads; head++) {
-        caches[i].write(head, geometry.live.get(i).held(head, position), out);
+        LiveRows rows = geometry.live.get(i);
+        caches[i].write(head, rows.start(position), rows.held(head, position), out);
       }
     }
   }
@@ -162,9 +175,11 @@ final class AttentionMemory implements MixerMemory {
     this.reference = reference;
     for (int i = 0; i < caches.length; i++) {
       LiveRows rows = geometry.live.get(i);
-      caches[i].reserve(geometry.mostHeld(rows, position), 0);
+      if (!rows.sharesCache()) {
+        caches[i].reserve(geometry.mostUsed(rows, position), 0);
+      }
       for (int head = 0; head < geometry.heads; head++) {
-        caches[i].read(head, rows.held(head, position), in);
+        caches[i].read(head, rows.start(position), rows.held(head, position), in);
       }
     }
   }

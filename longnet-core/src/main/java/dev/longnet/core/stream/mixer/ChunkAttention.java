@@ -2,8 +2,10 @@
 package dev.longnet.core.stream.mixer;
 
 import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.kernel.FoldRows;
 import dev.longnet.attention.kernel.HeadRows;
 import dev.longnet.attention.kernel.RowScalars;
+import dev.longnet.attention.pattern.Fold;
 import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.MemorySegment;
 
@@ -97,17 +99,17 @@ final class ChunkAttention {
       LiveRows.Folds folds =
           new LiveRows.Folds() {
             @Override
-            public void cached(Rows queries, Rows keys, long row, long step) {
+            public void cached(Fold fold, long row, long step) {
               fold(
                   head,
-                  queries,
-                  cachedRows(cache.keys().segment(), cache, head, row, step, keys),
-                  cachedRows(cache.values().segment(), cache, head, row, step, keys));
+                  fold,
+                  cachedRows(cache.keys().segment(), cache, head, row, step, fold.keys()),
+                  cachedRows(cache.values().segment(), cache, head, row, step, fold.keys()));
             }
 
             @Override
-            public void inChunk(Rows queries, Rows keys) {
-              fold(head, queries, chunkRows(keys, 1, head), chunkRows(keys, 2, head));
+            public void inChunk(Fold fold) {
+              fold(head, fold, chunkRows(fold.keys(), 1, head), chunkRows(fold.keys(), 2, head));
             }
           };
       geometry.live.get(i).folds(head, from, to, first, last, folds);
@@ -129,7 +131,8 @@ final class ChunkAttention {
     return (position - from) * 3 * c + (long) part * c + (long) head * d;
   }
 
-  private void fold(int head, Rows queries, HeadRows keys, HeadRows values) {
+  private void fold(int head, Fold fold, HeadRows keys, HeadRows values) {
+    Rows queries = fold.queries();
     long row = queries.first() - from;
     HeadRows out =
         new HeadRows(
@@ -140,6 +143,13 @@ final class ChunkAttention {
             d,
             queries);
     RowScalars norms = scratch.norms(head, row, queries.stride(), queries.count());
-    geometry.kernel.fold(chunkRows(queries, 0, head), keys, values, true, out, norms);
+    FoldRows rows = new FoldRows(fold);
+    geometry.kernel.fold(
+        rows.queries(chunkRows(queries, 0, head)),
+        rows.keys(keys),
+        rows.keys(values),
+        true,
+        rows.queries(out),
+        rows.scalars(norms));
   }
 }

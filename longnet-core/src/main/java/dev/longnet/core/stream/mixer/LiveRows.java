@@ -6,10 +6,15 @@ import dev.longnet.attention.pattern.Rows;
 import dev.longnet.attention.pattern.StreamablePattern;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /// Which positions one cache of keys and values holds, in integers only: the live rows of a branch
 /// of the pattern, or of several branches whose rows lie in turns. Rows of a head lie in the cache
 /// in the order of their positions: row i of branch b at `i n + b - first`.
+///
+/// A branch that sees the segment before its own comes with a branch of these segments, and both
+/// share a cache. Its halves hold segments in turns: what was the own segment becomes the one
+/// before without being moved.
 ///
 /// A chunk is `[from, to)`. Keys are read from the chunk where all of them lie in it. Else they are
 /// read from the cache, to which the chunk's own are appended first.
@@ -32,10 +37,10 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
   interface Folds {
     /// @param row of the cache that holds the first key
     /// @param step rows of the cache between two keys
-    void cached(Rows queries, Rows keys, long row, long step);
+    void cached(Fold fold, long row, long step);
 
     /// The keys are rows of the chunk.
-    void inChunk(Rows queries, Rows keys);
+    void inChunk(Fold fold);
   }
 
   /// The caches of a pattern. Branches that never forget and whose rows lie in turns, such as the
@@ -63,9 +68,30 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
         && b.first() < a.first() + a.stride();
   }
 
+  /// Whether these are the segments before, in the cache of the own ones.
+  boolean sharesCache() {
+    return pattern.keepsSegmentBefore(first);
+  }
+
+  private boolean hasSegmentBefore() {
+    return first + n < pattern.branches() && pattern.keepsSegmentBefore(first + n);
+  }
+
+  private boolean inHalves() {
+    return sharesCache() || hasSegmentBefore();
+  }
+
   /// The most rows a head can come to hold.
   long mostRows() {
+    if (inHalves()) {
+      return 2 * pattern.mostLive(first);
+    }
     return n == 1 ? pattern.mostLive(first) : Long.MAX_VALUE;
+  }
+
+  /// The heads that hold rows.
+  int[] standing() {
+    return IntStream.range(0, heads).filter(head -> pattern.standsOn(first, head)).toArray();
   }
 
   /// Rows a head holds when `tokens` tokens have been read and the next one is about to be.
@@ -77,6 +103,25 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
     return held;
   }
 
+  /// The row of the cache at which they begin.
+  long start(long tokens) {
+    return start(pattern.firstSegment(first, tokens), sharesCache());
+  }
+
+  private long start(long segment, boolean before) {
+    return inHalves() ? (segment + (before ? 1 : 0)) % 2 * pattern.mostLive(first) : 0;
+  }
+
+  /// One past the last row of the cache that a head uses, for the segments before too.
+  long end(int head, long tokens) {
+    long end = start(tokens) + held(head, tokens);
+    return hasSegmentBefore() ? Math.max(end, before().end(head, tokens)) : end;
+  }
+
+  private LiveRows before() {
+    return new LiveRows(pattern, heads, first + n, 1);
+  }
+
   private Rows live(int b, int head, long tokens) {
     return pattern.live(first + b, head, heads, tokens);
   }
@@ -84,6 +129,9 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
   /// What is live at `from`, and what a chunk adds to it before it is forgotten.
   private Rows extended(int b, int head, long from, long to) {
     Rows before = live(b, head, from);
+    if (sharesCache()) {
+      return before;
+    }
     Rows after = live(b, head, to);
     if (before.isEmpty() || !after.isEmpty() && after.first() == before.first()) {
       return before.isEmpty() ? before : after;
@@ -95,10 +143,12 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
   long room(int head, long from, long to) {
     long room = 0;
     for (int b = 0; b < n; b++) {
-      long rows = Math.max(extended(b, head, from, to).count(), live(b, head, to).count());
-      room = rows == 0 ? room : Math.max(room, (rows - 1) * n + b + 1);
+      long rows = extended(b, head, from, to).count();
+      long after = live(b, head, to).count();
+      room = rows == 0 ? room : Math.max(room, start(from) + (rows - 1) * n + b + 1);
+      room = after == 0 ? room : Math.max(room, start(to) + (after - 1) * n + b + 1);
     }
-    return room;
+    return hasSegmentBefore() ? Math.max(room, before().room(head, from, to)) : room;
   }
 
   /// What a head's cache takes before the chunk is mixed: what goes on of what is live.
@@ -106,7 +156,7 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
     for (int b = 0; b < n; b++) {
       long held = live(b, head, from).count();
       Rows rows = extended(b, head, from, to);
-      cache.put(held * n + b, n, rows.slice(held, rows.count()));
+      cache.put(start(from) + held * n + b, n, rows.slice(held, rows.count()));
     }
   }
 
@@ -115,7 +165,7 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
     for (int b = 0; b < n; b++) {
       Rows rows = live(b, head, to);
       if (!rows.isEmpty() && rows.first() >= from) {
-        cache.put(b, n, rows);
+        cache.put(start(to) + b, n, rows);
       }
     }
   }
@@ -125,34 +175,45 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
     for (int branch = first; branch < first + n; branch++) {
       long last = pattern.endSegment(branch, end, to);
       for (long s = pattern.firstSegment(branch, start); s < last; s++) {
-        Fold fold = pattern.fold(branch, s, head, heads, to);
-        Rows queries = fold.queries().within(start, end);
+        Fold whole = pattern.fold(branch, s, head, heads, to);
+        Rows queries = whole.queries().within(start, end);
         if (queries.isEmpty()) {
           continue;
         }
-        Rows keys = fold.keys().within(0, queries.last() + 1);
-        if (keys.isEmpty()) {
+        Fold fold = whole.of(queries, whole.keys().within(0, queries.last() + 1));
+        if (fold.queries().isEmpty() || fold.keys().isEmpty()) {
           continue;
         }
-        if (keys.first() < from) {
-          folds.cached(queries, keys, branch - first, n);
+        if (fold.keys().first() < from) {
+          folds.cached(
+              fold, start(s, sharesCache()) + index(fold, s, head, to) + branch - first, n);
         } else {
-          folds.inChunk(queries, keys);
+          folds.inChunk(fold);
         }
       }
     }
   }
 
+  /// The place of a fold's first key among the rows of its keys' segment.
+  private long index(Fold fold, long segment, int head, long tokens) {
+    return sharesCache()
+        ? pattern
+            .fold(first - 1, segment - 1, head, heads, tokens)
+            .keys()
+            .countBefore(fold.keys().first())
+        : 0;
+  }
+
   /// Where a head's cache takes the row at a position; -1 where neither the query there sees it nor
-  /// a later one.
+  /// a later one, or the row comes with the own segments.
   long row(int head, long position) {
     for (int b = 0; b < n; b++) {
       Rows rows = seenRows(b, head, position);
       if (!endsAt(rows, position)) {
         rows = live(b, head, position + 1);
       }
-      if (endsAt(rows, position)) {
-        return (rows.count() - 1) * n + b;
+      if (endsAt(rows, position) && !sharesCache()) {
+        return start(position) + (rows.count() - 1) * n + b;
       }
     }
     return -1;
@@ -166,12 +227,22 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
     return pattern.seen(first + b, head, heads, position);
   }
 
-  /// How many cached rows, from the first on, the query at a position sees, its own row put before.
+  /// How many cached rows, from [#seenFrom] on, the query at a position sees, its own row put
+  /// before.
   long seen(int head, long position) {
     long seen = 0;
     for (int b = 0; b < n; b++) {
       seen += seenRows(b, head, position).count();
     }
     return seen;
+  }
+
+  long seenFrom(int head, long position) {
+    if (!sharesCache()) {
+      return start(position);
+    }
+    Rows seen = seenRows(0, head, position);
+    return start(position)
+        + (seen.isEmpty() ? 0 : live(0, head, position).countBefore(seen.first()));
   }
 }

@@ -6,6 +6,7 @@ import dev.longnet.core.stream.kernel.NativeFloats;
 import dev.longnet.core.stream.kernel.NativeMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /// Keys and values that one kind of fold of one layer may still read: per head rows `[D]` one after
 /// another, in the order of their positions. What a row's position is follows from arithmetic
@@ -14,11 +15,15 @@ import java.lang.foreign.MemorySegment;
 final class RowCache {
   private static final int SMALLEST = 64;
 
-  /// All keys and values [H, capacity, D], in a part of the stream's memory that goes when they
-  /// grow.
+  /// All keys and values [heads that hold rows, capacity, D], in a part of the stream's memory that
+  /// goes when they grow.
   private record Rows(NativeMemory part, NativeFloats keys, NativeFloats values) {}
 
   private final NativeMemory memory;
+
+  /// The place of each head that holds rows; -1 for others.
+  private final int[] places;
+
   private final int heads;
   private final int headSize;
   private final long most;
@@ -26,10 +31,17 @@ final class RowCache {
   private Rows rows;
 
   /// @param memory the stream's
+  /// @param of all heads
+  /// @param standing the heads that hold rows
   /// @param most rows a head may come to hold
-  RowCache(NativeMemory memory, int heads, int headSize, long most) {
+  RowCache(NativeMemory memory, int of, int[] standing, int headSize, long most) {
     this.memory = memory;
-    this.heads = heads;
+    this.heads = standing.length;
+    this.places = new int[of];
+    Arrays.fill(places, -1);
+    for (int i = 0; i < standing.length; i++) {
+      places[standing[i]] = i;
+    }
     this.headSize = headSize;
     this.most = most;
     this.rows = rows(0);
@@ -38,6 +50,7 @@ final class RowCache {
   private RowCache(NativeMemory memory, RowCache other) {
     this.memory = memory;
     this.heads = other.heads;
+    this.places = other.places;
     this.headSize = other.headSize;
     this.most = other.most;
     this.capacity = other.capacity;
@@ -52,13 +65,14 @@ final class RowCache {
     return memory.part().build(part -> new Rows(part, part.floats(floats), part.floats(floats)));
   }
 
-  /// Makes room for `wanted` rows a head; the first `held` rows of every head are kept.
-  void reserve(long wanted, long held) {
+  /// Makes room for `wanted` rows a head; the first `used` rows of every head are kept.
+  void reserve(long wanted, long used) {
     if (wanted <= capacity) {
       return;
     }
     long next = Math.min(most, Math.max(wanted, Math.max(SMALLEST, 2 * capacity)));
     Rows grown = rows(next);
+    long held = Math.min(used, capacity);
     copy(rows.keys, grown.keys, next, held);
     copy(rows.values, grown.values, next, held);
     rows.part.close();
@@ -84,7 +98,7 @@ final class RowCache {
 
   /// Element index of row `row` of a head, in both buffers.
   long element(int head, long row) {
-    return (head * capacity + row) * headSize;
+    return (places[head] * capacity + row) * headSize;
   }
 
   NativeFloats keys() {
@@ -110,20 +124,27 @@ final class RowCache {
     MemorySegment.copy(chunk, 4 * value, rows.values.segment(), at, 4L * headSize);
   }
 
-  void scaleKeys(Kernels kernels, int head, long held, NativeFloats factors) {
-    kernels.scaleRows(keyAddress(head, 0), held, headSize, factors.address());
+  /// Multiplies the keys of `count` rows of a head from row `from` on.
+  void scaleKeys(Kernels kernels, int head, long from, long count, NativeFloats factors) {
+    if (count > 0) {
+      kernels.scaleRows(keyAddress(head, from), count, headSize, factors.address());
+    }
   }
 
-  /// Writes the first `count` rows of a head: keys, then values.
-  void write(int head, long count, StateOutput out) throws IOException {
-    out.write(rows.keys, element(head, 0), count * headSize);
-    out.write(rows.values, element(head, 0), count * headSize);
+  /// Writes `count` rows of a head from row `from` on: keys, then values.
+  void write(int head, long from, long count, StateOutput out) throws IOException {
+    if (count > 0) {
+      out.write(rows.keys, element(head, from), count * headSize);
+      out.write(rows.values, element(head, from), count * headSize);
+    }
   }
 
   /// Reads what [#write] wrote; there is room for it.
-  void read(int head, long count, StateInput in) throws IOException {
-    in.read(rows.keys, element(head, 0), count * headSize);
-    in.read(rows.values, element(head, 0), count * headSize);
+  void read(int head, long from, long count, StateInput in) throws IOException {
+    if (count > 0) {
+      in.read(rows.keys, element(head, from), count * headSize);
+      in.read(rows.values, element(head, from), count * headSize);
+    }
   }
 
   /// The same rows in another stream's memory.

@@ -12,6 +12,7 @@ final class StepRows {
   private long[] own = new long[0];
 
   private long[] seen = new long[0];
+  private long[] seenFrom = new long[0];
 
   StepRows(AttentionGeometry geometry) {
     this.geometry = geometry;
@@ -25,6 +26,7 @@ final class StepRows {
     if (end > own.length) {
       own = Arrays.copyOf(own, end);
       seen = Arrays.copyOf(seen, end);
+      seenFrom = Arrays.copyOf(seenFrom, end);
     }
     long most = 0;
     for (int cache = 0; cache < geometry.live.size(); cache++) {
@@ -33,6 +35,7 @@ final class StepRows {
         int at = index(row, cache, head);
         own[at] = live.row(head, position);
         seen[at] = live.seen(head, position);
+        seenFrom[at] = live.seenFrom(head, position);
         most = Math.max(most, seen[at]);
       }
     }
@@ -51,5 +54,10 @@ final class StepRows {
   /// How many cached rows its query sees ([LiveRows#seen]).
   long seen(int row, int cache, int head) {
     return seen[index(row, cache, head)];
+  }
+
+  /// The first of them ([LiveRows#seenFrom]).
+  long seenFrom(int row, int cache, int head) {
+    return seenFrom[index(row, cache, head)];
   }
 }
