@@ -7,6 +7,7 @@ import dev.longnet.core.config.DocumentFilter;
 import dev.longnet.core.config.Duplicates;
 import dev.longnet.core.config.Holdout;
 import dev.longnet.core.config.InputPolicy;
+import dev.longnet.core.config.SequenceRule;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -38,6 +39,21 @@ final class CorpusOptions {
       paramLabel = "NAME",
       description = "Field or column that names a row's document.")
   String nameField = "";
+
+  @Option(
+      names = "--case",
+      paramLabel = "CASE",
+      description =
+          "Letters of FASTA sequences: keep them, or make all of them upper (default: ${DEFAULT-VALUE}).")
+  SequenceRule.Case letters = SequenceRule.Case.KEEP;
+
+  @Option(
+      names = "--unknown",
+      paramLabel = "ACTION",
+      description =
+          "N in FASTA sequences: keep, skip, or split: another document begins behind them (default: "
+              + "${DEFAULT-VALUE}).")
+  SequenceRule.Unknown unknown = SequenceRule.Unknown.KEEP;
 
   @Option(
       names = "--include",
@@ -174,7 +190,12 @@ final class CorpusOptions {
 
   private CorpusSource source(String argument) {
     OptionalDouble weight = weight(argument);
-    return new CorpusSource(path(argument, weight), weight, textField, nameField);
+    return new CorpusSource(
+        path(argument, weight),
+        weight,
+        textField,
+        nameField,
+        new SequenceRule(letters, unknown));
   }
 
   /// The weight of a `PATH=WEIGHT`. What is there under its whole name (`data/year=2023`) is a

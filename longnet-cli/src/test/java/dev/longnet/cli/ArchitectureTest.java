@@ -44,6 +44,9 @@ class ArchitectureTest {
           Map.entry("org.xerial.", "snappy-java"),
           Map.entry("com.aayushatharva.brotli4j.", "brotli4j"),
           Map.entry("ai.djl.", "DJL tokenizers"),
+          Map.entry("eu.maveniverse.maven.mima.", "MIMA"),
+          Map.entry("org.eclipse.aether.", "Maven Resolver"),
+          Map.entry("org.apache.maven.", "Maven Resolver"),
           Map.entry("org.jfree.", "JFreeChart"),
           Map.entry("picocli.", "picocli"),
           Map.entry("jdk.incubator.vector", "Vector API"));

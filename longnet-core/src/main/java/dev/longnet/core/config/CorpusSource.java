@@ -7,15 +7,22 @@ import java.util.OptionalDouble;
 
 /// One place documents come from.
 ///
-/// @param path a directory, archive, `.jsonl`, `.parquet` or text file, a glob of such files, or
-///   `jdk`: the Java sources that come with the running JDK
+/// @param path a directory, archive, `.jsonl`, `.parquet`, FASTA or text file, a glob of such files, or
+///   `jdk`: the Java sources that come with the running JDK, or an artifact of a Maven repository,
+///   see [MavenCoordinates]
 /// @param weight share of the training windows drawn from this source, relative to the others'
 ///   weights; empty: as many as it has tokens
 /// @param textField the path of the field of a `.jsonl` or column of a `.parquet` file that holds
 ///   the text, with dots between its names
 /// @param nameField the field or column that names a document and that globs and languages look at;
 ///   empty: rows have no names and pass every filter of names
-public record CorpusSource(String path, OptionalDouble weight, String textField, String nameField) {
+/// @param sequences how the sequences of FASTA files become documents
+public record CorpusSource(
+    String path,
+    OptionalDouble weight,
+    String textField,
+    String nameField,
+    SequenceRule sequences) {
 
   /// Where most corpora keep their text (The Stack: `content`).
   public static final String DEFAULT_TEXT_FIELD = "text";
@@ -27,6 +34,9 @@ public record CorpusSource(String path, OptionalDouble weight, String textField,
     if (path.isBlank()) {
       throw new IllegalArgumentException("a corpus source needs a path: path=");
     }
+    if (MavenCoordinates.isOne(path)) {
+      path = MavenCoordinates.parse(path).toString();
+    }
     if (textField.isBlank()) {
       throw new IllegalArgumentException(
           "text_field must name a field: text_field= (source " + path + ")");
@@ -37,9 +47,15 @@ public record CorpusSource(String path, OptionalDouble weight, String textField,
     }
   }
 
+  public CorpusSource(String path, OptionalDouble weight, String textField, String nameField) {
+    this(path, weight, textField, nameField, SequenceRule.AS_WRITTEN);
+  }
+
   /// The same source from every directory.
   CorpusSource absolute() {
-    return path.equals(JDK) ? this : new CorpusSource(absolute(path), weight, textField, nameField);
+    return path.equals(JDK) || MavenCoordinates.isOne(path)
+        ? this
+        : new CorpusSource(absolute(path), weight, textField, nameField, sequences);
   }
 
   /// What is no path, as some globs on Windows, stays what it is.

@@ -26,7 +26,11 @@ public final class CorpusTree {
               source.requiredText("path"),
               weight,
               source.text("text_field", CorpusSource.DEFAULT_TEXT_FIELD),
-              source.text("name_field", "")));
+              source.text("name_field", ""),
+              new SequenceRule(
+                  source.choice("case", SequenceRule.Case.KEEP, SequenceRule.Case.class),
+                  source.choice(
+                      "unknown", SequenceRule.Unknown.KEEP, SequenceRule.Unknown.class))));
       source.done();
     }
     DocumentFilter all = DocumentFilter.ALL;
@@ -76,6 +80,8 @@ public final class CorpusTree {
       source.weight().ifPresent(weight -> node.put("weight", weight));
       node.put("text_field", source.textField());
       node.put("name_field", source.nameField());
+      node.put("case", lower(source.sequences().letters()));
+      node.put("unknown", lower(source.sequences().unknown()));
     }
     tree.put("tokenizer", corpus.tokenizer());
     tree.put("validation", corpus.validation());

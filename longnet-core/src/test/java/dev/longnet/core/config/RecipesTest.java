@@ -52,6 +52,8 @@ class RecipesTest {
               - path: src
                 text_field: text
                 name_field: ""
+                case: keep
+                unknown: keep
               tokenizer: bytes
               validation: 0.01
               holdout: document

@@ -4,6 +4,8 @@ package dev.longnet.core.data.pipeline;
 import dev.longnet.core.config.CorpusConfig;
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.Holdout;
+import dev.longnet.core.config.MavenCoordinates;
+import dev.longnet.core.config.SequenceRule;
 import dev.longnet.core.data.Digests;
 import dev.longnet.core.data.Manifest;
 import dev.longnet.core.data.source.Sources;
@@ -29,11 +31,14 @@ final class CorpusKey {
   private static String ofTokenizer(CorpusConfig config) throws IOException {
     StringBuilder text = new StringBuilder("longnet tokens " + Manifest.VERSION + '\n');
     for (CorpusSource source : config.sources()) {
-      text.append(Sources.locate(source))
+      text.append(MavenCoordinates.isOne(source.path()) ? source.path() : Sources.locate(source))
           .append('\0')
           .append(source.textField())
           .append('\0')
           .append(source.nameField());
+      if (!source.sequences().equals(SequenceRule.AS_WRITTEN)) {
+        text.append('\0').append(source.sequences());
+      }
       text.append('\n');
     }
     // Records print all their parts.

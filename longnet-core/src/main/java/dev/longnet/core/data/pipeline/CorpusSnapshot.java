@@ -10,8 +10,13 @@ import java.util.List;
 ///
 /// @param key of the configuration, see [CorpusKey]
 /// @param states of the configuration's sources, in their order
+/// @param rule which documents are held out
 record CorpusSnapshot(
-    CorpusConfig config, Tokenizer tokenizer, String key, List<SourceState> states) {
+    CorpusConfig config,
+    Tokenizer tokenizer,
+    String key,
+    List<SourceState> states,
+    SplitRule rule) {
   CorpusSnapshot {
     states = List.copyOf(states);
   }

@@ -82,7 +82,7 @@ final class ShardBuild implements AutoCloseable {
         config.duplicates().kind() == Duplicates.Kind.NEAR
             ? Optional.of(new NearDuplicates(directory, config.duplicates().similarity()))
             : Optional.empty();
-    this.rule = new SplitRule(config.holdout(), config.validation());
+    this.rule = corpus.rule();
     this.groups = new SeenGroups(directory);
     this.encoder = new DocumentEncoder(tokenizer, admission, config.duplicates(), rule, seen);
     this.workers = new Workers<>(threads, IN_FLIGHT_BYTES);

@@ -5,13 +5,17 @@ import dev.longnet.core.config.Holdout;
 import dev.longnet.core.data.Split;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
+import java.util.Set;
 
-/// Says which documents are held out. A document alone is chosen by a hash of its content, a group
-/// by a hash of its name: what else the corpus holds does not matter, and a larger share holds out
-/// a superset.
+/// Says which documents are held out: a document by a hash of its content, or the groups that a
+/// [GroupChoice] chose.
 ///
 /// @param share of documents or groups that are held out
-record SplitRule(Holdout holdout, double share) {
+/// @param heldOut groups
+record SplitRule(Holdout holdout, double share, Set<ContentHash> heldOut) {
+  SplitRule {
+    heldOut = Set.copyOf(heldOut);
+  }
 
   /// Where documents are found.
   ///
@@ -23,12 +27,14 @@ record SplitRule(Holdout holdout, double share) {
   ///
   /// @param name the document's path within its place
   Optional<ContentHash> group(Place place, String name) {
-    if (holdout.kind() == Holdout.Kind.DOCUMENT) {
-      return Optional.empty();
-    }
-    String group =
-        place.source() + '\0' + place.container() + '\0' + directories(name, holdout.depth());
-    return Optional.of(ContentHash.of(group.getBytes(StandardCharsets.UTF_8)));
+    return holdout.kind() == Holdout.Kind.DOCUMENT
+        ? Optional.empty()
+        : Optional.of(group(place, name, holdout.depth()));
+  }
+
+  static ContentHash group(Place place, String name, int depth) {
+    String group = place.source() + '\0' + place.container() + '\0' + directories(name, depth);
+    return ContentHash.of(group.getBytes(StandardCharsets.UTF_8));
   }
 
   /// The first `depth` directories of a path, each with a `/` behind it. Tars have paths that begin
@@ -48,6 +54,8 @@ record SplitRule(Holdout holdout, double share) {
 
   /// @param document hash of its content
   Split split(ContentHash document, Optional<ContentHash> group) {
-    return group.orElse(document).split(share);
+    return group
+        .map(g -> heldOut.contains(g) ? Split.VALIDATION : Split.TRAIN)
+        .orElseGet(() -> document.split(share));
   }
 }

@@ -121,6 +121,7 @@ public final class Tokenization {
               + " loses bytes (a normalizer, dropped spaces, or bytes without a token): what a "
               + "model of its ids writes is not always what the corpus holds");
     }
+    Sources.fetch(config.sources(), listener::message);
     List<SourceState> states = new ArrayList<>();
     for (var source : config.sources()) {
       states.add(Sources.state(source));
@@ -252,7 +253,8 @@ public final class Tokenization {
     Manifest manifest;
     try (ShardBuild build =
         new ShardBuild(
-            new CorpusSnapshot(config, tokenizer, corpusKey, states),
+            new CorpusSnapshot(
+                config, tokenizer, corpusKey, states, GroupChoice.rule(config, states, building)),
             building,
             threads,
             pace,

@@ -112,6 +112,7 @@ public final class TokenizerTraining {
 
   /// The smallest source first: what it leaves of its share, the larger ones get.
   private List<SourceSummary> countWords(Path scratch) throws IOException {
+    Sources.fetch(config.sources(), listener::message);
     List<SourceState> states = new ArrayList<>();
     for (CorpusSource source : config.sources()) {
       states.add(Sources.state(source));

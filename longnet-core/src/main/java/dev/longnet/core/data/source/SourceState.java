@@ -21,6 +21,13 @@ public record SourceState(String hash, long files, long bytes) {
     return state.build();
   }
 
+  /// An artifact that was downloaded again is the same one.
+  static SourceState ofArtifact(String coordinates, long bytes) {
+    Builder state = new Builder();
+    state.line(coordinates + '\0' + bytes + '\n');
+    return new SourceState(state.build().hash(), 1, bytes);
+  }
+
   /// Adds files one by one, in a stable order.
   static final class Builder {
     private final MessageDigest sha = Digests.sha256();

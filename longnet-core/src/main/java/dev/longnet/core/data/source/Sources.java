@@ -2,6 +2,8 @@
 package dev.longnet.core.data.source;
 
 import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.MavenCoordinates;
+import dev.longnet.core.data.maven.MavenArtifacts;
 import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldMessage;
@@ -13,6 +15,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /// Finds what a source's path names and how to read it.
@@ -21,8 +24,11 @@ public final class Sources {
 
   /// The directory or file a source stands for, or the glob of its files.
   ///
-  /// @throws EnvironmentException when the running JDK has no sources
+  /// @throws EnvironmentException when the running JDK has no sources, or an artifact can't be had
   public static Path locate(CorpusSource source) throws IOException {
+    if (MavenCoordinates.isOne(source.path())) {
+      return artifact(source, _ -> {});
+    }
     if (source.path().equals(CorpusSource.JDK)) {
       Path home = Path.of(System.getProperty("java.home"));
       Path sources = home.resolve("lib").resolve("src.zip");
@@ -47,18 +53,44 @@ public final class Sources {
   }
 
   /// What a source is called wherever it lies: the last name of its path, of a glob the directory
-  /// that it looks into.
+  /// that it looks into, the coordinates of an artifact.
   public static String label(CorpusSource source) throws IOException {
-    Path path = locate(source);
-    if (source.path().equals(CorpusSource.JDK)) {
+    if (source.path().equals(CorpusSource.JDK) || MavenCoordinates.isOne(source.path())) {
       return source.path();
     }
+    Path path = locate(source);
     Path named = Files.exists(path) ? path : base(path);
     return named.getFileName() == null ? "" : named.getFileName().toString();
   }
 
+  /// Downloads the sources that come from elsewhere, where they are not there yet.
+  ///
+  /// @param listener hears of downloads
+  public static void fetch(List<CorpusSource> sources, Consumer<String> listener) {
+    for (CorpusSource source : sources) {
+      if (MavenCoordinates.isOne(source.path())) {
+        artifact(source, listener);
+      }
+    }
+  }
+
+  private static Path artifact(CorpusSource source, Consumer<String> listener) {
+    try {
+      return MavenArtifacts.resolve(MavenCoordinates.parse(source.path()), listener);
+    } catch (NoClassDefFoundError e) {
+      throw new EnvironmentException(
+          source.path()
+              + " needs Maven's resolver on the class path: longnet-lm brings it along, "
+              + "longnet-core does not",
+          e);
+    }
+  }
+
   public static SourceState state(CorpusSource source) throws IOException {
     Path path = locate(source);
+    if (MavenCoordinates.isOne(source.path())) {
+      return SourceState.ofArtifact(source.path(), Files.size(path));
+    }
     if (Files.isDirectory(path)) {
       return DirectoryReader.state(path);
     }
@@ -112,6 +144,9 @@ public final class Sources {
     }
     if (lower.endsWith(".parquet")) {
       return new ParquetReader(file, source, admission, ParquetReader.PATIENCE);
+    }
+    if (FastaReader.isOne(file, admission.policy())) {
+      return new FastaReader(file, source.sequences(), admission, scratch, alone);
     }
     return new TextFileReader(file, name, admission, alone);
   }

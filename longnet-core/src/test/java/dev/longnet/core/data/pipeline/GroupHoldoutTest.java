@@ -21,7 +21,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.Set;
@@ -33,6 +35,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Groups that are held out whole: packages, folders, archives, files of rows.
 class GroupHoldoutTest {
@@ -52,16 +55,16 @@ class GroupHoldoutTest {
     assertThat(SplitRule.directories("a/b/c/D", Holdout.PACKAGE)).isEqualTo("a/b/c/");
   }
 
-  /// 40 repositories of two packages with 5 files each.
+  /// 20 repositories of two packages with 5 files each.
   private void writeRepositories() throws IOException {
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 200; i++) {
       String name = "r%02d/p%d/f%d".formatted(i / 10, i / 5 % 2, i % 5);
       corpus.write(name, name + " text");
     }
   }
 
   @ParameterizedTest
-  @CsvSource({"1, 40", "2, 80", "2147483647, 80"})
+  @CsvSource({"1, 20", "2, 40", "2147483647, 40"})
   void groupsAreHeldOutWholeAndStayInOrder(int depth, int groups) throws IOException {
     writeRepositories();
     try (TokenShards shards = prepare(group(depth), 0.3, temp.resolve("corpus").toString())) {
@@ -69,7 +72,7 @@ class GroupHoldoutTest {
       List<String> held = names(shards.validation());
       assertThat(train).isSorted();
       assertThat(held).isSorted();
-      assertThat(train.size() + held.size()).isEqualTo(400);
+      assertThat(train.size() + held.size()).isEqualTo(200);
       Set<String> trained = prefixes(train, depth);
       Set<String> heldOut = prefixes(held, depth);
       assertThat(trained).doesNotContainAnyElementsOf(heldOut);
@@ -77,10 +80,8 @@ class GroupHoldoutTest {
       assertThat(manifest.groups(Split.TRAIN)).isEqualTo(trained.size());
       assertThat(manifest.groups(Split.VALIDATION)).isEqualTo(heldOut.size());
       assertThat(trained.size() + heldOut.size()).isEqualTo(groups);
-      // The binomial's mean plus or minus three deviations.
-      double deviation = 3 * Math.sqrt(groups * 0.3 * 0.7);
-      assertThat((double) heldOut.size())
-          .isBetween(groups * 0.3 - deviation, groups * 0.3 + deviation);
+      // All are of the same size.
+      assertThat((double) heldOut.size()).isBetween(groups * 0.3 - 0.5, groups * 0.3 + 0.5);
     }
   }
 
@@ -91,20 +92,62 @@ class GroupHoldoutTest {
   }
 
   @Test
-  void whatElseTheCorpusHoldsAndWhereItLiesDoesNotMatter() throws IOException {
+  void whereTheCorpusLiesAndWhatItsDocumentsSayDoesNotMatter() throws IOException {
     writeRepositories();
     Set<String> few = heldOut(group(1), 0.1, temp.resolve("corpus").toString());
     Set<String> more = heldOut(group(1), 0.4, temp.resolve("corpus").toString());
-    assertThat(more).containsAll(few).hasSizeGreaterThan(few.size());
-    assertThat(few).isNotEmpty();
+    assertThat(few).hasSize(2);
+    assertThat(more).containsAll(few).hasSize(8);
     Path elsewhere = Files.createDirectories(temp.resolve("elsewhere"));
     Files.move(temp.resolve("corpus"), elsewhere.resolve("corpus"));
-    Files.writeString(elsewhere.resolve("corpus/r00/p0/f0"), "another text");
-    Files.createDirectories(elsewhere.resolve("corpus/a"));
-    Files.writeString(elsewhere.resolve("corpus/a/new"), "a new repository");
-    Set<String> again = heldOut(group(1), 0.4, elsewhere.resolve("corpus").toString());
-    again.remove("a/");
-    assertThat(again).isEqualTo(more);
+    Files.writeString(elsewhere.resolve("corpus/r00/p0/f0"), "r00/p0/f0 tixt");
+    assertThat(heldOut(group(1), 0.4, elsewhere.resolve("corpus").toString())).isEqualTo(more);
+  }
+
+  /// Sizes as those of packages are: a few hold most of the text.
+  @ParameterizedTest
+  @ValueSource(doubles = {1e-6, 0.01, 0.1, 0.5})
+  void theBytesHeldOutAreNearTheirShare(double share) {
+    Random random = new Random(3);
+    for (int groups : new int[] {2, 3, 20, 500}) {
+      Map<ContentHash, Long> sizes = new HashMap<>();
+      for (int i = 0; i < groups; i++) {
+        sizes.put(
+            new ContentHash(random.nextLong(), random.nextLong()),
+            1 + (long) Math.exp(12 * random.nextDouble()));
+      }
+      long total = sizes.values().stream().mapToLong(Long::longValue).sum();
+      long smallest = sizes.values().stream().mapToLong(Long::longValue).min().orElseThrow();
+      Set<ContentHash> chosen = GroupChoice.chosen(sizes, share);
+      long held = chosen.stream().mapToLong(sizes::get).sum();
+      assertThat(chosen.size()).isBetween(1, groups - 1);
+      // Nothing of what is trained on would have fitted.
+      long next =
+          sizes.entrySet().stream()
+              .filter(e -> !chosen.contains(e.getKey()))
+              .mapToLong(Map.Entry::getValue)
+              .min()
+              .orElseThrow();
+      assertThat((double) held + next).isGreaterThan(share * total);
+      assertThat((double) held).isLessThanOrEqualTo(Math.max(smallest, share * total));
+    }
+  }
+
+  @Test
+  void theOrderIsThatOfTheHashes() {
+    Map<ContentHash, Long> sizes = new HashMap<>();
+    for (int i = -8; i < 8; i++) {
+      sizes.put(new ContentHash(i * 1000L, 0), 10L);
+    }
+    assertThat(GroupChoice.chosen(sizes, 0.25))
+        .extracting(ContentHash::hash0)
+        .containsExactlyInAnyOrder(-8000L, -7000L, -6000L, -5000L);
+    sizes.put(new ContentHash(-9000, 0), 1000L);
+    assertThat(GroupChoice.chosen(sizes, 0.02))
+        .as("too large for the share")
+        .extracting(ContentHash::hash0)
+        .containsExactlyInAnyOrder(-8000L, -7000L);
+    assertThat(GroupChoice.chosen(Map.of(new ContentHash(1, 1), 5L), 0.5)).isEmpty();
   }
 
   private Set<String> heldOut(Holdout holdout, double share, String source) throws IOException {
@@ -213,33 +256,26 @@ class GroupHoldoutTest {
   }
 
   @Test
-  void noGroupHeldOutIsTheUsersMistakeAndLeavesNothing() throws IOException {
+  void aCorpusOfOneGroupIsTheUsersMistakeAndLeavesNothing() throws IOException {
     corpus.write("r/a", "one");
     corpus.write("r/b", "two");
-    assertThatThrownBy(() -> prepare(group(1), 1e-6, temp.resolve("corpus").toString()))
+    assertThatThrownBy(() -> prepare(group(1), 0.5, temp.resolve("corpus").toString()))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "none of the corpus' 1 groups is held out: take smaller groups (corpus.group_depth) "
-                + "or another share (corpus.validation=1.0E-6)");
-    // A group of which the hash is below a half.
-    String held = "";
-    for (int i = 0; held.isEmpty(); i++) {
-      var place = new SplitRule.Place("c" + i, "");
-      SplitRule rule = new SplitRule(group(0), 0.5);
-      held =
-          rule.split(new ContentHash(0, 0), rule.group(place, "a")) == Split.VALIDATION
-              ? "c" + i
-              : "";
-    }
-    Path all = temp.resolve(held);
-    Files.move(temp.resolve("corpus"), all);
-    assertThatThrownBy(() -> prepare(group(0), 0.5, all.toString()))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageStartingWith("all of the corpus' 1 groups are held out");
+                + "or another share (corpus.validation=0.5)");
     try (var left = Files.list(temp)) {
       assertThat(left.filter(p -> p.getFileName().toString().matches("out\\d+(\\.building)?")))
           .isEmpty();
     }
+    prepare(group(1), 0, temp.resolve("corpus").toString()).close();
+    prepare(group(2), 0.01, writeTwo()).close();
+  }
+
+  private String writeTwo() throws IOException {
+    corpus.write("two/x/a", "one");
+    corpus.write("two/y/a", "two and more");
+    return temp.resolve("corpus/two").toString();
   }
 
   @Test

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.core.data.source;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.DocumentFilter;
+import dev.longnet.core.config.InputPolicy;
+import dev.longnet.core.config.SequenceRule;
+import dev.longnet.core.config.SequenceRule.Case;
+import dev.longnet.core.config.SequenceRule.Unknown;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class FastaReaderTest {
+  private static final String GENOME =
+      """
+
+      ; written by hand
+      >chr1 first chromosome
+      NNACgtN
+      NACGNNN
+
+      >chr2\tsecond\r
+      acgt\r
+      ACGT\r
+      >chr3
+      ; nothing here
+      >chr4
+      TTTT""";
+
+  @TempDir Path temp;
+
+  private Walked walk(String name, byte[] content, SequenceRule rule) throws IOException {
+    Path file = Files.write(temp.resolve(name), content);
+    CorpusSource source =
+        new CorpusSource(file.toString(), OptionalDouble.empty(), "text", "", rule);
+    return Walked.of(source, DocumentFilter.ALL, InputPolicy.DEFAULT, temp);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"a.fa", "a.FASTA", "a.fna.gz", "a.faa.zst"})
+  void recordsAreDocuments(String name) throws IOException {
+    byte[] plain = GENOME.getBytes(StandardCharsets.UTF_8);
+    boolean packed = name.endsWith("z") || name.endsWith("zst");
+    Walked found =
+        walk(name, packed ? Archives.compress(name, plain) : plain, SequenceRule.AS_WRITTEN);
+    assertThat(found.texts())
+        .isEqualTo(Map.of("chr1", "NNACgtNNACGNNN", "chr2", "acgtACGT", "chr4", "TTTT"));
+    assertThat(found.texts().keySet()).containsExactly("chr1", "chr2", "chr4");
+    assertThat(found.rejected()).isEqualTo(Map.of("chr3", Reason.TOO_SMALL));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "UPPER, KEEP, chr1, NNACGTNNACGNNN",
+    "KEEP, SKIP, chr1, ACgtACG",
+    "UPPER, SKIP, chr1, ACGTACG",
+    "KEEP, SPLIT, chr1:3, ACgt",
+    "KEEP, SPLIT, chr1:9, ACG",
+    "KEEP, SPLIT, chr2, acgtACGT",
+    "UPPER, SPLIT, chr4, TTTT",
+  })
+  void lettersAndUnknownBasesAreAsTheRuleSays(
+      Case letters, Unknown unknown, String name, String text) throws IOException {
+    Walked found =
+        walk("a.fa", GENOME.getBytes(StandardCharsets.UTF_8), new SequenceRule(letters, unknown));
+    assertThat(found.texts()).containsEntry(name, text);
+    assertThat(found.texts()).hasSize(unknown == Unknown.SPLIT ? 4 : 3);
+  }
+
+  /// Longer than what is held in memory, some of them than the buffers.
+  @Test
+  void longSequencesComeWhole() throws IOException {
+    StringBuilder file = new StringBuilder();
+    Random random = new Random(1);
+    int[] lengths = {Entry.WHOLE_BYTES, Entry.WHOLE_BYTES + 1, 2 * Entry.WHOLE_BYTES + 5, 3};
+    StringBuilder[] sequences = new StringBuilder[lengths.length];
+    for (int i = 0; i < lengths.length; i++) {
+      sequences[i] = new StringBuilder();
+      file.append('>').append(i).append('\n');
+      for (int j = 0; j < lengths[i]; j++) {
+        char letter = "ACGT".charAt(random.nextInt(4));
+        sequences[i].append(letter);
+        file.append(letter).append(j % 60 == 59 ? "\n" : "");
+      }
+      file.append('\n');
+    }
+    Path path = Files.writeString(temp.resolve("long.fa"), file);
+    CorpusSource source = Walked.source(path);
+    try (DocumentReader reader =
+        Sources.open(
+            source,
+            Sources.state(source),
+            new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT),
+            temp)) {
+      for (int i = 0; i < lengths.length; i++) {
+        Entry entry = reader.next();
+        if (entry instanceof Entry.Streamed large) {
+          assertThat(large.size()).isEqualTo(lengths[i]).isGreaterThan(Entry.WHOLE_BYTES);
+          for (int reading = 0; reading < 2; reading++) {
+            try (InputStream in = large.opener().open()) {
+              assertThat(new String(in.readAllBytes(), StandardCharsets.UTF_8))
+                  .isEqualTo(sequences[i].toString());
+            }
+          }
+        } else {
+          assertThat(((Entry.Text) entry).loader().load().text())
+              .isEqualTo(sequences[i].toString().getBytes(StandardCharsets.UTF_8));
+        }
+      }
+      assertThat(reader.next()).isNull();
+    }
+    try (var files = Files.list(temp)) {
+      assertThat(files.map(f -> f.getFileName().toString())).containsExactly("long.fa");
+    }
+  }
+
+  @Test
+  void aSingleRecordGivesItsTail() throws IOException {
+    Path path = Files.writeString(temp.resolve("one.fa"), ">one\nACGT\nACGT\n");
+    CorpusSource source = Walked.source(path);
+    try (DocumentReader reader =
+        Sources.open(
+            source,
+            Sources.state(source),
+            new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT),
+            temp)) {
+      assertThat(reader.next())
+          .isInstanceOfSatisfying(
+              Entry.Streamed.class,
+              e -> assertThat(List.of(e.name(), e.size(), e.heldOutTail()))
+                  .isEqualTo(List.of("one", 8L, true)));
+    }
+  }
+
+  @Test
+  void whatIsNoFastaIsATextAndDamageIsSaid() throws IOException {
+    byte[] text = "a text that begins like none".getBytes(StandardCharsets.UTF_8);
+    assertThat(walk("notes.fa", text, SequenceRule.AS_WRITTEN).texts()).containsKey("notes.fa");
+    byte[] comment = ";\nACGT\n>late\nA\n".getBytes(StandardCharsets.UTF_8);
+    assertThat(walk("late.fa", comment, SequenceRule.AS_WRITTEN).rejected())
+        .isEqualTo(Map.of("late.fa", Reason.CORRUPT));
+    byte[] packed = Archives.compress("a.gz", GENOME.getBytes(StandardCharsets.UTF_8));
+    byte[] cut = java.util.Arrays.copyOf(packed, packed.length - 12);
+    assertThat(walk("cut.fa.gz", cut, SequenceRule.AS_WRITTEN).rejected())
+        .containsValue(Reason.TRUNCATED);
+  }
+}
