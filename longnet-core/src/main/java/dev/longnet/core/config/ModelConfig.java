@@ -115,12 +115,7 @@ public record ModelConfig(
 
   /// r of the branch that skips most, in any layer; 1 where none skips.
   public int largestDilation() {
-    return mixers.stream()
-        .filter(AttentionConfig.Dilated.class::isInstance)
-        .flatMap(mixer -> ((AttentionConfig.Dilated) mixer).segments().stream())
-        .mapToInt(branch -> (int) Math.min(branch.dilation(), Integer.MAX_VALUE))
-        .max()
-        .orElse(1);
+    return mixers.stream().mapToInt(MixerConfig::largestDilation).max().orElse(1);
   }
 
   /// The least xPos scale base whose decay stays in float32's range over `longest` positions; 1 for
