@@ -191,11 +191,7 @@ final class CorpusOptions {
   private CorpusSource source(String argument) {
     OptionalDouble weight = weight(argument);
     return new CorpusSource(
-        path(argument, weight),
-        weight,
-        textField,
-        nameField,
-        new SequenceRule(letters, unknown));
+        path(argument, weight), weight, textField, nameField, new SequenceRule(letters, unknown));
   }
 
   /// The weight of a `PATH=WEIGHT`. What is there under its whole name (`data/year=2023`) is a

@@ -39,7 +39,8 @@ class FastaReaderTest {
       >chr3
       ; nothing here
       >chr4
-      TTTT""";
+      TTTT\
+      """;
 
   @TempDir Path temp;
 
@@ -141,8 +142,9 @@ class FastaReaderTest {
       assertThat(reader.next())
           .isInstanceOfSatisfying(
               Entry.Streamed.class,
-              e -> assertThat(List.of(e.name(), e.size(), e.heldOutTail()))
-                  .isEqualTo(List.of("one", 8L, true)));
+              e ->
+                  assertThat(List.of(e.name(), e.size(), e.heldOutTail()))
+                      .isEqualTo(List.of("one", 8L, true)));
     }
   }
 
