@@ -7,6 +7,7 @@ import dev.longnet.core.config.RuntimeConfig.Precision;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.experiments.train.ProfileExperiment;
 import dev.longnet.experiments.train.Python;
+import dev.longnet.experiments.train.StepTiming;
 import dev.longnet.experiments.train.TrainingBenchmark;
 import dev.longnet.experiments.train.TrainingBenchmark.Result;
 import dev.longnet.experiments.train.TrainingTable;
@@ -76,8 +77,14 @@ final class BenchTrainCommand implements Callable<Integer> {
   @Option(
       names = "--steps",
       paramLabel = "COUNT",
-      description = "Timed steps, after four seconds that warm up (default: ${DEFAULT-VALUE}).")
+      description = "Timed steps (default: ${DEFAULT-VALUE}).")
   int steps = 5;
+
+  @Option(
+      names = "--warm-up",
+      paramLabel = "SECONDS",
+      description = "How long steps run before they are timed (default: ${DEFAULT-VALUE}).")
+  double warmUp = 15;
 
   @Option(
       names = "--set",
@@ -105,6 +112,7 @@ final class BenchTrainCommand implements Callable<Integer> {
     if (profile && python != null) {
       throw new IllegalArgumentException("--profile is about our steps alone: leave out --python");
     }
+    StepTiming timing = new StepTiming(steps, warmUp);
     PrintWriter out = spec.commandLine().getOut();
     List<RunConfig> configs = new ArrayList<>();
     for (String recipe : recipes) {
@@ -116,7 +124,7 @@ final class BenchTrainCommand implements Callable<Integer> {
       results.run(
           ProfileExperiment.experiment(
               configs,
-              steps,
+              timing,
               ResultOptions.progress(spec),
               result -> BenchTrainDisplay.profile(out, result)),
           spec);
@@ -126,7 +134,7 @@ final class BenchTrainCommand implements Callable<Integer> {
     results.run(
         TrainingBenchmark.experiment(
             configs,
-            steps,
+            timing,
             Python.find(python),
             ResultOptions.progress(spec),
             result -> {

@@ -23,7 +23,7 @@ class BenchTrainCommandTest {
     Path json = folder.resolve("train.json");
     Cli run =
         Cli.run(
-            "bench", "train", "--recipe", recipe, "--steps", 1, "--python", "none", "--json", json);
+            "bench", "train", "--recipe", recipe, "--steps", 1, "--warm-up", 0, "--python", "none", "--json", json);
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out().lines()).hasSize(3);
     assertThat(run.out())
@@ -45,6 +45,8 @@ class BenchTrainCommandTest {
             "fp32",
             "--steps",
             2,
+            "--warm-up",
+            0,
             "--profile",
             "--json",
             json);
@@ -61,6 +63,8 @@ class BenchTrainCommandTest {
   void mistakesAreOneLine() {
     Cli.refused("--steps must be positive: --steps=0", train("--steps", "0", "--python", "none"));
     Cli.refused("--steps must be positive: --steps=0", train("--steps", "0", "--profile"));
+    Cli.refused(
+        "--warm-up must be from 0 to 3600 seconds: --warm-up=-1.0", train("--warm-up", "-1"));
     Cli.refused("leave out --python", train("--profile", "--python", "python3"));
     Cli.refused(
         "--python must be a Python that imports torch, or none: --python=absent-python",

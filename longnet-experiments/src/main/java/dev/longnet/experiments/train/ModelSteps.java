@@ -26,8 +26,6 @@ final class ModelSteps implements AutoCloseable {
   /// steps.
   private static final long IDS = 64;
 
-  private static final int WARM_STEPS = 2;
-  private static final long WARM_NANOS = 4_000_000_000L;
 
   private final RunConfig config;
   private final @Nullable StepProfile profile;
@@ -69,13 +67,6 @@ final class ModelSteps implements AutoCloseable {
                 new long[] {1, config.training().window() + 1L},
                 torch.dtype(torch.ScalarType.Long))
             .to(new Device(runtime.device()), torch.ScalarType.Long);
-  }
-
-  /// Whether enough steps were made for the JVM to have compiled what they run.
-  ///
-  /// @param began nanoseconds, when the first of them did
-  static boolean warm(int steps, long began) {
-    return steps >= WARM_STEPS && System.nanoTime() - began >= WARM_NANOS;
   }
 
   /// All cores where a recipe says 0.

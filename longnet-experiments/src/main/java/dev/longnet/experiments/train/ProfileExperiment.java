@@ -76,11 +76,13 @@ public final class ProfileExperiment {
 
   /// Rows for the parts of a configuration's step.
   ///
-  /// @param steps profiled, after four seconds that warm up, two steps at least
+  /// @param timing how many steps are profiled
   /// @param shown takes every result as soon as it is there
   public static Experiment experiment(
-      List<RunConfig> configs, int steps, Consumer<String> progress, Consumer<Result> shown) {
-    TrainingBenchmark.requirePositive(steps);
+      List<RunConfig> configs,
+      StepTiming timing,
+      Consumer<String> progress,
+      Consumer<Result> shown) {
     configs.forEach(config -> {
       if (!config.runtime().device().equals("cpu")) {
         throw new FieldException(
@@ -95,7 +97,7 @@ public final class ProfileExperiment {
         soFar -> {
           List<Result> results = new ArrayList<>();
           for (RunConfig config : configs) {
-            results.add(run(config, steps, progress));
+            results.add(run(config, timing, progress));
             shown.accept(results.getLast());
             soFar.accept(ProfileTable.of(results));
           }
@@ -103,12 +105,14 @@ public final class ProfileExperiment {
         });
   }
 
-  private static Result run(RunConfig config, int steps, Consumer<String> progress) {
+  private static Result run(
+      RunConfig config, StepTiming timing, Consumer<String> progress) {
+    int steps = timing.steps();
     StepProfile profile = new StepProfile();
     try (ModelSteps own = new ModelSteps(config, profile)) {
       long cold = System.nanoTime();
       double first = own.step();
-      for (int i = 1; !ModelSteps.warm(i, cold); i++) {
+      for (int i = 1; !timing.warm(i, cold); i++) {
         own.step();
       }
       progress.accept(

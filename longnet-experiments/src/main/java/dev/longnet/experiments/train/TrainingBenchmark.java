@@ -5,8 +5,6 @@ import dev.longnet.core.config.ModelCost;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.config.RuntimeConfig.Precision;
-import dev.longnet.core.io.Field;
-import dev.longnet.core.io.FieldException;
 import dev.longnet.experiments.MemoryProbe;
 import dev.longnet.experiments.Statistics;
 import dev.longnet.experiments.results.Experiment;
@@ -29,7 +27,7 @@ public final class TrainingBenchmark {
   private static final int TURNS = 3;
 
   private final RunConfig config;
-  private final int steps;
+  private final StepTiming timing;
   private final Python python;
   private final Consumer<String> progress;
 
@@ -76,7 +74,7 @@ public final class TrainingBenchmark {
   /// @param shown takes every result as soon as it is there
   public static Experiment experiment(
       List<RunConfig> configs,
-      int steps,
+      StepTiming timing,
       Python python,
       Consumer<String> progress,
       Consumer<Result> shown) {
@@ -89,7 +87,7 @@ public final class TrainingBenchmark {
           ResultTable.Content content = TrainingTable.of(List.of());
           List<Result> results = new ArrayList<>();
           for (RunConfig config : configs) {
-            results.add(new TrainingBenchmark(config, steps, python, progress).run());
+            results.add(new TrainingBenchmark(config, timing, python, progress).run());
             shown.accept(results.getLast());
             content = TrainingTable.of(results);
             soFar.accept(content);
@@ -99,20 +97,13 @@ public final class TrainingBenchmark {
   }
 
   /// @param config its model, window, optimizer and runtime are used
-  /// @param steps timed, after four seconds that warm up, two steps at least
   /// @param python whose PyTorch takes turns
-  public TrainingBenchmark(RunConfig config, int steps, Python python, Consumer<String> progress) {
-    requirePositive(steps);
+  public TrainingBenchmark(
+      RunConfig config, StepTiming timing, Python python, Consumer<String> progress) {
     this.config = config;
-    this.steps = steps;
+    this.timing = timing;
     this.python = python;
     this.progress = progress;
-  }
-
-  static void requirePositive(int steps) {
-    if (steps < 1) {
-      throw new FieldException("%1$s must be positive: %1$s=%2$d", Field.of("steps"), steps);
-    }
   }
 
   /// @throws IllegalStateException when the steps do not lower the loss: then what was timed is not
@@ -129,13 +120,13 @@ public final class TrainingBenchmark {
           MemoryProbe.of(() -> {
             double last = 0;
             long cold = System.nanoTime();
-            while (!ModelSteps.warm(losses.size(), cold)) {
+            while (!timing.warm(losses.size(), cold)) {
               last = step(own, losses);
             }
             pytorch.check(losses.getFirst());
-            int turn = Math.clamp((long) (TURN_SECONDS / last), 1, Math.ceilDiv(steps, TURNS));
-            while (seconds.size() < steps) {
-              int count = Math.min(turn, steps - seconds.size());
+            int turn = Math.clamp((long) (TURN_SECONDS / last), 1, Math.ceilDiv(timing.steps(), TURNS));
+            while (seconds.size() < timing.steps()) {
+              int count = Math.min(turn, timing.steps() - seconds.size());
               rates.add(MatrixRate.measure(runtime.precision(), runtime.device()));
               for (int i = 0; i < count; i++) {
                 seconds.add(step(own, losses));

@@ -26,7 +26,10 @@ class ProfileExperimentTest {
     List<ProfileExperiment.Result> shown = new ArrayList<>();
     ResultTable table =
         ProfileExperiment.experiment(
-                List.of(TinyRun.config(folder, "runtime.precision=bf16")), 2, _ -> {}, shown::add)
+                List.of(TinyRun.config(folder, "runtime.precision=bf16")),
+                new StepTiming(2, 0.5),
+                _ -> {},
+                shown::add)
             .run(Measured.here("longnet bench train --profile", List.of(1L)), Optional.of(json));
     assertThat(TableJson.read(json)).isEqualTo(table);
     assertThat(table.name()).isEqualTo("profile");
@@ -55,9 +58,9 @@ class ProfileExperimentTest {
   @Test
   void mistakesAreNamed() throws IOException {
     RunConfig gpu = TinyRun.config(folder, "runtime.device=cuda");
-    assertThatThrownBy(() -> ProfileExperiment.experiment(List.of(gpu), 1, _ -> {}, _ -> {}))
+    assertThatThrownBy(() -> ProfileExperiment.experiment(List.of(gpu), new StepTiming(1, 0), _ -> {}, _ -> {}))
         .hasMessageContaining("runtime.device must be cpu for a profile");
-    assertThatThrownBy(() -> ProfileExperiment.experiment(List.of(), 0, _ -> {}, _ -> {}))
+    assertThatThrownBy(() -> new StepTiming(0, 0))
         .hasMessageContaining("steps=0");
   }
 }
