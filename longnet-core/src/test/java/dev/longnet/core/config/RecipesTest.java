@@ -71,6 +71,8 @@ class RecipesTest {
               heads: 4
               feed_forward: 256
               positions: xpos
+              positions_base: 10000
+              positions_share: 1.0
               xpos_scale_base: 512
               tied_output: true
               causal: true
@@ -240,6 +242,10 @@ class RecipesTest {
           training.window         | override must be path=value: override training.window
           model.hidden=65         | model.hidden must be a multiple of model.heads=4: model.hidden=65 (override)
           model.positions=xpso    | model.positions must be one of xpos, rope, none: model.positions="xpso" (override)
+          model.positions_base=1  | model.positions_base must be a whole number of at least 2: model.positions_base=1 (override)
+          model.positions_share=0 | model.positions_share must leave an even number of a head's 16 channels that turn, at least 2: model.positions_share=0 (override)
+          model.positions_share=0.3 | model.positions_share must leave an even number of a head's 16 channels that turn, at least 2: model.positions_share=0.3 (override)
+          model.positions_share=1.5 | model.positions_share must be a number from 0.0 to 1.0: model.positions_share=1.5 (override)
           model.tied_output=yes please | model.tied_output must be true or false
           model.vocabulary=100    | model.vocabulary must be at least the 257 of tokenizer bytes: model.vocabulary=100 (override)
           model.causal=false      | model.causal must be true to train on next tokens

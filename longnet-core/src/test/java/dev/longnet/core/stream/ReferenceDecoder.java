@@ -125,11 +125,15 @@ final class ReferenceDecoder {
       return x;
     }
     int d = config.headSize();
+    long turned = Math.round(config.positionsShare() * d);
     for (int t = 0; t < x.length; t++) {
       for (int at = 0; at < x[t].length; at += 2) {
         int i = at % d / 2;
-        double angle = (first + t) * Math.pow(10000, -2.0 * i / d);
-        double zeta = (2 * i + 0.4 * d) / (1.4 * d);
+        if (2 * i >= turned) {
+          continue;
+        }
+        double angle = (first + t) * Math.pow(config.positionsBase(), -2.0 * i / turned);
+        double zeta = (2 * i + 0.4 * turned) / (1.4 * turned);
         double decay =
             config.positions() == PositionEncoding.XPOS
                 ? Math.pow(zeta, (double) sign * t / config.xposScaleBase())

@@ -36,7 +36,8 @@ final class TestModels {
     for (int i = 1 + random.nextInt(layers); i > 0; i--) {
       mixers.add(attention(random));
     }
-    return new ModelConfig(
+    ModelConfig config =
+        new ModelConfig(
         5 + random.nextInt(200),
         layers,
         heads * headSize,
@@ -47,6 +48,8 @@ final class TestModels {
         random.nextBoolean(),
         true,
         mixers);
+    double share = random.nextBoolean() ? 1 : 2.0 * (1 + random.nextInt(headSize / 2)) / headSize;
+    return config.withPositions(random.nextBoolean() ? 10_000 : 2 + random.nextInt(1 << 20), share);
   }
 
   private static AttentionConfig attention(RandomGenerator random) {

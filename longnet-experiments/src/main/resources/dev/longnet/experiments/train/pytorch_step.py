@@ -148,17 +148,19 @@ class Positions(nn.Module):
     def __init__(self, model, period, tokens):
         super().__init__()
         size = model["hidden"] // model["heads"]
+        turned = round(size * model.get("positions_share", 1))  # the first channels of a head; the others stay
         self.encoding = model["positions"]
-        two_i = torch.arange(0, size, 2, dtype=torch.float64)
+        two_i = torch.arange(0, turned, 2, dtype=torch.float64)
         place = torch.arange(tokens, dtype=torch.float64) % (period or tokens)
-        angle = torch.outer(place, 10000 ** (-two_i / size))
+        angle = torch.outer(place, model.get("positions_base", 10000) ** (-two_i / turned))
         decay = torch.ones_like(angle)
         if self.encoding == "xpos":
-            zeta = (two_i + 0.4 * size) / (1.4 * size)
+            zeta = (two_i + 0.4 * turned) / (1.4 * turned)
             centre = min(tokens, period or tokens) // 2
             decay = zeta ** ((place - centre)[:, None] / model["xpos_scale_base"])
         for name, value in (("q_cos", angle.cos() * decay), ("q_sin", angle.sin() * decay),
                             ("k_cos", angle.cos() / decay), ("k_sin", angle.sin() / decay)):
+            value = F.pad(value, (0, (size - turned) // 2), value=float(name.endswith("cos")))
             self.register_buffer(name, value.float().unsqueeze(1), persistent=False)
 
     def forward(self, q, k):

@@ -116,6 +116,8 @@ class PyTorchTest {
           model.positions=xpos
           model.positions=rope
           model.positions=none
+          model.positions_base=500
+          model.positions_share=0.5
           model.tied_output=false
           model.attention={type: dense}
           model.attention.head_offsets=blocked
