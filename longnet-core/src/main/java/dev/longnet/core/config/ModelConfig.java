@@ -171,9 +171,7 @@ public record ModelConfig(
   /// Whether a share is that of an even number of channels; thirds need not be exact.
   static boolean isShare(double share, int headSize) {
     int turned = turned(share, headSize);
-    return turned >= 2
-        && turned <= headSize
-        && Math.abs(share * headSize - turned) <= 0.01;
+    return turned >= 2 && turned <= headSize && Math.abs(share * headSize - turned) <= 0.01;
   }
 
   private static int turned(double share, int headSize) {
@@ -197,13 +195,11 @@ public record ModelConfig(
     return pair < turned ? Math.pow(positionsBase, -(double) pair / turned) : 0;
   }
 
-  /// The logarithm of what xPos multiplies a pair by from one position to the next; 0 where it
-  /// does not turn.
+  /// The logarithm of what xPos multiplies a pair by from one position to the next; 0 where it does
+  /// not turn.
   public double logDecay(int pair) {
     int turned = turned(positionsShare, headSize()) / 2;
-    return pair < turned
-        ? Math.log((pair + 0.4 * turned) / (1.4 * turned)) / xposScaleBase
-        : 0;
+    return pair < turned ? Math.log((pair + 0.4 * turned) / (1.4 * turned)) / xposScaleBase : 0;
   }
 
   /// Channels that the short convolution of a layer passes over.

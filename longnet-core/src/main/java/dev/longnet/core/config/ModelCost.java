@@ -8,7 +8,8 @@ import java.util.function.ToDoubleFunction;
 ///
 /// A multiply-add counts as two operations. Attention is counted by the query-key pairs that exist:
 /// 4 D operations a pair and head forward, 2.5 times that backward (the flash backward computes the
-/// scores again). A short convolution is counted by its taps. Embedding look-ups, normalisation, GELU and softmax are not counted.
+/// scores again). A short convolution is counted by its taps. Embedding look-ups, normalisation,
+/// GELU and softmax are not counted.
 public record ModelCost(ModelConfig model) {
 
   /// All parameters, norms and biases included.

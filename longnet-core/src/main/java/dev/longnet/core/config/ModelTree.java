@@ -30,7 +30,7 @@ public final class ModelTree {
     int scaleBase = model.integer("xpos_scale_base", ModelConfig.XPOS_SCALE_BASE, 1);
     boolean tied = model.flag("tied_output", true);
     boolean causal = model.flag("causal", true);
-    int taps = 0;
+    int taps = model.integer("short_convolution", 0, 0);
     if (hidden % heads != 0) {
       throw model.wrong("hidden", "must be a multiple of model.heads=" + heads);
     }
@@ -132,6 +132,7 @@ public final class ModelTree {
     tree.put("xpos_scale_base", model.xposScaleBase());
     tree.put("tied_output", model.tiedOutput());
     tree.put("causal", model.causal());
+    tree.put("short_convolution", model.shortConvolution());
     if (model.mixers().size() == 1) {
       model.mixer(0).write(tree.putObject("attention"));
     } else {

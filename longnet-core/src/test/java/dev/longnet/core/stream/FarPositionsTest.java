@@ -30,14 +30,14 @@ class FarPositionsTest {
   /// With the scalar kernels: vector ones may sum lanes in another order once C2 has compiled them.
   @ParameterizedTest
   @CsvSource({"XPOS,10000,1", "ROPE,10000,1", "NONE,10000,1", "XPOS,500000,0.5", "ROPE,300,0.25"})
-  void aStartShiftedByPeriodsUpTo2To40ChangesNoBit(PositionEncoding positions, int base, double share)
-      throws IOException {
+  void aStartShiftedByPeriodsUpTo2To40ChangesNoBit(
+      PositionEncoding positions, int base, double share) throws IOException {
     Random random = new Random(3);
     ModelConfig config =
         TestModels.config(
-            positions,
-            true,
-            new AttentionConfig.Dilated(
+                positions,
+                true,
+                new AttentionConfig.Dilated(
                     List.of(new Branch(16, 1), new Branch(64, 3)), HeadOffsets.INTERLEAVED))
             .withPositions(base, share);
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
@@ -71,15 +71,15 @@ class FarPositionsTest {
   /// differences of angles enter.
   @ParameterizedTest
   @CsvSource({"XPOS,10000,1", "ROPE,10000,1", "NONE,10000,1", "XPOS,500000,0.5", "ROPE,300,0.25"})
-  void aStartAt2To40WithoutAPeriodIsExactToRounding(PositionEncoding positions, int base, double share)
-      throws IOException {
+  void aStartAt2To40WithoutAPeriodIsExactToRounding(
+      PositionEncoding positions, int base, double share) throws IOException {
     Random random = new Random(4);
     long large = (1L << 40) + 15;
     ModelConfig config =
         TestModels.config(
-            positions,
-            true,
-            new AttentionConfig.Dilated(
+                positions,
+                true,
+                new AttentionConfig.Dilated(
                     List.of(new Branch(16, 1), new Branch(large, 1)), HeadOffsets.INTERLEAVED))
             .withPositions(base, share);
     Map<String, TensorEntry> weights = TestModels.weights(config, random);

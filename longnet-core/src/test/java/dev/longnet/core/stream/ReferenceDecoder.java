@@ -53,9 +53,9 @@ final class ReferenceDecoder {
   private double[][] mixed(MixerConfig mixer, double[][] x, String p, long firstPosition) {
     return switch (mixer) {
       case AttentionConfig attention -> {
-        double[][] q = rotate(linear(x, p + "q_proj"), firstPosition, 1);
-        double[][] k = rotate(linear(x, p + "k_proj"), firstPosition, -1);
-        double[][] v = linear(x, p + "v_proj");
+        double[][] q = rotate(convolved(linear(x, p + "q_proj"), p + "q_conv"), firstPosition, 1);
+        double[][] k = rotate(convolved(linear(x, p + "k_proj"), p + "k_conv"), firstPosition, -1);
+        double[][] v = convolved(linear(x, p + "v_proj"), p + "v_conv");
         yield linear(norm(attend(attention, q, k, v), p + "inner_attn_ln"), p + "out_proj");
       }
     };
@@ -94,6 +94,24 @@ final class ReferenceDecoder {
     for (double[] row : y) {
       for (int i = 0; i < row.length; i++) {
         row[i] += bias[i];
+      }
+    }
+    return y;
+  }
+
+  /// y_t = sum_j w_j x_(t - K + 1 + j), channel by channel.
+  private double[][] convolved(double[][] x, String name) {
+    int taps = config.shortConvolution();
+    if (taps == 0) {
+      return x;
+    }
+    double[] w = values(name + ".weight");
+    double[][] y = new double[x.length][x[0].length];
+    for (int t = 0; t < x.length; t++) {
+      for (int j = Math.max(0, taps - 1 - t); j < taps; j++) {
+        for (int i = 0; i < y[t].length; i++) {
+          y[t][i] += w[i * taps + j] * x[t - taps + 1 + j][i];
+        }
       }
     }
     return y;

@@ -34,8 +34,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// What goes in comes out again, bit for bit.
@@ -199,15 +199,15 @@ class RoundTripTest {
       delimiter = '|',
       textBlock =
           """
-          500000 | 1   | positions_base=500000
-          10000  | 0.5 | positions_share=0.5
+          500000 | 1   | 0 | positions_base=500000
+          10000  | 0.5 | 0 | positions_share=0.5
+          10000  | 1   | 4 | short_convolution=4
           """)
-  void whatIsOursAloneStaysOurs(int base, double share, String named)
-      throws IOException {
+  void whatIsOursAloneStaysOurs(int base, double share, int taps, String named) throws IOException {
     ModelConfig plain =
         new ModelConfig(
             300, 2, 48, 6, 96, PositionEncoding.XPOS, true, true, new AttentionConfig.Dense());
-    Path run = foreign(plain.withPositions(base, share));
+    Path run = foreign(plain.withPositions(base, share).withShortConvolution(taps));
     Path out = directory.resolve("out.safetensors");
     WeightsExport.run(run, out, to(WeightsExport.Target.SAFETENSORS, null, 0));
     TorchscaleImport.run(out, directory.resolve("again"), GoldenFiles.PLAIN);

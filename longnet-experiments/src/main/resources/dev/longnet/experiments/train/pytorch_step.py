@@ -174,11 +174,20 @@ class Attention(nn.Module):
         super().__init__()
         c, self.heads = model["hidden"], model["heads"]
         self.k_proj, self.v_proj, self.q_proj, self.out_proj = (nn.Linear(c, c) for _ in range(4))
+        self.taps = model.get("short_convolution", 0)
+        if self.taps:
+            self.q_conv, self.k_conv, self.v_conv = (
+                nn.Conv1d(c, c, self.taps, groups=c, bias=False) for _ in range(3)
+            )
         self.inner_attn_ln = nn.LayerNorm(c)
         self.attend = dense if mixer["type"] == "dense" else Dilated(mixer, tokens, self.heads)
 
     def forward(self, x, positions):
-        q, k, v = (p(x).unflatten(1, (self.heads, -1)) for p in (self.q_proj, self.k_proj, self.v_proj))
+        q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
+        if self.taps:
+            pairs = ((q, self.q_conv), (k, self.k_conv), (v, self.v_conv))
+            q, k, v = (conv(F.pad(rows.t(), (self.taps - 1, 0))).t().contiguous() for rows, conv in pairs)
+        q, k, v = (rows.unflatten(1, (self.heads, -1)) for rows in (q, k, v))
         q, k = positions(q, k)
         return self.out_proj(self.inner_attn_ln(self.attend(q, k, v).flatten(1)))
 
@@ -246,8 +255,8 @@ class Side:
         self.model.load_state_dict(tensors, strict=True)
         self.variants = {"eager": self.model, "compiled": torch.compile(self.model)}
         given = self.config["optimizer"]
-        decaying = [p for p in self.model.parameters() if p.dim() > 1]
-        others = [p for p in self.model.parameters() if p.dim() == 1]
+        decaying = [p for p in self.model.parameters() if p.dim() == 2]
+        others = [p for p in self.model.parameters() if p.dim() != 2]
         rule = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[given["rule"]]
         groups = [{"params": decaying, "weight_decay": given["weight_decay"]}, {"params": others, "weight_decay": 0.0}]
         self.optimizer = rule(
