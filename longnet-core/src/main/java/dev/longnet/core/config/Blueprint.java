@@ -16,7 +16,8 @@ import java.util.SequencedMap;
 ///
 /// Initial values are torchscale's: normal(0, C^-1/2) for embeddings; Xavier uniform for q, k, v
 /// (gain 2^-1/2) and out_proj; uniform(±fan_in^-1/2) for fc1, fc2 and for biases; then MAGNETO's
-/// gain sqrt(log 2L) on v_proj, out_proj, fc1 and fc2.
+/// gain sqrt(log 2L) on v_proj, out_proj, fc1 and fc2. Ours: a short convolution begins near the
+/// identity.
 ///
 /// Legend: V vocabulary, C hidden, F feed-forward, L layers.
 public final class Blueprint {
@@ -25,6 +26,9 @@ public final class Blueprint {
 
   /// The output projection [V, C]; no parameter where the embedding is used for it too.
   public static final String OUTPUT = "output_projection.weight";
+
+  /// A convolution's weights are uniform in so much around the identity's.
+  private static final double CONVOLUTION_BOUND = 0.1;
 
   private final SequencedMap<String, Parameter> parameters;
   private final Map<String, List<String>> stacks;
@@ -42,7 +46,11 @@ public final class Blueprint {
     all.matrix(EMBEDDING, model.vocabulary(), c, embedding);
     for (int layer = 0; layer < model.layers(); layer++) {
       double gain = magneto(model.layers());
-      model.mixer(layer).parameters(all, mixerPrefix(layer), c, model.heads(), gain);
+      MixerConfig mixer = model.mixer(layer);
+      mixer.parameters(all, mixerPrefix(layer), c, model.heads(), gain);
+      if (model.shortConvolution() > 0) {
+        all.convolutions(convolutions(mixer, layer), c, model.shortConvolution());
+      }
       all.afterMixer(layer, c, model.feedForward(), gain);
     }
     all.norm("layer_norm", c);
@@ -81,6 +89,14 @@ public final class Blueprint {
   /// Beginning of the names of a layer's mixer, as torchscale has it.
   public static String mixerPrefix(int layer) {
     return "layers." + layer + ".self_attn.";
+  }
+
+  /// The weights of a layer's short convolution, a parameter [C, 1, taps] each, which the blueprint
+  /// stacks; the last tap is the token's own.
+  public static List<String> convolutions(MixerConfig mixer, int layer) {
+    return mixer.convolved().stream()
+        .map(name -> mixerPrefix(layer) + name + "_conv.weight")
+        .toList();
   }
 
   /// MAGNETO's gain of a stack of `layers`.
@@ -134,9 +150,23 @@ public final class Blueprint {
     /// Linear layers that take the same rows and are of one shape: see [Blueprint#stackOf(String)].
     void stack(String... layers) {
       for (String kind : List.of(".weight", ".bias")) {
-        List<String> stack = Arrays.stream(layers).map(layer -> layer + kind).toList();
-        stack.forEach(name -> stacks.put(name, stack));
+        stack(Arrays.stream(layers).map(layer -> layer + kind).toList());
       }
+    }
+
+    private void stack(List<String> names) {
+      names.forEach(name -> stacks.put(name, names));
+    }
+
+    /// As PyTorch's Conv1d with a group for each channel keeps them. They do not decay: no
+    /// convolution at all is a weight of 1, not of 0.
+    private void convolutions(List<String> names, long c, int taps) {
+      Initial initial = new Initial.NearIdentity(taps, CONVOLUTION_BOUND);
+      for (String name : names) {
+        List<Long> shape = List.of(c, 1L, (long) taps);
+        parameters.put(name, new Parameter(name, shape, initial, false, false));
+      }
+      stack(names);
     }
 
     /// What a layer has besides its mixer.

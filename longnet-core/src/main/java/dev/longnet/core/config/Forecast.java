@@ -55,9 +55,10 @@ public record Forecast(
   }
 
   /// Per token and layer the decoder keeps its input and the stream after the mixer (float32, C
-  /// each), what the mixer keeps, and fc1's output (F) in the product's type; with activation
-  /// checkpointing the input alone, and the rest for one layer at a time, without fc1's output. The
-  /// backward pass adds the gradient of the stream and what one layer's mixer needs.
+  /// each), what the mixer keeps, what the short convolution read, and fc1's output (F) in the
+  /// product's type; with activation checkpointing the input alone, and the rest for one layer at a
+  /// time, without fc1's output. The backward pass adds the gradient of the stream and what one
+  /// layer's mixer needs.
   private static long activations(
       ModelConfig model, RuntimeConfig runtime, long tokens, int bytes) {
     long c = model.hidden();
@@ -70,7 +71,8 @@ public record Forecast(
     long working = 0;
     for (int layer = 0; layer < model.layers(); layer++) {
       MixerConfig mixer = model.mixer(layer);
-      long own = middle + tokens * mixer.keptBytes(model, bytes);
+      long convolved = tokens * bytes * model.convolvedChannels(mixer);
+      long own = middle + convolved + tokens * mixer.keptBytes(model, bytes);
       kept += input + (runtime.activationCheckpointing() ? 0 : own + expanded);
       mixed = Math.max(mixed, own);
       working = Math.max(working, tokens * mixer.backwardBytes(model, bytes));

@@ -32,6 +32,13 @@ public sealed interface MixerConfig permits AttentionConfig {
   /// @param gain of what leads back into the residual stream, see [Blueprint]
   void parameters(Blueprint.Builder to, String prefix, long hidden, int heads, double gain);
 
+  /// What the model's short convolution passes over ([ModelConfig#shortConvolution()]): C channels
+  /// each, by the names that their convolutions have (`q_conv`), as they stand at the beginning of
+  /// the mixer's rows. Empty for a mixer that none passes over.
+  default List<String> convolved() {
+    return List.of("q", "k", "v");
+  }
+
   /// Floating-point operations between tokens in one layer's forward pass over one sequence; the
   /// products with the mixer's matrices are counted by their parameters.
   ///

@@ -17,10 +17,16 @@ import java.util.stream.IntStream;
 /// @param heads H
 /// @param feedForward inner width of the feed-forward
 /// @param positions position encoding of queries and keys
+/// @param positionsBase b of the frequencies theta_i = b^(-i / (R/2)) of the R channels that turn;
+///   10,000 in the paper and in torchscale
+/// @param positionsShare R / D: the share of each head's channels that turn, the first ones; the
+///   others carry no position
 /// @param xposScaleBase b of xPos' decay zeta^(p / b), in tokens; 512 in the paper and in
 ///   torchscale
 /// @param tiedOutput the output projection is the token embedding's transpose
 /// @param causal decoder (true) or encoder (false)
+/// @param shortConvolution taps of the causal convolution over what every mixer projects from its
+///   rows ([MixerConfig#convolved()]); 0 for none
 /// @param mixers what mixes the tokens of each layer; the list repeats over the layers
 public record ModelConfig(
     int vocabulary,
@@ -29,19 +35,58 @@ public record ModelConfig(
     int heads,
     int feedForward,
     PositionEncoding positions,
+    int positionsBase,
+    double positionsShare,
     int xposScaleBase,
     boolean tiedOutput,
     boolean causal,
+    int shortConvolution,
     List<MixerConfig> mixers) {
+
+  /// The paper's base of frequencies.
+  public static final int POSITIONS_BASE = 10_000;
 
   /// The paper's decay base.
   public static final int XPOS_SCALE_BASE = 512;
+
+  /// Taps of the longest short convolution.
+  private static final int MOST_TAPS = 8;
+
+  static final String TAPS_RULE = "must be 0 (none) or from 2 to " + MOST_TAPS + " taps";
 
   /// |p'/b log zeta| beyond which a factor times an activation may leave float32's range (e^88) or
   /// its precision.
   private static final double LARGEST_EXPONENT = 64;
 
-  /// With the paper's decay base and one mixer for all layers.
+  /// As the paper has it: all channels turn, by its base of frequencies, and nothing is convolved.
+  public ModelConfig(
+      int vocabulary,
+      int layers,
+      int hidden,
+      int heads,
+      int feedForward,
+      PositionEncoding positions,
+      int xposScaleBase,
+      boolean tiedOutput,
+      boolean causal,
+      List<MixerConfig> mixers) {
+    this(
+        vocabulary,
+        layers,
+        hidden,
+        heads,
+        feedForward,
+        positions,
+        POSITIONS_BASE,
+        1,
+        xposScaleBase,
+        tiedOutput,
+        causal,
+        0,
+        mixers);
+  }
+
+  /// With the paper's decay base too, and one mixer for all layers.
   public ModelConfig(
       int vocabulary,
       int layers,
@@ -72,6 +117,19 @@ public record ModelConfig(
     positive("heads", heads);
     positive("feed_forward", feedForward);
     positive("xpos_scale_base", xposScaleBase);
+    if (positionsBase < 2) {
+      throw new IllegalArgumentException(
+          "positions_base must be at least 2: positions_base=" + positionsBase);
+    }
+    if (shortConvolution != 0 && !causal) {
+      throw new IllegalArgumentException(
+          "short_convolution looks back, so it needs causal=true: short_convolution="
+              + shortConvolution);
+    }
+    if (!isTaps(shortConvolution)) {
+      throw new IllegalArgumentException(
+          "short_convolution " + TAPS_RULE + ": short_convolution=" + shortConvolution);
+    }
     Objects.requireNonNull(positions, "positions");
     mixers = List.copyOf(mixers);
     if (mixers.isEmpty() || mixers.size() > layers) {
@@ -91,16 +149,70 @@ public record ModelConfig(
           });
     }
     if (positions != PositionEncoding.NONE
-        && mixers.stream().anyMatch(MixerConfig::usesPositions)
-        && hidden / heads % 2 != 0) {
-      throw new IllegalArgumentException(
-          "positions=" + positions + " needs an even head size: hidden/heads=" + hidden / heads);
+        && mixers.stream().anyMatch(MixerConfig::usesPositions)) {
+      if (hidden / heads % 2 != 0) {
+        throw new IllegalArgumentException(
+            "positions=" + positions + " needs an even head size: hidden/heads=" + hidden / heads);
+      }
+      if (!isShare(positionsShare, hidden / heads)) {
+        throw new IllegalArgumentException(
+            String.format(
+                Locale.ROOT,
+                "positions_share %s: positions_share=%s",
+                shareRule(hidden / heads),
+                positionsShare));
+      }
     }
+  }
+
+  static boolean isTaps(int taps) {
+    return taps == 0 || taps >= 2 && taps <= MOST_TAPS;
+  }
+
+  static String shareRule(int headSize) {
+    return String.format(
+        Locale.ROOT,
+        "must leave an even number of a head's %d channels that turn, at least 2",
+        headSize);
+  }
+
+  /// Whether a share is that of an even number of channels; thirds need not be exact.
+  static boolean isShare(double share, int headSize) {
+    int turned = turned(share, headSize);
+    return turned >= 2 && turned <= headSize && Math.abs(share * headSize - turned) <= 0.01;
+  }
+
+  private static int turned(double share, int headSize) {
+    return 2 * (int) Math.round(share * headSize / 2);
   }
 
   /// D
   public int headSize() {
     return hidden / heads;
+  }
+
+  /// Pairs of each head's channels, whether they turn or not.
+  public int pairs() {
+    return headSize() / 2;
+  }
+
+  /// Radians that a pair of channels turns by from one position to the next; 0 where it does not
+  /// turn.
+  public double theta(int pair) {
+    int turned = turned(positionsShare, headSize()) / 2;
+    return pair < turned ? Math.pow(positionsBase, -(double) pair / turned) : 0;
+  }
+
+  /// The logarithm of what xPos multiplies a pair by from one position to the next; 0 where it does
+  /// not turn.
+  public double logDecay(int pair) {
+    int turned = turned(positionsShare, headSize()) / 2;
+    return pair < turned ? Math.log((pair + 0.4 * turned) / (1.4 * turned)) / xposScaleBase : 0;
+  }
+
+  /// Channels that the short convolution of a layer passes over.
+  public long convolvedChannels(MixerConfig mixer) {
+    return shortConvolution == 0 ? 0 : (long) mixer.convolved().size() * hidden;
   }
 
   /// What mixes the tokens of a layer.
@@ -156,6 +268,23 @@ public record ModelConfig(
 
   /// The same model with other mixers.
   public ModelConfig withMixers(List<MixerConfig> others) {
+    return changed(positionsBase, positionsShare, shortConvolution, others);
+  }
+
+  /// The same model with other frequencies.
+  ///
+  /// @param base of the frequencies
+  /// @param share of each head's channels that turn
+  public ModelConfig withPositions(int base, double share) {
+    return changed(base, share, shortConvolution, mixers);
+  }
+
+  /// The same model with a short convolution of so many taps; 0 for none.
+  public ModelConfig withShortConvolution(int taps) {
+    return changed(positionsBase, positionsShare, taps, mixers);
+  }
+
+  private ModelConfig changed(int base, double share, int taps, List<MixerConfig> others) {
     return new ModelConfig(
         vocabulary,
         layers,
@@ -163,9 +292,12 @@ public record ModelConfig(
         heads,
         feedForward,
         positions,
+        base,
+        share,
         xposScaleBase,
         tiedOutput,
         causal,
+        taps,
         others);
   }
 

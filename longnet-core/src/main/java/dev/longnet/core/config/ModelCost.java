@@ -9,7 +9,8 @@ import java.util.function.ToDoubleFunction;
 ///
 /// A multiply-add counts as two operations. Attention is counted by the query-key pairs that exist:
 /// 4 D operations a pair and head forward, 2.5 times that backward (the flash backward computes the
-/// scores again). Embedding look-ups, normalisation, GELU and softmax are not counted.
+/// scores again). A short convolution is counted by its taps. Embedding look-ups, normalisation,
+/// GELU and softmax are not counted.
 public record ModelCost(ModelConfig model) {
 
   /// All parameters, norms and biases included.
@@ -21,7 +22,8 @@ public record ModelCost(ModelConfig model) {
   ///
   /// @param tokens N
   public double forwardFlops(long tokens) {
-    return linearFlops(tokens) + sum(mixer -> mixer.mixingFlops(model, tokens));
+    return linearFlops(tokens)
+        + sum(mixer -> convolutionFlops(mixer, tokens) + mixer.mixingFlops(model, tokens));
   }
 
   /// Operations of one forward and backward pass over one sequence; what activation checkpointing
@@ -29,7 +31,13 @@ public record ModelCost(ModelConfig model) {
   ///
   /// @param tokens N
   public double trainingFlops(long tokens) {
-    return 3 * linearFlops(tokens) + sum(mixer -> mixer.mixingTrainingFlops(model, tokens));
+    return 3 * linearFlops(tokens)
+        + sum(mixer ->
+            3 * convolutionFlops(mixer, tokens) + mixer.mixingTrainingFlops(model, tokens));
+  }
+
+  private double convolutionFlops(MixerConfig mixer, long tokens) {
+    return 2.0 * model.shortConvolution() * model.convolvedChannels(mixer) * tokens;
   }
 
   /// Every matrix multiplies every token once, but for an embedding that is not tied: it is looked

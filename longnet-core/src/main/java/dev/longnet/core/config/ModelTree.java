@@ -25,16 +25,44 @@ public final class ModelTree {
     int feedForward = model.integer("feed_forward", Math.multiplyExact(4, hidden), 1);
     PositionEncoding positions =
         model.choice("positions", PositionEncoding.XPOS, PositionEncoding.class);
+    int base = model.integer("positions_base", ModelConfig.POSITIONS_BASE, 2);
+    double share = model.number("positions_share", 1, 0, 1);
     int scaleBase = model.integer("xpos_scale_base", ModelConfig.XPOS_SCALE_BASE, 1);
     boolean tied = model.flag("tied_output", true);
     boolean causal = model.flag("causal", true);
+    int taps = model.integer("short_convolution", 0, 0);
     if (hidden % heads != 0) {
       throw model.wrong("hidden", "must be a multiple of model.heads=" + heads);
     }
+    if (!ModelConfig.isTaps(taps)) {
+      throw model.wrong("short_convolution", ModelConfig.TAPS_RULE);
+    }
+    if (taps != 0 && !causal) {
+      throw model.wrong("short_convolution", "looks back, so it needs model.causal=true");
+    }
     List<MixerConfig> mixers = mixers(model, layers, heads, causal);
+    int headSize = hidden / heads;
+    if (positions != PositionEncoding.NONE
+        && mixers.stream().anyMatch(MixerConfig::usesPositions)
+        && headSize % 2 == 0
+        && !ModelConfig.isShare(share, headSize)) {
+      throw model.wrong("positions_share", ModelConfig.shareRule(headSize));
+    }
     model.done();
     return new ModelConfig(
-        words, layers, hidden, heads, feedForward, positions, scaleBase, tied, causal, mixers);
+        words,
+        layers,
+        hidden,
+        heads,
+        feedForward,
+        positions,
+        base,
+        share,
+        scaleBase,
+        tied,
+        causal,
+        taps,
+        mixers);
   }
 
   /// `attention`, one mixer for all layers, or `mixers`, a list that repeats over them.
@@ -59,7 +87,7 @@ public final class ModelTree {
 
   /// The keys in which two models differ: `model.layers=3 is not 2, …`; empty where they are equal.
   public static String difference(ModelConfig model, ModelConfig other) {
-    return difference("model", write(model), write(other));
+    return difference("model", writeAll(model), writeAll(other));
   }
 
   private static String difference(String path, ObjectNode tree, ObjectNode other) {
@@ -76,8 +104,24 @@ public final class ModelTree {
         .collect(Collectors.joining(", "));
   }
 
-  /// Every key [#read(Section, int)] knows.
+  /// What stands in files beside weights, and in their hashes: every key, but those that came later
+  /// only where they say something. So a file is the same, and has the same readers, as before.
   public static ObjectNode write(ModelConfig model) {
+    ObjectNode tree = writeAll(model);
+    if (model.positionsBase() == ModelConfig.POSITIONS_BASE) {
+      tree.remove("positions_base");
+    }
+    if (model.positionsShare() == 1) {
+      tree.remove("positions_share");
+    }
+    if (model.shortConvolution() == 0) {
+      tree.remove("short_convolution");
+    }
+    return tree;
+  }
+
+  /// Every key [#read(Section, int)] knows.
+  static ObjectNode writeAll(ModelConfig model) {
     ObjectNode tree = JsonNodeFactory.instance.objectNode();
     tree.put("vocabulary", model.vocabulary());
     tree.put("layers", model.layers());
@@ -85,9 +129,12 @@ public final class ModelTree {
     tree.put("heads", model.heads());
     tree.put("feed_forward", model.feedForward());
     tree.put("positions", model.positions().name().toLowerCase(Locale.ROOT));
+    tree.put("positions_base", model.positionsBase());
+    tree.put("positions_share", model.positionsShare());
     tree.put("xpos_scale_base", model.xposScaleBase());
     tree.put("tied_output", model.tiedOutput());
     tree.put("causal", model.causal());
+    tree.put("short_convolution", model.shortConvolution());
     if (model.mixers().size() == 1) {
       model.mixers().getFirst().write(tree.putObject("attention"));
     } else {

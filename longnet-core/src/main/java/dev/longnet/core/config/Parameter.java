@@ -8,8 +8,8 @@ import java.util.List;
 /// @param name as torchscale's state dict has it
 /// @param shape rows first
 /// @param initial how its first values are drawn
-/// @param decays whether the optimizer's weight decay touches it: matrices do, norms and biases do
-///   not
+/// @param decays whether the optimizer's weight decay touches it: matrices do, norms, biases and
+///   short convolutions do not
 /// @param matrix whether rows are multiplied by it, or taken from it: such a parameter is counted
 ///   in operations and may be quantised
 public record Parameter(
@@ -29,6 +29,9 @@ public record Parameter(
 
     /// `gain` times uniform in (-bound, bound).
     record Uniform(double bound, double gain) implements Initial {}
+
+    /// Uniform in (-bound, bound), and 1 more in the last of each `taps` elements.
+    record NearIdentity(int taps, double bound) implements Initial {}
   }
 
   /// The number of its elements.

@@ -15,7 +15,7 @@ final class RunConfigTree {
     tree.put("name", run.name());
     tree.put("about", run.about());
     tree.set("corpus", CorpusTree.write(run.corpus()));
-    tree.set("model", ModelTree.write(run.model()));
+    tree.set("model", ModelTree.writeAll(run.model()));
     TrainingConfig t = run.training();
     ObjectNode training = tree.putObject("training");
     if (t.windows().isEmpty()) {

@@ -133,6 +133,7 @@ public final class TorchscaleConfig {
   /// @throws IllegalArgumentException where torchscale has no such model; the message says what
   ///   stands in the way
   public static ObjectNode write(ModelConfig model) {
+    refuseUnknown(model);
     String side = model.causal() ? "decoder" : "encoder";
     ObjectNode tree = JsonNodeFactory.instance.objectNode();
     tree.put(side + "_embed_dim", model.hidden());
@@ -145,9 +146,7 @@ public final class TorchscaleConfig {
         switch (model.positions()) {
           case XPOS -> true;
           case NONE -> false;
-          case ROPE ->
-              throw new IllegalArgumentException(
-                  "torchscale has no positions=rope: export to safetensors");
+          case ROPE -> throw unknown("positions=rope");
         });
     tree.put("xpos_scale_base", model.xposScaleBase());
     tree.put("subln", true);
@@ -159,6 +158,25 @@ public final class TorchscaleConfig {
     tree.put("dropout", 0.0);
     tree.put("share_" + side + "_input_output_embed", model.tiedOutput());
     return tree;
+  }
+
+  /// What is ours alone.
+  private static void refuseUnknown(ModelConfig model) {
+    if (model.shortConvolution() != 0) {
+      throw unknown("short_convolution=" + model.shortConvolution());
+    }
+    if (model.positions() != PositionEncoding.NONE) {
+      if (model.positionsBase() != ModelConfig.POSITIONS_BASE) {
+        throw unknown("positions_base=" + model.positionsBase());
+      }
+      if (model.positionsShare() != 1) {
+        throw unknown("positions_share=" + model.positionsShare());
+      }
+    }
+  }
+
+  private static IllegalArgumentException unknown(String what) {
+    return new IllegalArgumentException("torchscale has no " + what + ": export to safetensors");
   }
 
   private static List<Branch> branches(ModelConfig model) {

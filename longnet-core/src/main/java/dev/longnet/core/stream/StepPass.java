@@ -111,6 +111,9 @@ final class StepPass {
   private void mix(List<StreamState> streams, int layer, long remembered) {
     int parts = weights.layers.get(layer).mixer().parts();
     int tasks = streams.size() * parts;
+    for (int row = 0; row < streams.size(); row++) {
+      streams.get(row).memories.get(layer).arrive(work, row);
+    }
     if (remembered < WORTH_SHARING) {
       for (int task = 0; task < tasks; task++) {
         mix(streams, layer, task / parts, task % parts, 0);

@@ -55,6 +55,7 @@ record StreamLayer(
   void begin(Block block, long x, Scratch scratch) {
     mixerNorm.apply(block.kernels(), x, block.count(), scratch.narrow.address());
     mixer.project(block, scratch.narrow.address());
+    mixer.place(block.work(), block.first(), block.last());
   }
 
   /// Mixed rows to the layer's output, in the residual rows.

@@ -48,6 +48,18 @@ class ForecastTest {
             "runtime.activation_checkpointing=true (" + Forecast.bytes(less) + ")");
   }
 
+  /// Three times C numbers a token and layer, for as long as the backward pass has not read them.
+  @Test
+  void whatAConvolutionReadIsKept() throws Exception {
+    long without = forecast("base-125m").activationBytes();
+    long with = forecast("base-125m", "model.short_convolution=4").activationBytes();
+    RunConfig run = Recipes.load("base-125m", List.of(), Tokenizers::vocabularySize);
+    int bytes = run.runtime().precision() == RuntimeConfig.Precision.BF16 ? 2 : 4;
+    long tokens = (long) run.training().window() * run.training().sequences();
+    long layers = run.runtime().activationCheckpointing() ? 1 : run.model().layers();
+    assertThat(with - without).isEqualTo(layers * tokens * bytes * 3 * run.model().hidden());
+  }
+
   @Test
   void theDiskMustHoldOneCheckpointMoreThanIsKept() throws Exception {
     Forecast forecast = forecast("base-125m");

@@ -9,6 +9,7 @@ import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.Fold;
 import dev.longnet.attention.pattern.HeadOffsets;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -65,6 +66,37 @@ class ModelCostTest {
       assertThat(new ModelCost(model).trainingFlops(tokens))
           .isCloseTo(3 * linear + 3.5 * expected, within(1e-6 * linear));
     }
+  }
+
+  @Test
+  void aShortConvolutionIsCountedByItsTaps() {
+    ModelConfig plain = model(new AttentionConfig.Dense(), true);
+    ModelCost without = new ModelCost(plain);
+    ModelCost with = new ModelCost(plain.withShortConvolution(4));
+    long weights = LAYERS * 3L * HIDDEN * 4;
+    assertThat(with.parameters() - without.parameters()).isEqualTo(weights);
+    assertThat(with.forwardFlops(100) - without.forwardFlops(100))
+        .isCloseTo(2.0 * weights * 100, within(1.0));
+    assertThat(with.trainingFlops(100) - without.trainingFlops(100))
+        .isCloseTo(6.0 * weights * 100, within(1.0));
+  }
+
+  /// As PyTorch's Conv1d keeps them; never quantised, never decayed.
+  @Test
+  void aShortConvolutionsWeightsAreNoMatrices() {
+    ModelConfig model = model(new AttentionConfig.Dense(), true).withShortConvolution(3);
+    List<Parameter> weights =
+        Blueprint.of(model).parameters().stream()
+            .filter(parameter -> parameter.name().contains("_conv"))
+            .toList();
+    assertThat(weights).hasSize(3 * LAYERS);
+    assertThat(weights.getFirst().name()).isEqualTo("layers.0.self_attn.q_conv.weight");
+    assertThat(weights)
+        .allSatisfy(weight -> {
+          assertThat(weight.shape()).containsExactly((long) HIDDEN, 1L, 3L);
+          assertThat(weight.matrix()).isFalse();
+          assertThat(weight.decays()).isFalse();
+        });
   }
 
   private static long pairs(AttentionPattern pattern, int head, long tokens) {

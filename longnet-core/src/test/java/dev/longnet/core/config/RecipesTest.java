@@ -76,9 +76,12 @@ class RecipesTest {
               heads: 4
               feed_forward: 256
               positions: xpos
+              positions_base: 10000
+              positions_share: 1.0
               xpos_scale_base: 512
               tied_output: true
               causal: true
+              short_convolution: 0
               attention:
                 type: dense
             training:
@@ -267,6 +270,14 @@ class RecipesTest {
           training.window         | override must be path=value: override training.window
           model.hidden=65         | model.hidden must be a multiple of model.heads=4: model.hidden=65 (override)
           model.positions=xpso    | model.positions must be one of xpos, rope, none: model.positions="xpso" (override)
+          model.positions_base=1  | model.positions_base must be a whole number of at least 2: model.positions_base=1 (override)
+          model.positions_share=0 | model.positions_share must leave an even number of a head's 16 channels that turn, at least 2: model.positions_share=0 (override)
+          model.positions_share=0.3 | model.positions_share must leave an even number of a head's 16 channels that turn, at least 2: model.positions_share=0.3 (override)
+          model.positions_share=1.5 | model.positions_share must be a number from 0.0 to 1.0: model.positions_share=1.5 (override)
+          model.short_convolution=1 | model.short_convolution must be 0 (none) or from 2 to 8 taps: model.short_convolution=1 (override)
+          model.short_convolution=9 | model.short_convolution must be 0 (none) or from 2 to 8 taps: model.short_convolution=9 (override)
+          model.short_convolution=-1 | model.short_convolution must be a whole number of at least 0: model.short_convolution=-1 (override)
+          model={layers: 2, hidden: 64, heads: 4, causal: false, short_convolution: 4, attention: {type: dense}} | model.short_convolution looks back, so it needs model.causal=true: model.short_convolution=4 (override)
           model.tied_output=yes please | model.tied_output must be true or false
           model.vocabulary=100    | model.vocabulary must be at least the 257 of tokenizer bytes: model.vocabulary=100 (override)
           model.causal=false      | model.causal must be true to train on next tokens

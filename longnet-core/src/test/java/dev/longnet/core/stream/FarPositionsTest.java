@@ -21,7 +21,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /// Streams at positions far from 0.
 class FarPositionsTest {
@@ -29,15 +29,17 @@ class FarPositionsTest {
 
   /// With the scalar kernels: vector ones may sum lanes in another order once C2 has compiled them.
   @ParameterizedTest
-  @EnumSource(PositionEncoding.class)
-  void aStartShiftedByPeriodsUpTo2To40ChangesNoBit(PositionEncoding positions) throws IOException {
+  @CsvSource({"XPOS,10000,1", "ROPE,10000,1", "NONE,10000,1", "XPOS,500000,0.5", "ROPE,300,0.25"})
+  void aStartShiftedByPeriodsUpTo2To40ChangesNoBit(
+      PositionEncoding positions, int base, double share) throws IOException {
     Random random = new Random(3);
     ModelConfig config =
         TestModels.config(
-            positions,
-            true,
-            new AttentionConfig.Dilated(
-                List.of(new Branch(16, 1), new Branch(64, 3)), HeadOffsets.INTERLEAVED));
+                positions,
+                true,
+                new AttentionConfig.Dilated(
+                    List.of(new Branch(16, 1), new Branch(64, 3)), HeadOffsets.INTERLEAVED))
+            .withPositions(base, share);
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     int[] tokens = TestModels.tokens(config, 200, random);
     try (StreamingModel model =
@@ -68,16 +70,18 @@ class FarPositionsTest {
   /// Where segments have no common multiple below 2^40 positions stay absolute, and only
   /// differences of angles enter.
   @ParameterizedTest
-  @EnumSource(PositionEncoding.class)
-  void aStartAt2To40WithoutAPeriodIsExactToRounding(PositionEncoding positions) throws IOException {
+  @CsvSource({"XPOS,10000,1", "ROPE,10000,1", "NONE,10000,1", "XPOS,500000,0.5", "ROPE,300,0.25"})
+  void aStartAt2To40WithoutAPeriodIsExactToRounding(
+      PositionEncoding positions, int base, double share) throws IOException {
     Random random = new Random(4);
     long large = (1L << 40) + 15;
     ModelConfig config =
         TestModels.config(
-            positions,
-            true,
-            new AttentionConfig.Dilated(
-                List.of(new Branch(16, 1), new Branch(large, 1)), HeadOffsets.INTERLEAVED));
+                positions,
+                true,
+                new AttentionConfig.Dilated(
+                    List.of(new Branch(16, 1), new Branch(large, 1)), HeadOffsets.INTERLEAVED))
+            .withPositions(base, share);
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     int[] tokens = TestModels.tokens(config, 300, random);
     // Both branches begin a segment at 16 (2^40 + 15) = 0 mod 16, so the past there is empty.

@@ -54,9 +54,9 @@ final class ReferenceDecoder {
   private double[][] mixed(MixerConfig mixer, double[][] x, String p, long firstPosition) {
     return switch (mixer) {
       case AttentionConfig attention -> {
-        double[][] q = rotate(linear(x, p + "q_proj"), firstPosition, 1);
-        double[][] k = rotate(linear(x, p + "k_proj"), firstPosition, -1);
-        double[][] v = linear(x, p + "v_proj");
+        double[][] q = rotate(convolved(linear(x, p + "q_proj"), p + "q_conv"), firstPosition, 1);
+        double[][] k = rotate(convolved(linear(x, p + "k_proj"), p + "k_conv"), firstPosition, -1);
+        double[][] v = convolved(linear(x, p + "v_proj"), p + "v_conv");
         yield linear(norm(attend(attention, q, k, v), p + "inner_attn_ln"), p + "out_proj");
       }
     };
@@ -100,6 +100,24 @@ final class ReferenceDecoder {
     return y;
   }
 
+  /// y_t = sum_j w_j x_(t - K + 1 + j), channel by channel.
+  private double[][] convolved(double[][] x, String name) {
+    int taps = config.shortConvolution();
+    if (taps == 0) {
+      return x;
+    }
+    double[] w = values(name + ".weight");
+    double[][] y = new double[x.length][x[0].length];
+    for (int t = 0; t < x.length; t++) {
+      for (int j = Math.max(0, taps - 1 - t); j < taps; j++) {
+        for (int i = 0; i < y[t].length; i++) {
+          y[t][i] += w[i * taps + j] * x[t - taps + 1 + j][i];
+        }
+      }
+    }
+    return y;
+  }
+
   private static double[][] product(double[][] x, double[] w) {
     int in = x[0].length;
     double[][] y = new double[x.length][w.length / in];
@@ -126,11 +144,15 @@ final class ReferenceDecoder {
       return x;
     }
     int d = config.headSize();
+    long turned = Math.round(config.positionsShare() * d);
     for (int t = 0; t < x.length; t++) {
       for (int at = 0; at < x[t].length; at += 2) {
         int i = at % d / 2;
-        double angle = (first + t) * Math.pow(10000, -2.0 * i / d);
-        double zeta = (2 * i + 0.4 * d) / (1.4 * d);
+        if (2 * i >= turned) {
+          continue;
+        }
+        double angle = (first + t) * Math.pow(config.positionsBase(), -2.0 * i / turned);
+        double zeta = (2 * i + 0.4 * turned) / (1.4 * turned);
         double decay =
             config.positions() == PositionEncoding.XPOS
                 ? Math.pow(zeta, (double) sign * t / config.xposScaleBase())

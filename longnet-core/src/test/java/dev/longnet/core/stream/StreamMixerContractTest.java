@@ -30,7 +30,8 @@ import org.junit.jupiter.params.provider.FieldSource;
 
 /// What every mixer of a stream must do, alone and beside others: the whole pass in float64, chunks
 /// of any size, single tokens, copied and reloaded states are one function, and the past does not
-/// depend on the future. A new mixer is one more line in `MODELS`.
+/// depend on the future. So it is behind a short convolution too. A new mixer is one more line in
+/// `MODELS`.
 @ParameterizedClass
 @FieldSource("MODELS")
 class StreamMixerContractTest {
@@ -60,9 +61,16 @@ class StreamMixerContractTest {
               List.of(
                   DILATED,
                   new AttentionConfig.Dilated(
-                      List.of(new Branch(50, 2)), HeadOffsets.INTERLEAVED))));
+                      List.of(new Branch(50, 2)), HeadOffsets.INTERLEAVED))),
+          new Model("dilated, convolved", PositionEncoding.XPOS, List.of(DILATED), 4),
+          new Model("all, convolved", PositionEncoding.ROPE, List.of(SPARSE, DENSE, DILATED), 7),
+          new Model("dense, convolved", PositionEncoding.NONE, List.of(DENSE), 2));
 
-  record Model(String name, PositionEncoding positions, List<MixerConfig> mixers) {
+  record Model(String name, PositionEncoding positions, List<MixerConfig> mixers, int taps) {
+    Model(String name, PositionEncoding positions, List<MixerConfig> mixers) {
+      this(name, positions, mixers, 0);
+    }
+
     @Override
     public String toString() {
       return name;
@@ -105,7 +113,9 @@ class StreamMixerContractTest {
   StreamMixerContractTest(Model model) {
     Random random = new Random(7);
     // Decay base 8: references move every 128 tokens.
-    config = new ModelConfig(37, 4, 24, 3, 40, model.positions(), 8, true, true, model.mixers());
+    config =
+        new ModelConfig(37, 4, 24, 3, 40, model.positions(), 8, true, true, model.mixers())
+            .withShortConvolution(model.taps());
     weights = TestModels.weights(config, random);
     tokens = TestModels.tokens(config, TOKENS, random);
     expected = new ReferenceDecoder(config, weights).logits(tokens, 0);

@@ -118,16 +118,17 @@ class StreamingModelTest {
     Random random = new Random(8);
     ModelConfig config =
         new ModelConfig(
-            300,
-            2,
-            64,
-            4,
-            1100,
-            PositionEncoding.ROPE,
-            true,
-            true,
-            new AttentionConfig.Dilated(
-                List.of(new Branch(32, 1), new Branch(128, 4)), HeadOffsets.INTERLEAVED));
+                300,
+                2,
+                64,
+                4,
+                1100,
+                PositionEncoding.ROPE,
+                true,
+                true,
+                new AttentionConfig.Dilated(
+                    List.of(new Branch(32, 1), new Branch(128, 4)), HeadOffsets.INTERLEAVED))
+            .withShortConvolution(4);
     Map<String, TensorEntry> weights = TestModels.weights(config, random);
     int[] tokens = TestModels.tokens(config, 150, random);
     try (Arena arena = Arena.ofConfined()) {

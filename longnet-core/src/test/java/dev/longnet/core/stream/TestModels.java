@@ -38,17 +38,23 @@ final class TestModels {
     for (int i = 1 + random.nextInt(layers); i > 0; i--) {
       mixers.add(random.nextInt(4) == 0 ? branches(random, layers, heads) : attention(random));
     }
-    return new ModelConfig(
-        5 + random.nextInt(200),
-        layers,
-        heads * headSize,
-        heads,
-        1 + random.nextInt(90),
-        positions,
-        base,
-        random.nextBoolean(),
-        true,
-        mixers);
+    ModelConfig config =
+        new ModelConfig(
+            5 + random.nextInt(200),
+            layers,
+            heads * headSize,
+            heads,
+            1 + random.nextInt(90),
+            positions,
+            base,
+            random.nextBoolean(),
+            true,
+            mixers);
+    double share = random.nextBoolean() ? 1 : 2.0 * (1 + random.nextInt(headSize / 2)) / headSize;
+    int taps = random.nextBoolean() ? 0 : 2 + random.nextInt(7);
+    return config
+        .withShortConvolution(taps)
+        .withPositions(random.nextBoolean() ? 10_000 : 2 + random.nextInt(1 << 20), share);
   }
 
   private static AttentionConfig attention(RandomGenerator random) {
@@ -103,7 +109,7 @@ final class TestModels {
       long[] shape = parameter.dimensions();
       float[] values = new float[(int) java.util.Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
       boolean gain = shape.length == 1 && name.endsWith("weight");
-      double scale = shape.length == 2 ? 1.2 / Math.sqrt(shape[1]) : 0.2;
+      double scale = shape.length == 2 ? 1.2 / Math.sqrt(shape[1]) : 0.2 * shape.length;
       for (int i = 0; i < values.length; i++) {
         values[i] = (float) ((gain ? 1 : 0) + scale * random.nextGaussian());
       }

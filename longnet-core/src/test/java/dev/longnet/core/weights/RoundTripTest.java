@@ -34,6 +34,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -143,7 +144,10 @@ class RoundTripTest {
 
   /// A model that torchscale does not have.
   private Path foreign(AttentionConfig attention, PositionEncoding positions) throws IOException {
-    ModelConfig config = new ModelConfig(300, 2, 48, 6, 96, positions, true, true, attention);
+    return foreign(new ModelConfig(300, 2, 48, 6, 96, positions, true, true, attention));
+  }
+
+  private Path foreign(ModelConfig config) throws IOException {
     Random random = new Random(11);
     List<TensorEntry> tensors = new ArrayList<>();
     for (Parameter parameter : Blueprint.of(config).parameters()) {
@@ -159,7 +163,7 @@ class RoundTripTest {
       }
       tensors.add(TensorEntry.of(name, shape, values));
     }
-    Path run = directory.resolve("own");
+    Path run = Files.createTempDirectory(directory, "own").resolve("run");
     Checkpoint.writeModelOnly(
         run, config, "bytes", 128, path -> SafetensorsWriter.write(path, Map.of(), tensors));
     return run;
@@ -186,6 +190,42 @@ class RoundTripTest {
                 directory.resolve("t.safetensors"),
                 to(WeightsExport.Target.TORCHSCALE, null, 0)))
         .hasMessageContaining("positions=rope");
+    assertThat(directory.resolve("t.safetensors")).doesNotExist();
+  }
+
+  /// What later versions added comes back from safetensors; torchscale's export names it.
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          500000 | 1   | 0 | positions_base=500000
+          10000  | 0.5 | 0 | positions_share=0.5
+          10000  | 1   | 4 | short_convolution=4
+          """)
+  void whatIsOursAloneStaysOurs(int base, double share, int taps, String named) throws IOException {
+    ModelConfig plain =
+        new ModelConfig(
+            300, 2, 48, 6, 96, PositionEncoding.XPOS, true, true, new AttentionConfig.Dense());
+    Path run = foreign(plain.withPositions(base, share).withShortConvolution(taps));
+    Path out = directory.resolve("out.safetensors");
+    WeightsExport.run(run, out, to(WeightsExport.Target.SAFETENSORS, null, 0));
+    TorchscaleImport.run(out, directory.resolve("again"), GoldenFiles.PLAIN);
+    Checkpoint again = Checkpoint.open(directory.resolve("again"));
+    assertThat(again.model()).isEqualTo(Checkpoint.open(run).model()).isNotEqualTo(plain);
+    assertThat(Files.mismatch(again.weights(), run.resolve("model.safetensors"))).isEqualTo(-1);
+    String key = named.substring(0, named.indexOf('='));
+    assertThat(Files.readString(run.resolve("config.json"))).contains(key);
+    // A model without it has the file that it always had.
+    assertThat(Files.readString(foreign(plain).resolve("config.json")))
+        .doesNotContain("positions_base", "positions_share", "short_convolution");
+    assertThatThrownBy(() ->
+            WeightsExport.run(
+                run,
+                directory.resolve("t.safetensors"),
+                to(WeightsExport.Target.TORCHSCALE, null, 0)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("torchscale has no " + named + ": export to safetensors");
     assertThat(directory.resolve("t.safetensors")).doesNotExist();
   }
 

@@ -148,17 +148,19 @@ class Positions(nn.Module):
     def __init__(self, model, period, tokens):
         super().__init__()
         size = model["hidden"] // model["heads"]
+        turned = round(size * model.get("positions_share", 1))  # the first channels of a head; the others stay
         self.encoding = model["positions"]
-        two_i = torch.arange(0, size, 2, dtype=torch.float64)
+        two_i = torch.arange(0, turned, 2, dtype=torch.float64)
         place = torch.arange(tokens, dtype=torch.float64) % (period or tokens)
-        angle = torch.outer(place, 10000 ** (-two_i / size))
+        angle = torch.outer(place, model.get("positions_base", 10000) ** (-two_i / turned))
         decay = torch.ones_like(angle)
         if self.encoding == "xpos":
-            zeta = (two_i + 0.4 * size) / (1.4 * size)
+            zeta = (two_i + 0.4 * turned) / (1.4 * turned)
             centre = min(tokens, period or tokens) // 2
             decay = zeta ** ((place - centre)[:, None] / model["xpos_scale_base"])
         for name, value in (("q_cos", angle.cos() * decay), ("q_sin", angle.sin() * decay),
                             ("k_cos", angle.cos() / decay), ("k_sin", angle.sin() / decay)):
+            value = F.pad(value, (0, (size - turned) // 2), value=float(name.endswith("cos")))
             self.register_buffer(name, value.float().unsqueeze(1), persistent=False)
 
     def forward(self, q, k):
@@ -172,11 +174,20 @@ class Attention(nn.Module):
         super().__init__()
         c, self.heads = model["hidden"], model["heads"]
         self.k_proj, self.v_proj, self.q_proj, self.out_proj = (nn.Linear(c, c) for _ in range(4))
+        self.taps = model.get("short_convolution", 0)
+        if self.taps:
+            self.q_conv, self.k_conv, self.v_conv = (
+                nn.Conv1d(c, c, self.taps, groups=c, bias=False) for _ in range(3)
+            )
         self.inner_attn_ln = nn.LayerNorm(c)
         self.attend = dense if mixer["type"] == "dense" else Dilated(mixer, tokens, self.heads)
 
     def forward(self, x, positions):
-        q, k, v = (p(x).unflatten(1, (self.heads, -1)) for p in (self.q_proj, self.k_proj, self.v_proj))
+        q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
+        if self.taps:
+            pairs = ((q, self.q_conv), (k, self.k_conv), (v, self.v_conv))
+            q, k, v = (conv(F.pad(rows.t(), (self.taps - 1, 0))).t().contiguous() for rows, conv in pairs)
+        q, k, v = (rows.unflatten(1, (self.heads, -1)) for rows in (q, k, v))
         q, k = positions(q, k)
         return self.out_proj(self.inner_attn_ln(self.attend(q, k, v).flatten(1)))
 
@@ -244,8 +255,8 @@ class Side:
         self.model.load_state_dict(tensors, strict=True)
         self.variants = {"eager": self.model, "compiled": torch.compile(self.model)}
         given = self.config["optimizer"]
-        decaying = [p for p in self.model.parameters() if p.dim() > 1]
-        others = [p for p in self.model.parameters() if p.dim() == 1]
+        decaying = [p for p in self.model.parameters() if p.dim() == 2]
+        others = [p for p in self.model.parameters() if p.dim() != 2]
         rule = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[given["rule"]]
         groups = [{"params": decaying, "weight_decay": given["weight_decay"]}, {"params": others, "weight_decay": 0.0}]
         self.optimizer = rule(

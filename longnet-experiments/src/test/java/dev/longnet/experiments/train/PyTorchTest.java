@@ -116,6 +116,9 @@ class PyTorchTest {
           model.positions=xpos
           model.positions=rope
           model.positions=none
+          model.positions_base=500
+          model.positions_share=0.5
+          model.short_convolution=4
           model.tied_output=false
           model.attention={type: dense}
           model.attention.head_offsets=blocked
@@ -154,6 +157,7 @@ class PyTorchTest {
             folder,
             "model.layers=2",
             "model.tied_output=" + config.model().tiedOutput(),
+            "model.short_convolution=" + config.model().shortConvolution(),
             "model.attention={type: dilated, segment_lengths: [16, 48], dilations: [1, 4]}");
     try (ModelSteps own = new ModelSteps(config, null);
         PyTorchProcess process =

@@ -89,6 +89,34 @@ public sealed interface RowLoops permits ScalarRowLoops, VectorRowLoops {
   /// @param gradShift increased by the sum over rows of the result, before its rounding
   void rotateBackward(RowBlock x, long factors, int pairs, long gradShift);
 
+  /// A causal convolution over rows, column by column, then [#rotate]'s rotation: the sum over j of
+  /// `taps[j] (x[t + j - K + 1] + shift)`, where rows before x's first count nothing.
+  ///
+  /// @param x `[before + rows, width]`: `before` rows are those in front of out's first
+  /// @param taps `[K, width]` float32, K at least 2; the last one is for the row itself
+  /// @param factors of out's rows
+  /// @param out `[rows, width]`, overwritten; may not be x
+  void convolve(RowBlock x, long shift, RowBlock taps, long factors, int pairs, RowBlock out);
+
+  /// The gradient of [#convolve].
+  ///
+  /// @param gradOut `[rows + after, width]`: `after` rows are those behind x's last
+  /// @param x `[rows, width]`
+  /// @param factors of gradOut's rows
+  /// @param gradX `[rows, width]`, overwritten; may be x
+  /// @param gradTaps `[K, width]` float32, increased
+  /// @param gradShift increased by the sum over rows of gradX, before its rounding
+  void convolveBackward(
+      RowBlock gradOut,
+      RowBlock x,
+      long shift,
+      RowBlock taps,
+      long factors,
+      int pairs,
+      RowBlock gradX,
+      RowBlock gradTaps,
+      long gradShift);
+
   /// Cross-entropy of logits: `losses[t] = log sum_v exp(x[t, v]) - x[t, target[t]]`.
   ///
   /// @param x `[rows, V]`; where weight is not 0 overwritten with the gradient of weight times the

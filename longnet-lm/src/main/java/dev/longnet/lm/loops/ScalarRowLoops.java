@@ -252,6 +252,72 @@ public final class ScalarRowLoops implements RowLoops {
   }
 
   @Override
+  public void convolve(
+      RowBlock x, long shift, RowBlock taps, long factors, int pairs, RowBlock out) {
+    int before = x.rows() - out.rows();
+    double[] other = new double[out.width()];
+    for (int t = 0; t < out.rows(); t++) {
+      double[] row = new double[out.width()];
+      for (int j = 0; j < taps.rows(); j++) {
+        int from = before + t + j - taps.rows() + 1;
+        if (from >= 0) {
+          read(x, from, other);
+          for (int i = 0; i < row.length; i++) {
+            row[i] += (other[i] + load(shift, i)) * load(taps.row(j), i);
+          }
+        }
+      }
+      if (factors != 0) {
+        turn(row, factors + 8L * t * pairs, pairs, 1);
+      }
+      write(row, out, t);
+    }
+  }
+
+  @Override
+  public void convolveBackward(
+      RowBlock gradOut,
+      RowBlock x,
+      long shift,
+      RowBlock taps,
+      long factors,
+      int pairs,
+      RowBlock gradX,
+      RowBlock gradTaps,
+      long gradShift) {
+    int width = x.width();
+    double[] shifts = new double[width];
+    double[][] sums = new double[taps.rows()][width];
+    double[] own = new double[width];
+    double[] grad = new double[width];
+    for (int t = 0; t < x.rows(); t++) {
+      double[] row = new double[width];
+      read(x, t, own);
+      for (int j = 0; j < taps.rows(); j++) {
+        int to = t + taps.rows() - 1 - j;
+        if (to < gradOut.rows()) {
+          read(gradOut, to, grad);
+          if (factors != 0) {
+            turn(grad, factors + 8L * to * pairs, pairs, -1);
+          }
+          for (int i = 0; i < width; i++) {
+            row[i] += grad[i] * load(taps.row(j), i);
+            sums[j][i] += grad[i] * (own[i] + load(shift, i));
+          }
+        }
+      }
+      for (int i = 0; i < width; i++) {
+        shifts[i] += row[i];
+      }
+      write(row, gradX, t);
+    }
+    for (int j = 0; j < sums.length; j++) {
+      increase(gradTaps.row(j), sums[j]);
+    }
+    increase(gradShift, shifts);
+  }
+
+  @Override
   public void crossEntropy(RowBlock x, long targets, long losses, float weight) {
     double[] row = new double[x.width()];
     for (int t = 0; t < x.rows(); t++) {

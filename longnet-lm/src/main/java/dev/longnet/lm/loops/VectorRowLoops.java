@@ -261,6 +261,26 @@ public final class VectorRowLoops implements RowLoops {
   }
 
   @Override
+  public void convolve(
+      RowBlock x, long shift, RowBlock taps, long factors, int pairs, RowBlock out) {
+    VectorConvolution.forward(x, shift, taps, factors, pairs, out);
+  }
+
+  @Override
+  public void convolveBackward(
+      RowBlock gradOut,
+      RowBlock x,
+      long shift,
+      RowBlock taps,
+      long factors,
+      int pairs,
+      RowBlock gradX,
+      RowBlock gradTaps,
+      long gradShift) {
+    VectorConvolution.backward(gradOut, x, shift, taps, factors, pairs, gradX, gradTaps, gradShift);
+  }
+
+  @Override
   public void crossEntropy(RowBlock x, long targets, long losses, float weight) {
     int width = x.width();
     long bytes = Lanes.bytes(width);

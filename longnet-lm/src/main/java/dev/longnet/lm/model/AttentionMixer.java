@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 ///
 ///     mixed = out_proj(LN(attention(rotate(q_proj(x)), rotate(k_proj(x)), v_proj(x))))
 ///
+/// Where the model has a short convolution, it comes between each projection and what follows.
 /// Queries, keys, values and attention's output are as long as the sequence, everything else as a
 /// chunk.
 final class AttentionMixer implements Mixer {
@@ -30,10 +31,13 @@ final class AttentionMixer implements Mixer {
   /// q, k and v as one product: 3 C numbers a row.
   private final Linear projections;
 
+  private final @Nullable ShortConvolution convolution;
   private final Norm innerNorm;
   private final Linear outProjection;
 
-  AttentionMixer(Tools tools, int heads, int layer, Shared shared) {
+  /// @param convolution of q, k and v; null for none
+  AttentionMixer(
+      Tools tools, int heads, int layer, Shared shared, @Nullable ShortConvolution convolution) {
     String prefix = Blueprint.mixerPrefix(layer);
     this.tools = tools;
     this.workspace = tools.workspace();
@@ -41,6 +45,7 @@ final class AttentionMixer implements Mixer {
     this.heads = heads;
     this.product = tools.product();
     this.shared = shared;
+    this.convolution = convolution;
     projections = tools.linear(true, prefix + "q_proj", prefix + "k_proj", prefix + "v_proj");
     innerNorm = tools.norm(prefix + "inner_attn_ln");
     outProjection = tools.linear(true, prefix + "out_proj");
@@ -113,14 +118,22 @@ final class AttentionMixer implements Mixer {
     }
   }
 
+  /// @param before what the short convolution read [T, 3 C]; without one the same as projected
   /// @param projected rotated queries, rotated keys and values [T, 3 C]
-  private record Attended(Tensor projected, AttentionOperator.Output output) implements Saved {}
+  private record Attended(Tensor before, Tensor projected, AttentionOperator.Output output)
+      implements Saved {}
 
   @Override
   public Saved forward(Input x, Shape shape, Output mixed) {
     shared.requireWholeSegments(shape.span());
+    if (convolution != null) {
+      convolution.requireWhole(shape.span());
+    }
     Positions positions = shared.positions(shape);
+    Tensor taps = convolution == null ? null : convolution.taps();
     Tensor projected = workspace.take(product, shape.rows(), 3L * hidden);
+    Tensor before =
+        convolution == null ? projected : workspace.take(product, shape.rows(), 3L * hidden);
     List<Tile> tiles = shape.tiles();
     tools
         .crew()
@@ -129,9 +142,24 @@ final class AttentionMixer implements Mixer {
             (tile, temporaries) -> {
               Tensor n = temporaries.take(product, tile.count(), hidden);
               x.rows(tile, n);
-              projections.forward(n, tile.of(projected));
-              rotate(positions, tile, shape, projected);
+              projections.forward(n, tile.of(before));
+              if (convolution == null || taps == null) {
+                rotate(positions, tile, shape, projected);
+              } else {
+                convolution.forward(
+                    tile, shape, before, projections.shift(), taps, turn(positions), projected);
+              }
             });
+    if (convolution != null && taps != null) {
+      Tensor shift = projections.shift();
+      List<Tile> later = tiles.stream().filter(tile -> tile.rows().first() > 0).toList();
+      tools
+          .crew()
+          .run(
+              later,
+              (tile, _) ->
+                  convolution.finish(tile, shape, before, shift, taps, turn(positions), projected));
+    }
     AttentionOperator.Output output =
         new AttentionOperator.Output(
             workspace.take(product, shape.batch(), shape.tokens(), heads, hidden / heads),
@@ -153,7 +181,16 @@ final class AttentionMixer implements Mixer {
               outProjection.forward(n, joined);
               mixed.put(tile, joined, outProjection.shift(), temporaries);
             });
-    return new Attended(projected, output);
+    return new Attended(before, projected, output);
+  }
+
+  private static ShortConvolution.Turn turn(Positions positions) {
+    return (part, first, tokens) ->
+        switch (part) {
+          case 0 -> positions.queries(first, tokens);
+          case 1 -> positions.keys(first, tokens);
+          default -> null;
+        };
   }
 
   private void rotate(Positions positions, Tile tile, Shape shape, Tensor projected) {
@@ -215,12 +252,19 @@ final class AttentionMixer implements Mixer {
         gradAttended.view(shape.batch(), shape.tokens(), heads, hidden / heads),
         new AttentionOperator.Gradients(
             headed(shape, gradients, 0), headed(shape, gradients, 1), headed(shape, gradients, 2)));
+    ShortConvolution.Backward convolved =
+        convolution == null
+            ? null
+            : convolution.backward(shape, attended.before, projections.shift());
     for (int i = 0; i < shape.chunks().size(); i++) {
-      projectBackward(shape, i, gradients, gradBias, gradX);
+      projectBackward(shape, i, gradients, convolved, gradBias, gradX);
     }
     gradJoinBias.add();
     gradNorm.add();
     gradBias.add();
+    if (convolved != null) {
+      convolved.add();
+    }
   }
 
   private void joinBackward(
@@ -256,24 +300,34 @@ final class AttentionMixer implements Mixer {
   }
 
   private void projectBackward(
-      Shape shape, int index, Tensor gradients, Sums gradBias, InputGradient gradX) {
+      Shape shape,
+      int index,
+      Tensor gradients,
+      ShortConvolution.@Nullable Backward convolved,
+      Sums gradBias,
+      InputGradient gradX) {
     try (PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
       Positions positions = shared.positions(shape);
       Chunk chunk = shape.chunks().get(index);
       List<Tile> tiles = shape.tiles(index);
       Tensor normed = workspace.take(product, chunk.rows(), hidden);
+      Tensor gradProjected = convolved == null ? gradients : convolved.gradBefore();
       tools
           .crew()
           .run(
               tiles,
               (tile, temporaries) -> {
-                rotateBackward(positions, tile, shape, gradients, gradBias.of(tile));
+                if (convolved == null) {
+                  rotateBackward(positions, tile, shape, gradients, gradBias.of(tile));
+                } else {
+                  convolved.run(tile, gradients, turn(positions), gradBias.of(tile));
+                }
                 Tensor gradNormed = temporaries.take(product, tile.count(), hidden);
-                projections.backwardInput(tile.of(gradients), gradNormed);
+                projections.backwardInput(tile.of(gradProjected), gradNormed);
                 gradX.put(tile, gradNormed, tile.of(normed, chunk));
               });
-      projections.backwardWeight(tools, normed, chunk.of(gradients));
+      projections.backwardWeight(tools, normed, chunk.of(gradProjected));
     }
   }
 

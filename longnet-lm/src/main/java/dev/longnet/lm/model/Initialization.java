@@ -4,6 +4,7 @@ package dev.longnet.lm.model;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.Parameter;
 import dev.longnet.core.config.Parameter.Initial;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.DoubleSupplier;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
@@ -34,7 +35,14 @@ final class Initialization {
       case Initial.Normal(double deviation) -> () -> deviation * random.nextGaussian();
       case Initial.Uniform(double bound, double gain) ->
           () -> gain * (bound * (2 * random.nextDouble() - 1));
+      case Initial.NearIdentity(int taps, double bound) -> nearIdentity(taps, bound, random);
     };
+  }
+
+  private static DoubleSupplier nearIdentity(int taps, double bound, RandomGenerator random) {
+    AtomicLong next = new AtomicLong();
+    return () ->
+        bound * (2 * random.nextDouble() - 1) + (next.incrementAndGet() % taps == 0 ? 1 : 0);
   }
 
   private static void write(Tensor tensor, DoubleSupplier draw) {

@@ -127,6 +127,38 @@ final class LoopRowwise implements Rowwise {
   }
 
   @Override
+  public void convolve(
+      Tensor x, @Nullable Tensor b, Tensor taps, @Nullable Tensor factors, Tensor out) {
+    long began = StepProfile.begin(profile);
+    loops.convolve(rows(x), shift(b, x), rows(taps), at(factors), pairs(factors), rows(out));
+    end(Part.CONVOLUTION, began, x, out);
+  }
+
+  @Override
+  public void convolveBackward(
+      Tensor gradOut,
+      Tensor x,
+      @Nullable Tensor b,
+      Tensor taps,
+      @Nullable Tensor factors,
+      Tensor gradX,
+      Tensor gradTaps,
+      Tensor gradB) {
+    long began = StepProfile.begin(profile);
+    loops.convolveBackward(
+        rows(gradOut),
+        rows(x),
+        shift(b, x),
+        rows(taps),
+        at(factors),
+        pairs(factors),
+        rows(gradX),
+        rows(gradTaps),
+        at(gradB));
+    end(Part.CONVOLUTION, began, gradOut, x, gradX);
+  }
+
+  @Override
   public void crossEntropy(Tensor logits, Tensor targets, Tensor losses, double weight) {
     long began = StepProfile.begin(profile);
     loops.crossEntropy(rows(logits), at(targets), at(losses), (float) weight);

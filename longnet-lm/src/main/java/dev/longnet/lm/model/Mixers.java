@@ -2,10 +2,12 @@
 package dev.longnet.lm.model;
 
 import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// The place that maps a configuration to its mixer. Layers of equal configuration share what
 /// belongs to no layer: an attention operator, factors of positions.
@@ -29,8 +31,21 @@ final class Mixers implements AutoCloseable {
               tools,
               config.heads(),
               layer,
-              attentions.computeIfAbsent(attention, _ -> shared(attention)));
+              attentions.computeIfAbsent(attention, _ -> shared(attention)),
+              convolution(layer));
     };
+  }
+
+  /// The short convolution of a layer; null where the model has none.
+  private @Nullable ShortConvolution convolution(int layer) {
+    MixerConfig mixer = config.mixer(layer);
+    return config.convolvedChannels(mixer) == 0
+        ? null
+        : new ShortConvolution(
+            tools,
+            Blueprint.convolutions(mixer, layer),
+            config.hidden(),
+            config.shortConvolution());
   }
 
   private AttentionMixer.Shared shared(AttentionConfig attention) {

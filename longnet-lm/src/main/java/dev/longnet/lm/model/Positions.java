@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.stream.IntStream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.DeviceOptional;
@@ -21,12 +22,13 @@ import org.jspecify.annotations.Nullable;
 /// x_2i + i x_2i+1; then a position p multiplies a query by e^(i p theta_i) zeta_i^(p'/b) and a key
 /// by e^(i p theta_i) zeta_i^(-p'/b), with
 ///
-///     theta_i = 10000^(-2i / D)
-///     zeta_i = (2i + 0.4 D) / (1.4 D)
+///     theta_i = base^(-2i / R)
+///     zeta_i = (2i + 0.4 R) / (1.4 R)
 ///     p' = p - centre
 ///     b the scale base
 ///
-/// (docs/longnet.md, section 2; zeta = 1 for RoPE). Only differences of positions matter, which
+/// for the first R of a head's D channels; the factors of the others are 1 (docs/longnet.md,
+/// section 2; zeta = 1 for RoPE). Only differences of positions matter, which
 /// buys exactness at any length: where every segment length divides the largest one nothing attends
 /// across the largest segment's boundaries, so p is taken modulo it; p' is centred; angles are
 /// computed in float64. What would still overflow is refused.
@@ -40,18 +42,30 @@ public final class Positions implements AutoCloseable {
   private record Factors(Tensor queries, Tensor keys) {}
 
   private final PositionEncoding encoding;
+
+  /// Of each pair of a head's channels.
+  private final double[] theta;
+
+  /// Of each pair: log zeta / b.
+  private final double[] logDecay;
+
   private final int pairs;
-  private final double base;
   private final long period;
   private final long centre;
   private final String device;
   private final Map<Key, Factors> cache = new LinkedHashMap<>(16, 0.75f, true);
 
   private Positions(
-      PositionEncoding encoding, int pairs, double base, long period, long centre, String device) {
+      PositionEncoding encoding,
+      double[] theta,
+      double[] logDecay,
+      long period,
+      long centre,
+      String device) {
     this.encoding = encoding;
-    this.pairs = pairs;
-    this.base = base;
+    this.theta = theta;
+    this.logDecay = logDecay;
+    this.pairs = theta.length;
     this.device = device;
     this.period = period;
     this.centre = centre;
@@ -76,8 +90,8 @@ public final class Positions implements AutoCloseable {
     }
     return new Positions(
         config.positions(),
-        config.headSize() / 2,
-        config.xposScaleBase(),
+        IntStream.range(0, config.pairs()).mapToDouble(config::theta).toArray(),
+        IntStream.range(0, config.pairs()).mapToDouble(config::logDecay).toArray(),
         period.orElse(Long.MAX_VALUE),
         span / 2,
         device);
@@ -85,7 +99,8 @@ public final class Positions implements AutoCloseable {
 
   /// For models that put positions elsewhere: nothing rotates.
   static Positions none() {
-    return new Positions(PositionEncoding.NONE, 0, 1, Long.MAX_VALUE, 0, "cpu");
+    return new Positions(
+        PositionEncoding.NONE, new double[0], new double[0], Long.MAX_VALUE, 0, "cpu");
   }
 
   /// What queries' pairs are multiplied by.
@@ -123,12 +138,6 @@ public final class Positions implements AutoCloseable {
     boolean decays = encoding == PositionEncoding.XPOS;
     float[] queries = new float[key.count * pairs * 2];
     float[] keys = decays ? new float[queries.length] : queries;
-    double[] theta = new double[pairs];
-    double[] logZeta = new double[pairs];
-    for (int i = 0; i < pairs; i++) {
-      theta[i] = Math.pow(10000, -(double) i / pairs);
-      logZeta[i] = Math.log((2 * i + 0.4 * 2 * pairs) / (1.4 * 2 * pairs)) / base;
-    }
     int at = 0;
     for (int row = 0; row < key.count; row++) {
       long position = (key.first + row) % period;
@@ -137,7 +146,7 @@ public final class Positions implements AutoCloseable {
         double cos = Math.cos(angle);
         double sin = Math.sin(angle);
         if (decays) {
-          double decay = Math.exp((position - centre) * logZeta[i]);
+          double decay = Math.exp((position - centre) * logDecay[i]);
           keys[at] = (float) (cos / decay);
           keys[at + 1] = (float) (sin / decay);
           cos *= decay;

@@ -76,6 +76,34 @@ sealed interface Rowwise permits LoopRowwise, TorchRowwise {
   /// @param gradB the sum over the result's rows is added to it
   void rotateBackward(Tensor x, @Nullable Tensor factors, Tensor gradB);
 
+  /// out = (x + b) convolved over its rows, column by column, then its pairs multiplied as by
+  /// [#rotate]. Row t is the sum over j of `taps[j]` times row t - K + 1 + j.
+  ///
+  /// @param x [m, W]: the last n rows are out's tokens, those before the tokens before them; in
+  ///   front of these nothing counts
+  /// @param taps [K, W] float32; the last one is for the token itself
+  /// @param factors of out's rows
+  /// @param out [n, W], overwritten
+  void convolve(Tensor x, @Nullable Tensor b, Tensor taps, @Nullable Tensor factors, Tensor out);
+
+  /// The gradient of [#convolve].
+  ///
+  /// @param gradOut [m, W]: the first n rows are x's tokens, those behind the tokens after them
+  /// @param x [n, W]
+  /// @param factors of gradOut's rows
+  /// @param gradX [n, W], overwritten; may be x
+  /// @param gradTaps [K, W], added to
+  /// @param gradB the sum over gradX' rows is added to it
+  void convolveBackward(
+      Tensor gradOut,
+      Tensor x,
+      @Nullable Tensor b,
+      Tensor taps,
+      @Nullable Tensor factors,
+      Tensor gradX,
+      Tensor gradTaps,
+      Tensor gradB);
+
   /// Negative log-likelihoods of targets.
   ///
   /// @param logits [n, V]; where weight is not 0 overwritten with the gradient of weight times

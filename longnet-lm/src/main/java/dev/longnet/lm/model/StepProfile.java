@@ -33,6 +33,8 @@ public final class StepProfile {
     ACTIVATION,
     CASTS,
     ROTATION,
+    /// Short convolutions, with the rotation that follows.
+    CONVOLUTION,
     /// Softmax and cross-entropy without their products.
     LOSS,
     /// The gradients' norm among it.

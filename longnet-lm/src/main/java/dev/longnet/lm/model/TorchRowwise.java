@@ -117,6 +117,62 @@ final class TorchRowwise implements Rowwise {
     }
   }
 
+  @Override
+  public void convolve(
+      Tensor x, @Nullable Tensor b, Tensor taps, @Nullable Tensor factors, Tensor out) {
+    try (PointerScope _ = new PointerScope()) {
+      Tensor from = wide(shifted(x, b));
+      long before = x.size(0) - out.size(0);
+      Tensor sum = torch.zeros_like(from).narrow(0, before, out.size(0));
+      for (long j = 0; j < taps.size(0); j++) {
+        long back = taps.size(0) - 1 - j;
+        // Rows that have a row so far back.
+        long first = Math.max(0, back - before);
+        long count = out.size(0) - first;
+        if (count > 0) {
+          sum.narrow(0, first, count)
+              .addcmul_(from.narrow(0, before + first - back, count), taps.select(0, j));
+        }
+      }
+      if (factors != null) {
+        pairs(sum, factors).mul_(factors.unsqueeze(1));
+      }
+      out.copy_(sum);
+    }
+  }
+
+  @Override
+  public void convolveBackward(
+      Tensor gradOut,
+      Tensor x,
+      @Nullable Tensor b,
+      Tensor taps,
+      @Nullable Tensor factors,
+      Tensor gradX,
+      Tensor gradTaps,
+      Tensor gradB) {
+    try (PointerScope _ = new PointerScope()) {
+      Tensor from = wide(shifted(x, b));
+      Tensor grad = wide(gradOut).contiguous();
+      if (factors != null) {
+        grad = pairs(grad, factors).mul(factors.unsqueeze(1).conj());
+        grad = torch.view_as_real(grad).view(gradOut.size(0), gradOut.size(1));
+      }
+      Tensor sum = torch.zeros_like(from);
+      for (long j = 0; j < taps.size(0); j++) {
+        long back = taps.size(0) - 1 - j;
+        long count = Math.min(x.size(0), gradOut.size(0) - back);
+        if (count > 0) {
+          Tensor later = grad.narrow(0, back, count);
+          sum.narrow(0, 0, count).addcmul_(later, taps.select(0, j));
+          gradTaps.select(0, j).add_(later.mul(from.narrow(0, 0, count)).sum(0));
+        }
+      }
+      gradB.add_(sum.sum(0));
+      gradX.copy_(sum);
+    }
+  }
+
   /// As complex numbers [n, H, D/2]; the same memory.
   private static Tensor pairs(Tensor x, Tensor factors) {
     return torch.view_as_complex(x.view(x.size(0), -1, factors.size(1), 2));

@@ -41,7 +41,7 @@ class RowLoopsCompilationTest {
     assertThat(process.waitFor()).as(output).isZero();
     List<String> lines = output.lines().filter(line -> line.contains("bytes a row")).toList();
     assertThat(lines)
-        .hasSize(24)
+        .hasSize(28)
         .allSatisfy(line ->
             assertThat(Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
                 .as(line)
@@ -99,6 +99,12 @@ class RowLoopsCompilationTest {
       calls.put("copy", () -> loops.copy(rows[0], floats, vectors[3]));
       calls.put("rotate", () -> loops.rotate(rows[0], c, x, 8));
       calls.put("rotateBackward", () -> loops.rotateBackward(rows[0], x, 8, vectors[3]));
+      RowBlock taps =
+          new TestRows(arena, ElementType.FLOAT32, 4, WIDTH, 0).random(random, 1, 0).block;
+      calls.put("convolve", () -> loops.convolve(rows[0], c, taps, x, 8, rows[1]));
+      calls.put(
+          "convolveBackward",
+          () -> loops.convolveBackward(rows[0], rows[1], c, taps, x, 8, rows[2], taps, vectors[3]));
       calls.put("crossEntropy", () -> loops.crossEntropy(rows[3], targets, vectors[3], 0.5f));
       calls.put("squares", () -> loops.squares(x, ROWS * WIDTH));
       AdamStep step = new AdamStep(0, 0.9, 0.98, 1e-8, 0.01, true, 1, 1);

@@ -367,6 +367,103 @@ class RowLoopsContractTest {
     }
   }
 
+  @ParameterizedTest
+  @MethodSource("loops")
+  void convolveAndItsBackward(RowLoops loops) {
+    for (ElementType type : ElementType.values()) {
+      for (int pairs : new int[] {0, 2, 8, 16}) {
+        for (int heads : new int[] {1, 3}) {
+          for (int count : new int[] {2, 3, 4, 8}) {
+            for (int rows : new int[] {1, 40}) {
+              for (int around : new int[] {0, 1, count - 1}) {
+                int width = pairs == 0 ? 5 * heads : 2 * pairs * heads;
+                String what =
+                    "convolve, %d taps, %d around, %d pairs".formatted(count, around, pairs);
+                convolve(loops, type, pairs, count, around, new Draw(what, width, rows, type));
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// @param around rows in front of those that are convolved, and behind those whose gradient it is
+  private void convolve(
+      RowLoops loops, ElementType type, int pairs, int count, int around, Draw draw) {
+    int all = draw.rows + around;
+    TestRows x = new TestRows(arena, type, all, draw.width, 3).random(draw.random, 1, 0);
+    TestRows gradOut = new TestRows(arena, type, all, draw.width, 3).random(draw.random, 1, 0);
+    TestRows own = draw.rows(type, 1, 0);
+    TestRows out = draw.rows(type, 1, 0);
+    TestRows gradX = draw.rows(type, 1, 0);
+    TestRows taps =
+        new TestRows(arena, ElementType.FLOAT32, count, draw.width, 7).random(draw.random, 1, 0);
+    TestRows gradTaps =
+        new TestRows(arena, ElementType.FLOAT32, count, draw.width, 7).random(draw.random, 1, 0);
+    TestRows shift = draw.vector(1, 0);
+    TestRows gradShift = draw.vector(1, 0);
+    TestRows factors =
+        new TestRows(arena, ElementType.FLOAT32, all, 2 * Math.max(pairs, 1), 0)
+            .random(draw.random, 1, 0);
+    double[][][][] both = new double[2][4][draw.rows][];
+    double[][] xs = x.values();
+    double[][] grads = gradOut.values();
+    double[][] owns = own.values();
+    double[][] weights = taps.values();
+    double[][] f = factors.values();
+    double[] s = shift.values()[0];
+    for (int k = 0; k < 2; k++) {
+      RowReference r = k == 0 ? RowReference.EXACT : RowReference.PLAIN;
+      double[][] shifted = new double[all][];
+      double[][] turned = new double[all][];
+      double[][] ownShifted = new double[draw.rows][];
+      for (int t = 0; t < all; t++) {
+        shifted[t] = r.add(xs[t], s);
+        turned[t] = pairs == 0 ? grads[t] : r.rotate(grads[t], f[t], -1);
+      }
+      for (int t = 0; t < draw.rows; t++) {
+        ownShifted[t] = r.add(owns[t], s);
+      }
+      both[k][2] = gradTaps.values();
+      both[k][3] = gradShift.values();
+      for (int t = 0; t < draw.rows; t++) {
+        double[] y = r.convolve(shifted, weights, around + t);
+        both[k][0][t] = pairs == 0 ? y : r.rotate(y, f[t], 1);
+        both[k][1][t] = r.convolveBackward(turned, ownShifted, weights, t, both[k][2]);
+        both[k][3][0] = r.add(both[k][3][0], both[k][1][t]);
+      }
+    }
+    long address = pairs == 0 ? 0 : factors.address();
+    loops.convolve(x.block, shift.address(), taps.block, address, pairs, out.block);
+    new Expected(both[0][0], both[1][0]).check(out, 4, draw.what);
+    loops.convolveBackward(
+        gradOut.block,
+        own.block,
+        shift.address(),
+        taps.block,
+        address,
+        pairs,
+        gradX.block,
+        gradTaps.block,
+        gradShift.address());
+    new Expected(both[0][1], both[1][1]).check(gradX, 4, draw.what + ", gradX");
+    new Expected(both[0][2], both[1][2]).check(gradTaps, 16, draw.what + ", gradTaps");
+    new Expected(both[0][3], both[1][3]).check(gradShift, 16, draw.what + ", gradShift");
+    loops.convolveBackward(
+        gradOut.block,
+        own.block,
+        shift.address(),
+        taps.block,
+        address,
+        pairs,
+        own.block,
+        gradTaps.block,
+        gradShift.address());
+    new Expected(both[0][1], both[1][1]).check(own, 4, draw.what + ", gradX in place of x");
+    x.assertUntouchedAround(draw.what);
+  }
+
   private void rotate(RowLoops loops, ElementType type, int pairs, Draw draw) {
     TestRows x = draw.rows(type, 2, 0);
     TestRows back = draw.rows(type, 2, 0);

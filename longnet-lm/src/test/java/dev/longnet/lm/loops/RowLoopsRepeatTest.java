@@ -55,6 +55,8 @@ class RowLoopsRepeatTest {
     private final TestRows[] rows = new TestRows[6];
     private final TestRows[] vectors = new TestRows[6];
     private final TestRows floats;
+    private final TestRows taps;
+    private final TestRows gradTaps;
     private final long targets;
 
     Pass(Arena arena, ElementType type, int count, int width) {
@@ -64,6 +66,8 @@ class RowLoopsRepeatTest {
         vectors[i] = TestRows.vector(arena, width).random(random, 1, 0);
       }
       floats = new TestRows(arena, ElementType.FLOAT32, count, width, 0).random(random, 1, 0);
+      taps = new TestRows(arena, ElementType.FLOAT32, 4, width, 0).random(random, 1, 0);
+      gradTaps = new TestRows(arena, ElementType.FLOAT32, 4, width, 0).random(random, 1, 0);
       targets = arena.allocate(8L * count, 8).fill((byte) 0).address();
     }
 
@@ -89,6 +93,8 @@ class RowLoopsRepeatTest {
       if (x.width() % 8 == 0) {
         loops.rotate(out, c, sum.address(), 4);
         loops.rotateBackward(out, sum.address(), 4, gradC);
+        loops.convolve(x, c, taps.block, sum.address(), 4, out);
+        loops.convolveBackward(y, x, c, taps.block, sum.address(), 4, out, gradTaps.block, gradC);
       }
       loops.crossEntropy(grad, targets, gradA, 0.5f);
       List<Integer> bits = new ArrayList<>();
@@ -97,6 +103,8 @@ class RowLoopsRepeatTest {
         bits.add(rows[i].bits());
         bits.add(vectors[i].bits());
       }
+      bits.add(gradTaps.bits());
+      gradTaps.random(new Random(7), 1, 0);
       // The next pass begins with numbers of this size again.
       for (int i = 3; i < 6; i++) {
         vectors[i].random(new Random(i), 1, 0);
@@ -129,6 +137,40 @@ class RowLoopsRepeatTest {
         row,
         r.rotate(Arrays.copyOf(weights, 8), factors, -1),
         v -> dot(r.rotate(v, factors, 1), weights));
+  }
+
+  /// Of a convolution, with respect to its rows and its taps.
+  @Test
+  void theReferencesConvolutionHasItsDerivatives() {
+    Random random = new Random(5);
+    RowReference r = RowReference.EXACT;
+    int rows = 5;
+    double[] x = random.doubles(rows * 3, -1, 1).toArray();
+    double[] taps = random.doubles(4 * 3, -1, 1).toArray();
+    double[] weights = random.doubles(rows * 3, -1, 1).toArray();
+    double[][] gradTaps = new double[4][3];
+    double[] gradX = new double[x.length];
+    for (int t = 0; t < rows; t++) {
+      double[] row = r.convolveBackward(cut(weights), cut(x), cut(taps), t, gradTaps);
+      System.arraycopy(row, 0, gradX, 3 * t, 3);
+    }
+    assertDerivative(x, gradX, v -> convolved(r, v, taps, weights));
+    double[] flat = Arrays.stream(gradTaps).flatMapToDouble(Arrays::stream).toArray();
+    assertDerivative(taps, flat, v -> convolved(r, x, v, weights));
+  }
+
+  private static double convolved(RowReference r, double[] x, double[] taps, double[] weights) {
+    double sum = 0;
+    for (int t = 0; t < x.length / 3; t++) {
+      sum += dot(r.convolve(cut(x), cut(taps), t), Arrays.copyOfRange(weights, 3 * t, 3 * t + 3));
+    }
+    return sum;
+  }
+
+  private static double[][] cut(double[] flat) {
+    double[][] rows = new double[flat.length / 3][];
+    Arrays.setAll(rows, t -> Arrays.copyOfRange(flat, 3 * t, 3 * t + 3));
+    return rows;
   }
 
   private static double dot(double[] a, double[] b) {

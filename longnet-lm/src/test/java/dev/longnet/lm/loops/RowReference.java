@@ -118,6 +118,40 @@ record RowReference(DoubleUnaryOperator r) {
     return y;
   }
 
+  /// Row t of x convolved.
+  ///
+  /// @param taps [K, width]
+  double[] convolve(double[][] x, double[][] taps, int t) {
+    double[] y = new double[x[t].length];
+    for (int j = 0; j < taps.length; j++) {
+      int from = t - taps.length + 1 + j;
+      if (from >= 0) {
+        for (int i = 0; i < y.length; i++) {
+          y[i] = round(y[i] + round(taps[j][i] * x[from][i]));
+        }
+      }
+    }
+    return y;
+  }
+
+  /// The gradient of row t of [#convolve]'s input; adds to that of the taps.
+  ///
+  /// @param grad of all rows of its result
+  double[] convolveBackward(
+      double[][] grad, double[][] x, double[][] taps, int t, double[][] gradTaps) {
+    double[] y = new double[x[t].length];
+    for (int j = 0; j < taps.length; j++) {
+      int to = t + taps.length - 1 - j;
+      if (to < grad.length) {
+        for (int i = 0; i < y.length; i++) {
+          y[i] = round(y[i] + round(taps[j][i] * grad[to][i]));
+          gradTaps[j][i] = round(gradTaps[j][i] + round(grad[to][i] * x[t][i]));
+        }
+      }
+    }
+    return y;
+  }
+
   double loss(double[] x, int target) {
     return round(logSum(x) - x[target]);
   }

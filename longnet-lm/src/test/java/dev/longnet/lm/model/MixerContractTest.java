@@ -49,7 +49,14 @@ class MixerContractTest {
     Torch.load();
   }
 
-  static Stream<List<MixerConfig>> mixers() {
+  /// @param taps of the short convolution that the mixers stand behind; 0 for none
+  record Model(List<MixerConfig> mixers, int taps) {
+    static Model of(MixerConfig... mixers) {
+      return new Model(List.of(mixers), 0);
+    }
+  }
+
+  static Stream<Model> mixers() {
     MixerConfig near =
         new AttentionConfig.Dilated(
             List.of(new Branch(8, 1), new Branch(16, 2)), HeadOffsets.BLOCKED);
@@ -61,15 +68,18 @@ class MixerContractTest {
     MixerConfig uneven = new AttentionConfig.Sparse(8, 3);
     MixerConfig dense = new AttentionConfig.Dense();
     return Stream.of(
-        List.of(dense),
-        List.of(near),
-        List.of(far),
-        List.of(even),
-        List.of(uneven),
-        List.of(branches()),
-        List.of(dense, branches()),
-        List.of(far, dense),
-        List.of(near, even, dense));
+        Model.of(dense),
+        Model.of(near),
+        Model.of(far),
+        Model.of(even),
+        Model.of(uneven),
+        Model.of(branches()),
+        Model.of(dense, branches()),
+        Model.of(far, dense),
+        Model.of(near, even, dense),
+        new Model(List.of(near, even, dense), 4),
+        new Model(List.of(branches()), 4),
+        new Model(List.of(far), 7));
   }
 
   private static MixerConfig branches() {
@@ -84,15 +94,16 @@ class MixerContractTest {
         HeadOffsets.INTERLEAVED);
   }
 
-  private static ModelConfig config(List<MixerConfig> mixers) {
+  private static ModelConfig config(Model model) {
     return new ModelConfig(
-        VOCABULARY, 3, 24, 3, 40, PositionEncoding.XPOS, 512, false, true, mixers);
+            VOCABULARY, 3, 24, 3, 40, PositionEncoding.XPOS, 512, false, true, model.mixers())
+        .withShortConvolution(model.taps());
   }
 
-  private static Decoder decoder(List<MixerConfig> mixers, ModelOptions options) {
+  private static Decoder decoder(Model model, ModelOptions options) {
     RuntimeConfig runtime =
         RuntimeConfig.of("cpu", options.precision(), 1, RuntimeConfig.AttentionChoice.JAVA, false);
-    return Decoder.create(config(mixers), options, AttentionOperators.factory(runtime), 7);
+    return Decoder.create(config(model), options, AttentionOperators.factory(runtime), 7);
   }
 
   private static Tensor ids(long batch, long tokens, long seed) {
@@ -104,12 +115,12 @@ class MixerContractTest {
 
   @ParameterizedTest
   @MethodSource("mixers")
-  void theWholePassIsTheOracles(List<MixerConfig> mixers) {
+  void theWholePassIsTheOracles(Model model) {
     try (PointerScope _ = new PointerScope();
-        Decoder decoder = decoder(mixers, ModelOptions.cpu());
+        Decoder decoder = decoder(model, ModelOptions.cpu());
         Decoder oracle =
             Decoder.create(
-                config(mixers),
+                config(model),
                 ModelOptions.cpu(),
                 (attention, causal) -> new MaskedAttention(attention.pattern(causal), false),
                 7)) {
@@ -122,18 +133,18 @@ class MixerContractTest {
   /// where each is tested alone.
   @ParameterizedTest
   @MethodSource("mixers")
-  void chunksAndSingleTokensOfAStreamGiveTheWholePass(List<MixerConfig> mixers) {
+  void chunksAndSingleTokensOfAStreamGiveTheWholePass(Model model) {
     try (PointerScope _ = new PointerScope();
         Arena arena = Arena.ofConfined();
-        Decoder decoder = decoder(mixers, ModelOptions.cpu());
-        StreamingModel model =
+        Decoder decoder = decoder(model, ModelOptions.cpu());
+        StreamingModel streaming =
             StreamingModel.load(
                 decoder.config(),
                 name -> TensorMemory.entry(name, decoder.parameters().get(name)),
                 StreamOptions.defaults().withThreads(1));
-        StreamSession session = model.newSession();
-        StreamState chunks = model.newStream();
-        StreamState steps = model.newStream()) {
+        StreamSession session = streaming.newSession();
+        StreamState chunks = streaming.newStream();
+        StreamState steps = streaming.newStream()) {
       Tensor ids = ids(1, TOKENS, 6);
       int[] tokens = new int[TOKENS];
       Arrays.setAll(tokens, i -> (int) ids.get(0).get(i).item_long());
@@ -160,23 +171,33 @@ class MixerContractTest {
 
   @ParameterizedTest
   @MethodSource("mixers")
-  void chunksAndBatchesChangeNothing(List<MixerConfig> mixers) {
+  void chunksAndBatchesChangeNothing(Model model) {
     try (PointerScope _ = new PointerScope();
-        Decoder whole = decoder(mixers, ModelOptions.cpu());
-        Decoder pieces = decoder(mixers, ModelOptions.cpu().withChunks(7, 5))) {
+        Decoder whole = decoder(model, ModelOptions.cpu());
+        Decoder pieces = decoder(model, ModelOptions.cpu().withChunks(5, 5))) {
       Tensor tokens = ids(2, TOKENS, 2);
       Tensor logits = whole.logits(tokens);
       assertThat(Compare.relative(pieces.logits(tokens), logits)).isLessThan(2e-6);
       assertThat(Compare.relative(whole.logits(tokens.narrow(0, 1, 1)), logits.narrow(0, 1, 1)))
           .isLessThan(2e-6);
+      Tensor windows = ids(2, TOKENS + 1, 8);
+      Map<String, Tensor> expected = gradients(whole, windows);
+      gradients(pieces, windows)
+          .forEach((name, gradient) ->
+              assertThat(Compare.difference(gradient, expected.get(name)))
+                  .as(name)
+                  .isLessThan(
+                      5e-6
+                          * Compare.norm(
+                              expected.get(name.replace("k_proj.bias", "k_proj.weight")))));
     }
   }
 
   @ParameterizedTest
   @MethodSource("mixers")
-  void editingTheFutureChangesNothingBefore(List<MixerConfig> mixers) {
+  void editingTheFutureChangesNothingBefore(Model model) {
     try (PointerScope _ = new PointerScope();
-        Decoder decoder = decoder(mixers, ModelOptions.cpu())) {
+        Decoder decoder = decoder(model, ModelOptions.cpu())) {
       Tensor tokens = ids(1, TOKENS, 3);
       Tensor before = decoder.logits(tokens).clone();
       for (long edited : new long[] {1, 8, 9, 31, TOKENS - 1}) {
@@ -196,9 +217,9 @@ class MixerContractTest {
   /// layers on its own: a gradient that is missing, or points elsewhere, is another slope.
   @ParameterizedTest
   @MethodSource("mixers")
-  void everyGradientIsTheLossesSlope(List<MixerConfig> mixers) {
+  void everyGradientIsTheLossesSlope(Model model) {
     try (PointerScope _ = new PointerScope();
-        Decoder decoder = decoder(mixers, ModelOptions.cpu())) {
+        Decoder decoder = decoder(model, ModelOptions.cpu())) {
       Tensor windows = ids(2, TOKENS + 1, 4);
       Map<String, Tensor> gradients = gradients(decoder, windows);
       torch.manual_seed(9);
@@ -240,12 +261,12 @@ class MixerContractTest {
 
   @ParameterizedTest
   @MethodSource("mixers")
-  void recomputedActivationsGiveTheSameGradients(List<MixerConfig> mixers) {
+  void recomputedActivationsGiveTheSameGradients(Model model) {
     try (PointerScope _ = new PointerScope();
-        Decoder kept = decoder(mixers, ModelOptions.cpu().withChunks(16, 16));
+        Decoder kept = decoder(model, ModelOptions.cpu().withChunks(16, 16));
         Decoder again =
             decoder(
-                mixers, ModelOptions.cpu().withChunks(16, 16).withActivationCheckpointing(true))) {
+                model, ModelOptions.cpu().withChunks(16, 16).withActivationCheckpointing(true))) {
       Tensor windows = ids(2, TOKENS + 1, 5);
       Map<String, Tensor> expected = gradients(kept, windows);
       gradients(again, windows)

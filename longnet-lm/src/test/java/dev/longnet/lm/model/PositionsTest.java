@@ -47,10 +47,16 @@ class PositionsTest {
 
   /// The score of ones at positions p and k, by the formula in float64.
   private static double score(PositionEncoding positions, double base, long difference) {
-    double sum = 0;
-    for (int i = 0; i < HEAD_SIZE / 2; i++) {
-      double theta = Math.pow(10000, -2.0 * i / HEAD_SIZE);
-      double zeta = (2 * i + 0.4 * HEAD_SIZE) / (1.4 * HEAD_SIZE);
+    return score(positions, 10_000, HEAD_SIZE, base, difference);
+  }
+
+  /// @param turned R
+  private static double score(
+      PositionEncoding positions, double thetaBase, int turned, double base, long difference) {
+    double sum = HEAD_SIZE - turned;
+    for (int i = 0; i < turned / 2; i++) {
+      double theta = Math.pow(thetaBase, -2.0 * i / turned);
+      double zeta = (2 * i + 0.4 * turned) / (1.4 * turned);
       double decay = positions == PositionEncoding.XPOS ? Math.pow(zeta, difference / base) : 1;
       sum += 2 * Math.cos(difference * theta) * decay;
     }
@@ -81,6 +87,22 @@ class PositionsTest {
                 .isCloseTo(score(encoding, 512, back), Offset.offset(2e-5));
           }
         }
+      }
+    }
+  }
+
+  /// Channels beyond the share carry no position: each adds 1 to a score of ones.
+  @ParameterizedTest
+  @CsvSource({"XPOS,500000,1", "ROPE,500000,1", "XPOS,10000,0.5", "ROPE,100,0.125", "ROPE,77,0.75"})
+  void baseAndShareAreTheFormulas(PositionEncoding encoding, int base, double share) {
+    ModelConfig config =
+        config(encoding, 512, true, segments(2048, 32768)).withPositions(base, share);
+    int turned = (int) (share * HEAD_SIZE);
+    try (Positions positions = positions(config, Long.MAX_VALUE, "cpu")) {
+      for (long back : new long[] {0, 1, 100, 2000, 30000}) {
+        assertThat(score(positions, 32767, 32767 - back))
+            .as("%d back", back)
+            .isCloseTo(score(encoding, base, turned, 512, back), Offset.offset(2e-5));
       }
     }
   }

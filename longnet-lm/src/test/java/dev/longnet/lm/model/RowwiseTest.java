@@ -226,6 +226,47 @@ class RowwiseTest {
 
   @ParameterizedTest
   @EnumSource
+  void convolutions(Type type) {
+    int own = 20;
+    Tensor b = floats(WIDTH);
+    Tensor factors = torch.view_as_complex(floats(ROWS, PAIRS, 2));
+    Tensor before = rows(type, WIDTH);
+    Tensor gradOut = rows(type, WIDTH);
+    check(
+        type,
+        _ ->
+            rowwise -> {
+              List<Tensor> all = new ArrayList<>();
+              for (int count = 2; count <= 8; count++) {
+                torch.manual_seed(count);
+                Tensor taps = floats(count, 2 * WIDTH).narrow(1, 3, WIDTH);
+                for (int around : new int[] {0, 1, count - 1}) {
+                  Tensor by = count % 2 == 0 ? factors : null;
+                  Tensor shift = count % 3 == 0 ? null : b;
+                  Tensor there = torch.zeros(own, WIDTH).to(type.scalar);
+                  Tensor first = by == null ? null : by.narrow(0, 0, own);
+                  rowwise.convolve(before.narrow(0, 0, around + own), shift, taps, first, there);
+                  Tensor back = torch.zeros(own, WIDTH).to(type.scalar);
+                  Tensor gradTaps = torch.ones(count, WIDTH);
+                  Tensor gradB = torch.ones(WIDTH);
+                  rowwise.convolveBackward(
+                      gradOut.narrow(0, 0, own + around),
+                      before.narrow(0, 0, own),
+                      shift,
+                      taps,
+                      by == null ? null : by.narrow(0, 0, own + around),
+                      back,
+                      gradTaps,
+                      gradB);
+                  all.addAll(List.of(there, back, gradTaps, gradB));
+                }
+              }
+              return all;
+            });
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void losses(Type type) {
     Tensor logits = torch.randn(ROWS, 300).mul(new Scalar(5)).to(type.scalar);
     Tensor targets = torch.randint(300, new long[] {ROWS}, torch.dtype(ScalarType.Long));

@@ -134,6 +134,22 @@ class SpanTest {
   }
 
   @Test
+  void aShortConvolutionRefusesParts() {
+    try (PointerScope _ = new PointerScope();
+        Decoder decoder =
+            Decoder.create(
+                config().withShortConvolution(4),
+                ModelOptions.cpu(),
+                (attention, causal) -> new MaskedAttention(attention.pattern(causal), false),
+                7)) {
+      assertThatThrownBy(() ->
+              decoder.lossAndGradients(windows().narrow(1, 16, 17), new Span(16, 16, WINDOW), 1))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("a short convolution needs whole windows: first=16, tokens=16, window=64");
+    }
+  }
+
+  @Test
   void refusesWhatLeavesTheWindow() {
     assertThatThrownBy(() -> new Span(10, 60, 64))
         .isInstanceOf(IllegalArgumentException.class)

@@ -50,6 +50,16 @@ public sealed interface Kernels permits ScalarKernels, SimdKernels {
   /// @param sin [rows, D]: minus the sine, then the sine of a pair (times decay)
   void rotate(long x, long xStride, int rows, int heads, int headSize, long cos, long sin);
 
+  /// A causal depthwise convolution of rows in place: `x[t] = sum_j taps[j] x[t + j - count + 1]`,
+  /// column by column, on rows as they were.
+  ///
+  /// @param columns of each row
+  /// @param taps [count, columns]
+  /// @param past [count - 1, columns]: the rows before the first
+  /// @param stride of taps and past
+  void convolve(
+      long x, long xStride, int rows, int columns, long taps, int count, long past, long stride);
+
   /// log sum_i exp(x_i)
   float logSumExp(long x, int count);
 

@@ -139,6 +139,26 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public void convolve(
+      long x, long xStride, int rows, int columns, long taps, int count, long past, long stride) {
+    // From the last row, so that earlier ones are still there.
+    for (int t = rows - 1; t >= 0; t--) {
+      for (int i = 0; i < columns; i++) {
+        double sum = 0;
+        for (int j = 0; j < count; j++) {
+          long row = t + j - count + 1L;
+          double value =
+              row < 0
+                  ? load(past + 4 * ((row + count - 1) * stride + i))
+                  : load(x + 4 * (row * xStride + i));
+          sum += value * load(taps + 4 * (j * stride + i));
+        }
+        store(x + 4 * (t * xStride + i), (float) sum);
+      }
+    }
+  }
+
+  @Override
   public float logSumExp(long x, int count) {
     double largest = Double.NEGATIVE_INFINITY;
     for (int i = 0; i < count; i++) {

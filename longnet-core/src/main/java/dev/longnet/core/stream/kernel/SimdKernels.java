@@ -158,6 +158,25 @@ final class SimdKernels implements Kernels {
   }
 
   @Override
+  public void convolve(
+      long x, long xStride, int rows, int columns, long taps, int count, long past, long stride) {
+    // From the last row, so that earlier ones are still there.
+    for (int t = rows - 1; t >= 0; t--) {
+      int before = Math.max(0, count - 1 - t);
+      SimdLoops.convolve(
+          past + 4L * t * stride,
+          before,
+          x + 4L * (t + before - count + 1) * xStride,
+          4 * xStride,
+          taps,
+          count,
+          4 * stride,
+          columns,
+          x + 4L * t * xStride);
+    }
+  }
+
+  @Override
   public float logSumExp(long x, int count) {
     float largest = SimdLoops.max(x, count);
     return largest + (float) Math.log(SimdLoops.sumExp(x, count, largest));

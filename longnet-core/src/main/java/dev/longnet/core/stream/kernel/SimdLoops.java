@@ -179,6 +179,41 @@ final class SimdLoops {
     }
   }
 
+  /// y = sum_j taps_j x_j: the first `before` of the rows x_j lie from `past` on, the others from
+  /// `x` on. Steps are in bytes.
+  static void convolve(
+      long past,
+      int before,
+      long x,
+      long xStep,
+      long taps,
+      int count,
+      long step,
+      int columns,
+      long y) {
+    int whole = S.loopBound(columns);
+    for (long i = 0; i < 4L * whole; i += 4L * LANES) {
+      FloatVector sum = FloatVector.zero(S);
+      for (int j = 0; j < before; j++) {
+        sum = at(past + j * step + i).fma(at(taps + j * step + i), sum);
+      }
+      for (int j = before; j < count; j++) {
+        sum = at(x + (j - before) * xStep + i).fma(at(taps + j * step + i), sum);
+      }
+      sum.intoMemorySegment(ALL, y + i, ORDER);
+    }
+    for (long i = 4L * whole; i < 4L * columns; i += 4) {
+      float sum = 0;
+      for (int j = 0; j < before; j++) {
+        sum = Math.fma(load(past + j * step + i), load(taps + j * step + i), sum);
+      }
+      for (int j = before; j < count; j++) {
+        sum = Math.fma(load(x + (j - before) * xStep + i), load(taps + j * step + i), sum);
+      }
+      store(y + i, sum);
+    }
+  }
+
   static float max(long x, int count) {
     int whole = S.loopBound(count);
     FloatVector m = constant(Double.NEGATIVE_INFINITY);

@@ -64,6 +64,23 @@ public final class WeightReader {
     return vector;
   }
 
+  /// Weights of depthwise convolutions side by side, tap after tap.
+  ///
+  /// @param names of tensors [channels, 1, taps]
+  /// @return [taps, names * channels]
+  public NativeFloats taps(List<String> names, int channels, int taps) {
+    int width = names.size() * channels;
+    NativeFloats all = memory.floats((long) taps * width);
+    for (int i = 0; i < names.size(); i++) {
+      float[] values = new float[channels * taps];
+      readFloats(entry(names.get(i), channels, 1, taps), 0, values);
+      for (int j = 0; j < values.length; j++) {
+        all.set((long) (j % taps) * width + (long) i * channels + j / taps, values[j]);
+      }
+    }
+    return all;
+  }
+
   private float[] floats(String name, int length) {
     float[] values = new float[length];
     readFloats(entry(name, length), 0, values);

@@ -29,6 +29,9 @@ public interface MixerMemory {
   /// @return about how many floats mixing it reads: whether helping threads are worth it
   long reserveStep(long position);
 
+  /// Takes a step's row as a whole, once, before its parts are mixed; by one thread.
+  default void arrive(Work work, int row) {}
+
   /// Mixes one part of a row, the token at `position`, and remembers what later tokens need of it.
   /// Parts ([StreamMixer#parts]) run in any order on any thread, each once.
   ///

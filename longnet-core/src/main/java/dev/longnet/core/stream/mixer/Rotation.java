@@ -32,7 +32,7 @@ final class Rotation {
   private final PositionEncoding encoding;
   private final int pairs;
   private final double[] theta;
-  private final double[] logZeta;
+  private final double[] logDecay;
   private final long period;
   private final long step;
 
@@ -45,23 +45,23 @@ final class Rotation {
   /// @param apart a length across whose multiples nothing attends
   Rotation(ModelConfig config, OptionalLong apart) {
     encoding = config.positions();
-    pairs = config.headSize() / 2;
+    pairs = config.pairs();
     step = (long) REFERENCE * config.xposScaleBase();
     long length = apart.orElse(Long.MAX_VALUE);
     // Short segments would cut chunks short.
     period = length > LARGEST_PERIOD ? Long.MAX_VALUE : length * Math.ceilDiv(step, length);
     theta = new double[pairs];
-    logZeta = new double[pairs];
+    logDecay = new double[pairs];
     cos = new double[BLOCK * pairs];
     sin = new double[BLOCK * pairs];
     decay = new double[BLOCK * pairs];
     for (int i = 0; i < pairs; i++) {
-      theta[i] = Math.pow(10000, -(double) i / pairs);
-      logZeta[i] = Math.log((i + 0.4 * pairs) / (1.4 * pairs)) / config.xposScaleBase();
+      theta[i] = config.theta(i);
+      logDecay[i] = config.logDecay(i);
       for (int p = 0; p < BLOCK; p++) {
         cos[p * pairs + i] = Math.cos(p * theta[i]);
         sin[p * pairs + i] = Math.sin(p * theta[i]);
-        decay[p * pairs + i] = Math.exp(p * logZeta[i]);
+        decay[p * pairs + i] = Math.exp(p * logDecay[i]);
       }
     }
   }
@@ -102,7 +102,7 @@ final class Rotation {
   /// period are ever read again.
   void rescaling(long from, long to, NativeFloats factors) {
     for (int i = 0; i < pairs; i++) {
-      float factor = (float) Math.exp((to - from) * logZeta[i]);
+      float factor = (float) Math.exp((to - from) * logDecay[i]);
       factors.set(2L * i, factor);
       factors.set(2L * i + 1, factor);
     }
@@ -126,7 +126,7 @@ final class Rotation {
           double angle = angle(start % period, theta[i]);
           baseCos[i] = Math.cos(angle);
           baseSin[i] = Math.sin(angle);
-          baseDecay[i] = decays() ? Math.exp((start - reference) * logZeta[i]) : 1;
+          baseDecay[i] = decays() ? Math.exp((start - reference) * logDecay[i]) : 1;
         }
       }
       for (int i = 0; i < pairs; i++) {

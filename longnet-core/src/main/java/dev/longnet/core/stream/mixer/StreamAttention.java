@@ -60,21 +60,24 @@ final class StreamAttention implements StreamMixer {
 
   @Override
   public void project(Block block, long normed) {
-    long q = block.rows(rowWidth());
-    block.products().product(normed, block.count(), qkv, q);
+    block.products().product(normed, block.count(), qkv, block.rows(rowWidth()));
+  }
+
+  @Override
+  public void place(Work work, int first, int last) {
     if (!geometry.rotation.isNone()) {
-      Rotation.Tables tables = block.work().scratch(geometry.scratch).tables;
+      Rotation.Tables tables = work.scratch(geometry.scratch).tables;
+      long q = work.rows().address() + 4L * first * rowWidth();
       long k = q + 4L * geometry.hidden;
-      long table = 4L * block.first() * geometry.headSize;
-      rotate(block, q, tables.queryCos.address() + table, tables.querySin.address() + table);
-      rotate(block, k, tables.keyCos.address() + table, tables.keySin.address() + table);
+      long table = 4L * first * geometry.headSize;
+      int rows = last - first;
+      rotate(work, q, rows, tables.queryCos.address() + table, tables.querySin.address() + table);
+      rotate(work, k, rows, tables.keyCos.address() + table, tables.keySin.address() + table);
     }
   }
 
-  private void rotate(Block block, long x, long cos, long sin) {
-    block
-        .kernels()
-        .rotate(x, rowWidth(), block.count(), geometry.heads, geometry.headSize, cos, sin);
+  private void rotate(Work work, long x, int rows, long cos, long sin) {
+    work.kernels().rotate(x, rowWidth(), rows, geometry.heads, geometry.headSize, cos, sin);
   }
 
   @Override

@@ -7,10 +7,11 @@ import java.util.Optional;
 /// What mixes the tokens of one layer: weights and geometry, no state. Immutable; any number of
 /// streams and threads share one.
 ///
-/// A chunk of one stream, or a step of several, goes through a layer in three calls. [#project]
-/// turns normed rows into the mixer's own rows, block by block. [MixerMemory#chunk] or
-/// [MixerMemory#step] mixes them, stream by stream. [#finish] turns mixed rows into the layer's
-/// output, block by block.
+/// A chunk of one stream, or a step of several, goes through a layer in four calls. [#project]
+/// turns normed rows into the mixer's own rows and [#place] gives them their positions, block by
+/// block. [MixerMemory#chunk] or [MixerMemory#step] mixes them, stream by stream. [#finish] turns
+/// mixed rows into the layer's output, block by block. Behind a short convolution
+/// ([ConvolvedMixer]) rows are placed once they are convolved.
 public interface StreamMixer {
   /// Floats of one token in the mixer's own form: 3 C for attention's query, key and value.
   int rowWidth();
@@ -44,6 +45,10 @@ public interface StreamMixer {
   ///
   /// @param normed address of [rows, C], the layer's input after its norm
   void project(Block block, long normed);
+
+  /// Gives projected rows `[first, last)` of the work their positions: attention rotates queries
+  /// and keys. Called by several threads on disjoint rows.
+  default void place(Work work, int first, int last) {}
 
   /// Turns the mixed rows of a block ([Block#mixed]) into what is added to the layer's input. The
   /// mixed rows may be overwritten.

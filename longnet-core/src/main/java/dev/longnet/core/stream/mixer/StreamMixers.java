@@ -39,9 +39,21 @@ public final class StreamMixers {
     StreamMixers mixers = new StreamMixers(model, weights, kernels, options);
     List<StreamMixer> layers = new ArrayList<>();
     for (int layer = 0; layer < model.layers(); layer++) {
-      layers.add(mixers.of(model.mixer(layer), Blueprint.mixerPrefix(layer)));
+      StreamMixer mixer = mixers.of(model.mixer(layer), Blueprint.mixerPrefix(layer));
+      layers.add(mixers.convolved(mixer, layer));
     }
     return layers;
+  }
+
+  /// The layer's mixer behind its short convolution, where the model has them.
+  private StreamMixer convolved(StreamMixer mixer, int layer) {
+    int width = Math.toIntExact(model.convolvedChannels(model.mixer(layer)));
+    if (width == 0) {
+      return mixer;
+    }
+    List<String> names = Blueprint.convolutions(model.mixer(layer), layer);
+    int taps = model.shortConvolution();
+    return new ConvolvedMixer(mixer, width, weights.taps(names, model.hidden(), taps), taps);
   }
 
   /// @param prefix of the names of the mixer's parameters

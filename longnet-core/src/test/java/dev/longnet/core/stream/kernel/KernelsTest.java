@@ -222,6 +222,52 @@ class KernelsTest {
     }
   }
 
+  /// Rows in place, from every number of them on, with what lay before them.
+  @ParameterizedTest
+  @EnumSource(KernelChoice.class)
+  void convolutions(KernelChoice choice) {
+    Kernels kernels = Kernels.of(choice);
+    Random random = new Random(3);
+    for (int columns : new int[] {1, 15, 16, 17, 40}) {
+      for (int count : new int[] {2, 4, 8}) {
+        for (int rows : new int[] {1, 3, 7, 20}) {
+          int stride = columns + 3;
+          int xStride = columns + 5;
+          try (NativeMemory memory = new NativeMemory()) {
+            NativeFloats taps = random(memory, (long) count * stride, random);
+            NativeFloats past = random(memory, (count - 1L) * stride, random);
+            NativeFloats x = random(memory, (long) rows * xStride, random);
+            double[][] expected = new double[rows][xStride];
+            for (int t = 0; t < rows; t++) {
+              for (int i = 0; i < xStride; i++) {
+                expected[t][i] = i < columns ? 0 : x.get((long) t * xStride + i);
+              }
+              for (int j = 0; j < count; j++) {
+                int row = t + j - count + 1;
+                for (int i = 0; i < columns; i++) {
+                  float value =
+                      row < 0
+                          ? past.get((long) (row + count - 1) * stride + i)
+                          : x.get((long) row * xStride + i);
+                  expected[t][i] += (double) taps.get((long) j * stride + i) * value;
+                }
+              }
+            }
+            kernels.convolve(
+                x.address(), xStride, rows, columns, taps.address(), count, past.address(), stride);
+            for (int t = 0; t < rows; t++) {
+              for (int i = 0; i < xStride; i++) {
+                assertThat((double) x.get((long) t * xStride + i))
+                    .as("%d columns, %d taps, row %d of %d, column %d", columns, count, t, rows, i)
+                    .isCloseTo(expected[t][i], Offset.offset(i < columns ? 4e-6 : 0));
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
   @Test
   void aTeamRunsEveryTaskOnceAndPassesOnWhatOneThrows() {
     try (WorkerTeam team = new WorkerTeam(3)) {
