@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// The options that say what a corpus is, for commands without a recipe.
@@ -20,17 +21,12 @@ final class CorpusOptions {
       names = "--corpus",
       paramLabel = "PATH",
       description = {
-        "A directory, .zip, .jar, text file, …, or jdk: the running JDK's sources (default: jdk). "
+        "A directory, archive, table or text, compressed or not, or jdk: the running JDK's sources (default: jdk). "
             + "Repeat for several. A weight, PATH=WEIGHT, counts in longnet train alone."
       })
   List<String> corpus = List.of(CorpusSource.JDK);
 
-  @Option(
-      names = "--text-field",
-      paramLabel = "NAME",
-      description =
-          "Field or column that holds the text of .jsonl and .parquet rows (default: ${DEFAULT-VALUE}).")
-  String textField = CorpusSource.DEFAULT_TEXT_FIELD;
+  @Mixin FileOptions files;
 
   @Option(
       names = "--name-field",
@@ -156,7 +152,8 @@ final class CorpusOptions {
 
   private CorpusSource source(String argument) {
     OptionalDouble weight = weight(argument);
-    return new CorpusSource(path(argument, weight), weight, textField, nameField);
+    return new CorpusSource(
+        path(argument, weight), weight, files.textField, nameField, files.format);
   }
 
   /// The weight of a `PATH=WEIGHT`. What is there under its whole name (`data/year=2023`) is a

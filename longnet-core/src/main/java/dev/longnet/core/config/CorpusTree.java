@@ -26,7 +26,8 @@ public final class CorpusTree {
               source.requiredText("path"),
               weight,
               source.text("text_field", CorpusSource.DEFAULT_TEXT_FIELD),
-              source.text("name_field", "")));
+              source.text("name_field", ""),
+              source.choice("format", CorpusSource.Format.AUTO, CorpusSource.Format.class)));
       source.done();
     }
     DocumentFilter all = DocumentFilter.ALL;
@@ -71,6 +72,7 @@ public final class CorpusTree {
       source.weight().ifPresent(weight -> node.put("weight", weight));
       node.put("text_field", source.textField());
       node.put("name_field", source.nameField());
+      node.put("format", lower(source.format()));
     }
     tree.put("tokenizer", corpus.tokenizer());
     tree.put("validation", corpus.validation());

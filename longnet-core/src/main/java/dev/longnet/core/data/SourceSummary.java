@@ -15,6 +15,8 @@ import java.util.Map;
 /// @param documents, bytes, tokens of both splits
 /// @param changedDocuments those whose ids do not give their text back (a normalizer, unknown
 ///   words); the file names them where there are any
+/// @param readAs how many files were read in which way, in words; empty where an earlier version
+///   read them
 /// @param rejected counts by reason
 /// @param examples "reason: name (detail)", the first few of each reason that is not a choice of
 ///   the user's
@@ -25,10 +27,12 @@ public record SourceSummary(
     long bytes,
     long tokens,
     @JsonInclude(JsonInclude.Include.NON_DEFAULT) long changedDocuments,
+    @JsonInclude(JsonInclude.Include.NON_EMPTY) Map<String, Long> readAs,
     Map<String, Long> rejected,
     List<String> examples) {
 
   public SourceSummary {
+    readAs = Map.copyOf(readAs);
     rejected = Map.copyOf(rejected);
     examples = List.copyOf(examples);
   }
@@ -37,8 +41,13 @@ public record SourceSummary(
   public static <T> T read(byte[] json, Class<T> type) throws IOException {
     JsonNode tree = Manifest.JSON.readTree(json);
     for (JsonNode source : tree.path("sources")) {
-      if (source instanceof ObjectNode summary && !summary.has("changed_documents")) {
-        summary.put("changed_documents", 0);
+      if (source instanceof ObjectNode summary) {
+        if (!summary.has("changed_documents")) {
+          summary.put("changed_documents", 0);
+        }
+        if (!summary.has("read_as")) {
+          summary.putObject("read_as");
+        }
       }
     }
     return Manifest.JSON.treeToValue(tree, type);

@@ -16,23 +16,17 @@ final class CorpusKey {
   private CorpusKey() {}
 
   /// The same from every directory.
-  static String of(CorpusConfig config) throws IOException {
-    return ofTokenizer(config.absolute());
-  }
-
-  /// What earlier versions called it: a relative path of the tokenizer's file stood in it as given.
-  static String earlier(CorpusConfig config) throws IOException {
-    return ofTokenizer(config);
-  }
-
-  private static String ofTokenizer(CorpusConfig config) throws IOException {
+  static String of(CorpusConfig given) throws IOException {
+    CorpusConfig config = given.absolute();
     StringBuilder text = new StringBuilder("longnet tokens " + Manifest.VERSION + '\n');
     for (CorpusSource source : config.sources()) {
       text.append(Sources.locate(source))
           .append('\0')
           .append(source.textField())
           .append('\0')
-          .append(source.nameField());
+          .append(source.nameField())
+          .append('\0')
+          .append(source.format());
       text.append('\n');
     }
     // Records print all their parts.

@@ -152,6 +152,7 @@ final class ShardBuild implements AutoCloseable {
         passOver(skip);
         meter.passedOver();
         readEntries(open);
+        tally.readAs(r.readAs());
       }
       summaries.add(tally.summary());
       commit(true, Optional.empty());

@@ -19,6 +19,7 @@ final class Tally {
   private final String state;
   private final Map<Reason, Long> rejected = new EnumMap<>(Reason.class);
   private final List<String> examples = new ArrayList<>();
+  private Map<String, Long> readAs = Map.of();
   long documents;
   long bytes;
   long tokens;
@@ -57,10 +58,17 @@ final class Tally {
     }
   }
 
+  /// @param files by [dev.longnet.core.data.source.DocumentReader#readAs()], from the source's
+  ///   beginning
+  void readAs(Map<String, Long> files) {
+    readAs = Map.copyOf(files);
+  }
+
   SourceSummary summary() {
     Map<String, Long> counts = new HashMap<>();
     rejected.forEach((reason, count) -> counts.put(label(reason), count));
-    return new SourceSummary(path, state, documents, bytes, tokens, changed, counts, examples);
+    return new SourceSummary(
+        path, state, documents, bytes, tokens, changed, readAs, counts, examples);
   }
 
   /// @throws IllegalArgumentException where no source had a document, with the reasons

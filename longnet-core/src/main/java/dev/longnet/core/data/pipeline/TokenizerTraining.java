@@ -162,6 +162,7 @@ public final class TokenizerTraining {
       while (!workers.isEmpty()) {
         take();
       }
+      tally.readAs(reader.readAs());
     }
   }
 

@@ -2,6 +2,7 @@
 package dev.longnet.core.data.source;
 
 import java.io.IOException;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// Walks one source once. Not for use by several threads, except [Entry.Loader]s.
@@ -12,6 +13,11 @@ public interface DocumentReader extends AutoCloseable {
 
   /// Share of the source already walked, in [0, 1].
   double progress();
+
+  /// How many files have been read in which way, in words; empty for a reader of one file.
+  default Map<String, Long> readAs() {
+    return Map.of();
+  }
 
   /// Whether no loader handed out still needs this reader open.
   default boolean isIdle() {

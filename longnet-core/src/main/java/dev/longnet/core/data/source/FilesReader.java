@@ -7,24 +7,26 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /// Several files of one source, one after the other.
 final class FilesReader implements DocumentReader {
   private final List<Path> files;
-  private final Opener opener;
+  private final UnaryOperator<Path> names;
+  private final Door.Found found;
+  private final Door door;
   private int opened;
   private @Nullable DocumentReader current;
   private final List<DocumentReader> finished = new ArrayList<>();
 
-  /// Opens one of the files.
-  interface Opener {
-    DocumentReader open(Path file) throws IOException;
-  }
-
-  FilesReader(List<Path> files, Opener opener) {
+  /// @param names a file's path within the source
+  FilesReader(List<Path> files, UnaryOperator<Path> names, Door.Found found, Door door) {
     this.files = files;
-    this.opener = opener;
+    this.names = names;
+    this.found = found;
+    this.door = door;
   }
 
   @Override
@@ -36,7 +38,9 @@ final class FilesReader implements DocumentReader {
         }
         Path file = files.get(opened++);
         try {
-          current = opener.open(file);
+          String name =
+              names.apply(file).toString().replace(file.getFileSystem().getSeparator(), "/");
+          current = door.open(file, door.look(file, found), name, found);
         } catch (IOException e) {
           return GuardedInput.rejection(file.getFileName().toString(), e);
         }
@@ -60,6 +64,11 @@ final class FilesReader implements DocumentReader {
         reader.close();
       }
     }
+  }
+
+  @Override
+  public Map<String, Long> readAs() {
+    return door.readAs();
   }
 
   @Override

@@ -2,6 +2,8 @@
 package dev.longnet.core.data.source;
 
 import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.DocumentFilter;
+import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldMessage;
@@ -12,7 +14,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
-import java.util.Locale;
 import java.util.stream.Stream;
 
 /// Finds what a source's path names and how to read it.
@@ -67,45 +68,34 @@ public final class Sources {
       CorpusSource source, SourceState state, Admission admission, Path scratch)
       throws IOException {
     Path path = locate(source);
+    Door door = new Door(source, admission, scratch);
     if (Files.isDirectory(path)) {
-      return new DirectoryReader(path, admission, state.bytes());
+      return new DirectoryReader(path, admission, door, state.bytes());
     }
     if (!Files.exists(path)) {
-      Path base = base(path);
-      return new FilesReader(
-          expand(path),
-          file -> openFile(file, name(base, file), source, admission, scratch, false));
+      return new FilesReader(expand(path), base(path)::relativize, Door.Found.LISTED, door);
     }
     if (!Files.isRegularFile(path)) {
       throw new IllegalArgumentException("a corpus must be a directory or a file: " + path);
     }
-    String name = path.getFileName().toString();
-    return new FilesReader(
-        List.of(path), file -> openFile(file, name, source, admission, scratch, true));
+    return new FilesReader(List.of(path), Path::getFileName, Door.Found.ALONE, door);
   }
 
-  /// @param name the file's path within the source, a document's name where the file is one
-  private static DocumentReader openFile(
-      Path file, String name, CorpusSource source, Admission admission, Path scratch, boolean alone)
+  /// Opens a file that is no corpus: every text and row of it, whatever its name and length.
+  ///
+  /// @param reading what [Reading#of] told
+  /// @param inFolder as there
+  /// @param scratch a directory for temporary files
+  public static DocumentReader open(
+      Path file, Reading reading, CorpusSource source, boolean inFolder, Path scratch)
       throws IOException {
-    String lower = file.getFileName().toString().toLowerCase(Locale.ROOT);
-    if (lower.endsWith(".zip") || lower.endsWith(".jar")) {
-      return new ZipReader(file, admission);
-    }
-    if (lower.matches(".*\\.(tar|tgz|tzst|tar\\.gz|tar\\.zst)")) {
-      return new TarReader(file, admission, scratch);
-    }
-    if (lower.matches(".*\\.(jsonl|ndjson)(\\.gz|\\.zst)?")) {
-      return new JsonlReader(file, source, admission);
-    }
-    if (lower.endsWith(".parquet")) {
-      return new ParquetReader(file, source, admission, ParquetReader.PATIENCE);
-    }
-    return new TextFileReader(file, name, admission, alone);
-  }
-
-  private static String name(Path base, Path file) {
-    return base.relativize(file).toString().replace(file.getFileSystem().getSeparator(), "/");
+    Admission all = new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT);
+    return new Door(source, all, scratch)
+        .open(
+            file,
+            reading,
+            file.getFileName().toString(),
+            inFolder ? Door.Found.IN_FOLDER : Door.Found.LISTED);
   }
 
   private static boolean isGlob(String path) {
