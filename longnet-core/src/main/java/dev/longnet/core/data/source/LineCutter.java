@@ -95,9 +95,11 @@ final class LineCutter implements RowCutter {
 
   /// Moves what is unread to the front and reads more behind it.
   private boolean fill() throws IOException {
-    System.arraycopy(buffer, start, buffer, 0, end - start);
-    end -= start;
-    start = 0;
+    if (start > 0) { // a long line stays where it is, read after read
+      System.arraycopy(buffer, start, buffer, 0, end - start);
+      end -= start;
+      start = 0;
+    }
     if (end == buffer.length) {
       buffer = Arrays.copyOf(buffer, Math.min(buffer.length * 2, max + (1 << 16)));
     }
