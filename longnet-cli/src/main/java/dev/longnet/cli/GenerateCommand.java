@@ -118,7 +118,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(
         names = "--prompt-file",
         paramLabel = "FILE",
-        description = "A file to continue, unpacked where it is compressed; - for standard input, as it is; not printed again.")
+        description =
+            "A file to continue, unpacked where it is compressed; - for standard input, as it is; not printed again.")
     @Nullable Path file;
   }
 

@@ -68,7 +68,10 @@ final class ShardsSummary {
                 Map.Entry.<String, Long>comparingByValue()
                     .reversed()
                     .thenComparing(Map.Entry.comparingByKey()))
-            .map(way -> String.format(Locale.ROOT, "%,d %s", way.getValue(), way.getKey()))
+            .map(way ->
+                files.size() == 1
+                    ? way.getKey()
+                    : String.format(Locale.ROOT, "%,d %s", way.getValue(), way.getKey()))
             .collect(Collectors.joining(", "));
     out.printf(Locale.ROOT, "%s%,d %s: %s%n", indent, count, count == 1 ? "file" : "files", ways);
   }

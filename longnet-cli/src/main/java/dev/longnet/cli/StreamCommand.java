@@ -131,8 +131,14 @@ final class StreamCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     try (StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
         StreamSession session = model.model().newSession();
-        StreamInput input = new StreamInput(
-                inputs, suffix, model.tokenizer(), repeat, own(), files.of(inputs.getFirst().toString()))) {
+        StreamInput input =
+            new StreamInput(
+                inputs,
+                suffix,
+                model.tokenizer(),
+                repeat,
+                own(),
+                files.of(inputs.getFirst().toString()))) {
       StreamJson results = new StreamJson(json, model.model(), inputs);
       tell(input, out);
       StreamDisplay display = new StreamDisplay(out, input.totalBytes(), repeat, maxTokens);

@@ -44,17 +44,10 @@ final class FileTexts implements Closeable {
 
   /// @param source the field and the format of rows
   /// @param suffix only entries of an archive whose name ends so
-  /// @param scratch a directory for temporary files
-  FileTexts(
-      Path file,
-      Reading reading,
-      CorpusSource source,
-      boolean inFolder,
-      String suffix,
-      Path scratch)
+  FileTexts(Path file, Reading reading, CorpusSource source, boolean inFolder, String suffix)
       throws IOException {
     this.file = file;
-    this.reader = Sources.open(file, reading, source, inFolder, scratch);
+    this.reader = Sources.open(file, reading, source, inFolder);
     this.suffix = reading.kind() == Reading.Kind.TAR ? suffix : "";
   }
 

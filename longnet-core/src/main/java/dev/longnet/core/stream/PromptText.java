@@ -5,7 +5,6 @@ import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.data.source.Reading;
 import dev.longnet.core.data.source.RejectedException;
-import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.ResourceStack;
@@ -38,10 +37,8 @@ public final class PromptText {
     }
     ResourceStack opened = new ResourceStack();
     try {
-      Path scratch = Files.createTempDirectory("longnet-prompt-");
-      opened.push(() -> AtomicFiles.deleteRecursively(scratch));
-      requireOne(file, reading, how, scratch);
-      FileTexts texts = opened.push(new FileTexts(file, reading, how, false, "", scratch));
+      requireOne(file, reading, how);
+      FileTexts texts = opened.push(new FileTexts(file, reading, how, false, ""));
       FileTexts.Text text = texts.next();
       if (text == null) {
         throw new IOException("changed while it was read: " + file);
@@ -59,20 +56,21 @@ public final class PromptText {
     }
   }
 
-  private static void requireOne(Path file, Reading reading, CorpusSource how, Path scratch)
-      throws IOException {
-    try (FileTexts texts = new FileTexts(file, reading, how, false, "", scratch)) {
-      boolean none = texts.next() == null;
-      if (none || texts.next() != null) {
+  private static void requireOne(Path file, Reading reading, CorpusSource how) throws IOException {
+    try (FileTexts texts = new FileTexts(file, reading, how, false, "")) {
+      if (texts.next() == null) {
         throw new FieldException(
-            "%s must hold one text: %s (%s) holds %s",
+            "%s must hold a text: %s (%s) holds none",
+            Field.of("promptFile"), file, reading.words());
+      }
+      if (texts.next() != null) {
+        throw new FieldException(
+            "%s must hold one text: %s (%s) holds several, which %s reads into a state for %s",
             Field.of("promptFile"),
             file,
             reading.words(),
-            none
-                ? "none"
-                : "several; longnet stream --input reads them, and --save-state keeps them for "
-                    + "longnet generate --load-state");
+            Field.of("streamInput"),
+            Field.of("loadState"));
       }
     }
   }

@@ -7,7 +7,6 @@ import dev.longnet.core.data.TextPieces;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.source.Reading;
 import dev.longnet.core.data.source.RejectedException;
-import dev.longnet.core.io.AtomicFiles;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -52,12 +51,7 @@ public final class StreamInput implements AutoCloseable {
   /// @param reading of such a file; null for others
   /// @param inFolder whether a directory holds it
   private record Document(
-      Path file,
-      String entry,
-      long bytes,
-      long crc,
-      @Nullable Reading reading,
-      boolean inFolder) {
+      Path file, String entry, long bytes, long crc, @Nullable Reading reading, boolean inFolder) {
     Document(Path file, String entry, long bytes, long crc) {
       this(file, entry, bytes, crc, null, false);
     }
@@ -111,7 +105,6 @@ public final class StreamInput implements AutoCloseable {
   private @Nullable FileTexts texts;
 
   private FileTexts.@Nullable Text text;
-  private @Nullable Path scratch;
   private final OpenArchive archive = new OpenArchive();
 
   /// @param inputs files, each read as what it is ([Reading]); directories (all their files in the
@@ -229,12 +222,7 @@ public final class StreamInput implements AutoCloseable {
   }
 
   private FileTexts texts(Path file, Reading reading, boolean inFolder) throws IOException {
-    Path temporary = scratch;
-    if (temporary == null) {
-      temporary = Files.createTempDirectory("longnet-stream-");
-      scratch = temporary;
-    }
-    return new FileTexts(file, reading, how, inFolder, suffix, temporary);
+    return new FileTexts(file, reading, how, inFolder, suffix);
   }
 
   /// How many files are read in which way, in words.
@@ -450,7 +438,8 @@ public final class StreamInput implements AutoCloseable {
       place = new Place(place.pass, place.document, length, true);
     } else {
       // A file may have grown, or shrunk, since the input was opened.
-      Document document = documents.set(place.document, documents.get(place.document).withBytes(length));
+      Document document =
+          documents.set(place.document, documents.get(place.document).withBytes(length));
       bytes += length - document.bytes;
       closeDocument();
       place = new Place(place.pass, place.document + 1, 0);
@@ -535,9 +524,5 @@ public final class StreamInput implements AutoCloseable {
   public void close() throws IOException {
     closeDocument();
     archive.close();
-    if (scratch != null) {
-      AtomicFiles.deleteRecursively(scratch);
-      scratch = null;
-    }
   }
 }

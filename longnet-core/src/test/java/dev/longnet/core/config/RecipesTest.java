@@ -50,6 +50,7 @@ class RecipesTest {
               - path: src
                 text_field: text
                 name_field: ""
+                format: auto
               tokenizer: bytes
               validation: 0.01
               include: []

@@ -349,14 +349,14 @@ class StreamInputTest {
     Path utf16 =
         Files.write(folder.resolve("c"), ("\uFEFF" + text).getBytes(StandardCharsets.UTF_16LE));
     Path rows = Files.write(folder.resolve("d.json"), rows());
-    try (StreamInput input =
-        new StreamInput(List.of(plain, gzip, utf16, rows), "", BYTES, false)) {
+    try (StreamInput input = new StreamInput(List.of(plain, gzip, utf16, rows), "", BYTES, false)) {
       assertThat(all(input))
           .isEqualTo(begun(documents(text, text, text, ROWS.get(0), ROWS.get(1), ROWS.get(2))));
       assertThat(input.bytesRead()).isEqualTo(input.totalBytes()).isEqualTo(3 * text.length() + 16);
       assertThat(input.readAs())
           .isEqualTo(
-              Map.of("text", 1L, "text in gzip", 1L, "text in UTF-16", 1L, "JSON lines in gzip", 1L));
+              Map.of(
+                  "text", 1L, "text in gzip", 1L, "text in UTF-16", 1L, "JSON lines in gzip", 1L));
       assertThat(input.leftOut())
           .singleElement()
           .asString()
@@ -369,8 +369,7 @@ class StreamInputTest {
             BYTES,
             false,
             List.of(),
-            new CorpusSource(
-                "x", OptionalDouble.empty(), "text", "", CorpusSource.Format.TEXT))) {
+            new CorpusSource("x", OptionalDouble.empty(), "text", "", CorpusSource.Format.TEXT))) {
       assertThat(input.totalBytes()).isEqualTo(Files.size(gzip));
     }
   }
@@ -384,7 +383,8 @@ class StreamInputTest {
       assertThat(all(input)).isEqualTo(begun(documents("one", "zweite Zeile", "3", "last")));
       assertThat(input.leftOut())
           .hasSize(2)
-          .anyMatch(line -> line.startsWith(folder.resolve("a.zip") + ": zip, an archive in a folder"));
+          .anyMatch(
+              line -> line.startsWith(folder.resolve("a.zip") + ": zip, an archive in a folder"));
     }
     Path tar = Files.write(folder.resolve("t"), tar(ROWS));
     try (StreamInput input = new StreamInput(List.of(tar), ".txt", BYTES, false)) {
@@ -414,7 +414,9 @@ class StreamInputTest {
     String large = "ab c\n".repeat(12_000);
     StringBuilder rows = new StringBuilder();
     for (int i = 0; i < 40; i++) {
-      rows.append("{\"text\": \"").append(i % 5 == 0 ? large.strip().replace("\n", "\\n") : "x" + i).append("\"}\n");
+      rows.append("{\"text\": \"")
+          .append(i % 5 == 0 ? large.strip().replace("\n", "\\n") : "x" + i)
+          .append("\"}\n");
     }
     byte[] content =
         switch (kind) {

@@ -101,7 +101,8 @@ final class FirstBytes {
   /// Null where the content begins like none.
   private Reading.@Nullable Kind archive(byte[] content) throws IOException {
     String head = latin1(content);
-    if (head.startsWith("PK\u0003\u0004") && (inner.matches(".*\\.(zip|jar)") || isPlainZip(head))) {
+    if (head.startsWith("PK\u0003\u0004")
+        && (inner.matches(".*\\.(zip|jar)") || isPlainZip(head))) {
       return Reading.Kind.ZIP;
     }
     if (head.startsWith("PAR1") && (inner.endsWith(".parquet") || endsWith("PAR1"))) {
@@ -170,8 +171,7 @@ final class FirstBytes {
     boolean page = kind.get().equals(FileKind.HTML) && !isNamedAsText();
     boolean other = !text && policy.binary() != InputPolicy.Action.KEEP;
     if (pointer && head.length < HEAD || page || other) {
-      throw refused(
-          kind.get() + (packing == Packing.NONE ? "" : " in " + packing.words()), head);
+      throw refused(kind.get() + (packing == Packing.NONE ? "" : " in " + packing.words()), head);
     }
   }
 

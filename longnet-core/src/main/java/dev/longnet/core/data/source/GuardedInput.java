@@ -67,7 +67,7 @@ final class GuardedInput extends FilterInputStream {
           Reason.UNSUPPORTED,
           "its zstd window is larger than "
               + Packing.ZSTD_WINDOW_MIB
-              + " MiB, the most that is read: compress it with zstd --long=27 or less");
+              + " MiB, the most that is read: compress it again with a window log of 27 or less");
     }
     if (e instanceof MemoryLimitException xz) {
       return new RejectedException(
@@ -76,7 +76,7 @@ final class GuardedInput extends FilterInputStream {
               + (xz.getMemoryNeeded() >> 10)
               + " MiB of memory, and "
               + (Packing.XZ_KIB >> 10)
-              + " MiB are the most that is granted: compress it with xz -9 or less");
+              + " MiB are the most that is granted: compress it again at level 9 or less");
     }
     return e instanceof UnsupportedOptionsException other
         ? new RejectedException(Reason.UNSUPPORTED, "xz: " + other.getMessage())

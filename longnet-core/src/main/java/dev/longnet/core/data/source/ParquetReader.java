@@ -128,8 +128,7 @@ final class ParquetReader implements DocumentReader {
           if (!inFolder) {
             throw new IllegalArgumentException(user.getMessage());
           }
-          fetched.add(
-              new Entry.Rejected(fileName, Reason.BINARY, "Parquet; " + user.getMessage()));
+          fetched.add(new Entry.Rejected(fileName, Reason.BINARY, "Parquet; " + user.getMessage()));
         }
         case Exception damage -> fetched.add(rejection(damage));
         // A damaged length asks for one array beyond the heap; nothing else is lost by it.

@@ -82,15 +82,14 @@ public final class Sources {
   }
 
   /// Opens a file that is no corpus: every text and row of it, whatever its name and length.
+  /// Temporary files go where the JVM's go.
   ///
   /// @param reading what [Reading#of] told
   /// @param inFolder as there
-  /// @param scratch a directory for temporary files
   public static DocumentReader open(
-      Path file, Reading reading, CorpusSource source, boolean inFolder, Path scratch)
-      throws IOException {
+      Path file, Reading reading, CorpusSource source, boolean inFolder) throws IOException {
     Admission all = new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT);
-    return new Door(source, all, scratch)
+    return new Door(source, all, Path.of(System.getProperty("java.io.tmpdir")))
         .open(
             file,
             reading,

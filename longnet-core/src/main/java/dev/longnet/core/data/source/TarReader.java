@@ -16,10 +16,10 @@ import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.apache.commons.compress.archivers.tar.TarUtils;
 import org.jspecify.annotations.Nullable;
 
-/// A tar, plain or packed, in the archive's order (which keeps repositories and packages
-/// together), and the archives that follow its end mark (`cat a.tar b.tar`). Links and devices
-/// inside are never followed or made. Large documents pass through a temporary file, so that they
-/// can be judged whole.
+/// A tar, plain or packed, in the archive's order (which keeps repositories and packages together),
+/// and the archives that follow its end mark (`cat a.tar b.tar`). Links and devices inside are
+/// never followed or made. Large documents pass through a temporary file, so that they can be
+/// judged whole.
 final class TarReader implements DocumentReader {
   private static final int RECORD_BYTES = 512;
   private static final int TYPE_OFFSET = 156;

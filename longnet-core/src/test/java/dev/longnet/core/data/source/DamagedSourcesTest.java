@@ -41,7 +41,14 @@ class DamagedSourcesTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "t.tar", "t.tar.gz", "t.tar.zst", "t.tar.xz", "t.jsonl.gz", "t.jsonl.zst", "t.jsonl.bz2", "t.zip"
+        "t.tar",
+        "t.tar.gz",
+        "t.tar.zst",
+        "t.tar.xz",
+        "t.jsonl.gz",
+        "t.jsonl.zst",
+        "t.jsonl.bz2",
+        "t.zip"
       })
   void truncatedFilesSaySo(String name) throws IOException {
     Random random = new Random(3);
@@ -75,7 +82,16 @@ class DamagedSourcesTest {
 
   /// One byte of a text is another: only the checksum knows.
   @ParameterizedTest
-  @ValueSource(strings = {"d.tar.gz", "d.tar.zst", "d.tar.xz", "d.zip", "large.zip", "d.jsonl.gz", "d.jsonl.bz2"})
+  @ValueSource(
+      strings = {
+        "d.tar.gz",
+        "d.tar.zst",
+        "d.tar.xz",
+        "d.zip",
+        "large.zip",
+        "d.jsonl.gz",
+        "d.jsonl.bz2"
+      })
   void damageThatOnlyTheChecksumShowsIsSaid(String name) throws IOException {
     Random random = new Random(5);
     StringBuilder text = new StringBuilder();

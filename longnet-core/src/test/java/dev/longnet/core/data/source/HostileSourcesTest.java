@@ -124,7 +124,8 @@ class HostileSourcesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"b.zip", "b.tar.gz", "b.tar.zst", "b.jsonl.gz", "b.jsonl.xz", "b.txt.bz2"})
+  @ValueSource(
+      strings = {"b.zip", "b.tar.gz", "b.tar.zst", "b.jsonl.gz", "b.jsonl.xz", "b.txt.bz2"})
   void bombsAreStopped(String name) throws IOException {
     Path file = temp.resolve(name);
     int size = 300 << 20;

@@ -108,12 +108,15 @@ class JsonReaderTest {
           temp.resolve("gone.jsonl"), Files.createDirectory(temp.resolve("directory.jsonl"))
         }) {
       assertThat(
-              Walked.of(new JsonReader(
+              Walked.of(
+                      new JsonReader(
                           path,
                           Reading.of(Packing.NONE, Reading.Kind.JSON_LINES),
                           "r",
                           Walked.source(path),
-                          admission)).rejected().values())
+                          admission))
+                  .rejected()
+                  .values())
           .containsExactly(Reason.UNREADABLE);
     }
   }
