@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// What a file is by its first bytes, for messages about a file of the wrong kind.
@@ -20,6 +21,14 @@ public final class FileKind {
   static final String SAFETENSORS = "safetensors";
 
   private static final int HEAD = 512;
+
+  private static final Pattern PICKLE = Pattern.compile("\u0080[\u0001-\u0005]");
+  private static final Pattern BZIP2 = Pattern.compile("BZh[1-9]1AY&SY");
+  private static final Pattern PAGE =
+      Pattern.compile("\\s*<(!doctype html|html)", Pattern.CASE_INSENSITIVE);
+
+  /// The length of a header, less than 2^40, and a JSON object.
+  private static final Pattern TENSORS = Pattern.compile("(?s).{5}\0{3}\\{");
 
   /// What is never read here, by its first bytes.
   private static final Map<String, String> OTHERS =
@@ -69,7 +78,7 @@ public final class FileKind {
     if (head.startsWith("\u0093NUMPY")) {
       return "NumPy's .npy";
     }
-    if (head.matches("(?s)\u0080[\u0001-\u0005].*")) {
+    if (PICKLE.matcher(head).lookingAt()) {
       return "a pickle, as of an old torch.save";
     }
     if (head.startsWith("\u0089HDF")) {
@@ -90,7 +99,7 @@ public final class FileKind {
     if (head.startsWith("\u00fd7zXZ\0")) {
       return "xz-compressed";
     }
-    if (head.matches("(?s)BZh[1-9]1AY&SY.*")) {
+    if (BZIP2.matcher(head).lookingAt()) {
       return "bzip2-compressed";
     }
     for (Map.Entry<String, String> kind : OTHERS.entrySet()) {
@@ -101,10 +110,10 @@ public final class FileKind {
     if (head.startsWith("version https://git-lfs")) {
       return LFS_POINTER;
     }
-    if (head.stripLeading().matches("(?is)<(!doctype html|html).*")) {
+    if (PAGE.matcher(head).lookingAt()) {
       return HTML;
     }
-    if (head.matches("(?s).{5}\0{3}\\{.*")) {
+    if (TENSORS.matcher(head).lookingAt()) {
       return SAFETENSORS;
     }
     return null;

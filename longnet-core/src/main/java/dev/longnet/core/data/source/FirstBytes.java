@@ -29,6 +29,10 @@ final class FirstBytes {
   private static final int HEAD = 8000;
 
   private static final int TAR_HEADER = 512;
+
+  /// Where it says its checksum, in six octal digits or fewer.
+  private static final int TAR_CHECKSUM = 148;
+
   private static final int ROWS = 2;
 
   private final Path file;
@@ -55,20 +59,26 @@ final class FirstBytes {
     if (inFolder && head.length == 0) {
       return Reading.RAW;
     }
-    Packing packing = Packing.ofContent(latin1(head));
+    String headText = latin1(head);
+    Packing packing = Packing.ofContent(headText);
+    boolean utf8 = isText(head, StandardCharsets.UTF_8);
     // Whoever fetched a .gz may have got it unpacked.
-    if (packing == Packing.NONE && (head.length == 0 || !isText(head, StandardCharsets.UTF_8))) {
+    if (packing == Packing.NONE && (head.length == 0 || !utf8)) {
       packing = Packing.ofName(name);
     }
     byte[] content = packing == Packing.NONE ? head : beginning(packing);
-    Reading.Kind archive = archive(content);
+    String contentText = packing == Packing.NONE ? headText : latin1(content);
+    Reading.Kind archive = archive(contentText, content);
     if (archive != null) {
-      return inArchive(packing, archive, head);
+      return inArchive(packing, archive, headText);
     }
-    Optional<Charset> charset = charset(content);
-    boolean text = isText(content, charset.orElse(StandardCharsets.UTF_8));
-    refuseOthers(packing, content, text, head);
-    boolean mayBeRows = charset.isPresent() || !hasNul(content);
+    Optional<Charset> charset = charset(contentText, content);
+    boolean text =
+        charset.isPresent()
+            || (packing == Packing.NONE ? utf8 : isText(content, StandardCharsets.UTF_8));
+    refuseOthers(packing, contentText, text, headText);
+    // Rows may hold bytes that are not UTF-8.
+    boolean mayBeRows = text || contentText.indexOf('\0') < 0;
     return new Reading(
         packing, charset, mayBeRows ? rows(packing, charset, content) : byName(packing));
   }
@@ -99,8 +109,9 @@ final class FirstBytes {
   }
 
   /// Null where the content begins like none.
-  private Reading.@Nullable Kind archive(byte[] content) throws IOException {
-    String head = latin1(content);
+  ///
+  /// @param head the content, a byte a character, as everywhere here
+  private Reading.@Nullable Kind archive(String head, byte[] content) throws IOException {
     if (head.startsWith("PK\u0003\u0004")
         && (inner.matches(".*\\.(zip|jar)") || isPlainZip(head))) {
       return Reading.Kind.ZIP;
@@ -128,6 +139,11 @@ final class FirstBytes {
   }
 
   private static boolean isTarHeader(byte[] content) {
+    for (int i = TAR_CHECKSUM; i < TAR_CHECKSUM + 6; i++) {
+      if (content[i] != ' ' && content[i] != 0 && (content[i] < '0' || content[i] > '7')) {
+        return false; // at once, as for nearly every text
+      }
+    }
     try {
       return TarUtils.verifyCheckSum(Arrays.copyOf(content, TAR_HEADER));
     } catch (IllegalArgumentException e) {
@@ -135,7 +151,7 @@ final class FirstBytes {
     }
   }
 
-  private Reading inArchive(Packing packing, Reading.Kind kind, byte[] head)
+  private Reading inArchive(Packing packing, Reading.Kind kind, String head)
       throws RejectedException {
     Reading reading = Reading.of(packing, kind);
     if (packing != Packing.NONE && kind != Reading.Kind.TAR) {
@@ -151,18 +167,16 @@ final class FirstBytes {
     return reading;
   }
 
-  private static RejectedException refused(String what, byte[] head) {
-    return new RejectedException(hasNul(head) ? Reason.BINARY : Reason.UNSUPPORTED, what);
-  }
-
-  private static boolean hasNul(byte[] bytes) {
-    return latin1(bytes).indexOf('\0') >= 0;
+  /// @param head the file's, packed as it may be: what the pipeline would find binary stays so
+  private static RejectedException refused(String what, String head) {
+    return new RejectedException(
+        head.indexOf('\0') >= 0 ? Reason.BINARY : Reason.UNSUPPORTED, what);
   }
 
   /// Says what a file is that is not read.
-  private void refuseOthers(Packing packing, byte[] content, boolean text, byte[] head)
+  private void refuseOthers(Packing packing, String content, boolean text, String head)
       throws RejectedException {
-    Optional<String> kind = FileKind.of(latin1(content));
+    Optional<String> kind = FileKind.of(content);
     if (kind.isEmpty()) {
       return;
     }
@@ -170,7 +184,7 @@ final class FirstBytes {
     // A page that a server sent in place of what was asked for.
     boolean page = kind.get().equals(FileKind.HTML) && !isNamedAsText();
     boolean other = !text && policy.binary() != InputPolicy.Action.KEEP;
-    if (pointer && head.length < HEAD || page || other) {
+    if (pointer && head.length() < HEAD || page || other) {
       throw refused(kind.get() + (packing == Packing.NONE ? "" : " in " + packing.words()), head);
     }
   }
@@ -181,8 +195,7 @@ final class FirstBytes {
         && (inFolder || !inner.endsWith(".json"));
   }
 
-  private static Optional<Charset> charset(byte[] content) {
-    String head = latin1(Arrays.copyOf(content, Math.min(4, content.length)));
+  private static Optional<Charset> charset(String head, byte[] content) {
     List<String> names =
         head.startsWith("\u00ff\u00fe\0\0")
             ? List.of("UTF-32LE", "UTF-16LE")
@@ -196,20 +209,32 @@ final class FirstBytes {
 
   /// Whether it is valid and has no NUL character; a character may be cut at the end.
   private static boolean isText(byte[] bytes, Charset charset) {
+    if (charset.equals(StandardCharsets.UTF_8) && isAscii(bytes)) {
+      return true; // at once, as for nearly every file
+    }
     CharBuffer chars = CharBuffer.allocate(bytes.length + 1);
     CoderResult result =
         charset.newDecoder().decode(ByteBuffer.wrap(bytes), chars, bytes.length < HEAD);
-    return !result.isError() && chars.flip().chars().noneMatch(c -> c == 0);
+    return !result.isError() && chars.flip().toString().indexOf('\0') < 0;
+  }
+
+  /// Whether every byte is an ASCII character but NUL.
+  private static boolean isAscii(byte[] bytes) {
+    for (byte b : bytes) {
+      if (b <= 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /// A text may be rows: JSON lines or an array, whose objects have the text field.
   private Reading.Kind rows(Packing packing, Optional<Charset> charset, byte[] content)
       throws IOException {
-    String text =
-        new String(content, charset.orElse(StandardCharsets.UTF_8))
-            .replaceFirst("^\uFEFF", "")
-            .stripLeading();
-    if (text.matches("(?s)\\[\\s*\\{.*")) {
+    String text = new String(content, charset.orElse(StandardCharsets.UTF_8));
+    text = text.startsWith("\uFEFF") ? text.substring(1) : text;
+    text = text.stripLeading();
+    if (text.startsWith("[") && text.substring(1).stripLeading().startsWith("{")) {
       Beginning rows = look(new Reading(packing, charset, Reading.Kind.JSON_ARRAY));
       return rows.withText > 0 && !rows.broken && (rows.rows == ROWS || !inFolder)
           ? Reading.Kind.JSON_ARRAY

@@ -13,10 +13,10 @@ import org.tukaani.xz.XZInputStream;
 /// How a file is compressed.
 enum Packing {
   NONE("", "(?!)", "(?!)"),
-  GZIP("gzip", ".*\\.t?gz", "\u001f\u008b\b.*"),
-  ZSTD("zstd", ".*\\.(zst|zstd|tzst)", "(\\(\u00b5/\u00fd|[P-_]\\*M\u0018).*"),
-  XZ("xz", ".*\\.t?xz", "\u00fd7zXZ\0.*"),
-  BZIP2("bzip2", ".*\\.(bz2|tbz2?)", "BZh[1-9](1AY&SY|\u0017rE8P\u0090).*");
+  GZIP("gzip", ".*\\.t?gz", "\u001f\u008b\b"),
+  ZSTD("zstd", ".*\\.(zst|zstd|tzst)", "(\\(\u00b5/\u00fd|[P-_]\\*M\u0018)"),
+  XZ("xz", ".*\\.t?xz", "\u00fd7zXZ\0"),
+  BZIP2("bzip2", ".*\\.(bz2|tbz2?)", "BZh[1-9](1AY&SY|\u0017rE8P\u0090)");
 
   /// As much as `zstd --long` needs, the most that zstd-jni grants.
   static final int ZSTD_WINDOW_MIB = 128;
@@ -33,7 +33,7 @@ enum Packing {
   Packing(String words, String names, String magic) {
     this.words = words;
     this.names = Pattern.compile(names);
-    this.magic = Pattern.compile(magic, Pattern.DOTALL);
+    this.magic = Pattern.compile(magic);
   }
 
   String words() {
@@ -43,7 +43,7 @@ enum Packing {
   /// Told by a file's first bytes, a byte a character.
   static Packing ofContent(String head) {
     for (Packing packing : values()) {
-      if (packing.magic.matcher(head).matches()) {
+      if (packing.magic.matcher(head).lookingAt()) {
         return packing;
       }
     }
