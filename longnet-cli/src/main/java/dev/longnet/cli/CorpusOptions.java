@@ -7,13 +7,13 @@ import dev.longnet.core.config.DocumentFilter;
 import dev.longnet.core.config.Duplicates;
 import dev.longnet.core.config.Holdout;
 import dev.longnet.core.config.InputPolicy;
-import dev.longnet.core.config.SequenceRule;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// The options that say what a corpus is, for commands without a recipe.
@@ -22,38 +22,18 @@ final class CorpusOptions {
       names = "--corpus",
       paramLabel = "PATH",
       description = {
-        "A directory, .zip, .jar, text file, …, or jdk: the running JDK's sources (default: jdk). "
+        "A directory, archive, table or text, compressed or not, or jdk: the running JDK's sources (default: jdk). "
             + "Repeat for several. A weight, PATH=WEIGHT, counts in longnet train alone."
       })
   List<String> corpus = List.of(CorpusSource.JDK);
 
-  @Option(
-      names = "--text-field",
-      paramLabel = "NAME",
-      description =
-          "Field or column that holds the text of .jsonl and .parquet rows (default: ${DEFAULT-VALUE}).")
-  String textField = CorpusSource.DEFAULT_TEXT_FIELD;
+  @Mixin FileOptions files;
 
   @Option(
       names = "--name-field",
       paramLabel = "NAME",
       description = "Field or column that names a row's document.")
   String nameField = "";
-
-  @Option(
-      names = "--case",
-      paramLabel = "CASE",
-      description =
-          "Letters of FASTA sequences: keep them, or make all of them upper (default: ${DEFAULT-VALUE}).")
-  SequenceRule.Case letters = SequenceRule.Case.KEEP;
-
-  @Option(
-      names = "--unknown",
-      paramLabel = "ACTION",
-      description =
-          "N in FASTA sequences: keep, skip, or split: another document begins behind them (default: "
-              + "${DEFAULT-VALUE}).")
-  SequenceRule.Unknown unknown = SequenceRule.Unknown.KEEP;
 
   @Option(
       names = "--include",
@@ -191,7 +171,12 @@ final class CorpusOptions {
   private CorpusSource source(String argument) {
     OptionalDouble weight = weight(argument);
     return new CorpusSource(
-        path(argument, weight), weight, textField, nameField, new SequenceRule(letters, unknown));
+        path(argument, weight),
+        weight,
+        files.textField,
+        nameField,
+        files.format,
+        files.sequences());
   }
 
   /// The weight of a `PATH=WEIGHT`. What is there under its whole name (`data/year=2023`) is a

@@ -29,6 +29,7 @@ record Flags(CommandSpec running) {
           "evaluation", "longnet eval --json",
           "doctor", "longnet doctor",
           "verify", "longnet inspect --verify",
+          "streamInput", "longnet stream --input",
           "resume", "longnet train --resume",
           "tokenizer", "longnet import torchscale --tokenizer");
 

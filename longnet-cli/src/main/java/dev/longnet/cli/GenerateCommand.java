@@ -7,6 +7,7 @@ import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.stream.DocumentTokens;
 import dev.longnet.core.stream.GeneratedText;
 import dev.longnet.core.stream.Generator;
+import dev.longnet.core.stream.PromptText;
 import dev.longnet.core.stream.Sampler;
 import dev.longnet.core.stream.StateFile;
 import dev.longnet.core.stream.StreamReader;
@@ -106,6 +107,7 @@ final class GenerateCommand implements Callable<Integer> {
       description = "Save the context at the end: what was read and generated.")
   @Nullable Path saveState;
 
+  @Mixin FileOptions files;
   @Mixin StreamComputeOptions compute;
 
   /// At most one of the two.
@@ -116,7 +118,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(
         names = "--prompt-file",
         paramLabel = "FILE",
-        description = "A file to continue, - for standard input; not printed again.")
+        description =
+            "A file to continue, unpacked where it is compressed; - for standard input, as it is; not printed again.")
     @Nullable Path file;
   }
 
@@ -253,7 +256,9 @@ final class GenerateCommand implements Callable<Integer> {
     if (Files.isDirectory(file)) {
       throw new IllegalArgumentException("--prompt-file must be a file, not a directory: " + file);
     }
-    return file.toString().equals("-") ? System.in : Files.newInputStream(file);
+    return file.toString().equals("-")
+        ? System.in
+        : PromptText.open(file, files.of(file.toString()));
   }
 
   /// What was read before the prompt.

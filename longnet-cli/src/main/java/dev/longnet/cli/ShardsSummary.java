@@ -9,6 +9,8 @@ import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.source.Reason;
 import java.io.PrintWriter;
 import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /// What token shards hold and what was left out of them, in words.
 final class ShardsSummary {
@@ -49,6 +51,7 @@ final class ShardsSummary {
           source.documents(),
           source.bytes(),
           source.tokens());
+      readAs(source.readAs(), "    ", out);
       if (source.changedDocuments() > 0) {
         out.printf(
             Locale.ROOT,
@@ -58,6 +61,26 @@ final class ShardsSummary {
       leftOut(source, out);
     }
     out.flush();
+  }
+
+  /// How many files were read in which way: "4 files: 3 JSON lines in gzip, 1 Parquet".
+  static void readAs(Map<String, Long> files, String indent, PrintWriter out) {
+    long count = files.values().stream().mapToLong(Long::longValue).sum();
+    if (count == 0) {
+      return;
+    }
+    String ways =
+        files.entrySet().stream()
+            .sorted(
+                Map.Entry.<String, Long>comparingByValue()
+                    .reversed()
+                    .thenComparing(Map.Entry.comparingByKey()))
+            .map(way ->
+                files.size() == 1
+                    ? way.getKey()
+                    : String.format(Locale.ROOT, "%,d %s", way.getValue(), way.getKey()))
+            .collect(Collectors.joining(", "));
+    out.printf(Locale.ROOT, "%s%,d %s: %s%n", indent, count, count == 1 ? "file" : "files", ways);
   }
 
   /// What was left out of a source, and why.

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -63,7 +64,7 @@ final class StreamCommand implements Callable<Integer> {
       arity = "1..*",
       required = true,
       description =
-          "Files, directories, .zip or .jar archives, read in this order; hidden files of "
+          "Files, directories, archives, tables, compressed or not, read in this order; hidden files and archives in "
               + "directories are left out, and what this command saves.")
   List<Path> inputs;
 
@@ -116,6 +117,7 @@ final class StreamCommand implements Callable<Integer> {
       description = "Start from this state instead of an empty one.")
   @Nullable Path loadState;
 
+  @Mixin FileOptions files;
   @Mixin StreamComputeOptions compute;
 
   @Override
@@ -129,8 +131,16 @@ final class StreamCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     try (StreamingCheckpoint model = StreamingCheckpoint.open(checkpoint, compute.options());
         StreamSession session = model.model().newSession();
-        StreamInput input = new StreamInput(inputs, suffix, model.tokenizer(), repeat, own())) {
+        StreamInput input =
+            new StreamInput(
+                inputs,
+                suffix,
+                model.tokenizer(),
+                repeat,
+                own(),
+                files.of(inputs.getFirst().toString()))) {
       StreamJson results = new StreamJson(json, model.model(), inputs);
+      tell(input, out);
       StreamDisplay display = new StreamDisplay(out, input.totalBytes(), repeat, maxTokens);
       StreamRun.Plan plan =
           new StreamRun.Plan(
@@ -182,6 +192,18 @@ final class StreamCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  private static void tell(StreamInput input, PrintWriter out) {
+    if (!input.readAs().keySet().equals(Set.of("text"))) {
+      ShardsSummary.readAs(input.readAs(), "", out);
+    }
+    input.leftOut().stream()
+        .limit(3)
+        .forEach(line -> out.println("left out: " + ShardsSummary.printable(line)));
+    if (input.leftOut().size() > 3) {
+      out.printf(Locale.ROOT, "left out: %,d more%n", input.leftOut().size() - 3);
+    }
   }
 
   /// What this command writes is no input of it, where a directory holds both.

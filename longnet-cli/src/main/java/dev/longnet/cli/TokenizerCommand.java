@@ -110,6 +110,7 @@ final class TokenizerCommand implements Runnable {
             source.path(),
             source.documents(),
             source.bytes());
+        ShardsSummary.readAs(source.readAs(), "    ", text);
         ShardsSummary.leftOut(source, text);
       }
       if (size < vocabularySize) {

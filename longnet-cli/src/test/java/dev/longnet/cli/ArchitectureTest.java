@@ -39,6 +39,7 @@ class ArchitectureTest {
           Map.entry("com.fasterxml.jackson.", "Jackson"),
           Map.entry("com.knuddels.", "jtokkit"),
           Map.entry("org.apache.commons.compress.", "Commons Compress"),
+          Map.entry("org.tukaani.", "XZ for Java"),
           Map.entry("com.github.luben.", "zstd-jni"),
           Map.entry("dev.hardwood.", "Hardwood"),
           Map.entry("org.xerial.", "snappy-java"),

@@ -8,10 +8,12 @@ import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.TensorMemory;
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.zip.GZIPInputStream;
 import org.assertj.core.data.Offset;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -179,5 +181,34 @@ class StreamCommandTest {
         state,
         "--max-tokens",
         10);
+  }
+
+  /// 944 bytes of a user's, which unpack to 36,264: the text alone is read, however it is given.
+  @Test
+  void compressedTextIsTheTextInIt() throws IOException {
+    Path packed = Path.of("../longnet-core/src/test/resources/corpora/text.txt.gz");
+    Path plain = folder.resolve("plain.txt");
+    try (InputStream in = new GZIPInputStream(Files.newInputStream(packed))) {
+      Files.copy(in, plain);
+    }
+    Path json = folder.resolve("packed.json");
+    Cli run = Cli.run("stream", checkpoint, "--input", packed, "--max-tokens", 800, "--json", json);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out()).contains("1 file: text in gzip");
+    JsonNode unpacked = Cli.json(json).get("total");
+    Cli.run("stream", checkpoint, "--input", plain, "--max-tokens", 800, "--json", json);
+    assertThat(unpacked.get("perplexity")).isEqualTo(Cli.json(json).get("total").get("perplexity"));
+    Cli raw =
+        Cli.run("stream", checkpoint, "--input", packed, "--format", "text", "--max-tokens", 800);
+    assertThat(raw.out()).doesNotContain("in gzip");
+    Path prompt = Files.writeString(folder.resolve("rows.json"), "{\"text\": \"a\"}\n".repeat(2));
+    Cli.refused(
+        "--prompt-file must hold one text: "
+            + prompt
+            + " (JSON lines) holds several, which longnet stream --input reads into a state for --load-state",
+        "generate",
+        checkpoint,
+        "--prompt-file",
+        prompt);
   }
 }

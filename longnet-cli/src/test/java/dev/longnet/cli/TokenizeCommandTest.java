@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.longnet.core.data.pipeline.TokenizationProgress;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,6 +40,7 @@ class TokenizeCommandTest {
             shards.toString(),
             "tokenizer bytes, 257 ids, 16 bits each",
             "20 documents",
+            "    21 files: text\n",
             "left out: 1 binary",
             "binary (3 bytes)");
     assertThat(run.err()).contains("tokenized ").contains(" MB/s");
@@ -138,5 +142,27 @@ class TokenizeCommandTest {
         TokenizationDisplay.line(
             new TokenizationProgress(0.75, 5, 100, 100, 50, 0.5, 12, 2, false));
     assertThat(working).contains("75.0 %", "ETA 0:10");
+  }
+
+  @Test
+  void aFolderOfShardsIsReadAsTheirRows() throws IOException {
+    String rows = "{\"text\": \"one\"}\n{\"text\": \"two\"}\n";
+    Path dir = Files.createDirectories(folder.resolve("dir"));
+    Files.writeString(dir.resolve("a.json"), rows);
+    for (String name : List.of("b.json.gz", "c.json.gz")) {
+      try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(dir.resolve(name)))) {
+        out.write(rows.replace("two", name).getBytes(StandardCharsets.UTF_8));
+      }
+    }
+    Cli run = Cli.run("tokenize", "--corpus", dir, "--out", shards);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out())
+        .contains("    3 files: 2 JSON lines in gzip, 1 JSON lines\n", dir + ": 4 documents");
+    Cli text =
+        Cli.run("tokenize", "--corpus", dir, "--format", "text", "--out", folder.resolve("raw"));
+    assertThat(text.out()).contains("    3 files: text\n");
+    Cli refused = Cli.run("tokenize", "--corpus", dir, "--format", "json", "--out", shards);
+    assertThat(refused.exitCode()).isEqualTo(2);
+    assertThat(refused.err()).contains("--format");
   }
 }

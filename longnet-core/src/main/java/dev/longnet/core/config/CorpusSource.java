@@ -7,22 +7,32 @@ import java.util.OptionalDouble;
 
 /// One place documents come from.
 ///
-/// @param path a directory, archive, `.jsonl`, `.parquet`, FASTA or text file, a glob of such
-///   files, or `jdk`: the Java sources that come with the running JDK, or an artifact of a Maven
-///   repository, see [MavenCoordinates]
+/// @param path a directory, an archive, a table (JSON lines, JSON array, Parquet), a FASTA or a text
+///   file, a glob of such files, or `jdk`: the Java sources that come with the running JDK, or an
+///   artifact of a Maven repository, see [MavenCoordinates]
 /// @param weight share of the training windows drawn from this source, relative to the others'
 ///   weights; empty: as many as it has tokens
-/// @param textField the path of the field of a `.jsonl` or column of a `.parquet` file that holds
-///   the text, with dots between its names
+/// @param textField the path of the field of a JSON row or column of a Parquet file that holds the
+///   text, with dots between its names
 /// @param nameField the field or column that names a document and that globs and languages look at;
 ///   empty: rows have no names and pass every filter of names
+/// @param format whether each file is told by its content
 /// @param sequences how the sequences of FASTA files become documents
 public record CorpusSource(
     String path,
     OptionalDouble weight,
     String textField,
     String nameField,
+    Format format,
     SequenceRule sequences) {
+
+  /// How the files of a source are read.
+  public enum Format {
+    /// As what they are: texts, tables, archives, compressed or not.
+    AUTO,
+    /// Each file's own bytes are one document.
+    TEXT
+  }
 
   /// Where most corpora keep their text (The Stack: `content`).
   public static final String DEFAULT_TEXT_FIELD = "text";
@@ -48,14 +58,14 @@ public record CorpusSource(
   }
 
   public CorpusSource(String path, OptionalDouble weight, String textField, String nameField) {
-    this(path, weight, textField, nameField, SequenceRule.AS_WRITTEN);
+    this(path, weight, textField, nameField, Format.AUTO, SequenceRule.AS_WRITTEN);
   }
 
   /// The same source from every directory.
   CorpusSource absolute() {
     return path.equals(JDK) || MavenCoordinates.isOne(path)
         ? this
-        : new CorpusSource(absolute(path), weight, textField, nameField, sequences);
+        : new CorpusSource(absolute(path), weight, textField, nameField, format, sequences);
   }
 
   /// What is no path, as some globs on Windows, stays what it is.

@@ -27,6 +27,7 @@ public final class CorpusTree {
               weight,
               source.text("text_field", CorpusSource.DEFAULT_TEXT_FIELD),
               source.text("name_field", ""),
+              source.choice("format", CorpusSource.Format.AUTO, CorpusSource.Format.class),
               new SequenceRule(
                   source.choice("case", SequenceRule.Case.KEEP, SequenceRule.Case.class),
                   source.choice(
@@ -80,6 +81,7 @@ public final class CorpusTree {
       source.weight().ifPresent(weight -> node.put("weight", weight));
       node.put("text_field", source.textField());
       node.put("name_field", source.nameField());
+      node.put("format", lower(source.format()));
       node.put("case", lower(source.sequences().letters()));
       node.put("unknown", lower(source.sequences().unknown()));
     }

@@ -18,6 +18,8 @@ import java.util.Map;
 /// @param trainGroups groups of documents (packages, archives) to train on, where the corpus holds
 ///   out groups; the file names them where there are any
 /// @param validationGroups those held out
+/// @param readAs how many files were read in which way, in words; empty where an earlier version
+///   read them
 /// @param rejected counts by reason
 /// @param examples "reason: name (detail)", the first few of each reason that is not a choice of
 ///   the user's
@@ -30,10 +32,12 @@ public record SourceSummary(
     @JsonInclude(JsonInclude.Include.NON_DEFAULT) long changedDocuments,
     @JsonInclude(JsonInclude.Include.NON_DEFAULT) long trainGroups,
     @JsonInclude(JsonInclude.Include.NON_DEFAULT) long validationGroups,
+    @JsonInclude(JsonInclude.Include.NON_EMPTY) Map<String, Long> readAs,
     Map<String, Long> rejected,
     List<String> examples) {
 
   public SourceSummary {
+    readAs = Map.copyOf(readAs);
     rejected = Map.copyOf(rejected);
     examples = List.copyOf(examples);
   }
@@ -52,6 +56,9 @@ public record SourceSummary(
           if (!summary.has(count)) {
             summary.put(count, 0);
           }
+        }
+        if (!summary.has("read_as")) {
+          summary.putObject("read_as");
         }
       }
     }

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream;
 
+import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.data.TextPieces;
 import dev.longnet.core.data.Tokenizer;
+import dev.longnet.core.data.source.Reading;
+import dev.longnet.core.data.source.RejectedException;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,15 +24,17 @@ import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 import org.jspecify.annotations.Nullable;
 
-/// Files, directories and archives as one stream of tokens, read in small pieces: an end-of-text
-/// token, then document after document, each followed by one. Memory does not depend on their
+/// Files, directories, tables and archives as one stream of tokens, read in small pieces: an
+/// end-of-text token, then text after text, each followed by one. Memory does not depend on their
 /// length. A place in it can be remembered and found again.
 ///
 /// One thread; whoever opened it closes it.
@@ -36,11 +42,28 @@ public final class StreamInput implements AutoCloseable {
   /// Of what was read last: its beginning and its end tell one text from another.
   private static final int SAMPLE = 1 << 16;
 
-  /// A document: a file, or an entry of an archive.
+  /// A document: a file, or an entry of a .zip. A file of several texts, such as a table, counts as
+  /// one: its bytes are those of all its texts.
   ///
+  /// @param entry an entry's name; how a file is read that is not one plain text; else empty
   /// @param bytes its length when the input was opened; once read, what it had
-  /// @param crc an entry's checksum
-  private record Document(Path file, String entry, long bytes, long crc) {}
+  /// @param crc an entry's checksum; the length of a file that is not one plain text
+  /// @param reading of such a file; null for others
+  /// @param inFolder whether a directory holds it
+  private record Document(
+      Path file, String entry, long bytes, long crc, @Nullable Reading reading, boolean inFolder) {
+    Document(Path file, String entry, long bytes, long crc) {
+      this(file, entry, bytes, crc, null, false);
+    }
+
+    boolean isFasta() {
+      return reading != null && reading.kind() == Reading.Kind.FASTA;
+    }
+
+    Document withBytes(long other) {
+      return new Document(file, entry, other, crc, reading, inFolder);
+    }
+  }
 
   /// Where the next piece begins.
   ///
@@ -70,6 +93,10 @@ public final class StreamInput implements AutoCloseable {
 
   private final Tokenizer tokenizer;
   private final boolean repeat;
+  private final String suffix;
+  private final CorpusSource how;
+  private final Map<String, Long> readAs = new TreeMap<>();
+  private final List<String> leftOut = new ArrayList<>();
   private final List<Document> documents = new ArrayList<>();
   private long bytes;
   private Place place = Place.START;
@@ -78,38 +105,52 @@ public final class StreamInput implements AutoCloseable {
   /// Where in its document `open` began.
   private long from;
 
+  /// The open document's texts, where it is not one plain text.
+  private @Nullable FileTexts texts;
+
+  private FileTexts.@Nullable Text text;
   private final OpenArchive archive = new OpenArchive();
 
-  /// @param inputs files; directories (all their files in the order of their names, hidden ones
-  ///   left out); .zip and .jar archives
+  /// @param inputs files, each read as what it is ([Reading]); directories (all their files in the
+  ///   order of their names, hidden ones and archives left out)
   /// @param suffix only documents whose name ends so, of directories and archives; empty for all
   /// @param repeat begin anew at the end, for ever
   public StreamInput(List<Path> inputs, String suffix, Tokenizer tokenizer, boolean repeat)
       throws IOException {
-    this(inputs, suffix, tokenizer, repeat, List.of());
+    this(inputs, suffix, tokenizer, repeat, List.of(), CorpusSource.of("input"));
   }
 
   /// @param leftOut files that are no documents where a directory holds them, such as the state
   ///   that is saved among them
+  /// @param how the field of rows, and whether every file is a text; its path means nothing here
   public StreamInput(
       List<Path> inputs,
       String suffix,
       Tokenizer tokenizer,
       boolean repeat,
-      Collection<Path> leftOut)
+      Collection<Path> leftOut,
+      CorpusSource how)
       throws IOException {
     this.tokenizer = tokenizer;
     this.repeat = repeat;
+    this.suffix = suffix;
+    this.how = how;
     Set<Path> others = leftOut.stream().map(StreamInput::whole).collect(Collectors.toSet());
-    for (Path input : inputs) {
-      add(input, suffix, others);
-    }
-    if (documents.isEmpty()) {
-      throw new IllegalArgumentException(
-          "the input holds no documents"
-              + (suffix.isEmpty() ? "" : " ending in " + suffix)
-              + ": "
-              + inputs);
+    try {
+      for (Path input : inputs) {
+        add(input, others);
+      }
+      if (documents.isEmpty()) {
+        throw new IllegalArgumentException(
+            "the input holds no documents"
+                + (suffix.isEmpty() ? "" : " ending in " + suffix)
+                + ": "
+                + inputs
+                + this.leftOut.stream().findFirst().map(f -> " (left out: " + f + ")").orElse(""));
+      }
+    } catch (IOException | RuntimeException e) {
+      close();
+      throw e;
     }
     bytes = documents.stream().mapToLong(Document::bytes).sum();
   }
@@ -118,7 +159,7 @@ public final class StreamInput implements AutoCloseable {
     return path.toAbsolutePath().normalize();
   }
 
-  private void add(Path input, String suffix, Set<Path> others) throws IOException {
+  private void add(Path input, Set<Path> others) throws IOException {
     if (Files.isDirectory(input)) {
       try (Stream<Path> walk = Files.walk(input)) {
         List<Path> files =
@@ -128,22 +169,74 @@ public final class StreamInput implements AutoCloseable {
                 .sorted()
                 .toList();
         for (Path file : files) {
-          documents.add(new Document(file, "", Files.size(file), 0));
+          addFile(file, true);
         }
       }
-    } else if (input.toString().toLowerCase(Locale.ROOT).matches(".*\\.(zip|jar)")) {
-      try (ZipFile zip = OpenArchive.open(input)) {
+    } else if (Files.isRegularFile(input)) {
+      addFile(input, false);
+    } else if (Files.exists(input)) {
+      documents.add(new Document(input, "", Files.size(input), 0)); // a pipe is read but once
+    } else {
+      throw new NoSuchFileException(input.toString());
+    }
+  }
+
+  private void addFile(Path file, boolean inFolder) throws IOException {
+    Reading reading;
+    try {
+      reading = Reading.of(file, how, InputPolicy.DEFAULT, inFolder);
+    } catch (RejectedException e) {
+      if (!inFolder) {
+        throw new IllegalArgumentException("can't be read: " + file + ": " + e.getMessage(), e);
+      }
+      leftOut.add(file + ": " + e.getMessage());
+      return;
+    }
+    if (reading.isRaw()) {
+      documents.add(new Document(file, "", Files.size(file), 0));
+    } else if (reading.kind() == Reading.Kind.ZIP) {
+      try (ZipFile zip = OpenArchive.open(file)) {
         zip.stream()
             .filter(e -> !e.isDirectory() && e.getName().endsWith(suffix))
             .forEach(e ->
                 documents.add(
-                    new Document(input, e.getName(), Math.max(0, e.getSize()), e.getCrc())));
+                    new Document(file, e.getName(), Math.max(0, e.getSize()), e.getCrc())));
       }
-    } else if (Files.exists(input)) {
-      documents.add(new Document(input, "", Files.size(input), 0));
     } else {
-      throw new NoSuchFileException(input.toString());
+      addTexts(file, reading, inFolder);
     }
+    readAs.merge(reading.words(), 1L, Long::sum);
+  }
+
+  /// Reads the file once: damage is said before anything runs, and its length is known.
+  private void addTexts(Path file, Reading reading, boolean inFolder) throws IOException {
+    long length = 0;
+    try (FileTexts all = texts(file, reading, inFolder)) {
+      for (FileTexts.Text next = all.next(); next != null; next = all.next()) {
+        length += next.bytes();
+      }
+      if (!all.leftOut().isEmpty()) {
+        leftOut.add(all.leftOut());
+      }
+    }
+    if (length > 0) {
+      documents.add(
+          new Document(file, reading.words(), length, Files.size(file), reading, inFolder));
+    }
+  }
+
+  private FileTexts texts(Path file, Reading reading, boolean inFolder) throws IOException {
+    return new FileTexts(file, reading, how, inFolder, suffix);
+  }
+
+  /// How many files are read in which way, in words.
+  public Map<String, Long> readAs() {
+    return readAs;
+  }
+
+  /// What of the input is no text, and why: a line each.
+  public List<String> leftOut() {
+    return leftOut;
   }
 
   private static boolean hidden(Path relative) {
@@ -202,11 +295,15 @@ public final class StreamInput implements AutoCloseable {
                 + (mayGrow ? length : d.bytes)
                 + "\0"
                 + d.crc
-                + "\0";
+                + "\0"
+                + (d.isFasta() ? how.sequences() + "\0" : "");
         digest.update(text.getBytes(StandardCharsets.UTF_8));
       }
-      if (last >= 0 && documents.get(last).entry.isEmpty()) {
-        sample(documents.get(last).file, length, digest);
+      if (last >= 0) {
+        Document d = documents.get(last);
+        if (d.entry.isEmpty() || d.reading != null) {
+          sample(d.file, d.reading == null ? length : d.crc, digest);
+        }
       }
       return HexFormat.of().formatHex(digest.digest(), 0, 16);
     } catch (NoSuchAlgorithmException e) {
@@ -318,7 +415,10 @@ public final class StreamInput implements AutoCloseable {
     try {
       tokens = openDocument();
       ids = tokens.next();
-    } catch (ZipException | EOFException e) {
+      if (tokens.ended() && texts != null) {
+        text = texts.next();
+      }
+    } catch (ZipException | EOFException | RejectedException e) {
       Document document = documents.get(place.document);
       if (document.entry.isEmpty()) {
         throw e;
@@ -337,14 +437,18 @@ public final class StreamInput implements AutoCloseable {
       place = new Place(place.pass, place.document, from + tokens.bytes());
       return part(ids, piece);
     }
-    // A file may have grown, or shrunk, since the input was opened.
-    Document document = documents.get(place.document);
     long length = from + tokens.bytes();
-    documents.set(
-        place.document, new Document(document.file, document.entry, length, document.crc));
-    bytes += length - document.bytes;
-    closeDocument();
-    place = new Place(place.pass, place.document + 1, 0);
+    if (texts != null && text != null) {
+      closeText();
+      place = new Place(place.pass, place.document, length, true);
+    } else {
+      // A file may have grown, or shrunk, since the input was opened.
+      Document document =
+          documents.set(place.document, documents.get(place.document).withBytes(length));
+      bytes += length - document.bytes;
+      closeDocument();
+      place = new Place(place.pass, place.document + 1, 0);
+    }
     ids = Arrays.copyOf(ids, ids.length + 1);
     ids[ids.length - 1] = tokenizer.endOfText();
     return part(ids, piece);
@@ -357,9 +461,11 @@ public final class StreamInput implements AutoCloseable {
   private DocumentTokens openDocument() throws IOException {
     DocumentTokens tokens = open;
     if (tokens == null) {
-      InputStream in = openBytes();
-      int known = place.begins ? 0 : (int) Math.min(4, place.offset);
-      in.skipNBytes(place.offset - known);
+      Document document = documents.get(place.document);
+      long before = document.reading == null ? 0 : openTexts(document, document.reading);
+      InputStream in = openBytes(document);
+      int known = place.begins ? 0 : (int) Math.min(4, place.offset - before);
+      in.skipNBytes(place.offset - before - known);
       byte[] passed = in.readNBytes(known);
       if (passed.length < known) {
         throw new EOFException("the document ends before byte " + place.offset);
@@ -372,18 +478,50 @@ public final class StreamInput implements AutoCloseable {
     return tokens;
   }
 
-  private InputStream openBytes() throws IOException {
-    Document document = documents.get(place.document);
-    if (document.entry.isEmpty()) {
-      return Files.newInputStream(document.file);
+  /// Finds the text at the place.
+  ///
+  /// @return bytes of the texts before it
+  private long openTexts(Document document, Reading reading) throws IOException {
+    if (texts != null) {
+      return place.offset; // it follows on the one before
     }
-    return archive.entry(document.file, document.entry);
+    texts = texts(document.file, reading, document.inFolder);
+    long before = 0;
+    text = texts.next();
+    while (text != null
+        && (before + text.bytes() < place.offset
+            || before + text.bytes() == place.offset && place.begins)) {
+      before += text.bytes();
+      text = texts.next();
+    }
+    return before;
   }
 
-  private void closeDocument() throws IOException {
+  private InputStream openBytes(Document document) throws IOException {
+    if (document.reading != null) {
+      if (text == null) {
+        throw new EOFException("the document ends before byte " + place.offset);
+      }
+      return text.opener().open();
+    }
+    return document.entry.isEmpty()
+        ? Files.newInputStream(document.file)
+        : archive.entry(document.file, document.entry);
+  }
+
+  private void closeText() throws IOException {
     if (open != null) {
       open.close();
       open = null;
+    }
+  }
+
+  private void closeDocument() throws IOException {
+    closeText();
+    if (texts != null) {
+      texts.close();
+      texts = null;
+      text = null;
     }
   }
 

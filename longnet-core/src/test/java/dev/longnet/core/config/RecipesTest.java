@@ -52,6 +52,7 @@ class RecipesTest {
               - path: src
                 text_field: text
                 name_field: ""
+                format: auto
                 case: keep
                 unknown: keep
               tokenizer: bytes

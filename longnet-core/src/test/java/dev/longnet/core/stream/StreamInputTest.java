@@ -4,18 +4,27 @@ package dev.longnet.core.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.SequenceRule;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.tokenizer.Tokenizers;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32;
+import java.util.zip.GZIPOutputStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -79,7 +88,7 @@ class StreamInputTest {
         read += piece.length;
         try (StreamInput again = new StreamInput(List.of(folder), ".txt", tokenizer, false)) {
           assertThat(again.goOn(input.place(), input.extent())).isTrue();
-          assertThat(all(again)).isEqualTo(java.util.Arrays.copyOfRange(whole, read, whole.length));
+          assertThat(all(again)).isEqualTo(Arrays.copyOfRange(whole, read, whole.length));
         }
       }
     }
@@ -215,7 +224,7 @@ class StreamInputTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("damaged archive: " + zip + ": two.txt: its checksum is wrong");
     }
-    Files.write(zip, java.util.Arrays.copyOf(whole, whole.length - 30));
+    Files.write(zip, Arrays.copyOf(whole, whole.length - 30));
     assertThatThrownBy(() -> new StreamInput(List.of(zip), "", BYTES, false))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("not an archive, or a damaged one: " + zip + ": ");
@@ -285,6 +294,163 @@ class StreamInputTest {
       }
       assertThat(read).isGreaterThan(1);
       assertThat(input.bytesRead()).isEqualTo(one.getBytes(StandardCharsets.UTF_8).length + 5);
+    }
+  }
+
+  private static final List<String> ROWS = List.of("one", "zweite Zeile", "3");
+
+  private static byte[] packed(String text) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (GZIPOutputStream gzip = new GZIPOutputStream(out)) {
+      gzip.write(text.getBytes(StandardCharsets.UTF_8));
+    }
+    return out.toByteArray();
+  }
+
+  private static byte[] rows() throws IOException {
+    StringBuilder rows = new StringBuilder();
+    ROWS.forEach(row -> rows.append("{\"text\": \"").append(row).append("\"}\n{\"id\": 7}\n"));
+    return packed(rows.append("{\"text\": \"\"}\n").toString());
+  }
+
+  private static byte[] tar(List<String> texts) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (TarArchiveOutputStream tar = new TarArchiveOutputStream(out)) {
+      for (String text : texts) {
+        for (String name : List.of("a.txt", "a.md")) {
+          byte[] bytes = (name.endsWith("txt") ? text : "no").getBytes(StandardCharsets.UTF_8);
+          TarArchiveEntry entry = new TarArchiveEntry(name);
+          entry.setSize(bytes.length);
+          tar.putArchiveEntry(entry);
+          tar.write(bytes);
+          tar.closeArchiveEntry();
+        }
+      }
+    }
+    return out.toByteArray();
+  }
+
+  private static int[] documents(String... texts) {
+    IntStream.Builder ids = IntStream.builder();
+    for (String text : texts) {
+      add(document(text), ids);
+    }
+    return ids.build().toArray();
+  }
+
+  private static int[] begun(int[] documents) {
+    return IntStream.concat(IntStream.of(BYTES.endOfText()), IntStream.of(documents)).toArray();
+  }
+
+  @Test
+  void filesAreReadAsWhatTheyAre() throws Exception {
+    String text = "plain text\n".repeat(9);
+    Path plain = Files.writeString(folder.resolve("a.txt"), text);
+    Path gzip = Files.write(folder.resolve("b.gz"), packed(text));
+    Path utf16 =
+        Files.write(folder.resolve("c"), ("\uFEFF" + text).getBytes(StandardCharsets.UTF_16LE));
+    Path rows = Files.write(folder.resolve("d.json"), rows());
+    try (StreamInput input = new StreamInput(List.of(plain, gzip, utf16, rows), "", BYTES, false)) {
+      assertThat(all(input))
+          .isEqualTo(begun(documents(text, text, text, ROWS.get(0), ROWS.get(1), ROWS.get(2))));
+      assertThat(input.bytesRead()).isEqualTo(input.totalBytes()).isEqualTo(3 * text.length() + 16);
+      assertThat(input.readAs())
+          .isEqualTo(
+              Map.of(
+                  "text", 1L, "text in gzip", 1L, "text in UTF-16", 1L, "JSON lines in gzip", 1L));
+      assertThat(input.leftOut())
+          .singleElement()
+          .asString()
+          .startsWith("3 of " + rows + ", such as d.json:2: rows without the text field");
+    }
+    try (StreamInput input =
+        new StreamInput(
+            List.of(gzip),
+            "",
+            BYTES,
+            false,
+            List.of(),
+            new CorpusSource("x", OptionalDouble.empty(), "text", "", CorpusSource.Format.TEXT, SequenceRule.AS_WRITTEN))) {
+      assertThat(input.totalBytes()).isEqualTo(Files.size(gzip));
+    }
+  }
+
+  @Test
+  void foldersHoldShardsAndWhatIsLeftOut() throws Exception {
+    Files.write(folder.resolve("a.jsonl.gz"), rows());
+    archive(ZipEntry.STORED, "one.txt");
+    Files.writeString(folder.resolve("z.txt"), "last");
+    try (StreamInput input = new StreamInput(List.of(folder), "", BYTES, false)) {
+      assertThat(all(input)).isEqualTo(begun(documents("one", "zweite Zeile", "3", "last")));
+      assertThat(input.leftOut())
+          .hasSize(2)
+          .anyMatch(
+              line -> line.startsWith(folder.resolve("a.zip") + ": zip, an archive in a folder"));
+    }
+    Path tar = Files.write(folder.resolve("t"), tar(ROWS));
+    try (StreamInput input = new StreamInput(List.of(tar), ".txt", BYTES, false)) {
+      assertThat(all(input)).isEqualTo(begun(documents("one", "zweite Zeile", "3")));
+    }
+  }
+
+  @Test
+  void whatIsNotReadIsNamed() throws Exception {
+    Path pointer =
+        Files.writeString(
+            folder.resolve("p.txt"), "version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
+    assertThatThrownBy(() -> new StreamInput(List.of(pointer), "", BYTES, false))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("can't be read: " + pointer + ": a Git LFS pointer: run git lfs pull");
+    byte[] whole = rows();
+    Path cut = Files.write(folder.resolve("c.jsonl.gz"), Arrays.copyOf(whole, whole.length - 9));
+    assertThatThrownBy(() -> new StreamInput(List.of(cut), "", BYTES, false))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("can't be read: " + cut + ": c.jsonl.gz after line ");
+  }
+
+  /// Before each text, and within long ones.
+  @ParameterizedTest
+  @ValueSource(strings = {"rows", "tar", "text"})
+  void placesInFilesOfSeveralTextsAreFoundAgain(String kind) throws Exception {
+    String large = "ab c\n".repeat(12_000);
+    StringBuilder rows = new StringBuilder();
+    for (int i = 0; i < 40; i++) {
+      rows.append("{\"text\": \"")
+          .append(i % 5 == 0 ? large.strip().replace("\n", "\\n") : "x" + i)
+          .append("\"}\n");
+    }
+    byte[] content =
+        switch (kind) {
+          case "rows" -> rows.toString().getBytes(StandardCharsets.UTF_8);
+          case "tar" -> tar(List.of(large, "small", large, large));
+          default -> packed(large.repeat(3));
+        };
+    Path file = Files.write(folder.resolve("file"), content);
+    Path after = Files.writeString(folder.resolve("z"), "after");
+    List<Path> inputs = List.of(file, after);
+    int[] whole;
+    try (StreamInput input = new StreamInput(inputs, "", BYTES, true)) {
+      IntStream.Builder ids = IntStream.builder();
+      while (input.place().pass() < 2) {
+        add(input.next(), ids);
+      }
+      whole = ids.build().toArray();
+    }
+    try (StreamInput input = new StreamInput(inputs, "", BYTES, true)) {
+      assertThat(whole.length).isGreaterThan(300_000);
+      for (int read = 0; read + 100_000 < whole.length; ) {
+        read += input.next().length;
+        try (StreamInput again = new StreamInput(inputs, "", BYTES, true)) {
+          assertThat(again.goOn(input.place(), input.extent())).isTrue();
+          int[] next = again.next();
+          assertThat(next).isEqualTo(Arrays.copyOfRange(whole, read, read + next.length));
+          assertThat(again.bytesRead()).isGreaterThan(input.bytesRead());
+        }
+      }
+      StreamInput.Place place = input.place();
+      StreamInput.Extent extent = input.extent();
+      Files.write(file, packed("another"));
+      assertThat(goOn(place, extent, file, after)).as("another file").isNull();
     }
   }
 }

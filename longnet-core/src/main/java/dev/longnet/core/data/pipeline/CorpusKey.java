@@ -5,7 +5,6 @@ import dev.longnet.core.config.CorpusConfig;
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.Holdout;
 import dev.longnet.core.config.MavenCoordinates;
-import dev.longnet.core.config.SequenceRule;
 import dev.longnet.core.data.Digests;
 import dev.longnet.core.data.Manifest;
 import dev.longnet.core.data.source.Sources;
@@ -19,26 +18,19 @@ final class CorpusKey {
   private CorpusKey() {}
 
   /// The same from every directory.
-  static String of(CorpusConfig config) throws IOException {
-    return ofTokenizer(config.absolute());
-  }
-
-  /// What earlier versions called it: a relative path of the tokenizer's file stood in it as given.
-  static String earlier(CorpusConfig config) throws IOException {
-    return ofTokenizer(config);
-  }
-
-  private static String ofTokenizer(CorpusConfig config) throws IOException {
+  static String of(CorpusConfig given) throws IOException {
+    CorpusConfig config = given.absolute();
     StringBuilder text = new StringBuilder("longnet tokens " + Manifest.VERSION + '\n');
     for (CorpusSource source : config.sources()) {
       text.append(MavenCoordinates.isOne(source.path()) ? source.path() : Sources.locate(source))
           .append('\0')
           .append(source.textField())
           .append('\0')
-          .append(source.nameField());
-      if (!source.sequences().equals(SequenceRule.AS_WRITTEN)) {
-        text.append('\0').append(source.sequences());
-      }
+          .append(source.nameField())
+          .append('\0')
+          .append(source.format())
+          .append('\0')
+          .append(source.sequences());
       text.append('\n');
     }
     // Records print all their parts.

@@ -157,6 +157,7 @@ final class ShardBuild implements AutoCloseable {
         passOver(skip);
         meter.passedOver();
         readEntries(open);
+        tally.readAs(r.readAs());
       }
       summaries.add(tally.summary());
       commit(true, Optional.empty());
@@ -188,7 +189,7 @@ final class ShardBuild implements AutoCloseable {
 
   private void readEntries(Optional<Journal.OpenDocument> open) throws IOException {
     String label = Sources.label(config.sources().get(source));
-    var place = new SplitRule.Place(label, "");
+    var place = new SplitRule.Place(label, reader.container());
     List<Entry> batch = new ArrayList<>();
     long batchBytes = 0;
     while (true) {

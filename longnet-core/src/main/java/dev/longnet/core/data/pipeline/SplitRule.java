@@ -3,6 +3,7 @@ package dev.longnet.core.data.pipeline;
 
 import dev.longnet.core.config.Holdout;
 import dev.longnet.core.data.Split;
+import dev.longnet.core.data.source.DocumentReader;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.Set;
@@ -20,8 +21,7 @@ record SplitRule(Holdout holdout, double share, Set<ContentHash> heldOut) {
   /// Where documents are found.
   ///
   /// @param source what it is called on every machine
-  /// @param container the source's archive or file of rows; empty for none
-  record Place(String source, String container) {}
+  record Place(String source, DocumentReader.Container container) {}
 
   /// The hash of a document's group; empty where documents are held out one by one.
   ///
@@ -33,7 +33,8 @@ record SplitRule(Holdout holdout, double share, Set<ContentHash> heldOut) {
   }
 
   static ContentHash group(Place place, String name, int depth) {
-    String group = place.source() + '\0' + place.container() + '\0' + directories(name, depth);
+    String inside = place.container().indivisible() ? "" : directories(name, depth);
+    String group = place.source() + '\0' + place.container().path() + '\0' + inside;
     return ContentHash.of(group.getBytes(StandardCharsets.UTF_8));
   }
 

@@ -20,6 +20,7 @@ final class Tally {
   private final String state;
   private final Map<Reason, Long> rejected = new EnumMap<>(Reason.class);
   private final List<String> examples = new ArrayList<>();
+  private Map<String, Long> readAs = Map.of();
   long documents;
   long bytes;
   long tokens;
@@ -63,6 +64,12 @@ final class Tally {
     }
   }
 
+  /// @param files by [dev.longnet.core.data.source.DocumentReader#readAs()], from the source's
+  ///   beginning
+  void readAs(Map<String, Long> files) {
+    readAs = Map.copyOf(files);
+  }
+
   SourceSummary summary() {
     Map<String, Long> counts = new HashMap<>();
     rejected.forEach((reason, count) -> counts.put(label(reason), count));
@@ -75,6 +82,7 @@ final class Tally {
         changed,
         groups.getOrDefault(Split.TRAIN, 0L),
         groups.getOrDefault(Split.VALIDATION, 0L),
+        readAs,
         counts,
         examples);
   }

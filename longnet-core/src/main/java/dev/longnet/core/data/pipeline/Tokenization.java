@@ -223,7 +223,7 @@ public final class Tokenization {
   }
 
   /// What makes shards stale, in words.
-  private Optional<String> change(Manifest manifest, List<SourceState> states) throws IOException {
+  private Optional<String> change(Manifest manifest, List<SourceState> states) {
     // The name of a file is its path, which may be written in several ways; its fingerprint
     // decides.
     boolean files = Tokenizers.isFile(manifest.tokenizer()) && Tokenizers.isFile(tokenizer.name());
@@ -234,8 +234,7 @@ public final class Tokenization {
     if (!manifest.tokenizerFingerprint().equals(tokenizer.fingerprint())) {
       return Optional.of("the tokenizer " + tokenizer.name() + " changed");
     }
-    if (!manifest.corpus().equals(corpusKey)
-        && !manifest.corpus().equals(CorpusKey.earlier(config))) {
+    if (!manifest.corpus().equals(corpusKey)) {
       return Optional.of("the corpus' configuration changed");
     }
     for (int i = 0; i < states.size(); i++) {

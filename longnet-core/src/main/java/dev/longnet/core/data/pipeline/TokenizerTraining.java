@@ -163,6 +163,7 @@ public final class TokenizerTraining {
       while (!workers.isEmpty()) {
         take();
       }
+      tally.readAs(reader.readAs());
     }
   }
 

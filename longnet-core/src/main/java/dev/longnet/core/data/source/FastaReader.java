@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.data.source;
 
-import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.config.SequenceRule;
 import dev.longnet.core.io.EnvironmentException;
 import java.io.ByteArrayOutputStream;
@@ -9,7 +8,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Locale;
+import java.util.Arrays;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -17,8 +16,10 @@ import org.jspecify.annotations.Nullable;
 /// breaks. Sequences that do not fit into memory pass through a temporary file.
 final class FastaReader implements DocumentReader {
   private static final int MAX_HEADER_BYTES = 1 << 16;
+  private static final byte[] UTF8_MARK = {(byte) 0xef, (byte) 0xbb, (byte) 0xbf};
 
   private final Path path;
+  private final Reading reading;
   private final String fileName;
   private final SequenceRule rule;
   private final Admission admission;
@@ -45,31 +46,26 @@ final class FastaReader implements DocumentReader {
   private boolean ended;
   private @Nullable SequenceText current;
 
+  /// @param reading how the file is packed
+  /// @param fileName its path within the source, which globs and languages look at
   /// @param scratch a directory for temporary files
-  /// @param alone the file is a source of its own: of a single record, the last part makes the
-  ///   validation split
-  FastaReader(Path path, SequenceRule rule, Admission admission, Path scratch, boolean alone) {
+  /// @param alone the file is a source of its own: no filter of names leaves it out, and of a single
+  ///   record, the last part makes the validation split
+  FastaReader(
+      Path path,
+      Reading reading,
+      String fileName,
+      SequenceRule rule,
+      Admission admission,
+      Path scratch,
+      boolean alone) {
     this.path = path;
-    this.fileName = path.getFileName().toString();
+    this.reading = reading;
+    this.fileName = fileName;
     this.rule = rule;
     this.admission = admission;
     this.scratch = scratch;
     this.alone = alone;
-  }
-
-  /// Whether a file is one, by its name and its first letter.
-  static boolean isOne(Path file, InputPolicy policy) throws IOException {
-    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
-    if (!name.matches(".*\\.(fa|fasta|fna|ffn|faa|frn|fas)(\\.gz|\\.zst)?")) {
-      return false;
-    }
-    try (GuardedInput in = GuardedInput.open(file, policy)) {
-      int first = in.read();
-      while (first == '\n' || first == '\r') {
-        first = in.read();
-      }
-      return first == '>' || first == ';';
-    }
   }
 
   @Override
@@ -80,6 +76,10 @@ final class FastaReader implements DocumentReader {
     }
     if (ended) {
       return null;
+    }
+    if (input == null && !alone && admission.leavesOut(fileName)) {
+      ended = true;
+      return new Entry.Rejected(fileName, Reason.FILTERED, "");
     }
     try {
       Entry entry = read();
@@ -182,10 +182,12 @@ final class FastaReader implements DocumentReader {
 
   /// The next byte, -1 at the end.
   private int peek() throws IOException {
+    if (input == null) {
+      input = GuardedInput.open(path, reading, admission.policy());
+      end = input.readNBytes(buffer, 0, UTF8_MARK.length);
+      at = Arrays.equals(Arrays.copyOf(buffer, end), UTF8_MARK) ? end : 0;
+    }
     if (at == end) {
-      if (input == null) {
-        input = GuardedInput.open(path, admission.policy());
-      }
       at = 0;
       end = Math.max(0, input.read(buffer));
     }

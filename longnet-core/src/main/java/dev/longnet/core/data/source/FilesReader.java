@@ -7,29 +7,27 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.function.Function;
+import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /// Several files of one source, one after the other.
 final class FilesReader implements DocumentReader {
   private final List<Path> files;
-  private final Opener opener;
-  private final Function<Path, String> names;
-  private String container = "";
+  private final UnaryOperator<Path> names;
+  private final Door.Found found;
+  private final Door door;
+  private Container container = Container.NONE;
   private int opened;
   private @Nullable DocumentReader current;
   private final List<DocumentReader> finished = new ArrayList<>();
 
-  /// Opens one of the files.
-  interface Opener {
-    DocumentReader open(Path file) throws IOException;
-  }
-
-  /// @param names the files' paths within the source
-  FilesReader(List<Path> files, Function<Path, String> names, Opener opener) {
+  /// @param names a file's path within the source
+  FilesReader(List<Path> files, UnaryOperator<Path> names, Door.Found found, Door door) {
     this.files = files;
     this.names = names;
-    this.opener = opener;
+    this.found = found;
+    this.door = door;
   }
 
   @Override
@@ -41,8 +39,11 @@ final class FilesReader implements DocumentReader {
         }
         Path file = files.get(opened++);
         try {
-          current = opener.open(file);
-          container = current instanceof TextFileReader ? "" : names.apply(file);
+          String name =
+              names.apply(file).toString().replace(file.getFileSystem().getSeparator(), "/");
+          Reading reading = door.look(file, found);
+          current = door.open(file, reading, name, found);
+          container = Container.of(reading, found == Door.Found.ALONE ? "" : name);
         } catch (IOException e) {
           return GuardedInput.rejection(file.getFileName().toString(), e);
         }
@@ -58,7 +59,7 @@ final class FilesReader implements DocumentReader {
   }
 
   @Override
-  public String container() {
+  public Container container() {
     return container;
   }
 
@@ -71,6 +72,11 @@ final class FilesReader implements DocumentReader {
         reader.close();
       }
     }
+  }
+
+  @Override
+  public Map<String, Long> readAs() {
+    return door.readAs();
   }
 
   @Override

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.data.source;
 
-import com.github.luben.zstd.ZstdInputStream;
+import com.github.luben.zstd.Zstd;
+import com.github.luben.zstd.ZstdIOException;
 import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.io.EnvironmentException;
 import java.io.BufferedInputStream;
@@ -18,9 +19,10 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Objects;
+import org.tukaani.xz.MemoryLimitException;
+import org.tukaani.xz.UnsupportedOptionsException;
 
-/// A file read from its beginning, decompressed by the end of its name (`.gz`, `.tgz`, `.zst`),
-/// that refuses to expand without limit.
+/// A file read from its beginning, unpacked, that refuses to expand without limit.
 final class GuardedInput extends FilterInputStream {
   /// Ratios below this size are no danger.
   private static final long HARMLESS_BYTES = 64L << 20;
@@ -38,35 +40,47 @@ final class GuardedInput extends FilterInputStream {
     this.policy = policy;
   }
 
-  static GuardedInput open(Path path, InputPolicy policy) throws IOException {
-    String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
+  /// @param reading how the file is packed, and its charset: what is read is UTF-8
+  static GuardedInput open(Path path, Reading reading, InputPolicy policy) throws IOException {
     long fileBytes = Files.size(path);
     Counted file = new Counted(Files.newInputStream(path));
     try {
-      BufferedInputStream buffered = new BufferedInputStream(file, 1 << 16);
-      InputStream in = buffered;
-      if (name.endsWith(".gz") || name.endsWith(".tgz")) {
-        in = new GzipInput(buffered);
-      } else if (name.endsWith(".zst") || name.endsWith(".tzst")) {
-        if (fileBytes == 0) {
-          throw new EOFException("it is empty"); // which zstd-jni takes for no text
-        }
-        in = zstd(buffered);
+      InputStream in = reading.packing().unpack(new BufferedInputStream(file, 1 << 16));
+      if (reading.charset().isPresent()) {
+        in = new Transcoded(in, reading.charset().get());
       }
       return new GuardedInput(in, file, fileBytes, policy);
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException e) {
+      file.close();
+      throw named(e);
+    } catch (RuntimeException e) {
       file.close();
       throw e;
     }
   }
 
-  private static InputStream zstd(InputStream in) throws IOException {
-    try {
-      return new ZstdInputStream(in);
-    } catch (LinkageError e) {
-      NativeCode.check(e);
-      throw e;
+  /// Says what a decoder was asked for beyond its limits: no damage.
+  private static IOException named(IOException e) {
+    if (e instanceof ZstdIOException zstd
+        && zstd.getErrorCode() == Zstd.errFrameParameterWindowTooLarge()) {
+      return new RejectedException(
+          Reason.UNSUPPORTED,
+          "its zstd window is larger than "
+              + Packing.ZSTD_WINDOW_MIB
+              + " MiB, the most that is read: compress it again with a window log of 27 or less");
     }
+    if (e instanceof MemoryLimitException xz) {
+      return new RejectedException(
+          Reason.UNSUPPORTED,
+          "its xz dictionary needs "
+              + (xz.getMemoryNeeded() >> 10)
+              + " MiB of memory, and "
+              + (Packing.XZ_KIB >> 10)
+              + " MiB are the most that is granted: compress it again at level 9 or less");
+    }
+    return e instanceof UnsupportedOptionsException other
+        ? new RejectedException(Reason.UNSUPPORTED, "xz: " + other.getMessage())
+        : e;
   }
 
   /// Share of the file that was read.
@@ -91,7 +105,12 @@ final class GuardedInput extends FilterInputStream {
     if (len == 0) {
       return 0;
     }
-    int n = in.read(b, off, len);
+    int n;
+    try {
+      n = in.read(b, off, len);
+    } catch (IOException e) {
+      throw named(e);
+    }
     if (n > 0) {
       count(n);
     }

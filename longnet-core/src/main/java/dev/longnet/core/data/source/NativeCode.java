@@ -41,20 +41,24 @@ public final class NativeCode {
   }
 
   private static EnvironmentException missing(Throwable e) {
+    return new EnvironmentException(
+        "a decoder's native library does not load from "
+            + System.getProperty("java.io.tmpdir")
+            + " ("
+            + reason(e)
+            + "): name a directory that is writable and not mounted noexec: "
+            + "-Djava.io.tmpdir=DIR (LONGNET_JAVA_OPTS=-Djava.io.tmpdir=DIR for ./longnet)",
+        e);
+  }
+
+  /// Why a native library did not load, in the system's words.
+  public static String reason(Throwable e) {
     Throwable root = e;
     while (root.getCause() != null && root.getCause() != root) {
       root = root.getCause();
     }
     String reason = String.valueOf(root.getMessage()).lines().findFirst().orElse("");
     // The library's temporary name stands before it, once or twice.
-    reason = reason.replaceAll("^(\\S+: )+", "").strip();
-    return new EnvironmentException(
-        "a decoder's native library does not load from "
-            + System.getProperty("java.io.tmpdir")
-            + " ("
-            + reason
-            + "): name a directory that is writable and not mounted noexec: "
-            + "-Djava.io.tmpdir=DIR (LONGNET_JAVA_OPTS=-Djava.io.tmpdir=DIR for ./longnet)",
-        e);
+    return reason.replaceAll("^(\\S+: )+", "").strip();
   }
 }

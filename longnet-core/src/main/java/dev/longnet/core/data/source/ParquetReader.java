@@ -43,6 +43,7 @@ final class ParquetReader implements DocumentReader {
 
   private final Path path;
   private final String fileName;
+  private final boolean inFolder;
   private final CorpusSource source;
   private final Admission admission;
   private final Duration patience;
@@ -70,9 +71,18 @@ final class ParquetReader implements DocumentReader {
   private boolean ended;
   private boolean stuck;
 
-  ParquetReader(Path path, CorpusSource source, Admission admission, Duration patience) {
+  /// @param fileName before the numbers of rows without names
+  /// @param inFolder nobody named this file: without the text column it is left out
+  ParquetReader(
+      Path path,
+      String fileName,
+      boolean inFolder,
+      CorpusSource source,
+      Admission admission,
+      Duration patience) {
     this.path = path;
-    this.fileName = path.getFileName().toString();
+    this.fileName = fileName;
+    this.inFolder = inFolder;
     this.source = source;
     this.admission = admission;
     this.patience = patience;
@@ -93,7 +103,7 @@ final class ParquetReader implements DocumentReader {
           fetch(batch);
           return null;
         });
-    Thread.ofPlatform().daemon().name("parquet-" + fileName).start(task);
+    Thread.ofPlatform().daemon().name("parquet-" + path.getFileName()).start(task);
     try {
       task.get(patience.toMillis(), TimeUnit.MILLISECONDS);
       fetched.addAll(batch);
@@ -114,8 +124,12 @@ final class ParquetReader implements DocumentReader {
       fetched.addAll(batch);
       NativeCode.check(e.getCause());
       switch (Objects.requireNonNull(e.getCause())) {
-        case ParquetColumn.WrongColumn user ->
+        case ParquetColumn.WrongColumn user -> {
+          if (!inFolder) {
             throw new IllegalArgumentException(user.getMessage());
+          }
+          fetched.add(new Entry.Rejected(fileName, Reason.BINARY, "Parquet; " + user.getMessage()));
+        }
         case Exception damage -> fetched.add(rejection(damage));
         // A damaged length asks for one array beyond the heap; nothing else is lost by it.
         case OutOfMemoryError damage ->

@@ -2,6 +2,8 @@
 package dev.longnet.core.data.source;
 
 import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.DocumentFilter;
+import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.config.MavenCoordinates;
 import dev.longnet.core.data.maven.MavenArtifacts;
 import dev.longnet.core.io.EnvironmentException;
@@ -14,7 +16,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
@@ -110,49 +111,33 @@ public final class Sources {
       CorpusSource source, SourceState state, Admission admission, Path scratch)
       throws IOException {
     Path path = locate(source);
+    Door door = new Door(source, admission, scratch);
     if (Files.isDirectory(path)) {
-      return new DirectoryReader(path, admission, state.bytes());
+      return new DirectoryReader(path, admission, door, state.bytes());
     }
     if (!Files.exists(path)) {
-      Path base = base(path);
-      return new FilesReader(
-          expand(path),
-          file -> name(base, file),
-          file -> openFile(file, name(base, file), source, admission, scratch, false));
+      return new FilesReader(expand(path), base(path)::relativize, Door.Found.LISTED, door);
     }
     if (!Files.isRegularFile(path)) {
       throw new IllegalArgumentException("a corpus must be a directory or a file: " + path);
     }
-    String name = path.getFileName().toString();
-    return new FilesReader(
-        List.of(path), _ -> "", file -> openFile(file, name, source, admission, scratch, true));
+    return new FilesReader(List.of(path), Path::getFileName, Door.Found.ALONE, door);
   }
 
-  /// @param name the file's path within the source, a document's name where the file is one
-  private static DocumentReader openFile(
-      Path file, String name, CorpusSource source, Admission admission, Path scratch, boolean alone)
-      throws IOException {
-    String lower = file.getFileName().toString().toLowerCase(Locale.ROOT);
-    if (lower.endsWith(".zip") || lower.endsWith(".jar")) {
-      return new ZipReader(file, admission);
-    }
-    if (lower.matches(".*\\.(tar|tgz|tzst|tar\\.gz|tar\\.zst)")) {
-      return new TarReader(file, admission, scratch);
-    }
-    if (lower.matches(".*\\.(jsonl|ndjson)(\\.gz|\\.zst)?")) {
-      return new JsonlReader(file, source, admission);
-    }
-    if (lower.endsWith(".parquet")) {
-      return new ParquetReader(file, source, admission, ParquetReader.PATIENCE);
-    }
-    if (FastaReader.isOne(file, admission.policy())) {
-      return new FastaReader(file, source.sequences(), admission, scratch, alone);
-    }
-    return new TextFileReader(file, name, admission, alone);
-  }
-
-  private static String name(Path base, Path file) {
-    return base.relativize(file).toString().replace(file.getFileSystem().getSeparator(), "/");
+  /// Opens a file that is no corpus: every text and row of it, whatever its name and length.
+  /// Temporary files go where the JVM's go.
+  ///
+  /// @param reading what [Reading#of] told
+  /// @param inFolder as there
+  public static DocumentReader open(
+      Path file, Reading reading, CorpusSource source, boolean inFolder) throws IOException {
+    Admission all = new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT);
+    return new Door(source, all, Path.of(System.getProperty("java.io.tmpdir")))
+        .open(
+            file,
+            reading,
+            file.getFileName().toString(),
+            inFolder ? Door.Found.IN_FOLDER : Door.Found.LISTED);
   }
 
   private static boolean isGlob(String path) {

@@ -16,10 +16,10 @@ import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.apache.commons.compress.archivers.tar.TarUtils;
 import org.jspecify.annotations.Nullable;
 
-/// A .tar, .tar.gz or .tar.zst, in the archive's order (which keeps repositories and packages
-/// together), and the archives that follow its end mark (`cat a.tar b.tar`). Links and devices
-/// inside are never followed or made. Large documents pass through a temporary file, so that they
-/// can be judged whole.
+/// A tar, plain or packed, in the archive's order (which keeps repositories and packages together),
+/// and the archives that follow its end mark (`cat a.tar b.tar`). Links and devices inside are
+/// never followed or made. Large documents pass through a temporary file, so that they can be
+/// judged whole.
 final class TarReader implements DocumentReader {
   private static final int RECORD_BYTES = 512;
   private static final int TYPE_OFFSET = 156;
@@ -31,6 +31,7 @@ final class TarReader implements DocumentReader {
   private static final int MAX_GLOBAL_HEADERS = 64;
 
   private final Path path;
+  private final Reading reading;
   private final String archive;
   private final Admission admission;
   private final Path scratch;
@@ -50,7 +51,8 @@ final class TarReader implements DocumentReader {
   private @Nullable Path spooled;
   private boolean ended;
 
-  TarReader(Path path, Admission admission, Path scratch) {
+  TarReader(Path path, Reading reading, Admission admission, Path scratch) {
+    this.reading = reading;
     this.archive = path.getFileName().toString();
     this.admission = admission;
     this.scratch = scratch;
@@ -93,7 +95,7 @@ final class TarReader implements DocumentReader {
 
   private @Nullable TarArchiveEntry nextHeader() throws IOException {
     if (input == null) {
-      input = GuardedInput.open(path, admission.policy());
+      input = GuardedInput.open(path, reading, admission.policy());
       records = new PushbackInputStream(input, RECORD_BYTES);
       tar = new Archive(records);
     }

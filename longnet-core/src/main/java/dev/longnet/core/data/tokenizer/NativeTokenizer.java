@@ -5,7 +5,9 @@ import ai.djl.engine.EngineException;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import ai.djl.util.Utils;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.core.data.source.NativeCode;
 import dev.longnet.core.io.EnvironmentException;
 import java.util.Arrays;
 import java.util.function.LongFunction;
@@ -26,13 +28,22 @@ record NativeTokenizer(long handle) {
       LibUtils.checkStatus();
       return new NativeTokenizer(TokenizersLibrary.LIB.createTokenizerFromString(tree.toString()));
     } catch (LinkageError | EngineException e) {
-      throw new EnvironmentException(
-          "Hugging Face's tokenizer library can't be loaded on this platform: use bytes, cl100k_base or o200k_base",
-          e);
+      throw missing(e);
     } catch (RuntimeException e) {
       throw new IllegalArgumentException(
           "not a tokenizer.json: " + name + ": " + e.getMessage(), e);
     }
+  }
+
+  static EnvironmentException missing(Throwable e) {
+    return new EnvironmentException(
+        "Hugging Face's tokenizer library does not load from "
+            + Utils.getEngineCacheDir("tokenizers")
+            + " ("
+            + NativeCode.reason(e)
+            + "): name a directory that is writable and not mounted noexec: -DENGINE_CACHE_DIR=DIR "
+            + "(LONGNET_JAVA_OPTS=-DENGINE_CACHE_DIR=DIR for ./longnet), or use bytes, cl100k_base or o200k_base",
+        e);
   }
 
   int[] encode(String text) {

@@ -12,6 +12,9 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
+import org.apache.commons.compress.compressors.bzip2.BZip2CompressorOutputStream;
+import org.tukaani.xz.LZMA2Options;
+import org.tukaani.xz.XZOutputStream;
 
 /// Archives in memory.
 final class Archives {
@@ -60,10 +63,15 @@ final class Archives {
     return out.toByteArray();
   }
 
+  /// @param name its end says how
   static OutputStream compressor(String name, OutputStream out) throws IOException {
-    return name.endsWith("gz")
-        ? new GZIPOutputStream(out)
-        : name.endsWith("zst") ? new ZstdOutputStream(out).setChecksum(true) : out;
+    return switch (name.substring(name.lastIndexOf('.') + 1)) {
+      case "gz", "tgz" -> new GZIPOutputStream(out);
+      case "zst", "zstd", "tzst" -> new ZstdOutputStream(out).setChecksum(true);
+      case "xz", "txz" -> new XZOutputStream(out, new LZMA2Options(0));
+      case "bz2", "tbz2" -> new BZip2CompressorOutputStream(out, 1);
+      default -> out;
+    };
   }
 
   static byte[] join(byte[]... parts) {

@@ -3,6 +3,7 @@ package dev.longnet.core.data.source;
 
 import static dev.longnet.core.data.source.Archives.DOCUMENTS;
 import static dev.longnet.core.data.source.Archives.compress;
+import static dev.longnet.core.data.source.Archives.compressor;
 import static dev.longnet.core.data.source.Archives.tar;
 import static dev.longnet.core.data.source.Archives.zip;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -38,7 +39,17 @@ class DamagedSourcesTest {
   @TempDir Path temp;
 
   @ParameterizedTest
-  @ValueSource(strings = {"t.tar", "t.tar.gz", "t.tar.zst", "t.jsonl.gz", "t.jsonl.zst", "t.zip"})
+  @ValueSource(
+      strings = {
+        "t.tar",
+        "t.tar.gz",
+        "t.tar.zst",
+        "t.tar.xz",
+        "t.jsonl.gz",
+        "t.jsonl.zst",
+        "t.jsonl.bz2",
+        "t.zip"
+      })
   void truncatedFilesSaySo(String name) throws IOException {
     Random random = new Random(3);
     Map<String, String> documents = new TreeMap<>();
@@ -71,7 +82,16 @@ class DamagedSourcesTest {
 
   /// One byte of a text is another: only the checksum knows.
   @ParameterizedTest
-  @ValueSource(strings = {"d.tar.gz", "d.tar.zst", "d.zip", "large.zip", "d.jsonl.gz"})
+  @ValueSource(
+      strings = {
+        "d.tar.gz",
+        "d.tar.zst",
+        "d.tar.xz",
+        "d.zip",
+        "large.zip",
+        "d.jsonl.gz",
+        "d.jsonl.bz2"
+      })
   void damageThatOnlyTheChecksumShowsIsSaid(String name) throws IOException {
     Random random = new Random(5);
     StringBuilder text = new StringBuilder();
@@ -112,7 +132,9 @@ class DamagedSourcesTest {
                   def.setLevel(0);
                 }
               }
-              : new ZstdOutputStream(out, 1).setChecksum(true)) {
+              : name.endsWith("zst")
+                  ? new ZstdOutputStream(out, 1).setChecksum(true)
+                  : compressor(name, out)) {
         stored.write(inside);
       }
     }
@@ -133,6 +155,9 @@ class DamagedSourcesTest {
         "f.tar.zst",
         "f.jsonl",
         "f.jsonl.gz",
+        "f.jsonl.xz",
+        "f.jsonl.bz2",
+        "f.json",
         "snappy.parquet",
         "zstd.parquet"
       })

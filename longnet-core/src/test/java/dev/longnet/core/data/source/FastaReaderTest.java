@@ -47,7 +47,7 @@ class FastaReaderTest {
   private Walked walk(String name, byte[] content, SequenceRule rule) throws IOException {
     Path file = Files.write(temp.resolve(name), content);
     CorpusSource source =
-        new CorpusSource(file.toString(), OptionalDouble.empty(), "text", "", rule);
+        new CorpusSource(file.toString(), OptionalDouble.empty(), "text", "", CorpusSource.Format.AUTO, rule);
     return Walked.of(source, DocumentFilter.ALL, InputPolicy.DEFAULT, temp);
   }
 

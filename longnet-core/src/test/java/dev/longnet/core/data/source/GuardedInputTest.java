@@ -38,7 +38,10 @@ class GuardedInputTest {
 
   private byte[] read(byte[] content) throws IOException {
     try (GuardedInput in =
-        GuardedInput.open(Files.write(temp.resolve("f.zst"), content), InputPolicy.DEFAULT)) {
+        GuardedInput.open(
+            Files.write(temp.resolve("f.zst"), content),
+            Reading.of(Packing.ZSTD, Reading.Kind.TEXT),
+            InputPolicy.DEFAULT)) {
       return in.readAllBytes();
     }
   }

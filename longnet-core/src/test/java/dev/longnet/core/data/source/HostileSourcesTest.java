@@ -2,6 +2,7 @@
 package dev.longnet.core.data.source;
 
 import static dev.longnet.core.data.source.Archives.add;
+import static dev.longnet.core.data.source.Archives.compress;
 import static dev.longnet.core.data.source.Archives.compressor;
 import static dev.longnet.core.data.source.Archives.tar;
 import static dev.longnet.core.data.source.Archives.zip;
@@ -123,7 +124,8 @@ class HostileSourcesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"b.zip", "b.tar.gz", "b.tar.zst", "b.jsonl.gz"})
+  @ValueSource(
+      strings = {"b.zip", "b.tar.gz", "b.tar.zst", "b.jsonl.gz", "b.jsonl.xz", "b.txt.bz2"})
   void bombsAreStopped(String name) throws IOException {
     Path file = temp.resolve(name);
     int size = 300 << 20;
@@ -134,6 +136,14 @@ class HostileSourcesTest {
         zeros(zip, size);
       }
       Files.write(file, bytes.toByteArray());
+    } else if (name.matches(".*(xz|bz2)")) {
+      // Their compressors are slow; streams may follow one another.
+      byte[] stream = compress(name, new byte[4 << 20]);
+      try (OutputStream out = Files.newOutputStream(file)) {
+        for (int i = 0; i < size >> 22; i++) {
+          out.write(stream);
+        }
+      }
     } else {
       try (OutputStream out = compressor(name, Files.newOutputStream(file))) {
         if (name.contains("tar")) {

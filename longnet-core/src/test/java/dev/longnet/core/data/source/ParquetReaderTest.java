@@ -38,7 +38,13 @@ class ParquetReaderTest {
   private static Walked read(CorpusSource source, InputPolicy policy) throws IOException {
     Admission admission = new Admission(DocumentFilter.ALL, policy);
     return Walked.of(
-        new ParquetReader(Path.of(source.path()), source, admission, ParquetReader.PATIENCE));
+        new ParquetReader(
+            Path.of(source.path()),
+            Path.of(source.path()).getFileName().toString(),
+            false,
+            source,
+            admission,
+            ParquetReader.PATIENCE));
   }
 
   /// The texts of a file's rows, in their order, one byte a character.

@@ -147,7 +147,11 @@ class TarReaderTest {
     assertThat(Walked.of(file, temp).texts())
         .isEqualTo(Map.of("large", Entry.WHOLE_BYTES + 1 + " bytes"));
     TarReader reader =
-        new TarReader(file, new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT), nowhere);
+        new TarReader(
+            file,
+            Reading.of(Packing.NONE, Reading.Kind.TAR),
+            new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT),
+            nowhere);
     assertThatThrownBy(() -> Walked.of(reader))
         .isInstanceOf(EnvironmentException.class)
         .hasMessageContaining(nowhere.toString())
@@ -158,7 +162,10 @@ class TarReaderTest {
   void aFileThatIsGoneIsNoDamage() throws IOException {
     TarReader reader =
         new TarReader(
-            temp.resolve("gone.tar"), new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT), temp);
+            temp.resolve("gone.tar"),
+            Reading.of(Packing.NONE, Reading.Kind.TAR),
+            new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT),
+            temp);
     assertThat(Walked.of(reader).rejected()).isEqualTo(Map.of("gone.tar", Reason.UNREADABLE));
   }
 

@@ -35,7 +35,13 @@ record Walked(Map<String, String> texts, Map<String, Reason> rejected) {
     // Less patient than the real one: some damaged files make the Parquet library loop.
     return of(
         source.path().endsWith(".parquet")
-            ? new ParquetReader(Path.of(source.path()), source, admission, Duration.ofSeconds(2))
+            ? new ParquetReader(
+                Path.of(source.path()),
+                Path.of(source.path()).getFileName().toString(),
+                false,
+                source,
+                admission,
+                Duration.ofSeconds(2))
             : Sources.open(source, Sources.state(source), admission, scratch));
   }
 

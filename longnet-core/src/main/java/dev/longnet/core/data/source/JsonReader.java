@@ -11,12 +11,11 @@ import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.InputPolicy;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/// A .jsonl file, plain or compressed: one JSON object a line, its text in a named field. Lines are
-/// cut here and parsed by whichever thread loads them.
-final class JsonlReader implements DocumentReader {
+/// JSON lines, or an array: objects with their text in a named field. Rows are cut here and parsed
+/// by whichever thread loads them.
+final class JsonReader implements DocumentReader {
   private static final JsonFactory JSON =
       JsonFactory.builder()
           .streamReadConstraints(
@@ -29,22 +28,25 @@ final class JsonlReader implements DocumentReader {
           .build();
 
   private final Path path;
+  private final Reading reading;
   private final String fileName;
   private final CorpusSource source;
   private final Admission admission;
 
-  @SuppressWarnings("NullAway.Init") // opened by the first call of next()
+  // Opened by the first call of next().
+  @SuppressWarnings("NullAway.Init")
   private GuardedInput input;
 
-  private byte[] buffer = new byte[1 << 16];
-  private int start;
-  private int end;
-  private long line;
+  private @Nullable RowCutter cutter;
   private boolean ended;
 
-  JsonlReader(Path path, CorpusSource source, Admission admission) {
+  /// @param reading JSON lines or an array, perhaps packed
+  /// @param fileName before the numbers of rows without names
+  JsonReader(
+      Path path, Reading reading, String fileName, CorpusSource source, Admission admission) {
     this.path = path;
-    this.fileName = path.getFileName().toString();
+    this.reading = reading;
+    this.fileName = fileName;
     this.source = source;
     this.admission = admission;
   }
@@ -55,108 +57,39 @@ final class JsonlReader implements DocumentReader {
       return null;
     }
     try {
-      if (input == null) {
-        input = GuardedInput.open(path, admission.policy());
-      }
-      return nextLine();
+      RowCutter rows = cutter == null ? open() : cutter;
+      RowCutter.Row row = rows.next();
+      ended = row == null;
+      return row == null ? null : entry(row);
     } catch (IOException | RuntimeException e) {
       ended = true;
-      return GuardedInput.rejection(fileName + " after line " + line, e);
+      boolean lines = reading.kind() == Reading.Kind.JSON_LINES;
+      long read = cutter == null ? 0 : cutter.rows();
+      return GuardedInput.rejection(
+          fileName + (lines ? " after line " : " after element ") + read, e);
     }
   }
 
-  private @Nullable Entry nextLine() throws IOException {
+  private RowCutter open() throws IOException {
+    input = GuardedInput.open(path, reading, admission.policy());
     int max = admission.policy().maxRowBytes();
-    int scanned = start;
-    while (true) {
-      int newline = indexOf(scanned);
-      if (newline < 0 && end - start > max) {
-        return tooLong(max);
-      }
-      if (newline < 0) {
-        scanned = end - start;
-        if (fill()) {
-          scanned += start;
-          continue;
-        }
-        ended = true;
-        newline = end;
-        if (start == end) {
-          return null;
-        }
-      }
-      int from = start;
-      start = Math.min(newline + 1, end);
-      line++;
-      if (newline - from > max) {
-        return new Entry.Rejected(
-            fileName + ":" + line, Reason.ROW_TOO_LONG, (newline - from) + " bytes");
-      }
-      if (!isBlank(from, newline)) {
-        byte[] row = Arrays.copyOfRange(buffer, from, newline);
-        String name = fileName + ":" + line;
-        return new Entry.Text(name, row.length, () -> parse(row, name));
-      }
-      if (ended) {
-        return null;
-      }
-      scanned = start;
-    }
+    RowCutter rows =
+        reading.kind() == Reading.Kind.JSON_LINES
+            ? new LineCutter(input, max)
+            : new ElementCutter(input, max);
+    cutter = rows;
+    return rows;
   }
 
-  /// Leaves the rest of a line that does not fit unread in memory.
-  private Entry tooLong(int max) throws IOException {
-    long bytes = 0;
-    line++;
-    while (true) {
-      int newline = indexOf(start);
-      if (newline >= 0) {
-        bytes += newline - start;
-        start = newline + 1;
-        break;
-      }
-      bytes += end - start;
-      start = end;
-      if (!fill()) {
-        ended = true;
-        break;
-      }
+  private Entry entry(RowCutter.Row row) {
+    String name = fileName + ":" + row.number();
+    int max = admission.policy().maxRowBytes();
+    if (row.length() > max) {
+      return new Entry.Rejected(
+          name, Reason.ROW_TOO_LONG, row.length() + " bytes, max_row_bytes=" + max);
     }
-    return new Entry.Rejected(
-        fileName + ":" + line, Reason.ROW_TOO_LONG, bytes + " bytes, max_row_bytes=" + max);
-  }
-
-  private int indexOf(int from) {
-    for (int i = from; i < end; i++) {
-      if (buffer[i] == '\n') {
-        return i;
-      }
-    }
-    return -1;
-  }
-
-  /// Moves what is unread to the front and reads more behind it.
-  private boolean fill() throws IOException {
-    System.arraycopy(buffer, start, buffer, 0, end - start);
-    end -= start;
-    start = 0;
-    if (end == buffer.length) {
-      buffer =
-          Arrays.copyOf(
-              buffer, Math.min(buffer.length * 2, admission.policy().maxRowBytes() + (1 << 16)));
-    }
-    int n = input.read(buffer, end, buffer.length - end);
-    end += Math.max(0, n);
-    return n >= 0;
-  }
-
-  private boolean isBlank(int from, int to) {
-    for (int i = from; i < to; i++) {
-      if (buffer[i] != ' ' && buffer[i] != '\t' && buffer[i] != '\r') {
-        return false;
-      }
-    }
-    return true;
+    byte[] json = row.json();
+    return new Entry.Text(name, json.length, () -> parse(json, name));
   }
 
   private Entry.Loaded parse(byte[] row, String name) throws IOException {

@@ -15,7 +15,7 @@ import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class JsonlReaderTest {
+class JsonReaderTest {
   @TempDir Path temp;
 
   private static InputPolicy invalidUtf8(InputPolicy.Action action) {
@@ -108,7 +108,15 @@ class JsonlReaderTest {
           temp.resolve("gone.jsonl"), Files.createDirectory(temp.resolve("directory.jsonl"))
         }) {
       assertThat(
-              Walked.of(new JsonlReader(path, Walked.source(path), admission)).rejected().values())
+              Walked.of(
+                      new JsonReader(
+                          path,
+                          Reading.of(Packing.NONE, Reading.Kind.JSON_LINES),
+                          "r",
+                          Walked.source(path),
+                          admission))
+                  .rejected()
+                  .values())
           .containsExactly(Reason.UNREADABLE);
     }
   }
