@@ -22,7 +22,7 @@ final class CorpusOptions {
       names = "--corpus",
       paramLabel = "PATH",
       description = {
-        "A directory, archive, table or text, compressed or not, or jdk: the running JDK's sources (default: jdk). "
+        "A directory, archive, table, FASTA or text, compressed or not, or jdk: the running JDK's sources (default: jdk). "
             + "Repeat for several. A weight, PATH=WEIGHT, counts in longnet train alone."
       })
   List<String> corpus = List.of(CorpusSource.JDK);

@@ -149,18 +149,21 @@ class TokenizeCommandTest {
     String rows = "{\"text\": \"one\"}\n{\"text\": \"two\"}\n";
     Path dir = Files.createDirectories(folder.resolve("dir"));
     Files.writeString(dir.resolve("a.json"), rows);
-    for (String name : List.of("b.json.gz", "c.json.gz")) {
+    for (String name : List.of("b.json.gz", "c.json.gz", "d.fa.gz", "e.fna.gz")) {
+      String text = name.contains("json") ? rows : ">chr1\nacgt\n>chr2\ntwo\n";
       try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(dir.resolve(name)))) {
-        out.write(rows.replace("two", name).getBytes(StandardCharsets.UTF_8));
+        out.write(text.replace("two", name).getBytes(StandardCharsets.UTF_8));
       }
     }
     Cli run = Cli.run("tokenize", "--corpus", dir, "--out", shards);
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out())
-        .contains("    3 files: 2 JSON lines in gzip, 1 JSON lines\n", dir + ": 4 documents");
+        .contains(
+            "    5 files: 2 FASTA in gzip, 2 JSON lines in gzip, 1 JSON lines\n",
+            dir + ": 7 documents");
     Cli text =
         Cli.run("tokenize", "--corpus", dir, "--format", "text", "--out", folder.resolve("raw"));
-    assertThat(text.out()).contains("    3 files: text\n");
+    assertThat(text.out()).contains("    5 files: text\n");
     Cli refused = Cli.run("tokenize", "--corpus", dir, "--format", "json", "--out", shards);
     assertThat(refused.exitCode()).isEqualTo(2);
     assertThat(refused.err()).contains("--format");

@@ -375,6 +375,37 @@ class StreamInputTest {
     }
   }
 
+  private static StreamInput fasta(Path file, SequenceRule.Case letters) throws IOException {
+    return new StreamInput(
+        List.of(file),
+        "",
+        BYTES,
+        false,
+        List.of(),
+        new CorpusSource(
+            "x",
+            OptionalDouble.empty(),
+            "text",
+            "",
+            CorpusSource.Format.AUTO,
+            new SequenceRule(letters, SequenceRule.Unknown.KEEP)));
+  }
+
+  /// Under another rule they are another input, though as long.
+  @Test
+  void sequencesAreDocuments() throws Exception {
+    Path file = Files.write(folder.resolve("a.fa.gz"), packed(">one\nac\ngt\n>two\nTT\n"));
+    try (StreamInput input = fasta(file, SequenceRule.Case.UPPER)) {
+      assertThat(all(input)).isEqualTo(begun(documents("ACGT", "TT")));
+      assertThat(input.readAs()).isEqualTo(Map.of("FASTA in gzip", 1L));
+      try (StreamInput same = fasta(file, SequenceRule.Case.UPPER);
+          StreamInput other = fasta(file, SequenceRule.Case.KEEP)) {
+        assertThat(same.goOn(input.place(), input.extent())).isTrue();
+        assertThat(other.goOn(input.place(), input.extent())).isFalse();
+      }
+    }
+  }
+
   @Test
   void foldersHoldShardsAndWhatIsLeftOut() throws Exception {
     Files.write(folder.resolve("a.jsonl.gz"), rows());

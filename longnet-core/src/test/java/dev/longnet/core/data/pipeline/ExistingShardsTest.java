@@ -7,7 +7,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.core.config.CorpusConfig;
+import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.Duplicates;
+import dev.longnet.core.config.SequenceRule;
 import dev.longnet.core.data.Manifest;
 import dev.longnet.core.data.TokenShards;
 import java.io.IOException;
@@ -16,8 +18,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -60,6 +65,39 @@ class ExistingShardsTest {
     assertThatThrownBy(() ->
             corpus.prepare(corpus.config("cl100k_base", 0.1, Duplicates.EXACT), "out", 1 << 20))
         .hasMessageContaining("the tokenizer changed (from bytes to cl100k_base)");
+  }
+
+  /// Each way of reading gives tokens of its own.
+  @Test
+  void shardsAreNamedByHowTheirSourceIsRead() throws IOException {
+    corpus.writeFiles(1, 3);
+    Set<String> keys = new HashSet<>();
+    for (CorpusSource.Format format : CorpusSource.Format.values()) {
+      for (SequenceRule.Case letters : SequenceRule.Case.values()) {
+        for (SequenceRule.Unknown unknown : SequenceRule.Unknown.values()) {
+          CorpusSource source =
+              new CorpusSource(
+                  temp.resolve("corpus").toString(),
+                  OptionalDouble.empty(),
+                  "text",
+                  "",
+                  format,
+                  new SequenceRule(letters, unknown));
+          CorpusConfig config = corpus.config("bytes", 0.1, Duplicates.EXACT);
+          keys.add(
+              CorpusKey.of(
+                  new CorpusConfig(
+                      List.of(source),
+                      config.tokenizer(),
+                      config.validation(),
+                      config.filter(),
+                      config.duplicates(),
+                      config.input(),
+                      config.holdout())));
+        }
+      }
+    }
+    assertThat(keys).hasSize(12);
   }
 
   private static TokenizationListener saying(List<String> said) {

@@ -202,18 +202,46 @@ class GroupHoldoutTest {
       }
       corpus.write("f%02d.jsonl".formatted(i), rows.toString());
     }
-    String glob = temp.resolve("corpus") + "/*.jsonl";
-    try (TokenShards shards = prepare(group(1), 0.3, glob)) {
+    String folder = temp.resolve("corpus").toString();
+    for (String path : List.of(folder, folder + "/*.jsonl")) {
+      try (TokenShards shards = prepare(group(1), 0.3, path)) {
+        assertThat(archives(shards.train()))
+            .doesNotContainAnyElementsOf(archives(shards.validation()));
+        assertThat(groups(shards)).isEqualTo(30);
+      }
+      CorpusSource named = new CorpusSource(path, OptionalDouble.empty(), "text", "path");
+      try (TokenShards shards = prepare(group(1), 0.3, named)) {
+        assertThat(groups(shards)).isEqualTo(120);
+      }
+    }
+  }
+
+  private static long groups(TokenShards shards) {
+    return shards.manifest().groups(Split.TRAIN) + shards.manifest().groups(Split.VALIDATION);
+  }
+
+  /// Names of sequences are no paths.
+  @Test
+  void sequencesAreGroupedByTheirFileAndTextsBesideThemByFolder() throws IOException {
+    for (int i = 0; i < 20; i++) {
+      StringBuilder records = new StringBuilder();
+      for (int j = 0; j < 4; j++) {
+        records.append(">r%d/%d%n%d/%d%n".formatted(j, i, i, j));
+      }
+      corpus.write("genomes/f%02d.fa".formatted(i), records.toString());
+      corpus.write("notes/n%02d.txt".formatted(i), "n%d/".formatted(i % 2));
+    }
+    String folder = temp.resolve("corpus").toString();
+    try (TokenShards shards = prepare(group(1), 0.3, folder)) {
       assertThat(archives(shards.train()))
           .doesNotContainAnyElementsOf(archives(shards.validation()));
-      assertThat(shards.manifest().groups(Split.TRAIN) + shards.manifest().groups(Split.VALIDATION))
-          .isEqualTo(30);
+      assertThat(groups(shards)).isEqualTo(21);
     }
-    CorpusSource named = new CorpusSource(glob, OptionalDouble.empty(), "text", "path");
-    try (TokenShards shards = prepare(group(1), 0.3, named)) {
-      assertThat(shards.manifest().groups(Split.TRAIN) + shards.manifest().groups(Split.VALIDATION))
-          .isEqualTo(120);
+    try (TokenShards shards = prepare(group(1), 0.3, folder + "/**.fa")) {
+      assertThat(groups(shards)).isEqualTo(20);
     }
+    assertThatThrownBy(() -> prepare(group(1), 0.3, folder + "/genomes/f00.fa"))
+        .hasMessageContaining("1 group");
   }
 
   @Test

@@ -52,12 +52,14 @@ class FastaReaderTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"a.fa", "a.FASTA", "a.fna.gz", "a.faa.zst"})
+  @ValueSource(
+      strings = {"a.fa", "a.FASTA", "a.fna.gz", "a.faa.zst", "a.fas.xz", "a.ffn.bz2", "mark.frn", "utf16.fa"})
   void recordsAreDocuments(String name) throws IOException {
-    byte[] plain = GENOME.getBytes(StandardCharsets.UTF_8);
-    boolean packed = name.endsWith("z") || name.endsWith("zst");
-    Walked found =
-        walk(name, packed ? Archives.compress(name, plain) : plain, SequenceRule.AS_WRITTEN);
+    byte[] plain =
+        name.startsWith("utf16")
+            ? ("\uFEFF" + GENOME).getBytes(StandardCharsets.UTF_16LE)
+            : ((name.startsWith("mark") ? "\uFEFF" : "") + GENOME).getBytes(StandardCharsets.UTF_8);
+    Walked found = walk(name, Archives.compress(name, plain), SequenceRule.AS_WRITTEN);
     assertThat(found.texts())
         .isEqualTo(Map.of("chr1", "NNACgtNNACGNNN", "chr2", "acgtACGT", "chr4", "TTTT"));
     assertThat(found.texts().keySet()).containsExactly("chr1", "chr2", "chr4");
@@ -80,6 +82,29 @@ class FastaReaderTest {
         walk("a.fa", GENOME.getBytes(StandardCharsets.UTF_8), new SequenceRule(letters, unknown));
     assertThat(found.texts()).containsEntry(name, text);
     assertThat(found.texts()).hasSize(unknown == Unknown.SPLIT ? 4 : 3);
+  }
+
+  /// Globs look at files, in a folder and in a list of files alike.
+  @Test
+  void foldersHoldSequences() throws IOException {
+    Path genomes = Files.createDirectories(temp.resolve("all/genomes"));
+    byte[] one = ">a/b first\nAC\nGT\n>c\nTT\n".getBytes(StandardCharsets.UTF_8);
+    Files.write(genomes.resolve("1.fa.gz"), Archives.compress("gz", one));
+    Files.writeString(genomes.resolve("2.fa"), ">d\nGG\n");
+    Files.writeString(genomes.resolve("notes.fa"), "a text");
+    for (String path : List.of(temp + "/all", temp + "/all/genomes/*")) {
+      CorpusSource source = CorpusSource.of(path);
+      Admission all = new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT);
+      DocumentReader reader = Sources.open(source, Sources.state(source), all, temp);
+      assertThat(Walked.of(reader).texts().values()).containsExactly("ACGT", "TT", "GG", "a text");
+      assertThat(reader.readAs())
+          .isEqualTo(Map.of("FASTA in gzip", 1L, "FASTA", 1L, "text", 1L));
+      DocumentFilter gzip =
+          new DocumentFilter(List.of("**.gz"), List.of(), List.of(), 1, Long.MAX_VALUE);
+      Walked some = Walked.of(source, gzip, InputPolicy.DEFAULT, temp);
+      assertThat(some.texts()).isEqualTo(Map.of("a/b", "ACGT", "c", "TT"));
+      assertThat(some.rejected().values()).containsOnly(Reason.FILTERED).hasSize(2);
+    }
   }
 
   /// Longer than what is held in memory, some of them than the buffers.
@@ -152,9 +177,21 @@ class FastaReaderTest {
   void whatIsNoFastaIsATextAndDamageIsSaid() throws IOException {
     byte[] text = "a text that begins like none".getBytes(StandardCharsets.UTF_8);
     assertThat(walk("notes.fa", text, SequenceRule.AS_WRITTEN).texts()).containsKey("notes.fa");
-    byte[] comment = ";\nACGT\n>late\nA\n".getBytes(StandardCharsets.UTF_8);
-    assertThat(walk("late.fa", comment, SequenceRule.AS_WRITTEN).rejected())
-        .isEqualTo(Map.of("late.fa", Reason.CORRUPT));
+    byte[] lisp = "; a comment\n(load \"x\")\n>late\nA\n".getBytes(StandardCharsets.UTF_8);
+    assertThat(walk("code.fas", lisp, SequenceRule.AS_WRITTEN).texts()).containsKey("code.fas");
+    byte[] quotation = ">chr1\nACGT\n".getBytes(StandardCharsets.UTF_8);
+    assertThat(walk("mail.txt", quotation, SequenceRule.AS_WRITTEN).texts())
+        .containsKey("mail.txt");
+    CorpusSource raw =
+        new CorpusSource(
+            Files.write(temp.resolve("raw.fa"), quotation).toString(),
+            OptionalDouble.empty(),
+            "text",
+            "",
+            CorpusSource.Format.TEXT,
+            SequenceRule.AS_WRITTEN);
+    assertThat(Walked.of(raw, DocumentFilter.ALL, InputPolicy.DEFAULT, temp).texts())
+        .isEqualTo(Map.of("raw.fa", quotation.length + " bytes"));
     byte[] packed = Archives.compress("a.gz", GENOME.getBytes(StandardCharsets.UTF_8));
     byte[] cut = java.util.Arrays.copyOf(packed, packed.length - 12);
     assertThat(walk("cut.fa.gz", cut, SequenceRule.AS_WRITTEN).rejected())
