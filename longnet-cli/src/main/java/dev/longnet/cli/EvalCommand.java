@@ -10,6 +10,8 @@ import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.TokenSplit;
 import dev.longnet.core.data.pipeline.Tokenization;
+import dev.longnet.core.evaluate.ByPosition;
+import dev.longnet.core.evaluate.Copies;
 import dev.longnet.core.evaluate.Evaluation;
 import dev.longnet.core.evaluate.EvaluationListener;
 import dev.longnet.core.evaluate.EvaluationPlan;
@@ -103,6 +105,14 @@ final class EvalCommand implements Callable<Integer> {
               + "(default: ${DEFAULT-VALUE}).")
   long maxTokens = 262_144;
 
+  @Option(
+      names = "--copy-probe",
+      paramLabel = "N",
+      description =
+          "Tokens of the copy probe: how far back the model finds what it has read "
+              + "(default: ${DEFAULT-VALUE}; 0: none).")
+  long copyProbe = 262_144;
+
   @Option(names = "--json", paramLabel = "FILE", description = "Also write the results there.")
   @Nullable Path json;
 
@@ -113,6 +123,10 @@ final class EvalCommand implements Callable<Integer> {
     if (maxTokens < 1) {
       throw new IllegalArgumentException(
           "--max-tokens must be positive: --max-tokens=" + maxTokens);
+    }
+    if (copyProbe < 0) {
+      throw new IllegalArgumentException(
+          "--copy-probe must be at least 0: --copy-probe=" + copyProbe);
     }
     AtomicFiles.check("--json", json);
     Checkpoint checkpoint = Checkpoint.resolve(run);
@@ -139,6 +153,8 @@ final class EvalCommand implements Callable<Integer> {
           new EvaluationPlan(
               wanted,
               maxTokens,
+              new EvaluationPlan.CopyPlan(
+                  checkpoint.trainedLength(), copyProbe, checkpoint.model().largestDilation()),
               Math.min(checkpoint.trainedLength(), longest),
               Math.max(1, (long) (maxTokens * DOCUMENT_SHARE)));
       // Lengths that the text does not hold are told before a model is loaded.
@@ -193,6 +209,17 @@ final class EvalCommand implements Callable<Integer> {
                 : "");
         Evaluation.lost(at.textless().orElse(0))
             .ifPresent(lost -> out.println("            " + lost));
+        StandardOutput.flush(out);
+      }
+
+      @Override
+      public void scored(ByPosition positions) {
+        out.printf(Locale.ROOT, "%n%s%n", positions);
+      }
+
+      @Override
+      public void scored(Copies copies) {
+        out.println(copies);
         StandardOutput.flush(out);
       }
 

@@ -6,6 +6,7 @@ import dev.longnet.lm.train.StepMetrics;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.function.LongToDoubleFunction;
 
 /// Shows a run to a person: one line that rewrites itself on a terminal, else a plain line every
 /// few seconds.
@@ -20,6 +21,9 @@ final class ProgressLine {
   private final PrintWriter out;
   private final boolean terminal;
   private final long steps;
+  private final boolean phased;
+  private final LongToDoubleFunction left;
+  private int window;
   private long lastShown;
   private double loss = Double.NaN;
   private double tokensPerSecond = Double.NaN;
@@ -29,7 +33,12 @@ final class ProgressLine {
 
   /// @param terminal whether `out` is one
   /// @param steps of the whole run
-  ProgressLine(PrintWriter out, boolean terminal, long steps) {
+  /// @param phased whether windows grow: the line says their length
+  /// @param left how many steps as the last one the run takes yet, by the number of steps done
+  ProgressLine(
+      PrintWriter out, boolean terminal, long steps, boolean phased, LongToDoubleFunction left) {
+    this.phased = phased;
+    this.left = left;
     this.out = out;
     this.terminal = terminal;
     this.steps = steps;
@@ -39,6 +48,12 @@ final class ProgressLine {
   synchronized void step(StepMetrics m) {
     if (!m.skipped()) {
       loss = smooth(loss, m.loss());
+    }
+    if (m.window() != window) {
+      window = m.window();
+      tokensPerSecond = Double.NaN;
+      secondsPerStep = Double.NaN;
+      share = Double.NaN;
     }
     tokensPerSecond = smooth(tokensPerSecond, m.tokensPerSecond());
     secondsPerStep = smooth(secondsPerStep, m.seconds());
@@ -98,13 +113,14 @@ final class ProgressLine {
   }
 
   String line(StepMetrics m) {
-    double eta = (steps - m.step()) * secondsPerStep;
+    double eta = left.applyAsDouble(m.step()) * secondsPerStep;
     String text =
         String.format(
             Locale.ROOT,
-            "step %d/%d  loss %.3f  %stok/s  %.0f%% of matmul rate  ETA %s",
+            "step %d/%d  %sloss %.3f  %stok/s  %.0f%% of matmul rate  ETA %s",
             m.step(),
             steps,
+            phased ? "window " + m.window() + "  " : "",
             loss,
             Forecast.si(tokensPerSecond),
             100 * share,

@@ -5,14 +5,20 @@ import dev.longnet.core.config.Forecast;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.data.Split;
+import dev.longnet.core.config.TrainingConfig;
+import dev.longnet.core.config.TrainingCost;
+import dev.longnet.core.config.TrainingPhase;
 import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.pipeline.TokenizationProgress;
+import dev.longnet.core.evaluate.ByPosition;
+import dev.longnet.core.evaluate.Copies;
 import dev.longnet.core.evaluate.Evaluation;
 import dev.longnet.lm.run.RunListener;
 import dev.longnet.lm.train.StepMetrics;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.LongSummaryStatistics;
 import org.jspecify.annotations.Nullable;
 
 /// A run as a person sees it. While it trains, Ctrl-C asks it to save itself and end.
@@ -21,6 +27,10 @@ final class TrainDisplay implements RunListener, AutoCloseable {
   private final TokenizationDisplay tokenization;
   private final ProgressLine progress;
   private final long lastStep;
+
+  /// Whether steps differ in their windows.
+  private final boolean phased;
+
   private @Nullable StopOnInterrupt interrupt;
 
   /// @param terminal whether `out` and `err` are one
@@ -28,7 +38,9 @@ final class TrainDisplay implements RunListener, AutoCloseable {
     this.out = out;
     this.tokenization = new TokenizationDisplay(err, terminal);
     this.lastStep = config.training().lastStep();
-    this.progress = new ProgressLine(out, terminal, lastStep);
+    TrainingCost cost = new TrainingCost(config.model(), config.training());
+    this.phased = !config.training().windows().isEmpty();
+    this.progress = new ProgressLine(out, terminal, lastStep, phased, cost::stepsLeft);
   }
 
   @Override
@@ -53,6 +65,18 @@ final class TrainDisplay implements RunListener, AutoCloseable {
             + "FLOP a token, "
             + Forecast.si(f.totalTokens())
             + " tokens");
+    TrainingConfig training = config.training();
+    for (int i = 0; i < training.windows().size(); i++) {
+      TrainingPhase phase = training.windows().get(i);
+      row(
+          i == 0 ? "windows" : "",
+          String.format(
+              Locale.ROOT,
+              "%,d tokens, %,d a step, until step %,d",
+              phase.window(),
+              phase.batchTokens(),
+              training.firstStep(i + 1)));
+    }
   }
 
   @Override
@@ -61,17 +85,25 @@ final class TrainDisplay implements RunListener, AutoCloseable {
         "time",
         String.format(
             Locale.ROOT,
-            "about %s for %,d step%s of %,d tokens (matrix products run at %s here)",
+            "about %s for %,d step%s of %s tokens (matrix products run at %s here)",
             ProgressLine.duration(seconds),
             lastStep,
             lastStep == 1 ? "" : "s",
-            config.training().batchTokens(),
+            stepTokens(config.training()),
             Forecast.si(matrixFlops)
                 + "FLOP/s"
                 + (config.runtime().precision() == RuntimeConfig.Precision.BF16
                     ? " in bf16"
                     : "")));
     out.flush();
+  }
+
+  private static String stepTokens(TrainingConfig training) {
+    LongSummaryStatistics tokens =
+        training.phases().stream().mapToLong(TrainingPhase::batchTokens).summaryStatistics();
+    return tokens.getMin() == tokens.getMax()
+        ? String.format(Locale.ROOT, "%,d", tokens.getMin())
+        : String.format(Locale.ROOT, "%,d to %,d", tokens.getMin(), tokens.getMax());
   }
 
   @Override
@@ -137,8 +169,14 @@ final class TrainDisplay implements RunListener, AutoCloseable {
   }
 
   @Override
-  public void validation(long step, double loss) {
-    progress.note(String.format(Locale.ROOT, "step %d: validation loss %.4f", step, loss));
+  public void validation(long step, double loss, int window) {
+    progress.note(
+        String.format(
+            Locale.ROOT,
+            "step %d: validation loss %.4f%s",
+            step,
+            loss,
+            phased ? String.format(Locale.ROOT, ", windows of %,d", window) : ""));
   }
 
   @Override
@@ -177,6 +215,17 @@ final class TrainDisplay implements RunListener, AutoCloseable {
             at.perplexity(),
             at.bitsPerByte()));
     Evaluation.lost(at.textless().orElse(0)).ifPresent(lost -> row("", lost));
+    out.flush();
+  }
+
+  @Override
+  public void scored(ByPosition positions) {
+    row("positions", positions.toString());
+  }
+
+  @Override
+  public void scored(Copies copies) {
+    row("reach", copies.toString());
     out.flush();
   }
 

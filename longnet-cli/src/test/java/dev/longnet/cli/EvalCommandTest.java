@@ -49,6 +49,18 @@ class EvalCommandTest {
     assertThat(bits).isCloseTo(Math.log(perplexity) / Math.log(2) * perByte, within(1e-6));
     assertThat(result.path("documents").path("documents").asInt()).isGreaterThan(3);
     assertThat(run.out()).contains("perplexity", "gzip -9", "%.4f".formatted(perplexity));
+    assertThat(result.at("/positions/length").asInt()).as("the longest").isEqualTo(64);
+    assertThat(result.at("/positions/octaves/0/bits_per_token").asDouble())
+        .as("one octave is all of it")
+        .isCloseTo(Math.log(perplexity) / Math.log(2), within(1e-6));
+    assertThat(result.at("/copy_probe/octaves/0/residues")).hasSize(4);
+    assertThat(result.at("/copy_probe/reach").isNull()).as("random weights find nothing").isTrue();
+    assertThat(run.out())
+        .contains("bits a token by position in windows of 64: 0-63 ")
+        .contains("copies are not found at any distance: bits saved of a token by distance 32-32 ");
+    Cli without = eval(checkpoint, "--lengths", "16", "--copy-probe", 0, "--json", json);
+    assertThat(without.out()).contains("bits a token by position").doesNotContain("copies are");
+    assertThat(new ObjectMapper().readTree(json.toFile()).has("copy_probe")).isFalse();
   }
 
   @Test
@@ -116,6 +128,8 @@ class EvalCommandTest {
         json);
     refused("--lengths", checkpoint, "--corpus", corpus, "--lengths", "abc", "--json", json);
     refused("--max-tokens=0", checkpoint, "--corpus", corpus, "--max-tokens", "0", "--json", json);
+    refused(
+        "--copy-probe=-1", checkpoint, "--corpus", corpus, "--copy-probe", "-1", "--json", json);
     refused("give --corpus", checkpoint, "--json", json);
     refused(
         "no-such-corpus", checkpoint, "--corpus", folder.resolve("no-such-corpus"), "--json", json);

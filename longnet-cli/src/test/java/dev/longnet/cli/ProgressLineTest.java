@@ -13,7 +13,7 @@ class ProgressLineTest {
 
   @Test
   void plainLinesAreRareAndCarryNoControlCharacters() {
-    ProgressLine line = new ProgressLine(new PrintWriter(bytes), false, 3);
+    ProgressLine line = new ProgressLine(new PrintWriter(bytes), false, 3, false, step -> 3 - step);
     line.step(metrics(1));
     line.step(metrics(2));
     line.step(metrics(3));
@@ -25,7 +25,7 @@ class ProgressLineTest {
 
   @Test
   void aTerminalLineRewritesItself() {
-    ProgressLine line = new ProgressLine(new PrintWriter(bytes), true, 2);
+    ProgressLine line = new ProgressLine(new PrintWriter(bytes), true, 2, false, step -> 2 - step);
     line.step(metrics(1));
     line.step(metrics(2));
     line.endLine();
@@ -33,6 +33,18 @@ class ProgressLineTest {
         .startsWith("\r[##########..........] step 1/2")
         .contains("\r[####################] step 2/2");
     assertThat(bytes.toString().lines().count()).isEqualTo(3);
+  }
+
+  @Test
+  void windowsThatGrowAreShownAndCountInTheTimeLeft() {
+    ProgressLine line =
+        new ProgressLine(new PrintWriter(bytes), false, 9, true, step -> step == 1 ? 20 : 8);
+    line.step(metrics(1, 64));
+    line.step(metrics(9, 2048));
+    assertThat(bytes.toString().lines())
+        .containsExactly(
+            "step 1/9  window 64  loss 2.000  16.4 ktok/s  75% of matmul rate  ETA 0:40",
+            "step 9/9  window 2048  loss 2.000  16.4 ktok/s  75% of matmul rate  ETA 0:16");
   }
 
   @Test
@@ -45,6 +57,10 @@ class ProgressLineTest {
   }
 
   private static StepMetrics metrics(long step) {
-    return new StepMetrics(step, 2.0, 1, 1e-3, 1000, 2, 16_384, 0.75, false, 0);
+    return metrics(step, 64);
+  }
+
+  private static StepMetrics metrics(long step, int window) {
+    return new StepMetrics(step, 2.0, 1, 1e-3, 1000, 1, window, 256, 2, 16_384, 0.75, false, 0);
   }
 }

@@ -71,6 +71,34 @@ class TrainCommandTest {
   }
 
   @Test
+  void windowsThatGrowAreShownAndWrittenDown() throws Exception {
+    String windows =
+        "training.windows=[{until: 0.5, window: 16, batch_tokens: 128}, "
+            + "{until: 0.9, window: 32}, {window: 64}]";
+    Path run = directory.resolve("run");
+    Cli result = TinyRecipe.train(recipe, run, "--set", windows, "--max-steps", 40);
+    assertThat(result.exitCode()).as(result.toString()).isZero();
+    assertThat(result.out())
+        .contains(
+            "windows      16 tokens, 128 a step, until step 30",
+            "             32 tokens, 256 a step, until step 54",
+            "             64 tokens, 256 a step, until step 60",
+            "for 40 steps of 128 to 256 tokens",
+            "step 20: validation loss ",
+            ", windows of 16\n",
+            "step 40/40  window 32  loss ",
+            "none was above 32 tokens, what follows looks at up to 64",
+            "positions    bits a token by position in windows of 64: 0-63 ",
+            "reach        copies are ");
+    assertThat(Files.readAllLines(run.resolve("metrics.jsonl")))
+        .anyMatch(line -> line.contains("\"phase\":1,\"window\":16,\"step_tokens\":128"))
+        .anyMatch(line -> line.contains("\"phase\":2,\"window\":32,\"step_tokens\":256"));
+    assertThat(run.resolve("report.html"))
+        .content()
+        .contains("windows of 32</text>", "id=\"bits-by-position\"", "id=\"copy-probe\"");
+  }
+
+  @Test
   void aDryRunWritesNothing() {
     Path run = directory.resolve("run");
     Cli result = TinyRecipe.train(recipe, run, "--dry-run");

@@ -74,7 +74,7 @@ public record HeadRows(
         offset + stride * (count() - 1),
         -stride,
         headSize,
-        new Rows(about - positions.last(), positions.stride(), count()));
+        positions.mirrored(about));
   }
 
   /// Byte offset of row `index` in `data`.

@@ -58,23 +58,48 @@ public record Fold(Rows queries, Rows keys, long window) {
     return isWindowed() ? seen.within(query - window + 1, Long.MAX_VALUE) : seen;
   }
 
-  /// The number of query-key pairs.
+  /// The number of query-key pairs, in a time that does not depend on the number of rows.
   double pairs(boolean causal) {
     if (queries.isEmpty() || keys.isEmpty()) {
       return 0;
     }
-    if (!isWindowed()) {
-      if (!causal || keys.last() <= queries.first()) {
-        return (double) queries.count() * keys.count();
-      }
-      if (queries.equals(keys)) {
-        return 0.5 * queries.count() * (queries.count() + 1);
-      }
+    if (isWindowed()) {
+      // Mirrored, causality does what the window does.
+      long about = Math.max(queries.last(), keys.last() + window - 1);
+      return causalPairs(queries.mirrored(about), keys.mirrored(about - window + 1));
     }
-    double pairs = 0;
-    for (long i = 0; i < queries.count(); i++) {
-      pairs += seen(queries.position(i), causal).count();
+    return causal ? causalPairs(queries, keys) : (double) queries.count() * keys.count();
+  }
+
+  private static double causalPairs(Rows queries, Rows keys) {
+    Rows able = queries.within(keys.first(), Long.MAX_VALUE);
+    Rows some = able.within(0, keys.last());
+    double whole = (double) (able.count() - some.count()) * keys.count();
+    return some.isEmpty()
+        ? whole
+        : whole
+            + some.count()
+            + quotients(
+                some.count(), keys.stride(), some.stride(), some.first() - keys.first());
+  }
+
+  /// sum over i < n of floor((a i + b) / m), after Euclid: the lattice points below a line are those
+  /// of its whole part and, with axes exchanged, those below the line of the rest.
+  private static double quotients(long n, long m, long a, long b) {
+    double sum = 0;
+    while (true) {
+      double most = n;
+      sum += (double) (a / m) * (most * (most - 1) / 2) + (double) (b / m) * most;
+      long slope = a % m;
+      long start = b % m;
+      long top = slope * n + start;
+      if (top < m) {
+        return sum;
+      }
+      n = top / m;
+      b = top % m;
+      a = m;
+      m = slope;
     }
-    return pairs;
   }
 }

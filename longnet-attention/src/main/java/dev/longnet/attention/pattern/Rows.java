@@ -60,4 +60,11 @@ public record Rows(long first, long stride, long count) {
   public Rows within(long from, long to) {
     return slice(countBefore(from), countBefore(to));
   }
+
+  /// The positions `about - p`, rising.
+  ///
+  /// @param about at least the last position
+  public Rows mirrored(long about) {
+    return isEmpty() ? this : new Rows(about - last(), stride, count);
+  }
 }

@@ -25,6 +25,25 @@ class ClosedFormsTest {
     }
   }
 
+  @Test
+  void pairsOfAFoldAreThoseThatQueriesSee() {
+    for (long seed = 0; seed < 2000; seed++) {
+      Random random = new Random(seed);
+      Rows keys = new Rows(random.nextInt(20), 1 + random.nextInt(9), random.nextInt(30));
+      long first = random.nextInt(90);
+      Rows queries = new Rows(first, 1 + random.nextInt(9), random.nextInt(30));
+      Rows before = keys.within(0, first);
+      for (Fold fold :
+          List.of(new Fold(queries, keys), new Fold(queries, before, 1 + random.nextInt(150)))) {
+        double seen = 0;
+        for (long i = 0; i < queries.count(); i++) {
+          seen += fold.seen(queries.position(i), true).count();
+        }
+        assertThat(fold.pairs(true)).as("seed %d: %s", seed, fold).isEqualTo(seen);
+      }
+    }
+  }
+
   /// An enumeration of 2^50 tokens would not end.
   @Test
   void pairsOfLongSequencesTakeNoTime() {
@@ -33,6 +52,12 @@ class ClosedFormsTest {
     assertThat(dilated.pairs(0, 4, tokens)).isEqualTo((double) (tokens / 64) * 16 * 16);
     assertThat(DilatedAttentionSpec.dense(true).pairs(0, 1, tokens))
         .isEqualTo(0.5 * tokens * (tokens + 1.0));
+    Branch far =
+        new Branch(
+            tokens, 4, Branch.Window.SEGMENT, Branch.Dilate.KEYS, List.of(0), 0);
+    double keys = tokens / 4;
+    assertThat(new DilatedAttentionSpec(List.of(far), true).pairs(0, 4, tokens))
+        .isEqualTo(4 * (keys * (keys + 1) / 2));
     double blocks = tokens / 64;
     assertThat(new SparseAttentionSpec(64, 8, false).pairs(0, 4, tokens))
         .isEqualTo(blocks * 64 * 64 + 0.5 * blocks * (blocks - 1) * 64 * 8);

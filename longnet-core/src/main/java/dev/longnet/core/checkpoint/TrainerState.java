@@ -6,12 +6,13 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.config.Section;
 
 /// Where a run stands: what `trainer.json` of a checkpoint holds besides the tensors. Everything
-/// random in training follows from the seed and the number of windows taken, so these two are the
-/// generator's whole state.
+/// random in training follows from the seed, the step's phase and the number of windows it took, so
+/// these are the generator's whole state.
 ///
 /// @param step optimizer steps done, skipped ones included
 /// @param appliedSteps steps the optimizer applied: what its bias correction counts
-/// @param nextWindow index of the next training window
+/// @param nextWindow index of the next training window, counted from the beginning of the phase
+///   that the next step belongs to
 /// @param tokens trained on so far
 /// @param skippedSteps of the whole run
 /// @param skippedInRow steps skipped just before this state

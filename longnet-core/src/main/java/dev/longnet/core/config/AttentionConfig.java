@@ -153,6 +153,11 @@ public sealed interface AttentionConfig extends MixerConfig
     }
 
     @Override
+    public int largestDilation() {
+      return (int) Math.min(segments.stream().mapToLong(Branch::dilation).max().orElseThrow(), Integer.MAX_VALUE);
+    }
+
+    @Override
     public OptionalLong longestSegment() {
       return segments.stream().mapToLong(Branch::segmentLength).max();
     }

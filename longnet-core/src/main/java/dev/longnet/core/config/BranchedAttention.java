@@ -88,6 +88,11 @@ public record BranchedAttention(List<Placed> all, HeadOffsets headOffsets)
   }
 
   @Override
+  public int largestDilation() {
+    return (int) Math.min(all.stream().mapToLong(placed -> placed.branch.dilation()).max().orElseThrow(), Integer.MAX_VALUE);
+  }
+
+  @Override
   public OptionalLong longestSegment() {
     return all.stream().mapToLong(placed -> placed.branch.segmentLength()).max();
   }

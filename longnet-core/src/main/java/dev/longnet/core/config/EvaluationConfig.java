@@ -9,10 +9,16 @@ import java.util.List;
 /// @param everyTokens tokens of one such measurement
 /// @param lengths context lengths of the evaluation at the end, in tokens
 /// @param tokens of the evaluation at the end, for each length
+/// @param copyProbe tokens of the copy probe at the end; 0: none
 /// @param documentTokens of whole documents that are compared with gzip at the end; as many as the
 ///   held-out ones have: all of them
 public record EvaluationConfig(
-    long everySteps, long everyTokens, List<Long> lengths, long tokens, long documentTokens) {
+    long everySteps,
+    long everyTokens,
+    List<Long> lengths,
+    long tokens,
+    long copyProbe,
+    long documentTokens) {
   public EvaluationConfig {
     lengths = List.copyOf(lengths);
   }
@@ -25,6 +31,7 @@ public record EvaluationConfig(
             s.wholeNumber("every_tokens", 65_536, 1),
             s.wholeNumbers("lengths", List.of((long) window), 2),
             tokens,
+            s.wholeNumber("copy_probe", tokens, 0),
             s.wholeNumber("document_tokens", Math.max(1, tokens / 2), 1));
     s.done();
     return result;

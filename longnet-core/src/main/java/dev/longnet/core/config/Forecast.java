@@ -38,7 +38,9 @@ public record Forecast(
     ModelCost cost = new ModelCost(model);
     long parameters = cost.parameters();
     boolean half = runtime.precision() == RuntimeConfig.Precision.BF16;
-    long tokens = (long) training.window() * training.sequences();
+    long tokens =
+        training.phases().stream().mapToLong(TrainingPhase::passTokens).max().orElseThrow();
+    TrainingCost steps = new TrainingCost(model, training);
     long logitRows = Math.min(tokens, runtime.lossChunk());
     return new Forecast(
         parameters,
@@ -48,8 +50,8 @@ public record Forecast(
         activations(model, runtime, tokens, half ? 2 : 4),
         logitRows * model.vocabulary() * 4 * 3,
         parameters * 12,
-        cost.trainingFlops(training.window()) / training.window(),
-        (double) training.lastStep() * training.batchTokens());
+        steps.flopsPerToken(),
+        steps.tokens());
   }
 
   /// Per token and layer the decoder keeps its input and the stream after the mixer (float32, C
@@ -123,7 +125,10 @@ public record Forecast(
       advice.add("%s");
       words.add(Field.of("runtime.loss_chunk", Math.max(64, runtime.lossChunk() / 4)));
     }
-    advice.add("a training.window below " + training.window());
+    advice.add(
+        training.windows().isEmpty()
+            ? "a training.window below " + training.window()
+            : "training.windows of fewer tokens a pass");
     advice.add("a smaller model");
     throw new EnvironmentException(
         new FieldMessage(

@@ -62,6 +62,11 @@ public sealed interface MixerConfig permits AttentionConfig {
     return OptionalLong.empty();
   }
 
+  /// r of the branch that skips most; 1 where none skips.
+  default int largestDilation() {
+    return 1;
+  }
+
   /// Compatibility with encoders trained by torchscale, whose short segments are padded by zero
   /// keys that take part in the softmax; never right for other models.
   default boolean zeroPaddedKeys() {

@@ -113,6 +113,11 @@ public record ModelConfig(
     return mixers.stream().mapToInt(MixerConfig::branches).max().orElse(0);
   }
 
+  /// r of the branch that skips most, in any layer; 1 where none skips.
+  public int largestDilation() {
+    return mixers.stream().mapToInt(MixerConfig::largestDilation).max().orElse(1);
+  }
+
   /// The least xPos scale base whose decay stays in float32's range over `longest` positions; 1 for
   /// other encodings, and where no mixer uses positions.
   ///

@@ -45,8 +45,8 @@ public final class Recipes {
   ///
   /// @param nameOrFile a known name, or a path
   /// @param overrides `path=value` each, the value in YAML; later ones win. Changing an
-  ///   `attention.type` empties the rest of its section, and `training.branch_starts`: the keys of
-  ///   one type mean nothing to another.
+  ///   `attention.type` empties the rest of its section, `training.branch_starts` and the branches
+  ///   of `training.windows`: the keys of one type mean nothing to another.
   /// @param vocabularyOf a tokenizer's number of ids, by its name
   public static RunConfig load(
       String nameOrFile, List<String> overrides, ToIntFunction<String> vocabularyOf)
@@ -133,9 +133,7 @@ public final class Recipes {
     if (tree.get("model") instanceof ObjectNode model) {
       if (path.equals("model.mixers")) {
         model.remove("attention");
-        if (tree.get("training") instanceof ObjectNode training) {
-          training.remove("branch_starts");
-        }
+        forgetBranches(tree);
       } else if (path.startsWith("model.attention")) {
         model.remove("mixers");
       }
@@ -159,12 +157,28 @@ public final class Recipes {
     JsonNode value = value(override.substring(equals + 1), name, path);
     if (path.equals("model.attention.type") && !value.equals(node.get(key))) {
       node.removeAll();
-      if (tree.get("training") instanceof ObjectNode training) {
-        training.remove("branch_starts");
-      }
+      forgetBranches(tree);
+    }
+    // So do the two ways to name windows.
+    if (path.equals("training.window")) {
+      node.remove("windows");
+    } else if (path.equals("training.windows") && !value.isEmpty()) {
+      node.remove("window");
     }
     node.set(key, value);
     return made == null ? path : made;
+  }
+
+  /// What `training` says of one mixer's branches means nothing to another.
+  private static void forgetBranches(ObjectNode tree) {
+    if (tree.get("training") instanceof ObjectNode training) {
+      training.remove("branch_starts");
+      for (JsonNode phase : training.path("windows")) {
+        if (phase instanceof ObjectNode section) {
+          section.remove("branches");
+        }
+      }
+    }
   }
 
   private static JsonNode value(String text, String name, String path) {

@@ -61,9 +61,11 @@ public record RunConfig(
     for (MixerConfig mixer : model.mixers()) {
       int joined = training.branches(0, mixer.branches());
       for (String fault : mixer.faults(model.layers(), model.heads(), joined)) {
-        throw s.section("training").wrong("branch_starts", fault + " at the first step");
+        String key = training.branchStarts().isEmpty() ? "windows" : "branch_starts";
+        throw s.section("training").wrong(key, fault + " at the first step");
       }
     }
+    training.requireBranches(s.section("training"), branches);
     OptimizerConfig optimizer = OptimizerConfig.read(s.section("optimizer"));
     ScheduleConfig schedule = ScheduleConfig.read(s.section("schedule"));
     if (schedule.warmupSteps() > training.steps()) {

@@ -18,8 +18,12 @@ final class RunConfigTree {
     tree.set("model", ModelTree.write(run.model()));
     TrainingConfig t = run.training();
     ObjectNode training = tree.putObject("training");
+    if (t.windows().isEmpty()) {
+      training.put("window", t.window());
+    } else {
+      t.windows().forEach(phase -> write(training.withArray("windows").addObject(), phase));
+    }
     training
-        .put("window", t.window())
         .put("sequences", t.sequences())
         .put("batch_tokens", t.batchTokens())
         .put("steps", t.steps())
@@ -61,7 +65,10 @@ final class RunConfigTree {
     ObjectNode evaluation = tree.putObject("evaluation");
     evaluation.put("every_steps", e.everySteps()).put("every_tokens", e.everyTokens());
     e.lengths().forEach(evaluation.putArray("lengths")::add);
-    evaluation.put("tokens", e.tokens()).put("document_tokens", e.documentTokens());
+    evaluation
+        .put("tokens", e.tokens())
+        .put("copy_probe", e.copyProbe())
+        .put("document_tokens", e.documentTokens());
     SampleConfig sample = run.sample();
     tree.putObject("sample")
         .put("prompt", sample.prompt())
@@ -71,6 +78,16 @@ final class RunConfigTree {
         .put("top_p", sample.topP())
         .put("seed", sample.seed());
     return tree;
+  }
+
+  private static void write(ObjectNode section, TrainingPhase phase) {
+    section
+        .put("until", phase.until())
+        .put("window", phase.window())
+        .put("sequences", phase.sequences())
+        .put("batch_tokens", phase.batchTokens())
+        .put("learning_rate_factor", phase.learningRateFactor());
+    phase.branches().ifPresent(branches -> section.put("branches", branches));
   }
 
   private static String lower(Enum<?> constant) {

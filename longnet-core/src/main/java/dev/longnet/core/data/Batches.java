@@ -78,11 +78,25 @@ public final class Batches {
   /// @param index 0, 1, 2, … over all epochs
   /// @param destination [windowTokens + 1] int64
   public void window(long index, MemorySegment destination) {
+    part(index, 0, windowTokens, destination);
+  }
+
+  /// Tokens of a window, without the one more that is its last target.
+  int windowTokens() {
+    return windowTokens;
+  }
+
+  /// Writes a part of window number `index`.
+  ///
+  /// @param from the part's first token
+  /// @param tokens of it
+  /// @param destination [tokens + 1] int64
+  void part(long index, int from, int tokens, MemorySegment destination) {
     if (index < 0) {
       throw new IllegalArgumentException("window number must not be negative: " + index);
     }
     if (streams.size() == 1) {
-      window(0, index, destination);
+      copy(0, index, from, tokens, destination);
       return;
     }
     long round = index / ROUND;
@@ -93,7 +107,7 @@ public final class Batches {
     for (int i = 0; i < index % ROUND; i++) {
       earlier += stream(order.at(i)) == stream ? 1 : 0;
     }
-    window(stream, round * share[stream] + earlier, destination);
+    copy(stream, round * share[stream] + earlier, from, tokens, destination);
   }
 
   /// Which stream a place in a round belongs to.
@@ -105,18 +119,18 @@ public final class Batches {
     return stream;
   }
 
-  private void window(int number, long index, MemorySegment destination) {
+  private void copy(int number, long index, int part, int tokens, MemorySegment destination) {
     TokenStream stream = streams.get(number);
     long windows = windows(stream);
     long epochSeed =
         Permutation.mix(seed + Permutation.mix(number * 0x9E3779B97F4A7C15L + index / windows));
     long start = Long.remainderUnsigned(Permutation.mix(epochSeed + 1), stream.size());
     long window = new Permutation(windows, epochSeed).at(index % windows);
-    long from = (start + window * windowTokens) % stream.size();
-    int first = (int) Math.min(windowTokens + 1L, stream.size() - from);
+    long from = (start + window * windowTokens + part) % stream.size();
+    int first = (int) Math.min(tokens + 1L, stream.size() - from);
     stream.copy(from, first, destination);
-    if (first < windowTokens + 1) {
-      stream.copy(0, windowTokens + 1 - first, destination.asSlice(8L * first));
+    if (first < tokens + 1) {
+      stream.copy(0, tokens + 1 - first, destination.asSlice(8L * first));
     }
   }
 

@@ -13,9 +13,16 @@ import java.util.OptionalDouble;
 ///
 /// @param tokens scored at every length, the same ones
 /// @param bytes of text those tokens stand for
+/// @param positions by position in the windows of the longest length
+/// @param copies how far back copies are found; absent where nobody asked, or windows are too short
 /// @param documents each on its own, against gzip; absent where documents are not known one by one
 public record Evaluation(
-    long tokens, long bytes, List<AtLength> lengths, Optional<Documents> documents) {
+    long tokens,
+    long bytes,
+    List<AtLength> lengths,
+    ByPosition positions,
+    Optional<Copies> copies,
+    Optional<Documents> documents) {
   public Evaluation {
     lengths = List.copyOf(lengths);
   }
@@ -88,6 +95,8 @@ public record Evaluation(
       number(row, "tokens_per_second", at.tokensPerSecond());
       at.textless().ifPresent(share -> number(row, "textless_probability", share));
     }
+    positions.write(json.putObject("positions"));
+    copies.ifPresent(found -> found.write(json.putObject("copy_probe")));
     documents.ifPresent(d -> {
       ObjectNode node = json.putObject("documents");
       node.put("documents", d.documents());
@@ -103,7 +112,7 @@ public record Evaluation(
     return json;
   }
 
-  private static void number(ObjectNode node, String key, double value) {
+  static void number(ObjectNode node, String key, double value) {
     if (Double.isFinite(value)) {
       node.put(key, value);
     } else {

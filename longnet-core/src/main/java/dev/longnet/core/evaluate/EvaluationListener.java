@@ -11,5 +11,9 @@ public interface EvaluationListener {
 
   default void scored(Evaluation.AtLength at) {}
 
+  default void scored(ByPosition positions) {}
+
+  default void scored(Copies copies) {}
+
   default void scored(Evaluation.Documents documents) {}
 }

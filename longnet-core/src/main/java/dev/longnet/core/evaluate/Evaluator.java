@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.function.Consumer;
 import java.util.zip.Deflater;
 
 /// Perplexity and bits per byte of held-out text.
@@ -73,18 +74,31 @@ public final class Evaluator {
     long bytes = textBytes(held, tokens);
     listener.scoring(tokens, bytes);
     List<Evaluation.AtLength> rows = new ArrayList<>();
+    long longest = plan.lengths().stream().mapToLong(Long::longValue).max().orElseThrow();
+    ByPosition.Sums positions = new ByPosition.Sums((int) longest);
     for (long length : plan.lengths()) {
-      Evaluation.AtLength at = atLength(held, length, tokens);
+      Evaluation.AtLength at =
+          atLength(held, length, tokens, length == longest ? positions::add : _ -> {});
       rows.add(at);
       listener.scored(at);
     }
+    ByPosition byPosition = positions.result();
+    listener.scored(byPosition);
+    Optional<Copies> copies = new CopyProbe(scorer, held, plan.copies()).run();
+    copies.ifPresent(listener::scored);
     Evaluation.Documents documents = documents(held, plan.documentLength(), plan.documentTokens());
     listener.scored(documents);
-    return new Evaluation(tokens, bytes, rows, Optional.of(documents));
+    return new Evaluation(tokens, bytes, rows, byPosition, copies, Optional.of(documents));
   }
 
   /// @param tokens predictions to make: of the text's tokens 2 to tokens + 1
   public Evaluation.AtLength atLength(TokenStream text, long length, long tokens) {
+    return atLength(text, length, tokens, _ -> {});
+  }
+
+  /// @param windows takes the losses of whole windows, row by row
+  private Evaluation.AtLength atLength(
+      TokenStream text, long length, long tokens, Consumer<float[]> windows) {
     double nats = 0;
     double share = 0;
     long bytes = textBytes(text, tokens);
@@ -95,19 +109,24 @@ public final class Evaluator {
           window < length
               ? 1
               : (int) Math.clamp((tokens - from) / window, 1, Math.max(1, BATCH_TOKENS / length));
-      long[] windows = new long[Math.multiplyExact(batch, window + 1)];
+      long[] ids = new long[Math.multiplyExact(batch, window + 1)];
       for (int b = 0; b < batch; b++) {
         text.copy(
             from + (long) b * window,
             window + 1,
-            MemorySegment.ofArray(windows).asSlice(8L * b * (window + 1), 8L * (window + 1)));
+            MemorySegment.ofArray(ids).asSlice(8L * b * (window + 1), 8L * (window + 1)));
       }
+      float[] losses;
       if (textless.length == 0) {
-        nats += sum(scorer.losses(windows, batch, window));
+        losses = scorer.losses(ids, batch, window);
       } else {
-        Scorer.Shared shared = scorer.shared(windows, batch, window, textless);
-        nats += sum(shared.losses());
+        Scorer.Shared shared = scorer.shared(ids, batch, window, textless);
+        losses = shared.losses();
         share += shared.share();
+      }
+      nats += sum(losses);
+      if (window == length) {
+        windows.accept(losses);
       }
       from += (long) batch * window;
     }

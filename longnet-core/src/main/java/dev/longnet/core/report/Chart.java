@@ -5,23 +5,39 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 
 /// A line chart as one SVG element that stands alone as a file and adapts to light and dark inside
 /// a page.
 ///
 /// @param xTicks values to mark on the x axis; empty: chosen
-record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTicks) {
+/// @param marks upright lines
+record Chart(
+    String title, Axis x, Axis y, List<Series> series, List<Double> xTicks, List<Mark> marks) {
   static final int WIDTH = 560;
   static final int HEIGHT = 300;
   private static final int LEFT = 58;
   private static final int RIGHT = 16;
   private static final int TOP = 40;
   private static final int BOTTOM = 44;
+  private static final int MOST_TICKS = 11;
 
   /// Told apart also by people who see no red or no green (Okabe and Ito 2008).
   private static final String[] COLOURS = {
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
   };
+
+  /// Where something begins.
+  record Mark(double x, String label) {}
+
+  /// Without marks.
+  Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTicks) {
+    this(title, x, y, series, xTicks, List.of());
+  }
+
+  Chart marked(List<Mark> others) {
+    return new Chart(title, x, y, series, xTicks, others);
+  }
 
   /// Steps along x, a logarithmic y that fits.
   static Chart logarithmic(String title, String yLabel, List<Series> series) {
@@ -46,7 +62,14 @@ record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTi
     double[] xs = DoubleStream.of(all(series, true)).sorted().distinct().toArray();
     Axis x = Axis.around(xLabel, xs, true);
     Axis y = Axis.around(yLabel, all(series, false), false);
-    return new Chart(title, x, y, series, DoubleStream.of(xs).boxed().toList());
+    // The labels of many would overlap: the last one stays, and every other, every third, …
+    int every = Math.ceilDiv(xs.length, MOST_TICKS);
+    List<Double> ticks =
+        IntStream.range(0, xs.length)
+            .filter(i -> (xs.length - 1 - i) % every == 0)
+            .mapToObj(i -> xs[i])
+            .toList();
+    return new Chart(title, x, y, series, ticks);
   }
 
   private static double[] all(List<Series> series, boolean x) {
@@ -67,6 +90,9 @@ record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTi
     text(out, LEFT, 20, "start", "font-size=\"14\" font-weight=\"600\" class=\"title\"", title);
     grid(out);
     legend(out);
+    for (int i = 0; i < marks.size(); i++) {
+      draw(out, marks.get(i), TOP + 8 + 11 * (i % 3));
+    }
     for (int i = 0; i < series.size(); i++) {
       line(out, series.get(i).thinned(), colour(i));
     }
@@ -118,6 +144,27 @@ record Chart(String title, Axis x, Axis y, List<Series> series, List<Double> xTi
             "<text transform=\"translate(13 %s) rotate(-90)\" text-anchor=\"middle\">%s</text>\n",
             px((TOP + HEIGHT - BOTTOM) / 2.0),
             Html.escape(y.label())));
+  }
+
+  /// @param height of the label, which may stand beside others
+  private void draw(StringBuilder out, Mark mark, int height) {
+    double at = horizontal(mark.x);
+    out.append(
+        String.format(
+            Locale.ROOT,
+            "<line class=\"mark\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\" stroke=\"currentColor\" stroke-opacity=\".6\" stroke-dasharray=\"3 3\"/>\n",
+            px(at),
+            px(at),
+            TOP,
+            HEIGHT - BOTTOM));
+    boolean right = at > WIDTH - 120;
+    text(
+        out,
+        right ? at - 4 : at + 4,
+        height,
+        right ? "end" : "start",
+        "font-size=\"10\"",
+        mark.label);
   }
 
   private void legend(StringBuilder out) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.report;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Locale;
 
 /// The little HTML a report needs. Everything from a file is text: escaped, never markup.
@@ -39,5 +40,12 @@ final class Html {
         ? ""
         : String.format(
             Locale.ROOT, "<section id=\"%s\"><h2>%s</h2>\n%s</section>\n", id, escape(title), body);
+  }
+
+  /// A dash where there is no number.
+  static String decimals(JsonNode number, int digits) {
+    return number.isNumber()
+        ? String.format(Locale.ROOT, "%." + digits + "f", number.asDouble())
+        : "–";
   }
 }

@@ -63,22 +63,26 @@ public final class RunReport {
               "Gradient norm before clipping",
               "norm",
               rawAndSmooth("", steps, RunFiles.values(files.train(), "gradient_norm"))));
+      List<Chart.Mark> phases = phases(files.train());
+      charts.replaceAll((_, chart) -> chart.marked(phases));
     }
-    JsonNode lengths = files.evaluation().path("lengths");
-    if (!lengths.isEmpty()) {
-      List<JsonNode> rows = new ArrayList<>();
-      lengths.forEach(rows::add);
-      double[] x = RunFiles.values(rows, "length");
-      charts.put(
-          "perplexity-by-length",
-          Chart.byLength(
-              "Perplexity by context length",
-              "tokens of context, at most",
-              "perplexity of a token",
-              List.of(
-                  new Series("", x, RunFiles.values(rows, "perplexity"), Series.Style.MARKED))));
-    }
+    charts.putAll(EvaluationSection.charts(files.evaluation()));
     return charts;
+  }
+
+  /// Where a phase begins, with its window; none where there is one phase.
+  private static List<Chart.Mark> phases(List<JsonNode> train) {
+    List<Chart.Mark> marks = new ArrayList<>();
+    for (int i = 1; i < train.size(); i++) {
+      JsonNode line = train.get(i);
+      if (line.path("phase").asInt() != train.get(i - 1).path("phase").asInt()) {
+        marks.add(
+            new Chart.Mark(
+                line.path("step").asDouble(),
+                String.format(Locale.ROOT, "windows of %,d", line.path("window").asLong())));
+      }
+    }
+    return marks;
   }
 
   private static List<Series> loss(RunFiles files, double[] steps) {
@@ -119,7 +123,8 @@ public final class RunReport {
             "tiles", tiles(files),
             "plots", plots.toString(),
             "evaluation",
-                Html.section("evaluation", "Held-out documents", evaluation(files.evaluation())),
+                Html.section(
+                    "evaluation", "Held-out documents", EvaluationSection.html(files.evaluation())),
             "sample", Html.section("sample", "What it writes", pre(files.sample())),
             "recipe", Html.section("configuration", "Configuration", pre(files.recipe())),
             "environment",
@@ -149,9 +154,9 @@ public final class RunReport {
       tiles.append(
           Html.tile(
               "bits per byte",
-              decimals(documents.path("bits_per_byte"), 3),
+              Html.decimals(documents.path("bits_per_byte"), 3),
               "gzip -9: "
-                  + decimals(documents.path("gzip_bits_per_byte"), 3)
+                  + Html.decimals(documents.path("gzip_bits_per_byte"), 3)
                   + ", the same documents"));
     }
     JsonNode lengths = files.evaluation().path("lengths");
@@ -160,7 +165,7 @@ public final class RunReport {
       tiles.append(
           Html.tile(
               "perplexity",
-              decimals(longest.path("perplexity"), 3),
+              Html.decimals(longest.path("perplexity"), 3),
               String.format(
                   Locale.ROOT, "of a token, context %,d", longest.path("length").asLong())));
     }
@@ -200,60 +205,6 @@ public final class RunReport {
     return tiles.toString();
   }
 
-  private static String evaluation(JsonNode evaluation) {
-    if (evaluation.path("lengths").isEmpty()) {
-      return "";
-    }
-    StringBuilder out =
-        new StringBuilder(
-            "<table><thead><tr><th>context, tokens</th><th>perplexity</th><th>bits per byte</th>"
-                + "<th>tokens per second</th></tr></thead><tbody>\n");
-    for (JsonNode row : evaluation.path("lengths")) {
-      out.append(
-          String.format(
-              Locale.ROOT,
-              "<tr><td>%,d</td><td>%s</td><td>%s</td><td>%,.0f</td></tr>%n",
-              row.path("length").asLong(),
-              decimals(row.path("perplexity"), 4),
-              decimals(row.path("bits_per_byte"), 4),
-              row.path("tokens_per_second").asDouble()));
-    }
-    out.append("</tbody></table>\n");
-    out.append(
-        String.format(
-            Locale.ROOT,
-            "<p>The same %,d tokens are scored at every length; the held-out text is cut "
-                + "into pieces of that length.</p>%n",
-            evaluation.path("tokens").asLong()));
-    double textless = evaluation.path("lengths").path(0).path("textless_probability").asDouble();
-    if (textless >= 5e-5) {
-      out.append(
-          String.format(
-              Locale.ROOT,
-              "<p>%.2f %% of the probability goes to ids without text; perplexity counts it as lost.</p>%n",
-              100 * textless));
-    }
-    JsonNode documents = evaluation.path("documents");
-    if (documents.has("bits_per_byte")) {
-      out.append(
-          String.format(
-              Locale.ROOT,
-              "<p>%,d documents (%,d bytes), each on its own: model %s bits per byte, <code>gzip -9</code> %s.</p>%n",
-              documents.path("documents").asLong(),
-              documents.path("bytes").asLong(),
-              decimals(documents.path("bits_per_byte"), 4),
-              decimals(documents.path("gzip_bits_per_byte"), 4)));
-    }
-    if (documents.has("changed_by_tokenizer")) {
-      out.append(
-          String.format(
-              Locale.ROOT,
-              "<p>The tokenizer changes %,d of them (a normalizer, spaces, unknown words); bytes are those of the original text.</p>%n",
-              documents.path("changed_by_tokenizer").asLong()));
-    }
-    return out.toString();
-  }
-
   private static String environment(JsonNode environment) {
     if (!environment.isObject()) {
       return "";
@@ -273,12 +224,6 @@ public final class RunReport {
 
   private static String pre(String text) {
     return text.isBlank() ? "" : "<pre>" + Html.escape(text.strip()) + "</pre>\n";
-  }
-
-  private static String decimals(JsonNode number, int digits) {
-    return number.isNumber()
-        ? String.format(Locale.ROOT, "%." + digits + "f", number.asDouble())
-        : "–";
   }
 
   private static String duration(double seconds) {

@@ -74,6 +74,13 @@ class RecipeReferenceTest {
                 "corpus.group_depth=2")),
         "",
         keys);
+    collect(
+        RunConfigTree.write(
+            smallest(
+                "model.attention={type: dilated, segment_lengths: [8], dilations: [1]}",
+                "training.windows=[{until: 0.5, window: 64, branches: 1}, {window: 128}]")),
+        "",
+        keys);
     RunConfigTree.write(
             smallest("model.mixers=[dense, {type: sparse, block_length: 8, columns: 2}]"))
         .get("model")

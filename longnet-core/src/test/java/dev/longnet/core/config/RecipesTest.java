@@ -122,6 +122,7 @@ class RecipesTest {
               lengths:
               - 128
               tokens: 262144
+              copy_probe: 262144
               document_tokens: 131072
             sample:
               prompt: ""

@@ -94,6 +94,31 @@ class EvaluatorTest {
     assertThat(evaluator.textBytes(TokenStream.of(ids), 1000)).isEqualTo(999);
   }
 
+  /// A loss that is the token's position says which positions an octave holds.
+  @Test
+  void bitsByPositionOfTheLongestLength() {
+    ByPosition.Sums sums = new ByPosition.Sums(200);
+    float[] losses = new float[3 * 200];
+    for (int i = 0; i < losses.length; i++) {
+      losses[i] = (float) (i % 200 * Math.log(2)) + (i / 200 == 2 ? (float) Math.log(2) : 0);
+    }
+    sums.add(losses);
+    ByPosition found = sums.result();
+    assertThat(found.octaves())
+        .extracting(ByPosition.At::positions)
+        .containsExactly(new Octave(0, 63), new Octave(64, 127), new Octave(128, 199));
+    double third = 1.0 / 3;
+    assertThat(found.octaves().get(0).bits()).isCloseTo(31.5 + third, within(1e-4));
+    assertThat(found.octaves().get(2).bits()).isCloseTo(163.5 + third, within(1e-4));
+    assertThat(found.octaves().get(2).tokens()).isEqualTo(3 * 72);
+    assertThat(found.octaves().get(1).error())
+        .as("of 0, 0 and 1")
+        .isCloseTo(Math.sqrt(2.0 / 3 / 2 / 3), within(1e-4));
+    assertThat(found)
+        .hasToString(
+            "bits a token by position in windows of 200: 0-63 31.833, 64-127 95.833, 128-199 163.833");
+  }
+
   @Test
   void lengthsMustFitTheText() {
     TokenStream text = TokenStream.of(new int[100]);

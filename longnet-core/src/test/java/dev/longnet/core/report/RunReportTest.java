@@ -29,6 +29,14 @@ class RunReportTest {
         {"tokens": 262144, "lengths": [
           {"length": 2048, "perplexity": 3.25, "bits_per_byte": 1.7004, "tokens_per_second": 51234},
           {"length": 8192, "perplexity": 2.75, "bits_per_byte": 1.4594, "tokens_per_second": 50000}],
+         "positions": {"length": 8192, "octaves": [
+          {"from": 0, "to": 63, "tokens": 2048, "bits_per_token": 2.5, "standard_error": 0.1},
+          {"from": 64, "to": 127, "tokens": 2048, "bits_per_token": 1.5, "standard_error": null}]},
+         "copy_probe": {"window": 8192, "span": 32, "dilation": 2, "reach": 63, "octaves": [
+          {"from": 32, "to": 63, "bits_without": 4.5, "spans": 40, "gain": 3.25, "standard_error": 0.0625,
+           "residues": [{"spans": 20, "gain": 2.5}, {"spans": 20, "gain": 4}]},
+          {"from": 64, "to": 127, "bits_without": 4.5, "spans": 0, "gain": null, "standard_error": null,
+           "residues": [{"spans": 0, "gain": null}, {"spans": 0, "gain": null}]}]},
          "documents": {"documents": 60, "bytes": 812345, "bits_per_byte": 1.6112, "gzip_bits_per_byte": 1.9823}}
         """);
     Files.writeString(run.resolve("sample.txt"), "class A<T> { String s = \"&\"; \u0001 }");
@@ -47,12 +55,27 @@ class RunReportTest {
             "id=\"loss\"",
             "id=\"learning-rate\"",
             "id=\"throughput\"",
-            "id=\"perplexity-by-length\"")
+            "id=\"perplexity-by-length\"",
+            "id=\"bits-by-position\"",
+            "id=\"copy-probe\"")
+        .contains(
+            "Bits by position in windows of 8,192",
+            "Copies are found up to 63 tokens back. A span of 32 tokens",
+            "<tr><td>32 to 63</td><td>4.50</td><td>3.25</td><td>0.06</td><td>2.50</td><td>4.00</td></tr>",
+            "<tr><td>64 to 127</td><td>4.50</td><td>–</td>",
+            "class 1 of 2",
+            "others")
         .doesNotContain("{{", "<script", "href=", "src=", "NaN");
     assertThat(html.replace("http://www.w3.org/2000/svg", "")).doesNotContain("http");
     for (String plot :
         new String[] {
-          "loss", "learning-rate", "throughput", "gradient-norm", "perplexity-by-length"
+          "loss",
+          "learning-rate",
+          "throughput",
+          "gradient-norm",
+          "perplexity-by-length",
+          "bits-by-position",
+          "copy-probe"
         }) {
       parse(Files.readString(run.resolve("plots").resolve(plot + ".svg")));
     }
@@ -109,6 +132,30 @@ class RunReportTest {
         .isCloseTo((560 - 58 - 16) / 3.0, within(0.11));
     assertThat(lines.find()).as("a gap starts a new line").isTrue();
     assertThat(lines.group(1).split(",")).hasSize(2);
+  }
+
+  @Test
+  void aLineStandsWhereAPhaseBegins() throws Exception {
+    StringBuilder lines = new StringBuilder();
+    for (int step = 1; step <= 9; step++) {
+      lines.append(
+          "{\"event\":\"train\",\"step\":%d,\"loss\":1,\"phase\":%d,\"window\":%d}\n"
+              .formatted(step, step < 5 ? 1 : 2, step < 5 ? 512 : 2048));
+    }
+    Files.writeString(run.resolve("metrics.jsonl"), lines);
+    RunReport.write(run);
+    String loss = Files.readString(run.resolve("plots/loss.svg"));
+    parse(loss);
+    Matcher mark = Pattern.compile("class=\"mark\" x1=\"([0-9.]+)\"").matcher(loss);
+    assertThat(mark.find()).isTrue();
+    assertThat(Double.parseDouble(mark.group(1)))
+        .as("step 5 lies in the middle of 1 to 9")
+        .isCloseTo(58 + (560 - 58 - 16) / 2.0, within(0.11));
+    assertThat(mark.find()).as("one phase follows another").isFalse();
+    assertThat(loss).contains(">windows of 2,048</text>");
+    writeMetrics(3);
+    RunReport.write(run);
+    assertThat(Files.readString(run.resolve("plots/loss.svg"))).doesNotContain("mark");
   }
 
   @Test

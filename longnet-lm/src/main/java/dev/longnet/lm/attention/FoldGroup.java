@@ -107,7 +107,7 @@ record FoldGroup(
         return;
       }
       if (fold.isWindowed()) {
-        causal(mirrored(queries, about()), mirrored(keys, about() - fold.window() + 1), first);
+        causal(queries.mirrored(about()), keys.mirrored(about() - fold.window() + 1), first);
       } else if (causal) {
         causal(queries, keys, first);
       } else {
@@ -117,10 +117,6 @@ record FoldGroup(
 
     private long about() {
       return Math.max(fold.queries().last(), fold.keys().last() + fold.window() - 1);
-    }
-
-    private static Rows mirrored(Rows rows, long about) {
-      return new Rows(about - rows.last(), rows.stride(), rows.count());
     }
 
     private void causal(Rows queries, Rows keys, boolean first) {
@@ -171,8 +167,8 @@ record FoldGroup(
               head,
               1,
               1,
-              new View(turned ? mirrored(queries, about()) : queries),
-              new View(turned ? mirrored(keys, about() - fold.window() + 1) : keys)));
+              new View(turned ? queries.mirrored(about()) : queries),
+              new View(turned ? keys.mirrored(about() - fold.window() + 1) : keys)));
     }
   }
 

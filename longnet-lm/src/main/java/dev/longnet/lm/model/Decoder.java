@@ -346,6 +346,13 @@ public final class Decoder implements AutoCloseable {
     return workspace.bytes() + tools.crew().temporaryBytes();
   }
 
+  /// Gives the memory of temporaries back; the next pass takes what it needs anew. For passes of
+  /// another shape than those before.
+  public void forgetTemporaries() {
+    workspace.close();
+    tools.crew().forgetTemporaries();
+  }
+
   /// @param tokens int64, any shape of T ids
   /// @return [T, C] float32
   public Tensor embed(Tensor tokens) {

@@ -103,7 +103,7 @@ final class Workspace implements AutoCloseable {
     return blocks.stream().mapToLong(Tensor::numel).sum();
   }
 
-  /// Gives the memory back.
+  /// Gives the memory back. A frame that is opened later takes memory anew.
   @Override
   public void close() {
     assert depth == 0;

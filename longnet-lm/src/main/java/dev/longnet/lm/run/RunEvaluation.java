@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.config.EvaluationConfig;
 import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.config.TrainingConfig;
+import dev.longnet.core.config.TrainingPhase;
 import dev.longnet.core.data.TokenSplit;
 import dev.longnet.core.evaluate.EvaluationPlan;
 import dev.longnet.core.evaluate.Evaluator;
@@ -22,20 +24,38 @@ import java.util.stream.Collectors;
 /// @param config of the run
 /// @param listener hears the numbers as they come
 record RunEvaluation(RunConfig config, RunListener listener) {
-  /// A run that stopped early may have branches that no step has seen; the model has them all the
-  /// same.
-  void noteUntrainedBranches(long steps) {
+  /// A run that stopped early may have branches that no step has seen, and lengths; it is measured
+  /// with them all the same.
+  void noteUntrained(long steps) {
     int all = config.model().branches();
-    int trained = config.training().branches(Math.max(0, steps - 1), all);
+    TrainingConfig training = config.training();
+    long last = Math.max(0, steps - 1);
+    int trained = training.branches(last, all);
     if (trained < all) {
       listener.note(
           String.format(
               Locale.ROOT,
-              "stopped at step %,d, before all branches joined (training.branch_starts): %d "
+              "stopped at step %,d, before all branches joined (%s): %d "
                   + "of %d were trained, what follows uses all",
               steps,
+              training.branchStarts().isEmpty() ? "training.windows" : "training.branch_starts",
               trained,
               all));
+    }
+    int longest =
+        training.phases().subList(0, training.phase(last) + 1).stream()
+            .mapToInt(TrainingPhase::window)
+            .max()
+            .orElseThrow();
+    if (longest < training.window()) {
+      listener.note(
+          String.format(
+              Locale.ROOT,
+              "stopped at step %,d, before the longest windows (training.windows): none was above "
+                  + "%,d tokens, what follows looks at up to %,d",
+              steps,
+              longest,
+              training.window()));
     }
   }
 
@@ -68,7 +88,12 @@ record RunEvaluation(RunConfig config, RunListener listener) {
     }
     EvaluationPlan plan =
         new EvaluationPlan(
-            lengths, wanted.tokens(), config.training().window(), wanted.documentTokens());
+            lengths,
+            wanted.tokens(),
+            new EvaluationPlan.CopyPlan(
+                config.training().window(), wanted.copyProbe(), config.model().largestDilation()),
+            config.training().window(),
+            wanted.documentTokens());
     ObjectNode json =
         new Evaluator(model.scorer(), model.tokenizer()).run(held, plan, listener).toJson();
     Checkpoint checkpoint = model.checkpoint();

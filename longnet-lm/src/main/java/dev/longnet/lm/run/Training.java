@@ -156,7 +156,7 @@ public final class Training {
   private void finish(TokenShards shards) throws IOException {
     Checkpoint checkpoint = Checkpoint.resolve(start.run());
     RunEvaluation evaluation = new RunEvaluation(config, listener);
-    checkpoint.state().ifPresent(state -> evaluation.noteUntrainedBranches(state.step()));
+    checkpoint.state().ifPresent(state -> evaluation.noteUntrained(state.step()));
     try (LoadedModel model = LoadedModel.open(checkpoint, config.runtime(), parts.operators())) {
       evaluation.write(model, shards.validation(), start.run());
       RunSample.write(config.sample(), model, start.run()).ifPresent(listener::sample);

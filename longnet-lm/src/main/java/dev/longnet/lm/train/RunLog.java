@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.train;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.checkpoint.RunDirectory;
 import dev.longnet.core.io.ResourceStack;
 import java.io.Closeable;
@@ -43,12 +44,14 @@ final class RunLog implements TrainingListener, Closeable {
   }
 
   @Override
-  public void validation(long step, double loss) throws IOException {
+  public void validation(long step, double loss, int window) throws IOException {
+    ObjectNode line = MetricsLog.line("validation", step);
     if (Double.isFinite(loss)) {
-      metrics.write(MetricsLog.line("validation", step).put("loss", loss));
+      line.put("loss", loss);
     } else {
-      metrics.write(MetricsLog.line("validation", step).putNull("loss"));
+      line.putNull("loss");
     }
+    metrics.write(line.put("window", window));
     tensorBoard.scalars(step, Map.of("validation/loss", loss));
   }
 

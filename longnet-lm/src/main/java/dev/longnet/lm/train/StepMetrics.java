@@ -12,6 +12,9 @@ import java.util.Map;
 /// @param gradientNorm of all gradients together, before clipping
 /// @param learningRate used by this step
 /// @param tokens trained on so far, skipped steps included
+/// @param phase of the run that this step belongs to, from 1 on
+/// @param window tokens of its sequences
+/// @param stepTokens tokens of this step
 /// @param seconds this step took
 /// @param tokensPerSecond of this step
 /// @param matrixShare the model's operations a second as a share of the machine's matrix-product
@@ -24,6 +27,9 @@ public record StepMetrics(
     double gradientNorm,
     double learningRate,
     long tokens,
+    int phase,
+    int window,
+    long stepTokens,
     double seconds,
     double tokensPerSecond,
     double matrixShare,
@@ -36,6 +42,9 @@ public record StepMetrics(
     put(line, "gradient_norm", gradientNorm);
     line.put("learning_rate", learningRate);
     line.put("tokens", tokens);
+    line.put("phase", phase);
+    line.put("window", window);
+    line.put("step_tokens", stepTokens);
     line.put("seconds", seconds);
     line.put("tokens_per_second", tokensPerSecond);
     line.put("matrix_share", matrixShare);

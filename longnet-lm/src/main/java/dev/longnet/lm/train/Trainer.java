@@ -6,6 +6,7 @@ import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelCost;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.TrainingConfig;
+import dev.longnet.core.config.TrainingPhase;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.Span;
 import java.io.IOException;
@@ -28,9 +29,13 @@ public final class Trainer implements AutoCloseable {
   private final Decoder model;
   private final Collaborators with;
   private final Optimizer optimizer;
-  private final TokenBuffer tokens;
   private final AtomicBoolean stop = new AtomicBoolean();
   private TrainerState state;
+  private TrainingPhase phase;
+
+  /// Of the phase's shape.
+  private TokenBuffer tokens;
+
   private long began;
 
   /// Why a run ended.
@@ -52,7 +57,8 @@ public final class Trainer implements AutoCloseable {
 
   /// Measures the loss on held-out windows.
   interface Validation {
-    double loss() throws IOException;
+    /// @param window tokens of a window, at most
+    double loss(int window) throws IOException;
   }
 
   /// What the loop works with.
@@ -90,8 +96,23 @@ public final class Trainer implements AutoCloseable {
             name -> model.blueprint().parameter(name).decays(),
             model.workers());
     this.optimizer.restoreApplied(state.appliedSteps());
-    this.tokens =
-        new TokenBuffer(training.sequences(), training.window() + 1, model.options().device());
+    this.phase = training.phases().get(training.phase(state.step()));
+    this.tokens = buffer();
+  }
+
+  private TokenBuffer buffer() {
+    return new TokenBuffer(phase.sequences(), phase.window() + 1, model.options().device());
+  }
+
+  /// Memory of another shape than the phase's goes back.
+  private void enter(TrainingPhase next) {
+    boolean sameShape = next.sameShape(phase);
+    phase = next;
+    if (!sameShape) {
+      tokens.close();
+      tokens = buffer();
+      model.forgetTemporaries();
+    }
   }
 
   /// The optimizer's tensors, for a checkpoint to restore before [#run()].
@@ -131,9 +152,9 @@ public final class Trainer implements AutoCloseable {
         return End.NOT_FINITE;
       }
       if (due(config.evaluation().everySteps())) {
-        double loss = with.validation.loss();
+        double loss = with.validation.loss(phase.window());
         for (TrainingListener listener : with.listeners) {
-          listener.validation(state.step(), loss);
+          listener.validation(state.step(), loss, phase.window());
         }
       }
       boolean timeToSave =
@@ -181,11 +202,13 @@ public final class Trainer implements AutoCloseable {
   private Optional<End> step() throws IOException {
     TrainingConfig training = config.training();
     long stepBegan = System.nanoTime();
-    int passes = training.accumulation();
+    int number = training.phase(state.step());
+    enter(training.phases().get(number));
+    int passes = phase.passes();
     ModelConfig trained = with.stages.apply(state.step());
     model.zeroGradients();
-    Span span = with.ranks.span(training.window());
-    double targets = with.ranks.sum((double) training.sequences() * span.tokens());
+    Span span = with.ranks.span(phase.window());
+    double targets = with.ranks.sum((double) phase.sequences() * span.tokens());
     double weight = 1.0 / passes / targets;
     double lossHere = 0;
     for (int pass = 0; pass < passes; pass++) {
@@ -193,9 +216,9 @@ public final class Trainer implements AutoCloseable {
       if (end.isPresent()) {
         return end;
       }
-      for (int row = 0; row < training.sequences(); row++) {
+      for (int row = 0; row < phase.sequences(); row++) {
         with.windows.window(
-            state.nextWindow() + (long) pass * training.sequences() + row, tokens.row(row));
+            number, state.nextWindow() + (long) pass * phase.sequences() + row, tokens.row(row));
       }
       try (PointerScope scope = new PointerScope()) {
         double sum = model.lossAndGradients(inputs(span), span, weight);
@@ -210,25 +233,27 @@ public final class Trainer implements AutoCloseable {
     double norm = optimizer.gradientNorm();
     double rate =
         config.optimizer().learningRate()
-            * config.schedule().factor(state.step(), training.steps());
+            * config.schedule().factor(state.step(), training.steps())
+            * phase.learningRateFactor();
     boolean finite = Double.isFinite(loss) && Double.isFinite(norm);
     if (finite) {
       double clip = training.gradientClip();
       optimizer.step(rate, clip > 0 && norm > clip ? clip / norm : 1);
     }
     double seconds = (System.nanoTime() - stepBegan) / 1e9;
+    boolean goesOn = training.phase(state.step() + 1) == number;
     state =
         new TrainerState(
             state.step() + 1,
             optimizer.applied(),
-            state.nextWindow() + (long) passes * training.sequences(),
-            state.tokens() + training.batchTokens(),
+            goesOn ? state.nextWindow() + phase.windows() : 0,
+            state.tokens() + phase.batchTokens(),
             state.skippedSteps() + (finite ? 0 : 1),
             finite ? 0 : state.skippedInRow() + 1,
             state.seed(),
             state.seconds() + seconds,
             state.corpus());
-    report(trained, loss, norm, rate, seconds, !finite);
+    report(trained, number, loss, norm, rate, seconds, !finite);
     return Optional.empty();
   }
 
@@ -253,13 +278,16 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void report(
-      ModelConfig trained, double loss, double norm, double rate, double seconds, boolean skipped)
+      ModelConfig trained,
+      int number,
+      double loss,
+      double norm,
+      double rate,
+      double seconds,
+      boolean skipped)
       throws IOException {
-    TrainingConfig training = config.training();
     double flops =
-        new ModelCost(trained).trainingFlops(training.window())
-            / training.window()
-            * training.batchTokens();
+        new ModelCost(trained).trainingFlops(phase.window()) / phase.window() * phase.batchTokens();
     StepMetrics metrics =
         new StepMetrics(
             state.step(),
@@ -267,8 +295,11 @@ public final class Trainer implements AutoCloseable {
             norm,
             rate,
             state.tokens(),
+            number + 1,
+            phase.window(),
+            phase.batchTokens(),
             seconds,
-            training.batchTokens() / seconds,
+            phase.batchTokens() / seconds,
             flops / seconds / with.matrixFlops,
             skipped,
             state.skippedSteps());
@@ -279,7 +310,7 @@ public final class Trainer implements AutoCloseable {
 
   @Override
   public void close() {
-    try (tokens;
+    try (TokenBuffer _ = tokens;
         optimizer) {
       return;
     }

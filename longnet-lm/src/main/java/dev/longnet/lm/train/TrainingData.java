@@ -4,6 +4,7 @@ package dev.longnet.lm.train;
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.data.Batches;
+import dev.longnet.core.data.PhasedBatches;
 import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.TokenStream;
 import dev.longnet.core.data.Tokenizer;
@@ -43,7 +44,10 @@ public record TrainingData(
           "the tokenizer changed since its token shards were made: start again: tokenizer=" + name);
     }
     return new TrainingData(
-        fingerprint(shards), batches::window, shards.validation(), tokenizer.definition());
+        fingerprint(shards),
+        new PhasedBatches(batches, config.training())::window,
+        shards.validation(),
+        tokenizer.definition());
   }
 
   /// Whether two runs' tokens are the same. The path of a tokenizer's file, the first part of a

@@ -15,7 +15,8 @@ public interface TrainingListener {
   default void step(StepMetrics metrics) throws IOException {}
 
   /// @param loss mean over held-out windows, nats a token
-  default void validation(long step, double loss) throws IOException {}
+  /// @param window their tokens, as many as those of the step before
+  default void validation(long step, double loss, int window) throws IOException {}
 
   default void checkpoint(long step, Path directory) throws IOException {}
 }

@@ -3,11 +3,12 @@ package dev.longnet.lm.train;
 
 import java.lang.foreign.MemorySegment;
 
-/// Training windows by number: what a window holds is a function of its number alone, so that a run
-/// resumes by remembering a counter.
+/// Training windows by number: what a window holds is a function of its phase and number alone, so
+/// that a run resumes by remembering a counter.
 @FunctionalInterface
 public interface Windows {
-  /// @param index 0, 1, 2, … over all epochs
+  /// @param phase whose windows they are, see [dev.longnet.core.config.TrainingConfig#phases()]
+  /// @param index 0, 1, 2, … from the phase's first step on, over all epochs
   /// @param destination int64, N + 1 ids: inputs and, one later, their targets
-  void window(long index, MemorySegment destination);
+  void window(int phase, long index, MemorySegment destination);
 }

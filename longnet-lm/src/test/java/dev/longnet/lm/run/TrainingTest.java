@@ -218,7 +218,7 @@ class TrainingTest {
     }
 
     @Override
-    public void validation(long step, double loss) {
+    public void validation(long step, double loss, int window) {
       events.add("validation " + step);
     }
 

@@ -52,6 +52,11 @@ public final class TinyRun implements AutoCloseable {
   final List<StepMetrics> steps = new ArrayList<>();
   final List<Long> pointers = new ArrayList<>();
   final List<Long> resident = new ArrayList<>();
+  final List<Long> workspaces = new ArrayList<>();
+
+  /// Windows of validation losses.
+  final List<Integer> validated = new ArrayList<>();
+
   private final RunDirectory directory;
 
   public static TinyRun start(Path directory, String... overrides) throws IOException {
@@ -118,6 +123,12 @@ public final class TinyRun implements AutoCloseable {
             steps.add(metrics);
             pointers.add(Pointer.totalCount());
             resident.add(ProcessMemory.resident().orElse(-1));
+            workspaces.add(training.model().workspaceBytes());
+          }
+
+          @Override
+          public void validation(long step, double loss, int window) {
+            validated.add(window);
           }
         };
     this.training =
@@ -126,7 +137,11 @@ public final class TinyRun implements AutoCloseable {
             directory,
             from,
             Optional.empty(),
-            new TrainingData("none", TinyRun::window, HELD_OUT, Optional.empty()),
+            new TrainingData(
+                "none",
+                (phase, index, to) -> window(1000L * phase + index, to),
+                HELD_OUT,
+                Optional.empty()),
             new TrainingRun.Setup(
                 attention == null
                     ? AttentionOperators.factory(config.runtime())

@@ -53,6 +53,68 @@ class TrainerTest {
     }
   }
 
+  private static final String PHASES =
+      "training.windows=[{until: 0.3, window: 16, batch_tokens: 64, branches: 1}, "
+          + "{until: 0.6, window: 32, learning_rate_factor: 0.5}, {window: 64}]";
+
+  /// Steps 1 to 4, 5 to 8 and 9 to 12 are the phases: stopped within one and between two.
+  @Test
+  void aRunResumesInThePhaseWhereItStood() throws Exception {
+    List<Double> straight = train("straight", PHASES);
+    for (int stop : new int[] {4, 6}) {
+      Path interrupted = directory.resolve("interrupted" + stop);
+      try (TinyRun run = TinyRun.start(interrupted, PHASES, "training.max_steps=" + stop)) {
+        run.run();
+        assertThat(run.losses()).isEqualTo(straight.subList(0, stop));
+      }
+      try (TinyRun run = TinyRun.resume(interrupted, PHASES)) {
+        run.run();
+        assertThat(run.losses()).as("after step %d", stop).isEqualTo(straight.subList(stop, 12));
+      }
+    }
+  }
+
+  @Test
+  void aPhaseHasWindowsTokensAndARateOfItsOwn() throws Exception {
+    try (TinyRun run =
+        TinyRun.start(
+            directory,
+            PHASES,
+            "schedule.decay=constant",
+            "schedule.warmup_steps=0",
+            "evaluation.every_steps=4")) {
+      assertThat(run.run()).isEqualTo(Trainer.End.FINISHED);
+      assertThat(run.steps)
+          .extracting(StepMetrics::window)
+          .containsExactly(16, 16, 16, 16, 32, 32, 32, 32, 64, 64, 64, 64);
+      assertThat(run.steps)
+          .extracting(StepMetrics::tokens)
+          .containsExactly(
+              64L, 128L, 192L, 256L, 512L, 768L, 1024L, 1280L, 1536L, 1792L, 2048L, 2304L);
+      assertThat(run.steps)
+          .extracting(StepMetrics::learningRate)
+          .containsExactly(
+              3e-3, 3e-3, 3e-3, 3e-3, 1.5e-3, 1.5e-3, 1.5e-3, 1.5e-3, 3e-3, 3e-3, 3e-3, 3e-3);
+      assertThat(run.validated).containsExactly(16, 32, 64);
+      assertThat(run.training.state().nextWindow()).as("of the last phase").isEqualTo(16);
+      assertThat(Checkpoint.resolve(directory).trainedLength()).isEqualTo(64);
+    }
+  }
+
+  /// The first phase's passes have 16 times the tokens of the second's.
+  @Test
+  void memoryOfAnEarlierPhaseGoesBack() throws Exception {
+    String large =
+        "training.windows=[{until: 0.5, window: 64, sequences: 256, batch_tokens: 16384}, "
+            + "{window: 64, sequences: 16, batch_tokens: 1024}]";
+    try (TinyRun run =
+        TinyRun.start(
+            directory, large, "training.steps=2", "schedule.warmup_steps=0", "model.hidden=64")) {
+      run.run();
+      assertThat(run.workspaces.get(1)).isLessThan(run.workspaces.get(0));
+    }
+  }
+
   @Test
   void accumulatedGradientsAreThoseOfTheWholeBatch() throws Exception {
     List<Double> four = train("four", "training.sequences=1");
