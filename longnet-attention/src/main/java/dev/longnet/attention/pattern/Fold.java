@@ -88,7 +88,9 @@ public record Fold(Rows queries, Rows keys, long window) {
     double sum = 0;
     while (true) {
       double most = n;
-      sum += (double) (a / m) * (most * (most - 1) / 2) + (double) (b / m) * most;
+      long steps = a / m;
+      long base = b / m;
+      sum += steps * (most * (most - 1) / 2) + base * most;
       long slope = a % m;
       long start = b % m;
       long top = slope * n + start;
