@@ -66,6 +66,49 @@ class TokenizeCommandTest {
   }
 
   @Test
+  void groupsAreCountedOnBothSides() throws IOException {
+    Path repositories = folder.resolve("repositories");
+    for (int i = 0; i < 10; i++) {
+      Files.createDirectories(repositories.resolve("r" + i));
+      Files.writeString(repositories.resolve("r" + i + "/a"), "first of " + i);
+      Files.writeString(repositories.resolve("r" + i + "/b"), "second of " + i);
+    }
+    Cli run =
+        Cli.run(
+            "tokenize",
+            "--corpus",
+            repositories,
+            "--out",
+            shards,
+            "--holdout",
+            "group",
+            "--validation",
+            "0.2");
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out())
+        .containsPattern("train +16 documents +8 groups ")
+        .containsPattern("validation +4 documents +2 groups ");
+    assertThat(Cli.run("inspect", shards).out()).contains(run.out());
+    Cli single =
+        Cli.run(
+            "tokenize",
+            "--corpus",
+            repositories,
+            "--out",
+            folder.resolve("none"),
+            "--holdout",
+            "group",
+            "--group-depth",
+            0);
+    assertThat(single.exitCode()).isEqualTo(2);
+    assertThat(single.err())
+        .isEqualToIgnoringNewLines(
+            "longnet: none of the corpus' 1 groups is held out: take smaller groups "
+                + "(--group-depth) or another share (--validation=0.01)");
+    assertThat(folder.resolve("none")).doesNotExist();
+  }
+
+  @Test
   void weightsAreTrainings() throws IOException {
     Path second = Files.createDirectories(folder.resolve("second=2"));
     Files.writeString(second.resolve("x"), "another text");

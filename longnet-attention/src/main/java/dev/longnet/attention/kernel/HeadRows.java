@@ -69,12 +69,7 @@ public record HeadRows(
       return this;
     }
     return new HeadRows(
-        data,
-        type,
-        offset + stride * (count() - 1),
-        -stride,
-        headSize,
-        positions.mirrored(about));
+        data, type, offset + stride * (count() - 1), -stride, headSize, positions.mirrored(about));
   }
 
   /// Byte offset of row `index` in `data`.

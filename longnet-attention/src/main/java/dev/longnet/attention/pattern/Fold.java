@@ -79,17 +79,18 @@ public record Fold(Rows queries, Rows keys, long window) {
         ? whole
         : whole
             + some.count()
-            + quotients(
-                some.count(), keys.stride(), some.stride(), some.first() - keys.first());
+            + quotients(some.count(), keys.stride(), some.stride(), some.first() - keys.first());
   }
 
-  /// sum over i < n of floor((a i + b) / m), after Euclid: the lattice points below a line are those
-  /// of its whole part and, with axes exchanged, those below the line of the rest.
+  /// sum over i < n of floor((a i + b) / m), after Euclid: the lattice points below a line are
+  /// those of its whole part and, with axes exchanged, those below the line of the rest.
   private static double quotients(long n, long m, long a, long b) {
     double sum = 0;
     while (true) {
       double most = n;
-      sum += (double) (a / m) * (most * (most - 1) / 2) + (double) (b / m) * most;
+      long steps = a / m;
+      long base = b / m;
+      sum += steps * (most * (most - 1) / 2) + base * most;
       long slope = a % m;
       long start = b % m;
       long top = slope * n + start;

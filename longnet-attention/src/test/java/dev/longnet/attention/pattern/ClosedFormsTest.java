@@ -52,9 +52,7 @@ class ClosedFormsTest {
     assertThat(dilated.pairs(0, 4, tokens)).isEqualTo((double) (tokens / 64) * 16 * 16);
     assertThat(DilatedAttentionSpec.dense(true).pairs(0, 1, tokens))
         .isEqualTo(0.5 * tokens * (tokens + 1.0));
-    Branch far =
-        new Branch(
-            tokens, 4, Branch.Window.SEGMENT, Branch.Dilate.KEYS, List.of(0), 0);
+    Branch far = new Branch(tokens, 4, Branch.Window.SEGMENT, Branch.Dilate.KEYS, List.of(0), 0);
     double keys = tokens / 4;
     assertThat(new DilatedAttentionSpec(List.of(far), true).pairs(0, 4, tokens))
         .isEqualTo(4 * (keys * (keys + 1) / 2));

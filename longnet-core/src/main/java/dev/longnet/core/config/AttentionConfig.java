@@ -154,7 +154,9 @@ public sealed interface AttentionConfig extends MixerConfig
 
     @Override
     public int largestDilation() {
-      return (int) Math.min(segments.stream().mapToLong(Branch::dilation).max().orElseThrow(), Integer.MAX_VALUE);
+      return (int)
+          Math.min(
+              segments.stream().mapToLong(Branch::dilation).max().orElseThrow(), Integer.MAX_VALUE);
     }
 
     @Override

@@ -89,7 +89,10 @@ public record BranchedAttention(List<Placed> all, HeadOffsets headOffsets)
 
   @Override
   public int largestDilation() {
-    return (int) Math.min(all.stream().mapToLong(placed -> placed.branch.dilation()).max().orElseThrow(), Integer.MAX_VALUE);
+    return (int)
+        Math.min(
+            all.stream().mapToLong(placed -> placed.branch.dilation()).max().orElseThrow(),
+            Integer.MAX_VALUE);
   }
 
   @Override

@@ -7,9 +7,9 @@ import java.util.OptionalDouble;
 
 /// One place documents come from.
 ///
-/// @param path a directory, an archive, a table (JSON lines, JSON array, Parquet), a FASTA or a text
-///   file, a glob of such files, or `jdk`: the Java sources that come with the running JDK, or an
-///   artifact of a Maven repository, see [MavenCoordinates]
+/// @param path a directory, an archive, a table (JSON lines, JSON array, Parquet), a FASTA or a
+///   text file, a glob of such files, or `jdk`: the Java sources that come with the running JDK, or
+///   an artifact of a Maven repository, see [MavenCoordinates]
 /// @param weight share of the training windows drawn from this source, relative to the others'
 ///   weights; empty: as many as it has tokens
 /// @param textField the path of the field of a JSON row or column of a Parquet file that holds the

@@ -370,7 +370,13 @@ class StreamInputTest {
             BYTES,
             false,
             List.of(),
-            new CorpusSource("x", OptionalDouble.empty(), "text", "", CorpusSource.Format.TEXT, SequenceRule.AS_WRITTEN))) {
+            new CorpusSource(
+                "x",
+                OptionalDouble.empty(),
+                "text",
+                "",
+                CorpusSource.Format.TEXT,
+                SequenceRule.AS_WRITTEN))) {
       assertThat(input.totalBytes()).isEqualTo(Files.size(gzip));
     }
   }

@@ -64,7 +64,8 @@ final class Door {
       case PARQUET ->
           new ParquetReader(file, rows, inFolder, source, admission, ParquetReader.PATIENCE);
       case FASTA ->
-          new FastaReader(file, reading, name, source.sequences(), admission, scratch, found == Found.ALONE);
+          new FastaReader(
+              file, reading, name, source.sequences(), admission, scratch, found == Found.ALONE);
       case ZIP -> new ZipReader(file, admission);
       case TAR -> new TarReader(file, reading, admission, scratch);
     };

@@ -49,8 +49,8 @@ final class FastaReader implements DocumentReader {
   /// @param reading how the file is packed
   /// @param fileName its path within the source, which globs and languages look at
   /// @param scratch a directory for temporary files
-  /// @param alone the file is a source of its own: no filter of names leaves it out, and of a single
-  ///   record, the last part makes the validation split
+  /// @param alone the file is a source of its own: no filter of names leaves it out, and of a
+  ///   single record, the last part makes the validation split
   FastaReader(
       Path path,
       Reading reading,

@@ -47,13 +47,23 @@ class FastaReaderTest {
   private Walked walk(String name, byte[] content, SequenceRule rule) throws IOException {
     Path file = Files.write(temp.resolve(name), content);
     CorpusSource source =
-        new CorpusSource(file.toString(), OptionalDouble.empty(), "text", "", CorpusSource.Format.AUTO, rule);
+        new CorpusSource(
+            file.toString(), OptionalDouble.empty(), "text", "", CorpusSource.Format.AUTO, rule);
     return Walked.of(source, DocumentFilter.ALL, InputPolicy.DEFAULT, temp);
   }
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"a.fa", "a.FASTA", "a.fna.gz", "a.faa.zst", "a.fas.xz", "a.ffn.bz2", "mark.frn", "utf16.fa"})
+      strings = {
+        "a.fa",
+        "a.FASTA",
+        "a.fna.gz",
+        "a.faa.zst",
+        "a.fas.xz",
+        "a.ffn.bz2",
+        "mark.frn",
+        "utf16.fa"
+      })
   void recordsAreDocuments(String name) throws IOException {
     byte[] plain =
         name.startsWith("utf16")
@@ -97,8 +107,7 @@ class FastaReaderTest {
       Admission all = new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT);
       DocumentReader reader = Sources.open(source, Sources.state(source), all, temp);
       assertThat(Walked.of(reader).texts().values()).containsExactly("ACGT", "TT", "GG", "a text");
-      assertThat(reader.readAs())
-          .isEqualTo(Map.of("FASTA in gzip", 1L, "FASTA", 1L, "text", 1L));
+      assertThat(reader.readAs()).isEqualTo(Map.of("FASTA in gzip", 1L, "FASTA", 1L, "text", 1L));
       DocumentFilter gzip =
           new DocumentFilter(List.of("**.gz"), List.of(), List.of(), 1, Long.MAX_VALUE);
       Walked some = Walked.of(source, gzip, InputPolicy.DEFAULT, temp);

@@ -66,7 +66,8 @@ class ReadingTest {
   }
 
   private static CorpusSource source(Path path, CorpusSource.Format format) {
-    return new CorpusSource(path.toString(), OptionalDouble.empty(), "text", "", format, SequenceRule.AS_WRITTEN);
+    return new CorpusSource(
+        path.toString(), OptionalDouble.empty(), "text", "", format, SequenceRule.AS_WRITTEN);
   }
 
   private static Reading reading(Path file, boolean inFolder) throws IOException {
