@@ -3,6 +3,7 @@ package dev.longnet.core.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
@@ -55,6 +56,7 @@ final class TorchscaleArguments {
           Map.entry("multiway", "false"),
           Map.entry("layernorm_embedding", "false"),
           Map.entry("no_scale_embedding", "true"),
+          Map.entry("no_token_positional_embeddings", "true"), // of the fairseq recipe alone
           Map.entry("encoder_normalize_before", "true"),
           Map.entry("decoder_normalize_before", "true"),
           Map.entry("share_all_embeddings", "false"),
@@ -92,27 +94,40 @@ final class TorchscaleArguments {
     return node.properties().stream().anyMatch(e -> e.getKey().startsWith(prefix));
   }
 
+  /// What torchscale takes of fairseq's settings: those of its own names that have a value.
+  static ObjectNode ofFairseq(ObjectNode settings) {
+    Set<String> names = known("decoder", known("encoder", Set.of()));
+    ObjectNode arguments = JsonNodeFactory.instance.objectNode();
+    settings.properties().stream()
+        .filter(e -> names.contains(e.getKey()) && !e.getValue().isNull())
+        .forEach(e -> arguments.set(e.getKey(), e.getValue()));
+    return arguments;
+  }
+
+  private static Set<String> known(String side, Set<String> further) {
+    return Stream.of(
+            WITHOUT_EFFECT,
+            ONLY.keySet(),
+            further,
+            Set.of(
+                side + "_layers",
+                side + "_embed_dim",
+                side + "_attention_heads",
+                side + "_ffn_embed_dim",
+                "share_" + side + "_input_output_embed",
+                "vocab_size",
+                "xpos_rel_pos",
+                "xpos_scale_base",
+                "segment_length",
+                "dilated_ratio",
+                "normalize_output",
+                "no_output_layer"))
+        .flatMap(Set::stream)
+        .collect(Collectors.toSet());
+  }
+
   void check(String side, Set<String> further) {
-    Set<String> known =
-        Stream.of(
-                WITHOUT_EFFECT,
-                ONLY.keySet(),
-                further,
-                Set.of(
-                    side + "_layers",
-                    side + "_embed_dim",
-                    side + "_attention_heads",
-                    side + "_ffn_embed_dim",
-                    "share_" + side + "_input_output_embed",
-                    "vocab_size",
-                    "xpos_rel_pos",
-                    "xpos_scale_base",
-                    "segment_length",
-                    "dilated_ratio",
-                    "normalize_output",
-                    "no_output_layer"))
-            .flatMap(Set::stream)
-            .collect(Collectors.toSet());
+    Set<String> known = known(side, further);
     for (Map.Entry<String, JsonNode> e : node.properties()) {
       if (!known.contains(e.getKey())) {
         throw new IllegalArgumentException(

@@ -78,6 +78,18 @@ public final class TorchscaleConfig {
         List.of(attention));
   }
 
+  /// The keyword arguments that torchscale's fairseq recipe makes of fairseq's settings.
+  ///
+  /// @param settings fairseq's `args` or `cfg.model`, with what its own code needs
+  /// @param vocabulary rows of the token embedding, which fairseq takes from a dictionary's file
+  public static ObjectNode ofFairseq(ObjectNode settings, long vocabulary) {
+    ObjectNode arguments = TorchscaleArguments.ofFairseq(settings);
+    if (arguments.path("vocab_size").asLong(-1) < 0) {
+      arguments.put("vocab_size", vocabulary);
+    }
+    return arguments;
+  }
+
   /// An encoder of embeddings.
   public static EncoderConfig encoder(ObjectNode arguments, String source, Surroundings around) {
     TorchscaleArguments r = new TorchscaleArguments(arguments, source);

@@ -85,7 +85,7 @@ public final class TorchscaleImport {
       if (own != null && options.config().isEmpty()) {
         return own(weights, dict, parse(own, file + ": metadata key longnet_config"), out);
       }
-      ObjectNode arguments = arguments(weights, file, options.config());
+      ObjectNode arguments = arguments(weights, dict, file, options.config());
       String source = options.config().map(Path::toString).orElse(file.toString());
       return tokens
           ? model(
@@ -235,8 +235,8 @@ public final class TorchscaleImport {
     return longest.isEmpty() ? 2048 : (int) Math.min(1 << 20, longest.getAsLong());
   }
 
-  private static ObjectNode arguments(WeightFiles weights, Path file, Optional<Path> config)
-      throws IOException {
+  private static ObjectNode arguments(
+      WeightFiles weights, StateDict dict, Path file, Optional<Path> config) throws IOException {
     if (config.isPresent()) {
       return parse(Files.readString(config.get()), config.get().toString());
     }
@@ -247,8 +247,18 @@ public final class TorchscaleImport {
     if (weights.values().get("config") instanceof Map<?, ?> map) {
       return JSON.convertValue(map, ObjectNode.class);
     }
+    Object settings = weights.values().get("args");
+    if (weights.values().get("cfg") instanceof Map<?, ?> cfg && cfg.get("model") != null) {
+      settings = cfg.get("model");
+    }
+    if (settings instanceof Map<?, ?> map) {
+      String embedding = dict.stack().get(Blueprint.EMBEDDING);
+      return TorchscaleConfig.ofFairseq(
+          JSON.convertValue(map, ObjectNode.class),
+          embedding == null ? -1 : rows(weights.tensor(embedding), file));
+    }
     throw new FieldException(
-        "the weights hold no configuration under the key config: "
+        "the weights hold no configuration under the keys config, cfg.model, args: "
             + "give torchscale's keyword arguments with %s FILE.json: %s",
         Field.of("config"), file);
   }
@@ -365,7 +375,7 @@ public final class TorchscaleImport {
 
     void finish() {
       for (Map.Entry<String, String> e : stack.entrySet()) {
-        if (!e.getKey().matches("(.*\\.)?(version|_float_tensor)")) {
+        if (!e.getKey().matches("(.*\\.)?version")) {
           throw new IllegalArgumentException(
               String.format(
                   Locale.ROOT,
