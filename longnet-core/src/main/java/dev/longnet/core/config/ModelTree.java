@@ -18,6 +18,13 @@ public final class ModelTree {
 
   /// @param vocabulary the tokenizer's, where the section itself has none (a recipe)
   public static ModelConfig read(Section model, int vocabulary) {
+    ModelConfig config = readAmongOthers(model, vocabulary);
+    model.done();
+    return config;
+  }
+
+  /// As [#read], where other keys may stand beside the model's.
+  public static ModelConfig readAmongOthers(Section model, int vocabulary) {
     int words = model.integer("vocabulary", vocabulary, 1);
     int layers = model.requiredInteger("layers", 1);
     int hidden = model.requiredInteger("hidden", 1);
@@ -32,7 +39,6 @@ public final class ModelTree {
       throw model.wrong("hidden", "must be a multiple of model.heads=" + heads);
     }
     List<MixerConfig> mixers = mixers(model, layers, heads, causal);
-    model.done();
     return new ModelConfig(
         words, layers, hidden, heads, feedForward, positions, scaleBase, tied, causal, mixers);
   }
