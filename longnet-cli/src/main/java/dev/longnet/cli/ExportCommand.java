@@ -57,7 +57,8 @@ final class ExportCommand implements Callable<Integer> {
       names = "--out",
       paramLabel = "PATH",
       required = true,
-      description = "A file *.safetensors; with --shard-size or --to hub a directory. Must not exist.")
+      description =
+          "A file *.safetensors; with --shard-size or --to hub a directory. Must not exist.")
   Path out;
 
   @Option(

@@ -16,6 +16,7 @@ import java.util.stream.IntStream;
 /// @param hidden embedding width, a multiple of `heads`
 /// @param heads H
 /// @param feedForward inner width of the feed-forward
+/// @param activation of the feed-forward
 /// @param positions position encoding of queries and keys
 /// @param xposScaleBase b of xPos' decay zeta^(p / b), in tokens; 512 in the paper and in
 ///   torchscale
@@ -28,6 +29,7 @@ public record ModelConfig(
     int hidden,
     int heads,
     int feedForward,
+    Activation activation,
     PositionEncoding positions,
     int xposScaleBase,
     boolean tiedOutput,
@@ -41,7 +43,7 @@ public record ModelConfig(
   /// its precision.
   private static final double LARGEST_EXPONENT = 64;
 
-  /// With the paper's decay base and one mixer for all layers.
+  /// With GELU, the paper's decay base and one mixer for all layers.
   public ModelConfig(
       int vocabulary,
       int layers,
@@ -58,6 +60,7 @@ public record ModelConfig(
         hidden,
         heads,
         feedForward,
+        Activation.GELU,
         positions,
         XPOS_SCALE_BASE,
         tiedOutput,
@@ -72,6 +75,7 @@ public record ModelConfig(
     positive("heads", heads);
     positive("feed_forward", feedForward);
     positive("xpos_scale_base", xposScaleBase);
+    Objects.requireNonNull(activation, "activation");
     Objects.requireNonNull(positions, "positions");
     mixers = List.copyOf(mixers);
     if (mixers.isEmpty() || mixers.size() > layers) {
@@ -157,6 +161,7 @@ public record ModelConfig(
         hidden,
         heads,
         feedForward,
+        activation,
         positions,
         xposScaleBase,
         tiedOutput,

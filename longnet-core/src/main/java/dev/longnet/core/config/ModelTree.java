@@ -30,6 +30,7 @@ public final class ModelTree {
     int hidden = model.requiredInteger("hidden", 1);
     int heads = model.requiredInteger("heads", 1);
     int feedForward = model.integer("feed_forward", Math.multiplyExact(4, hidden), 1);
+    Activation activation = model.choice("activation", Activation.GELU, Activation.class);
     PositionEncoding positions =
         model.choice("positions", PositionEncoding.XPOS, PositionEncoding.class);
     int scaleBase = model.integer("xpos_scale_base", ModelConfig.XPOS_SCALE_BASE, 1);
@@ -40,7 +41,17 @@ public final class ModelTree {
     }
     List<MixerConfig> mixers = mixers(model, layers, heads, causal);
     return new ModelConfig(
-        words, layers, hidden, heads, feedForward, positions, scaleBase, tied, causal, mixers);
+        words,
+        layers,
+        hidden,
+        heads,
+        feedForward,
+        activation,
+        positions,
+        scaleBase,
+        tied,
+        causal,
+        mixers);
   }
 
   /// `attention`, one mixer for all layers, or `mixers`, a list that repeats over them.
@@ -90,6 +101,7 @@ public final class ModelTree {
     tree.put("hidden", model.hidden());
     tree.put("heads", model.heads());
     tree.put("feed_forward", model.feedForward());
+    tree.put("activation", model.activation().toString());
     tree.put("positions", model.positions().name().toLowerCase(Locale.ROOT));
     tree.put("xpos_scale_base", model.xposScaleBase());
     tree.put("tied_output", model.tiedOutput());

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -60,8 +61,7 @@ final class TorchscaleArguments {
           Map.entry("encoder_normalize_before", "true"),
           Map.entry("decoder_normalize_before", "true"),
           Map.entry("share_all_embeddings", "false"),
-          Map.entry("layernorm_eps", "1e-05"),
-          Map.entry("activation_fn", "gelu"));
+          Map.entry("layernorm_eps", "1e-05"));
 
   private final ObjectNode node;
   private final String source;
@@ -115,6 +115,7 @@ final class TorchscaleArguments {
                 side + "_attention_heads",
                 side + "_ffn_embed_dim",
                 "share_" + side + "_input_output_embed",
+                "activation_fn",
                 "vocab_size",
                 "xpos_rel_pos",
                 "xpos_scale_base",
@@ -158,6 +159,15 @@ final class TorchscaleArguments {
       throw wrong(key, "must be a whole number of at least " + least);
     }
     return number;
+  }
+
+  Activation activation() {
+    String name = node.path("activation_fn").asText("gelu");
+    return Arrays.stream(Activation.values())
+        .filter(activation -> !has("activation_fn") || activation.toString().equals(name))
+        .findFirst()
+        .orElseThrow(
+            () -> wrong("activation_fn", "must be one of " + Arrays.toString(Activation.values())));
   }
 
   double positive(String key, double fallback) {

@@ -71,6 +71,7 @@ public final class TorchscaleConfig {
         r.whole(side + "_embed_dim", 768, 1),
         r.whole(side + "_attention_heads", 12, 1),
         r.whole(side + "_ffn_embed_dim", 3072, 1),
+        r.activation(),
         r.flag("xpos_rel_pos", false) ? PositionEncoding.XPOS : PositionEncoding.NONE,
         r.whole("xpos_scale_base", 512, 1),
         r.flag("share_" + side + "_input_output_embed", false),
@@ -128,6 +129,7 @@ public final class TorchscaleConfig {
         r.whole("encoder_embed_dim", 768, 1),
         r.whole("encoder_attention_heads", 12, 1),
         r.whole("encoder_ffn_embed_dim", 3072, 1),
+        r.activation(),
         r.flag("normalize_output", true),
         lengths,
         dilations.isEmpty() ? List.of(1L) : dilations,
@@ -167,7 +169,7 @@ public final class TorchscaleConfig {
     List<Branch> branches = branches(model);
     tree.put("segment_length", branches.stream().map(Branch::segmentLength).toList().toString());
     tree.put("dilated_ratio", branches.stream().map(Branch::dilation).toList().toString());
-    tree.put("activation_fn", "gelu");
+    tree.put("activation_fn", model.activation().toString());
     tree.put("dropout", 0.0);
     tree.put("share_" + side + "_input_output_embed", model.tiedOutput());
     return tree;

@@ -6,9 +6,9 @@ import java.util.Map;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/// An object of a pickle that holds settings, as fairseq keeps them beside its tensors. Its class is
-/// a name here and nothing more: no class is looked up, no constructor runs. What the pickle says of
-/// the object is data.
+/// An object of a pickle that holds settings, as fairseq keeps them beside its tensors. Its class
+/// is a name here and nothing more: no class is looked up, no constructor runs. What the pickle
+/// says of the object is data.
 final class PickledObject {
   /// argparse's namespace, omegaconf's containers and nodes, fairseq's data classes and enums, and
   /// numpy's scalars with their bytes, which its meters hold.

@@ -89,8 +89,7 @@ record HubConfig(
   }
 
   private static ArrayNode architectures(ModelConfig model) {
-    return JSON.createArrayNode()
-        .add(model.causal() ? "LongNetForCausalLM" : "LongNetForMaskedLM");
+    return JSON.createArrayNode().add(model.causal() ? "LongNetForCausalLM" : "LongNetForMaskedLM");
   }
 
   /// @param type of the weights, as PyTorch calls it

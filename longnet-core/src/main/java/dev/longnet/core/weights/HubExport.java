@@ -15,8 +15,8 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
 
-/// What stands beside the weights in a directory of the Hub's form: configuration, tokenizer, how to
-/// generate, a model card. Files that came with an import stay as they were.
+/// What stands beside the weights in a directory of the Hub's form: configuration, tokenizer, how
+/// to generate, a model card. Files that came with an import stay as they were.
 final class HubExport {
   private static final ObjectMapper JSON = new ObjectMapper();
 

@@ -149,6 +149,7 @@ final class ImportPlan {
 
   TorchscaleImport.Result result(String kind) {
     long parameters = taken.values().stream().mapToLong(TensorEntry::elements).sum();
-    return new TorchscaleImport.Result(kind, taken.size(), parameters, List.copyOf(around.values()));
+    return new TorchscaleImport.Result(
+        kind, taken.size(), parameters, List.copyOf(around.values()));
   }
 }

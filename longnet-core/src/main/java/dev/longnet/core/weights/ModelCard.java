@@ -28,7 +28,8 @@ import java.util.stream.Collectors;
 /// knows.
 ///
 /// @param run the run's recipe, where the checkpoint has a run
-/// @param evaluation the run's `evaluation.json`, where it is this checkpoint's; else a missing node
+/// @param evaluation the run's `evaluation.json`, where it is this checkpoint's; else a missing
+///   node
 record ModelCard(
     Checkpoint checkpoint, Facts facts, String name, Optional<RunConfig> run, JsonNode evaluation) {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -195,7 +196,11 @@ record ModelCard(
     tags.add("long-context");
     if (evaluation.path("lengths").isArray() && !evaluation.path("lengths").isEmpty()) {
       ObjectNode result =
-          tree.putArray("model-index").addObject().put("name", name).putArray("results").addObject();
+          tree.putArray("model-index")
+              .addObject()
+              .put("name", name)
+              .putArray("results")
+              .addObject();
       result.putObject("task").put("type", "text-generation").put("name", "Language modelling");
       result.putObject("dataset").put("type", "held-out").put("name", "held-out documents");
       ArrayNode metrics = result.putArray("metrics");

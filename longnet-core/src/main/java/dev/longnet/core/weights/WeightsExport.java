@@ -46,8 +46,8 @@ public final class WeightsExport {
     /// The parameters alone under torchscale's bare names; the whole configuration under
     /// `longnet_config`.
     SAFETENSORS,
-    /// A directory in the form of Hugging Face's Hub: the same tensors, `config.json`, the tokenizer
-    /// as its libraries read it, a model card: what [HubImport] takes.
+    /// A directory in the form of Hugging Face's Hub: the same tensors, `config.json`, the
+    /// tokenizer as its libraries read it, a model card: what [HubImport] takes.
     HUB
   }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.longnet.attention.kernel.KernelChoice;
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.BranchedAttention;
 import dev.longnet.core.config.MixerConfig;
@@ -105,7 +106,9 @@ class StreamMixerContractTest {
   StreamMixerContractTest(Model model) {
     Random random = new Random(7);
     // Decay base 8: references move every 128 tokens.
-    config = new ModelConfig(37, 4, 24, 3, 40, model.positions(), 8, true, true, model.mixers());
+    config =
+        new ModelConfig(
+            37, 4, 24, 3, 40, Activation.GELU, model.positions(), 8, true, true, model.mixers());
     weights = TestModels.weights(config, random);
     tokens = TestModels.tokens(config, TOKENS, random);
     expected = new ReferenceDecoder(config, weights).logits(tokens, 0);

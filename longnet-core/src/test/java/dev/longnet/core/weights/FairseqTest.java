@@ -71,6 +71,7 @@ class FairseqTest {
                 .readTree("{\"decoder_layers\": 2, \"" + entry[0] + "\": " + entry[1] + "}");
     ObjectNode arguments = TorchscaleConfig.ofFairseq(settings, 100);
     assertThat(arguments.get("vocab_size").asInt()).isEqualTo(100);
+    assertThat(arguments.size()).isEqualTo(3);
     assertThatThrownBy(() -> TorchscaleConfig.model(arguments, "x.pt"))
         .hasMessageContaining(message);
   }

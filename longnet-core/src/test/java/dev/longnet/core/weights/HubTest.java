@@ -38,7 +38,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// Directories of the Hub's form. By hand they open in Hugging Face's own libraries (docs/weights.md).
+/// Directories of the Hub's form. By hand they open in Hugging Face's own libraries
+/// (docs/weights.md).
 class HubTest {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final WeightsExport.Options PLAIN =

@@ -49,8 +49,12 @@ public final class Encoder implements AutoCloseable {
     this.attention = new AttentionMixer.Shared(OptionalLong.empty(), _ -> Positions.none());
     this.layers =
         IntStream.range(0, config.layers())
-            .mapToObj(
-                i -> new Layer(tools, i, new AttentionMixer(tools, config.heads(), i, attention)))
+            .mapToObj(i ->
+                new Layer(
+                    tools,
+                    i,
+                    new AttentionMixer(tools, config.heads(), i, attention),
+                    config.activation()))
             .toList();
   }
 

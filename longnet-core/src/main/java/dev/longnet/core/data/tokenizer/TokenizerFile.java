@@ -119,6 +119,10 @@ public final class TokenizerFile {
         vocab.put(ByteAlphabet.encode(tokens.get(id)), id);
       }
     }
+    if (endOfText != vocab.size()) {
+      // The library numbers added tokens from the vocabulary's size on, unless they are part of it.
+      vocab.put(END_OF_TEXT, endOfText);
+    }
     ArrayNode pairs = model.putArray("merges");
     for (int[] merge : merges) {
       pairs
