@@ -2,6 +2,7 @@
 package dev.longnet.cli;
 
 import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.SegmentLengths;
 import dev.longnet.experiments.encode.EncoderBenchmark;
@@ -79,6 +80,7 @@ final class BenchEncodeCommand implements Callable<Integer> {
             hidden,
             heads,
             Math.multiplyExact(4, hidden),
+            Activation.GELU,
             true,
             new SegmentLengths.Fixed(segmentLengths),
             dilations,

@@ -5,6 +5,7 @@ import dev.longnet.core.io.DType;
 import dev.longnet.core.weights.WeightsExport;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -24,11 +25,13 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "torchscale: its state dict under model. with its keyword arguments as metadata; "
-          + "safetensors: the parameters alone.",
+          + "safetensors: the parameters alone;",
+      "hub: a directory as Hugging Face's Hub has them, with configuration, tokenizer and model card.",
       "",
       "Examples:",
       "  longnet export runs/quickstart --to torchscale --out model.safetensors",
-      "  longnet export runs/big --to safetensors --dtype bf16 --shard-size 5GB --out big-hf"
+      "  longnet export runs/big --to safetensors --dtype bf16 --shard-size 5GB --out big",
+      "  longnet export runs/quickstart --to hub --license apache-2.0 --out quickstart-hub"
     })
 final class ExportCommand implements Callable<Integer> {
   /// Types a floating tensor can have in a file.
@@ -47,14 +50,15 @@ final class ExportCommand implements Callable<Integer> {
       names = "--to",
       paramLabel = "FORMAT",
       required = true,
-      description = "torchscale or safetensors.")
+      description = "torchscale, safetensors or hub.")
   WeightsExport.Target target;
 
   @Option(
       names = "--out",
       paramLabel = "PATH",
       required = true,
-      description = "A file *.safetensors; with --shard-size a directory. Must not exist.")
+      description =
+          "A file *.safetensors; with --shard-size or --to hub a directory. Must not exist.")
   Path out;
 
   @Option(
@@ -70,13 +74,28 @@ final class ExportCommand implements Callable<Integer> {
       description = "Largest file, as 5GB: writes model-00001-of-0000N.safetensors and an index.")
   @Nullable Long shardSize;
 
+  @Option(
+      names = "--language",
+      paramLabel = "CODE",
+      split = ",",
+      description = "With --to hub: languages of the texts, for the model card, as en,de.")
+  List<String> languages = List.of();
+
+  @Option(
+      names = "--license",
+      paramLabel = "ID",
+      description = "With --to hub: the weights' licence, for the model card, as apache-2.0.")
+  @Nullable String license;
+
   @Override
   public Integer call() throws IOException {
     if (shardSize != null && shardSize < 1) {
       throw new IllegalArgumentException(
           "--shard-size must be positive: --shard-size=" + shardSize);
     }
-    if (shardSize == null && !out.toString().endsWith(".safetensors")) {
+    if (shardSize == null
+        && target != WeightsExport.Target.HUB
+        && !out.toString().endsWith(".safetensors")) {
       throw new IllegalArgumentException(
           "--out must end with .safetensors where there is no --shard-size: --out=" + out);
     }
@@ -87,7 +106,9 @@ final class ExportCommand implements Callable<Integer> {
             new WeightsExport.Options(
                 target,
                 Optional.ofNullable(type).map(t -> DType.valueOf(t.name())),
-                shardSize == null ? OptionalLong.empty() : OptionalLong.of(shardSize)));
+                shardSize == null ? OptionalLong.empty() : OptionalLong.of(shardSize),
+                languages,
+                Optional.ofNullable(license)));
     spec.commandLine().getOut().printf(Locale.ROOT, "%s: %d tensors%n", out, tensors);
     return 0;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.cli;
 
+import dev.longnet.core.weights.HubImport;
 import dev.longnet.core.weights.TorchscaleImport;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -22,14 +23,71 @@ import picocli.CommandLine.Spec;
     description = "Takes over weights of other frameworks.",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "FRAMEWORK",
-    subcommands = ImportCommand.Torchscale.class,
-    footer = {"", "Example:", "  longnet import torchscale model.safetensors --out runs/imported"})
+    subcommands = {ImportCommand.Torchscale.class, ImportCommand.Hub.class},
+    footer = {
+      "",
+      "Examples:",
+      "  longnet import torchscale model.safetensors --out runs/imported",
+      "  longnet import hub quickstart-hub --out runs/imported"
+    })
 final class ImportCommand implements Runnable {
   @Spec CommandSpec spec;
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "name the framework: torchscale");
+    throw new ParameterException(spec.commandLine(), "name the framework: torchscale or hub");
+  }
+
+  private static void say(CommandSpec spec, Path out, TorchscaleImport.Result result) {
+    PrintWriter output = spec.commandLine().getOut();
+    output.printf(
+        Locale.ROOT,
+        "%s: %s, %,d parameters in %d tensors%n",
+        out,
+        result.kind(),
+        result.parameters(),
+        result.tensors());
+    if (!result.kept().isEmpty()) {
+      spec.commandLine()
+          .getErr()
+          .printf(
+              Locale.ROOT,
+              "longnet: kept for export but not computed with: %s%n",
+              String.join(", ", result.kept()));
+    }
+  }
+
+  /// `longnet import hub`
+  @Command(
+      name = "hub",
+      description = "Imports a directory that `longnet export --to hub` wrote.",
+      mixinStandardHelpOptions = true,
+      footer = {
+        "",
+        "DIR holds config.json (model_type longnet), model.safetensors or its shards, and tokenizer.json.",
+        "Keys and texts that mean nothing here are carried along to the next export.",
+        "",
+        "Example:",
+        "  longnet import hub quickstart-hub --out runs/imported"
+      })
+  static final class Hub implements Callable<Integer> {
+    @Spec CommandSpec spec;
+
+    @Parameters(paramLabel = "DIR", description = "The directory.")
+    Path directory;
+
+    @Option(
+        names = "--out",
+        paramLabel = "RUN",
+        required = true,
+        description = "The directory to make; must not exist.")
+    Path out;
+
+    @Override
+    public Integer call() throws IOException {
+      say(spec, out, HubImport.run(directory, out));
+      return 0;
+    }
   }
 
   /// `longnet import torchscale`
@@ -112,22 +170,7 @@ final class ImportCommand implements Runnable {
                   Optional.ofNullable(tokenizer),
                   Optional.ofNullable(trainedLength),
                   zeroPaddedKeys));
-      PrintWriter output = spec.commandLine().getOut();
-      output.printf(
-          Locale.ROOT,
-          "%s: %s, %,d parameters in %d tensors%n",
-          out,
-          result.kind(),
-          result.parameters(),
-          result.tensors());
-      if (!result.kept().isEmpty()) {
-        spec.commandLine()
-            .getErr()
-            .printf(
-                Locale.ROOT,
-                "longnet: kept for export but not computed with: %s%n",
-                String.join(", ", result.kept()));
-      }
+      say(spec, out, result);
       return 0;
     }
   }

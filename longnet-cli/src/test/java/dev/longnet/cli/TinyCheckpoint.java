@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.MixerConfig;
@@ -86,6 +87,7 @@ final class TinyCheckpoint {
             16,
             2,
             32,
+            Activation.GELU,
             true,
             new SegmentLengths.Fixed(List.of(4L, 8L)),
             List.of(1L, 2L),

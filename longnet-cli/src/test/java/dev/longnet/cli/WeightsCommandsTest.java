@@ -77,6 +77,33 @@ class WeightsCommandsTest {
   }
 
   @Test
+  void aDirectoryOfTheHubsFormGoesOutAndComesIn() throws IOException {
+    Path hub = directory.resolve("hub");
+    Cli export = Cli.run("export", checkpoint, "--to", "hub", "--language", "en,de", "--out", hub);
+    assertThat(export.err()).isEmpty();
+    assertThat(Files.readString(hub.resolve("README.md"))).contains("- en\n- de\n");
+    Cli imported = Cli.run("import", "hub", hub, "--out", directory.resolve("run"));
+    assertThat(imported.err()).isEmpty();
+    assertThat(imported.out()).contains("decoder");
+    assertThat(Cli.run("generate", hub).err()).contains("`import hub` makes one of it");
+    assertThat(Cli.run("import", "torchscale", hub, "--out", directory.resolve("x")).err())
+        .contains("which `import hub` takes");
+    assertThat(
+            Cli.run(
+                    "export",
+                    checkpoint,
+                    "--to",
+                    "safetensors",
+                    "--license",
+                    "mit",
+                    "--out",
+                    directory.resolve("m.safetensors"))
+                .err())
+        .isEqualTo("longnet: --language and --license are for a model card: --to=hub\n");
+    assertNothingHalfWritten();
+  }
+
+  @Test
   void aModelWithoutATokenizerRunsButDoesNotWrite() throws IOException {
     // Two heads and r = 4: both offset rules agree, so torchscale has this model.
     Path file = directory.resolve("m.safetensors");

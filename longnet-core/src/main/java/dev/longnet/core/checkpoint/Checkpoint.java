@@ -148,6 +148,11 @@ public record Checkpoint(
           directory
               + " is an encoder of embeddings (longnet-encoder), which `encode` takes; a language model is needed here");
     }
+    if (s.text("format", "").isEmpty() && s.has("model_type")) {
+      throw new IllegalArgumentException(
+          directory
+              + " is a model of the Hub's form; the directory of a run or a checkpoint is needed here, and `import hub` makes one of it");
+    }
     if (!s.text("format", "").equals(FORMAT)) {
       throw s.wrong("format", "must be " + FORMAT);
     }

@@ -17,6 +17,7 @@ import java.util.Optional;
 /// @param hidden C, a multiple of `heads`
 /// @param heads H
 /// @param feedForward inner width of the feed-forward
+/// @param activation of the feed-forward
 /// @param outputNorm a LayerNorm after the last layer (torchscale's `normalize_output`)
 /// @param segmentLengths w of every branch
 /// @param dilations r of every branch
@@ -34,6 +35,7 @@ public record EncoderConfig(
     int hidden,
     int heads,
     int feedForward,
+    Activation activation,
     boolean outputNorm,
     SegmentLengths segmentLengths,
     List<Long> dilations,
@@ -71,6 +73,7 @@ public record EncoderConfig(
     positive("encoder_embed_dim", hidden);
     positive("encoder_attention_heads", heads);
     positive("encoder_ffn_embed_dim", feedForward);
+    Objects.requireNonNull(activation, "activation");
     Objects.requireNonNull(positions, "positions");
     dilations = List.copyOf(dilations);
     if (hidden % heads != 0) {
@@ -116,6 +119,7 @@ public record EncoderConfig(
         hidden,
         heads,
         feedForward,
+        activation,
         outputNorm,
         lengths,
         dilations,
@@ -134,6 +138,7 @@ public record EncoderConfig(
         hidden,
         heads,
         feedForward,
+        activation,
         outputNorm,
         segmentLengths,
         dilations,

@@ -42,6 +42,7 @@ public final class EncoderTree {
             s.requiredInteger("hidden", 1),
             s.requiredInteger("heads", 1),
             s.requiredInteger("feed_forward", 1),
+            s.choice("activation", Activation.GELU, Activation.class),
             s.flag("output_norm", true),
             lengths,
             dilations,
@@ -90,6 +91,7 @@ public final class EncoderTree {
     tree.put("hidden", config.hidden());
     tree.put("heads", config.heads());
     tree.put("feed_forward", config.feedForward());
+    tree.put("activation", config.activation().toString());
     tree.put("output_norm", config.outputNorm());
     ObjectNode attention = tree.putObject("attention");
     switch (config.segmentLengths()) {

@@ -16,6 +16,7 @@ import java.util.stream.IntStream;
 /// @param hidden embedding width, a multiple of `heads`
 /// @param heads H
 /// @param feedForward inner width of the feed-forward
+/// @param activation of the feed-forward
 /// @param positions position encoding of queries and keys
 /// @param positionsBase b of the frequencies theta_i = b^(-i / (R/2)) of the R channels that turn;
 ///   10,000 in the paper and in torchscale
@@ -34,6 +35,7 @@ public record ModelConfig(
     int hidden,
     int heads,
     int feedForward,
+    Activation activation,
     PositionEncoding positions,
     int positionsBase,
     double positionsShare,
@@ -65,6 +67,7 @@ public record ModelConfig(
       int hidden,
       int heads,
       int feedForward,
+      Activation activation,
       PositionEncoding positions,
       int xposScaleBase,
       boolean tiedOutput,
@@ -76,6 +79,7 @@ public record ModelConfig(
         hidden,
         heads,
         feedForward,
+        activation,
         positions,
         POSITIONS_BASE,
         1,
@@ -83,6 +87,32 @@ public record ModelConfig(
         tiedOutput,
         causal,
         0,
+        mixers);
+  }
+
+  /// With GELU too.
+  public ModelConfig(
+      int vocabulary,
+      int layers,
+      int hidden,
+      int heads,
+      int feedForward,
+      PositionEncoding positions,
+      int xposScaleBase,
+      boolean tiedOutput,
+      boolean causal,
+      List<MixerConfig> mixers) {
+    this(
+        vocabulary,
+        layers,
+        hidden,
+        heads,
+        feedForward,
+        Activation.GELU,
+        positions,
+        xposScaleBase,
+        tiedOutput,
+        causal,
         mixers);
   }
 
@@ -103,6 +133,7 @@ public record ModelConfig(
         hidden,
         heads,
         feedForward,
+        Activation.GELU,
         positions,
         XPOS_SCALE_BASE,
         tiedOutput,
@@ -130,6 +161,7 @@ public record ModelConfig(
       throw new IllegalArgumentException(
           "short_convolution " + TAPS_RULE + ": short_convolution=" + shortConvolution);
     }
+    Objects.requireNonNull(activation, "activation");
     Objects.requireNonNull(positions, "positions");
     mixers = List.copyOf(mixers);
     if (mixers.isEmpty() || mixers.size() > layers) {
@@ -291,6 +323,7 @@ public record ModelConfig(
         hidden,
         heads,
         feedForward,
+        activation,
         positions,
         base,
         share,

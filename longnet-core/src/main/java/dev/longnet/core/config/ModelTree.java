@@ -18,11 +18,19 @@ public final class ModelTree {
 
   /// @param vocabulary the tokenizer's, where the section itself has none (a recipe)
   public static ModelConfig read(Section model, int vocabulary) {
+    ModelConfig config = readAmongOthers(model, vocabulary);
+    model.done();
+    return config;
+  }
+
+  /// As [#read], where other keys may stand beside the model's.
+  public static ModelConfig readAmongOthers(Section model, int vocabulary) {
     int words = model.integer("vocabulary", vocabulary, 1);
     int layers = model.requiredInteger("layers", 1);
     int hidden = model.requiredInteger("hidden", 1);
     int heads = model.requiredInteger("heads", 1);
     int feedForward = model.integer("feed_forward", Math.multiplyExact(4, hidden), 1);
+    Activation activation = model.choice("activation", Activation.GELU, Activation.class);
     PositionEncoding positions =
         model.choice("positions", PositionEncoding.XPOS, PositionEncoding.class);
     int base = model.integer("positions_base", ModelConfig.POSITIONS_BASE, 2);
@@ -55,6 +63,7 @@ public final class ModelTree {
         hidden,
         heads,
         feedForward,
+        activation,
         positions,
         base,
         share,
@@ -128,6 +137,7 @@ public final class ModelTree {
     tree.put("hidden", model.hidden());
     tree.put("heads", model.heads());
     tree.put("feed_forward", model.feedForward());
+    tree.put("activation", model.activation().toString());
     tree.put("positions", model.positions().name().toLowerCase(Locale.ROOT));
     tree.put("positions_base", model.positionsBase());
     tree.put("positions_share", model.positionsShare());

@@ -37,7 +37,8 @@ public final class Section {
     return root(tree, path -> source);
   }
 
-  static Section root(ObjectNode tree, Origin origin) {
+  /// The top of a tree whose keys come from different places.
+  public static Section root(ObjectNode tree, Origin origin) {
     return new Section(tree, "", origin);
   }
 
@@ -231,6 +232,11 @@ public final class Section {
                 + ")");
       }
     }
+  }
+
+  /// The keys that exist but nobody read, for those who keep them.
+  public ObjectNode others() {
+    return node.deepCopy().without(known);
   }
 
   /// The user's mistake about `key`: path, rule, value, origin.

@@ -3,8 +3,10 @@ package dev.longnet.core.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -55,11 +57,11 @@ final class TorchscaleArguments {
           Map.entry("multiway", "false"),
           Map.entry("layernorm_embedding", "false"),
           Map.entry("no_scale_embedding", "true"),
+          Map.entry("no_token_positional_embeddings", "true"), // of the fairseq recipe alone
           Map.entry("encoder_normalize_before", "true"),
           Map.entry("decoder_normalize_before", "true"),
           Map.entry("share_all_embeddings", "false"),
-          Map.entry("layernorm_eps", "1e-05"),
-          Map.entry("activation_fn", "gelu"));
+          Map.entry("layernorm_eps", "1e-05"));
 
   private final ObjectNode node;
   private final String source;
@@ -92,27 +94,41 @@ final class TorchscaleArguments {
     return node.properties().stream().anyMatch(e -> e.getKey().startsWith(prefix));
   }
 
+  /// What torchscale takes of fairseq's settings: those of its own names that have a value.
+  static ObjectNode ofFairseq(ObjectNode settings) {
+    Set<String> names = known("decoder", known("encoder", Set.of()));
+    ObjectNode arguments = JsonNodeFactory.instance.objectNode();
+    settings.properties().stream()
+        .filter(e -> names.contains(e.getKey()) && !e.getValue().isNull())
+        .forEach(e -> arguments.set(e.getKey(), e.getValue()));
+    return arguments;
+  }
+
+  private static Set<String> known(String side, Set<String> further) {
+    return Stream.of(
+            WITHOUT_EFFECT,
+            ONLY.keySet(),
+            further,
+            Set.of(
+                side + "_layers",
+                side + "_embed_dim",
+                side + "_attention_heads",
+                side + "_ffn_embed_dim",
+                "share_" + side + "_input_output_embed",
+                "activation_fn",
+                "vocab_size",
+                "xpos_rel_pos",
+                "xpos_scale_base",
+                "segment_length",
+                "dilated_ratio",
+                "normalize_output",
+                "no_output_layer"))
+        .flatMap(Set::stream)
+        .collect(Collectors.toSet());
+  }
+
   void check(String side, Set<String> further) {
-    Set<String> known =
-        Stream.of(
-                WITHOUT_EFFECT,
-                ONLY.keySet(),
-                further,
-                Set.of(
-                    side + "_layers",
-                    side + "_embed_dim",
-                    side + "_attention_heads",
-                    side + "_ffn_embed_dim",
-                    "share_" + side + "_input_output_embed",
-                    "vocab_size",
-                    "xpos_rel_pos",
-                    "xpos_scale_base",
-                    "segment_length",
-                    "dilated_ratio",
-                    "normalize_output",
-                    "no_output_layer"))
-            .flatMap(Set::stream)
-            .collect(Collectors.toSet());
+    Set<String> known = known(side, further);
     for (Map.Entry<String, JsonNode> e : node.properties()) {
       if (!known.contains(e.getKey())) {
         throw new IllegalArgumentException(
@@ -143,6 +159,15 @@ final class TorchscaleArguments {
       throw wrong(key, "must be a whole number of at least " + least);
     }
     return number;
+  }
+
+  Activation activation() {
+    String name = node.path("activation_fn").asText("gelu");
+    return Arrays.stream(Activation.values())
+        .filter(activation -> !has("activation_fn") || activation.toString().equals(name))
+        .findFirst()
+        .orElseThrow(
+            () -> wrong("activation_fn", "must be one of " + Arrays.toString(Activation.values())));
   }
 
   double positive(String key, double fallback) {

@@ -71,11 +71,24 @@ public final class TorchscaleConfig {
         r.whole(side + "_embed_dim", 768, 1),
         r.whole(side + "_attention_heads", 12, 1),
         r.whole(side + "_ffn_embed_dim", 3072, 1),
+        r.activation(),
         r.flag("xpos_rel_pos", false) ? PositionEncoding.XPOS : PositionEncoding.NONE,
         r.whole("xpos_scale_base", 512, 1),
         r.flag("share_" + side + "_input_output_embed", false),
         side.equals("decoder"),
         List.of(attention));
+  }
+
+  /// The keyword arguments that torchscale's fairseq recipe makes of fairseq's settings.
+  ///
+  /// @param settings fairseq's `args` or `cfg.model`, with what its own code needs
+  /// @param vocabulary rows of the token embedding, which fairseq takes from a dictionary's file
+  public static ObjectNode ofFairseq(ObjectNode settings, long vocabulary) {
+    ObjectNode arguments = TorchscaleArguments.ofFairseq(settings);
+    if (arguments.path("vocab_size").asLong(-1) < 0) {
+      arguments.put("vocab_size", vocabulary);
+    }
+    return arguments;
   }
 
   /// An encoder of embeddings.
@@ -116,6 +129,7 @@ public final class TorchscaleConfig {
         r.whole("encoder_embed_dim", 768, 1),
         r.whole("encoder_attention_heads", 12, 1),
         r.whole("encoder_ffn_embed_dim", 3072, 1),
+        r.activation(),
         r.flag("normalize_output", true),
         lengths,
         dilations.isEmpty() ? List.of(1L) : dilations,
@@ -154,7 +168,7 @@ public final class TorchscaleConfig {
     List<Branch> branches = branches(model);
     tree.put("segment_length", branches.stream().map(Branch::segmentLength).toList().toString());
     tree.put("dilated_ratio", branches.stream().map(Branch::dilation).toList().toString());
-    tree.put("activation_fn", "gelu");
+    tree.put("activation_fn", model.activation().toString());
     tree.put("dropout", 0.0);
     tree.put("share_" + side + "_input_output_embed", model.tiedOutput());
     return tree;

@@ -21,7 +21,7 @@ import java.util.regex.Pattern;
 
 /// YAML whose plain words mean what version 1.2's core schema says. Jackson reads 1.1, where `0100`
 /// is 64, `1_000` a number, and `no` and `on` are booleans.
-final class Yaml {
+public final class Yaml {
   private static final Pattern WHOLE = Pattern.compile("[-+]?[0-9]+");
   private static final Pattern NUMBER =
       Pattern.compile("[-+]?(\\.[0-9]+|[0-9]+(\\.[0-9]*)?)([eE][-+]?[0-9]+)?");
@@ -76,7 +76,7 @@ final class Yaml {
     }
   }
 
-  static String write(ObjectNode tree) throws IOException {
+  public static String write(ObjectNode tree) throws IOException {
     return MAPPER.writeValueAsString(tree);
   }
 

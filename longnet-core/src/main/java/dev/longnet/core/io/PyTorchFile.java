@@ -29,8 +29,8 @@ import org.apache.commons.compress.archivers.zip.ZipFile;
 import org.jspecify.annotations.Nullable;
 
 /// A checkpoint written by `torch.save` (the zip format of PyTorch 1.6 and later), read without
-/// executing anything in it: tensors, numbers, strings and containers; any other class is named and
-/// refused ([TensorPickle]).
+/// executing anything in it: tensors, numbers, strings, containers and fairseq's settings; any
+/// other class is named and refused ([TensorPickle]).
 ///
 /// The file is mapped, so it may be larger than memory. Tensors of nested dictionaries are named by
 /// their path, joined with dots: `model.decoder.layers.0…`.
@@ -213,6 +213,7 @@ public final class PyTorchFile implements AutoCloseable {
         }
         yield null;
       }
+      case PickledObject object -> flatten(prefix, object.value(), depth + 1);
       case Map<?, ?> map -> {
         Map<String, Object> plain = new LinkedHashMap<>();
         for (Map.Entry<?, ?> e : map.entrySet()) {

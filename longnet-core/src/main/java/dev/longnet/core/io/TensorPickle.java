@@ -18,11 +18,12 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 
 /// Reads the pickles that `torch.save` writes and executes nothing: a stack machine that knows
-/// tensors, numbers, strings and containers. Any other class or function is named and refused; so
-/// is every opcode that could call one.
+/// tensors, numbers, strings, containers and the objects that hold fairseq's settings
+/// ([PickledObject]). Any other class or function is named and refused; so is every opcode that
+/// could call one.
 ///
 /// Values come back as `Map`, `List`, `Set`, `String`, `Long`, `BigInteger`, `Double`, `Boolean`,
-/// `byte[]`, `null` and [TensorRef].
+/// `byte[]`, `null`, [PickledObject] and [TensorRef].
 final class TensorPickle {
   /// A tensor as the pickle describes it: a window on a storage, strides in elements.
   record TensorRef(StorageRef storage, long offset, long[] shape, long[] strides) {}
@@ -150,8 +151,8 @@ final class TensorPickle {
           stack.add(call((Global) pop(), arguments));
         }
         case 0x81 -> {
-          pop();
-          throw refused((Global) pop());
+          List<?> arguments = (List<?>) pop();
+          stack.add(object((Global) pop(), arguments));
         }
         case 'b' -> build();
         default ->
@@ -191,8 +192,26 @@ final class TensorPickle {
       case "builtins.set", "__builtin__.set" ->
           new LinkedHashSet<>(
               arguments.isEmpty() ? List.of() : hashable((List<?>) arguments.getFirst()));
-      default -> throw refused(function);
+      // Its argument is the class of its defaults.
+      case "collections.defaultdict" -> new LinkedHashMap<>();
+      // How Python writes Optional[int] and its like, which omegaconf keeps beside a value.
+      case "operator.getitem", "_operator.getitem" -> {
+        Global generic = (Global) arguments.getFirst();
+        if (!generic.name().startsWith("typing.")) {
+          throw refused(function);
+        }
+        yield new PickledObject(List.of());
+      }
+      default -> object(function, arguments);
     };
+  }
+
+  /// A new object whose state may follow.
+  private static PickledObject object(Global type, List<?> arguments) {
+    if (!PickledObject.isKnown(type.name())) {
+      throw refused(type);
+    }
+    return new PickledObject(arguments);
   }
 
   private static IllegalArgumentException refused(Global function) {
@@ -255,11 +274,13 @@ final class TensorPickle {
     return new StorageRef(dtype, (String) id.get(2), (Long) id.get(4));
   }
 
-  /// State of a container: torch sets `_metadata` on its OrderedDict; anything else has no state
-  /// worth keeping.
+  /// State of an object with settings. Of a container it is dropped: torch sets `_metadata` on its
+  /// OrderedDict. Nothing else has a state.
   private void build() {
-    pop();
-    if (!(top() instanceof Map<?, ?>)) {
+    Object state = pop();
+    if (top() instanceof PickledObject object) {
+      object.state(state);
+    } else if (!(top() instanceof Map<?, ?>)) {
       throw new IllegalArgumentException(
           "refused the state of an object at byte " + (in.position() - 1));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream;
 
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.stream.kernel.Kernels;
 import dev.longnet.core.stream.kernel.NativeFloats;
@@ -22,6 +23,7 @@ record StreamLayer(
     StreamMixer mixer,
     NormWeights feedForwardNorm,
     PackedMatrix fc1,
+    Activation activation,
     NormWeights middle,
     PackedMatrix fc2) {
 
@@ -37,14 +39,16 @@ record StreamLayer(
     }
   }
 
-  /// @param f F
-  static StreamLayer read(int number, StreamMixer mixer, WeightReader weights, int c, int f) {
+  static StreamLayer read(int number, StreamMixer mixer, WeightReader weights, ModelConfig config) {
+    int c = config.hidden();
+    int f = config.feedForward();
     String layer = "layers." + number + ".";
     return new StreamLayer(
         weights.norm(layer + "self_attn_layer_norm", c),
         mixer,
         weights.norm(layer + "final_layer_norm", c),
         weights.linear(List.of(layer + "ffn.fc1"), f, c),
+        config.activation(),
         weights.norm(layer + "ffn.ffn_layernorm", f),
         weights.linear(List.of(layer + "ffn.fc2"), c, f));
   }
@@ -71,7 +75,7 @@ record StreamLayer(
     kernels.add(narrow, x, floats);
     feedForwardNorm.apply(kernels, x, rows, narrow);
     block.products().product(narrow, rows, fc1, wide);
-    kernels.gelu(wide, (long) rows * fc1.out());
+    kernels.activate(activation, wide, (long) rows * fc1.out());
     middle.apply(kernels, wide, rows, wide);
     block.products().product(wide, rows, fc2, narrow);
     kernels.add(narrow, x, floats);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.attention.kernel.AttentionOptions;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
 import dev.longnet.core.io.TensorEntry;
@@ -57,7 +59,7 @@ final class StreamWeights implements AutoCloseable {
     WeightReader reader = new WeightReader(noting, kernels.panelWidth(), memory);
     int c = config.hidden();
     for (StreamMixer mixer : StreamMixers.of(config, reader, kernels, attention)) {
-      layers.add(StreamLayer.read(layers.size(), mixer, reader, c, config.feedForward()));
+      layers.add(StreamLayer.read(layers.size(), mixer, reader, config));
     }
     finalNorm = reader.norm("layer_norm", c);
     embedding = vocabulary(reader, config, "embed_tokens.weight");
@@ -76,7 +78,11 @@ final class StreamWeights implements AutoCloseable {
   private static byte[] hash(ModelConfig config, TreeMap<String, TensorEntry> tensors) {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      digest.update(ModelTree.write(config).toString().getBytes(StandardCharsets.UTF_8));
+      ObjectNode model = ModelTree.write(config);
+      if (config.activation() == Activation.GELU) {
+        model.remove("activation"); // state files are older than the key
+      }
+      digest.update(model.toString().getBytes(StandardCharsets.UTF_8));
       tensors.forEach((name, entry) -> {
         digest.update((name + ' ' + entry.type()).getBytes(StandardCharsets.UTF_8));
         MemorySegment data = entry.data();

@@ -13,31 +13,24 @@ import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
-import dev.longnet.core.config.Parameter;
-import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.config.Section;
 import dev.longnet.core.config.TorchscaleConfig;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
-import dev.longnet.core.io.Numbers;
-import dev.longnet.core.io.SafetensorsWriter;
 import dev.longnet.core.io.TensorEntry;
 import dev.longnet.core.io.WeightFiles;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
 
 /// torchscale's decoders and encoders, and the encoders of LongViT and Prov-GigaPath, as a run
@@ -78,6 +71,10 @@ public final class TorchscaleImport {
     if (Files.exists(out)) {
       throw new FileAlreadyExistsException(out.toString());
     }
+    if (Files.isDirectory(file) && HubConfig.isAt(file)) {
+      throw new IllegalArgumentException(
+          file + " is a model of the Hub's form, which `import hub` takes");
+    }
     try (WeightFiles weights = WeightFiles.open(file)) {
       StateDict dict = StateDict.of(weights, options.prefix().orElse(null), file.toString());
       boolean tokens = dict.stack().containsKey(Blueprint.EMBEDDING);
@@ -85,7 +82,7 @@ public final class TorchscaleImport {
       if (own != null && options.config().isEmpty()) {
         return own(weights, dict, parse(own, file + ": metadata key longnet_config"), out);
       }
-      ObjectNode arguments = arguments(weights, file, options.config());
+      ObjectNode arguments = arguments(weights, dict, file, options.config());
       String source = options.config().map(Path::toString).orElse(file.toString());
       return tokens
           ? model(
@@ -108,7 +105,7 @@ public final class TorchscaleImport {
     int trainedLength = s.requiredInteger("trained_length", 1);
     ModelConfig config = ModelTree.read(s.section("model"), 1);
     s.done();
-    Plan plan = new Plan(weights, dict, "metadata key longnet_config");
+    ImportPlan plan = new ImportPlan(weights, dict, "metadata key longnet_config");
     Blueprint.of(config).parameters().forEach(plan::take);
     plan.finish();
     Checkpoint.writeModelOnly(
@@ -126,7 +123,7 @@ public final class TorchscaleImport {
       Options options)
       throws IOException {
     ModelConfig config = options.zeroPaddedKeys() ? withZeroPaddedKeys(given) : given;
-    Plan plan = new Plan(weights, dict, file.toString());
+    ImportPlan plan = new ImportPlan(weights, dict, file.toString());
     Blueprint.of(config).parameters().forEach(plan::take);
     if (config.tiedOutput()) {
       plan.sameOrAbsent(Blueprint.OUTPUT, Blueprint.EMBEDDING);
@@ -173,7 +170,7 @@ public final class TorchscaleImport {
           "%s and %s are for models with token embeddings",
           Field.of("tokenizer"), Field.of("trainedLength"));
     }
-    Plan plan = new Plan(weights, dict, file.toString());
+    ImportPlan plan = new ImportPlan(weights, dict, file.toString());
     TensorEntry projection = plan.around("patch_embed.proj.weight");
     TensorEntry positions = plan.around("pos_embed");
     TensorEntry head = plan.around("head.weight");
@@ -235,8 +232,8 @@ public final class TorchscaleImport {
     return longest.isEmpty() ? 2048 : (int) Math.min(1 << 20, longest.getAsLong());
   }
 
-  private static ObjectNode arguments(WeightFiles weights, Path file, Optional<Path> config)
-      throws IOException {
+  private static ObjectNode arguments(
+      WeightFiles weights, StateDict dict, Path file, Optional<Path> config) throws IOException {
     if (config.isPresent()) {
       return parse(Files.readString(config.get()), config.get().toString());
     }
@@ -247,8 +244,18 @@ public final class TorchscaleImport {
     if (weights.values().get("config") instanceof Map<?, ?> map) {
       return JSON.convertValue(map, ObjectNode.class);
     }
+    Object settings = weights.values().get("args");
+    if (weights.values().get("cfg") instanceof Map<?, ?> cfg && cfg.get("model") != null) {
+      settings = cfg.get("model");
+    }
+    if (settings instanceof Map<?, ?> map) {
+      String embedding = dict.stack().get(Blueprint.EMBEDDING);
+      return TorchscaleConfig.ofFairseq(
+          JSON.convertValue(map, ObjectNode.class),
+          embedding == null ? -1 : rows(weights.tensor(embedding), file));
+    }
     throw new FieldException(
-        "the weights hold no configuration under the key config: "
+        "the weights hold no configuration under the keys config, cfg.model, args: "
             + "give torchscale's keyword arguments with %s FILE.json: %s",
         Field.of("config"), file);
   }
@@ -262,139 +269,6 @@ public final class TorchscaleImport {
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException(
           "not valid JSON: " + source + ": " + e.getOriginalMessage(), e);
-    }
-  }
-
-  /// Which tensors are written, each checked; every tensor of the stack must be accounted for.
-  private static final class Plan {
-    private final WeightFiles weights;
-    private final Map<String, String> stack;
-    private final Map<String, String> around;
-    private final String file;
-    private final SequencedMap<String, TensorEntry> taken = new LinkedHashMap<>();
-    private final Map<String, String> names = new LinkedHashMap<>();
-
-    Plan(WeightFiles weights, StateDict dict, String file) {
-      this.weights = weights;
-      this.stack = new LinkedHashMap<>(dict.stack());
-      this.around = new LinkedHashMap<>(dict.around());
-      this.file = file;
-    }
-
-    /// @return null when there is none
-    @Nullable TensorEntry around(String name) {
-      String original = around.get(name);
-      return original == null ? null : weights.tensor(original);
-    }
-
-    void take(Parameter parameter) {
-      take(parameter.name(), stack.remove(parameter.name()), parameter.dimensions());
-    }
-
-    /// @param norm what the file calls the norm after pooling
-    void takeEncoder(Parameter parameter, @Nullable String norm) {
-      String name = parameter.name();
-      if (stack.containsKey(name)) {
-        take(parameter);
-      } else {
-        String theirs = name.startsWith("norm.") ? norm + name.substring(4) : name;
-        take(name, around.remove(theirs), parameter.dimensions());
-      }
-    }
-
-    private void take(String name, @Nullable String original, long[] shape) {
-      if (original == null) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT, "tensor %s %s is missing: %s", name, Arrays.toString(shape), file));
-      }
-      TensorEntry t = weights.tensor(original);
-      // A convolution's kernel over whole patches is a matrix over flattened ones.
-      boolean same =
-          Arrays.equals(t.shape(), shape)
-              || name.equals("patch_embed.proj.weight")
-                  && t.shape().length == 4
-                  && t.shape()[0] == shape[0]
-                  && t.elements() == shape[0] * shape[1];
-      if (!same || !Numbers.isFloating(t.type())) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "tensor %s must be %s, floating: %s %s: %s",
-                original,
-                Arrays.toString(shape),
-                t.type(),
-                Arrays.toString(t.shape()),
-                file));
-      }
-      taken.put(name, new TensorEntry(name, t.type(), t.shape(), t.data()));
-      names.put(name, original);
-    }
-
-    void sameOrAbsent(String name, String as) {
-      String original = stack.remove(name);
-      if (original == null) {
-        return;
-      }
-      TensorEntry shared = Objects.requireNonNull(taken.get(as));
-      if (weights.tensor(original).data().mismatch(shared.data()) >= 0) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "tensor %s must equal %s, as the configuration shares them: %s",
-                original,
-                as,
-                file));
-      }
-    }
-
-    void xposOrAbsent(String name, ModelConfig config) {
-      String original = stack.remove(name);
-      if (original != null) {
-        if (config.positions() != PositionEncoding.XPOS) {
-          throw new IllegalArgumentException(
-              String.format(
-                  Locale.ROOT,
-                  "tensor %s belongs to xPos, but the configuration says xpos_rel_pos=false: %s",
-                  original,
-                  file));
-        }
-        XposScale.check(weights.tensor(original), config.headSize(), file);
-      }
-    }
-
-    void finish() {
-      for (Map.Entry<String, String> e : stack.entrySet()) {
-        if (!e.getKey().matches("(.*\\.)?(version|_float_tensor)")) {
-          throw new IllegalArgumentException(
-              String.format(
-                  Locale.ROOT,
-                  "tensor %s is not part of the model that the configuration describes: %s",
-                  e.getValue(),
-                  file));
-        }
-        around.put(e.getKey(), e.getValue());
-      }
-    }
-
-    Map<String, String> names() {
-      return names;
-    }
-
-    void write(Path path, Map<String, String> metadata) throws IOException {
-      SafetensorsWriter.write(path, metadata, new ArrayList<>(taken.values()));
-      if (!around.isEmpty()) {
-        List<TensorEntry> extra = new ArrayList<>();
-        for (String original : around.values()) {
-          extra.add(weights.tensor(original));
-        }
-        SafetensorsWriter.write(path.resolveSibling(EXTRA), Map.of(), extra);
-      }
-    }
-
-    Result result(String kind) {
-      long parameters = taken.values().stream().mapToLong(TensorEntry::elements).sum();
-      return new Result(kind, taken.size(), parameters, List.copyOf(around.values()));
     }
   }
 }

@@ -30,6 +30,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// A run's weights as a file for others.
@@ -44,13 +45,37 @@ public final class WeightsExport {
     TORCHSCALE,
     /// The parameters alone under torchscale's bare names; the whole configuration under
     /// `longnet_config`.
-    SAFETENSORS
+    SAFETENSORS,
+    /// A directory in the form of Hugging Face's Hub: the same tensors, `config.json`, the
+    /// tokenizer as its libraries read it, a model card: what [HubImport] takes.
+    HUB
   }
 
   /// @param type of floating tensors; else what the run holds
   /// @param shardBytes largest size of a file's tensors; then the target is a directory with an
   ///   index
-  public record Options(Target target, Optional<DType> type, OptionalLong shardBytes) {}
+  /// @param languages of the texts, for a model card
+  /// @param license of the weights, for a model card
+  public record Options(
+      Target target,
+      Optional<DType> type,
+      OptionalLong shardBytes,
+      List<String> languages,
+      Optional<String> license) {
+    public Options {
+      languages = List.copyOf(languages);
+      if (target != Target.HUB && !(languages.isEmpty() && license.isEmpty())) {
+        throw new FieldException(
+            "%s and %s are for a model card: %s",
+            Field.of("language"), Field.of("license"), Field.of("target", "hub"));
+      }
+    }
+
+    /// Without what a model card says.
+    public Options(Target target, Optional<DType> type, OptionalLong shardBytes) {
+      this(target, type, shardBytes, List.of(), Optional.empty());
+    }
+  }
 
   /// A tensor of the target: its name, and where its values come from.
   private record Item(String name, TensorEntry value, boolean xpos) {}
@@ -63,7 +88,7 @@ public final class WeightsExport {
     }
     if (EncoderCheckpoint.isAt(run)) {
       EncoderCheckpoint encoder = EncoderCheckpoint.open(run);
-      if (options.target() == Target.SAFETENSORS) {
+      if (options.target() != Target.TORCHSCALE) {
         throw new FieldException(
             "an encoder of embeddings is exported with %s: %s",
             Field.of("target", "torchscale"), run);
@@ -98,6 +123,10 @@ public final class WeightsExport {
           metadata.put("longnet_config", ownConfig(Objects.requireNonNull(checkpoint)).toString());
           file.names().forEach(name -> items.put(name, new Item(name, file.tensor(name), false)));
         }
+        case HUB -> {
+          metadata.put("format", "pt");
+          file.names().forEach(name -> items.put(name, new Item(name, file.tensor(name), false)));
+        }
         case TORCHSCALE -> {
           metadata.put("config", torchscaleConfig(model, origin).toString());
           String prefix = origin == null ? "model." : origin.prefix();
@@ -121,20 +150,49 @@ public final class WeightsExport {
       items.forEach((name, item) -> bytes.put(name, bytes(item, options, headSize)));
       ShardedWeights.Source source =
           (name, arena) -> entry(Objects.requireNonNull(items.get(name)), options, headSize, arena);
-      if (options.shardBytes().isPresent()) {
+      if (options.target() == Target.HUB) {
+        Checkpoint hub = Objects.requireNonNull(checkpoint);
+        ModelCard.Facts facts = new ModelCard.Facts(options.languages(), options.license());
+        HubConfig.Kept kept = HubConfig.Kept.read(file.metadata());
+        DType type = type(Objects.requireNonNull(items.get(Blueprint.EMBEDDING)), options);
         AtomicFiles.writeDirectory(
             out,
-            directory ->
-                ShardedWeights.write(
-                    directory, metadata, bytes, source, options.shardBytes().getAsLong()));
+            directory -> {
+              if (options.shardBytes().isPresent()) {
+                shards(directory, metadata, bytes, source, options);
+              } else {
+                single(directory.resolve("model.safetensors"), metadata, bytes.keySet(), source);
+              }
+              new HubExport(directory, hub, kept).write(type, facts);
+            });
+      } else if (options.shardBytes().isPresent()) {
+        AtomicFiles.writeDirectory(
+            out, directory -> shards(directory, metadata, bytes, source, options));
       } else {
-        try (Arena arena = Arena.ofShared()) {
-          List<TensorEntry> entries = new ArrayList<>();
-          bytes.keySet().forEach(name -> entries.add(source.tensor(name, arena)));
-          SafetensorsWriter.write(out, metadata, entries);
-        }
+        single(out, metadata, bytes.keySet(), source);
       }
       return items.size();
+    }
+  }
+
+  private static void shards(
+      Path directory,
+      Map<String, String> metadata,
+      Map<String, Long> bytes,
+      ShardedWeights.Source source,
+      Options options)
+      throws IOException {
+    ShardedWeights.write(
+        directory, metadata, bytes, source, options.shardBytes().orElse(Long.MAX_VALUE));
+  }
+
+  private static void single(
+      Path file, Map<String, String> metadata, Set<String> names, ShardedWeights.Source source)
+      throws IOException {
+    try (Arena arena = Arena.ofShared()) {
+      List<TensorEntry> entries = new ArrayList<>();
+      names.forEach(name -> entries.add(source.tensor(name, arena)));
+      SafetensorsWriter.write(file, metadata, entries);
     }
   }
 

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// The files under `pytorch/` were written by `torch.save` of PyTorch 2.15.
 class PyTorchFileTest {
@@ -68,9 +70,48 @@ class PyTorchFileTest {
     }
   }
 
+  @Test
+  void readsSettingsAsDataWhateverObjectHoldsThem() throws IOException {
+    for (String name : List.of("fairseq.pt", "fairseq-args.pt")) {
+      try (PyTorchFile file = PyTorchFile.open(FILES.resolve(name))) {
+        Map<?, ?> args = (Map<?, ?>) ((Map<?, ?>) file.values()).get("args");
+        assertThat(args.get("arch")).as(name).isEqualTo("lm_base");
+      }
+    }
+    try (PyTorchFile file = PyTorchFile.open(FILES.resolve("fairseq-cfg.pt"))) {
+      Map<?, ?> cfg = (Map<?, ?>) ((Map<?, ?>) file.values()).get("cfg");
+      assertThat(cfg.get("common")).isEqualTo(Map.of("fp16", true));
+      assertThat(((Map<?, ?>) cfg.get("model")).get("lr")).isEqualTo(List.of(6e-4));
+      Map<?, ?> structured = (Map<?, ?>) cfg.get("structured");
+      assertThat(structured.get("decoder_layers")).isEqualTo(2L);
+      assertThat(structured.get("opt")).isNull();
+      assertThat(structured.get("betas")).isEqualTo(List.of(0.9, 0.98));
+      assertThat(structured.get("table")).isEqualTo(Map.of());
+      assertThat(file.names()).contains("model.decoder.layers.0.self_attn.q_proj.weight");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "ccopy_reg\n_reconstructor\n)R.", // a call that makes objects of any class
+        "cargparse\nNamespace\nc__builtin__\neval\n\u0081.", // a class for arguments
+        "cposix\nsystem\n)\u0081.", // a class that is none
+        "cbuiltins\ngetattr\ncargparse\nNamespace\nX\u0001\u0000\u0000\u0000x\u0086R.",
+        "coperator\ngetitem\ncos\nenviron\nX\u0001\u0000\u0000\u0000x\u0086R.",
+        "cfairseq.x\nf\nR.", // nothing to call it with
+        "cargparse.Namespace\nx\n)\u0081.",
+      })
+  void refusesWhatOnlyLooksLikeSettings(String operations) throws IOException {
+    byte[] pickle = ("\u0080\u0002" + operations).getBytes(StandardCharsets.ISO_8859_1);
+    assertThatThrownBy(() -> TensorPickle.read(pickle))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageMatching("(refused|the pickle is malformed).*");
+  }
+
   @ParameterizedTest
   @CsvSource({
-    "namespace.pt, argparse.Namespace",
+    "fairseq-eval.pt, __builtin__.eval",
     "system.pt, posix.system",
     "legacy.pt, not a zip checkpoint of PyTorch 1.6 or later",
   })

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.longnet.attention.kernel.KernelChoice;
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -129,6 +130,7 @@ class FarPositionsTest {
             8,
             2,
             16,
+            Activation.GELU,
             PositionEncoding.XPOS,
             4,
             true,

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -99,6 +100,7 @@ class GoldenStreamTest {
         json.get("decoder_embed_dim").asInt(),
         json.get("decoder_attention_heads").asInt(),
         json.get("decoder_ffn_embed_dim").asInt(),
+        Activation.GELU,
         json.get("xpos_rel_pos").asBoolean() ? PositionEncoding.XPOS : PositionEncoding.NONE,
         json.get("xpos_scale_base").asInt(),
         json.get("share_decoder_input_output_embed").asBoolean(),

@@ -40,7 +40,12 @@ final class ReferenceDecoder {
       double[][] wide = linear(norm(x, p + "final_layer_norm"), p + "ffn.fc1");
       for (double[] row : wide) {
         for (int i = 0; i < row.length; i++) {
-          row[i] = 0.5 * row[i] * (1 + erf(row[i] / Math.sqrt(2)));
+          row[i] =
+              switch (config.activation()) {
+                case GELU -> 0.5 * row[i] * (1 + erf(row[i] / Math.sqrt(2)));
+                case RELU -> Math.max(row[i], 0);
+                case SWISH -> row[i] / (1 + Math.exp(-row[i]));
+              };
         }
       }
       add(x, linear(norm(wide, p + "ffn.ffn_layernorm"), p + "ffn.fc2"));

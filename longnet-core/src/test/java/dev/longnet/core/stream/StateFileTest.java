@@ -4,6 +4,7 @@ package dev.longnet.core.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -103,6 +104,7 @@ class StateFileTest {
             24,
             3,
             40,
+            Activation.GELU,
             PositionEncoding.XPOS,
             8,
             true,

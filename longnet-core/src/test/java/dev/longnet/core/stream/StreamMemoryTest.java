@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.longnet.attention.kernel.KernelChoice;
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -35,6 +36,7 @@ class StreamMemoryTest {
           24,
           3,
           40,
+          Activation.GELU,
           PositionEncoding.XPOS,
           8,
           true,

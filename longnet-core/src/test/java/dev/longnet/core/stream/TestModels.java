@@ -3,6 +3,7 @@ package dev.longnet.core.stream;
 
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.BranchedAttention;
@@ -45,6 +46,7 @@ final class TestModels {
             heads * headSize,
             heads,
             1 + random.nextInt(90),
+            Activation.values()[(heads + layers) % 3],
             positions,
             base,
             random.nextBoolean(),

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.ModelConfig;
@@ -252,6 +253,30 @@ class RoundTripTest {
       }
     }
     Checkpoint.open(directory.resolve("again"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"decoder_no_xpos", "encoder_divisible"})
+  void otherActivationsComeBackToo(String name) throws IOException {
+    Path given = directory.resolve("given.safetensors");
+    try (SafetensorsFile golden = GoldenFiles.open(name)) {
+      List<TensorEntry> tensors =
+          golden.names().stream().filter(n -> n.startsWith("model.")).map(golden::tensor).toList();
+      String config = golden.metadata().get("config").replace("\"gelu\"", "\"relu\"");
+      SafetensorsWriter.write(given, Map.of("config", config), tensors);
+    }
+    Path run = directory.resolve("run");
+    TorchscaleImport.run(given, run, GoldenFiles.PLAIN);
+    assertThat(Checkpoint.open(run).model().activation()).isEqualTo(Activation.RELU);
+    WeightsExport.run(run, directory.resolve("hub"), to(WeightsExport.Target.HUB, null, 0));
+    HubImport.run(directory.resolve("hub"), directory.resolve("back"));
+    WeightsExport.run(
+        directory.resolve("back"),
+        directory.resolve("out.safetensors"),
+        to(WeightsExport.Target.TORCHSCALE, null, 0));
+    try (SafetensorsFile out = SafetensorsFile.open(directory.resolve("out.safetensors"))) {
+      assertThat(out.metadata().get("config")).contains("\"activation_fn\":\"relu\"");
+    }
   }
 
   @Test

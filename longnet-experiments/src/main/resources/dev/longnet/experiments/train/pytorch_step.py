@@ -193,19 +193,20 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    def __init__(self, c, f):
+    def __init__(self, c, f, activation):
         super().__init__()
+        self.activation = {"gelu": F.gelu, "relu": F.relu, "swish": F.silu}[activation]
         self.fc1, self.fc2, self.ffn_layernorm = nn.Linear(c, f), nn.Linear(f, c), nn.LayerNorm(f)
 
     def forward(self, x):
-        return self.fc2(self.ffn_layernorm(F.gelu(self.fc1(x))))
+        return self.fc2(self.ffn_layernorm(self.activation(self.fc1(x))))
 
 
 class Layer(nn.Module):
     def __init__(self, model, mixer, tokens):
         super().__init__()
         c = model["hidden"]
-        self.self_attn, self.ffn = Attention(model, mixer, tokens), FeedForward(c, model["feed_forward"])
+        self.self_attn, self.ffn = Attention(model, mixer, tokens), FeedForward(c, model["feed_forward"], model.get("activation", "gelu"))
         self.self_attn_layer_norm, self.final_layer_norm = nn.LayerNorm(c), nn.LayerNorm(c)
 
     def forward(self, x, positions):

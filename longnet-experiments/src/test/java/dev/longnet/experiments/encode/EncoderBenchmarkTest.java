@@ -4,6 +4,7 @@ package dev.longnet.experiments.encode;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.config.RuntimeConfig.AttentionChoice;
@@ -45,6 +46,7 @@ class EncoderBenchmarkTest {
         32,
         2,
         128,
+        Activation.GELU,
         true,
         new SegmentLengths.Fixed(List.of(64L, 200L)),
         List.of(1L, 2L),

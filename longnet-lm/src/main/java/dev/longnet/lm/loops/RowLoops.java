@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
+import dev.longnet.core.config.Activation;
+
 /// What lies between two matrix products of a layer, row by row (a row is a token): every method
 /// reads and writes each element once. Arithmetic is float32; rows are float32 or bfloat16 as their
 /// block says, and a bfloat16 result is rounded once, at the end, to the nearest.
@@ -49,16 +51,17 @@ public sealed interface RowLoops permits ScalarRowLoops, VectorRowLoops {
   void addNorm(
       RowBlock x, RowBlock y, long shift, RowBlock sum, long gain, long bias, RowBlock out);
 
-  /// out = LN(gelu(x + shift)), the exact GELU, u Phi(u).
-  void geluNorm(RowBlock x, long shift, long gain, long bias, RowBlock out);
+  /// out = LN(a(x + shift)).
+  void activateNorm(Activation a, RowBlock x, long shift, long gain, long bias, RowBlock out);
 
-  /// The gradient of [#geluNorm] with respect to x, and once more its result.
+  /// The gradient of [#activateNorm] with respect to x, and once more its result.
   ///
   /// @param gradOut of the loss with respect to out
-  /// @param out overwritten with LN(gelu(x + shift)); may not be gradOut
+  /// @param out overwritten with LN(a(x + shift)); may not be gradOut
   /// @param gradX overwritten; may be gradOut
   /// @param gradShift increased by the sum over rows of gradX, before its rounding
-  void geluNormBackward(
+  void activateNormBackward(
+      Activation a,
       RowBlock x,
       long shift,
       long gain,

@@ -6,6 +6,7 @@ import static dev.longnet.lm.loops.Elements.increase;
 import static dev.longnet.lm.loops.Elements.load;
 import static dev.longnet.lm.loops.Elements.store;
 
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.stream.kernel.ErfCoefficients;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
@@ -128,16 +129,36 @@ public final class ScalarRowLoops implements RowLoops {
   }
 
   @Override
-  public void geluNorm(RowBlock x, long shift, long gain, long bias, RowBlock out) {
+  public void activateNorm(
+      Activation a, RowBlock x, long shift, long gain, long bias, RowBlock out) {
     double[] row = new double[x.width()];
     for (int t = 0; t < x.rows(); t++) {
       read(x, t, row);
       for (int i = 0; i < row.length; i++) {
-        double u = row[i] + load(shift, i);
-        row[i] = u * phi(u);
+        row[i] = value(a, row[i] + load(shift, i));
       }
       normalize(row, gain, bias, out, t);
     }
+  }
+
+  private static double value(Activation a, double u) {
+    return switch (a) {
+      case GELU -> u * phi(u);
+      case RELU -> Math.max(u, 0);
+      case SWISH -> u * logistic(u);
+    };
+  }
+
+  private static double slope(Activation a, double u) {
+    return switch (a) {
+      case GELU -> phi(u) + u * Math.exp(-0.5 * u * u) * INVERSE_SQRT_2PI;
+      case RELU -> u > 0 ? 1 : 0;
+      case SWISH -> logistic(u) * (1 + u * (1 - logistic(u)));
+    };
+  }
+
+  private static double logistic(double u) {
+    return 1 / (1 + Math.exp(-u));
   }
 
   /// The normal distribution up to u.
@@ -146,7 +167,8 @@ public final class ScalarRowLoops implements RowLoops {
   }
 
   @Override
-  public void geluNormBackward(
+  public void activateNormBackward(
+      Activation a,
       RowBlock x,
       long shift,
       long gain,
@@ -169,9 +191,8 @@ public final class ScalarRowLoops implements RowLoops {
       read(gradOut, t, grad);
       for (int i = 0; i < width; i++) {
         double u = row[i] + load(shift, i);
-        double phi = phi(u);
-        row[i] = u * phi;
-        slope[i] = phi + u * Math.exp(-0.5 * u * u) * INVERSE_SQRT_2PI;
+        row[i] = value(a, u);
+        slope[i] = slope(a, u);
       }
       normalize(row, gain, bias, out, t);
       normGradient(row, gain, grad, gains, biases);

@@ -7,6 +7,7 @@ import static dev.longnet.lm.loops.RowMoves.read;
 import static dev.longnet.lm.loops.RowMoves.target;
 import static dev.longnet.lm.loops.RowMoves.written;
 
+import dev.longnet.core.config.Activation;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -127,7 +128,8 @@ public final class VectorRowLoops implements RowLoops {
   }
 
   @Override
-  public void geluNorm(RowBlock x, long shift, long gain, long bias, RowBlock out) {
+  public void activateNorm(
+      Activation a, RowBlock x, long shift, long gain, long bias, RowBlock out) {
     int width = x.width();
     RowScratch scratch = RowScratch.of(7, width);
     long s = read(shift, width, scratch.slot(0));
@@ -136,13 +138,14 @@ public final class VectorRowLoops implements RowLoops {
     long values = scratch.slot(3);
     for (int t = 0; t < x.rows(); t++) {
       long row = read(x, t, scratch.slot(4));
-      float sum = GeluLoops.gelu(row, Lanes.bytes(width), s, values, scratch.slot(6));
+      float sum = ActivationLoops.values(a, row, Lanes.bytes(width), s, values, scratch.slot(6));
       normalize(values, NormLoops.moments(values, width, sum), g, b, out, t, scratch.slot(5));
     }
   }
 
   @Override
-  public void geluNormBackward(
+  public void activateNormBackward(
+      Activation a,
       RowBlock x,
       long shift,
       long gain,
@@ -168,8 +171,8 @@ public final class VectorRowLoops implements RowLoops {
     for (int t = 0; t < x.rows(); t++) {
       long row = read(x, t, scratch.slot(11));
       long grad = read(gradOut, t, scratch.slot(12));
-      float valueSum = GeluLoops.gelu(row, bytes, s, values, slope);
-      GeluLoops.slope(row, bytes, s, slope);
+      float valueSum = ActivationLoops.values(a, row, bytes, s, values, slope);
+      ActivationLoops.slopes(a, row, bytes, s, slope);
       long moments = NormLoops.moments(values, width, valueSum);
       float mean = Moments.first(moments);
       float r = Moments.second(moments);

@@ -64,7 +64,7 @@ public final class Decoder implements AutoCloseable {
       this.mixers = new Mixers(tools, config, operators);
       this.layers =
           IntStream.range(0, config.layers())
-              .mapToObj(i -> new Layer(tools, i, mixers.of(i)))
+              .mapToObj(i -> new Layer(tools, i, mixers.of(i), config.activation()))
               .toList();
       this.head = new OutputHead(tools, config);
     } catch (RuntimeException | Error e) {

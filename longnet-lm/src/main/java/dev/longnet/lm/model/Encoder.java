@@ -50,7 +50,11 @@ public final class Encoder implements AutoCloseable {
     this.layers =
         IntStream.range(0, config.layers())
             .mapToObj(i ->
-                new Layer(tools, i, new AttentionMixer(tools, config.heads(), i, attention, null)))
+                new Layer(
+                    tools,
+                    i,
+                    new AttentionMixer(tools, config.heads(), i, attention, null),
+                    config.activation()))
             .toList();
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.model;
 
+import dev.longnet.core.config.Activation;
 import java.util.List;
 import java.util.function.Consumer;
 import org.bytedeco.javacpp.PointerScope;
@@ -11,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /// One Sub-LN layer (MAGNETO), forward and backward, around any mixer:
 ///
 ///     m = x + mixer(LN(x))
-///     y = m + fc2(LN(gelu(fc1(LN(m)))))
+///     y = m + fc2(LN(a(fc1(LN(m)))))
 ///
 /// The backward pass is written out: matrix products are kept or made again as [ModelOptions] says,
 /// everything element-wise is computed again, and token-wise parts run in chunks. Only buffers of
@@ -27,9 +28,12 @@ final class Layer implements AutoCloseable {
   private final Linear expand;
   private final Norm expandedNorm;
   private final Linear contract;
+  private final Activation activation;
 
   /// @param mixer closed with this
-  Layer(Tools tools, int index, Mixer mixer) {
+  /// @param activation a
+  Layer(Tools tools, int index, Mixer mixer, Activation activation) {
+    this.activation = activation;
     this.tools = tools;
     this.workspace = tools.workspace();
     this.rowwise = tools.rowwise();
@@ -108,7 +112,7 @@ final class Layer implements AutoCloseable {
           expand.forward(n, e);
           Tensor inner =
               expanded == null ? e : temporaries.take(product, tile.count(), feedForward());
-          rowwise.geluNorm(e, expand.shift(), expandedNorm, inner);
+          rowwise.activateNorm(activation, e, expand.shift(), expandedNorm, inner);
           contract.forward(inner, n);
           rowwise.add(m, n, contract.shift(), tile.of(out));
         });
@@ -195,7 +199,8 @@ final class Layer implements AutoCloseable {
                 rowwise.copy(tile.of(gradient), g, sums.contractBias.of(tile));
                 Tensor ge = tile.of(gradExpanded, chunk);
                 contract.backwardInput(g, ge);
-                rowwise.geluNormBackward(
+                rowwise.activateNormBackward(
+                    activation,
                     e,
                     expand.shift(),
                     expandedNorm,

@@ -2,6 +2,7 @@
 package dev.longnet.lm.model;
 
 import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.core.config.Activation;
 import dev.longnet.lm.loops.RowBlock;
 import dev.longnet.lm.loops.RowLoops;
 import dev.longnet.lm.model.StepProfile.Part;
@@ -73,14 +74,15 @@ final class LoopRowwise implements Rowwise {
   }
 
   @Override
-  public void geluNorm(Tensor x, @Nullable Tensor b, Norm norm, Tensor out) {
+  public void activateNorm(Activation a, Tensor x, @Nullable Tensor b, Norm norm, Tensor out) {
     long began = StepProfile.begin(profile);
-    loops.geluNorm(rows(x), shift(b, x), at(norm.gain()), at(norm.bias()), rows(out));
+    loops.activateNorm(a, rows(x), shift(b, x), at(norm.gain()), at(norm.bias()), rows(out));
     end(Part.ACTIVATION, began, x, out);
   }
 
   @Override
-  public void geluNormBackward(
+  public void activateNormBackward(
+      Activation a,
       Tensor x,
       @Nullable Tensor b,
       Norm norm,
@@ -91,7 +93,8 @@ final class LoopRowwise implements Rowwise {
       Tensor gradGain,
       Tensor gradBias) {
     long began = StepProfile.begin(profile);
-    loops.geluNormBackward(
+    loops.activateNormBackward(
+        a,
         rows(x),
         shift(b, x),
         at(norm.gain()),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.model;
 
+import dev.longnet.core.config.Activation;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -40,16 +41,17 @@ sealed interface Rowwise permits LoopRowwise, TorchRowwise {
   /// sum = x + (y + b), out = LN(sum); sum may be x.
   void addNorm(Tensor x, Tensor y, @Nullable Tensor b, Tensor sum, Norm norm, Tensor out);
 
-  /// out = LN(gelu(x + b)), the exact GELU.
-  void geluNorm(Tensor x, @Nullable Tensor b, Norm norm, Tensor out);
+  /// out = LN(a(x + b)).
+  void activateNorm(Activation a, Tensor x, @Nullable Tensor b, Norm norm, Tensor out);
 
-  /// The gradient of [#geluNorm] with respect to x.
+  /// The gradient of [#activateNorm] with respect to x.
   ///
-  /// @param gradOut of LN(gelu(x + b))
-  /// @param out overwritten with LN(gelu(x + b))
+  /// @param gradOut of LN(a(x + b))
+  /// @param out overwritten with LN(a(x + b))
   /// @param gradX overwritten; may be gradOut
   /// @param gradB added to
-  void geluNormBackward(
+  void activateNormBackward(
+      Activation a,
       Tensor x,
       @Nullable Tensor b,
       Norm norm,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.model;
 
+import dev.longnet.core.config.Activation;
 import org.bytedeco.javacpp.BoolPointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
@@ -54,14 +55,15 @@ final class TorchRowwise implements Rowwise {
   }
 
   @Override
-  public void geluNorm(Tensor x, @Nullable Tensor b, Norm norm, Tensor out) {
+  public void activateNorm(Activation a, Tensor x, @Nullable Tensor b, Norm norm, Tensor out) {
     try (PointerScope _ = new PointerScope()) {
-      out.copy_(normed(wide(torch.gelu(shifted(x, b))), norm).get0());
+      out.copy_(normed(wide(values(a, shifted(x, b))), norm).get0());
     }
   }
 
   @Override
-  public void geluNormBackward(
+  public void activateNormBackward(
+      Activation a,
       Tensor x,
       @Nullable Tensor b,
       Norm norm,
@@ -73,11 +75,24 @@ final class TorchRowwise implements Rowwise {
       Tensor gradBias) {
     try (PointerScope _ = new PointerScope()) {
       Tensor before = shifted(x, b);
-      Tensor gradient = backward(wide(torch.gelu(before)), norm, gradOut, out, gradGain, gradBias);
-      ScalarType type = before.scalar_type().intern();
-      gradX.copy_(torch.gelu_backward(Types.cast(gradient, type), before));
+      Tensor gradient = backward(wide(values(a, before)), norm, gradOut, out, gradGain, gradBias);
+      Tensor narrow = Types.cast(gradient, before.scalar_type().intern());
+      gradX.copy_(
+          switch (a) {
+            case GELU -> torch.gelu_backward(narrow, before);
+            case RELU -> torch.threshold_backward(narrow, before, new Scalar(0));
+            case SWISH -> torch.silu_backward(narrow, before);
+          });
       gradB.add_(torch.sum(gradX, new long[] {0}, false, Types.FLOAT));
     }
+  }
+
+  private static Tensor values(Activation a, Tensor x) {
+    return switch (a) {
+      case GELU -> torch.gelu(x);
+      case RELU -> torch.relu(x);
+      case SWISH -> torch.silu(x);
+    };
   }
 
   @Override

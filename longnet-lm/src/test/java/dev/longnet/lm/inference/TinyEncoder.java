@@ -4,6 +4,7 @@ package dev.longnet.lm.inference;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.EncoderConfig.InputPositions;
 import dev.longnet.core.config.RuntimeConfig;
@@ -46,6 +47,7 @@ final class TinyEncoder {
         32,
         4,
         64,
+        Activation.GELU,
         true,
         lengths,
         List.of(1L, 2L, 4L),

@@ -176,7 +176,7 @@ class TorchscaleImportTest {
         "\"dropout\": 0.0|\"moe_freq\": 2|moe_freq is not supported, only 0",
         "\"dropout\": 0.0|\"multiway\": true|multiway is not supported",
         "\"dropout\": 0.0|\"layernorm_eps\": 1e-6|layernorm_eps is not supported",
-        "\"gelu\"|\"relu\"|activation_fn is not supported, only gelu",
+        "\"gelu\"|\"tanh\"|activation_fn must be one of [gelu, relu, swish]",
         "\"dropout\"|\"droput\"|unknown torchscale argument droput; did you mean dropout?",
         "\"[1, 2, 4]\"|\"[1, 2]\"|dilated_ratio must name as many ratios as segment_length",
         "\"[1, 2, 4]\"|\"__import__('os')\"|dilated_ratio must be a list of positive whole numbers",

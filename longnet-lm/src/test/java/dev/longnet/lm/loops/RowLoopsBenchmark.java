@@ -2,6 +2,7 @@
 package dev.longnet.lm.loops;
 
 import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.core.config.Activation;
 import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
 import java.util.ArrayList;
@@ -170,7 +171,7 @@ final class RowLoopsBenchmark {
         "geluNorm" + suffix,
         2 * bytes * elements,
         tolerance,
-        () -> loops.geluNorm(xs, z, g, b, outs),
+        () -> loops.activateNorm(Activation.GELU, xs, z, g, b, outs),
         () ->
             new Tensor[] {
               torch.native_layer_norm(torch.gelu(x), shape, weight, shift, 1e-5).get0().to(scalar)
@@ -181,7 +182,8 @@ final class RowLoopsBenchmark {
         4 * bytes * elements,
         type == ElementType.FLOAT32 ? tolerance : 0.2, // libtorch rounds gelu(x) first
         () ->
-            loops.geluNormBackward(
+            loops.activateNormBackward(
+                Activation.GELU,
                 xs,
                 z,
                 g,

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.core.config.Activation;
 import java.io.File;
 import java.lang.foreign.Arena;
 import java.lang.management.ManagementFactory;
@@ -41,7 +42,7 @@ class RowLoopsCompilationTest {
     assertThat(process.waitFor()).as(output).isZero();
     List<String> lines = output.lines().filter(line -> line.contains("bytes a row")).toList();
     assertThat(lines)
-        .hasSize(28)
+        .hasSize(36)
         .allSatisfy(line ->
             assertThat(Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
                 .as(line)
@@ -90,12 +91,24 @@ class RowLoopsCompilationTest {
                   rows[0], a, b, rows[1], null, rows[2], false, vectors[3], vectors[4]));
       calls.put("add", () -> loops.add(floats, rows[0], c, floats));
       calls.put("addNorm", () -> loops.addNorm(floats, rows[0], c, floats, a, b, rows[1]));
-      calls.put("geluNorm", () -> loops.geluNorm(rows[0], c, a, b, rows[1]));
-      calls.put(
-          "geluNormBackward",
-          () ->
-              loops.geluNormBackward(
-                  rows[0], c, a, b, rows[1], rows[2], rows[3], vectors[3], vectors[4], vectors[5]));
+      for (Activation how : Activation.values()) {
+        calls.put(how + "Norm", () -> loops.activateNorm(how, rows[0], c, a, b, rows[1]));
+        calls.put(
+            how + "NormBackward",
+            () ->
+                loops.activateNormBackward(
+                    how,
+                    rows[0],
+                    c,
+                    a,
+                    b,
+                    rows[1],
+                    rows[2],
+                    rows[3],
+                    vectors[3],
+                    vectors[4],
+                    vectors[5]));
+      }
       calls.put("copy", () -> loops.copy(rows[0], floats, vectors[3]));
       calls.put("rotate", () -> loops.rotate(rows[0], c, x, 8));
       calls.put("rotateBackward", () -> loops.rotateBackward(rows[0], x, 8, vectors[3]));

@@ -4,11 +4,15 @@ package dev.longnet.lm.loops;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.core.config.Activation;
 import java.lang.foreign.Arena;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Both implementations against the formulas in float64, on rows of all widths, types and strides.
@@ -24,6 +28,11 @@ class RowLoopsContractTest {
 
   static RowLoops[] loops() {
     return new RowLoops[] {new ScalarRowLoops(), new VectorRowLoops()};
+  }
+
+  static Stream<Arguments> activations() {
+    return Arrays.stream(Activation.values())
+        .flatMap(a -> Arrays.stream(loops()).map(loops -> Arguments.of(a, loops)));
   }
 
   /// What a test draws its rows from.
@@ -260,10 +269,10 @@ class RowLoopsContractTest {
   }
 
   @ParameterizedTest
-  @MethodSource("loops")
-  void geluNormAndItsBackward(RowLoops loops) {
+  @MethodSource("activations")
+  void activateNormAndItsBackward(Activation a, RowLoops loops) {
     sweep(
-        "geluNorm",
+        a + "Norm",
         (draw, first, second) -> {
           NormCase c = new NormCase(draw, first, second);
           TestRows shift = draw.vector(0.5, 0);
@@ -282,17 +291,20 @@ class RowLoopsContractTest {
             both[k][3] = gradShift.values();
             for (int t = 0; t < draw.rows; t++) {
               double[] u = r.add(xs[t], s);
-              double[] y = r.gelu(u);
+              double[] y = r.activate(a, u);
               both[k][0][t] =
-                  r.geluBackward(u, r.normBackward(y, g, grads[t], both[k][1][0], both[k][2][0]));
+                  r.activateBackward(
+                      a, u, r.normBackward(y, g, grads[t], both[k][1][0], both[k][2][0]));
               both[k][3][0] = r.add(both[k][3][0], both[k][0][t]);
               both[k][4][t] = r.norm(y, g, c.bias.values()[0]);
             }
           }
           Function<Integer, Expected> expected = i -> new Expected(both[0][i], both[1][i]);
-          loops.geluNorm(c.x.block, shift.address(), c.gain.address(), c.bias.address(), out.block);
+          loops.activateNorm(
+              a, c.x.block, shift.address(), c.gain.address(), c.bias.address(), out.block);
           expected.apply(4).check(out, 1, draw.what);
-          loops.geluNormBackward(
+          loops.activateNormBackward(
+              a,
               c.x.block,
               shift.address(),
               c.gain.address(),

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.core.config.Activation;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -87,8 +88,10 @@ class RowLoopsRepeatTest {
       loops.addNorm(sum, y, c, sum, a, b, out);
       loops.normBackward(x, a, b, y, out, grad, false, gradA, gradB);
       loops.normBackward(x, a, b, y, null, grad, true, gradA, gradB);
-      loops.geluNorm(x, c, a, b, out);
-      loops.geluNormBackward(x, c, a, b, y, out, grad, gradC, gradA, gradB);
+      for (Activation activation : Activation.values()) {
+        loops.activateNorm(activation, x, c, a, b, out);
+        loops.activateNormBackward(activation, x, c, a, b, y, out, grad, gradC, gradA, gradB);
+      }
       loops.copy(sum, out, gradC);
       if (x.width() % 8 == 0) {
         loops.rotate(out, c, sum.address(), 4);
@@ -129,7 +132,9 @@ class RowLoopsRepeatTest {
     assertDerivative(x, gradX, v -> dot(r.norm(v, gain, bias), weights));
     assertDerivative(gain, gradGain, v -> dot(r.norm(x, v, bias), weights));
     assertDerivative(bias, gradBias, v -> dot(r.norm(x, gain, v), weights));
-    assertDerivative(x, r.geluBackward(x, weights), v -> dot(r.gelu(v), weights));
+    for (Activation a : Activation.values()) {
+      assertDerivative(x, r.activateBackward(a, x, weights), v -> dot(r.activate(a, v), weights));
+    }
     assertDerivative(x, r.lossBackward(x, 4, 0.3), v -> 0.3 * r.loss(v, 4));
     double[] row = Arrays.copyOf(x, 8);
     double[] factors = {0.6, 0.8, -0.5, 0.3};

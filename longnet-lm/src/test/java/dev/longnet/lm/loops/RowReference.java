@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
+import dev.longnet.core.config.Activation;
 import java.util.function.DoubleUnaryOperator;
 
 /// The formulas of [RowLoops] on one row, in float64, or in float32 step by step: what a plain
@@ -86,24 +87,43 @@ record RowReference(DoubleUnaryOperator r) {
     return round(0.5 * round(1 + round(erf(round(u * round(Math.sqrt(0.5)))))));
   }
 
-  double[] gelu(double[] u) {
+  private double logistic(double u) {
+    return round(1 / round(1 + round(Math.exp(-u))));
+  }
+
+  double[] activate(Activation a, double[] u) {
     double[] y = new double[u.length];
     for (int i = 0; i < u.length; i++) {
-      y[i] = round(u[i] * phi(u[i]));
+      y[i] =
+          switch (a) {
+            case GELU -> round(u[i] * phi(u[i]));
+            case RELU -> Math.max(u[i], 0);
+            case SWISH -> round(u[i] * logistic(u[i]));
+          };
     }
     return y;
   }
 
-  double[] geluBackward(double[] u, double[] grad) {
+  double[] activateBackward(Activation a, double[] u, double[] grad) {
     double[] y = new double[u.length];
     for (int i = 0; i < u.length; i++) {
-      double density =
+      y[i] =
           round(
-              round(Math.exp(round(-0.5 * round(u[i] * u[i]))))
-                  * round(1 / Math.sqrt(2 * Math.PI)));
-      y[i] = round(grad[i] * round(phi(u[i]) + round(u[i] * density)));
+              grad[i]
+                  * switch (a) {
+                    case GELU -> round(phi(u[i]) + round(u[i] * density(u[i])));
+                    case RELU -> u[i] > 0 ? 1 : 0;
+                    case SWISH -> {
+                      double s = logistic(u[i]);
+                      yield round(s + round(round(u[i] * s) * round(1 - s)));
+                    }
+                  });
     }
     return y;
+  }
+
+  private double density(double u) {
+    return round(round(Math.exp(round(-0.5 * round(u * u)))) * round(1 / Math.sqrt(2 * Math.PI)));
   }
 
   /// @param factors `[2 pairs]`

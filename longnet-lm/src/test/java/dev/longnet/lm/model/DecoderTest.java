@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.config.RuntimeConfig.Precision;
@@ -91,11 +93,21 @@ class DecoderTest {
   @ParameterizedTest
   @EnumSource(PositionEncoding.class)
   void gradientIsTheLossesSlope(PositionEncoding positions) {
+    assertSlope(config(positions, positions == PositionEncoding.ROPE, dilated()));
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void gradientIsTheLossesSlopeWithEveryActivation(Activation activation) {
+    List<MixerConfig> mixers = List.of(dilated());
+    assertSlope(
+        new ModelConfig(
+            VOCABULARY, 2, 24, 3, 40, activation, PositionEncoding.NONE, 1, true, true, mixers));
+  }
+
+  private static void assertSlope(ModelConfig config) {
     try (PointerScope _ = new PointerScope();
-        Decoder decoder =
-            decoder(
-                config(positions, positions == PositionEncoding.ROPE, dilated()),
-                ModelOptions.cpu())) {
+        Decoder decoder = decoder(config, ModelOptions.cpu())) {
       Tensor windows = windows(2, 38, 3);
       decoder.lossAndGradients(windows, 1);
       // The direction of the gradient itself: the slope is its norm, far above float32's noise in

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -67,6 +68,7 @@ record Golden(ModelConfig config, Map<String, Tensor> tensors) {
         json.get(side + "_embed_dim").asInt(),
         json.get(side + "_attention_heads").asInt(),
         json.get(side + "_ffn_embed_dim").asInt(),
+        Activation.GELU,
         json.get("xpos_rel_pos").asBoolean() ? PositionEncoding.XPOS : PositionEncoding.NONE,
         json.get("xpos_scale_base").asInt(),
         json.path("share_decoder_input_output_embed").asBoolean(),

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
@@ -36,7 +37,7 @@ class PositionsTest {
   private static ModelConfig config(
       PositionEncoding positions, int base, boolean causal, AttentionConfig attention) {
     return new ModelConfig(
-        10, 1, HEAD_SIZE, 1, 8, positions, base, true, causal, List.of(attention));
+        10, 1, HEAD_SIZE, 1, 8, Activation.GELU, positions, base, true, causal, List.of(attention));
   }
 
   private static AttentionConfig segments(long... lengths) {

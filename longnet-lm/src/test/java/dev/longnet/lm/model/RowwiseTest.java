@@ -3,6 +3,7 @@ package dev.longnet.lm.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.ModelConfig;
@@ -60,6 +61,7 @@ class RowwiseTest {
             WIDTH,
             4,
             2 * WIDTH,
+            Activation.GELU,
             PositionEncoding.ROPE,
             512,
             false,
@@ -186,16 +188,19 @@ class RowwiseTest {
         norm ->
             rowwise -> {
               List<Tensor> all = new ArrayList<>();
-              for (Tensor shift : new Tensor[] {b, null}) {
-                Tensor first = torch.zeros(ROWS, WIDTH).to(type.scalar);
-                rowwise.geluNorm(x, shift, norm, first);
-                Tensor out = torch.zeros(ROWS, WIDTH).to(type.scalar);
-                Tensor gradX = copy(gradOut);
-                Tensor gradB = torch.ones(WIDTH);
-                Tensor gain = torch.ones(WIDTH);
-                Tensor bias = torch.ones(WIDTH);
-                rowwise.geluNormBackward(x, shift, norm, gradX, out, gradX, gradB, gain, bias);
-                all.addAll(List.of(first, out, gradX, gradB, gain, bias));
+              for (Activation a : Activation.values()) {
+                for (Tensor shift : new Tensor[] {b, null}) {
+                  Tensor first = torch.zeros(ROWS, WIDTH).to(type.scalar);
+                  rowwise.activateNorm(a, x, shift, norm, first);
+                  Tensor out = torch.zeros(ROWS, WIDTH).to(type.scalar);
+                  Tensor gradX = copy(gradOut);
+                  Tensor gradB = torch.ones(WIDTH);
+                  Tensor gain = torch.ones(WIDTH);
+                  Tensor bias = torch.ones(WIDTH);
+                  rowwise.activateNormBackward(
+                      a, x, shift, norm, gradX, out, gradX, gradB, gain, bias);
+                  all.addAll(List.of(first, out, gradX, gradB, gain, bias));
+                }
               }
               return all;
             });

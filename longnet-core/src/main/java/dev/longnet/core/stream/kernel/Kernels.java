@@ -3,6 +3,7 @@ package dev.longnet.core.stream.kernel;
 
 import dev.longnet.attention.kernel.AttentionKernel;
 import dev.longnet.attention.kernel.KernelChoice;
+import dev.longnet.core.config.Activation;
 import dev.longnet.core.io.EnvironmentException;
 import java.util.Optional;
 
@@ -35,8 +36,8 @@ public sealed interface Kernels permits ScalarKernels, SimdKernels {
   void layerNorm(
       long x, long xStride, int rows, int width, long gain, long bias, long y, long yStride);
 
-  /// x = x Phi(x), the exact GELU to float32's rounding.
-  void gelu(long x, long count);
+  /// x = a(x), to float32's rounding.
+  void activate(Activation a, long x, long count);
 
   /// y += x
   void add(long x, long y, long count);

@@ -5,6 +5,7 @@ import static dev.longnet.attention.kernel.OffHeap.ALL;
 import static dev.longnet.core.stream.kernel.NativeFloats.load;
 import static dev.longnet.core.stream.kernel.NativeFloats.store;
 
+import dev.longnet.core.config.Activation;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.lang.foreign.ValueLayout;
@@ -97,15 +98,26 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public void gelu(long x, long count) {
+  public void activate(Activation a, long x, long count) {
     for (long i = 0; i < count; i++) {
-      store(x + 4 * i, (float) gelu(load(x + 4 * i)));
+      float value = load(x + 4 * i);
+      store(
+          x + 4 * i,
+          switch (a) {
+            case GELU -> (float) gelu(value);
+            case RELU -> Math.max(value, 0);
+            case SWISH -> (float) swish(value);
+          });
     }
   }
 
   /// x Phi(x) in float64 with the rational function of [SimdLoops#gelu], exact to 5e-8 |x|.
   static double gelu(double x) {
     return 0.5 * x * (1 + ErfCoefficients.erf(x));
+  }
+
+  static double swish(double x) {
+    return x / (1 + Math.exp(-x));
   }
 
   @Override

@@ -3,6 +3,8 @@ package dev.longnet.core.stream.kernel;
 
 import static dev.longnet.core.stream.kernel.NativeFloats.store;
 
+import dev.longnet.core.config.Activation;
+
 /// Vector API kernels, at the machine's preferred width.
 final class SimdKernels implements Kernels {
   private static final int PANEL = SimdTiles.VECTORS * SimdTiles.LANES;
@@ -129,8 +131,12 @@ final class SimdKernels implements Kernels {
   }
 
   @Override
-  public void gelu(long x, long count) {
-    SimdLoops.gelu(x, count);
+  public void activate(Activation a, long x, long count) {
+    switch (a) {
+      case GELU -> SimdLoops.gelu(x, count);
+      case RELU -> SimdLoops.relu(x, count);
+      case SWISH -> SimdLoops.swish(x, count);
+    }
   }
 
   @Override

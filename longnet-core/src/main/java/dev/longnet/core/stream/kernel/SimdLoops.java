@@ -138,6 +138,33 @@ final class SimdLoops {
     }
   }
 
+  static void relu(long x, long count) {
+    FloatVector zero = FloatVector.zero(S);
+    long i = 0;
+    for (; i + LANES <= count; i += LANES) {
+      FloatVector a = at(x + 4 * i);
+      a.blend(zero, a.compare(VectorOperators.LE, zero)).intoMemorySegment(ALL, x + 4 * i, ORDER);
+    }
+    for (; i < count; i++) {
+      store(x + 4 * i, Math.max(load(x + 4 * i), 0));
+    }
+  }
+
+  static void swish(long x, long count) {
+    FloatVector zero = FloatVector.zero(S);
+    long i = 0;
+    for (; i + LANES <= count; i += LANES) {
+      FloatVector a = at(x + 4 * i);
+      // e^-|a| is at most 1: a e / (1 + e) below zero, a / (1 + e) above.
+      FloatVector e = exp(a.abs().neg());
+      FloatVector above = ONE.blend(e, a.compare(VectorOperators.LT, zero));
+      above.div(e.add(ONE)).mul(a).intoMemorySegment(ALL, x + 4 * i, ORDER);
+    }
+    for (; i < count; i++) {
+      store(x + 4 * i, (float) ScalarKernels.swish(load(x + 4 * i)));
+    }
+  }
+
   static void add(long x, long y, long count) {
     long i = 0;
     for (; i + LANES <= count; i += LANES) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The arithmetic of inference in plain Java: matrix products with weights packed once (float32 or
-/// int8), layer norm, GELU, rotation, log-sum-exp, attention of one query. A vector implementation
-/// and its scalar twin.
+/// int8), layer norm, activations, rotation, log-sum-exp, attention of one query. A vector
+/// implementation and its scalar twin.
 ///
 /// Which JVM runs vector kernels, and off-heap memory as one segment, are the attention kernels'
 /// own answers ([dev.longnet.attention.kernel.AttentionKernel#vectorsMissing],

@@ -16,8 +16,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TrainedTokenizerTest {
   @TempDir Path temp;
@@ -40,6 +43,27 @@ class TrainedTokenizerTest {
     byte[] text = "a <|endoftext|> b".getBytes(StandardCharsets.UTF_8);
     assertThat(tokenizer.encode(text)).doesNotContain(tokenizer.endOfText());
     assertThat(tokenizer.decode(tokenizer.encode(text))).isEqualTo(text);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"bytes", "cl100k_base"})
+  void knownTokenizersAsFilesGiveTheSameIds(String name) throws IOException {
+    Tokenizer known = Tokenizers.of(name);
+    Path path = Files.writeString(temp.resolve("known.json"), TokenizerFile.of(known));
+    Tokenizer file = Tokenizers.of(path.toString());
+    assertThat(file.endOfText()).isEqualTo(known.endOfText());
+    assertThat(TokenizerFile.endOfText(Files.readAllBytes(path), known.endOfText()))
+        .contains("<|endoftext|>");
+    for (long seed = 0; seed < 100; seed++) {
+      byte[] text = RandomText.text(new Random(seed), 60).getBytes(StandardCharsets.UTF_8);
+      assertThat(file.encode(text)).as("seed %d", seed).isEqualTo(known.encode(text));
+    }
+  }
+
+  @Test
+  @Tag("slow")
+  void theLargestKnownTokenizerToo() throws IOException {
+    knownTokenizersAsFilesGiveTheSameIds("o200k_base");
   }
 
   /// The definition of the algorithm, done the slow way.

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.longnet.attention.WorkerTeam;
 import dev.longnet.attention.kernel.KernelChoice;
+import dev.longnet.core.config.Activation;
 import java.util.Random;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
@@ -161,13 +162,38 @@ class KernelsTest {
       for (int i = 0; i < count; i++) {
         x.set(i, (i - 8000) / 1000f);
       }
-      kernels.gelu(x.address(), count);
+      kernels.activate(Activation.GELU, x.address(), count);
       for (int i = 0; i < count; i++) {
         float a = (i - 8000) / 1000f;
         double expected = 0.5 * a * (1 + erf(a / Math.sqrt(2)));
         assertThat((double) x.get(i))
             .as("x=%s", a)
             .isCloseTo(expected, Offset.offset(2e-7 * Math.max(1, Math.abs(a))));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(KernelChoice.class)
+  void reluAndSwish(KernelChoice choice) {
+    Kernels kernels = Kernels.of(choice);
+    int count = 20003;
+    try (NativeMemory memory = new NativeMemory()) {
+      NativeFloats relu = memory.floats(count);
+      NativeFloats swish = memory.floats(count);
+      for (int i = 0; i < count; i++) {
+        float a = (i - 10001) / 100f;
+        relu.set(i, a);
+        swish.set(i, a);
+      }
+      kernels.activate(Activation.RELU, relu.address(), count);
+      kernels.activate(Activation.SWISH, swish.address(), count);
+      for (int i = 0; i < count; i++) {
+        float a = (i - 10001) / 100f;
+        assertThat(relu.get(i)).isEqualTo(Math.max(a, 0));
+        assertThat((double) swish.get(i))
+            .as("x=%s", a)
+            .isCloseTo(a / (1 + Math.exp(-a)), Offset.offset(3e-7 * Math.max(1, Math.abs(a))));
       }
     }
   }
