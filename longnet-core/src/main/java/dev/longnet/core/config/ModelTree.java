@@ -56,7 +56,6 @@ public final class ModelTree {
         && !ModelConfig.isShare(share, headSize)) {
       throw model.wrong("positions_share", ModelConfig.shareRule(headSize));
     }
-    model.done();
     return new ModelConfig(
         words,
         layers,
