@@ -27,23 +27,8 @@ record SplitRule(Holdout holdout, double share) {
       return Optional.empty();
     }
     String group =
-        place.source() + '\0' + place.container() + '\0' + directories(name, holdout.depth());
+        place.source() + '\0' + place.container() + '\0' + holdout.directories(name);
     return Optional.of(ContentHash.of(group.getBytes(StandardCharsets.UTF_8)));
-  }
-
-  /// The first `depth` directories of a path, each with a `/` behind it. Tars have paths that begin
-  /// with `./`.
-  static String directories(String name, int depth) {
-    int from = name.startsWith("./") ? 2 : 0;
-    int end = from;
-    for (int i = 0; i < depth; i++) {
-      int slash = name.indexOf('/', end);
-      if (slash < 0) {
-        break;
-      }
-      end = slash + 1;
-    }
-    return name.substring(from, end);
   }
 
   /// @param document hash of its content
