@@ -25,6 +25,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -110,6 +111,9 @@ final class ReproduceCommand implements Callable<Integer> {
         new Reproduce(
             setting, experiments, found, Models.onDisk((config, start) -> train(config, start, terminal)));
     Plan plan = reproduce.plan(scale == Scale.GPU ? Double.NaN : MatrixRate.measure(Precision.BF16, "cpu"));
+    for (Reproduction experiment : experiments) {
+      text.printf(Locale.ROOT, "%-10s %s%n", experiment.name(), experiment.about());
+    }
     plan.lines().forEach(text::println);
     text.flush();
     if (dryRun) {

@@ -4,6 +4,7 @@ package dev.longnet.experiments.reproduce;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 /// How far a difference between two models may be chance. Held-out groups are drawn with
 /// replacement, the same ones for both models, and so are the seeds that both were trained with.
@@ -20,10 +21,11 @@ final class Bootstrap {
   ///
   /// @param one losses of one model, nats: a seed each, by group
   /// @param other of the other, the same seeds in the same order
-  /// @param bytes of text of the groups
+  /// @param bytes of text of the groups; those without any are left out
   static Interval difference(List<double[]> one, List<double[]> other, double[] bytes) {
     int seeds = one.size();
     int groups = bytes.length;
+    int[] full = IntStream.range(0, groups).filter(g -> bytes[g] > 0).toArray();
     if (seeds == 0
         || other.size() != seeds
         || one.stream().anyMatch(g -> g.length != groups)
@@ -41,8 +43,8 @@ final class Bootstrap {
     int[] often = new int[groups];
     for (int draw = 0; draw < DRAWS; draw++) {
       Arrays.fill(often, 0);
-      for (int g = 0; g < groups; g++) {
-        often[random.nextInt(groups)]++;
+      for (int g = 0; g < full.length; g++) {
+        often[full[random.nextInt(full.length)]]++;
       }
       double sum = 0;
       for (int s = 0; s < seeds; s++) {
@@ -52,7 +54,7 @@ final class Bootstrap {
       drawn[draw] = sum / seeds;
     }
     Arrays.sort(drawn);
-    boolean known = groups > 1;
+    boolean known = full.length > 1;
     Arrays.fill(often, 1);
     double value = 0;
     for (int s = 0; s < seeds; s++) {

@@ -53,7 +53,8 @@ final class HeldOutGroups {
       long end = Math.min(tokens, document.firstToken() + document.tokens());
       sizes.merge(name, end - document.firstToken(), Long::sum);
     }
-    List<String> order = List.copyOf(sizes.keySet());
+    Map<String, Integer> packages = new LinkedHashMap<>();
+    sizes.keySet().forEach(name -> packages.put(name, packages.size()));
     Map<String, Integer> numbers = new LinkedHashMap<>();
     long before = 0;
     int number = -1;
@@ -68,7 +69,7 @@ final class HeldOutGroups {
     }
     return new HeldOutGroups(
         starts.stream().mapToLong(Long::longValue).toArray(),
-        names.stream().mapToInt(order::indexOf).toArray(),
+        names.stream().mapToInt(name -> packages.getOrDefault(name, 0)).toArray(),
         names.stream().mapToInt(name -> numbers.getOrDefault(name, 0)).toArray(),
         number + 1);
   }

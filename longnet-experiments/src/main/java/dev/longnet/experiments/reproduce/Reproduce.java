@@ -80,7 +80,8 @@ public final class Reproduce {
       throws IOException {
     if (job.model().isEmpty()) {
       boolean done = evidence.find(job.id()).isPresent();
-      double hours = done ? 0 : job.flops() / (matrixFlops * MEASURING) / 3600;
+      double rate = setting.scale() == Scale.GPU ? H100_FLOPS : matrixFlops * MEASURING;
+      double hours = done ? 0 : job.flops() / rate / 3600;
       Plan.State state = done ? Plan.State.DONE : Plan.State.MEASURE;
       return new Plan.Planned(job, state, hours, 0, job.flops());
     }

@@ -25,7 +25,7 @@ public final class Table2 implements Reproduction {
   private static final double EVEN = 0.01;
 
   /// Seeds of a row, at most.
-  private static final int MOST_SEEDS = 1000;
+  static final int MOST_SEEDS = 1000;
 
   @Override
   public String name() {
