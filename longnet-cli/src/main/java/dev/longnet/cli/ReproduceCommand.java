@@ -50,6 +50,7 @@ import picocli.CommandLine.Spec;
       "  longnet reproduce --scale quick",
       "  longnet reproduce table2 --pilot",
       "  longnet reproduce table2 figure7b --seeds 1",
+      "  longnet reproduce --tables",
       "  longnet reproduce --scale gpu --dry-run"
     })
 final class ReproduceCommand implements Callable<Integer> {
@@ -98,18 +99,20 @@ final class ReproduceCommand implements Callable<Integer> {
   @Option(names = "--dry-run", description = "Say the plan and its hours, and stop.")
   boolean dryRun;
 
+  @Option(
+      names = "--tables",
+      description = "Train and measure nothing: make tables and plots from the evidence that is there.")
+  boolean tables;
+
   @Override
   public Integer call() throws IOException {
     List<Reproduction> experiments = experiments();
     Setting setting = new Setting(scale, seeds, pilot, scale == Scale.QUICK ? out.resolve("quick") : out);
     EvidenceSet found = EvidenceSet.read(evidence(setting));
     PrintWriter text = spec.commandLine().getOut();
-    boolean terminal = System.console() != null && System.console().isTerminal();
-    TokenizationDisplay tokenization =
-        new TokenizationDisplay(spec.commandLine().getErr(), terminal);
     Reproduce reproduce =
         new Reproduce(
-            setting, experiments, found, Models.onDisk((config, start) -> train(config, start, terminal)));
+            setting, experiments, found, Models.onDisk(this::train));
     Plan plan = reproduce.plan(scale == Scale.GPU ? Double.NaN : MatrixRate.measure(Precision.BF16, "cpu"));
     for (Reproduction experiment : experiments) {
       text.printf(Locale.ROOT, "%-10s %s%n", experiment.name(), experiment.about());
@@ -119,10 +122,27 @@ final class ReproduceCommand implements Callable<Integer> {
     if (dryRun) {
       return 0;
     }
+    Publisher publisher = publisher(setting);
+    boolean finished = tables || run(reproduce, plan, publisher, experiments, setting, found);
+    publish(publisher, experiments, setting, found)
+        .forEach(file -> text.println("written: " + file));
+    text.flush();
+    return finished ? 0 : StopOnInterrupt.EXIT_CODE;
+  }
+
+  /// @return false where it was asked to stop
+  private boolean run(
+      Reproduce reproduce,
+      Plan plan,
+      Publisher publisher,
+      List<Reproduction> experiments,
+      Setting setting,
+      EvidenceSet found)
+      throws IOException {
+    PrintWriter text = spec.commandLine().getOut();
     if (scale == Scale.GPU && !plan.open().isEmpty()) {
       Torch.requireDevice("runtime.device", "cuda");
     }
-    Publisher publisher = publisher(setting);
     Reproduce.Told told =
         new Reproduce.Told(
             command(),
@@ -130,12 +150,12 @@ final class ReproduceCommand implements Callable<Integer> {
               text.println(line);
               text.flush();
             },
-            tokenization);
-    boolean finished =
-        reproduce.run(plan, told, () -> publish(publisher, experiments, setting, found));
-    publish(publisher, experiments, setting, found).forEach(file -> text.println("written: " + file));
-    text.flush();
-    return finished ? 0 : StopOnInterrupt.EXIT_CODE;
+            new TokenizationDisplay(spec.commandLine().getErr(), terminal()));
+    return reproduce.run(plan, told, () -> publish(publisher, experiments, setting, found));
+  }
+
+  private static boolean terminal() {
+    return System.console() != null && System.console().isTerminal();
   }
 
   private List<Reproduction> experiments() {
@@ -175,10 +195,10 @@ final class ReproduceCommand implements Callable<Integer> {
     }
   }
 
-  private Result train(RunConfig config, Start start, boolean terminal) throws IOException {
+  private Result train(RunConfig config, Start start) throws IOException {
     PrintWriter text = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
-    try (TrainDisplay display = new TrainDisplay(text, err, terminal, config)) {
+    try (TrainDisplay display = new TrainDisplay(text, err, terminal(), config)) {
       return Training.run(config, start, Parts.of(config, display, Version.text()));
     }
   }
