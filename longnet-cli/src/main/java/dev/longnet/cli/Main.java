@@ -52,6 +52,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       AttendCommand.class,
       DoctorCommand.class,
       BenchCommand.class,
+      ReproduceCommand.class,
       CompletionCommand.class,
     },
     footer = {

@@ -30,4 +30,19 @@ public record Holdout(Kind kind, int depth) {
           "%s needs %s", Field.of("groupDepth", depth), Field.of("holdout", "group"));
     }
   }
+
+  /// The first `depth` directories of a path, each with a `/` behind it. Tars have paths that begin
+  /// with `./`.
+  public String directories(String name) {
+    int from = name.startsWith("./") ? 2 : 0;
+    int end = from;
+    for (int i = 0; i < depth; i++) {
+      int slash = name.indexOf('/', end);
+      if (slash < 0) {
+        break;
+      }
+      end = slash + 1;
+    }
+    return name.substring(from, end);
+  }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.config;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Locale;
 import java.util.function.ToIntFunction;
 
@@ -137,6 +138,11 @@ public record RunConfig(
 
   /// The whole configuration, defaults included, as a recipe.
   public String toYaml() {
-    return Recipes.toYaml(RunConfigTree.write(this));
+    return Recipes.toYaml(toTree());
+  }
+
+  /// The same as a tree.
+  public ObjectNode toTree() {
+    return RunConfigTree.write(this);
   }
 }

@@ -96,8 +96,10 @@ public final class Evaluator {
     return atLength(text, length, tokens, _ -> {});
   }
 
-  /// @param windows takes the losses of whole windows, row by row
-  private Evaluation.AtLength atLength(
+  /// As above.
+  ///
+  /// @param windows takes the losses of whole windows, row by row, nats
+  public Evaluation.AtLength atLength(
       TokenStream text, long length, long tokens, Consumer<float[]> windows) {
     double nats = 0;
     double share = 0;

@@ -21,6 +21,7 @@ record Chart(
   private static final int TOP = 40;
   private static final int BOTTOM = 44;
   private static final int MOST_TICKS = 11;
+  private static final int LEGEND_LINE = 16;
 
   /// Told apart also by people who see no red or no green (Okabe and Ito 2008).
   private static final String[] COLOURS = {
@@ -91,7 +92,7 @@ record Chart(
     grid(out);
     legend(out);
     for (int i = 0; i < marks.size(); i++) {
-      draw(out, marks.get(i), TOP + 8 + 11 * (i % 3));
+      draw(out, marks.get(i), top() + 8 + 11 * (i % 3));
     }
     for (int i = 0; i < series.size(); i++) {
       line(out, series.get(i).thinned(), colour(i));
@@ -142,7 +143,7 @@ record Chart(
         String.format(
             Locale.ROOT,
             "<text transform=\"translate(13 %s) rotate(-90)\" text-anchor=\"middle\">%s</text>\n",
-            px((TOP + HEIGHT - BOTTOM) / 2.0),
+            px((top() + HEIGHT - BOTTOM) / 2.0),
             Html.escape(y.label())));
   }
 
@@ -155,7 +156,7 @@ record Chart(
             "<line class=\"mark\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\" stroke=\"currentColor\" stroke-opacity=\".6\" stroke-dasharray=\"3 3\"/>\n",
             px(at),
             px(at),
-            TOP,
+            top(),
             HEIGHT - BOTTOM));
     boolean right = at > WIDTH - 120;
     text(
@@ -167,23 +168,79 @@ record Chart(
         mark.label);
   }
 
+  /// Beside the title, or in lines of its own below it where there is no room.
   private void legend(StringBuilder out) {
+    if (legendLines() > 0) {
+      legendBelow(out);
+      return;
+    }
     double at = WIDTH - RIGHT;
     for (int i = series.size() - 1; i >= 0; i--) {
       String name = series.get(i).name();
       if (!name.isEmpty()) {
         text(out, at, 20, "end", "", name);
         at -= 6.1 * name.length() + 6;
-        out.append(
-            String.format(
-                Locale.ROOT,
-                "<line x1=\"%s\" x2=\"%s\" y1=\"16\" y2=\"16\" stroke=\"%s\" stroke-width=\"3\"/>\n",
-                px(at - 14),
-                px(at),
-                colour(i)));
+        swatch(out, at - 14, 16, i);
         at -= 26;
       }
     }
+  }
+
+  private void legendBelow(StringBuilder out) {
+    double at = LEFT;
+    double line = 36;
+    for (int i = 0; i < series.size(); i++) {
+      String name = series.get(i).name();
+      if (!name.isEmpty()) {
+        if (at > LEFT && at + legendWidth(name) > WIDTH - RIGHT) {
+          at = LEFT;
+          line += LEGEND_LINE;
+        }
+        swatch(out, at, line - 4, i);
+        text(out, at + 18, line, "start", "", name);
+        at += legendWidth(name);
+      }
+    }
+  }
+
+  private void swatch(StringBuilder out, double x, double y, int series) {
+    out.append(
+        String.format(
+            Locale.ROOT,
+            "<line x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\" stroke=\"%s\" stroke-width=\"3\"/>\n",
+            px(x),
+            px(x + 14),
+            Math.round(y),
+            Math.round(y),
+            colour(series)));
+  }
+
+  private static double legendWidth(String name) {
+    return 6.1 * name.length() + 32;
+  }
+
+  /// Lines of the legend below the title; 0: it has room beside the title.
+  private int legendLines() {
+    List<String> names = series.stream().map(Series::name).filter(n -> !n.isEmpty()).toList();
+    double width = names.stream().mapToDouble(Chart::legendWidth).sum();
+    if (names.size() < 4 || LEFT + 7.5 * title.length() + width < WIDTH - RIGHT) {
+      return 0;
+    }
+    int lines = 1;
+    double at = 0;
+    for (String name : names) {
+      if (at > 0 && at + legendWidth(name) > WIDTH - RIGHT - LEFT) {
+        at = 0;
+        lines++;
+      }
+      at += legendWidth(name);
+    }
+    return lines;
+  }
+
+  /// Where the plot itself begins.
+  private int top() {
+    return TOP + LEGEND_LINE * legendLines();
   }
 
   private void line(StringBuilder out, Series s, String colour) {
@@ -248,7 +305,7 @@ record Chart(
   }
 
   private double vertical(double value) {
-    return HEIGHT - BOTTOM - y.position(value) * (HEIGHT - TOP - BOTTOM);
+    return HEIGHT - BOTTOM - y.position(value) * (HEIGHT - top() - BOTTOM);
   }
 
   private static void text(

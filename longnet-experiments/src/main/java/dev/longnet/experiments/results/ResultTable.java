@@ -128,6 +128,11 @@ public record ResultTable(String name, String claim, Measured measured, Content 
     line(claim);
   }
 
+  /// For people: the claim, the table, where it comes from, the notes.
+  public String toMarkdown() {
+    return Markdown.of(this);
+  }
+
   /// A row of texts, numbers and optional numbers; what is absent, NaN or infinite becomes an empty
   /// cell.
   public static List<String> row(Object... cells) {

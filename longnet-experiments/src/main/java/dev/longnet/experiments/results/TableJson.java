@@ -86,7 +86,8 @@ public final class TableJson {
     }
   }
 
-  private static Measured measured(Section section) {
+  /// Where numbers come from, as [#tree] wrote it.
+  public static Measured measured(Section section) {
     Section machine = section.section("machine");
     Measured measured =
         new Measured(
@@ -172,20 +173,6 @@ public final class TableJson {
 
   static String text(ResultTable table) {
     JsonNodeFactory nodes = JsonNodeFactory.instance;
-    Measured from = table.measured();
-    ObjectNode measured = nodes.objectNode();
-    put(measured, "command", from.command());
-    ObjectNode machine = nodes.objectNode();
-    put(machine, "cpu", from.machine().cpu());
-    from.machine().cores().ifPresent(cores -> machine.put("cores", cores));
-    put(machine, "memory", from.machine().memory());
-    put(machine, "gpu", from.machine().gpu());
-    put(machine, "system", from.machine().system());
-    put(machine, "java", from.machine().java());
-    measured.set("machine", machine);
-    put(measured, "commit", from.commit());
-    put(measured, "date", from.date());
-    from.seeds().forEach(measured.withArray("seeds")::add);
     List<String> columns = new ArrayList<>();
     for (Column column : table.content().columns()) {
       ObjectNode node = nodes.objectNode().put("name", column.name());
@@ -203,10 +190,27 @@ public final class TableJson {
         SCHEMA,
         nodes.textNode(table.name()),
         nodes.textNode(table.claim()),
-        measured,
+        tree(table.measured()),
         lines(columns),
         lines(table.content().rows().stream().map(row -> row(table.content(), row)).toList()),
         lines(table.content().notes().stream().map(n -> nodes.textNode(n).toString()).toList()));
+  }
+
+  /// Where numbers come from, as part of a file.
+  public static ObjectNode tree(Measured from) {
+    ObjectNode measured = JsonNodeFactory.instance.objectNode();
+    put(measured, "command", from.command());
+    ObjectNode machine = measured.putObject("machine");
+    put(machine, "cpu", from.machine().cpu());
+    from.machine().cores().ifPresent(cores -> machine.put("cores", cores));
+    put(machine, "memory", from.machine().memory());
+    put(machine, "gpu", from.machine().gpu());
+    put(machine, "system", from.machine().system());
+    put(machine, "java", from.machine().java());
+    put(measured, "commit", from.commit());
+    put(measured, "date", from.date());
+    from.seeds().forEach(measured.withArray("seeds")::add);
+    return measured;
   }
 
   private static void put(ObjectNode node, String key, String text) {

@@ -63,7 +63,7 @@ final class GroupChoice {
   }
 
   private void add(SplitRule.Place place, String name, long bytes) {
-    sizes.merge(SplitRule.group(place, name, config.holdout().depth()), bytes, Long::sum);
+    sizes.merge(SplitRule.group(place, name, config.holdout()), bytes, Long::sum);
   }
 
   /// Rows learn their names when they are loaded.

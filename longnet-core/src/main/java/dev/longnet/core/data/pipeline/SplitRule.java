@@ -29,28 +29,13 @@ record SplitRule(Holdout holdout, double share, Set<ContentHash> heldOut) {
   Optional<ContentHash> group(Place place, String name) {
     return holdout.kind() == Holdout.Kind.DOCUMENT
         ? Optional.empty()
-        : Optional.of(group(place, name, holdout.depth()));
+        : Optional.of(group(place, name, holdout));
   }
 
-  static ContentHash group(Place place, String name, int depth) {
-    String inside = place.container().indivisible() ? "" : directories(name, depth);
+  static ContentHash group(Place place, String name, Holdout holdout) {
+    String inside = place.container().indivisible() ? "" : holdout.directories(name);
     String group = place.source() + '\0' + place.container().path() + '\0' + inside;
     return ContentHash.of(group.getBytes(StandardCharsets.UTF_8));
-  }
-
-  /// The first `depth` directories of a path, each with a `/` behind it. Tars have paths that begin
-  /// with `./`.
-  static String directories(String name, int depth) {
-    int from = name.startsWith("./") ? 2 : 0;
-    int end = from;
-    for (int i = 0; i < depth; i++) {
-      int slash = name.indexOf('/', end);
-      if (slash < 0) {
-        break;
-      }
-      end = slash + 1;
-    }
-    return name.substring(from, end);
   }
 
   /// @param document hash of its content

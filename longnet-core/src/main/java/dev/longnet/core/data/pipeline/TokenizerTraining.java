@@ -3,8 +3,10 @@ package dev.longnet.core.data.pipeline;
 
 import dev.longnet.core.config.CorpusConfig;
 import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.Holdout;
 import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.data.SourceSummary;
+import dev.longnet.core.data.Split;
 import dev.longnet.core.data.TextCuts;
 import dev.longnet.core.data.TextPieces;
 import dev.longnet.core.data.source.Admission;
@@ -39,6 +41,13 @@ public final class TokenizerTraining {
   private final long maxBytes;
   private final TokenizationListener listener;
   private final Workers<Counted> workers;
+
+  /// Whether held-out groups are not counted.
+  private final boolean trainingGroups;
+
+  /// Whose held-out groups are not counted; empty: everything is.
+  private Optional<SplitRule> heldOut = Optional.empty();
+
   private final WordCounts total = new WordCounts();
   private final long start = System.nanoTime();
   private long bytes;
@@ -59,8 +68,13 @@ public final class TokenizerTraining {
       WordCounts words, long documents, long bytes, List<Entry.Rejected> rejected) {}
 
   private TokenizerTraining(
-      CorpusConfig config, long maxBytes, int threads, TokenizationListener listener) {
+      CorpusConfig config,
+      boolean trainingGroups,
+      long maxBytes,
+      int threads,
+      TokenizationListener listener) {
     this.config = config;
+    this.trainingGroups = trainingGroups;
     this.admission = new Admission(config.filter(), config.input());
     this.maxBytes = maxBytes;
     this.listener = listener;
@@ -68,12 +82,41 @@ public final class TokenizerTraining {
     this.workers = new Workers<>(threads, Math.min(24, 2L * threads + 4) * BATCH_BYTES);
   }
 
+  /// Counts the words of all documents.
+  ///
   /// @param config its tokenizer, weights, duplicates and validation share do not matter
   /// @param vocabularySize the end-of-text token included
   /// @param maxBytes of text to count words in: each source's beginning, in equal shares as far as
   ///   they reach
   public static Result train(
       CorpusConfig config,
+      int vocabularySize,
+      long maxBytes,
+      int threads,
+      TokenizationListener listener)
+      throws IOException {
+    return train(config, false, vocabularySize, maxBytes, threads, listener);
+  }
+
+  /// As [#train], but held-out groups ([Holdout.Kind#GROUP]) teach it nothing: an experiment's
+  /// tokenizer has not seen what its models are measured on.
+  public static Result trainOnTrainingGroups(
+      CorpusConfig config,
+      int vocabularySize,
+      long maxBytes,
+      int threads,
+      TokenizationListener listener)
+      throws IOException {
+    if (config.holdout().kind() != Holdout.Kind.GROUP) {
+      throw new IllegalArgumentException(
+          "corpus.holdout must be group to leave held-out groups out: holdout=document");
+    }
+    return train(config, true, vocabularySize, maxBytes, threads, listener);
+  }
+
+  private static Result train(
+      CorpusConfig config,
+      boolean trainingGroups,
       int vocabularySize,
       long maxBytes,
       int threads,
@@ -90,7 +133,8 @@ public final class TokenizerTraining {
       throw new IllegalArgumentException(
           "sample_bytes and threads must be positive: " + maxBytes + ", " + threads);
     }
-    TokenizerTraining training = new TokenizerTraining(config, maxBytes, threads, listener);
+    TokenizerTraining training =
+        new TokenizerTraining(config, trainingGroups, maxBytes, threads, listener);
     List<SourceSummary> sources;
     Path scratch = Files.createTempDirectory("longnet-tokenizer-");
     try {
@@ -117,6 +161,9 @@ public final class TokenizerTraining {
     for (CorpusSource source : config.sources()) {
       states.add(Sources.state(source));
     }
+    if (trainingGroups) {
+      heldOut = Optional.of(GroupChoice.rule(config, states, scratch));
+    }
     List<Integer> order =
         IntStream.range(0, states.size())
             .boxed()
@@ -136,7 +183,9 @@ public final class TokenizerTraining {
   /// @param until how many bytes are enough
   private void countWords(CorpusSource source, SourceState state, Path scratch, long until)
       throws IOException {
+    String label = Sources.label(source);
     try (DocumentReader reader = Sources.open(source, state, admission, scratch)) {
+      var place = new SplitRule.Place(label, reader.container());
       List<Entry.Text> batch = new ArrayList<>();
       long batchBytes = 0;
       while (bytes + batchBytes < until) {
@@ -144,22 +193,28 @@ public final class TokenizerTraining {
         if (entry == null) {
           break;
         }
+        if (!place.container().equals(reader.container())) {
+          submit(batch, batchBytes, place);
+          batch = new ArrayList<>();
+          batchBytes = 0;
+          place = new SplitRule.Place(label, reader.container());
+        }
         switch (entry) {
           case Entry.Rejected rejected -> reject(rejected);
           case Entry.Text text -> {
             batch.add(text);
             batchBytes += text.size();
           }
-          case Entry.Streamed large -> countLarge(large, until - batchBytes);
+          case Entry.Streamed large -> countLarge(large, until - batchBytes, place);
         }
         if (batchBytes >= BATCH_BYTES) {
-          submit(batch, batchBytes);
+          submit(batch, batchBytes, place);
           batch = new ArrayList<>();
           batchBytes = 0;
         }
         report(reader.progress());
       }
-      submit(batch, batchBytes);
+      submit(batch, batchBytes, place);
       while (!workers.isEmpty()) {
         take();
       }
@@ -181,18 +236,25 @@ public final class TokenizerTraining {
     tally.bytes += counted.bytes();
   }
 
-  private void submit(List<Entry.Text> batch, long size) {
+  private boolean isHeldOut(SplitRule.Place place, String name) {
+    return heldOut.stream()
+        .flatMap(rule -> rule.group(place, name).stream().map(group -> rule.split(group, Optional.of(group))))
+        .anyMatch(Split.VALIDATION::equals);
+  }
+
+  private void submit(List<Entry.Text> batch, long size, SplitRule.Place place) {
     while (workers.isFull()) {
       take();
     }
     bytes += size;
-    workers.submit(() -> count(batch), size);
+    workers.submit(() -> count(batch, place), size);
   }
 
   /// On a worker's thread.
-  private Counted count(List<Entry.Text> batch) {
+  private Counted count(List<Entry.Text> batch, SplitRule.Place place) {
     WordCounts words = new WordCounts();
     List<Entry.Rejected> rejected = new ArrayList<>();
+    long counted = 0;
     long read = 0;
     for (Entry.Text text : batch) {
       try {
@@ -204,8 +266,9 @@ public final class TokenizerTraining {
         } else if (content.isPresent()) {
           rejected.add(
               new Entry.Rejected(text.name(), content.get(), loaded.text().length + " bytes"));
-        } else {
+        } else if (!isHeldOut(place, loaded.name())) {
           words.add(loaded.text());
+          counted++;
           read += loaded.text().length;
         }
       } catch (RejectedException e) {
@@ -215,12 +278,15 @@ public final class TokenizerTraining {
             new Entry.Rejected(text.name(), Reason.UNREADABLE, String.valueOf(e.getMessage())));
       }
     }
-    return new Counted(words, batch.size() - rejected.size(), read, rejected);
+    return new Counted(words, counted, read, rejected);
   }
 
   /// Judges what is to be counted of a document, then counts it: a library of 100 MB must not teach
   /// words of machine code before something in it gives it away.
-  private void countLarge(Entry.Streamed large, long until) {
+  private void countLarge(Entry.Streamed large, long until, SplitRule.Place place) {
+    if (isHeldOut(place, large.name())) {
+      return;
+    }
     long wanted = Math.min(large.size(), until - bytes);
     try {
       judge(large, wanted);

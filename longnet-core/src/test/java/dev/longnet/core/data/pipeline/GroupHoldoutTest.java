@@ -51,8 +51,8 @@ class GroupHoldoutTest {
   @ParameterizedTest
   @CsvSource({"a/b/C.java, 0, ''", "a/b/C.java, 1, a/", "./a/b/C.java, 2, a/b/", "C.java, 3, ''"})
   void aGroupIsNamedByTheFirstDirectories(String name, int depth, String expected) {
-    assertThat(SplitRule.directories(name, depth)).isEqualTo(expected);
-    assertThat(SplitRule.directories("a/b/c/D", Holdout.PACKAGE)).isEqualTo("a/b/c/");
+    assertThat(new Holdout(Holdout.Kind.GROUP, depth).directories(name)).isEqualTo(expected);
+    assertThat(new Holdout(Holdout.Kind.GROUP, Holdout.PACKAGE).directories("a/b/c/D")).isEqualTo("a/b/c/");
   }
 
   /// 20 repositories of two packages with 5 files each.
@@ -87,7 +87,7 @@ class GroupHoldoutTest {
 
   private static Set<String> prefixes(List<String> names, int depth) {
     return names.stream()
-        .map(n -> SplitRule.directories(n, depth))
+        .map(n -> new Holdout(Holdout.Kind.GROUP, depth).directories(n))
         .collect(Collectors.toCollection(TreeSet::new));
   }
 

@@ -8,8 +8,10 @@ import dev.longnet.core.config.CorpusConfig;
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.DocumentFilter;
 import dev.longnet.core.config.Duplicates;
+import dev.longnet.core.config.Holdout;
 import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.data.SourceSummary;
+import dev.longnet.core.data.Split;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -128,6 +130,40 @@ class TokenizerTrainingTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("the corpus has no documents")
         .hasMessageContaining("1 binary");
+  }
+
+  @Test
+  void whatIsHeldOutTeachesNothingWhereItIsAskedSo() throws IOException {
+    Path corpus = temp.resolve("corpus");
+    Holdout packages = new Holdout(Holdout.Kind.GROUP, Holdout.PACKAGE);
+    SplitRule rule = new SplitRule(packages, 0.3);
+    SplitRule.Place place = new SplitRule.Place("corpus", "");
+    long trained = 0;
+    for (int i = 0; i < 20; i++) {
+      String name = "p" + i + "/f";
+      Files.createDirectories(corpus.resolve("p" + i));
+      var group = rule.group(place, name);
+      boolean train = rule.split(group.orElseThrow(), group) == Split.TRAIN;
+      trained += train ? 1 : 0;
+      Files.writeString(corpus.resolve(name), (train ? "plain words " : "zqzqzqzq ").repeat(50));
+    }
+    assertThat(trained).isBetween(1L, 19L);
+    CorpusConfig config =
+        new CorpusConfig(
+            List.of(CorpusSource.of(corpus.toString())),
+            "bytes",
+            0.3,
+            DocumentFilter.ALL,
+            Duplicates.NONE,
+            POLICY,
+            packages);
+    TokenizerTraining.Result result =
+        TokenizerTraining.trainOnTrainingGroups(
+            config, 300, 1 << 20, 2, TokenizationListener.NONE);
+    assertThat(result.json()).contains("plain").doesNotContain("zq");
+    assertThat(result.sources().getFirst().documents()).isEqualTo(trained);
+    assertThat(TokenizerTraining.train(config, 300, 1 << 20, 2, TokenizationListener.NONE).json())
+        .contains("zq");
   }
 
   private static TokenizerTraining.Result train(InputPolicy policy, long bytes, Path... sources)

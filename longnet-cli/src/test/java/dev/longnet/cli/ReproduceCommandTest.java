@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.longnet.lm.torch.Torch;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ReproduceCommandTest {
+  @TempDir Path folder;
+
+  @Test
+  void thePlanComesFirst() {
+    Path out = folder.resolve("out");
+    Cli run =
+        Cli.run(
+            "reproduce", "table2", "figure7b", "--scale", "quick", "--seeds", 1, "--out", out,
+            "--dry-run");
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out())
+        .contains("table2     dense-64            1      0.1 M")
+        .contains("figure7b   ours-1k             1")
+        .contains("11 runs, 0 of them done; what is left takes about");
+    assertThat(out).doesNotExist();
+  }
+
+  @Test
+  void mistakesAreOneLine() {
+    Cli.refused(
+        "no experiment of that name, there are table2, figure7b, figure6, figure7a, figure5: table3",
+        "reproduce", "table3");
+    Cli.refused("seeds must be at least 1: ", "reproduce", "--seeds", 0);
+    Cli.refused("--scale", "reproduce", "--scale", "huge");
+  }
+
+  @Test
+  void thePapersOwnScaleNeedsAGpu() {
+    Assumptions.assumeFalse(Torch.hasCuda());
+    Path out = folder.resolve("out");
+    Cli run = Cli.run("reproduce", "table2", "--scale", "gpu", "--seeds", 1, "--out", out);
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err().lines()).hasSize(1);
+    assertThat(run.err()).contains("no usable GPU was found");
+    assertThat(run.out()).contains("11 runs, 0 of them done").contains("hours of one H100");
+    assertThat(out).doesNotExist();
+  }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.experiments.reproduce;
+
+import dev.longnet.experiments.results.Measured;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/// The evidence in a folder, one file a run.
+public final class EvidenceSet {
+  private final Path folder;
+  private final Map<String, Evidence> all = new TreeMap<>();
+
+  private EvidenceSet(Path folder) {
+    this.folder = folder;
+  }
+
+  /// @param folder need not exist
+  /// @throws IllegalArgumentException when a file in it is damaged
+  public static EvidenceSet read(Path folder) throws IOException {
+    EvidenceSet set = new EvidenceSet(folder);
+    if (Files.isDirectory(folder)) {
+      try (Stream<Path> files = Files.list(folder)) {
+        for (Path file : files.filter(f -> f.toString().endsWith(".json")).sorted().toList()) {
+          Evidence one = Evidence.read(file);
+          set.all.put(one.id().name(), one);
+        }
+      }
+    }
+    return set;
+  }
+
+  Path file(RunId id) {
+    return folder.resolve(id.name() + ".json");
+  }
+
+  Optional<Evidence> find(RunId id) {
+    return Optional.ofNullable(all.get(id.name()));
+  }
+
+  /// Writes it first: what is known here is on disk.
+  void add(Evidence evidence) throws IOException {
+    evidence.write(file(evidence.id()));
+    all.put(evidence.id().name(), evidence);
+  }
+
+  /// The runs of a row, by seed.
+  List<Evidence> row(Setting setting, String experiment, String row) {
+    return all.values().stream()
+        .filter(e ->
+            e.id().scale() == setting.scale()
+                && e.id().pilot() == setting.pilot()
+                && e.id().experiment().equals(experiment)
+                && e.id().row().equals(row))
+        .sorted(Comparator.comparingLong(e -> e.id().seed()))
+        .toList();
+  }
+
+  /// Where a table's numbers come from that some runs left; what differs between them is empty,
+  /// but for commits and seeds, which are all named.
+  static Measured origin(String command, Collection<Evidence> runs) {
+    List<Measured> each = runs.stream().map(Evidence::measured).toList();
+    if (each.isEmpty()) {
+      return new Measured("", Measured.Machine.UNKNOWN, "", "", List.of());
+    }
+    List<Measured.Machine> machines = distinct(each, Measured::machine);
+    return new Measured(
+        command,
+        machines.size() == 1 ? machines.getFirst() : Measured.Machine.UNKNOWN,
+        distinct(each, Measured::commit).stream()
+            .filter(commit -> !commit.isEmpty())
+            .collect(Collectors.joining(", ")),
+        each.stream().map(Measured::date).max(Comparator.naturalOrder()).orElse(""),
+        runs.stream().map(run -> run.id().seed()).distinct().sorted().toList());
+  }
+
+  private static <T> List<T> distinct(List<Measured> each, Function<Measured, T> part) {
+    return new ArrayList<>(each.stream().map(part).distinct().toList());
+  }
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.experiments.reproduce;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.CorpusConfig;
+import dev.longnet.core.config.ModelConfig;
+import dev.longnet.core.config.ModelCost;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.config.TrainingCost;
+import dev.longnet.core.data.pipeline.TokenizationListener;
+import dev.longnet.core.data.pipeline.TokenizerTraining;
+import dev.longnet.core.io.AtomicFiles;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/// The language models of the paper's tables: rows that differ in their attention and their length
+/// alone. One formula serves all scales: windows, segments and blocks are multiples of the shortest
+/// length.
+final class LanguageModels {
+  /// Text that the tokenizer learns from.
+  private static final long TOKENIZER_BYTES = 64L << 20;
+
+  private LanguageModels() {}
+
+  /// An attention, and how long the sequences are that it is trained on.
+  ///
+  /// @param length tokens
+  record Row(Attention attention, int length) {
+    /// `ours-8k`
+    String name() {
+      return attention.name().toLowerCase(Locale.ROOT) + "-" + label(length);
+    }
+  }
+
+  /// What mixes tokens.
+  enum Attention {
+    DENSE("dense"),
+    SPARSE("sparse, FLOPs of LongNet (paper)"),
+    PAPER("LongNet (paper)"),
+    OURS("LongNet (ours)");
+
+    final String title;
+
+    Attention(String title) {
+      this.title = title;
+    }
+  }
+
+  /// 512, 2k, 32k
+  static String label(int length) {
+    return length % 1024 == 0 ? length / 1024 + "k" : String.valueOf(length);
+  }
+
+  /// How a row's model is trained.
+  static ModelRecipe recipe(Setting setting, String experiment, Row row, long seed) {
+    List<String> overrides = new ArrayList<>();
+    if (setting.scale() == Scale.MACHINE) {
+      overrides.add("corpus.tokenizer='" + setting.tokenizer().toString().replace("'", "''") + "'");
+    }
+    if (setting.scale() == Scale.GPU) {
+      overrides.add("runtime.device=cuda");
+    }
+    overrides.add("model.attention=" + attention(setting.scale(), row));
+    overrides.addAll(windows(setting.scale(), row.length));
+    return new ModelRecipe(
+        setting.id(experiment, row.name(), seed), setting.scale().recipe(), overrides);
+  }
+
+  /// The first third in the shortest windows, for all rows alike; the paper has no such phase. Every
+  /// pass has as many tokens as the longest window, so that a step is the same work for all.
+  private static List<String> windows(Scale scale, int length) {
+    int shortest = scale.lengths().getFirst();
+    int sequences = scale == Scale.GPU ? 1 : scale.lengths().getLast() / length;
+    String windows =
+        scale == Scale.GPU || length == shortest
+            ? "training.window=" + length
+            : String.format(
+                Locale.ROOT,
+                "training.windows=[{until: 0.3333, window: %d}, {window: %d}]",
+                shortest,
+                length);
+    return List.of(windows, "training.sequences=" + sequences);
+  }
+
+  private static String attention(Scale scale, Row row) {
+    int shortest = scale.lengths().getFirst();
+    return switch (row.attention) {
+      case DENSE -> "{type: dense}";
+      case SPARSE ->
+          String.format(
+              Locale.ROOT,
+              "{type: sparse, block_length: %d, columns: %d}",
+              shortest,
+              columns(shortest, row.length));
+      case PAPER -> {
+        List<Integer> lengths = new ArrayList<>();
+        List<Integer> dilations = new ArrayList<>();
+        for (int i = 0; i < DILATIONS.size() && shortest << i <= row.length; i++) {
+          lengths.add(shortest << i);
+          dilations.add(DILATIONS.get(i));
+        }
+        yield String.format(
+            Locale.ROOT, "{type: dilated, segment_lengths: %s, dilations: %s}", lengths, dilations);
+      }
+      case OURS -> {
+        // One head of one layer sees everything: of long windows every fourth key.
+        int dilation = row.length > 4 * shortest ? 4 : 1;
+        yield String.format(
+            Locale.ROOT,
+            "{type: dilated, branches: [{segment_length: %d, window: sliding}, "
+                + "{segment_length: %d, dilation: %d, dilate: %s, heads: [0], layers: [1]}]}",
+            shortest / 2,
+            row.length,
+            dilation,
+            dilation == 1 ? "both" : "keys");
+      }
+    };
+  }
+
+  /// The paper's, beside segments that double.
+  private static final List<Integer> DILATIONS = List.of(1, 2, 4, 6, 12);
+
+  /// Columns of the sparse baseline: a power of two, so that they divide the block, with as many
+  /// query-key pairs as LongNet's pattern has.
+  private static int columns(int block, int length) {
+    double wanted = 0;
+    for (int i = 0; i < DILATIONS.size() && block << i <= length; i++) {
+      int kept = DILATIONS.get(i);
+      wanted += (double) (block << i) / (2.0 * kept * kept);
+    }
+    double earlierBlocks = (length / (double) block - 1) / 2;
+    double ideal = (wanted - block / 2.0) / earlierBlocks;
+    int best = 1;
+    for (int columns = 1; columns <= block; columns *= 2) {
+      best = Math.abs(columns - ideal) < Math.abs(best - ideal) ? columns : best;
+    }
+    return best;
+  }
+
+  /// Learns the tokenizer from the documents that are trained on.
+  static void prepare(Setting setting, TokenizationListener listener) throws IOException {
+    Path file = setting.tokenizer();
+    if (setting.scale() != Scale.MACHINE || Files.exists(file)) {
+      return;
+    }
+    listener.message("learning a tokenizer of " + Setting.VOCABULARY + " tokens: " + file);
+    CorpusConfig corpus = setting.load(setting.scale().recipe(), List.of()).corpus();
+    TokenizerTraining.Result result =
+        TokenizerTraining.trainOnTrainingGroups(
+            corpus,
+            Setting.VOCABULARY,
+            TOKENIZER_BYTES,
+            Runtime.getRuntime().availableProcessors(),
+            listener);
+    AtomicFiles.writeString(file, result.json());
+  }
+
+  /// What a model is and what its training took.
+  static void describe(TrainedModel model, ObjectNode figures) throws IOException {
+    RunConfig config = model.config();
+    figures.put("parameters", new ModelCost(config.model()).parameters());
+    figures.put("trained_length", config.training().window());
+    figures.put("training_tokens", Math.round(tokens(config)));
+    figures.put("training_flops", trainingFlops(config));
+    figures.put("attention_flops_per_token", Math.round(attentionFlops(config)));
+    figures.put("forward_flops_per_token", Math.round(forwardFlops(config)));
+    Checkpoint.resolve(model.run())
+        .state()
+        .ifPresent(state -> figures.put("training_seconds", Math.round(state.seconds())));
+    Path evaluation = model.run().resolve("evaluation.json");
+    if (Files.isRegularFile(evaluation)) {
+      JsonNode own = new ObjectMapper().readTree(Files.readString(evaluation));
+      for (String key : List.of("copy_probe", "documents")) {
+        if (own.has(key)) {
+          figures.set(key, own.get(key));
+        }
+      }
+    }
+  }
+
+  /// Tokens of a whole training.
+  static double tokens(RunConfig config) {
+    return new TrainingCost(config.model(), config.training()).tokens();
+  }
+
+  /// Operations of a whole training.
+  static double trainingFlops(RunConfig config) {
+    TrainingCost cost = new TrainingCost(config.model(), config.training());
+    return cost.tokens() * cost.flopsPerToken();
+  }
+
+  /// Of a token's forward pass in a sequence of the trained length.
+  static double forwardFlops(RunConfig config) {
+    long length = config.training().window();
+    return new ModelCost(config.model()).forwardFlops(length) / length;
+  }
+
+  /// The part of [#forwardFlops] that query-key pairs take.
+  static double attentionFlops(RunConfig config) {
+    ModelConfig model = config.model();
+    long length = config.training().window();
+    double sum = 0;
+    for (int layer = 0; layer < model.layers(); layer++) {
+      sum += model.mixer(layer).mixingFlops(model, length);
+    }
+    return sum / length;
+  }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.experiments.reproduce;
+
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.data.TokenShards;
+import dev.longnet.core.data.TokenSplit;
+import dev.longnet.core.data.Tokenizer;
+import dev.longnet.core.data.pipeline.Tokenization;
+import dev.longnet.core.data.pipeline.TokenizationListener;
+import dev.longnet.core.evaluate.Scorer;
+import dev.longnet.core.io.ResourceStack;
+import dev.longnet.lm.inference.LoadedModel;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/// A run's newest checkpoint.
+final class OpenedModel implements TrainedModel {
+  private final RunConfig config;
+  private final Path run;
+  private final Checkpoint checkpoint;
+  private final TokenSplit heldOut;
+  private final LoadedModel model;
+  private final ResourceStack opened;
+  private @Nullable LoadedModel blockwise;
+
+  private OpenedModel(
+      RunConfig config,
+      Path run,
+      Checkpoint checkpoint,
+      TokenSplit heldOut,
+      LoadedModel model,
+      ResourceStack opened) {
+    this.config = config;
+    this.run = run;
+    this.checkpoint = checkpoint;
+    this.heldOut = heldOut;
+    this.model = model;
+    this.opened = opened;
+  }
+
+  static OpenedModel open(RunConfig config, Path run) throws IOException {
+    ResourceStack opened = new ResourceStack();
+    try {
+      // Training left the shards in the cache.
+      TokenShards shards =
+          opened.push(Tokenization.prepare(config.corpus().absolute(), TokenizationListener.NONE));
+      Checkpoint checkpoint = Checkpoint.resolve(run);
+      LoadedModel model = opened.push(LoadedModel.open(checkpoint, config.runtime()));
+      return new OpenedModel(config, run, checkpoint, shards.validation(), model, opened);
+    } catch (IOException | RuntimeException | Error e) {
+      opened.closeAfter(e);
+      throw e;
+    }
+  }
+
+  @Override
+  public RunConfig config() {
+    return config;
+  }
+
+  @Override
+  public Path run() {
+    return run;
+  }
+
+  @Override
+  public TokenSplit heldOut() {
+    return heldOut;
+  }
+
+  @Override
+  public Tokenizer tokenizer() {
+    return model.tokenizer();
+  }
+
+  @Override
+  public Scorer scorer() {
+    return model.scorer();
+  }
+
+  @Override
+  public Scorer blockwise() throws IOException {
+    if (blockwise == null) {
+      blockwise = opened.push(LoadedModel.openBlockwise(checkpoint, config.runtime()));
+    }
+    return blockwise.scorer();
+  }
+
+  @Override
+  public void close() throws IOException {
+    opened.close();
+  }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.experiments.reproduce;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/// What is to be done, before any of it is.
+///
+/// @param setting what was asked for
+/// @param jobs in the order in which they are carried out
+public record Plan(Setting setting, List<Planned> jobs) {
+  public Plan {
+    jobs = List.copyOf(jobs);
+  }
+
+  /// How far a job is.
+  public enum State {
+    /// Its evidence is there.
+    DONE,
+    /// Its model is trained here, or it has none: it is only to be measured.
+    MEASURE,
+    /// Its training goes on from a checkpoint.
+    RESUME,
+    TRAIN,
+    /// An earlier job trains its model.
+    AFTER
+  }
+
+  /// @param hours that are left, by the forecast; 0 where it is done
+  /// @param tokens of its training; 0 where nothing is trained
+  /// @param flops of its training and measuring
+  public record Planned(Job job, State state, double hours, double tokens, double flops) {}
+
+  /// What is left.
+  public List<Planned> open() {
+    return jobs.stream().filter(p -> p.state != State.DONE).toList();
+  }
+
+  /// Hours of what is left.
+  public double hours() {
+    return jobs.stream().mapToDouble(Planned::hours).sum();
+  }
+
+  /// A table for people.
+  public List<String> lines() {
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        String.format(
+            Locale.ROOT, "%-10s %-16s %4s  %9s %10s  %-8s %s", "experiment", "row", "seed",
+            "tokens", "operations", "state", "hours"));
+    for (Planned p : jobs) {
+      RunId id = p.job.id();
+      lines.add(
+          String.format(
+              Locale.ROOT,
+              "%-10s %-16s %4d  %9s %10s  %-8s %s",
+              id.experiment(),
+              id.row(),
+              id.seed(),
+              p.tokens == 0 ? "" : String.format(Locale.ROOT, "%.1f M", p.tokens / 1e6),
+              p.flops == 0 ? "" : String.format(Locale.ROOT, "%.2g", p.flops),
+              p.state.name().toLowerCase(Locale.ROOT),
+              p.state == State.DONE ? "" : duration(p.hours)));
+    }
+    long done = jobs.size() - open().size();
+    lines.add(
+        String.format(
+            Locale.ROOT,
+            "%d runs, %d of them done; what is left takes about %s hours%s",
+            jobs.size(),
+            done,
+            duration(hours()),
+            setting.scale() == Scale.GPU ? " of one H100" : " here"));
+    return lines;
+  }
+
+  private static String duration(double hours) {
+    return String.format(Locale.ROOT, hours < 10 ? "%.2f" : "%,.0f", hours);
+  }
+}

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.experiments.reproduce;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.core.config.ModelCost;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.data.pipeline.TokenizationListener;
+import dev.longnet.core.report.LineChart;
+import dev.longnet.experiments.reproduce.LanguageModels.Attention;
+import dev.longnet.experiments.reproduce.LanguageModels.Row;
+import dev.longnet.experiments.results.ResultTable;
+import dev.longnet.experiments.results.ResultTable.Column;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+
+/// The paper's table 2: bits a byte of dense attention, sparse attention and LongNet by the length
+/// that they are tested at.
+public final class Table2 implements Reproduction {
+  static final String NAME = "table2";
+
+  /// Bits a byte by which LongNet may be behind at the shortest length, and still keep up.
+  private static final double EVEN = 0.01;
+
+  /// Seeds of a row, at most.
+  static final int MOST_SEEDS = 1000;
+
+  @Override
+  public String name() {
+    return NAME;
+  }
+
+  @Override
+  public String about() {
+    return "dense, sparse, LongNet at three test lengths; plain and blockwise beyond the trained one";
+  }
+
+  /// Dense at the two shortest lengths; the others at all but the shortest.
+  static List<Row> rows(Scale scale) {
+    List<Integer> lengths = scale.lengths();
+    List<Row> rows = new ArrayList<>();
+    rows.add(new Row(Attention.DENSE, lengths.get(0)));
+    rows.add(new Row(Attention.DENSE, lengths.get(1)));
+    for (Attention attention : List.of(Attention.SPARSE, Attention.PAPER, Attention.OURS)) {
+      for (int length : lengths.subList(1, lengths.size())) {
+        rows.add(new Row(attention, length));
+      }
+    }
+    return rows;
+  }
+
+  @Override
+  public List<Job> jobs(Setting setting) throws IOException {
+    List<Job> jobs = new ArrayList<>();
+    for (long seed : setting.seeds(MOST_SEEDS)) {
+      for (Row row : rows(setting.scale())) {
+        jobs.add(job(setting, NAME, row, seed));
+      }
+    }
+    return jobs;
+  }
+
+  /// A row that is trained and measured at all lengths.
+  static Job job(Setting setting, String experiment, Row row, long seed) throws IOException {
+    ModelRecipe recipe = LanguageModels.recipe(setting, experiment, row, seed);
+    return Job.of(recipe, flops(setting, setting.config(recipe)));
+  }
+
+  private static double flops(Setting setting, RunConfig config) {
+    ModelCost cost = new ModelCost(config.model());
+    return setting.scale().lengths().stream()
+        .mapToDouble(length ->
+            cost.forwardFlops(length)
+                / length
+                * config.evaluation().tokens()
+                * (length > config.training().window() ? 2 : 1))
+        .sum();
+  }
+
+  @Override
+  public void prepare(Setting setting, TokenizationListener listener) throws IOException {
+    LanguageModels.prepare(setting, listener);
+  }
+
+  @Override
+  public void measure(Setting setting, Job job, TrainedModel model, ObjectNode figures)
+      throws IOException {
+    LanguageModels.describe(model, figures);
+    HeldOutLosses.measure(model, setting.scale().lengths(), figures);
+  }
+
+  /// What the table is to show, in the order of the paper's sentences.
+  static List<Claim> claims(Scale scale) {
+    int shortest = scale.lengths().get(0);
+    int middle = scale.lengths().get(1);
+    int longest = scale.lengths().getLast();
+    String ours = new Row(Attention.OURS, longest).name();
+    String oursMiddle = new Row(Attention.OURS, middle).name();
+    String paper = new Row(Attention.PAPER, longest).name();
+    String sparse = new Row(Attention.SPARSE, longest).name();
+    String sparseMiddle = new Row(Attention.SPARSE, middle).name();
+    String dense = new Row(Attention.DENSE, shortest).name();
+    String denseMiddle = new Row(Attention.DENSE, middle).name();
+    List<Claim> claims = new ArrayList<>();
+    claims.add(claim("T1", side(ours, longest), side(dense, shortest), 0));
+    claims.add(claim("T2", side(ours, longest), side(sparse, longest), 0));
+    claims.add(claim("T2", side(paper, longest), side(sparse, longest), 0));
+    for (int i = 1; i < scale.lengths().size(); i++) {
+      int length = scale.lengths().get(i);
+      claims.add(claim("T3", side(ours, length), side(ours, scale.lengths().get(i - 1)), 0));
+    }
+    claims.add(claim("T4", side(ours, shortest), side(dense, shortest), EVEN));
+    claims.add(claim("T5", side(dense, shortest), side(dense, middle), 0));
+    int beyond = scale.lengths().get(2);
+    claims.add(claim("T5", side(denseMiddle, middle), side(denseMiddle, beyond), 0));
+    claims.add(claim("T5", side(sparseMiddle, middle), side(sparseMiddle, beyond), 0));
+    claims.add(
+        claim("T5", new Claim.Side(oursMiddle, beyond, true), side(oursMiddle, middle), EVEN));
+    return claims;
+  }
+
+  private static Claim.Side side(String row, int length) {
+    return new Claim.Side(row, length, false);
+  }
+
+  private static Claim claim(String number, Claim.Side one, Claim.Side other, double margin) {
+    String text =
+        String.format(
+            Locale.ROOT,
+            margin == 0 ? "%s needs fewer bits than %s" : "%s needs no more bits than %s",
+            words(one),
+            words(other));
+    return new Claim(number, text, one, other, margin);
+  }
+
+  private static String words(Claim.Side side) {
+    return String.format(
+        Locale.ROOT, "%s%s at %,d", side.row(), side.blockwise() ? ", blockwise," : "",
+        side.length());
+  }
+
+  @Override
+  public Findings findings(Setting setting, EvidenceSet evidence) throws IOException {
+    ResultTable rows = table(setting, evidence);
+    ResultTable claims = claims(setting, evidence);
+    return new Findings(
+        List.of(rows, claims), plots(setting, evidence), paper(setting, evidence, rows));
+  }
+
+  static String command(Setting setting, String experiment) {
+    return "longnet reproduce "
+        + experiment
+        + (setting.scale() == Scale.MACHINE ? "" : " --scale " + setting.scale().label())
+        + (setting.pilot() ? " --pilot" : "");
+  }
+
+  private static ResultTable table(Setting setting, EvidenceSet evidence) throws IOException {
+    List<Integer> lengths = setting.scale().lengths();
+    List<Column> columns = new ArrayList<>();
+    columns.add(Column.text("row"));
+    columns.add(Column.text("attention"));
+    columns.add(Column.integer("trained at", "tokens"));
+    columns.add(Column.number("parameters", "M", 3));
+    columns.add(Column.number("query-key pairs", "MFLOP a token", 3));
+    columns.add(Column.number("forward pass", "MFLOP a token", 3));
+    columns.add(Column.number("training", "PFLOP", 3));
+    for (int length : lengths) {
+      columns.add(Column.number(String.format(Locale.ROOT, "at %,d", length), "bits a byte", 4));
+    }
+    for (int length : lengths.subList(1, lengths.size())) {
+      columns.add(
+          Column.number(
+              String.format(Locale.ROOT, "blockwise at %,d", length), "bits a byte", 4));
+    }
+    columns.add(Column.number("deviation over seeds", "", 2));
+    columns.add(Column.integer("seeds", ""));
+    columns.add(Column.number("hours a run", "", 2));
+    List<List<String>> cells = new ArrayList<>();
+    List<Evidence> all = new ArrayList<>();
+    for (Row row : rows(setting.scale())) {
+      List<Evidence> runs = evidence.row(setting, NAME, row.name());
+      all.addAll(runs);
+      cells.add(cells(setting, row, runs));
+    }
+    List<String> notes = new ArrayList<>();
+    notes.add(
+        "All rows see equally many tokens in equally large steps and differ in their attention and"
+            + " their windows alone. All bits are of the same held-out bytes.");
+    if (setting.scale() != Scale.GPU) {
+      notes.add(
+          String.format(
+              Locale.ROOT,
+              "The first third of the steps is in windows of %,d tokens, in every row.",
+              lengths.getFirst()));
+    }
+    notes.add(
+        "Operations count query-key pairs and weights, forward in a sequence of the trained length;"
+            + " \"training\" is the whole run, forward and backward.");
+    notes.add(
+        "The deviation is that of the bits at the trained length. An empty cell was not measured.");
+    return new ResultTable(
+        "table2",
+        "LongNet needs fewer bits a byte than sparse attention at equal operations, gains from"
+            + " longer tests, and stays whole beyond its trained length.",
+        EvidenceSet.origin(command(setting, NAME), all),
+        new ResultTable.Content(columns, cells, notes));
+  }
+
+  private static List<String> cells(Setting setting, Row row, List<Evidence> runs)
+      throws IOException {
+    RunConfig config = setting.config(LanguageModels.recipe(setting, NAME, row, 1));
+    List<Object> cells = new ArrayList<>();
+    cells.add(row.name());
+    cells.add(row.attention().title);
+    cells.add(row.length());
+    cells.add(new ModelCost(config.model()).parameters() / 1e6);
+    cells.add(LanguageModels.attentionFlops(config) / 1e6);
+    cells.add(LanguageModels.forwardFlops(config) / 1e6);
+    cells.add(LanguageModels.trainingFlops(config) / 1e15);
+    List<Integer> lengths = setting.scale().lengths();
+    for (int length : lengths) {
+      cells.add(mean(runs, length, false));
+    }
+    for (int length : lengths.subList(1, lengths.size())) {
+      cells.add(mean(runs, length, true));
+    }
+    cells.add(deviation(runs, row.length()));
+    cells.add(runs.size());
+    cells.add(runs.stream().mapToDouble(Evidence::hours).average().orElse(Double.NaN));
+    return ResultTable.row(cells.toArray());
+  }
+
+  /// Bits a byte over seeds; NaN where none was measured.
+  static double mean(List<Evidence> runs, int length, boolean blockwise) {
+    return runs.stream()
+        .flatMap(run -> HeldOutLosses.bitsPerByte(run, length, blockwise).stream())
+        .mapToDouble(Double::doubleValue)
+        .average()
+        .orElse(Double.NaN);
+  }
+
+  private static double deviation(List<Evidence> runs, int length) {
+    double[] bits =
+        runs.stream()
+            .flatMap(run -> HeldOutLosses.bitsPerByte(run, length, false).stream())
+            .mapToDouble(Double::doubleValue)
+            .toArray();
+    double mean = mean(runs, length, false);
+    double squares = 0;
+    for (double value : bits) {
+      squares += (value - mean) * (value - mean);
+    }
+    return bits.length < 2 ? Double.NaN : Math.sqrt(squares / (bits.length - 1));
+  }
+
+  private static ResultTable claims(Setting setting, EvidenceSet evidence) {
+    List<List<String>> cells = new ArrayList<>();
+    List<Evidence> all = new ArrayList<>();
+    for (Row row : rows(setting.scale())) {
+      all.addAll(evidence.row(setting, NAME, row.name()));
+    }
+    for (Claim claim : claims(setting.scale())) {
+      Optional<Claim.Finding> found = claim.finding(setting, evidence);
+      cells.add(
+          found
+              .map(f ->
+                  ResultTable.row(
+                      claim.number(),
+                      claim.text(),
+                      f.one(),
+                      f.other(),
+                      f.difference().value(),
+                      f.difference().low(),
+                      f.difference().high(),
+                      f.seeds().size(),
+                      claim.verdict(found)))
+              .orElse(
+                  ResultTable.row(
+                      claim.number(), claim.text(), "", "", "", "", "", "",
+                      claim.verdict(found))));
+    }
+    return new ResultTable(
+        "table2-claims",
+        "",
+        EvidenceSet.origin(command(setting, NAME), all),
+        new ResultTable.Content(
+            List.of(
+                Column.text("claim"),
+                Column.text("comparison"),
+                Column.number("the first", "bits a byte", 4),
+                Column.number("the second", "bits a byte", 4),
+                Column.number("difference", "bits a byte", 3),
+                Column.number("95 % from", "", 3),
+                Column.number("to", "", 3),
+                Column.integer("seeds", ""),
+                Column.text("verdict")),
+            cells,
+            List.of(
+                "A claim is reached where the whole interval is on its side of zero; \"no more\""
+                    + " allows for 0.01 bits.",
+                "Intervals are a paired bootstrap of 2,000 draws over held-out groups and seeds.",
+                "T1: far context pays. T2: LongNet against its sparse twin. T3: longer tests gain."
+                    + " T4: what far reach costs at short length. T5: four times the trained"
+                    + " length.")));
+  }
+
+  private static List<Findings.Plot> plots(Setting setting, EvidenceSet evidence) {
+    List<LineChart.Line> lines = new ArrayList<>();
+    for (Row row : rows(setting.scale())) {
+      List<Evidence> runs = evidence.row(setting, NAME, row.name());
+      double[] x = setting.scale().lengths().stream().mapToDouble(Integer::doubleValue).toArray();
+      double[] y =
+          setting.scale().lengths().stream()
+              .mapToDouble(length -> mean(runs, length, false))
+              .toArray();
+      if (!runs.isEmpty()) {
+        lines.add(new LineChart.Line(row.name(), x, y));
+      }
+    }
+    return lines.isEmpty()
+        ? List.of()
+        : List.of(
+            new Findings.Plot(
+                "table2",
+                new LineChart(
+                    "Bits a byte by tested length", "tokens", "bits a byte", false, lines)));
+  }
+
+  private static List<Findings.PaperCell> paper(
+      Setting setting, EvidenceSet evidence, ResultTable table) {
+    Scale scale = setting.scale();
+    int longest = scale.lengths().getLast();
+    List<Findings.PaperCell> cells = new ArrayList<>();
+    sentence(setting, evidence, List.of(new Row(Attention.PAPER, longest),
+            new Row(Attention.OURS, longest)))
+        .ifPresent(s -> cells.add(
+            new Findings.PaperCell("LongNet trained at 32K tokens", s, table)));
+    sentence(setting, evidence, List.of(new Row(Attention.DENSE, scale.lengths().getFirst()),
+            new Row(Attention.SPARSE, longest)))
+        .ifPresent(s -> cells.add(new Findings.PaperCell("A Transformer trained at 2K", s, table)));
+    int middle = scale.lengths().get(1);
+    sentence(setting, evidence, List.of(new Row(Attention.PAPER, middle),
+            new Row(Attention.OURS, middle), new Row(Attention.SPARSE, middle)))
+        .ifPresent(s -> cells.add(new Findings.PaperCell("LongNet trained at 8K has", s, table)));
+    return cells;
+  }
+
+  /// What rows need at all lengths; empty unless all of them were measured.
+  private static Optional<String> sentence(
+      Setting setting, EvidenceSet evidence, List<Row> rows) {
+    List<String> parts = new ArrayList<>();
+    for (Row row : rows) {
+      List<Evidence> runs = evidence.row(setting, NAME, row.name());
+      if (runs.isEmpty()) {
+        return Optional.empty();
+      }
+      List<String> bits = new ArrayList<>();
+      for (int length : setting.scale().lengths()) {
+        bits.add(String.format(Locale.ROOT, "%.3f", mean(runs, length, false)));
+      }
+      parts.add(row.name() + " " + String.join(", ", bits));
+    }
+    String lengths =
+        setting.scale().lengths().stream()
+            .map(length -> String.format(Locale.ROOT, "%,d", length))
+            .reduce((a, b) -> a + ", " + b)
+            .orElse("");
+    return Optional.of(
+        "At a quarter of the lengths, bits a byte at " + lengths + " tokens: "
+            + String.join("; ", parts) + ".");
+  }
+}
