@@ -23,7 +23,18 @@ class BenchTrainCommandTest {
     Path json = folder.resolve("train.json");
     Cli run =
         Cli.run(
-            "bench", "train", "--recipe", recipe, "--steps", 1, "--warm-up", 0, "--python", "none", "--json", json);
+            "bench",
+            "train",
+            "--recipe",
+            recipe,
+            "--steps",
+            1,
+            "--warm-up",
+            0,
+            "--python",
+            "none",
+            "--json",
+            json);
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out().lines()).hasSize(3);
     assertThat(run.out())

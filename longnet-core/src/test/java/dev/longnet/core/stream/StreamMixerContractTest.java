@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.longnet.attention.kernel.KernelChoice;
 import dev.longnet.attention.pattern.Branch;
 import dev.longnet.attention.pattern.HeadOffsets;
-import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.BranchedAttention;
 import dev.longnet.core.config.MixerConfig;

@@ -26,7 +26,6 @@ final class ModelSteps implements AutoCloseable {
   /// steps.
   private static final long IDS = 64;
 
-
   private final RunConfig config;
   private final @Nullable StepProfile profile;
   private final TorchThreads threads;

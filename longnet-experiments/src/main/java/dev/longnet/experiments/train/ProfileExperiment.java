@@ -105,8 +105,7 @@ public final class ProfileExperiment {
         });
   }
 
-  private static Result run(
-      RunConfig config, StepTiming timing, Consumer<String> progress) {
+  private static Result run(RunConfig config, StepTiming timing, Consumer<String> progress) {
     int steps = timing.steps();
     StepProfile profile = new StepProfile();
     try (ModelSteps own = new ModelSteps(config, profile)) {

@@ -124,7 +124,8 @@ public final class TrainingBenchmark {
               last = step(own, losses);
             }
             pytorch.check(losses.getFirst());
-            int turn = Math.clamp((long) (TURN_SECONDS / last), 1, Math.ceilDiv(timing.steps(), TURNS));
+            int turn =
+                Math.clamp((long) (TURN_SECONDS / last), 1, Math.ceilDiv(timing.steps(), TURNS));
             while (seconds.size() < timing.steps()) {
               int count = Math.min(turn, timing.steps() - seconds.size());
               rates.add(MatrixRate.measure(runtime.precision(), runtime.device()));

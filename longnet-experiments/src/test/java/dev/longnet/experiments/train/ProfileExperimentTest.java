@@ -58,9 +58,9 @@ class ProfileExperimentTest {
   @Test
   void mistakesAreNamed() throws IOException {
     RunConfig gpu = TinyRun.config(folder, "runtime.device=cuda");
-    assertThatThrownBy(() -> ProfileExperiment.experiment(List.of(gpu), new StepTiming(1, 0), _ -> {}, _ -> {}))
+    assertThatThrownBy(() ->
+            ProfileExperiment.experiment(List.of(gpu), new StepTiming(1, 0), _ -> {}, _ -> {}))
         .hasMessageContaining("runtime.device must be cpu for a profile");
-    assertThatThrownBy(() -> new StepTiming(0, 0))
-        .hasMessageContaining("steps=0");
+    assertThatThrownBy(() -> new StepTiming(0, 0)).hasMessageContaining("steps=0");
   }
 }

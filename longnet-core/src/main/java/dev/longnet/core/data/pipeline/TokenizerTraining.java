@@ -238,7 +238,8 @@ public final class TokenizerTraining {
 
   private boolean isHeldOut(SplitRule.Place place, String name) {
     return heldOut.stream()
-        .flatMap(rule -> rule.group(place, name).stream().map(group -> rule.split(group, Optional.of(group))))
+        .flatMap(rule ->
+            rule.group(place, name).stream().map(group -> rule.split(group, Optional.of(group))))
         .anyMatch(Split.VALIDATION::equals);
   }
 
