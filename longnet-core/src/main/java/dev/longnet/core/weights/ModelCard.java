@@ -48,8 +48,9 @@ record ModelCard(
   static ModelCard of(Checkpoint checkpoint, Facts facts) throws IOException {
     Path directory = checkpoint.directory().toAbsolutePath().normalize();
     Path parent = directory.getParent();
-    boolean inRun = parent != null && parent.endsWith("checkpoints") && parent.getParent() != null;
-    Path run = inRun ? parent.getParent() : directory;
+    Path owner = parent != null && parent.endsWith("checkpoints") ? parent.getParent() : null;
+    boolean inRun = owner != null;
+    Path run = owner == null ? directory : owner;
     Path recipe = run.resolve("recipe.yaml");
     Path measured = run.resolve("evaluation.json");
     JsonNode evaluation = MissingNode.getInstance();
