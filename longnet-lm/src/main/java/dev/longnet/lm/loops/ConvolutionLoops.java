@@ -10,27 +10,24 @@ import jdk.incubator.vector.FloatVector;
 final class ConvolutionLoops {
   private ConvolutionLoops() {}
 
-  /// `y = sum_j rows[j] weights[j]`, two terms in a pass over y; at least two.
-  static void weigh(long[] rows, long[] weights, long bytes, long y) {
-    Loops.two(rows[0], weights[0], rows[1], weights[1], bytes, y);
-    int j = 2;
-    for (; j + 1 < rows.length; j += 2) {
-      Loops.addTwo(rows[j], weights[j], rows[j + 1], weights[j + 1], bytes, y);
-    }
-    if (j < rows.length) {
-      Loops.addOne(rows[j], weights[j], bytes, y);
-    }
+  /// y = a v + b w
+  static void two(long a, long v, long b, long w, long bytes, long y) {
+    Loops.two(a, v, b, w, bytes, y);
   }
 
-  /// `sums[j] += x rows[j]`
-  static void correlate(long x, long[] rows, long bytes, long[] sums) {
-    int j = 0;
-    for (; j + 1 < rows.length; j += 2) {
-      Loops.correlateTwo(x, rows[j], rows[j + 1], bytes, sums[j], sums[j + 1]);
-    }
-    if (j < rows.length) {
-      Loops.addOne(x, rows[j], bytes, sums[j]);
-    }
+  /// y += a v + b w
+  static void addTwo(long a, long v, long b, long w, long bytes, long y) {
+    Loops.addTwo(a, v, b, w, bytes, y);
+  }
+
+  /// y += a v
+  static void addOne(long a, long v, long bytes, long y) {
+    Loops.addOne(a, v, bytes, y);
+  }
+
+  /// sumA += x a, sumB += x b
+  static void correlateTwo(long x, long a, long b, long bytes, long sumA, long sumB) {
+    Loops.correlateTwo(x, a, b, bytes, sumA, sumB);
   }
 
   /// The loops themselves.

@@ -79,7 +79,7 @@ final class VectorConvolution {
       for (int j = 0; j < count; j++) {
         window[j] = place[(r + 1 + j) % count];
       }
-      ConvolutionLoops.weigh(window, weights, bytes, sum);
+      weigh(sum);
       long to = target(out, r - before, slot);
       rotate(sum, shifts[Math.min(r, count - 1)], r - before, 1, to);
       written(out, r - before, slot);
@@ -94,11 +94,33 @@ final class VectorConvolution {
     for (int i = 0; i < count; i++) {
       shifts[i] = slot();
       RotationLoops.shift(zeros, before, bytes, shifts[i]);
-      ConvolutionLoops.correlate(
-          shift, new long[] {weights[count - 1 - i]}, bytes, new long[] {shifts[i]});
+      ConvolutionLoops.addOne(shift, weights[count - 1 - i], bytes, shifts[i]);
       before = shifts[i];
     }
     return shifts;
+  }
+
+  /// y = the sum of the window's rows times their weights, two of them in a pass over y.
+  private void weigh(long y) {
+    ConvolutionLoops.two(window[0], weights[0], window[1], weights[1], bytes, y);
+    int j = 2;
+    for (; j + 1 < count; j += 2) {
+      ConvolutionLoops.addTwo(window[j], weights[j], window[j + 1], weights[j + 1], bytes, y);
+    }
+    if (j < count) {
+      ConvolutionLoops.addOne(window[j], weights[j], bytes, y);
+    }
+  }
+
+  /// Adds x times each of the window's rows to its sums.
+  private void correlate(long x, long[] sums) {
+    int j = 0;
+    for (; j + 1 < count; j += 2) {
+      ConvolutionLoops.correlateTwo(x, window[j], window[j + 1], bytes, sums[j], sums[j + 1]);
+    }
+    if (j < count) {
+      ConvolutionLoops.addOne(x, window[j], bytes, sums[j]);
+    }
   }
 
   /// y = (x + shift) times the factors of row t, or, with sign -1, their conjugates.
@@ -151,9 +173,9 @@ final class VectorConvolution {
         window[j] = place[(t + count - 1 - j) % count];
       }
       RotationLoops.shift(read(x, t, slot), s, bytes, shifted);
-      ConvolutionLoops.correlate(shifted, window, bytes, groups);
+      correlate(shifted, groups);
       long to = target(gradX, t, slot);
-      ConvolutionLoops.weigh(window, weights, bytes, to);
+      weigh(to);
       shifts.add(to);
       written(gradX, t, slot);
       for (ColumnSums one : sums) {
