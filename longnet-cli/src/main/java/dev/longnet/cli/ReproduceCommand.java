@@ -38,7 +38,8 @@ import picocli.CommandLine.Spec;
 /// `longnet reproduce`: the paper's experiments, repeated.
 @Command(
     name = "reproduce",
-    description = "Repeats the paper's experiments and writes what they gave: tables, plots, RESULTS.md.",
+    description =
+        "Repeats the paper's experiments and writes what they gave: tables, plots, RESULTS.md.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -74,12 +75,14 @@ final class ReproduceCommand implements Callable<Integer> {
   @Option(
       names = "--seeds",
       paramLabel = "N",
-      description = "Runs of each row, as far as an experiment wants several (default: ${DEFAULT-VALUE}).")
+      description =
+          "Runs of each row, as far as an experiment wants several (default: ${DEFAULT-VALUE}).")
   int seeds = 3;
 
   @Option(
       names = "--pilot",
-      description = "One seed and a fifth of the tokens, kept apart: to find mistakes before days are spent.")
+      description =
+          "One seed and a fifth of the tokens, kept apart: to find mistakes before days are spent.")
   boolean pilot;
 
   @Option(
@@ -101,19 +104,20 @@ final class ReproduceCommand implements Callable<Integer> {
 
   @Option(
       names = "--tables",
-      description = "Train and measure nothing: make tables and plots from the evidence that is there.")
+      description =
+          "Train and measure nothing: make tables and plots from the evidence that is there.")
   boolean tables;
 
   @Override
   public Integer call() throws IOException {
     List<Reproduction> experiments = experiments();
-    Setting setting = new Setting(scale, seeds, pilot, scale == Scale.QUICK ? out.resolve("quick") : out);
+    Setting setting =
+        new Setting(scale, seeds, pilot, scale == Scale.QUICK ? out.resolve("quick") : out);
     EvidenceSet found = EvidenceSet.read(evidence(setting));
     PrintWriter text = spec.commandLine().getOut();
-    Reproduce reproduce =
-        new Reproduce(
-            setting, experiments, found, Models.onDisk(this::train));
-    Plan plan = reproduce.plan(scale == Scale.GPU ? Double.NaN : MatrixRate.measure(Precision.BF16, "cpu"));
+    Reproduce reproduce = new Reproduce(setting, experiments, found, Models.onDisk(this::train));
+    Plan plan =
+        reproduce.plan(scale == Scale.GPU ? Double.NaN : MatrixRate.measure(Precision.BF16, "cpu"));
     for (Reproduction experiment : experiments) {
       text.printf(Locale.ROOT, "%-10s %s%n", experiment.name(), experiment.about());
     }

@@ -17,7 +17,15 @@ class ReproduceCommandTest {
     Path out = folder.resolve("out");
     Cli run =
         Cli.run(
-            "reproduce", "table2", "figure7b", "--scale", "quick", "--seeds", 1, "--out", out,
+            "reproduce",
+            "table2",
+            "figure7b",
+            "--scale",
+            "quick",
+            "--seeds",
+            1,
+            "--out",
+            out,
             "--dry-run");
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out())
@@ -31,7 +39,8 @@ class ReproduceCommandTest {
   void mistakesAreOneLine() {
     Cli.refused(
         "no experiment of that name, there are table2, figure7b, figure6, figure7a, figure5: table3",
-        "reproduce", "table3");
+        "reproduce",
+        "table3");
     Cli.refused("seeds must be at least 1: ", "reproduce", "--seeds", 0);
     Cli.refused("--scale", "reproduce", "--scale", "huge");
   }

@@ -39,9 +39,7 @@ public record Evidence(
   static ObjectNode portable(RunConfig config) {
     String tokenizer = config.corpus().tokenizer();
     String named =
-        Tokenizers.isFile(tokenizer)
-            ? String.valueOf(Path.of(tokenizer).getFileName())
-            : tokenizer;
+        Tokenizers.isFile(tokenizer) ? String.valueOf(Path.of(tokenizer).getFileName()) : tokenizer;
     return config.withCorpus(config.corpus().withTokenizer(named)).toTree();
   }
 

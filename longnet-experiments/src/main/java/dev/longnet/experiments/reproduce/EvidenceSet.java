@@ -66,8 +66,8 @@ public final class EvidenceSet {
         .toList();
   }
 
-  /// Where a table's numbers come from that some runs left; what differs between them is empty,
-  /// but for commits and seeds, which are all named.
+  /// Where a table's numbers come from that some runs left; what differs between them is empty, but
+  /// for commits and seeds, which are all named.
   static Measured origin(String command, Collection<Evidence> runs) {
     List<Measured> each = runs.stream().map(Evidence::measured).toList();
     if (each.isEmpty()) {

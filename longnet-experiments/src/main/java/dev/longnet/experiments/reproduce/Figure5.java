@@ -21,8 +21,8 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/// The paper's figure 5: the forward pass's time by sequence length, at a constant number of tokens.
-/// Dilated and dense attention are computed by the same kernel.
+/// The paper's figure 5: the forward pass's time by sequence length, at a constant number of
+/// tokens. Dilated and dense attention are computed by the same kernel.
 public final class Figure5 implements Reproduction {
   private static final String NAME = "figure5";
   private static final int HEAD_SIZE = 64;
@@ -46,8 +46,7 @@ public final class Figure5 implements Reproduction {
 
   private static Sizes sizes(Scale scale) {
     return switch (scale) {
-      case QUICK ->
-          new Sizes(1 << 14, List.of(4096L, 8192L, 16384L), List.of(4096L, 8192L), 1, 1);
+      case QUICK -> new Sizes(1 << 14, List.of(4096L, 8192L, 16384L), List.of(4096L, 8192L), 1, 1);
       case MACHINE ->
           new Sizes(
               1 << 22,
@@ -76,15 +75,10 @@ public final class Figure5 implements Reproduction {
 
   private static Job job(Setting setting, boolean dense, long length) {
     BenchSettings bench = bench(setting.scale(), dense, length);
-    double flops =
-        bench.batch()
-            * 4.0
-            * HEAD_SIZE
-            * spec(dense, length).pairs(0, 1, length);
+    double flops = bench.batch() * 4.0 * HEAD_SIZE * spec(dense, length).pairs(0, 1, length);
     // Every kernel is timed on its own and right after a matrix product.
     int calls = setting.scale() == Scale.GPU ? bench.rounds() : 2;
-    return new Job(
-        setting.id(NAME, row(dense, length), 1), Optional.empty(), calls * flops);
+    return new Job(setting.id(NAME, row(dense, length), 1), Optional.empty(), calls * flops);
   }
 
   private static String row(boolean dense, long length) {
@@ -100,8 +94,7 @@ public final class Figure5 implements Reproduction {
     for (long factor = 1; 2048 * factor <= length; factor *= 2) {
       branches.add(new Branch(2048 * factor, factor));
     }
-    return new DilatedAttentionSpec(
-        branches, true, HeadOffsets.INTERLEAVED);
+    return new DilatedAttentionSpec(branches, true, HeadOffsets.INTERLEAVED);
   }
 
   private static BenchSettings bench(Scale scale, boolean dense, long length) {
@@ -206,7 +199,11 @@ public final class Figure5 implements Reproduction {
   }
 
   private static double[] nanoseconds(
-      Setting setting, EvidenceSet evidence, boolean dense, List<Long> lengths, List<Evidence> all) {
+      Setting setting,
+      EvidenceSet evidence,
+      boolean dense,
+      List<Long> lengths,
+      List<Evidence> all) {
     double[] result = new double[lengths.size()];
     for (int i = 0; i < result.length; i++) {
       Optional<Evidence> one = evidence.find(setting.id(NAME, row(dense, lengths.get(i)), 1));

@@ -88,8 +88,7 @@ public final class Figure6 implements Reproduction {
       for (int i = 0; i < flops.length; i++) {
         Row row = new Row(attention, scale.lengths().get(i));
         Row trained = trained(scale, row);
-        ModelRecipe recipe =
-            LanguageModels.recipe(setting, experiment(scale, trained), trained, 1);
+        ModelRecipe recipe = LanguageModels.recipe(setting, experiment(scale, trained), trained, 1);
         List<Evidence> runs = evidence.find(recipe.id()).stream().toList();
         all.addAll(runs);
         flops[i] = LanguageModels.trainingFlops(setting.config(recipe));

@@ -111,8 +111,7 @@ public final class Figure7a implements Reproduction {
   /// Parameters without the embedding: what the loss is a power of.
   private static double parameters(RunConfig config) {
     ModelConfig model = config.model();
-    double embeddings =
-        (double) model.vocabulary() * model.hidden() * (model.tiedOutput() ? 1 : 2);
+    double embeddings = (double) model.vocabulary() * model.hidden() * (model.tiedOutput() ? 1 : 2);
     return new ModelCost(model).parameters() - embeddings;
   }
 

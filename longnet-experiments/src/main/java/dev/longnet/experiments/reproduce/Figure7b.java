@@ -100,8 +100,7 @@ public final class Figure7b implements Reproduction {
     Scale scale = setting.scale();
     TokenSplit held = model.heldOut();
     int suffix = suffix(scale);
-    HeldOutGroups groups =
-        HeldOutGroups.of(held, model.config().corpus().holdout(), held.size());
+    HeldOutGroups groups = HeldOutGroups.of(held, model.config().corpus().holdout(), held.size());
     Suffixes suffixes =
         Suffixes.of(groups, held.size(), prompts(scale).getLast(), suffix, most(scale));
     if (suffixes.starts().isEmpty()) {
@@ -191,8 +190,7 @@ public final class Figure7b implements Reproduction {
       }
       if (!runs.isEmpty()) {
         // No prompt has no place on a logarithmic axis: what the model sees in all has one.
-        double[] x =
-            prompts.stream().mapToDouble(p -> p + suffix(setting.scale())).toArray();
+        double[] x = prompts.stream().mapToDouble(p -> p + suffix(setting.scale())).toArray();
         lines.add(new LineChart.Line(row.name(), x, own));
         lines.add(new LineChart.Line(row.name() + ", other's", x, other));
       }
@@ -230,14 +228,21 @@ public final class Figure7b implements Reproduction {
     }
     Bootstrap.Interval none = new Bootstrap.Interval(Double.NaN, Double.NaN, Double.NaN);
     Bootstrap.Interval gain =
-        i == 0
-            ? none
-            : difference(runs, prompts.get(i - 1), "own_nats", prompt, "own_nats");
+        i == 0 ? none : difference(runs, prompts.get(i - 1), "own_nats", prompt, "own_nats");
     Bootstrap.Interval lead =
         i == 0 ? none : difference(runs, prompt, "other_nats", prompt, "own_nats");
     return ResultTable.row(
-        row.name(), prompt, own, gain.value(), gain.low(), gain.high(), other, lead.value(),
-        lead.low(), lead.high(), runs.size());
+        row.name(),
+        prompt,
+        own,
+        gain.value(),
+        gain.low(),
+        gain.high(),
+        other,
+        lead.value(),
+        lead.low(),
+        lead.high(),
+        runs.size());
   }
 
   private static List<String> notes(Setting setting, List<Evidence> all) {

@@ -109,8 +109,7 @@ final class HeldOutGroups {
   static int[] bytes(TokenSplit held, Tokenizer tokenizer, long from, int count) {
     if (!tokenizer.lossless()) {
       throw new IllegalArgumentException(
-          "bytes of single tokens need a tokenizer that loses none: tokenizer="
-              + tokenizer.name());
+          "bytes of single tokens need a tokenizer that loses none: tokenizer=" + tokenizer.name());
     }
     long[] ids = new long[count];
     held.copy(from, count, MemorySegment.ofArray(ids));

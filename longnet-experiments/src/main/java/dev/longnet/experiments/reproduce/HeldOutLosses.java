@@ -106,8 +106,9 @@ final class HeldOutLosses {
 
   /// 0 to 63, 64 to 127, 128 to 255, …
   private static int octave(int position) {
-    return position < FIRST_OCTAVE ? 0 : Integer.numberOfTrailingZeros(
-        Integer.highestOneBit(position) / FIRST_OCTAVE) + 1;
+    return position < FIRST_OCTAVE
+        ? 0
+        : Integer.numberOfTrailingZeros(Integer.highestOneBit(position) / FIRST_OCTAVE) + 1;
   }
 
   static double rounded(double value, int decimals) {

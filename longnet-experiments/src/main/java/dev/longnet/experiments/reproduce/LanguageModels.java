@@ -73,8 +73,8 @@ final class LanguageModels {
         setting.id(experiment, row.name(), seed), setting.scale().recipe(), overrides);
   }
 
-  /// The first third in the shortest windows, for all rows alike; the paper has no such phase. Every
-  /// pass has as many tokens as the longest window, so that a step is the same work for all.
+  /// The first third in the shortest windows, for all rows alike; the paper has no such phase.
+  /// Every pass has as many tokens as the longest window, so that a step is the same work for all.
   private static List<String> windows(Scale scale, int length) {
     int shortest = scale.lengths().getFirst();
     int sequences = scale == Scale.GPU ? 1 : scale.lengths().getLast() / length;

@@ -47,8 +47,15 @@ public record Plan(Setting setting, List<Planned> jobs) {
     List<String> lines = new ArrayList<>();
     lines.add(
         String.format(
-            Locale.ROOT, "%-10s %-16s %4s  %9s %10s  %-8s %s", "experiment", "row", "seed",
-            "tokens", "operations", "state", "hours"));
+            Locale.ROOT,
+            "%-10s %-16s %4s  %9s %10s  %-8s %s",
+            "experiment",
+            "row",
+            "seed",
+            "tokens",
+            "operations",
+            "state",
+            "hours"));
     for (Planned p : jobs) {
       RunId id = p.job.id();
       lines.add(

@@ -14,8 +14,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
-/// Writes what experiments found: tables as Markdown and JSON, plots as SVG, and a project's page of
-/// results.
+/// Writes what experiments found: tables as Markdown and JSON, plots as SVG, and a project's page
+/// of results.
 ///
 /// @param folder takes all of them
 /// @param project its page shows them too; empty: none does
@@ -97,7 +97,8 @@ public record Publisher(Path folder, Optional<Project> project) {
     }
     for (Findings.PaperCell cell : cells) {
       if (content.rows().stream().noneMatch(row -> row.getFirst().startsWith(cell.claim()))) {
-        throw new IllegalStateException("the paper's table has no row that begins: " + cell.claim());
+        throw new IllegalStateException(
+            "the paper's table has no row that begins: " + cell.claim());
       }
     }
     return new ResultTable(

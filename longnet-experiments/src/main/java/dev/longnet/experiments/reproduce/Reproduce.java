@@ -106,8 +106,7 @@ public final class Reproduce {
         job, state, left / rate / 3600, forecast.totalTokens(), training + job.flops());
   }
 
-  private Plan.State state(
-      Job job, ModelRecipe recipe, RunConfig config, Set<RunId> trainedBefore)
+  private Plan.State state(Job job, ModelRecipe recipe, RunConfig config, Set<RunId> trainedBefore)
       throws IOException {
     if (evidence.find(job.id()).isPresent()) {
       return Plan.State.DONE;

@@ -19,8 +19,8 @@ public interface Reproduction {
   /// carried out once, and measured by the experiment that its [RunId] names.
   List<Job> jobs(Setting setting) throws IOException;
 
-  /// Makes what its recipes name and nobody else has: a tokenizer, a corpus. Called before the first
-  /// of its runs; what is there already stays.
+  /// Makes what its recipes name and nobody else has: a tokenizer, a corpus. Called before the
+  /// first of its runs; what is there already stays.
   default void prepare(Setting setting, TokenizationListener listener) throws IOException {}
 
   /// Measures a job that has a model.

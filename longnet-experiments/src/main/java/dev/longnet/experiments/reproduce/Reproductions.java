@@ -8,8 +8,7 @@ public final class Reproductions {
   private Reproductions() {}
 
   public static List<Reproduction> all() {
-    return List.of(
-        new Table2(), new Figure7b(), new Figure6(), new Figure7a(), new Figure5());
+    return List.of(new Table2(), new Figure7b(), new Figure6(), new Figure7a(), new Figure5());
   }
 
   /// @throws IllegalArgumentException when there is none of that name

@@ -28,11 +28,7 @@ public record RunId(String experiment, String row, Scale scale, long seed, boole
   /// its recipe, its directory and its evidence.
   public String name() {
     return String.join(
-        "-",
-        experiment,
-        pilot ? scale.label() + "-pilot" : scale.label(),
-        row,
-        "seed" + seed);
+        "-", experiment, pilot ? scale.label() + "-pilot" : scale.label(), row, "seed" + seed);
   }
 
   /// For people.

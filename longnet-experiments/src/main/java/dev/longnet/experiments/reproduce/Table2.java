@@ -137,7 +137,10 @@ public final class Table2 implements Reproduction {
 
   private static String words(Claim.Side side) {
     return String.format(
-        Locale.ROOT, "%s%s at %,d", side.row(), side.blockwise() ? ", blockwise," : "",
+        Locale.ROOT,
+        "%s%s at %,d",
+        side.row(),
+        side.blockwise() ? ", blockwise," : "",
         side.length());
   }
 
@@ -171,8 +174,7 @@ public final class Table2 implements Reproduction {
     }
     for (int length : lengths.subList(1, lengths.size())) {
       columns.add(
-          Column.number(
-              String.format(Locale.ROOT, "blockwise at %,d", length), "bits a byte", 4));
+          Column.number(String.format(Locale.ROOT, "blockwise at %,d", length), "bits a byte", 4));
     }
     columns.add(Column.number("deviation over seeds", "", 2));
     columns.add(Column.integer("seeds", ""));
@@ -278,8 +280,7 @@ public final class Table2 implements Reproduction {
                       claim.verdict(found)))
               .orElse(
                   ResultTable.row(
-                      claim.number(), claim.text(), "", "", "", "", "", "",
-                      claim.verdict(found))));
+                      claim.number(), claim.text(), "", "", "", "", "", "", claim.verdict(found))));
     }
     return new ResultTable(
         "table2-claims",
@@ -333,23 +334,33 @@ public final class Table2 implements Reproduction {
     Scale scale = setting.scale();
     int longest = scale.lengths().getLast();
     List<Findings.PaperCell> cells = new ArrayList<>();
-    sentence(setting, evidence, List.of(new Row(Attention.PAPER, longest),
-            new Row(Attention.OURS, longest)))
-        .ifPresent(s -> cells.add(
-            new Findings.PaperCell("LongNet trained at 32K tokens", s, table)));
-    sentence(setting, evidence, List.of(new Row(Attention.DENSE, scale.lengths().getFirst()),
-            new Row(Attention.SPARSE, longest)))
+    sentence(
+            setting,
+            evidence,
+            List.of(new Row(Attention.PAPER, longest), new Row(Attention.OURS, longest)))
+        .ifPresent(
+            s -> cells.add(new Findings.PaperCell("LongNet trained at 32K tokens", s, table)));
+    sentence(
+            setting,
+            evidence,
+            List.of(
+                new Row(Attention.DENSE, scale.lengths().getFirst()),
+                new Row(Attention.SPARSE, longest)))
         .ifPresent(s -> cells.add(new Findings.PaperCell("A Transformer trained at 2K", s, table)));
     int middle = scale.lengths().get(1);
-    sentence(setting, evidence, List.of(new Row(Attention.PAPER, middle),
-            new Row(Attention.OURS, middle), new Row(Attention.SPARSE, middle)))
+    sentence(
+            setting,
+            evidence,
+            List.of(
+                new Row(Attention.PAPER, middle),
+                new Row(Attention.OURS, middle),
+                new Row(Attention.SPARSE, middle)))
         .ifPresent(s -> cells.add(new Findings.PaperCell("LongNet trained at 8K has", s, table)));
     return cells;
   }
 
   /// What rows need at all lengths; empty unless all of them were measured.
-  private static Optional<String> sentence(
-      Setting setting, EvidenceSet evidence, List<Row> rows) {
+  private static Optional<String> sentence(Setting setting, EvidenceSet evidence, List<Row> rows) {
     List<String> parts = new ArrayList<>();
     for (Row row : rows) {
       List<Evidence> runs = evidence.row(setting, NAME, row.name());
@@ -368,7 +379,10 @@ public final class Table2 implements Reproduction {
             .reduce((a, b) -> a + ", " + b)
             .orElse("");
     return Optional.of(
-        "At a quarter of the lengths, bits a byte at " + lengths + " tokens: "
-            + String.join("; ", parts) + ".");
+        "At a quarter of the lengths, bits a byte at "
+            + lengths
+            + " tokens: "
+            + String.join("; ", parts)
+            + ".");
   }
 }

@@ -8,8 +8,8 @@ import dev.longnet.core.evaluate.Scorer;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/// A trained model beside the text that it never saw. Whoever opened it closes it; what it hands out
-/// is valid until then.
+/// A trained model beside the text that it never saw. Whoever opened it closes it; what it hands
+/// out is valid until then.
 public interface TrainedModel extends AutoCloseable {
   RunConfig config();
 

@@ -78,8 +78,8 @@ class BootstrapTest {
 
   @Test
   void bothModelsNeedTheSameSeeds() {
-    assertThatThrownBy(() ->
-            Bootstrap.difference(List.of(new double[1]), List.of(), new double[] {1}))
+    assertThatThrownBy(
+            () -> Bootstrap.difference(List.of(new double[1]), List.of(), new double[] {1}))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("same seeds");
   }

@@ -38,8 +38,7 @@ class FiguresTest {
     int i = 0;
     for (Job job : new Figure7a().jobs(setting)) {
       evidence.add(
-          Samples.evidence(
-              job.id(), Samples.heldOut(Scale.MACHINE.lengths(), 9, bits[i++], 9)));
+          Samples.evidence(job.id(), Samples.heldOut(Scale.MACHINE.lengths(), 9, bits[i++], 9)));
     }
     Findings findings = new Figure7a().findings(setting, evidence);
     ResultTable table = findings.tables().getFirst();

@@ -49,9 +49,7 @@ class ReproduceSmokeTest {
     overrides.add("evaluation.tokens=4096");
     overrides.add("evaluation.copy_probe=0");
     return new Job(
-        job.id(),
-        Optional.of(new ModelRecipe(model.id(), model.base(), overrides)),
-        job.flops());
+        job.id(), Optional.of(new ModelRecipe(model.id(), model.base(), overrides)), job.flops());
   }
 
   private final class Shortened implements Reproduction {
@@ -111,9 +109,7 @@ class ReproduceSmokeTest {
         .isTrue();
 
     Evidence dense =
-        evidence
-            .find(setting.id("table2", new Row(Attention.DENSE, 64).name(), 1))
-            .orElseThrow();
+        evidence.find(setting.id("table2", new Row(Attention.DENSE, 64).name(), 1)).orElseThrow();
     double[] bytes = HeldOutLosses.bytes(dense);
     assertThat(bytes.length).isGreaterThan(1);
     for (int length : Scale.QUICK.lengths()) {
@@ -122,8 +118,7 @@ class ReproduceSmokeTest {
       assertThat(bits)
           .isCloseTo(HeldOutLosses.bitsPerByte(dense, length, false).orElseThrow(), within(1e-5));
       assertThat(bits).isBetween(2.0, 10.0);
-      assertThat(HeldOutLosses.bitsPerByte(dense, length, true).isPresent())
-          .isEqualTo(length > 64);
+      assertThat(HeldOutLosses.bitsPerByte(dense, length, true).isPresent()).isEqualTo(length > 64);
     }
     assertThat(dense.figures().path("training_tokens").asLong()).isEqualTo(3 * 1024);
     assertThat(dense.figures().path("documents").path("gzip_bits_per_byte").asDouble())

@@ -50,7 +50,8 @@ class ReproduceTest {
     Fake measures = new Fake("measures", "trains");
     Reproduce first = reproduce(setting(false), trains, measures);
     Plan plan = first.plan(1e11);
-    assertThat(plan.jobs()).extracting(p -> p.job().id().name() + " " + p.state())
+    assertThat(plan.jobs())
+        .extracting(p -> p.job().id().name() + " " + p.state())
         .containsExactly(
             "trains-quick-a-seed1 TRAIN",
             "trains-quick-a-seed2 TRAIN",
@@ -82,7 +83,8 @@ class ReproduceTest {
     models.stopAt = "";
     Reproduce second = reproduce(setting(false), fake);
     Plan plan = second.plan(1e11);
-    assertThat(plan.jobs()).extracting(Plan.Planned::state)
+    assertThat(plan.jobs())
+        .extracting(Plan.Planned::state)
         .containsExactly(Plan.State.DONE, Plan.State.RESUME);
     assertThat(second.run(plan, SILENT, () -> {})).isTrue();
     assertThat(models.trained)
@@ -114,7 +116,8 @@ class ReproduceTest {
     Setting pilot = setting(true);
     Reproduce reproduce = reproduce(pilot, fake);
     Plan plan = reproduce.plan(1e11);
-    assertThat(plan.jobs()).extracting(p -> p.job().id().name())
+    assertThat(plan.jobs())
+        .extracting(p -> p.job().id().name())
         .containsExactly("trains-quick-pilot-a-seed1");
     RunConfig config = pilot.config(plan.jobs().getFirst().job().model().orElseThrow());
     RunConfig whole = setting(false).config(fake.recipe(setting(false), 1));
@@ -206,8 +209,8 @@ class ReproduceTest {
     @Override
     public List<Job> jobs(Setting setting) {
       return setting.seeds(9).stream()
-          .map(seed ->
-              new Job(setting.id(name, "a", seed), Optional.of(recipe(setting, seed)), 1e9))
+          .map(
+              seed -> new Job(setting.id(name, "a", seed), Optional.of(recipe(setting, seed)), 1e9))
           .toList();
     }
 

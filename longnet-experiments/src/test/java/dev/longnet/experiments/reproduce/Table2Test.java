@@ -34,7 +34,13 @@ class Table2Test {
     assertThat(Table2.rows(Scale.MACHINE))
         .extracting(Row::name)
         .containsExactly(
-            "dense-512", "dense-2k", "sparse-2k", "sparse-8k", "paper-2k", "paper-8k", "ours-2k",
+            "dense-512",
+            "dense-2k",
+            "sparse-2k",
+            "sparse-8k",
+            "paper-2k",
+            "paper-8k",
+            "ours-2k",
             "ours-8k");
   }
 
@@ -57,7 +63,9 @@ class Table2Test {
   }
 
   @ParameterizedTest
-  @EnumSource(value = Scale.class, names = {"MACHINE", "GPU"})
+  @EnumSource(
+      value = Scale.class,
+      names = {"MACHINE", "GPU"})
   void sparseAttentionCostsWhatLongNetCosts(Scale scale) throws IOException {
     for (int length : scale.lengths().subList(1, scale.lengths().size())) {
       RunConfig sparse = config(scale, new Row(Attention.SPARSE, length));

@@ -287,9 +287,7 @@ public final class Trainer implements AutoCloseable {
       boolean skipped)
       throws IOException {
     double flops =
-        new ModelCost(trained).trainingFlops(phase.window())
-            / phase.window()
-            * phase.batchTokens();
+        new ModelCost(trained).trainingFlops(phase.window()) / phase.window() * phase.batchTokens();
     StepMetrics metrics =
         new StepMetrics(
             state.step(),

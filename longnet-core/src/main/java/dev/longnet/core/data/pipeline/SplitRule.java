@@ -26,8 +26,7 @@ record SplitRule(Holdout holdout, double share) {
     if (holdout.kind() == Holdout.Kind.DOCUMENT) {
       return Optional.empty();
     }
-    String group =
-        place.source() + '\0' + place.container() + '\0' + holdout.directories(name);
+    String group = place.source() + '\0' + place.container() + '\0' + holdout.directories(name);
     return Optional.of(ContentHash.of(group.getBytes(StandardCharsets.UTF_8)));
   }
 

@@ -131,7 +131,8 @@ public final class TokenizerTraining {
       throw new IllegalArgumentException(
           "sample_bytes and threads must be positive: " + maxBytes + ", " + threads);
     }
-    TokenizerTraining training = new TokenizerTraining(config, heldOut, maxBytes, threads, listener);
+    TokenizerTraining training =
+        new TokenizerTraining(config, heldOut, maxBytes, threads, listener);
     List<SourceSummary> sources;
     Path scratch = Files.createTempDirectory("longnet-tokenizer-");
     try {
@@ -230,7 +231,8 @@ public final class TokenizerTraining {
 
   private boolean isHeldOut(SplitRule.Place place, String name) {
     return heldOut.stream()
-        .flatMap(rule -> rule.group(place, name).stream().map(group -> rule.split(group, Optional.of(group))))
+        .flatMap(rule ->
+            rule.group(place, name).stream().map(group -> rule.split(group, Optional.of(group))))
         .anyMatch(Split.VALIDATION::equals);
   }
 

@@ -49,7 +49,8 @@ class GroupHoldoutTest {
   @CsvSource({"a/b/C.java, 0, ''", "a/b/C.java, 1, a/", "./a/b/C.java, 2, a/b/", "C.java, 3, ''"})
   void aGroupIsNamedByTheFirstDirectories(String name, int depth, String expected) {
     assertThat(new Holdout(Holdout.Kind.GROUP, depth).directories(name)).isEqualTo(expected);
-    assertThat(new Holdout(Holdout.Kind.GROUP, Holdout.PACKAGE).directories("a/b/c/D")).isEqualTo("a/b/c/");
+    assertThat(new Holdout(Holdout.Kind.GROUP, Holdout.PACKAGE).directories("a/b/c/D"))
+        .isEqualTo("a/b/c/");
   }
 
   /// 40 repositories of two packages with 5 files each.

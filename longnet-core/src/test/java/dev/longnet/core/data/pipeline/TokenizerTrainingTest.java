@@ -158,8 +158,7 @@ class TokenizerTrainingTest {
             POLICY,
             packages);
     TokenizerTraining.Result result =
-        TokenizerTraining.trainOnTrainingGroups(
-            config, 300, 1 << 20, 2, TokenizationListener.NONE);
+        TokenizerTraining.trainOnTrainingGroups(config, 300, 1 << 20, 2, TokenizationListener.NONE);
     assertThat(result.json()).contains("plain").doesNotContain("zq");
     assertThat(result.sources().getFirst().documents()).isEqualTo(trained);
     assertThat(TokenizerTraining.train(config, 300, 1 << 20, 2, TokenizationListener.NONE).json())
