@@ -38,7 +38,9 @@ record RunEvaluation(RunConfig config, RunListener listener) {
               "stopped at step %,d, before all branches joined (%s): %d "
                   + "of %d were trained, what follows uses all",
               steps,
-              training.branchStarts().isEmpty() ? "training.windows" : "training.branch_starts",
+              training.branchStarts().isEmpty()
+                  ? "training.windows"
+                  : "training.branch_starts",
               trained,
               all));
     }

@@ -12,8 +12,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// Makes the attention operators of a model in training, whose branches may join one after another
-/// (`training.branch_starts`, or `branches` of `training.windows`): before each step [#at(long)]
-/// chooses those that take part. A function of the step alone, so a resumed run repeats it.
+/// (`training.branch_starts`, or `branches` of `training.windows`): before each step [#at(long)] chooses those that take part. A
+/// function of the step alone, so a resumed run repeats it.
 public final class BranchSchedule implements AttentionOperator.Factory {
   private final RunConfig config;
   private final AttentionOperator.Factory operators;

@@ -5,8 +5,8 @@ import dev.longnet.core.data.TokenStream;
 import dev.longnet.lm.model.Decoder;
 import org.bytedeco.javacpp.PointerScope;
 
-/// The validation loss while training: windows spread evenly over the held-out stream, of one
-/// length always the same ones.
+/// The validation loss while training: windows spread evenly over the held-out stream, of one length
+/// always the same ones.
 final class HeldOut implements Trainer.Validation, AutoCloseable {
   private final Decoder model;
   private final TokenStream stream;

@@ -287,7 +287,9 @@ public final class Trainer implements AutoCloseable {
       boolean skipped)
       throws IOException {
     double flops =
-        new ModelCost(trained).trainingFlops(phase.window()) / phase.window() * phase.batchTokens();
+        new ModelCost(trained).trainingFlops(phase.window())
+            / phase.window()
+            * phase.batchTokens();
     StepMetrics metrics =
         new StepMetrics(
             state.step(),

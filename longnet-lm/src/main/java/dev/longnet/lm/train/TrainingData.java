@@ -45,9 +45,7 @@ public record TrainingData(
     }
     return new TrainingData(
         fingerprint(shards),
-        new PhasedBatches(batches, config.training())::window,
-        shards.validation(),
-        tokenizer.definition());
+        new PhasedBatches(batches, config.training())::window, shards.validation(), tokenizer.definition());
   }
 
   /// Whether two runs' tokens are the same. The path of a tokenizer's file, the first part of a

@@ -89,7 +89,11 @@ public final class TrainingRun implements Closeable {
         CheckpointTensors.load(init.get(), model);
       }
       HeldOut heldOut =
-          opened.push(new HeldOut(model, data.heldOut(), config.evaluation().everyTokens()));
+          opened.push(
+              new HeldOut(
+                  model,
+                  data.heldOut(),
+                  config.evaluation().everyTokens()));
       List<TrainingListener> listeners = new ArrayList<>();
       if (setup.ranks.writes()) {
         listeners.add(opened.push(RunLog.open(directory, state.step(), config.toYaml())));

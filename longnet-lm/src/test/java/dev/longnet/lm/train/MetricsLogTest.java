@@ -36,8 +36,7 @@ class MetricsLogTest {
   @Test
   void aLossThatIsNotANumberIsNull() {
     StepMetrics skipped =
-        new StepMetrics(
-            3, Double.NaN, Double.POSITIVE_INFINITY, 1e-3, 10, 2, 5, 20, 1, 10, 0.5, true, 1);
+        new StepMetrics(3, Double.NaN, Double.POSITIVE_INFINITY, 1e-3, 10, 2, 5, 20, 1, 10, 0.5, true, 1);
     assertThat(skipped.toJson().toString())
         .contains("\"loss\":null", "\"gradient_norm\":null", "\"skipped\":true")
         .contains("\"phase\":2,\"window\":5,\"step_tokens\":20");

@@ -78,10 +78,7 @@ class TrainerTest {
   void aPhaseHasWindowsTokensAndARateOfItsOwn() throws Exception {
     try (TinyRun run =
         TinyRun.start(
-            directory,
-            PHASES,
-            "schedule.decay=constant",
-            "schedule.warmup_steps=0",
+            directory, PHASES, "schedule.decay=constant", "schedule.warmup_steps=0",
             "evaluation.every_steps=4")) {
       assertThat(run.run()).isEqualTo(Trainer.End.FINISHED);
       assertThat(run.steps)
@@ -107,9 +104,7 @@ class TrainerTest {
     String large =
         "training.windows=[{until: 0.5, window: 64, sequences: 256, batch_tokens: 16384}, "
             + "{window: 64, sequences: 16, batch_tokens: 1024}]";
-    try (TinyRun run =
-        TinyRun.start(
-            directory, large, "training.steps=2", "schedule.warmup_steps=0", "model.hidden=64")) {
+    try (TinyRun run = TinyRun.start(directory, large, "training.steps=2", "schedule.warmup_steps=0", "model.hidden=64")) {
       run.run();
       assertThat(run.workspaces.get(1)).isLessThan(run.workspaces.get(0));
     }
