@@ -14,7 +14,6 @@ import dev.longnet.experiments.results.TableJson;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -53,8 +52,7 @@ public record Evidence(
 
   private static Optional<String> difference(String path, JsonNode before, JsonNode now) {
     if (before.isObject() && now.isObject()) {
-      for (Iterator<Map.Entry<String, JsonNode>> all = before.fields(); all.hasNext(); ) {
-        Map.Entry<String, JsonNode> field = all.next();
+      for (Map.Entry<String, JsonNode> field : before.properties()) {
         JsonNode other = now.get(field.getKey());
         if (other != null) {
           String key = path.isEmpty() ? field.getKey() : path + "." + field.getKey();

@@ -46,17 +46,17 @@ public final class Figure5 implements Reproduction {
 
   private static Sizes sizes(Scale scale) {
     return switch (scale) {
-      case QUICK -> new Sizes(1 << 14, List.of(4096L, 8192L, 16384L), List.of(4096L, 8192L), 1, 1);
+      case QUICK -> new Sizes(1L << 14, List.of(4096L, 8192L, 16384L), List.of(4096L, 8192L), 1, 1);
       case MACHINE ->
           new Sizes(
-              1 << 22,
+              1L << 22,
               List.of(8192L, 32768L, 131072L, 524288L, 1L << 20, 1L << 22),
               List.of(8192L, 32768L, 131072L, 262144L),
               3,
               45);
       case GPU ->
           new Sizes(
-              1 << 21,
+              1L << 21,
               List.of(8192L, 32768L, 131072L, 524288L, 1L << 21),
               List.of(8192L, 32768L, 131072L, 524288L),
               5,

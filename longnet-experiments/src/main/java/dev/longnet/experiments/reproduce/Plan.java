@@ -70,7 +70,7 @@ public record Plan(Setting setting, List<Planned> jobs) {
               p.state.name().toLowerCase(Locale.ROOT),
               p.state == State.DONE ? "" : duration(p.hours)));
     }
-    long done = jobs.size() - open().size();
+    int done = jobs.size() - open().size();
     lines.add(
         String.format(
             Locale.ROOT,

@@ -8,28 +8,28 @@ import java.util.Locale;
 /// lengths and in the recipe that they change.
 public enum Scale {
   /// Minutes on two cores: shows that everything works, measures nothing.
-  QUICK("evidence-quick", List.of(64, 256, 1024)),
+  QUICK,
   /// A day on two cores: a quarter of the paper's lengths.
-  MACHINE("evidence", List.of(512, 2048, 8192)),
+  MACHINE,
   /// The paper's own lengths, models and tokens.
-  GPU("base-125m", List.of(2048, 8192, 16384, 32768));
-
-  private final String recipe;
-  private final List<Integer> lengths;
-
-  Scale(String recipe, List<Integer> lengths) {
-    this.recipe = recipe;
-    this.lengths = lengths;
-  }
+  GPU;
 
   /// The recipe that rows change.
   String recipe() {
-    return recipe;
+    return switch (this) {
+      case QUICK -> "evidence-quick";
+      case MACHINE -> "evidence";
+      case GPU -> "base-125m";
+    };
   }
 
   /// Tokens that models are trained on and tested at, rising.
   List<Integer> lengths() {
-    return lengths;
+    return switch (this) {
+      case QUICK -> List.of(64, 256, 1024);
+      case MACHINE -> List.of(512, 2048, 8192);
+      case GPU -> List.of(2048, 8192, 16384, 32768);
+    };
   }
 
   /// As in file names and on the command line.
