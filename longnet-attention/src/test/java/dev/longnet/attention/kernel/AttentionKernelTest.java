@@ -256,7 +256,10 @@ class AttentionKernelTest {
         .hasMessageContaining("accumulates in float32");
     assertThatThrownBy(() -> new HeadRows(floats(12), ElementType.FLOAT32, 1, 4, 4, three))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("rows end at element 13 of 12");
+        .hasMessageContaining("rows must lie within 12 elements");
+    assertThatThrownBy(() -> new HeadRows(floats(12), ElementType.FLOAT32, 4, -4, 4, three))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("rows must lie within 12 elements");
   }
 
   /// The vector kernel trusts its addresses: what does not fit is refused before, whatever the
