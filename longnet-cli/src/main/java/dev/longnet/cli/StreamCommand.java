@@ -43,7 +43,7 @@ import picocli.CommandLine.Spec;
           + "input: files before the place",
       "have their paths (as given) and lengths, the file at the place begins with what was "
           + "read of it. A file that was read",
-      "to its end and has grown since, such as a log, goes on where it ended.",
+      "to its end and has grown since, such as a log, goes on where it ended; of JSON lines with --format text.",
       "",
       "Examples:",
       "  longnet stream runs/quickstart --input server.log --save-state log.state",

@@ -116,6 +116,9 @@ public final class ModelTree {
   /// only where they say something. So a file is the same, and has the same readers, as before.
   public static ObjectNode write(ModelConfig model) {
     ObjectNode tree = writeAll(model);
+    if (model.activation() == Activation.GELU) {
+      tree.remove("activation");
+    }
     if (model.positionsBase() == ModelConfig.POSITIONS_BASE) {
       tree.remove("positions_base");
     }

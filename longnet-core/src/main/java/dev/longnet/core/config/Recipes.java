@@ -159,6 +159,18 @@ public final class Recipes {
       node.removeAll();
       forgetBranches(tree);
     }
+    // The two ways to name branches exclude each other too.
+    boolean listed = path.equals("model.attention.branches");
+    boolean paired =
+        path.equals("model.attention.segment_lengths") || path.equals("model.attention.dilations");
+    if (listed) {
+      node.remove(List.of("segment_lengths", "dilations", MixerTree.ZERO_PADDED_KEYS));
+    }
+    if (listed
+        || paired && node.remove("branches") != null
+        || path.equals("model.attention") && value.has("branches")) {
+      forgetBranches(tree);
+    }
     // So do the two ways to name windows.
     if (path.equals("training.window")) {
       node.remove("windows");

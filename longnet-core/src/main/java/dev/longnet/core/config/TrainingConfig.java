@@ -155,7 +155,8 @@ public record TrainingConfig(
         ? 0
         : phase >= windows.size()
             ? steps
-            : (long) Math.ceil(windows.get(phase - 1).until() * steps);
+            : // 0.55 * 100 is a little more than 55.
+            (long) Math.ceil(windows.get(phase - 1).until() * steps - 1e-6);
   }
 
   /// Steps of a phase.

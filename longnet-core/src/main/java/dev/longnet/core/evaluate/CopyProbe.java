@@ -16,7 +16,10 @@ import java.util.Random;
 /// So several spans share the two passes, and what the others' replacement does to a span's loss
 /// has the mean 0.
 final class CopyProbe {
-  /// Tokens of a window to each span in it: the text stays text.
+  /// Tokens of a window to each span in it: the text stays text. Of more residue classes none would
+  /// have enough spans to say something.
+  private static final int MOST_CLASSES = 64;
+
   private static final int ROOM = 256;
 
   /// Tokens that go through a model at once.
@@ -204,7 +207,7 @@ final class CopyProbe {
     private final List<Mean> residues = new ArrayList<>();
 
     Sums(int dilation) {
-      for (int i = 0; i < dilation && dilation > 1; i++) {
+      for (int i = 0; i < dilation && dilation > 1 && dilation <= MOST_CLASSES; i++) {
         residues.add(new Mean());
       }
     }

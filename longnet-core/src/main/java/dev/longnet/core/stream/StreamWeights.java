@@ -3,7 +3,6 @@ package dev.longnet.core.stream;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.attention.kernel.AttentionOptions;
-import dev.longnet.core.config.Activation;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
 import dev.longnet.core.io.TensorEntry;
@@ -79,9 +78,6 @@ final class StreamWeights implements AutoCloseable {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       ObjectNode model = ModelTree.write(config);
-      if (config.activation() == Activation.GELU) {
-        model.remove("activation"); // state files are older than the key
-      }
       digest.update(model.toString().getBytes(StandardCharsets.UTF_8));
       tensors.forEach((name, entry) -> {
         digest.update((name + ' ' + entry.type()).getBytes(StandardCharsets.UTF_8));

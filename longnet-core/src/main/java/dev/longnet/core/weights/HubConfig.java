@@ -98,6 +98,7 @@ record HubConfig(
     ObjectNode tree = JSON.createObjectNode();
     tree.put("model_type", TYPE);
     tree.set("architectures", architectures(model));
+    tree.put(NAMES.get("activation"), model.activation().toString());
     ModelTree.write(model)
         .properties()
         .forEach(e -> tree.set(NAMES.getOrDefault(e.getKey(), e.getKey()), e.getValue()));

@@ -76,6 +76,7 @@ class RecipesTest {
               hidden: 64
               heads: 4
               feed_forward: 256
+              activation: gelu
               positions: xpos
               positions_base: 10000
               positions_share: 1.0
@@ -239,6 +240,25 @@ class RecipesTest {
     assertThat(model.mapMixers(mixer -> mixer.withBranches(1)).mixer(1)).isEqualTo(model.mixer(0));
     Files.writeString(file, run.toYaml());
     assertThat(load().model()).isEqualTo(model);
+  }
+
+  @Test
+  void branchesAndSegmentLengthsTakeEachOthersPlace() throws Exception {
+    RunConfig paper =
+        load(
+            "model.attention={type: dilated, segment_lengths: [32, 128], dilations: [1, 4]}",
+            "training.branch_starts=[0, 0.5]");
+    Files.writeString(file, paper.toYaml());
+    RunConfig listed = load("model.attention.branches=[{segment_length: 16}]");
+    assertThat(listed.model().branches()).isEqualTo(1);
+    assertThat(listed.training().branchStarts()).isEmpty();
+    assertThat(load("model.attention={type: dilated, branches: [{segment_length: 16}]}").model())
+        .isEqualTo(listed.model());
+    Files.writeString(file, listed.toYaml());
+    assertThat(
+            load("model.attention.segment_lengths=[32, 128]", "model.attention.dilations=[1, 4]")
+                .model())
+        .isEqualTo(paper.model());
   }
 
   @Test

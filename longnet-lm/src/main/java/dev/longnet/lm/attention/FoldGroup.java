@@ -123,6 +123,10 @@ record FoldGroup(
       if (queries.isEmpty() || keys.countUpTo(queries.last()) == 0) {
         return;
       }
+      if (keys.last() <= queries.first()) {
+        piece(false, first, queries, keys);
+        return;
+      }
       if (queries.count() == 1) {
         piece(false, first, queries, keys.slice(0, keys.countUpTo(queries.first())));
       } else if (queries.stride() == keys.stride()) {

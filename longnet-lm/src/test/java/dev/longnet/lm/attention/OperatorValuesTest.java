@@ -34,6 +34,7 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -249,5 +250,20 @@ class OperatorValuesTest {
         assertClose("seed " + seed + " gradV", a.gradV(), e.gradV(), 3e-6);
       }
     }
+  }
+
+  /// Keys before all queries are one rectangle, whatever their strides: a call of a kernel each.
+  @Test
+  void rectanglesStayWhole() {
+    assertThat(groups(new SparseAttentionSpec(64, 4, true), 1)).hasSize(7);
+    Branch.Window two = Branch.Window.TWO_SEGMENTS;
+    Branch near = new Branch(64, 1, two, Branch.Dilate.BOTH, List.of(), 0);
+    assertThat(groups(new DilatedAttentionSpec(List.of(near), true), 1)).hasSize(1);
+    Branch far = new Branch(64, 4, two, Branch.Dilate.KEYS, List.of(), 0);
+    assertThat(groups(new DilatedAttentionSpec(List.of(far), true), 1)).hasSize(1);
+  }
+
+  private static List<FoldGroup> groups(AttentionPattern pattern, int branch) {
+    return FoldGroup.of(pattern, 1, 512).get(branch);
   }
 }

@@ -9,6 +9,8 @@ import dev.longnet.core.data.source.DocumentReader;
 import dev.longnet.core.data.source.Entry;
 import dev.longnet.core.data.source.SourceState;
 import dev.longnet.core.data.source.Sources;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -26,6 +28,9 @@ final class GroupChoice {
   private final CorpusConfig config;
   private final Map<ContentHash, Long> sizes = new HashMap<>();
 
+  /// Whether a document has its own last part held out.
+  private boolean tails;
+
   private GroupChoice(CorpusConfig config) {
     this.config = config;
   }
@@ -38,6 +43,11 @@ final class GroupChoice {
     boolean groups = config.holdout().kind() == Holdout.Kind.GROUP && config.validation() > 0;
     for (int i = 0; groups && i < states.size(); i++) {
       choice.walk(config.sources().get(i), states.get(i), scratch);
+    }
+    if (choice.sizes.size() == 1 && !choice.tails) {
+      throw new FieldException(
+          "none of the corpus' 1 groups is held out: take smaller groups (%s) or another share (%s)",
+          Field.of("corpus.group_depth"), Field.of("corpus.validation", config.validation()));
     }
     return new SplitRule(
         config.holdout(), config.validation(), chosen(choice.sizes, config.validation()));
@@ -52,7 +62,9 @@ final class GroupChoice {
         switch (entry) {
           case Entry.Text text -> add(place, name(source, text), text.size());
           case Entry.Streamed large -> {
-            if (!large.heldOutTail()) {
+            if (large.heldOutTail()) {
+              tails = true;
+            } else {
               add(place, large.name(), large.size());
             }
           }

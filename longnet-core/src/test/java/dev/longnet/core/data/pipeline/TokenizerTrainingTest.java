@@ -153,8 +153,7 @@ class TokenizerTrainingTest {
             packages);
     SplitRule rule =
         GroupChoice.rule(config, List.of(Sources.state(config.sources().getFirst())), temp);
-    SplitRule.Place place =
-        new SplitRule.Place("corpus", new DocumentReader.Container("", false));
+    SplitRule.Place place = new SplitRule.Place("corpus", new DocumentReader.Container("", false));
     long trained = 0;
     for (int i = 0; i < 20; i++) {
       String name = "p" + i + "/f";
