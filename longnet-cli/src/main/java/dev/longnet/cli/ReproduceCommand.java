@@ -130,6 +130,9 @@ final class ReproduceCommand implements Callable<Integer> {
     boolean finished = tables || run(reproduce, plan, publisher, experiments, setting, found);
     publish(publisher, experiments, setting, found)
         .forEach(file -> text.println("written: " + file));
+    if (!finished) {
+      text.println("stopped; the same command goes on from here");
+    }
     text.flush();
     return finished ? 0 : StopOnInterrupt.EXIT_CODE;
   }

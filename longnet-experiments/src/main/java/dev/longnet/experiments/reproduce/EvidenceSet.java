@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -64,6 +65,23 @@ public final class EvidenceSet {
                 && e.id().row().equals(row))
         .sorted(Comparator.comparingLong(e -> e.id().seed()))
         .toList();
+  }
+
+  /// A note that names the runs that are not finished; none where all are.
+  List<String> missing(List<Job> jobs) {
+    Map<String, List<String>> seeds = new LinkedHashMap<>();
+    for (Job job : jobs) {
+      if (find(job.id()).isEmpty()) {
+        seeds
+            .computeIfAbsent(job.id().row(), _ -> new ArrayList<>())
+            .add(String.valueOf(job.id().seed()));
+      }
+    }
+    List<String> rows = new ArrayList<>();
+    seeds.forEach((row, missing) -> rows.add(row + " (" + String.join(", ", missing) + ")"));
+    return rows.isEmpty()
+        ? List.of()
+        : List.of("Not run yet, by row and seed: " + String.join("; ", rows) + ".");
   }
 
   /// Where a table's numbers come from that some runs left; what differs between them is empty, but

@@ -166,6 +166,7 @@ public final class Figure5 implements Reproduction {
               growth,
               denseGrowth));
     }
+    notes.addAll(evidence.missing(jobs(setting)));
     ResultTable table =
         new ResultTable(
             NAME,

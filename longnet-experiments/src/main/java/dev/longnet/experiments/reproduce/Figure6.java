@@ -104,6 +104,11 @@ public final class Figure6 implements Reproduction {
         sentences.add(attention.title + " " + String.join(", ", points));
       }
     }
+    List<String> notes = new ArrayList<>();
+    notes.add(
+        "Every model sees equally many tokens. Those at the shortest length are one and the same for"
+            + " dense attention and the paper's pattern.");
+    notes.addAll(evidence.missing(jobs(setting)));
     ResultTable table =
         new ResultTable(
             NAME,
@@ -118,9 +123,7 @@ public final class Figure6 implements Reproduction {
                     Column.number("loss", "bits a byte", 4),
                     Column.integer("seeds", "")),
                 cells,
-                List.of(
-                    "Every model sees equally many tokens. Those at the shortest length are one and"
-                        + " the same for dense attention and the paper's pattern.")));
+                notes));
     List<Findings.Plot> plots =
         lines.isEmpty()
             ? List.of()

@@ -179,12 +179,12 @@ public final class Figure7a implements Reproduction {
                     Column.number("off by", "%", 2),
                     Column.text("used")),
                 cells,
-                notes(law)));
+                notes(law, evidence.missing(jobs(setting)))));
     return new Findings(
         List.of(table), plots(parameters, bits, line, fitted), paper(law, bits, line, table));
   }
 
-  private static List<String> notes(PowerLaw law) {
+  private static List<String> notes(PowerLaw law, List<String> missing) {
     List<String> notes = new ArrayList<>();
     notes.add("All models see equally many tokens of the same text. One seed.");
     if (Double.isFinite(law.exponent)) {
@@ -195,6 +195,7 @@ public final class Figure7a implements Reproduction {
               law.factor,
               law.exponent));
     }
+    notes.addAll(missing);
     return notes;
   }
 

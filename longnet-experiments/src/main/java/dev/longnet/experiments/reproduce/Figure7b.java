@@ -173,7 +173,7 @@ public final class Figure7b implements Reproduction {
   }
 
   @Override
-  public Findings findings(Setting setting, EvidenceSet evidence) {
+  public Findings findings(Setting setting, EvidenceSet evidence) throws IOException {
     List<Evidence> all = new ArrayList<>();
     List<List<String>> cells = new ArrayList<>();
     List<LineChart.Line> lines = new ArrayList<>();
@@ -201,7 +201,8 @@ public final class Figure7b implements Reproduction {
             "The loss of a suffix falls as the prompt before it grows, and more so than behind"
                 + " another package's prompt.",
             EvidenceSet.origin(Table2.command(setting, NAME), all),
-            new ResultTable.Content(columns(), cells, notes(setting, all)));
+            new ResultTable.Content(
+                columns(), cells, notes(setting, all, evidence.missing(jobs(setting)))));
     return new Findings(List.of(table), plots(lines), paper(setting, evidence, table));
   }
 
@@ -245,20 +246,23 @@ public final class Figure7b implements Reproduction {
         runs.size());
   }
 
-  private static List<String> notes(Setting setting, List<Evidence> all) {
+  private static List<String> notes(Setting setting, List<Evidence> all, List<String> missing) {
     String places =
         all.stream()
             .map(e -> e.figures().path("suffixes").asText())
             .distinct()
             .collect(Collectors.joining(", "));
-    return List.of(
+    List<String> notes = new ArrayList<>();
+    notes.add(
         String.format(
             Locale.ROOT,
             "Suffixes of %,d tokens%s, each with its longest prompt inside one held-out package."
                 + " The models are table 2's.",
             suffix(setting.scale()),
-            places.isEmpty() ? "" : " at " + places + " places"),
-        "Intervals are a paired bootstrap of 2,000 draws over held-out groups and seeds.");
+            places.isEmpty() ? "" : " at " + places + " places"));
+    notes.add("Intervals are a paired bootstrap of 2,000 draws over held-out groups and seeds.");
+    notes.addAll(missing);
+    return notes;
   }
 
   private static List<Findings.Plot> plots(List<LineChart.Line> lines) {

@@ -202,6 +202,7 @@ public final class Table2 implements Reproduction {
             + " \"training\" is the whole run, forward and backward.");
     notes.add(
         "The deviation is that of the bits at the trained length. An empty cell was not measured.");
+    notes.addAll(evidence.missing(new Table2().jobs(setting)));
     return new ResultTable(
         "table2",
         "LongNet needs fewer bits a byte than sparse attention at equal operations, gains from"
