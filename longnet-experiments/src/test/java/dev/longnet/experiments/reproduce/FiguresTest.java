@@ -64,8 +64,7 @@ class FiguresTest {
             "table2-machine-dense-2k-seed1",
             "figure6-machine-dense-8k-seed1");
     RunId dense = setting.id("table2", "dense-512", 1);
-    evidence.add(
-        Samples.evidence(dense, Samples.heldOut(Scale.MACHINE.lengths(), 1.7, 2)));
+    evidence.add(Samples.evidence(dense, Samples.heldOut(Scale.MACHINE.lengths(), 1.7, 2)));
     ResultTable table = new Figure6().findings(setting, evidence).tables().getFirst();
     assertThat(table.content().rows()).hasSize(9);
     assertThat(table.content().numbers("loss")[0]).isEqualTo(1.7);
