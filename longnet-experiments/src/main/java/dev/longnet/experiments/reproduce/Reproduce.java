@@ -147,6 +147,7 @@ public final class Reproduce {
       Reproduction experiment = experiment(job.id());
       if (prepared.add(experiment.name())) {
         experiment.prepare(setting, told.tokenization);
+        writeRecipes(plan, experiment.name());
       }
       if (!run(job, experiment, told)) {
         return false;
@@ -154,6 +155,17 @@ public final class Reproduce {
       after.run();
     }
     return true;
+  }
+
+  /// Every recipe of an experiment stands by itself from its first run on.
+  private void writeRecipes(Plan plan, String experiment) throws IOException {
+    for (Plan.Planned planned : plan.jobs()) {
+      RunId id = planned.job().id();
+      if (id.experiment().equals(experiment) && planned.job().model().isPresent()) {
+        ModelRecipe recipe = planned.job().model().get();
+        AtomicFiles.writeString(setting.recipe(recipe), setting.config(recipe).toYaml());
+      }
+    }
   }
 
   private Reproduction experiment(RunId id) {
@@ -173,7 +185,6 @@ public final class Reproduce {
     } else {
       ModelRecipe recipe = job.model().get();
       RunConfig config = setting.config(recipe);
-      AtomicFiles.writeString(setting.recipe(recipe), config.toYaml());
       if (!train(recipe, config)) {
         return false;
       }
