@@ -58,14 +58,11 @@ public final class ReferenceAttention {
             Part part = parts.get(branch);
             Branch b = part.branch;
             long w = b.segmentLength();
-            boolean near = b.window() != Branch.Window.SLIDING || query - key < w;
-            boolean keyKept = kept(b, head, heads, key);
-            boolean queryKept = b.dilate() == Branch.Dilate.KEYS || kept(b, head, heads, query);
-            return (b.heads().isEmpty() || b.heads().contains(head))
-                && (query + b.shift()) / w - (key + b.shift()) / w == part.back
-                && near
-                && keyKept
-                && queryKept
+            return (query + b.shift()) / w - (key + b.shift()) / w == part.back
+                && (b.window() != Branch.Window.SLIDING || query - key < w)
+                && (b.heads().isEmpty() || b.heads().contains(head))
+                && kept(b, head, heads, key)
+                && (b.dilate() == Branch.Dilate.KEYS || kept(b, head, heads, query))
                 && (!spec.causal() || key <= query);
           }
 

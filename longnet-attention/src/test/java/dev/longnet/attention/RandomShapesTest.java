@@ -39,7 +39,7 @@ class RandomShapesTest {
   @Test
   void branchesOfEveryKindAreTheSame() {
     Shares shares = new Shares();
-    for (int seed = 0; seed < 300; seed++) {
+    for (int seed = 0; seed < 200; seed++) {
       check(seed, true, shares);
     }
     assertThat(shares.exceeding()).isLessThan(2e-3);
@@ -143,16 +143,17 @@ class RandomShapesTest {
   /// Windows across tasks and across what a kernel packs at once.
   @Test
   void windowsAcrossTasksAreTheSame() {
-    for (ElementType type : ElementType.values()) {
-      for (Branch.Window window : List.of(Branch.Window.TWO_SEGMENTS, Branch.Window.SLIDING)) {
-        DilatedAttentionSpec near =
-            new DilatedAttentionSpec(
-                List.of(
-                    new Branch(200, 1, window, Branch.Dilate.BOTH, List.of(), 0),
-                    new Branch(1000, 3, window, Branch.Dilate.KEYS, List.of(1), 70)),
-                true);
-        check(new Random(8), "near", near, 1, 2300, 2, 16, type, GradientMode.EXACT);
-      }
+    for (Branch.Window window : List.of(Branch.Window.TWO_SEGMENTS, Branch.Window.SLIDING)) {
+      DilatedAttentionSpec near =
+          new DilatedAttentionSpec(
+              List.of(
+                  new Branch(200, 1, window, Branch.Dilate.BOTH, List.of(), 0),
+                  new Branch(700, 3, window, Branch.Dilate.KEYS, List.of(1), 70)),
+              true);
+      // Of bfloat16 too, in products of matrices.
+      boolean sliding = window == Branch.Window.SLIDING;
+      ElementType type = sliding ? ElementType.BFLOAT16 : ElementType.FLOAT32;
+      check(new Random(8), "near", near, 1, 1400, 2, sliding ? 32 : 3, type, GradientMode.EXACT);
     }
   }
 

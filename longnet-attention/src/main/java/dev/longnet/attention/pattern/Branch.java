@@ -84,7 +84,7 @@ public record Branch(
   }
 
   /// Whether it is one of the paper's.
-  public boolean isPlain() {
+  public boolean plain() {
     return window == Window.SEGMENT && dilate == Dilate.BOTH && heads.isEmpty() && shift == 0;
   }
 

@@ -229,7 +229,7 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
   @Override
   public long paddingKeys(int branch, long segment, int head, int heads, long tokens) {
     Branch b = part(branch).branch;
-    if (!b.isPlain()) {
+    if (!b.plain()) {
       return 0;
     }
     long rows = b.kept(Math.min(b.segmentLength(), tokens), 0);
