@@ -23,7 +23,7 @@ class BenchAttentionCommandTest {
 
   /// 100 tokens: a short last segment in every branch; 3 does not divide 32, 5 exceeds the heads.
   @ParameterizedTest
-  @ValueSource(strings = {"", "--backward", "--bidirectional"})
+  @ValueSource(strings = {"--bidirectional", "--backward"})
   void measuresEverythingAndWritesIt(String option) throws IOException {
     Path json = temporary.resolve("bench.json");
     Cli run =
@@ -44,14 +44,14 @@ class BenchAttentionCommandTest {
             "1",
             "--json",
             json,
-            option.isEmpty() ? "--threads=2" : option);
+            option);
     assertThat(run.exitCode()).as(run.err()).isZero();
     ResultTable table = TableJson.read(json);
     ResultTable.Content content = table.content();
     assertThat(table.name()).isEqualTo("attention");
     assertThat(table.measured().command())
         .startsWith("longnet bench attention --lengths 64,100 --heads 4")
-        .endsWith(option.isEmpty() ? "--threads=2" : option);
+        .endsWith(option);
     assertThat(content.notes().getFirst())
         .startsWith(option.equals("--backward") ? "backward pass" : "forward pass");
     List<String> lengths = content.column("N");
