@@ -156,7 +156,7 @@ class TrainCommandTest {
           --set training.steps=x             | 2 | training.steps must be a whole number of at least 1
           --corpus absent                    | 2 | absent
           --set runtime.attention_kernel=fast | 2 | runtime.attention_kernel must be one of auto, java, libtorch
-          --set model.layers=100000          | 1 | this run needs about
+          --set model.hidden=262144           | 1 | this run needs about
           """)
   void mistakesAreOneLine(String arguments, int code, String message) throws Exception {
     List<String> all = new ArrayList<>(List.of("train"));

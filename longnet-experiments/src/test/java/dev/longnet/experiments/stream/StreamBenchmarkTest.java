@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,6 +28,7 @@ class StreamBenchmarkTest {
   @TempDir Path folder;
 
   @Test
+  @Tag("slow")
   void twoMillionTokens() throws Exception {
     Path text =
         Files.writeString(
