@@ -58,12 +58,12 @@ public final class ReferenceAttention {
             Part part = parts.get(branch);
             Branch b = part.branch;
             long w = b.segmentLength();
-            return (query + b.shift()) / w - (key + b.shift()) / w == part.back
+            return (!spec.causal() || key <= query)
+                && (query + b.shift()) / w - (key + b.shift()) / w == part.back
                 && (b.window() != Branch.Window.SLIDING || query - key < w)
                 && (b.heads().isEmpty() || b.heads().contains(head))
                 && kept(b, head, heads, key)
-                && (b.dilate() == Branch.Dilate.KEYS || kept(b, head, heads, query))
-                && (!spec.causal() || key <= query);
+                && (b.dilate() == Branch.Dilate.KEYS || kept(b, head, heads, query));
           }
 
           private boolean kept(Branch b, int head, int heads, long position) {

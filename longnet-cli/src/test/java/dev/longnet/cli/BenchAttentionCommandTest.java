@@ -102,7 +102,7 @@ class BenchAttentionCommandTest {
   /// Every kind of call, and the goals beside what was reached: whether they are met depends on the
   /// machine.
   @ParameterizedTest
-  @ValueSource(strings = {"--threads=2", "--backward"})
+  @ValueSource(strings = "--backward")
   void kernelsAreMeasuredAmongThemselves(String option) throws IOException {
     Path json = temporary.resolve("bench.json");
     Cli run =
