@@ -8,19 +8,14 @@ import dev.longnet.attention.pattern.Fold;
 /// at mirrored positions, keys moved by the window, and the causal test lets through what the
 /// window does.
 public record FoldRows(Fold fold) {
-  /// No mirrored position is negative.
-  private long about() {
-    return Math.max(fold.queries().last(), fold.keys().last() + fold.window() - 1);
-  }
-
   /// Rows at the queries' positions.
   public HeadRows queries(HeadRows rows) {
-    return fold.isWindowed() ? rows.mirrored(about()) : rows;
+    return fold.isWindowed() ? rows.mirrored(fold.mirrorOfQueries()) : rows;
   }
 
   /// Rows at the keys' positions. A query at p sees those from `p - window + 1` on.
   public HeadRows keys(HeadRows rows) {
-    return fold.isWindowed() ? rows.mirrored(about() - fold.window() + 1) : rows;
+    return fold.isWindowed() ? rows.mirrored(fold.mirrorOfKeys()) : rows;
   }
 
   /// Values of the queries.

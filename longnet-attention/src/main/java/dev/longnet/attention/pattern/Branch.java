@@ -142,6 +142,14 @@ public record Branch(
     return Math.ceilDiv(distance, dilation) * dilation;
   }
 
+  /// Whether the dilation keeps a position.
+  ///
+  /// @param offset s_ij
+  boolean keeps(long position, long offset) {
+    long local = (position + shift) % segmentLength - offset;
+    return local >= 0 && local % dilation == 0;
+  }
+
   /// How many of `length` neighbouring positions are kept when the first kept one has local index
   /// `offset`.
   long kept(long length, long offset) {

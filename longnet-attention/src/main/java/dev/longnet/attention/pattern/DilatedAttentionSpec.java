@@ -208,6 +208,25 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
     return b.kept(part.before ? segment - 1 : segment, tokens, b.offset(headOffsets, head, heads));
   }
 
+  /// As the default, without a fold: a stream asks for every token, branch and head.
+  @Override
+  public Rows seen(int branch, int head, int heads, long position) {
+    Part part = part(branch);
+    Branch b = part.branch;
+    long segment = b.segment(position);
+    if (!b.standsOn(head) || part.before && segment == 0) {
+      return Rows.none();
+    }
+    long offset = b.offset(headOffsets, head, heads);
+    if (b.dilate() == Branch.Dilate.BOTH && !b.keeps(position, offset)) {
+      return Rows.none();
+    }
+    Rows kept = b.kept(part.before ? segment - 1 : segment, position + 1, offset);
+    return part.before && b.window() == Branch.Window.SLIDING
+        ? kept.within(position - b.segmentLength() + 1, Long.MAX_VALUE)
+        : kept;
+  }
+
   @Override
   public long mostLive(int branch) {
     Branch b = part(branch).branch;

@@ -58,15 +58,24 @@ public record Fold(Rows queries, Rows keys, long window) {
     return isWindowed() ? seen.within(query - window + 1, Long.MAX_VALUE) : seen;
   }
 
+  /// About which position queries of a windowed fold are mirrored so that causality does what the
+  /// window does. No mirrored position is negative.
+  public long mirrorOfQueries() {
+    return Math.max(queries.last(), keys.last() + window - 1);
+  }
+
+  /// The same of keys, which move by the window.
+  public long mirrorOfKeys() {
+    return mirrorOfQueries() - window + 1;
+  }
+
   /// The number of query-key pairs, in a time that does not depend on the number of rows.
   double pairs(boolean causal) {
     if (queries.isEmpty() || keys.isEmpty()) {
       return 0;
     }
     if (isWindowed()) {
-      // Mirrored, causality does what the window does.
-      long about = Math.max(queries.last(), keys.last() + window - 1);
-      return causalPairs(queries.mirrored(about), keys.mirrored(about - window + 1));
+      return causalPairs(queries.mirrored(mirrorOfQueries()), keys.mirrored(mirrorOfKeys()));
     }
     return causal ? causalPairs(queries, keys) : (double) queries.count() * keys.count();
   }

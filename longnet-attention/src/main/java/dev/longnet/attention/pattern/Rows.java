@@ -8,6 +8,8 @@ package dev.longnet.attention.pattern;
 /// @param stride distance between two rows in positions, at least 1
 /// @param count number of rows, 0 or more
 public record Rows(long first, long stride, long count) {
+  private static final Rows NONE = new Rows(0, 1, 0);
+
   public Rows {
     if (first < 0 || stride < 1 || count < 0) {
       throw new IllegalArgumentException(
@@ -21,6 +23,11 @@ public record Rows(long first, long stride, long count) {
     if (count > 0) {
       Math.addExact(first, Math.multiplyExact(stride, count - 1));
     }
+  }
+
+  /// No rows.
+  static Rows none() {
+    return NONE;
   }
 
   /// The position of row `index`.

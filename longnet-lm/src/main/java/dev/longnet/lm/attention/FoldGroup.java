@@ -107,16 +107,12 @@ record FoldGroup(
         return;
       }
       if (fold.isWindowed()) {
-        causal(queries.mirrored(about()), keys.mirrored(about() - fold.window() + 1), first);
+        causal(queries.mirrored(fold.mirrorOfQueries()), keys.mirrored(fold.mirrorOfKeys()), first);
       } else if (causal) {
         causal(queries, keys, first);
       } else {
         piece(false, first, queries, keys);
       }
-    }
-
-    private long about() {
-      return Math.max(fold.queries().last(), fold.keys().last() + fold.window() - 1);
     }
 
     private void causal(Rows queries, Rows keys, boolean first) {
@@ -171,8 +167,8 @@ record FoldGroup(
               head,
               1,
               1,
-              new View(turned ? queries.mirrored(about()) : queries),
-              new View(turned ? keys.mirrored(about() - fold.window() + 1) : keys)));
+              new View(turned ? queries.mirrored(fold.mirrorOfQueries()) : queries),
+              new View(turned ? keys.mirrored(fold.mirrorOfKeys()) : keys)));
     }
   }
 

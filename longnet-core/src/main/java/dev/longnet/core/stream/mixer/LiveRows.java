@@ -19,11 +19,36 @@ import java.util.stream.IntStream;
 /// A chunk is `[from, to)`. Keys are read from the chunk where all of them lie in it. Else they are
 /// read from the cache, to which the chunk's own are appended first.
 ///
-/// @param first branch
-/// @param n how many branches
-record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
+/// What one token asks of it is asked once for each of its rows, so that part is written to be
+/// fast.
+final class LiveRows {
   /// Tokens after which rows of branches that never forget are compared.
   private static final long MANY = 1L << 40;
+
+  private final StreamablePattern pattern;
+  private final int heads;
+
+  /// Branch, and how many from it on.
+  private final int first;
+
+  private final int n;
+  private final boolean sharesCache;
+  private final boolean hasSegmentBefore;
+
+  /// Rows of a half of the cache; 0 where it has no halves.
+  private final long half;
+
+  /// @param first branch
+  /// @param n how many branches
+  private LiveRows(StreamablePattern pattern, int heads, int first, int n) {
+    this.pattern = pattern;
+    this.heads = heads;
+    this.first = first;
+    this.n = n;
+    this.sharesCache = pattern.keepsSegmentBefore(first);
+    this.hasSegmentBefore = first + n < pattern.branches() && pattern.keepsSegmentBefore(first + n);
+    this.half = sharesCache || hasSegmentBefore ? pattern.mostLive(first) : 0;
+  }
 
   /// Puts rows of the chunk into a cache.
   interface Placement {
@@ -70,21 +95,13 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
 
   /// Whether these are the segments before, in the cache of the own ones.
   boolean sharesCache() {
-    return pattern.keepsSegmentBefore(first);
-  }
-
-  private boolean hasSegmentBefore() {
-    return first + n < pattern.branches() && pattern.keepsSegmentBefore(first + n);
-  }
-
-  private boolean inHalves() {
-    return sharesCache() || hasSegmentBefore();
+    return sharesCache;
   }
 
   /// The most rows a head can come to hold.
   long mostRows() {
-    if (inHalves()) {
-      return 2 * pattern.mostLive(first);
+    if (half > 0) {
+      return 2 * half;
     }
     return n == 1 ? pattern.mostLive(first) : Long.MAX_VALUE;
   }
@@ -105,17 +122,17 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
 
   /// The row of the cache at which they begin.
   long start(long tokens) {
-    return start(pattern.firstSegment(first, tokens), sharesCache());
+    return half == 0 ? 0 : startOf(pattern.firstSegment(first, tokens));
   }
 
-  private long start(long segment, boolean before) {
-    return inHalves() ? (segment + (before ? 1 : 0)) % 2 * pattern.mostLive(first) : 0;
+  private long startOf(long segment) {
+    return (segment + (sharesCache ? 1 : 0)) % 2 * half;
   }
 
   /// One past the last row of the cache that a head uses, for the segments before too.
   long end(int head, long tokens) {
     long end = start(tokens) + held(head, tokens);
-    return hasSegmentBefore() ? Math.max(end, before().end(head, tokens)) : end;
+    return hasSegmentBefore ? Math.max(end, before().end(head, tokens)) : end;
   }
 
   private LiveRows before() {
@@ -129,7 +146,7 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
   /// What is live at `from`, and what a chunk adds to it before it is forgotten.
   private Rows extended(int b, int head, long from, long to) {
     Rows before = live(b, head, from);
-    if (sharesCache()) {
+    if (sharesCache) {
       return before;
     }
     Rows after = live(b, head, to);
@@ -148,7 +165,7 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
       room = rows == 0 ? room : Math.max(room, start(from) + (rows - 1) * n + b + 1);
       room = after == 0 ? room : Math.max(room, start(to) + (after - 1) * n + b + 1);
     }
-    return hasSegmentBefore() ? Math.max(room, before().room(head, from, to)) : room;
+    return hasSegmentBefore ? Math.max(room, before().room(head, from, to)) : room;
   }
 
   /// What a head's cache takes before the chunk is mixed: what goes on of what is live.
@@ -185,8 +202,7 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
           continue;
         }
         if (fold.keys().first() < from) {
-          folds.cached(
-              fold, start(s, sharesCache()) + index(fold, s, head, to) + branch - first, n);
+          folds.cached(fold, startOf(s) + index(fold, s, head, to) + branch - first, n);
         } else {
           folds.inChunk(fold);
         }
@@ -196,7 +212,7 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
 
   /// The place of a fold's first key among the rows of its keys' segment.
   private long index(Fold fold, long segment, int head, long tokens) {
-    return sharesCache()
+    return sharesCache
         ? pattern
             .fold(first - 1, segment - 1, head, heads, tokens)
             .keys()
@@ -204,45 +220,36 @@ record LiveRows(StreamablePattern pattern, int heads, int first, int n) {
         : 0;
   }
 
-  /// Where a head's cache takes the row at a position; -1 where neither the query there sees it nor
-  /// a later one, or the row comes with the own segments.
-  long row(int head, long position) {
+  /// One token's step.
+  ///
+  /// @param own where the head's cache takes the token's row; -1 where neither its query sees it
+  ///   nor a later one, or the row comes with the own segments
+  /// @param first row of the cache that its query sees
+  /// @param count of the rows it sees from there on, its own row put before
+  record Step(long own, long first, long count) {}
+
+  /// What the token at a position does to a head's cache, and sees of it.
+  Step step(int head, long position) {
+    long start = start(position);
+    if (sharesCache) {
+      Rows seen = pattern.seen(first, head, heads, position);
+      long skipped = seen.isEmpty() ? 0 : live(0, head, position).countBefore(seen.first());
+      return new Step(-1, start + skipped, seen.count());
+    }
+    long own = -1;
+    long count = 0;
     for (int b = 0; b < n; b++) {
-      Rows rows = seenRows(b, head, position);
-      if (!endsAt(rows, position)) {
-        rows = live(b, head, position + 1);
-      }
-      if (endsAt(rows, position) && !sharesCache()) {
-        return start(position) + (rows.count() - 1) * n + b;
+      Rows seen = pattern.seen(first + b, head, heads, position);
+      count += seen.count();
+      if (own < 0) {
+        Rows rows = endsAt(seen, position) ? seen : live(b, head, position + 1);
+        own = endsAt(rows, position) ? start + (rows.count() - 1) * n + b : -1;
       }
     }
-    return -1;
+    return new Step(own, start, count);
   }
 
   private static boolean endsAt(Rows rows, long position) {
     return !rows.isEmpty() && rows.last() == position;
-  }
-
-  private Rows seenRows(int b, int head, long position) {
-    return pattern.seen(first + b, head, heads, position);
-  }
-
-  /// How many cached rows, from [#seenFrom] on, the query at a position sees, its own row put
-  /// before.
-  long seen(int head, long position) {
-    long seen = 0;
-    for (int b = 0; b < n; b++) {
-      seen += seenRows(b, head, position).count();
-    }
-    return seen;
-  }
-
-  long seenFrom(int head, long position) {
-    if (!sharesCache()) {
-      return start(position);
-    }
-    Rows seen = seenRows(0, head, position);
-    return start(position)
-        + (seen.isEmpty() ? 0 : live(0, head, position).countBefore(seen.first()));
   }
 }

@@ -33,9 +33,10 @@ final class StepRows {
       LiveRows live = geometry.live.get(cache);
       for (int head = 0; head < geometry.heads; head++) {
         int at = index(row, cache, head);
-        own[at] = live.row(head, position);
-        seen[at] = live.seen(head, position);
-        seenFrom[at] = live.seenFrom(head, position);
+        LiveRows.Step step = live.step(head, position);
+        own[at] = step.own();
+        seen[at] = step.count();
+        seenFrom[at] = step.first();
         most = Math.max(most, seen[at]);
       }
     }
@@ -46,17 +47,17 @@ final class StepRows {
     return (row * geometry.live.size() + cache) * geometry.heads + head;
   }
 
-  /// Where a head's cache takes the row; -1: nowhere ([LiveRows#row]).
+  /// Where a head's cache takes the row; -1: nowhere ([LiveRows.Step]).
   long own(int row, int cache, int head) {
     return own[index(row, cache, head)];
   }
 
-  /// How many cached rows its query sees ([LiveRows#seen]).
+  /// How many cached rows its query sees.
   long seen(int row, int cache, int head) {
     return seen[index(row, cache, head)];
   }
 
-  /// The first of them ([LiveRows#seenFrom]).
+  /// The first of them.
   long seenFrom(int row, int cache, int head) {
     return seenFrom[index(row, cache, head)];
   }
