@@ -15,8 +15,7 @@ public interface RowExchange {
   /// @param sendBytes bytes for each shard
   /// @param receive overwritten; must not be touched before [Pending#await()] returns
   /// @param receiveBytes bytes of each shard
-  Pending start(
-      MemorySegment send, long[] sendBytes, MemorySegment receive, long[] receiveBytes);
+  Pending start(MemorySegment send, long[] sendBytes, MemorySegment receive, long[] receiveBytes);
 
   /// An exchange under way.
   interface Pending {
