@@ -87,6 +87,12 @@ public record RuntimeConfig(
         lossChunk);
   }
 
+  /// @param count 0: all cores
+  public RuntimeConfig withThreads(int count) {
+    return new RuntimeConfig(
+        device, precision, count, attentionKernel, activationCheckpointing, tokenChunk, lossChunk);
+  }
+
   RuntimeConfig withActivationCheckpointing() {
     return new RuntimeConfig(
         device, precision, threads, attentionKernel, true, tokenChunk, lossChunk);
