@@ -7,7 +7,6 @@ import dev.longnet.core.checkpoint.RunDirectory;
 import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.launch.LaunchEnvironment;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -57,11 +56,10 @@ record LocalRanks(RankCommand command, Duration leave) {
   /// waits until they have saved themselves.
   ///
   /// @param size how many
-  /// @param cores each may use
-  RanksEnd run(int size, int cores, Handover handover) throws IOException {
+  RanksEnd run(int size, Handover handover) throws IOException {
     for (int tries = 1; ; tries++) {
       int port = freePort();
-      RanksEnd end = once(size, cores, port, handover);
+      RanksEnd end = once(size, port, handover);
       if (end.code(0).orElse(0) != PORT_TAKEN) {
         return end;
       }
@@ -72,7 +70,7 @@ record LocalRanks(RankCommand command, Duration leave) {
     }
   }
 
-  private RanksEnd once(int size, int cores, int port, Handover handover) throws IOException {
+  private RanksEnd once(int size, int port, Handover handover) throws IOException {
     List<Process> processes = new ArrayList<>();
     // Not Process.destroy: it would close the pipe whose end a rank takes for this process's.
     try (StopOnInterrupt stop =
@@ -82,7 +80,7 @@ record LocalRanks(RankCommand command, Duration leave) {
           }
         })) {
       for (int rank = 0; rank < size && !stop.requested(); rank++) {
-        Process process = start(rank, size, cores, port, handover);
+        Process process = start(rank, size, port, handover);
         synchronized (processes) {
           processes.add(process);
         }
@@ -99,9 +97,8 @@ record LocalRanks(RankCommand command, Duration leave) {
     }
   }
 
-  private Process start(int rank, int size, int cores, int port, Handover handover)
-      throws IOException {
-    ProcessBuilder builder = new ProcessBuilder(command.words(cores));
+  private Process start(int rank, int size, int port, Handover handover) throws IOException {
+    ProcessBuilder builder = new ProcessBuilder(command.words());
     Map<String, String> environment = builder.environment();
     handover.putInto(environment);
     environment.put(LaunchEnvironment.STARTED_BY, Long.toString(ProcessHandle.current().pid()));
@@ -161,25 +158,37 @@ record LocalRanks(RankCommand command, Duration leave) {
       }
       RanksEnd.One end = new RanksEnd.One(rank, processes.get(rank).exitValue(), destroyed);
       ends.add(end);
-      if (deadline == null && end.fatal()) {
+      if (end.code() == PORT_TAKEN) {
+        deadline = System.nanoTime(); // nobody can find the others
+      } else if (deadline == null && end.fatal()) {
         deadline = System.nanoTime() + leave.toNanos();
       }
     }
     return new RanksEnd(ends, processes.size(), run, stop.requested());
   }
 
-  private static int freePort() throws IOException {
-    InetAddress loopback = InetAddress.getByName("127.0.0.1");
-    IOException last = new IOException("no port is free on 127.0.0.1");
+  private static int freePort() {
     for (int tries = 0; tries < 100; tries++) {
       int port = FIRST_PORT + ThreadLocalRandom.current().nextInt(PORTS);
-      try (ServerSocket socket = new ServerSocket()) {
-        socket.bind(new InetSocketAddress(loopback, port));
+      if (isFree(port)) {
         return port;
-      } catch (IOException taken) {
-        last = taken;
       }
     }
-    throw last;
+    throw new EnvironmentException(
+        "no port from "
+            + FIRST_PORT
+            + " to "
+            + (FIRST_PORT + PORTS - 1)
+            + " is free: see what listens on this machine");
+  }
+
+  /// Whether a store could be served there.
+  static boolean isFree(int port) {
+    try (ServerSocket socket = new ServerSocket()) {
+      socket.bind(new InetSocketAddress(port));
+      return true;
+    } catch (IOException taken) {
+      return false;
+    }
   }
 }

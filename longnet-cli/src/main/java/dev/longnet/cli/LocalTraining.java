@@ -16,11 +16,11 @@ import java.util.Locale;
 /// as the user said.
 ///
 /// @param ranks starts them
-/// @param processors that they share
+/// @param threads of each; 0: they share the cores
 /// @param initial the run starts with another one's weights, which it has again in its first
 ///   checkpoint only
 record LocalTraining(
-    LocalRanks ranks, RankOptions options, int processors, boolean initial, PrintWriter err) {
+    LocalRanks ranks, RankOptions options, int threads, boolean initial, PrintWriter err) {
 
   /// @param size how many ranks
   /// @param first what the first ones are told
@@ -30,17 +30,8 @@ record LocalTraining(
     int now = size;
     Handover handover = first;
     for (int restart = 0; ; restart++) {
-      int cores = Math.max(1, processors / now);
-      say(
-          String.format(
-              Locale.ROOT,
-              "%d rank%s of %d core%s each; logs of the others than rank 0: %s",
-              now,
-              now == 1 ? "" : "s",
-              cores,
-              cores == 1 ? "" : "s",
-              run.resolve(RunDirectory.RANK_LOGS)));
-      RanksEnd end = ranks.run(now, cores, handover);
+      say(started(now, run));
+      RanksEnd end = ranks.run(now, handover);
       if (!end.lost() || end.stopped() || restart == options.restarts) {
         String how = end.lost() ? goOn(run) : "";
         end.line().ifPresent(line -> say(line + how));
@@ -59,14 +50,29 @@ record LocalTraining(
       say(
           String.format(
               Locale.ROOT,
-              "%s; restart %d of %d, %s, with %d rank%s",
+              "%s; restart %d of %d, %s, with %s",
               end.line().orElse("a rank was lost"),
               restart + 1,
               options.restarts,
               saved.isEmpty() ? "from the beginning" : "from " + saved.getLast(),
-              now,
-              now == 1 ? "" : "s"));
+              number(now)));
     }
+  }
+
+  private String started(int size, Path run) {
+    int each =
+        threads > 0 ? threads : Math.max(1, Runtime.getRuntime().availableProcessors() / size);
+    return String.format(
+        Locale.ROOT,
+        "%s of %d thread%s each%s",
+        number(size),
+        each,
+        each == 1 ? "" : "s",
+        size == 1 ? "" : "; what others than rank 0 print: " + run.resolve(RunDirectory.RANK_LOGS));
+  }
+
+  private static String number(int ranks) {
+    return ranks + (ranks == 1 ? " rank" : " ranks");
   }
 
   private static boolean begun(Path run) {

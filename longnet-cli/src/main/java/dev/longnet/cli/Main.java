@@ -90,8 +90,8 @@ public final class Main implements Runnable {
       System.exit(1);
     }
     int code = run(commandLine(), args);
-    if (code == PeerLostException.EXIT_CODE) {
-      // Native threads may wait for the lost rank for good, and the library's destructors for them.
+    if (RankGroup.joined()) {
+      // Native threads may wait for other ranks for good, and their library's destructors for them.
       System.out.flush();
       System.err.flush();
       Runtime.getRuntime().halt(code);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.cli;
 
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.core.launch.Launch;
 import dev.longnet.core.launch.Launcher;
 import java.time.Duration;
@@ -64,9 +66,9 @@ final class RankOptions {
     return told.isEmpty() && ranks != null && ranks > 1;
   }
 
-  /// How many ranks divide a sequence.
-  int sequenceRanks(int size) {
-    return sequenceRanks == null ? size : sequenceRanks;
+  /// How many ranks divide a sequence; 0: all of them.
+  int sequenceRanks() {
+    return sequenceRanks == null ? 0 : sequenceRanks;
   }
 
   /// How many ranks there are after a loss.
@@ -87,17 +89,13 @@ final class RankOptions {
     atLeast(1, "--rank-timeout", timeout);
     atLeast(0, "--restarts", restarts);
     atLeast(1, "--restart-ranks", restartRanks);
-    int size = launch.isPresent() ? launch.get().size() : ranks == null ? 1 : ranks;
-    divides(size, "the number of ranks");
-    if (restartRanks != null) {
-      if (restartRanks > size) {
-        throw new IllegalArgumentException(
-            "--restart-ranks must be at most the "
-                + size
-                + " ranks of before: --restart-ranks="
-                + restartRanks);
-      }
-      divides(restartRanks, "--restart-ranks");
+    int size = size(launch);
+    if (restartRanks != null && restartRanks > size) {
+      throw new IllegalArgumentException(
+          "--restart-ranks must be at most the "
+              + size
+              + " ranks of before: --restart-ranks="
+              + restartRanks);
     }
     boolean elsewhere = launch.isPresent() && launch.get().launcher() != Launcher.LONGNET;
     if (restarts > 0 && (elsewhere || size == 1)) {
@@ -109,22 +107,42 @@ final class RankOptions {
               + ": --restarts="
               + restarts);
     }
-    if (restartRanks != null && restarts == 0 && !elsewhere) {
+    if (restartRanks != null && restarts == 0) {
       throw new IllegalArgumentException(
           "--restart-ranks must come with --restarts: --restart-ranks=" + restartRanks);
     }
   }
 
-  private void divides(int size, String what) {
-    if (sequenceRanks != null && size % sequenceRanks != 0) {
-      throw new IllegalArgumentException(
-          "--sequence-ranks must divide "
-              + what
-              + ", "
-              + size
-              + ": --sequence-ranks="
-              + sequenceRanks);
+  /// Refuses meshes that cannot be, after a loss too.
+  ///
+  /// @param virtualShards of the recipe: so many ranks in however many processes; 0: a rank a
+  ///   process
+  void checkMesh(Optional<Launch> launch, int virtualShards) {
+    int size = size(launch);
+    if (size == 1) {
+      return;
     }
+    for (int processes : new int[] {size, afterLoss(size)}) {
+      if (virtualShards % processes != 0) {
+        throw new FieldException(
+            "%s must be a multiple of the ranks that share them, %d: %s",
+            Field.of("training.virtual_shards"),
+            processes,
+            Field.of("training.virtual_shards", virtualShards));
+      }
+      int all = virtualShards == 0 ? processes : virtualShards;
+      if (sequenceRanks != null && all % sequenceRanks != 0) {
+        throw new IllegalArgumentException(
+            "--sequence-ranks must divide the number of ranks, "
+                + all
+                + ": --sequence-ranks="
+                + sequenceRanks);
+      }
+    }
+  }
+
+  private int size(Optional<Launch> launch) {
+    return launch.isPresent() ? launch.get().size() : ranks == null ? 1 : ranks;
   }
 
   private static void atLeast(int least, String name, @Nullable Integer value) {

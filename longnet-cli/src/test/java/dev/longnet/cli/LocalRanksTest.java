@@ -47,7 +47,7 @@ class LocalRanksTest {
   void everyRankLearnsItsPlace() throws Exception {
     RanksEnd end =
         ranks(Duration.ofSeconds(5), "exit=0", "exit=0", "exit=0")
-            .run(3, 1, new Handover(run, true, true));
+            .run(3, new Handover(run, true, true));
     assertThat(end.exitCode()).isZero();
     String port = "";
     for (int rank = 0; rank < 3; rank++) {
@@ -62,8 +62,7 @@ class LocalRanksTest {
               "LONGNET_TERMINAL=true,",
               "MASTER_ADDR=127.0.0.1,",
               " RANK=" + rank + ",",
-              "WORLD_SIZE=3}",
-              "processors=1\n");
+              "WORLD_SIZE=3}");
       String own = said.replaceAll("(?s).*MASTER_PORT=([0-9]+),.*", "$1");
       assertThat(own).isEqualTo(rank == 0 ? own : port);
       port = own;
@@ -81,7 +80,7 @@ class LocalRanksTest {
     long start = System.nanoTime();
     RanksEnd end =
         ranks(Duration.ofSeconds(1), "exit=75", "exit=137", "hang")
-            .run(3, 1, new Handover(run, false, false));
+            .run(3, new Handover(run, false, false));
     assertThat(Duration.ofNanos(System.nanoTime() - start))
         .isBetween(Duration.ofSeconds(1), Duration.ofSeconds(20));
     assertThat(end.exitCode()).isEqualTo(75);
@@ -95,7 +94,7 @@ class LocalRanksTest {
   void anotherPortIsTriedWhereTheFirstWasTakenMeanwhile() throws Exception {
     RanksEnd end =
         ranks(Duration.ofSeconds(5), "once=" + LocalRanks.PORT_TAKEN, "once=75")
-            .run(2, 1, new Handover(run, false, false));
+            .run(2, new Handover(run, false, false));
     assertThat(end.exitCode()).isZero();
     assertThat(TinyRecipe.names(notes))
         .contains("start-0-0", "start-0-1")
@@ -119,14 +118,15 @@ class LocalRanksTest {
     assertThat(notes.resolve("start-2-1")).doesNotExist();
     assertThat(said.toString())
         .contains(
-            "longnet: 3 ranks of 1 core each; logs of the others than rank 0: "
-                + run.resolve("ranks"),
+            "longnet: 3 ranks of 7 threads each; what others than rank 0 print: "
+                + run.resolve("ranks")
+                + "\n",
             "longnet: rank 1 of 3 was killed by signal 9; its log: "
                 + run.resolve("ranks/rank-1.log")
                 + "; restart 1 of 1, from "
                 + run.resolve("checkpoints/step-00000040")
                 + ", with 2 ranks\n",
-            "longnet: 2 ranks of 2 cores each");
+            "longnet: 2 ranks of 7 threads each");
   }
 
   @Test
@@ -210,7 +210,7 @@ class LocalRanksTest {
   private LocalTraining training(
       RankOptions options, StringWriter said, boolean initial, String... does) {
     return new LocalTraining(
-        ranks(Duration.ofSeconds(5), does), options, 4, initial, new PrintWriter(said, true));
+        ranks(Duration.ofSeconds(5), does), options, 7, initial, new PrintWriter(said, true));
   }
 
   private Process parent(String... does) throws IOException {

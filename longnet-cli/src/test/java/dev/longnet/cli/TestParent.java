@@ -30,6 +30,7 @@ final class TestParent {
     List<String> words =
         new ArrayList<>(
             List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx64m",
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
@@ -38,7 +39,6 @@ final class TestParent {
                 System.getProperty("java.class.path"),
                 TestRank.class.getName()));
     words.addAll(does);
-    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-    return new RankCommand(List.of(java), words);
+    return new RankCommand(words);
   }
 }

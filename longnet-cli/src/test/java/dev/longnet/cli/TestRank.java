@@ -29,12 +29,7 @@ final class TestRank {
     Map<String, String> ours = new TreeMap<>(environment);
     ours.keySet()
         .removeIf(k -> !k.matches("LONGNET_.*|(LOCAL_)?RANK|(LOCAL_)?WORLD_SIZE|MASTER_.*"));
-    String said =
-        ours
-            + "\nprocessors="
-            + Runtime.getRuntime().availableProcessors()
-            + "\npid="
-            + ProcessHandle.current().pid();
+    String said = ours + "\npid=" + ProcessHandle.current().pid();
     Path temporary = Files.writeString(notes.resolve(".start-" + rank), said, UTF_8);
     String[] words = does[rank].split("=");
     CountDownLatch asked = new CountDownLatch(1);
