@@ -75,7 +75,7 @@ public final class SafetensorsWriter {
     List<Place> ordered = ordered(tensors);
     byte[] header = header(metadata, ordered);
     Map<String, Long> begins = new HashMap<>();
-    long next = Long.BYTES + header.length;
+    long next = (long) Long.BYTES + header.length;
     for (Place place : ordered) {
       begins.put(place.name, next);
       next += place.bytes();

@@ -83,7 +83,7 @@ public final class Parameters implements AutoCloseable {
     return views;
   }
 
-  /// All parameters one after another [E] float32: the memory of [#values()], with gaps of zeros
+  /// All parameters one after another `[E]` float32: the memory of [#values()], with gaps of zeros
   /// between them.
   public Tensor valueMemory() {
     return valueBlock;

@@ -31,7 +31,7 @@ public record SequenceShards(int shard, int shards, RowExchange exchange) {
   }
 
   /// Whether a pass over this span is one that all ranks make together, each over its own part.
-  boolean share(Span span) {
+  public boolean share(Span span) {
     return shards > 1 && span.equals(span(span.window()));
   }
 

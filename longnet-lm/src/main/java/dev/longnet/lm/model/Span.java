@@ -22,7 +22,8 @@ public record Span(long first, long tokens, long window) {
     }
   }
 
-  boolean isWhole() {
+  /// Whether nothing of the window is elsewhere.
+  public boolean isWhole() {
     return tokens == window;
   }
 

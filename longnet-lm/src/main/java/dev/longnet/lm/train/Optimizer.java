@@ -210,7 +210,7 @@ public final class Optimizer implements AutoCloseable {
     return memory;
   }
 
-  /// The moments [memory] of one kind, writable.
+  /// The moments `[memory]` of one kind, writable.
   ///
   /// @param kind [#FIRST] or [#SECOND]
   Tensor moments(String kind) {

@@ -44,13 +44,13 @@ public interface Ranks {
 
   /// Adds the gradients of all ranks, in float32; waits for the others.
   ///
-  /// @param gradients [E] float32; afterwards the sums at the elements that this rank owns,
+  /// @param gradients `[E]` float32; afterwards the sums at the elements that this rank owns,
   ///   anything elsewhere
   void reduce(Tensor gradients);
 
   /// Takes over from each rank the elements that it owns; waits for the others.
   ///
-  /// @param values [E] float32
+  /// @param values `[E]` float32
   void share(Tensor values);
 
   /// Brings consecutive elements together on the rank that writes; waits for the others.
@@ -58,7 +58,7 @@ public interface Ranks {
   /// @param own those of `wanted` that this rank owns, float32
   /// @param wanted by all ranks alike
   /// @param all E
-  /// @param into [wanted] float32, overwritten on the rank that writes
+  /// @param into `[wanted]` float32, overwritten on the rank that writes
   void collect(MemorySegment own, Slice wanted, long all, MemorySegment into);
 
   /// A number of this rank, such as its loss or its count of targets, added up over all ranks;
