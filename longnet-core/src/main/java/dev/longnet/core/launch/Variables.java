@@ -8,11 +8,11 @@ import java.util.Optional;
 /// variable is one that is not set.
 record Variables(Map<String, String> all) {
   boolean has(String name) {
-    return !all.getOrDefault(name, "").isBlank();
+    return text(name).isPresent();
   }
 
   Optional<String> text(String name) {
-    return has(name) ? Optional.of(all.get(name).strip()) : Optional.empty();
+    return Optional.ofNullable(all.get(name)).map(String::strip).filter(t -> !t.isEmpty());
   }
 
   /// @param why what is known so far and needs this variable, such as `RANK=1`
@@ -35,12 +35,7 @@ record Variables(Map<String, String> all) {
 
   int number(String name, int least, int most, String why) {
     String value = required(name, why);
-    long number;
-    try {
-      number = value.matches("[0-9]{1,10}") ? Long.parseLong(value) : -1;
-    } catch (NumberFormatException tooLong) {
-      number = -1;
-    }
+    long number = value.matches("[0-9]{1,10}") ? Long.parseLong(value) : -1;
     if (number < least || number > most) {
       throw new IllegalArgumentException(
           name
