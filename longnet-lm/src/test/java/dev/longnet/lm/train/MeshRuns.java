@@ -3,6 +3,7 @@ package dev.longnet.lm.train;
 
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.distributed.Collectives;
+import dev.longnet.lm.distributed.ThreadCollectives;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -46,7 +47,7 @@ final class MeshRuns {
       Before before,
       IntFunction<String[]> overrides)
       throws Exception {
-    List<Collectives> world = Twin.of(groups * shards);
+    List<Collectives> world = ThreadCollectives.of(groups * shards);
     try (ExecutorService threads = Executors.newFixedThreadPool(world.size())) {
       List<Future<Ended>> ranks = new ArrayList<>();
       for (Collectives one : world) {
@@ -87,11 +88,7 @@ final class MeshRuns {
                 directory,
                 resume,
                 mesh,
-                config ->
-                    (attention, causal) ->
-                        new GatheredAttention(
-                            AttentionOperators.factory(config.runtime()).of(attention, causal),
-                            mesh.shards()),
+                config -> AttentionOperators.sequenceParallel(config.runtime(), mesh.shards()),
                 overrides)) {
       before.train(world.rank(), run);
       return ended(run);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.lm.distributed.ThreadCollectives;
 import dev.longnet.lm.torch.Torch;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -207,7 +208,7 @@ class MeshTest {
 
   @Test
   void refusesSequencesThatDoNotDivideTheRanks() {
-    assertThatThrownBy(() -> Mesh.of(Twin.of(3).getFirst(), 2))
+    assertThatThrownBy(() -> Mesh.of(ThreadCollectives.of(3).getFirst(), 2))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("sequence_ranks must divide the number of ranks, 3: sequence_ranks=2");
   }

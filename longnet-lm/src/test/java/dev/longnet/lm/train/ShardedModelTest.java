@@ -13,7 +13,9 @@ import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.lm.attention.JavaAttentionOperator;
+import dev.longnet.lm.attention.SequenceParallelAttention;
 import dev.longnet.lm.distributed.Collectives;
+import dev.longnet.lm.distributed.ThreadCollectives;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
@@ -67,15 +69,19 @@ class ShardedModelTest {
   /// @param gradients of the sum of its losses
   private record Passed(float[] losses, double sum, Map<String, float[]> gradients) {}
 
-  private static Passed pass(ModelConfig config, long[] ids, int window, SequenceShards shards) {
+  private static Passed pass(
+      ModelConfig config, long[] ids, int window, SequenceShards shards, boolean gathered) {
     AttentionOperator.Factory operators =
         (attention, causal) -> {
-          AttentionOperator whole =
-              new JavaAttentionOperator(
-                  DilatedAttention.of(
-                      attention.pattern(causal), AttentionOptions.defaults().withThreads(1)),
-                  GradientMode.EXACT);
-          return shards.shards() == 1 ? whole : new GatheredAttention(whole, shards);
+          DilatedAttention attends =
+              DilatedAttention.of(
+                  attention.pattern(causal), AttentionOptions.defaults().withThreads(1));
+          AttentionOperator whole = new JavaAttentionOperator(attends, GradientMode.EXACT);
+          return shards.shards() == 1
+              ? whole
+              : gathered
+                  ? new GatheredAttention(whole, shards)
+                  : new SequenceParallelAttention(attends, shards);
         };
     ModelOptions options = ModelOptions.cpu().withChunks(5, 7);
     try (PointerScope _ = new PointerScope();
@@ -101,10 +107,23 @@ class ShardedModelTest {
   @CsvSource({"50,2,0", "50,3,4", "50,4,2", "9,4,4", "7,7,4", "3,5,4", "2,4,3", "1,3,4"})
   void lossesAndGradientsAddUpToThoseOfOneRank(int window, int ranks, int convolution)
       throws Exception {
+    check(window, ranks, convolution, false);
+  }
+
+  /// Of the parts around attention alone.
+  @ParameterizedTest
+  @CsvSource({"50,3,4", "3,5,4"})
+  void soTheyDoWhereEveryRankHasAllRowsForAttention(int window, int ranks, int convolution)
+      throws Exception {
+    check(window, ranks, convolution, true);
+  }
+
+  private static void check(int window, int ranks, int convolution, boolean gathered)
+      throws Exception {
     ModelConfig config = config(convolution);
     long[] ids = new Random(3).longs(2 * (window + 1L), 0, 29).toArray();
-    Passed whole = pass(config, ids, window, SequenceShards.one());
-    List<Collectives> world = Twin.of(ranks);
+    Passed whole = pass(config, ids, window, SequenceShards.one(), false);
+    List<Collectives> world = ThreadCollectives.of(ranks);
     List<Passed> parts = new ArrayList<>();
     try (ExecutorService threads = Executors.newFixedThreadPool(ranks)) {
       List<Future<Passed>> running = new ArrayList<>();
@@ -113,7 +132,7 @@ class ShardedModelTest {
         running.add(
             threads.submit(() -> {
               try {
-                return pass(config, ids, window, shards);
+                return pass(config, ids, window, shards, gathered);
               } catch (Throwable e) {
                 rank.abort(e.toString());
                 throw e;
