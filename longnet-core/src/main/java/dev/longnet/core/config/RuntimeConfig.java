@@ -87,7 +87,8 @@ public record RuntimeConfig(
         lossChunk);
   }
 
-  RuntimeConfig withActivationCheckpointing() {
+  /// The same with activations computed again in the backward pass.
+  public RuntimeConfig withActivationCheckpointing() {
     return new RuntimeConfig(
         device, precision, threads, attentionKernel, true, tokenChunk, lossChunk);
   }
