@@ -6,9 +6,10 @@ import java.lang.foreign.MemorySegment;
 /// What the forward pass writes and the backward pass reads.
 ///
 /// @param out [B, N, H, D], the attention of every query
-/// @param lse [B, H, N] float32, the natural log of every query's joint softmax denominator
+/// @param lse [B, H, N] float32, the natural log of every query's joint softmax denominator;
+///   float64 where `out` is
 public record AttentionOutput(AttentionTensor out, MemorySegment lse) {
   public AttentionOutput {
-    Checks.floats("lse", lse, out.batch() * out.heads() * out.tokens());
+    Checks.scalars("lse", lse, out.type(), out.batch() * out.heads() * out.tokens());
   }
 }

@@ -2,6 +2,7 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.ElementType;
 import dev.longnet.attention.kernel.FoldGradients;
 import dev.longnet.attention.kernel.FoldRows;
 import dev.longnet.attention.kernel.HeadRows;
@@ -36,6 +37,13 @@ final class BackwardPass {
   private final AttentionTensor gradK;
   private final AttentionTensor gradV;
   private final GradientMode mode;
+
+  /// Whether dQ is added to what `gradQ` holds.
+  private final boolean addQueries;
+
+  /// Of LSE and delta.
+  private final ElementType scalars;
+
   private final Blocks blocks;
 
   /// Whether no fold reaches from one block into another.
@@ -48,6 +56,20 @@ final class BackwardPass {
       AttentionTensor gradOut,
       Qkv gradients,
       GradientMode mode) {
+    this(engine, inputs, output, gradOut, gradients, mode, false);
+  }
+
+  /// @param addQueries whether dQ is added to what its tensor holds, which is then no bfloat16
+  BackwardPass(
+      Engine engine,
+      Qkv inputs,
+      AttentionOutput output,
+      AttentionTensor gradOut,
+      Qkv gradients,
+      GradientMode mode,
+      boolean addQueries) {
+    this.addQueries = addQueries;
+    this.scalars = inputs.q().type().sums();
     this.engine = engine;
     this.pattern = engine.pattern();
     this.kernel = engine.kernel();
@@ -80,7 +102,7 @@ final class BackwardPass {
         RowBuffer.Pool pool = new RowBuffer.Pool(blocks, 4L * q.headSize(), threads)) {
       MemorySegment[] delta = new MemorySegment[deltas];
       for (int i = 0; i < deltas; i++) {
-        delta[i] = arena.allocate(Math.multiplyExact(values, 4L), 64);
+        delta[i] = arena.allocate(Math.multiplyExact(values, (long) scalars.bytes()), 64);
       }
       if (mode == GradientMode.EXACT && closed) {
         blocks.run(
@@ -117,7 +139,8 @@ final class BackwardPass {
 
   private void jointDelta(Blocks.Block block, MemorySegment delta) {
     Rows rows = block.rows();
-    kernel.delta(block.rows(gradOut, rows), block.rows(out, rows), block.scalars(delta, rows));
+    kernel.delta(
+        block.rows(gradOut, rows), block.rows(out, rows), block.scalars(delta, scalars, rows));
   }
 
   /// delta_i = sum_d dO o_i with the branch's own output o_i. The exact delta becomes this when
@@ -138,11 +161,15 @@ final class BackwardPass {
           continue;
         }
         try (Arena arena = Arena.ofConfined()) {
-          HeadRows own =
-              HeadRows.contiguous(
-                  arena.allocate(queries.count() * 4 * headSize, 64), headSize, queries);
+          MemorySegment memory = arena.allocate(queries.count() * scalars.bytes() * headSize, 64);
+          HeadRows own = new HeadRows(memory, scalars, 0, headSize, headSize, queries);
           RowScalars norms =
-              RowScalars.contiguous(arena.allocate(queries.count() * 4, 64), queries.count());
+              new RowScalars(
+                  arena.allocate(queries.count() * scalars.bytes(), 64),
+                  scalars == ElementType.FLOAT64,
+                  0,
+                  1,
+                  queries.count());
           norms.fill(Double.NEGATIVE_INFINITY);
           FoldRows fitted = new FoldRows(part);
           kernel.fold(
@@ -152,7 +179,7 @@ final class BackwardPass {
               pattern.causal(),
               fitted.queries(own),
               fitted.scalars(norms));
-          kernel.delta(block.rows(gradOut, queries), own, block.scalars(delta, queries));
+          kernel.delta(block.rows(gradOut, queries), own, block.scalars(delta, scalars, queries));
         }
       }
     }
@@ -163,9 +190,11 @@ final class BackwardPass {
     try (RowBuffer dq = new RowBuffer(gradQ, block, pool);
         RowBuffer dk = new RowBuffer(gradK, block, pool);
         RowBuffer dv = new RowBuffer(gradV, block, pool)) {
-      boolean covered = closed && pattern.branches() > 0 && covers(0, block);
-      if (!covered) {
+      boolean covered = !addQueries && closed && pattern.branches() > 0 && covers(0, block);
+      if (!addQueries && !covered) {
         kernel.clear(dq.rows(block.rows()));
+      }
+      if (!covered) {
         kernel.clear(dk.rows(block.rows()));
         kernel.clear(dv.rows(block.rows()));
       }
@@ -257,8 +286,8 @@ final class BackwardPass {
         rows.keys(block.rows(v, keys)),
         pattern.causal(),
         rows.queries(block.rows(gradOut, queries)),
-        rows.scalars(block.scalars(lse, queries)),
-        rows.scalars(block.scalars(delta, queries)),
+        rows.scalars(block.scalars(lse, scalars, queries)),
+        rows.scalars(block.scalars(delta, scalars, queries)),
         gradients.of(rows));
   }
 

@@ -2,6 +2,7 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.ElementType;
 import dev.longnet.attention.kernel.HeadRows;
 import dev.longnet.attention.kernel.RowScalars;
 import dev.longnet.attention.pattern.AttentionPattern;
@@ -149,9 +150,12 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
     }
 
     /// Values of this head and sequence in a [B, H, N] array.
-    RowScalars scalars(MemorySegment floats, Rows rows) {
+    ///
+    /// @param type float32 or float64
+    RowScalars scalars(MemorySegment values, ElementType type, Rows rows) {
       long offset = (sequence * blocks.heads + head) * blocks.tokens + rows.first();
-      return new RowScalars(floats, offset, rows.stride(), rows.count());
+      return new RowScalars(
+          values, type == ElementType.FLOAT64, offset, rows.stride(), rows.count());
     }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.attention;
 
+import dev.longnet.attention.kernel.ElementType;
 import java.lang.foreign.MemorySegment;
 
 /// The façade's argument checks, made once per call.
@@ -29,10 +30,23 @@ final class Checks {
     }
   }
 
-  static void floats(String name, MemorySegment segment, long count) {
-    if (segment.byteSize() / 4 < count) {
+  /// Refuses memory too short for one value of each query.
+  ///
+  /// @param type of the tensor the values belong to
+  static void scalars(String name, MemorySegment segment, ElementType type, long count) {
+    long held = segment.byteSize() / type.sums().bytes();
+    if (held < count) {
+      String kind = type == ElementType.FLOAT64 ? " doubles" : " floats";
       throw new IllegalArgumentException(
-          name + " must hold B H N = " + count + " floats: it holds " + segment.byteSize() / 4);
+          name + " must hold B H N = " + count + kind + ": it holds " + held);
+    }
+  }
+
+  /// Refuses tensors of float64 among others: kernels add in one precision.
+  static void precision(AttentionTensor q, String name, AttentionTensor tensor) {
+    if (q.type().sums() != tensor.type().sums()) {
+      throw new IllegalArgumentException(
+          name + " must be float64 where q is, and only there: " + tensor.type());
     }
   }
 

@@ -86,6 +86,7 @@ public final class DilatedAttention {
   /// @param output overwritten; of the inputs' shape
   public void forward(Qkv inputs, AttentionOutput output) {
     Checks.sameShape(inputs.q(), "out", output.out());
+    Checks.precision(inputs.q(), "out", output.out());
     Checks.writable("out", output.out());
     Checks.writable("lse", output.lse());
     new ForwardPass(
@@ -119,6 +120,9 @@ public final class DilatedAttention {
     Checks.sameShape(q, "out", output.out());
     Checks.sameShape(q, "gradOut", gradOut);
     Checks.sameShape(q, "gradQ", gradients.q());
+    Checks.precision(q, "out", output.out());
+    Checks.precision(q, "gradOut", gradOut);
+    Checks.precision(q, "gradQ", gradients.q());
     Checks.writable("gradQ", gradients.q());
     Checks.writable("gradK", gradients.k());
     Checks.writable("gradV", gradients.v());
@@ -145,10 +149,16 @@ public final class DilatedAttention {
     Reference.reachabilityFence(gradients);
   }
 
-  /// An engine with as many threads as may work on this memory.
   private Engine engine(MemorySegment... memory) {
+    return engine(pattern, memory);
+  }
+
+  /// An engine with as many threads as may work on this memory.
+  ///
+  /// @param part of the pattern, or all of it
+  Engine engine(AttentionPattern part, MemorySegment... memory) {
     Checks.accessible(memory);
     return new Engine(
-        pattern, kernel, Checks.threads(options.threads(), memory), workers, options.branchTimer());
+        part, kernel, Checks.threads(options.threads(), memory), workers, options.branchTimer());
   }
 }

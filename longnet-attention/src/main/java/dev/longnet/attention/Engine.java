@@ -45,8 +45,13 @@ record Engine(
     }
     double work =
         4 * pattern.pairs(0, q.heads(), q.tokens()) * q.headSize() * q.heads() * q.batch();
+    return usefulThreads(work, q);
+  }
+
+  /// How many threads so many operations on tensors like `q` are worth.
+  int usefulThreads(double operations, AttentionTensor q) {
     double worth = own == null ? kernel.worthAThread(q.type(), q.headSize()) : WORTH_WAKING;
-    return (int) Math.clamp((long) (work / worth), 1L, threads);
+    return (int) Math.clamp((long) (operations / worth), 1L, threads);
   }
 
   /// Runs the tasks of a call on so many threads, see [Workers#run].

@@ -2,6 +2,7 @@
 package dev.longnet.attention;
 
 import dev.longnet.attention.kernel.AttentionKernel;
+import dev.longnet.attention.kernel.ElementType;
 import dev.longnet.attention.kernel.FoldRows;
 import dev.longnet.attention.kernel.RowScalars;
 import dev.longnet.attention.pattern.AttentionPattern;
@@ -23,17 +24,26 @@ final class ForwardPass {
   private final AttentionTensor v;
   private final AttentionTensor out;
   private final MemorySegment lse;
+  private final ElementType lseType;
   private final Blocks blocks;
 
   ForwardPass(Engine engine, Qkv inputs, AttentionOutput output) {
+    this(engine, inputs, output.out(), output.lse(), output.out().type().sums());
+  }
+
+  /// @param lse [B, H, N]
+  /// @param lseType float32 or float64; float64 where further folds follow
+  ForwardPass(
+      Engine engine, Qkv inputs, AttentionTensor out, MemorySegment lse, ElementType lseType) {
     this.engine = engine;
     this.pattern = engine.pattern();
     this.kernel = engine.kernel();
     this.q = inputs.q();
     this.k = inputs.k();
     this.v = inputs.v();
-    this.out = output.out();
-    this.lse = output.lse();
+    this.out = out;
+    this.lse = lse;
+    this.lseType = lseType;
     this.threads = engine.usefulThreads(q);
     this.blocks = Blocks.forward(pattern, q, threads);
   }
@@ -57,7 +67,7 @@ final class ForwardPass {
         branch(branch, block, accumulator, norms);
         engine.end(branch, false, began);
       }
-      boolean covered = kernel.round(norms, block.scalars(lse, all));
+      boolean covered = kernel.round(norms, block.scalars(lse, lseType, all));
       for (long i = 0; !covered && i < all.count(); i++) {
         if (norms.get(i) == Double.NEGATIVE_INFINITY) {
           kernel.clear(accumulator.rows(all.slice(i, i + 1)));

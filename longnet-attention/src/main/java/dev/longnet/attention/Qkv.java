@@ -11,5 +11,7 @@ public record Qkv(AttentionTensor q, AttentionTensor k, AttentionTensor v) {
   public Qkv {
     Checks.sameShape(q, "k", k);
     Checks.sameShape(q, "v", v);
+    Checks.precision(q, "k", k);
+    Checks.precision(q, "v", v);
   }
 }

@@ -10,9 +10,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import org.jspecify.annotations.Nullable;
 
-/// The float32 accumulator of one block of a tensor. It is the tensor's own memory when that is
-/// float32. Else it is a buffer, which [#store] rounds into the tensor once all branches have been
-/// added.
+/// The accumulator of one block of a tensor, float32 or float64. It is the tensor's own memory when
+/// that is of such a type. Else it is a buffer of float32, which [#store] rounds into the tensor
+/// once all branches have been added.
 final class RowBuffer implements AutoCloseable {
   private final AttentionTensor tensor;
   private final Blocks.Block block;
@@ -24,7 +24,7 @@ final class RowBuffer implements AutoCloseable {
     this.tensor = tensor;
     this.block = block;
     this.pool = pool;
-    this.buffer = tensor.type() == ElementType.FLOAT32 ? null : pool.take();
+    this.buffer = tensor.type() == tensor.type().sums() ? null : pool.take();
   }
 
   /// The accumulator's rows at these positions of the block.

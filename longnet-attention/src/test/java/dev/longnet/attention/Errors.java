@@ -47,6 +47,7 @@ final class Errors {
               // Units of rounding, 2^-24 and 2^-9.
               case FLOAT32 -> 4 * 0x1p-24;
               case BFLOAT16 -> 2 * 0x1p-9;
+              case FLOAT64 -> 4 * 0x1p-53;
             };
     return error / (2 * plainError + floor + 1e-30);
   }

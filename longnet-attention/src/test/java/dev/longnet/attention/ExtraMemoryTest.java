@@ -71,7 +71,7 @@ class ExtraMemoryTest {
       DilatedAttention attention =
           DilatedAttention.of(spec, AttentionOptions.defaults().withThreads(2));
       try (Arena arena = Arena.ofShared()) {
-        for (ElementType type : ElementType.values()) {
+        for (ElementType type : ElementType.FAST) {
           run(attention, arena, type, 1 << 16); // compiles
           run(attention, arena, type, TOKENS);
         }

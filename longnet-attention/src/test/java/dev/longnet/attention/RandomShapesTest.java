@@ -167,7 +167,7 @@ class RandomShapesTest {
               DilatedAttentionSpec.of(
                   new long[] {900, 5000}, new long[] {1, 2}, causal, HeadOffsets.INTERLEAVED),
               new SparseAttentionSpec(1500, 300, causal))) {
-        for (ElementType type : ElementType.values()) {
+        for (ElementType type : ElementType.FAST) {
           check(new Random(7), "long", pattern, 1, 4700, 1, 4, type, GradientMode.EXACT);
         }
       }

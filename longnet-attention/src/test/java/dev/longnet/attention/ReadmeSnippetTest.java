@@ -38,7 +38,7 @@ class ReadmeSnippetTest {
       attention.forward(new Qkv(q, k, v), new AttentionOutput(out, lse));
       // end
       Rows last = new Rows(tokens - 1, 1, 1);
-      assertThat(out.rows(0, 3, last).get(0, 0)).isBetween(-1f, 1f).isNotZero();
+      assertThat(out.rows(0, 3, last).get(0, 0)).isBetween(-1.0, 1.0).isNotZero();
     }
   }
 

@@ -53,9 +53,11 @@ final class TestTensors {
     MemorySegment all =
         switch (random.nextInt(3)) {
           case 0 ->
-              type == ElementType.FLOAT32
-                  ? MemorySegment.ofArray(new float[(int) elements])
-                  : MemorySegment.ofArray(new short[(int) elements]);
+              switch (type) {
+                case FLOAT32 -> MemorySegment.ofArray(new float[(int) elements]);
+                case BFLOAT16 -> MemorySegment.ofArray(new short[(int) elements]);
+                case FLOAT64 -> MemorySegment.ofArray(new double[(int) elements]);
+              };
           case 1 -> MemorySegment.ofArray(new byte[(int) elements * type.bytes() + 1]).asSlice(1);
           default -> Arena.ofAuto().allocate(elements * type.bytes() + 2, 1);
         };
@@ -82,8 +84,15 @@ final class TestTensors {
         HeadRows source = from.rows(b, h, all);
         HeadRows target = to.rows(b, h, all);
         for (long n = 0; n < from.tokens(); n++) {
-          source.read(n, row, 0);
-          target.write(n, row, 0);
+          if (from.type() == ElementType.FLOAT64 && to.type() == ElementType.FLOAT64) {
+            for (int d = 0; d < row.length; d++) {
+              long at = target.byteOffset(n) + 8L * d;
+              target.data().set(ValueLayout.JAVA_DOUBLE_UNALIGNED, at, source.get(n, d));
+            }
+          } else {
+            source.read(n, row, 0);
+            target.write(n, row, 0);
+          }
         }
       }
     }
@@ -104,6 +113,31 @@ final class TestTensors {
       }
     }
     return values;
+  }
+
+  /// As [#random], in float64.
+  static AttentionTensor random64(
+      Random random, double scale, long batch, long tokens, int heads, int headSize) {
+    AttentionTensor t = empty(ElementType.FLOAT64, batch, tokens, heads, headSize);
+    for (long i = 0; i < batch * tokens * heads * headSize; i++) {
+      t.data().setAtIndex(ValueLayout.JAVA_DOUBLE, i, random.nextGaussian() * scale);
+    }
+    return t;
+  }
+
+  /// The tokens `[from, to)` of a tensor, in its memory.
+  static AttentionTensor span(AttentionTensor t, long from, long to) {
+    long start = from == to ? 0 : from * t.tokenStride() * t.type().bytes();
+    return new AttentionTensor(
+        t.data().asSlice(start),
+        t.type(),
+        t.batch(),
+        to - from,
+        t.heads(),
+        t.headSize(),
+        t.batchStride(),
+        t.tokenStride(),
+        t.headStride());
   }
 
   static double[] values(MemorySegment floats, long count) {

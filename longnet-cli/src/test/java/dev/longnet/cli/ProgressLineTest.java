@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.longnet.lm.train.StepMetrics;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class ProgressLineTest {
@@ -61,6 +62,7 @@ class ProgressLineTest {
   }
 
   private static StepMetrics metrics(long step, int window) {
-    return new StepMetrics(step, 2.0, 1, 1e-3, 1000, 1, window, 256, 2, 16_384, 0.75, false, 0);
+    return new StepMetrics(
+        step, 2.0, 1, 1e-3, 1000, 1, window, 256, 2, 16_384, 0.75, false, 0, Optional.empty());
   }
 }

@@ -29,7 +29,7 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
   /// @param q query rows
   /// @param k key rows
   /// @param v value rows, as many as keys, at the keys' positions
-  /// @param out float32, one row per query, updated
+  /// @param out float32, one row per query, updated; float64 where all rows are
   /// @param lse one per query, updated; float64 when several folds follow one another (see
   ///   [RowScalars])
   void fold(HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse);
@@ -62,7 +62,7 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
     for (long i = 0; i < out.count(); i++) {
       double sum = 0;
       for (int d = 0; d < out.headSize(); d++) {
-        sum += (double) gradOut.get(i, d) * out.get(i, d);
+        sum += gradOut.get(i, d) * out.get(i, d);
       }
       delta.set(i, sum);
     }
@@ -71,6 +71,14 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
   /// Copies rows, converting between element types.
   default void copy(HeadRows from, HeadRows to) {
     FoldChecks.copy(from, to);
+    if (from.type() == ElementType.FLOAT64 && to.type() == ElementType.FLOAT64) {
+      double[] row = new double[from.headSize()];
+      for (long i = 0; i < from.count(); i++) {
+        from.read(i, row);
+        to.write(i, row);
+      }
+      return;
+    }
     float[] row = new float[from.headSize()];
     for (long i = 0; i < from.count(); i++) {
       from.read(i, row, 0);
@@ -92,11 +100,12 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
     return all;
   }
 
-  /// Sets float32 rows to 0.
+  /// Sets rows of float32 or float64 to 0.
   default void clear(HeadRows rows) {
     FoldChecks.clear(rows);
     for (long i = 0; i < rows.count(); i++) {
-      rows.data().asSlice(rows.byteOffset(i), 4L * rows.headSize()).fill((byte) 0);
+      long bytes = (long) rows.type().bytes() * rows.headSize();
+      rows.data().asSlice(rows.byteOffset(i), bytes).fill((byte) 0);
     }
   }
 

@@ -12,7 +12,7 @@ final class FoldChecks {
   static void forward(HeadRows q, HeadRows k, HeadRows v, HeadRows out, RowScalars lse) {
     inputs(q, k, v);
     rows("out", out, q.count(), q.headSize());
-    accumulator("out", out);
+    accumulator("out", out, q.type().sums());
     scalars("lse", lse, q.count());
     writable("lse", lse.data());
   }
@@ -34,7 +34,7 @@ final class FoldChecks {
   }
 
   static void clear(HeadRows rows) {
-    accumulator("the rows to clear", rows);
+    accumulator("the rows to clear", rows, rows.type().sums());
   }
 
   @SuppressWarnings("NullAway") // values come with keys
@@ -48,17 +48,18 @@ final class FoldChecks {
       FoldGradients gradients) {
     inputs(q, k, v);
     rows("gradOut", gradOut, q.count(), q.headSize());
+    precision("gradOut", gradOut, q);
     scalars("lse", lse, q.count());
     scalars("delta", delta, q.count());
     if (gradients.queries() != null) {
       rows("gradQ", gradients.queries(), q.count(), q.headSize());
-      accumulator("gradQ", gradients.queries());
+      accumulator("gradQ", gradients.queries(), q.type().sums());
     }
     if (gradients.keys() != null) {
       rows("gradK", gradients.keys(), k.count(), k.headSize());
-      accumulator("gradK", gradients.keys());
+      accumulator("gradK", gradients.keys(), q.type().sums());
       rows("gradV", gradients.values(), k.count(), k.headSize());
-      accumulator("gradV", gradients.values());
+      accumulator("gradV", gradients.values(), q.type().sums());
     }
   }
 
@@ -72,6 +73,16 @@ final class FoldChecks {
   private static void inputs(HeadRows q, HeadRows k, HeadRows v) {
     rows("k", k, k.count(), q.headSize());
     rows("v", v, k.count(), q.headSize());
+    precision("k", k, q);
+    precision("v", v, q);
+  }
+
+  /// Float64 rows and others never meet.
+  private static void precision(String name, HeadRows rows, HeadRows q) {
+    if (rows.type().sums() != q.type().sums()) {
+      throw new IllegalArgumentException(
+          name + " must be float64 where q is, and only there: " + rows.type());
+    }
   }
 
   private static void rows(String name, HeadRows rows, long count, int headSize) {
@@ -89,9 +100,10 @@ final class FoldChecks {
     }
   }
 
-  private static void accumulator(String name, HeadRows rows) {
-    if (rows.type() != ElementType.FLOAT32) {
-      throw new IllegalArgumentException(name + " accumulates in float32: " + rows.type());
+  private static void accumulator(String name, HeadRows rows, ElementType type) {
+    if (rows.type() != type) {
+      String sums = type == ElementType.FLOAT64 ? "float64" : "float32";
+      throw new IllegalArgumentException(name + " accumulates in " + sums + ": " + rows.type());
     }
     writable(name, rows.data());
   }

@@ -77,16 +77,21 @@ public record HeadRows(
     return (offset + index * stride) * type.bytes();
   }
 
-  /// Element d of row `index`, widened to float32.
-  public float get(long index, int d) {
+  /// Element d of row `index`, widened to float64.
+  public double get(long index, int d) {
     long at = byteOffset(index) + (long) d * type.bytes();
     return switch (type) {
       case FLOAT32 -> data.get(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
-      case BFLOAT16 -> ElementType.fromBfloat16(data.get(ValueLayout.JAVA_SHORT_UNALIGNED, at));
+      case BFLOAT16 -> bfloat(at);
+      case FLOAT64 -> data.get(ValueLayout.JAVA_DOUBLE_UNALIGNED, at);
     };
   }
 
-  /// Copies row `index` to `to[at …]`, widened to float32.
+  private float bfloat(long at) {
+    return ElementType.fromBfloat16(data.get(ValueLayout.JAVA_SHORT_UNALIGNED, at));
+  }
+
+  /// Copies row `index` to `to[at …]`, as float32.
   public void read(long index, float[] to, int at) {
     switch (type) {
       case FLOAT32 ->
@@ -94,10 +99,28 @@ public record HeadRows(
               data, ValueLayout.JAVA_FLOAT_UNALIGNED, byteOffset(index), to, at, headSize);
       case BFLOAT16 -> {
         for (int d = 0; d < headSize; d++) {
-          to[at + d] = get(index, d);
+          to[at + d] = bfloat(byteOffset(index) + 2L * d);
+        }
+      }
+      case FLOAT64 -> {
+        for (int d = 0; d < headSize; d++) {
+          to[at + d] = (float) get(index, d);
         }
       }
     }
+  }
+
+  /// Copies row `index` to `to[0 …]`, widened to float64.
+  void read(long index, double[] to) {
+    for (int d = 0; d < headSize; d++) {
+      to[d] = get(index, d);
+    }
+  }
+
+  /// Overwrites row `index`, of float64, with `from[0 …]`.
+  void write(long index, double[] from) {
+    MemorySegment.copy(
+        from, 0, data, ValueLayout.JAVA_DOUBLE_UNALIGNED, byteOffset(index), headSize);
   }
 
   /// Overwrites row `index` with `from[at …]`, rounded to the type.
@@ -113,6 +136,11 @@ public record HeadRows(
               ValueLayout.JAVA_SHORT_UNALIGNED,
               bytes + 2L * d,
               ElementType.toBfloat16(from[at + d]));
+        }
+      }
+      case FLOAT64 -> {
+        for (int d = 0; d < headSize; d++) {
+          data.set(ValueLayout.JAVA_DOUBLE_UNALIGNED, byteOffset(index) + 8L * d, from[at + d]);
         }
       }
     }

@@ -23,6 +23,10 @@ final class ScalarKernel implements AttentionKernel {
   public void fold(
       HeadRows q, HeadRows k, HeadRows v, boolean causal, HeadRows out, RowScalars lse) {
     FoldChecks.forward(q, k, v, out, lse);
+    if (q.type() == ElementType.FLOAT64) {
+      Float64Folds.fold(q, k, v, causal, out, lse);
+      return;
+    }
     int headSize = q.headSize();
     float scale = (float) (1 / Math.sqrt(headSize));
     float[] query = new float[headSize];
@@ -79,6 +83,10 @@ final class ScalarKernel implements AttentionKernel {
     FoldChecks.backward(q, k, v, gradOut, lse, delta, gradients);
     if (gradients.overwrite()) {
       gradients.rows().forEach(this::clear);
+    }
+    if (q.type() == ElementType.FLOAT64) {
+      Float64Folds.foldBackward(q, k, v, causal, gradOut, lse, delta, gradients);
+      return;
     }
     int headSize = q.headSize();
     float scale = (float) (1 / Math.sqrt(headSize));

@@ -88,6 +88,7 @@ abstract class Scratch {
       switch (rows.type()) {
         case FLOAT32 -> loops.packFloats(address, stride, count, headSize, scale, to, rowBytes);
         case BFLOAT16 -> loops.packBfloats(address, stride, count, headSize, scale, to, rowBytes);
+        case FLOAT64 -> throw new IllegalStateException("float64 rows have loops of their own");
       }
     }
 

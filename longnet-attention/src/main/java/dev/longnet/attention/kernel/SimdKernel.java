@@ -44,6 +44,10 @@ final class SimdKernel implements AttentionKernel {
     if (q.count() == 0 || k.count() == 0) {
       return;
     }
+    if (q.type() == ElementType.FLOAT64) {
+      Float64Folds.fold(q, k, v, causal, out, lse);
+      return;
+    }
     if (!inMatrices(q, k, v)) {
       ForwardScratch scratch = forwards.take(q.headSize(), size -> new SimdForward(loops, size));
       scratch.fold(q, k, v, causal, out, lse);
@@ -75,6 +79,13 @@ final class SimdKernel implements AttentionKernel {
       clearUnseen(q, k, causal, gradients);
     }
     if (q.count() == 0 || k.count() == 0) {
+      return;
+    }
+    if (q.type() == ElementType.FLOAT64) {
+      if (gradients.overwrite()) {
+        gradients.rows().forEach(this::clear);
+      }
+      Float64Folds.foldBackward(q, k, v, causal, gradOut, lse, delta, gradients);
       return;
     }
     if (!inMatrices(q, k, v, gradOut)) {
@@ -132,6 +143,10 @@ final class SimdKernel implements AttentionKernel {
 
   @Override
   public void delta(HeadRows gradOut, HeadRows out, RowScalars delta) {
+    if (gradOut.type() == ElementType.FLOAT64 || out.type() == ElementType.FLOAT64) {
+      AttentionKernel.super.delta(gradOut, out, delta);
+      return;
+    }
     FoldChecks.delta(gradOut, out, delta);
     SimdBackward scratch = backwards.take(out.headSize(), size -> new SimdBackward(loops, size));
     scratch.delta(gradOut, out, delta);

@@ -9,7 +9,8 @@ import java.util.TreeMap;
 /// A pattern is a set of branches, a branch is a sequence of segments, and a segment is one [Fold]
 /// per head. All folds of a head share one softmax: a key that several folds offer to a query
 /// counts several times (paper, eq. 9-10). Segments of one branch have disjoint query rows, whose
-/// positions grow with the segment's number.
+/// positions grow with the segment's number. A longer sequence has the segments of a shorter one
+/// under the same numbers, and more rows in them or behind them.
 public interface AttentionPattern {
   /// Whether a query sees only keys at its own position or before.
   boolean causal();

@@ -143,7 +143,7 @@ public class FoldBenchmark {
   private void assertClose(String name, HeadRows actual, double[] expected) {
     double largest = Arrays.stream(expected).map(Math::abs).max().orElseThrow();
     for (int i = 0; i < expected.length; i++) {
-      float value = actual.get(i / headSize, i % headSize);
+      float value = (float) actual.get(i / headSize, i % headSize);
       if (!(Math.abs(value - expected[i]) <= 1e-5 * Math.max(1, largest))) {
         throw new IllegalStateException(name + " is wrong: " + value + ", not " + expected[i]);
       }

@@ -2,6 +2,7 @@
 package dev.longnet.attention.pattern;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -56,6 +57,36 @@ public final class RandomPatterns {
       case 2, 3 -> branches(random, causal, 9, 50, 9);
       default -> dilated(random, causal);
     };
+  }
+
+  /// A pattern of any kind for a sequence of about so many tokens.
+  public static AttentionPattern ofAnyKind(Random random, int heads, long tokens) {
+    boolean causal = random.nextBoolean();
+    return switch (random.nextInt(8)) {
+      case 0 -> DilatedAttentionSpec.dense(causal);
+      case 1 -> sparse(random, causal);
+      case 2 -> new BlockwiseCausalPattern(any(random, true), 1 + random.nextInt(20));
+      case 3 -> dilated(random, causal);
+      default -> branches(random, causal, heads, tokens + 5, 9);
+    };
+  }
+
+  /// Boundaries of shards: even ones, any ones, and such that most shards are empty.
+  public static long[] boundaries(Random random, int shards, long tokens) {
+    long[] boundaries = new long[shards + 1];
+    int kind = random.nextInt(3);
+    long some = random.nextLong(tokens + 1);
+    for (int i = 1; i < shards; i++) {
+      boundaries[i] =
+          switch (kind) {
+            case 0 -> tokens * i / shards;
+            case 1 -> random.nextLong(tokens + 1);
+            default -> random.nextInt(3) == 0 ? random.nextLong(tokens + 1) : some;
+          };
+    }
+    boundaries[shards] = tokens;
+    Arrays.sort(boundaries);
+    return boundaries;
   }
 
   /// A pattern with none but the interface's own answers.

@@ -31,7 +31,8 @@ final class RunConfigTree {
         .put("max_minutes", t.maxMinutes())
         .put("gradient_clip", t.gradientClip())
         .put("skip_limit", t.skipLimit())
-        .put("seed", t.seed());
+        .put("seed", t.seed())
+        .put("virtual_shards", t.virtualShards());
     t.branchStarts().forEach(training.putArray("branch_starts")::add);
     OptimizerConfig o = run.optimizer();
     tree.putObject("optimizer")

@@ -87,6 +87,12 @@ public record RuntimeConfig(
         lossChunk);
   }
 
+  /// @param count 0: all cores
+  public RuntimeConfig withThreads(int count) {
+    return new RuntimeConfig(
+        device, precision, count, attentionKernel, activationCheckpointing, tokenChunk, lossChunk);
+  }
+
   /// The same with activations computed again in the backward pass.
   public RuntimeConfig withActivationCheckpointing() {
     return new RuntimeConfig(

@@ -24,6 +24,8 @@ import java.util.OptionalInt;
 ///   never falling, the first 0; empty: all branches from the first step on. Few keys are learned
 ///   from faster than many: the near branch alone first.
 /// @param seed initial weights and order of the windows follow from it
+/// @param virtualShards so many ranks train, in however many processes: any number that divides it
+///   gives the same bits; 0: a rank a process
 public record TrainingConfig(
     int window,
     int sequences,
@@ -35,7 +37,8 @@ public record TrainingConfig(
     double gradientClip,
     int skipLimit,
     List<Double> branchStarts,
-    long seed) {
+    long seed,
+    int virtualShards) {
 
   public TrainingConfig {
     windows = List.copyOf(windows);
@@ -85,7 +88,8 @@ public record TrainingConfig(
             s.number("gradient_clip", 2.0, 0, Double.MAX_VALUE),
             s.integer("skip_limit", 5, 1),
             s.numbers("branch_starts", 0, 1),
-            s.wholeNumber("seed", 1, 0));
+            s.wholeNumber("seed", 1, 0),
+            s.integer("virtual_shards", 0, 0));
     List<Double> starts = result.branchStarts;
     for (int i = 0; i < starts.size(); i++) {
       if (starts.get(i) < (i == 0 ? 0 : starts.get(i - 1))
@@ -93,6 +97,9 @@ public record TrainingConfig(
           || i == 0 && starts.get(0) != 0) {
         throw s.wrong("branch_starts", "must begin with 0, never fall, and stay below 1");
       }
+    }
+    if (Integer.bitCount(result.virtualShards) > 1) {
+      throw s.wrong("virtual_shards", "must be a power of two, or 0");
     }
     if (!starts.isEmpty() && windows.stream().anyMatch(phase -> phase.branches().isPresent())) {
       throw s.wrong("branch_starts", "must be [] where training.windows name branches");

@@ -6,6 +6,7 @@ import dev.longnet.core.config.TrainingPhase;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /// Training windows of a run whose phases have windows of several lengths.
 ///
@@ -46,7 +47,17 @@ public final class PhasedBatches {
   /// @param index 0, 1, 2, … from the phase's first step on
   /// @param destination [window + 1] int64
   public void window(int phase, long index, MemorySegment destination) {
+    part(phase, index, 0, shares.get(phase).window, destination);
+  }
+
+  /// Writes a part of window number `index` of a phase, and reads nothing else.
+  ///
+  /// @param from the part's first token
+  /// @param tokens of it
+  /// @param destination [tokens + 1] int64
+  public void part(int phase, long index, long from, long tokens, MemorySegment destination) {
     Share share = shares.get(phase);
+    Objects.checkFromIndexSize(from, tokens, (long) share.window);
     long piece = index;
     if (share.pieces > 1) {
       // A share of no windows is that of a phase without steps.
@@ -58,8 +69,8 @@ public final class PhasedBatches {
     }
     longest.part(
         share.first + piece / share.pieces,
-        (int) (piece % share.pieces) * share.window,
-        share.window,
+        (int) (piece % share.pieces * share.window + from),
+        (int) tokens,
         destination);
   }
 }

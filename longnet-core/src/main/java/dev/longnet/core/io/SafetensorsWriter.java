@@ -11,11 +11,12 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /// Writes safetensors files atomically. Wider types come first and the header is padded to 8 bytes,
@@ -30,11 +31,55 @@ public final class SafetensorsWriter {
   /// @throws IllegalArgumentException when two tensors have one name
   public static void write(Path target, Map<String, String> metadata, List<TensorEntry> tensors)
       throws IOException {
-    List<TensorEntry> ordered = new ArrayList<>(tensors);
-    ordered.sort(
-        Comparator.comparingInt((TensorEntry t) -> -t.type().size())
-            .thenComparing(TensorEntry::name));
+    Map<String, MemorySegment> data = new HashMap<>();
+    tensors.forEach(tensor -> data.put(tensor.name(), tensor.data()));
+    List<Place> places =
+        tensors.stream().map(t -> new Place(t.name(), t.type(), t.shape())).toList();
+    write(
+        target,
+        metadata,
+        places,
+        pieces -> {
+          for (Place place : ordered(places)) {
+            pieces.put(place.name, 0, Objects.requireNonNull(data.get(place.name)));
+          }
+        });
+  }
+
+  /// A tensor whose bytes come in pieces.
+  ///
+  /// @param shape sizes, outermost first; empty for a scalar
+  public record Place(String name, DType type, long[] shape) {
+    private long bytes() {
+      return Math.multiplyExact(TensorEntry.elements(shape), type.size());
+    }
+  }
+
+  /// Takes the pieces, in any order.
+  public interface Pieces {
+    /// @param from where in the tensor's bytes the piece begins
+    void put(String tensor, long from, MemorySegment piece) throws IOException;
+  }
+
+  /// Hands over the pieces; every byte of every tensor once.
+  public interface Body {
+    void writeTo(Pieces pieces) throws IOException;
+  }
+
+  /// As [#write(Path, Map, List)], for tensors that are nowhere as a whole.
+  ///
+  /// @throws IllegalArgumentException when two tensors have one name
+  public static void write(
+      Path target, Map<String, String> metadata, List<Place> tensors, Body body)
+      throws IOException {
+    List<Place> ordered = ordered(tensors);
     byte[] header = header(metadata, ordered);
+    Map<String, Long> begins = new HashMap<>();
+    long next = (long) Long.BYTES + header.length;
+    for (Place place : ordered) {
+      begins.put(place.name, next);
+      next += place.bytes();
+    }
     AtomicFiles.writeFile(
         target,
         temporary -> {
@@ -43,28 +88,37 @@ public final class SafetensorsWriter {
                   temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
             write(
                 out,
+                0,
                 ByteBuffer.allocate(8)
                     .order(ByteOrder.LITTLE_ENDIAN)
                     .putLong(header.length)
                     .flip());
-            write(out, ByteBuffer.wrap(header));
-            for (TensorEntry tensor : ordered) {
-              MemorySegment data = tensor.data();
-              for (long at = 0; at < data.byteSize(); at += CHUNK) {
-                write(out, data.asSlice(at, Math.min(CHUNK, data.byteSize() - at)).asByteBuffer());
+            write(out, Long.BYTES, ByteBuffer.wrap(header));
+            body.writeTo((name, from, piece) -> {
+              long begin = Objects.requireNonNull(begins.get(name), name) + from;
+              for (long at = 0; at < piece.byteSize(); at += CHUNK) {
+                long bytes = Math.min(CHUNK, piece.byteSize() - at);
+                write(out, begin + at, piece.asSlice(at, bytes).asByteBuffer());
               }
-            }
+            });
           }
         });
   }
 
-  private static void write(FileChannel out, ByteBuffer bytes) throws IOException {
+  private static List<Place> ordered(List<Place> tensors) {
+    return tensors.stream()
+        .sorted(Comparator.comparingInt((Place t) -> -t.type.size()).thenComparing(Place::name))
+        .toList();
+  }
+
+  private static void write(FileChannel out, long from, ByteBuffer bytes) throws IOException {
+    long at = from;
     while (bytes.hasRemaining()) {
-      out.write(bytes);
+      at += out.write(bytes, at);
     }
   }
 
-  private static byte[] header(Map<String, String> metadata, List<TensorEntry> tensors)
+  private static byte[] header(Map<String, String> metadata, List<Place> tensors)
       throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     Set<String> names = new HashSet<>();
@@ -78,7 +132,7 @@ public final class SafetensorsWriter {
         json.writeEndObject();
       }
       long at = 0;
-      for (TensorEntry tensor : tensors) {
+      for (Place tensor : tensors) {
         if (!names.add(tensor.name()) || tensor.name().equals("__metadata__")) {
           throw new IllegalArgumentException("two tensors are named " + tensor.name());
         }
@@ -87,9 +141,9 @@ public final class SafetensorsWriter {
         json.writeFieldName("shape");
         json.writeArray(tensor.shape(), 0, tensor.shape().length);
         json.writeFieldName("data_offsets");
-        json.writeArray(new long[] {at, at + tensor.data().byteSize()}, 0, 2);
+        json.writeArray(new long[] {at, at + tensor.bytes()}, 0, 2);
         json.writeEndObject();
-        at += tensor.data().byteSize();
+        at += tensor.bytes();
       }
       json.writeEndObject();
     }

@@ -96,6 +96,7 @@ class RecipesTest {
               gradient_clip: 2.0
               skip_limit: 5
               seed: 1
+              virtual_shards: 0
               branch_starts: []
             optimizer:
               rule: adamw
@@ -286,6 +287,7 @@ class RecipesTest {
           training.window=9e9     | training.window must be at most 2147483647: training.window=9.0E9 (override)
           training.window=        | training.window must be a whole number
           training.batch_tokens=200 | training.batch_tokens must be a multiple of training.window x training.sequences = 128: training.batch_tokens=200
+          training.virtual_shards=3 | training.virtual_shards must be a power of two, or 0: training.virtual_shards=3 (override)
           training=5              | training must be a section of keys: training=5 (override)
           training.window.x=5     | override training.window.x: training.window is a value, not a section
           training.window         | override must be path=value: override training.window

@@ -9,7 +9,10 @@ import dev.longnet.attention.kernel.BranchTimer;
 import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.config.RuntimeConfig.AttentionChoice;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.model.SequenceShards;
 import dev.longnet.lm.model.StepProfile;
 import dev.longnet.lm.torch.Torch;
 import java.util.Optional;
@@ -22,6 +25,29 @@ public final class AttentionOperators {
   /// Exact operators as the runtime says, for models.
   public static AttentionOperator.Factory factory(RuntimeConfig runtime) {
     return (attention, causal) -> of(attention.pattern(causal), GradientMode.EXACT, runtime);
+  }
+
+  /// Exact operators of a rank that holds a part of every window, for models.
+  ///
+  /// @throws IllegalArgumentException where the runtime names another device than the CPU, or a
+  ///   kernel that computes whole windows alone
+  public static AttentionOperator.Factory sequenceParallel(
+      RuntimeConfig runtime, SequenceShards shards) {
+    if (shards.shards() == 1) {
+      return factory(runtime);
+    }
+    if (!runtime.device().equals("cpu")) {
+      throw new FieldException(
+          "%s must be cpu where several ranks share a window: their exchange on GPUs is not there yet",
+          Field.of("runtime.device", runtime.device()));
+    }
+    if (runtime.attentionKernel() == AttentionChoice.LIBTORCH) {
+      throw new FieldException(
+          "%s computes whole windows alone, several ranks share one here: auto or java",
+          Field.of("runtime.attention_kernel", "libtorch"));
+    }
+    return (attention, causal) ->
+        new SequenceParallelAttention(java(attention.pattern(causal), runtime, null), shards);
   }
 
   /// As above, with the time of every call and branch added to a profile; branches are told apart
@@ -68,14 +94,17 @@ public final class AttentionOperators {
     if (!java) {
       return new TorchAttentionOperator(pattern, gradients);
     }
+    return new JavaAttentionOperator(java(pattern, runtime, timer), gradients);
+  }
+
+  private static DilatedAttention java(
+      AttentionPattern pattern, RuntimeConfig runtime, @Nullable BranchTimer timer) {
     AttentionOptions options = AttentionOptions.defaults().withBranchTimer(timer);
     if (runtime.attentionKernel() == AttentionChoice.AUTO) {
       options = options.withProducts(bfloatProducts().orElse(null));
     }
-    return new JavaAttentionOperator(
-        DilatedAttention.of(
-            pattern, runtime.threads() == 0 ? options : options.withThreads(runtime.threads())),
-        gradients);
+    return DilatedAttention.of(
+        pattern, runtime.threads() == 0 ? options : options.withThreads(runtime.threads()));
   }
 
   /// libtorch's products of bfloat16 matrices, for the Java kernels on bfloat16 tensors, where the

@@ -9,6 +9,7 @@ import dev.longnet.attention.Qkv;
 import dev.longnet.attention.Workers;
 import dev.longnet.attention.kernel.ElementType;
 import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.model.Span;
 import dev.longnet.lm.torch.Scopes;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Tensors;
@@ -112,6 +113,12 @@ public final class JavaAttentionOperator implements AttentionOperator {
   }
 
   @Override
+  public AttentionOperator over(Span span) {
+    span.requireWholeSegments(attention.pattern().period());
+    return this;
+  }
+
+  @Override
   public AttentionOperator on(Workers workers) {
     return new JavaAttentionOperator(attention.on(workers), gradients);
   }
@@ -121,12 +128,12 @@ public final class JavaAttentionOperator implements AttentionOperator {
     return "java: " + attention.describe();
   }
 
-  private static Tensor dense(Tensor like) {
+  static Tensor dense(Tensor like) {
     return Tensors.empty(AttentionInputs.type(like), like, AttentionInputs.shape(like));
   }
 
   /// The tensor's memory as the kernels see it.
-  private static AttentionTensor view(String name, Tensor tensor) {
+  static AttentionTensor view(String name, Tensor tensor) {
     ElementType type =
         switch (AttentionInputs.type(tensor)) {
           case Float -> ElementType.FLOAT32;

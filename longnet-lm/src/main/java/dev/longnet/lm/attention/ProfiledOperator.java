@@ -3,6 +3,7 @@ package dev.longnet.lm.attention;
 
 import dev.longnet.attention.Workers;
 import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.model.Span;
 import dev.longnet.lm.model.StepProfile;
 import dev.longnet.lm.model.StepProfile.Part;
 import org.bytedeco.pytorch.Tensor;
@@ -38,11 +39,32 @@ record ProfiledOperator(AttentionOperator operator, StepProfile profile, int thr
   }
 
   @Override
+  public Backward begin(Tensor q, Tensor k, Tensor v) {
+    Backward begun = operator.begin(q, k, v);
+    return (output, gradOut, into) -> {
+      long began = System.nanoTime();
+      begun.finish(output, gradOut, into);
+      add(began, 8 * q.nbytes());
+    };
+  }
+
+  @Override
   public void backward(
       Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
     long began = System.nanoTime();
     operator.backward(q, k, v, output, gradOut, into);
     add(began, 8 * q.nbytes());
+  }
+
+  @Override
+  public AttentionOperator over(Span span) {
+    AttentionOperator part = operator.over(span);
+    return part == operator ? this : new ProfiledOperator(part, profile, threads);
+  }
+
+  @Override
+  public void release() {
+    operator.release();
   }
 
   @Override

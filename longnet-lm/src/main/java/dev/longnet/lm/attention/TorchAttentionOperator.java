@@ -5,6 +5,7 @@ import dev.longnet.attention.GradientMode;
 import dev.longnet.attention.Workers;
 import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.model.Span;
 import dev.longnet.lm.torch.Scopes;
 import dev.longnet.lm.torch.Tensors;
 import dev.longnet.lm.torch.Torch;
@@ -75,6 +76,12 @@ public final class TorchAttentionOperator implements AttentionOperator {
 
   private TorchThreads open() {
     return Torch.threads(threads == 0 ? Torch.threads() : threads);
+  }
+
+  @Override
+  public AttentionOperator over(Span span) {
+    span.requireWholeSegments(pattern.period());
+    return this;
   }
 
   /// Its operations share their work among threads of libtorch's, as many as the model has.

@@ -15,6 +15,7 @@ final class Elements {
     return switch (type) {
       case FLOAT32 -> load(row, index);
       case BFLOAT16 -> ElementType.fromBfloat16(ALL.get(SHORT, row + 2L * index));
+      case FLOAT64 -> throw new IllegalArgumentException("no loop knows float64");
     };
   }
 
@@ -22,6 +23,7 @@ final class Elements {
     switch (type) {
       case FLOAT32 -> store(row, index, value);
       case BFLOAT16 -> ALL.set(SHORT, row + 2L * index, ElementType.toBfloat16(value));
+      case FLOAT64 -> throw new IllegalArgumentException("no loop knows float64");
     }
   }
 

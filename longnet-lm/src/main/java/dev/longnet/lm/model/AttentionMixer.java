@@ -3,8 +3,6 @@ package dev.longnet.lm.model;
 
 import dev.longnet.core.config.Blueprint;
 import java.util.List;
-import java.util.Locale;
-import java.util.OptionalLong;
 import java.util.function.Consumer;
 import java.util.function.LongFunction;
 import org.bytedeco.javacpp.PointerScope;
@@ -54,7 +52,6 @@ final class AttentionMixer implements Mixer {
 
   /// What layers of one attention share.
   static final class Shared implements AutoCloseable {
-    private final OptionalLong period;
     private final LongFunction<Positions> makePositions;
 
     @SuppressWarnings("NullAway.Init") // the model says it before it runs
@@ -63,10 +60,8 @@ final class AttentionMixer implements Mixer {
     private @Nullable Positions positions;
     private long positionsFor = -1;
 
-    /// @param period nothing attends across its multiples; empty where there is none
     /// @param makePositions of a window of so many tokens; closed here
-    Shared(OptionalLong period, LongFunction<Positions> makePositions) {
-      this.period = period;
+    Shared(LongFunction<Positions> makePositions) {
       this.makePositions = makePositions;
     }
 
@@ -77,25 +72,9 @@ final class AttentionMixer implements Mixer {
       operator = other;
     }
 
-    /// The operator sees the span's rows alone: right only where no segment is cut.
-    ///
-    /// @throws IllegalArgumentException where the span begins or ends inside a segment
-    private void requireWholeSegments(Span span) {
-      long end = span.first() + span.tokens();
-      boolean whole = span.first() == 0 && end == span.window();
-      boolean between =
-          period.isPresent()
-              && span.first() % period.getAsLong() == 0
-              && (end == span.window() || end % period.getAsLong() == 0);
-      if (!whole && !between) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "this attention needs spans that cut no segment, multiples of %s tokens: first=%d, tokens=%d",
-                period.isPresent() ? period.getAsLong() : "the window's",
-                span.first(),
-                span.tokens()));
-      }
+    /// Gives back memory that is kept from pass to pass.
+    void release() {
+      operator.release();
     }
 
     private Positions positions(Shape shape) {
@@ -125,9 +104,9 @@ final class AttentionMixer implements Mixer {
 
   @Override
   public Saved forward(Input x, Shape shape, Output mixed) {
-    shared.requireWholeSegments(shape.span());
+    AttentionOperator operator = shared.operator.over(shape.span());
     if (convolution != null) {
-      convolution.requireWhole(shape.span());
+      convolution.requireRows(shape.span());
     }
     Positions positions = shared.positions(shape);
     Tensor taps = convolution == null ? null : convolution.taps();
@@ -152,19 +131,22 @@ final class AttentionMixer implements Mixer {
             });
     if (convolution != null && taps != null) {
       Tensor shift = projections.shift();
-      List<Tile> later = tiles.stream().filter(tile -> tile.rows().first() > 0).toList();
+      Tensor front = convolution.front(shape, before);
+      List<Tile> later =
+          tiles.stream().filter(tile -> convolution.unfinished(tile, shape)).toList();
       tools
           .crew()
           .run(
               later,
               (tile, _) ->
-                  convolution.finish(tile, shape, before, shift, taps, turn(positions), projected));
+                  convolution.finish(
+                      tile, shape, before, front, shift, taps, turn(positions), projected));
     }
     AttentionOperator.Output output =
         new AttentionOperator.Output(
             workspace.take(product, shape.batch(), shape.tokens(), heads, hidden / heads),
             workspace.take(ScalarType.Float, shape.batch(), heads, shape.tokens()));
-    shared.operator.forward(
+    operator.forward(
         headed(shape, projected, 0),
         headed(shape, projected, 1),
         headed(shape, projected, 2),
@@ -224,6 +206,14 @@ final class AttentionMixer implements Mixer {
   @Override
   public void backward(Saved saved, Shape shape, OutputGradient gradMixed, InputGradient gradX) {
     Attended attended = (Attended) saved;
+    AttentionOperator.Backward attention =
+        shared
+            .operator
+            .over(shape.span())
+            .begin(
+                headed(shape, attended.projected, 0),
+                headed(shape, attended.projected, 1),
+                headed(shape, attended.projected, 2));
     int tiles = shape.tileCount();
     Sums gradJoinBias = outProjection.biasGradient(tools, tiles);
     Norm.Gradients gradNorm = innerNorm.gradients(tools, tiles);
@@ -244,10 +234,7 @@ final class AttentionMixer implements Mixer {
       }
     }
     Tensor gradients = workspace.take(product, shape.rows(), 3L * hidden);
-    shared.operator.backward(
-        headed(shape, attended.projected, 0),
-        headed(shape, attended.projected, 1),
-        headed(shape, attended.projected, 2),
+    attention.finish(
         attended.output,
         gradAttended.view(shape.batch(), shape.tokens(), heads, hidden / heads),
         new AttentionOperator.Gradients(
@@ -255,7 +242,7 @@ final class AttentionMixer implements Mixer {
     ShortConvolution.Backward convolved =
         convolution == null
             ? null
-            : convolution.backward(shape, attended.before, projections.shift());
+            : convolution.backward(shape, attended.before, projections.shift(), gradients);
     for (int i = 0; i < shape.chunks().size(); i++) {
       projectBackward(shape, i, gradients, convolved, gradBias, gradX);
     }
@@ -321,7 +308,7 @@ final class AttentionMixer implements Mixer {
                 if (convolved == null) {
                   rotateBackward(positions, tile, shape, gradients, gradBias.of(tile));
                 } else {
-                  convolved.run(tile, gradients, turn(positions), gradBias.of(tile));
+                  convolved.run(tile, turn(positions), gradBias.of(tile));
                 }
                 Tensor gradNormed = temporaries.take(product, tile.count(), hidden);
                 projections.backwardInput(tile.of(gradProjected), gradNormed);

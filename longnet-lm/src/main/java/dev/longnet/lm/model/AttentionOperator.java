@@ -3,6 +3,7 @@ package dev.longnet.lm.model;
 
 import dev.longnet.attention.Workers;
 import dev.longnet.core.config.AttentionConfig;
+import java.util.OptionalLong;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
@@ -57,6 +58,30 @@ public interface AttentionOperator {
       into.gradV.copy_(gradients.gradV);
     }
   }
+
+  /// A backward pass of which everything but the output's gradient is there.
+  interface Backward {
+    /// As [AttentionOperator#backward(Tensor, Tensor, Tensor, Output, Tensor, Gradients)].
+    void finish(Output output, Tensor gradOut, Gradients into);
+  }
+
+  /// Begins a backward pass before the output's gradient is known, so that what the operator must
+  /// wait for travels meanwhile. None of the tensors may change until it is finished.
+  default Backward begin(Tensor q, Tensor k, Tensor v) {
+    return (output, gradOut, into) -> backward(q, k, v, output, gradOut, into);
+  }
+
+  /// The same operator for passes that hold this part of their windows: q, k, v are the part's
+  /// rows. One whose passes need other parts' rows fetches them, or refuses.
+  ///
+  /// @throws IllegalArgumentException where rows would be missing; here for every part of a window
+  default AttentionOperator over(Span span) {
+    span.requireWholeSegments(OptionalLong.empty());
+    return this;
+  }
+
+  /// Gives back memory that is kept from call to call; later calls take it anew.
+  default void release() {}
 
   /// The same operator on threads of a model's, which stay alive between its calls; itself where it
   /// has no use for them.

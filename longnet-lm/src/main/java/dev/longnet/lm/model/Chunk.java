@@ -35,6 +35,9 @@ record Chunk(long start, long sequences, long tokens, long first) {
   /// Covers these rows with chunks of at most `limit` rows, as equal as they can be.
   List<Chunk> split(long limit) {
     List<Chunk> chunks = new ArrayList<>();
+    if (rows() == 0) {
+      return chunks;
+    }
     if (tokens <= limit) {
       long together = limit / tokens;
       for (long b = 0; b < sequences; b += together) {

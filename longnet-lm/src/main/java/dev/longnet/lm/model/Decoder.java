@@ -5,10 +5,8 @@ import dev.longnet.attention.Workers;
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.lm.torch.TorchThreads;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import java.util.SequencedMap;
@@ -41,7 +39,7 @@ public final class Decoder implements AutoCloseable {
   private final Parameters parameters;
   private final Workspace workspace;
   private final Mixers mixers;
-  private final List<Layer> layers;
+  private final Stack stack;
   private final OutputHead head;
 
   /// Whether rounded copies of the parameters are of these parameters; see [#zeroGradients()].
@@ -52,20 +50,23 @@ public final class Decoder implements AutoCloseable {
       ModelOptions options,
       AttentionOperator.Factory operators,
       long seed,
+      SequenceShards shards,
       @Nullable StepProfile profile) {
     this.config = config;
     this.options = options;
     this.blueprint = Blueprint.of(config);
-    this.tools = Tools.of(blueprint, options, profile);
+    this.tools = Tools.of(blueprint, options, shards, profile);
     try {
       this.parameters = tools.parameters();
       this.workspace = tools.workspace();
       Initialization.fill(parameters, blueprint, seed);
       this.mixers = new Mixers(tools, config, operators);
-      this.layers =
-          IntStream.range(0, config.layers())
-              .mapToObj(i -> new Layer(tools, i, mixers.of(i), config.activation()))
-              .toList();
+      this.stack =
+          new Stack(
+              tools,
+              IntStream.range(0, config.layers())
+                  .mapToObj(i -> new Layer(tools, i, mixers.of(i), config.activation()))
+                  .toList());
       this.head = new OutputHead(tools, config);
     } catch (RuntimeException | Error e) {
       tools.close();
@@ -90,8 +91,22 @@ public final class Decoder implements AutoCloseable {
       AttentionOperator.Factory operators,
       long seed,
       @Nullable StepProfile profile) {
+    return create(config, options, operators, seed, SequenceShards.one(), profile);
+  }
+
+  /// As [#create(ModelConfig, ModelOptions, AttentionOperator.Factory, long)].
+  ///
+  /// @param shards the parts of windows that its passes may hold, as the operators know them
+  /// @param profile as above; null: nobody asked
+  public static Decoder create(
+      ModelConfig config,
+      ModelOptions options,
+      AttentionOperator.Factory operators,
+      long seed,
+      SequenceShards shards,
+      @Nullable StepProfile profile) {
     try (PointerScope _ = new PointerScope()) {
-      return new Decoder(config, options, operators, seed, profile);
+      return new Decoder(config, options, operators, seed, shards, profile);
     }
   }
 
@@ -115,7 +130,7 @@ public final class Decoder implements AutoCloseable {
 
   /// One line for logs: how the layers' mixers compute.
   public String describe() {
-    return layers.stream()
+    return stack.layers().stream()
         .map(layer -> layer.mixer().describe())
         .distinct()
         .collect(Collectors.joining("; "));
@@ -133,6 +148,11 @@ public final class Decoder implements AutoCloseable {
     return parameters.gradients();
   }
 
+  /// The memory of both: what exchanges all of them at once.
+  public Parameters memory() {
+    return parameters;
+  }
+
   /// Begins a step: the passes that follow add up gradients of the parameters as they are now.
   /// These must not change before the last of them.
   public void zeroGradients() {
@@ -145,7 +165,7 @@ public final class Decoder implements AutoCloseable {
   /// embeddings alone have to.
   public void prepare() {
     List<Linear> linears = new ArrayList<>();
-    layers.forEach(layer -> layer.prepare(linears::add));
+    stack.prepare(linears::add);
     head.prepare(linears::add);
     try (TorchThreads _ = tools.crew().open()) {
       tools.crew().run(linears.size(), (i, _) -> linears.get(i).prepare());
@@ -164,7 +184,7 @@ public final class Decoder implements AutoCloseable {
         Workspace.Frame _ = workspace.frame()) {
       Shape shape = shape(tokens.size(0), tokens.size(1));
       out =
-          head.logits(run(embedInto(tokens), shape))
+          head.logits(stack.run(embedInto(tokens), shape))
               .view(tokens.size(0), tokens.size(1), config.vocabulary());
       out.retainReference();
     }
@@ -183,7 +203,7 @@ public final class Decoder implements AutoCloseable {
         PointerScope _ = new PointerScope()) {
       long batch = tokens.size(0);
       Shape shape = shape(batch, tokens.size(1));
-      Tensor x = run(embed(tokens), shape).view(batch, tokens.size(1), config.hidden());
+      Tensor x = stack.run(embed(tokens), shape).view(batch, tokens.size(1), config.hidden());
       out = head.logits(x.narrow(1, tokens.size(1) - 1, 1).reshape(batch, config.hidden()));
       out.retainReference();
     }
@@ -203,7 +223,8 @@ public final class Decoder implements AutoCloseable {
       Shape shape = shape(embeddings.size(0), embeddings.size(1));
       Tensor x = embeddings.reshape(-1, config.hidden()).contiguous().clone();
       out =
-          head.normed(run(x, shape)).view(embeddings.size(0), embeddings.size(1), config.hidden());
+          head.normed(stack.run(x, shape))
+              .view(embeddings.size(0), embeddings.size(1), config.hidden());
       out.retainReference();
     }
     return adopt(out);
@@ -217,6 +238,15 @@ public final class Decoder implements AutoCloseable {
     return losses(windows, null, null);
   }
 
+  /// As [#losses(Tensor)] of a part of each window.
+  ///
+  /// @param windows [B, n+1] int64: the span's inputs and, one later, their targets
+  /// @return [B, n] float32, nats
+  public Tensor losses(Tensor windows, Span span) {
+    requireSpan(windows, span);
+    return losses(windows, span, null, null);
+  }
+
   /// As [#losses(Tensor)], and adds to `share` how much probability all predictions together give
   /// to some ids.
   ///
@@ -224,14 +254,18 @@ public final class Decoder implements AutoCloseable {
   /// @param share [1] float64
   public Tensor losses(Tensor windows, @Nullable Tensor ids, @Nullable Tensor share) {
     requireTokens(windows, "windows", 2);
+    return losses(windows, Span.whole(windows.size(1) - 1), ids, share);
+  }
+
+  private Tensor losses(Tensor windows, Span span, @Nullable Tensor ids, @Nullable Tensor share) {
     prepare();
     Tensor out;
     try (TorchThreads _ = tools.crew().open();
         PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
-      long n = windows.size(1) - 1;
-      Shape shape = shape(windows.size(0), n);
-      Tensor x = run(embedInto(windows.narrow(1, 0, n)), shape);
+      long n = span.tokens();
+      Shape shape = tools.shape(windows.size(0), span);
+      Tensor x = stack.run(embedInto(windows.narrow(1, 0, n)), shape);
       out =
           head.losses(x, windows.narrow(1, 1, n).reshape(-1).contiguous(), ids, share)
               .view(windows.size(0), n);
@@ -260,15 +294,7 @@ public final class Decoder implements AutoCloseable {
   /// @return the sum of the B n losses, nats, not weighted; not finite where the forward pass was
   ///   not
   public double lossAndGradients(Tensor windows, Span span, double weight) {
-    requireTokens(windows, "windows", 2);
-    if (windows.size(1) != span.tokens() + 1) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "windows must hold one id more than the span's %d tokens: %d",
-              span.tokens(),
-              windows.size(1)));
-    }
+    requireSpan(windows, span);
     if (!prepared) {
       prepare();
     }
@@ -280,55 +306,12 @@ public final class Decoder implements AutoCloseable {
       Tensor inputs = windows.narrow(1, 0, n).reshape(-1);
       Tensor targets = windows.narrow(1, 1, n).reshape(-1).contiguous();
       Tensor gradient = workspace.take(ScalarType.Float, inputs.numel(), config.hidden());
-      Deque<Step> steps = new ArrayDeque<>();
-      Tensor x = embedInto(inputs);
-      for (Layer layer : layers) {
-        Tensor y = workspace.take(ScalarType.Float, inputs.numel(), config.hidden());
-        steps.push(forward(layer, x, y, shape));
-        x = y;
-      }
-      Tensor losses = head.lossesAndGradients(x, targets, weight, gradient);
-      for (Layer layer : layers.reversed()) {
-        backward(layer, steps.pop(), shape, gradient);
-      }
+      Stack.Kept kept = stack.forward(embedInto(inputs), shape);
+      Tensor losses = head.lossesAndGradients(kept.out(), targets, weight, gradient);
+      stack.backward(kept, shape, gradient);
       parameters.gradient("embed_tokens.weight").index_add_(0, inputs, gradient);
       return losses.sum(SUM_TYPE).item_double();
     }
-  }
-
-  /// A layer's input, and what its forward pass kept in a frame of its own; both null with
-  /// activation checkpointing.
-  private record Step(Tensor x, Layer.@Nullable Saved saved, Workspace.@Nullable Frame frame) {}
-
-  private Step forward(Layer layer, Tensor x, Tensor y, Shape shape) {
-    Workspace.Frame frame = workspace.frame();
-    if (!options.activationCheckpointing()) {
-      return new Step(x, layer.forward(x, shape, y), frame);
-    }
-    try (PointerScope _ = new PointerScope();
-        frame) {
-      layer.run(x, shape, y);
-    }
-    return new Step(x, null, null);
-  }
-
-  private void backward(Layer layer, Step step, Shape shape, Tensor gradient) {
-    try (PointerScope _ = new PointerScope();
-        Workspace.Frame _ = step.frame == null ? workspace.frame() : step.frame) {
-      Layer.Saved saved = step.saved == null ? layer.again(step.x, shape) : step.saved;
-      layer.backward(step.x, saved, shape, gradient);
-    }
-  }
-
-  /// Forward without anything kept; x is overwritten.
-  private Tensor run(Tensor x, Shape shape) {
-    for (Layer layer : layers) {
-      try (PointerScope _ = new PointerScope();
-          Workspace.Frame _ = workspace.frame()) {
-        layer.run(x, shape, x);
-      }
-    }
-    return x;
   }
 
   private Shape shape(long batch, long tokens) {
@@ -351,6 +334,7 @@ public final class Decoder implements AutoCloseable {
   public void forgetTemporaries() {
     workspace.close();
     tools.crew().forgetTemporaries();
+    mixers.release();
   }
 
   /// @param tokens int64, any shape of T ids
@@ -375,6 +359,19 @@ public final class Decoder implements AutoCloseable {
     }
   }
 
+  /// A rank of a short window may hold none of its tokens.
+  private static void requireSpan(Tensor windows, Span span) {
+    requireTokens(windows, "windows", span.tokens() == 0 ? 1 : 2);
+    if (windows.size(1) != span.tokens() + 1) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "windows must hold one id more than the span's %d tokens: %d",
+              span.tokens(),
+              windows.size(1)));
+    }
+  }
+
   /// From the closed inner scope to the caller's.
   private static Tensor adopt(Tensor retained) {
     PointerScope scope = PointerScope.getInnerScope();
@@ -387,7 +384,7 @@ public final class Decoder implements AutoCloseable {
 
   @Override
   public void close() {
-    layers.forEach(Layer::close);
+    stack.close();
     head.close();
     mixers.close();
     tools.close();

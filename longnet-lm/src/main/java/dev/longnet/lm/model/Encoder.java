@@ -10,7 +10,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.OptionalLong;
 import java.util.SequencedMap;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
@@ -43,10 +42,10 @@ public final class Encoder implements AutoCloseable {
     this.options = options;
     this.operators = operators;
     Blueprint blueprint = Blueprint.of(config);
-    this.tools = Tools.of(blueprint, options, null);
+    this.tools = Tools.of(blueprint, options, SequenceShards.one(), null);
     this.parameters = tools.parameters();
     Initialization.fill(parameters, blueprint, seed);
-    this.attention = new AttentionMixer.Shared(OptionalLong.empty(), _ -> Positions.none());
+    this.attention = new AttentionMixer.Shared(_ -> Positions.none());
     this.layers =
         IntStream.range(0, config.layers())
             .mapToObj(i ->

@@ -54,15 +54,20 @@ final class Mixers implements AutoCloseable {
             .on(tools.crew());
     AttentionMixer.Shared shared =
         new AttentionMixer.Shared(
-            attention.pattern(config.causal()).period(),
             window -> Positions.of(config, attention.period(), window, tools.options().device()));
     shared.use(operator);
     return shared;
   }
 
+  /// Gives back memory that attention keeps from pass to pass.
+  void release() {
+    attentions.values().forEach(AttentionMixer.Shared::release);
+  }
+
   /// Frees what layers share.
   @Override
   public void close() {
+    release();
     attentions.values().forEach(AttentionMixer.Shared::close);
   }
 }

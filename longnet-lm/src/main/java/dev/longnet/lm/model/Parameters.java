@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 /// freed by [#close()].
 public final class Parameters implements AutoCloseable {
   /// Every parameter or stack begins at a multiple of so many elements, a cache line.
-  private static final long ALIGNMENT = 16;
+  public static final long ALIGNMENT = 16;
 
   private final String device;
   private final Blueprint blueprint;
@@ -83,7 +83,24 @@ public final class Parameters implements AutoCloseable {
     return views;
   }
 
-  private long offset(String name) {
+  /// All parameters one after another `[E]` float32: the memory of [#values()], with gaps of zeros
+  /// between them.
+  public Tensor valueMemory() {
+    return valueBlock;
+  }
+
+  /// As [#valueMemory()], of the gradients.
+  public Tensor gradientMemory() {
+    return gradientBlock();
+  }
+
+  /// E: elements of all parameters and of the gaps between them, a multiple of [#ALIGNMENT].
+  public long elements() {
+    return elements;
+  }
+
+  /// Where a parameter begins in the memory of all.
+  public long offset(String name) {
     return Objects.requireNonNull(offsets.get(name), name);
   }
 

@@ -10,7 +10,9 @@ import org.jspecify.annotations.Nullable;
 
 /// A causal convolution over time of what a mixer projects from its rows, channel by channel
 /// (docs/longnet.md, section 6), fused with the rotation that follows. Sequences of a batch know
-/// nothing of one another; in front of a sequence nothing counts.
+/// nothing of one another; in front of a sequence nothing counts. Where a window lies on several
+/// ranks, a part's first rows need rows of the parts before it, and backward its last ones rows of
+/// the parts behind it ([EdgeRows]).
 ///
 /// A tile's first rows need rows of the tile before it, and backward its last ones rows of the tile
 /// after it. So it goes from one buffer to another: forward from what was projected, which is kept,
@@ -37,8 +39,8 @@ final class ShortConvolution {
   }
 
   /// @throws IllegalArgumentException where a span lacks rows that its own rows need
-  void requireWhole(Span span) {
-    if (span.first() != 0 || span.tokens() != span.window()) {
+  void requireRows(Span span) {
+    if (!span.isWhole() && !tools.shards().share(span)) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
@@ -67,8 +69,16 @@ final class ShortConvolution {
     return taps;
   }
 
+  /// How many rows before a span's first one its rows need of other ranks.
+  private int before(Span span) {
+    return tools.shards().share(span) && span.tokens() > 0
+        ? (int) Math.min(count - 1, span.first())
+        : 0;
+  }
+
   /// A tile's rows, as soon as they are projected; but for the first ones of a tile that goes on
-  /// where another ends, which [#finish] convolves when that one is there.
+  /// where another one or another rank's part ends, which [#finish] convolves when that one is
+  /// there.
   ///
   /// @param before what was projected [T, parts C]
   /// @param shift what is to be added to each of its rows first, `[parts C]`; null for nothing
@@ -82,54 +92,106 @@ final class ShortConvolution {
       Turn turn,
       Tensor after) {
     Chunk rows = tile.rows();
-    long skipped = shared(rows);
+    long skipped = shared(rows, before(shape.span()));
     for (long sequence = 0; sequence < rows.sequences(); sequence++) {
       long start = rows.start() + sequence * rows.tokens();
       long position = shape.position(rows) + skipped;
       long tokens = rows.tokens() - skipped;
-      run(start, skipped, position, tokens, before, shift, taps, turn, after);
+      run(
+          before.narrow(0, start, skipped + tokens),
+          position,
+          after.narrow(0, start + skipped, tokens),
+          shift,
+          taps,
+          turn);
     }
   }
 
-  /// The first rows of a tile that goes on where another ends.
+  /// The first rows of each sequence with those before them that other ranks hold, [B, h + m, W];
+  /// null where none are needed. Waits for these ranks. In the workspace's innermost frame.
+  ///
+  /// @param before as for [#forward], complete
+  @Nullable Tensor front(Shape shape, Tensor before) {
+    Span span = shape.span();
+    if (!tools.shards().share(span)) {
+      return null;
+    }
+    Workspace workspace = tools.workspace();
+    EdgeRows edge = new EdgeRows(tools.shards(), span.window(), count - 1, false);
+    Tensor earlier = edge.exchange(before, shape.batch(), workspace);
+    if (edge.count() == 0) {
+      return null;
+    }
+    // Tiles that begin within reach of the edge are finished from here.
+    long own = Math.min(span.tokens(), 2L * (count - 1));
+    Tensor front =
+        workspace.take(
+            before.scalar_type().intern(), shape.batch(), edge.count() + own, before.size(1));
+    try (PointerScope _ = new PointerScope()) {
+      front.narrow(1, 0, edge.count()).copy_(earlier);
+      front
+          .narrow(1, edge.count(), own)
+          .copy_(before.view(shape.batch(), span.tokens(), before.size(1)).narrow(1, 0, own));
+    }
+    return front;
+  }
+
+  /// Whether a tile has first rows that [#forward] left out.
+  boolean unfinished(Tile tile, Shape shape) {
+    return shared(tile.rows(), before(shape.span())) > 0;
+  }
+
+  /// The first rows of a tile that goes on where another one or another rank's part ends.
+  ///
+  /// @param front what [#front] gave
   void finish(
       Tile tile,
       Shape shape,
       Tensor before,
+      @Nullable Tensor front,
       @Nullable Tensor shift,
       Tensor taps,
       Turn turn,
       Tensor after) {
     Chunk rows = tile.rows();
-    long earlier = Math.min(rows.first(), count - 1);
-    long start = rows.start() - earlier;
-    run(start, earlier, shape.position(rows), shared(rows), before, shift, taps, turn, after);
+    int elsewhere = before(shape.span());
+    long tokens = shared(rows, elsewhere);
+    long earlier = Math.min(rows.first() + elsewhere, count - 1);
+    for (long sequence = 0; sequence < rows.sequences(); sequence++) {
+      long start = rows.start() + sequence * rows.tokens();
+      Tensor source = before;
+      long from = start - earlier;
+      if (front != null && rows.first() < count - 1) {
+        source = front.select(0, start / shape.tokens());
+        from = elsewhere + rows.first() - earlier;
+      }
+      run(
+          source.narrow(0, from, earlier + tokens),
+          shape.position(rows),
+          after.narrow(0, start, tokens),
+          shift,
+          taps,
+          turn);
+    }
   }
 
-  /// How many of a tile's first rows need rows of the tile before it.
-  private long shared(Chunk rows) {
-    return rows.first() == 0 ? 0 : Math.min(count - 1, rows.tokens());
+  /// How many of a tile's first rows need rows of the tile before it, or of another rank.
+  private long shared(Chunk rows, int elsewhere) {
+    return rows.first() == 0 && elsewhere == 0 ? 0 : Math.min(count - 1, rows.tokens());
   }
 
-  /// @param start row of the first of `earlier` tokens, which are read only
-  /// @param position of the first of `tokens` after them
+  /// @param source rows that are read: the last of them are those written
+  /// @param position of the first row that is written
   private void run(
-      long start,
-      long earlier,
-      long position,
-      long tokens,
-      Tensor before,
-      @Nullable Tensor shift,
-      Tensor taps,
-      Turn turn,
-      Tensor after) {
+      Tensor source, long position, Tensor after, @Nullable Tensor shift, Tensor taps, Turn turn) {
+    long tokens = after.size(0);
     for (int part = 0; tokens > 0 && part < parts; part++) {
       rowwise.convolve(
-          part(before, part).narrow(0, start, earlier + tokens),
+          part(source, part),
           partOf(shift, part),
           part(taps, part),
           turn.factors(part, position, tokens),
-          part(after, part).narrow(0, start + earlier, tokens));
+          part(after, part));
     }
   }
 
@@ -141,13 +203,14 @@ final class ShortConvolution {
     return vector == null ? null : vector.narrow(0, part * hidden, hidden);
   }
 
-  /// Begins a backward pass, in the workspace's innermost frame, which must last until
-  /// [Backward#add()].
+  /// Begins a backward pass, and waits for rows of other ranks, in the workspace's innermost frame,
+  /// which must last until [Backward#add()].
   ///
   /// @param before what the forward pass read; overwritten with its gradient, tile by tile
   /// @param shift as it was then
-  Backward backward(Shape shape, Tensor before, @Nullable Tensor shift) {
-    return new Backward(shape, before, shift);
+  /// @param gradAfter of what the forward pass wrote [T, parts C]
+  Backward backward(Shape shape, Tensor before, @Nullable Tensor shift, Tensor gradAfter) {
+    return new Backward(shape, before, shift, gradAfter);
   }
 
   /// A backward pass: every tile once, in any order, by any thread; then [#add()].
@@ -158,8 +221,18 @@ final class ShortConvolution {
     private final Tensor taps;
     private final Tensor gradTaps;
     private final Sums tileSums;
+    private final Tensor gradAfter;
 
-    private Backward(Shape shape, Tensor before, @Nullable Tensor shift) {
+    /// The gradients of the last rows of each sequence with those behind them that other ranks
+    /// hold, [B, m + h, W]; null where none are needed.
+    private final @Nullable Tensor back;
+
+    /// Of these, how many are this rank's.
+    private long backOwn;
+
+    private Backward(Shape shape, Tensor before, @Nullable Tensor shift, Tensor gradAfter) {
+      this.gradAfter = gradAfter;
+      this.back = back(shape);
       this.shape = shape;
       this.before = before;
       this.shift = shift;
@@ -174,27 +247,87 @@ final class ShortConvolution {
       return before;
     }
 
-    /// @param gradAfter of what the forward pass wrote [T, parts C]; a tile reads rows of the next
+    private @Nullable Tensor back(Shape shape) {
+      Span span = shape.span();
+      if (!tools.shards().share(span)) {
+        return null;
+      }
+      Workspace workspace = tools.workspace();
+      EdgeRows edge = new EdgeRows(tools.shards(), span.window(), count - 1, true);
+      Tensor later = edge.exchange(gradAfter, shape.batch(), workspace);
+      if (edge.count() == 0) {
+        return null;
+      }
+      backOwn = Math.min(span.tokens(), count - 1);
+      Tensor rows =
+          workspace.take(
+              gradAfter.scalar_type().intern(),
+              shape.batch(),
+              backOwn + edge.count(),
+              gradAfter.size(1));
+      try (PointerScope _ = new PointerScope()) {
+        rows.narrow(1, 0, backOwn)
+            .copy_(
+                gradAfter
+                    .view(shape.batch(), span.tokens(), gradAfter.size(1))
+                    .narrow(1, span.tokens() - backOwn, backOwn));
+        rows.narrow(1, backOwn, edge.count()).copy_(later);
+      }
+      return rows;
+    }
+
+    /// A tile reads rows of the next one.
+    ///
     /// @param gradShift `[parts C]`, added to
-    void run(Tile tile, Tensor gradAfter, Turn turn, Tensor gradShift) {
+    void run(Tile tile, Turn turn, Tensor gradShift) {
       Chunk rows = tile.rows();
-      long tokens = rows.tokens();
-      long later = Math.min(shape.tokens() - rows.first() - tokens, count - 1);
+      // Rows from here on reach into another rank's part.
+      long edge = back == null ? shape.tokens() : shape.tokens() - backOwn;
+      long inside = Math.clamp(edge - rows.first(), 0, rows.tokens());
       Tensor own = tileSums.of(tile).view(count, parts * hidden);
       for (long sequence = 0; sequence < rows.sequences(); sequence++) {
-        long start = rows.start() + sequence * tokens;
-        for (int part = 0; part < parts; part++) {
-          Tensor x = part(before, part).narrow(0, start, tokens);
-          rowwise.convolveBackward(
-              part(gradAfter, part).narrow(0, start, tokens + later),
-              x,
-              partOf(shift, part),
-              part(taps, part),
-              turn.factors(part, shape.position(rows), tokens + later),
-              x,
-              part(own, part),
-              gradShift.narrow(0, part * hidden, hidden));
+        long start = rows.start() + sequence * rows.tokens();
+        if (inside > 0) {
+          long later = Math.min(shape.tokens() - rows.first() - inside, count - 1);
+          run(
+              gradAfter.narrow(0, start, inside + later),
+              before.narrow(0, start, inside),
+              shape.position(rows),
+              turn,
+              own,
+              gradShift);
         }
+        if (back != null && inside < rows.tokens()) {
+          long tokens = rows.tokens() - inside;
+          long from = rows.first() + inside - edge;
+          Tensor last = back.select(0, start / shape.tokens());
+          long later = Math.min(last.size(0) - from - tokens, count - 1);
+          run(
+              last.narrow(0, from, tokens + later),
+              before.narrow(0, start + inside, tokens),
+              shape.position(rows) + inside,
+              turn,
+              own,
+              gradShift);
+        }
+      }
+    }
+
+    /// @param gradOut [m, W] of the rows and of those behind them
+    /// @param x [n, W], overwritten with its gradient
+    private void run(
+        Tensor gradOut, Tensor x, long position, Turn turn, Tensor gradTaps, Tensor gradShift) {
+      for (int part = 0; part < parts; part++) {
+        Tensor own = part(x, part);
+        rowwise.convolveBackward(
+            part(gradOut, part),
+            own,
+            partOf(shift, part),
+            part(taps, part),
+            turn.factors(part, position, gradOut.size(0)),
+            own,
+            part(gradTaps, part),
+            gradShift.narrow(0, part * hidden, hidden));
       }
     }
 

@@ -26,6 +26,9 @@ final class Sums {
 
   /// Adds all to the gradient.
   void add() {
+    if (parts.size(0) == 0) {
+      return;
+    }
     rowwise.copy(parts, parts, gradient);
   }
 }

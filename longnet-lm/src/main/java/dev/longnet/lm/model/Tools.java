@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /// What the parts of one model work with; closed by the model.
 ///
+/// @param shards the parts in which windows may lie on several ranks
 /// @param profile takes the time of what they do; null where nobody asked
 /// @param workspace of what outlives a tile; the calling thread's
 record Tools(
@@ -16,6 +17,7 @@ record Tools(
     Crew crew,
     Rowwise rowwise,
     ModelOptions options,
+    SequenceShards shards,
     @Nullable StepProfile profile)
     implements AutoCloseable {
   /// Bytes of a column of a tile: enough rows for the speed of matrix products, few enough for a
@@ -23,7 +25,11 @@ record Tools(
   private static final int TILE_BYTES = 2048;
 
   /// With memory for every parameter of the blueprint.
-  static Tools of(Blueprint blueprint, ModelOptions options, @Nullable StepProfile profile) {
+  static Tools of(
+      Blueprint blueprint,
+      ModelOptions options,
+      SequenceShards shards,
+      @Nullable StepProfile profile) {
     Parameters parameters = Parameters.allocate(blueprint, options.device());
     return new Tools(
         parameters,
@@ -31,6 +37,7 @@ record Tools(
         new Crew(parameters, options),
         onCpu(options) ? new LoopRowwise(RowLoops.best(), profile) : new TorchRowwise(),
         options,
+        shards,
         profile);
   }
 

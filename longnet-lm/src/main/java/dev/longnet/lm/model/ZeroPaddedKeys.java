@@ -5,6 +5,7 @@ import dev.longnet.attention.Workers;
 import dev.longnet.attention.pattern.AttentionPattern;
 import dev.longnet.attention.pattern.Rows;
 import dev.longnet.core.config.AttentionConfig;
+import java.util.OptionalLong;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -96,6 +97,17 @@ final class ZeroPaddedKeys implements AttentionOperator {
   public void backward(
       Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut, Gradients into) {
     inner.backward(q, k, v, output, gradOut, into);
+  }
+
+  @Override
+  public AttentionOperator over(Span span) {
+    span.requireWholeSegments(OptionalLong.empty());
+    return this;
+  }
+
+  @Override
+  public void release() {
+    inner.release();
   }
 
   @Override

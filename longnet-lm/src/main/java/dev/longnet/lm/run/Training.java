@@ -5,10 +5,12 @@ import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.checkpoint.RunDirectory;
 import dev.longnet.core.config.Forecast;
 import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.pipeline.Tokenization;
 import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.FieldMessage;
 import dev.longnet.core.machine.ProcessMemory;
 import dev.longnet.core.report.RunReport;
@@ -36,7 +38,7 @@ public final class Training {
   private final Parts parts;
   private final RunListener listener;
 
-  private Training(RunConfig config, Start start, Parts parts) {
+  Training(RunConfig config, Start start, Parts parts) {
     // Its recipe is read again from other directories.
     this.config = config.withCorpus(config.corpus().absolute());
     this.start = start;
@@ -51,7 +53,18 @@ public final class Training {
   ///   from do not go together
   /// @throws EnvironmentException when the machine lacks what the run needs
   public static Result run(RunConfig config, Start start, Parts parts) throws IOException {
+    requireRanks(config, parts.ranks().size());
     return new Training(config, start, parts).run();
+  }
+
+  /// A recipe that asks for virtual shards asks for their numbers: a run without them has others.
+  private static void requireRanks(RunConfig config, int ranks) {
+    int shards = config.training().virtualShards();
+    if (shards > 0 && shards != ranks) {
+      throw new FieldException(
+          "%s needs as many ranks, threads or processes: ranks=%d",
+          Field.of("training.virtual_shards", shards), ranks);
+    }
   }
 
   /// Says what a run needs and refuses what cannot fit; writes nothing. [#run] does so first.
@@ -60,11 +73,21 @@ public final class Training {
   /// @return the machine's matrix-product rate, FLOP/s
   public static double forecast(RunConfig config, Path run, RunListener listener)
       throws IOException {
+    return forecast(config, config.runtime(), run, 1, listener);
+  }
+
+  /// As above, for several ranks: they share what one would need.
+  ///
+  /// @param runtime of each rank
+  /// @return the matrix-product rate of all ranks, FLOP/s
+  static double forecast(
+      RunConfig config, RuntimeConfig runtime, Path run, int ranks, RunListener listener)
+      throws IOException {
     Torch.requireDevice("runtime.device", config.runtime().device());
     Forecast forecast = Forecast.of(config.model(), config.training(), config.runtime());
     listener.forecast(config, forecast);
     boolean cpu = config.runtime().device().equals("cpu");
-    if (cpu) {
+    if (cpu && ranks == 1) {
       forecast.requireMemory(
           ProcessMemory.available(), config.model(), config.training(), config.runtime());
     }
@@ -78,11 +101,11 @@ public final class Training {
     }
     forecast.requireDisk(Files.getFileStore(existing).getUsableSpace(), config.checkpoint().keep());
     double rate;
-    try (TorchThreads _ = Torch.threads(config.runtime().threads())) {
-      rate = MatrixRate.measure(config.runtime().precision(), config.runtime().device());
+    try (TorchThreads _ = Torch.threads(runtime.threads())) {
+      rate = ranks * MatrixRate.measure(runtime.precision(), runtime.device());
     }
     double seconds = forecast.seconds(rate, Forecast.efficiency(config.model(), config.runtime()));
-    listener.duration(config, cpu ? seconds : Double.NaN, rate);
+    listener.duration(config, cpu && ranks == 1 ? seconds : Double.NaN, rate);
     return rate;
   }
 
@@ -90,25 +113,24 @@ public final class Training {
     double rate = forecast(config, start.run(), listener);
     try (TokenShards shards = Tokenization.prepare(config.corpus(), listener)) {
       listener.corpus(shards);
-      Result result;
       try (RunDirectory directory = directory()) {
-        result = train(directory, shards, rate);
+        Result result = train(directory, shards, rate);
         if (result.end() == Result.End.FINISHED && parts.ranks().writes()) {
           finish(shards);
         }
+        return result;
       }
-      return result;
     }
   }
 
-  private RunDirectory directory() throws IOException {
+  RunDirectory directory() throws IOException {
     if (!parts.ranks().writes()) {
       return RunDirectory.ofAnotherRank(start.run());
     }
     return start.resume() ? RunDirectory.existing(start.run()) : RunDirectory.create(start.run());
   }
 
-  private Result train(RunDirectory directory, TokenShards shards, double rate) throws IOException {
+  Result train(RunDirectory directory, TokenShards shards, double rate) throws IOException {
     Path path = directory.path();
     Optional<Checkpoint> from =
         start.resume() && !Checkpoint.list(path).isEmpty()
@@ -121,9 +143,10 @@ public final class Training {
             from,
             start.init(),
             TrainingData.of(config, shards),
-            new TrainingRun.Setup(parts.operators(), parts.ranks(), listener, rate))) {
+            new TrainingRun.Setup(
+                parts.operators(), parts.runtime(), parts.ranks(), listener, rate))) {
       if (parts.ranks().writes()) {
-        RunEnvironment.write(path, config.runtime(), run.model(), rate, parts.program());
+        RunEnvironment.write(path, parts.runtime(), run.model(), rate, parts.program());
       }
       listener.training(path, run.state().step(), from.isPresent(), run::requestStop);
       Result.End end =
@@ -153,11 +176,11 @@ public final class Training {
   }
 
   /// Writes `evaluation.json`, `sample.txt` and `report.html`.
-  private void finish(TokenShards shards) throws IOException {
+  void finish(TokenShards shards) throws IOException {
     Checkpoint checkpoint = Checkpoint.resolve(start.run());
     RunEvaluation evaluation = new RunEvaluation(config, listener);
     checkpoint.state().ifPresent(state -> evaluation.noteUntrained(state.step()));
-    try (LoadedModel model = LoadedModel.open(checkpoint, config.runtime(), parts.operators())) {
+    try (LoadedModel model = LoadedModel.open(checkpoint, parts.runtime(), parts.operators())) {
       evaluation.write(model, shards.validation(), start.run());
       RunSample.write(config.sample(), model, start.run()).ifPresent(listener::sample);
     }

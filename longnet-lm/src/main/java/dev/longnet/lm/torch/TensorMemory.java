@@ -73,6 +73,15 @@ public final class TensorMemory {
     }
   }
 
+  /// A row-major tensor over memory that the caller keeps until libtorch lets go of the tensor and
+  /// of every view of it. Costs less than [#view], which keeps the memory itself.
+  public static Tensor borrow(MemorySegment memory, ScalarType type, long... shape) {
+    Torch.load();
+    try (TensorOptions options = new TensorOptions(type)) {
+      return torch.from_blob(new SegmentPointer(memory), shape, options);
+    }
+  }
+
   /// A view of a tensor in a file; the file must stay open as long as the tensor or any view of it
   /// lives.
   public static Tensor view(TensorEntry entry) {

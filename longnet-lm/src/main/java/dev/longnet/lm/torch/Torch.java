@@ -18,12 +18,14 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch_gloo;
 
 /// Starts libtorch in this process. Every program calls [#load()] before it touches a class of
 /// `org.bytedeco.pytorch`.
 public final class Torch {
   private static final Logger LOG = System.getLogger(Torch.class.getName());
   private static boolean loaded;
+  private static boolean glooLoaded;
 
   private Torch() {}
 
@@ -37,21 +39,7 @@ public final class Torch {
       return;
     }
     try {
-      File cache = Loader.getCacheDir();
-      Path lockFile = cache.toPath().resolve("longnet.lock");
-      try (FileChannel channel =
-              FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-          FileLock lock = channel.lock()) {
-        assert lock.isValid();
-        Loader.load(torch.class);
-        Loader.load(org.bytedeco.openblas.global.openblas_nolapack.class);
-      }
-    } catch (IOException e) {
-      throw new EnvironmentException(
-          "libtorch cannot be unpacked ("
-              + e.getMessage()
-              + "): make the cache writable with 1 GB free, or name another with -Dorg.bytedeco.javacpp.cachedir=DIR",
-          e);
+      unpack(torch.class, org.bytedeco.openblas.global.openblas_nolapack.class);
     } catch (LinkageError e) {
       boolean cuda =
           Torch.class.getResource(
@@ -64,6 +52,47 @@ public final class Torch {
     String advice = spinAdvice(System.getenv());
     if (!advice.isEmpty()) {
       LOG.log(Level.WARNING, advice);
+    }
+  }
+
+  /// Loads what connects the processes of a run as well.
+  ///
+  /// @throws EnvironmentException when the natives are missing or do not fit this machine
+  public static synchronized void loadGloo() {
+    load();
+    if (glooLoaded) {
+      return;
+    }
+    try {
+      unpack(torch_gloo.class);
+    } catch (LinkageError e) {
+      throw new EnvironmentException(
+          "several processes cannot train together on "
+              + Loader.getPlatform()
+              + ": libtorch's Gloo exists for linux-x86_64 alone; use one process",
+          e);
+    }
+    glooLoaded = true;
+  }
+
+  private static void unpack(Class<?>... natives) {
+    try {
+      File cache = Loader.getCacheDir();
+      Path lockFile = cache.toPath().resolve("longnet.lock");
+      try (FileChannel channel =
+              FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+          FileLock lock = channel.lock()) {
+        assert lock.isValid();
+        for (Class<?> one : natives) {
+          Loader.load(one);
+        }
+      }
+    } catch (IOException e) {
+      throw new EnvironmentException(
+          "libtorch cannot be unpacked ("
+              + e.getMessage()
+              + "): make the cache writable with 1 GB free, or name another with -Dorg.bytedeco.javacpp.cachedir=DIR",
+          e);
     }
   }
 

@@ -18,8 +18,8 @@ sealed interface AdamKernel extends AutoCloseable permits LoopAdam, FusedAdam {
       List<Tensor> first,
       List<Tensor> second) {}
 
-  /// The norm of all gradients together; NaN or infinite when any of them is.
-  double norm();
+  /// The sum of the squares of all gradients, in float64; NaN or infinite when any of them is.
+  double squares();
 
   /// @param number of the step, from 1
   /// @param gradientScale what gradients are multiplied by first

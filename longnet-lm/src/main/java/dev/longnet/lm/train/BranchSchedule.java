@@ -6,6 +6,7 @@ import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.model.Span;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -60,13 +61,27 @@ public final class BranchSchedule implements AttentionOperator.Factory {
     Joining(AttentionConfig whole, boolean causal) {
       this.whole = whole;
       this.causal = causal;
-      renew();
+      this.operator = make();
+    }
+
+    private AttentionOperator make() {
+      return operators.of(whole.withBranches(Math.min(branches, whole.branches())), causal);
     }
 
     void renew() {
-      AttentionOperator next =
-          operators.of(whole.withBranches(Math.min(branches, whole.branches())), causal);
-      operator = workers == null ? next : next.on(workers);
+      operator.release();
+      operator = workers == null ? make() : make().on(workers);
+    }
+
+    /// The operator of the branches that take part now: a step's passes ask for it anew.
+    @Override
+    public AttentionOperator over(Span span) {
+      return operator.over(span);
+    }
+
+    @Override
+    public void release() {
+      operator.release();
     }
 
     @Override

@@ -12,10 +12,14 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.SequencedMap;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /// A checkpoint's tensors into a model and an optimizer.
 public final class CheckpointTensors {
@@ -26,22 +30,61 @@ public final class CheckpointTensors {
   ///
   /// @throws IllegalArgumentException when names or shapes are not the model's
   public static void load(Checkpoint checkpoint, Decoder model) throws IOException {
-    fill(checkpoint.weights(), model.parameters());
+    Map<String, Target> targets = new LinkedHashMap<>();
+    model.parameters().forEach((name, value) -> targets.put(name, Target.whole(value)));
+    fill(checkpoint.weights(), targets);
     model.prepare();
   }
 
-  static void load(Checkpoint checkpoint, Optimizer optimizer) throws IOException {
-    fill(checkpoint.optimizer(), optimizer.state());
+  /// The moments of what an optimizer moves.
+  ///
+  /// @param parameters all parameters of its model
+  static void load(Checkpoint checkpoint, Optimizer optimizer, Map<String, Tensor> parameters)
+      throws IOException {
+    Map<String, Target> targets = new LinkedHashMap<>();
+    SequencedMap<String, Tensor> state = optimizer.state();
+    for (String kind : List.of(Optimizer.FIRST, Optimizer.SECOND)) {
+      parameters.forEach((name, value) -> {
+        Optimizer.Part part = optimizer.parts().get(name);
+        targets.put(
+            kind + name,
+            new Target(
+                value.shape(),
+                state.get(kind + name),
+                part == null ? new Slice(0, 0) : part.elements()));
+      });
+    }
+    fill(checkpoint.optimizer(), targets);
   }
 
-  private static void fill(Path path, Map<String, Tensor> tensors) throws IOException {
+  /// Where a file's tensor goes.
+  ///
+  /// @param shape the tensor's
+  /// @param tensor takes some of its elements; null for none
+  /// @param elements in row-major order
+  private record Target(long[] shape, @Nullable Tensor tensor, Slice elements) {
+    static Target whole(Tensor tensor) {
+      return new Target(tensor.shape(), tensor, new Slice(0, tensor.numel()));
+    }
+
+    void take(Tensor all) {
+      if (tensor != null) {
+        tensor.copy_(
+            elements.count() == all.numel()
+                ? all
+                : all.view(-1).narrow(0, elements.first(), elements.count()));
+      }
+    }
+  }
+
+  private static void fill(Path path, Map<String, Target> tensors) throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(path)) {
       for (String name : file.names()) {
         if (!tensors.containsKey(name) && !isScale(file, name)) {
           throw new IllegalArgumentException(path + ": the model has no tensor " + name);
         }
       }
-      for (Map.Entry<String, Tensor> tensor : tensors.entrySet()) {
+      for (Map.Entry<String, Target> tensor : tensors.entrySet()) {
         if (!file.names().contains(tensor.getKey())) {
           throw new IllegalArgumentException(path + ": tensor " + tensor.getKey() + " is missing");
         }
@@ -68,21 +111,19 @@ public final class CheckpointTensors {
     return file.names().contains(matrix) && file.tensor(matrix).type() == DType.I8;
   }
 
-  private static void copy(Path path, TensorEntry entry, Tensor target) {
-    long[] shape = new long[(int) target.dim()];
-    Arrays.setAll(shape, target::size);
-    if (!Arrays.equals(shape, entry.shape())) {
+  private static void copy(Path path, TensorEntry entry, Target target) {
+    if (!Arrays.equals(target.shape, entry.shape())) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
               "%s: tensor %s must have shape %s, its own is %s",
               path,
               entry.name(),
-              Arrays.toString(shape),
+              Arrays.toString(target.shape),
               Arrays.toString(entry.shape())));
     }
     try (PointerScope scope = new PointerScope()) {
-      target.copy_(TensorMemory.view(entry));
+      target.take(TensorMemory.view(entry));
     }
   }
 }

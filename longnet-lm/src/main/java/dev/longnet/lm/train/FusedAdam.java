@@ -37,14 +37,15 @@ final class FusedAdam implements AdamKernel {
   }
 
   @Override
-  public double norm() {
+  public double squares() {
     try (PointerScope scope = new PointerScope()) {
       Tensor[] norms =
           groups.stream()
               .flatMap(group -> group.gradients().stream())
               .map(Tensor::norm)
               .toArray(Tensor[]::new);
-      return torch.stack(new TensorVector(norms)).norm().item_double();
+      double norm = torch.stack(new TensorVector(norms)).norm().item_double();
+      return norm * norm;
     }
   }
 

@@ -1,25 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.train;
 
+import dev.longnet.lm.distributed.Collectives.Traffic;
+import dev.longnet.lm.model.SequenceShards;
 import dev.longnet.lm.model.Span;
-import java.util.Collection;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
-/// What the other ranks of a run add to a step. Sums go over all ranks and are divided once, so
-/// that nothing depends on how targets lie on the ranks.
+/// The ranks that train one model together, as one of them sees them. They form a mesh: each group
+/// of ranks that share windows holds all parts of each of its windows ([#shards()]), and the groups
+/// share out the windows of a step ([#windows(long)]). Sums go over all ranks and are divided once,
+/// so that nothing depends on how targets lie on the ranks.
+///
+/// Each rank has all weights, and moves the elements that it owns ([#elements(long)]).
 ///
 /// Every rank trains with the same configuration and calls the same methods in the same order; each
-/// call of [#sum] or [#any] waits for the others.
+/// call that says so waits for the others.
 public interface Ranks {
+  /// How many there are.
+  int size();
+
+  /// The parts of a window, and the one that this rank trains on.
+  SequenceShards shards();
+
   /// The part of every window that this rank trains on.
   ///
   /// @param window N, tokens
-  Span span(long window);
+  default Span span(long window) {
+    return shards().span(window);
+  }
 
-  /// Adds the gradients of all ranks, in place, on every one of them.
-  void sum(Collection<Tensor> gradients);
+  /// The groups that share out a step's windows.
+  int groups();
 
-  /// A number of this rank, such as its loss or its count of targets, added up over all ranks.
+  /// Which of a step's windows are this rank's group's; none where there are fewer than groups.
+  Slice windows(long ofStep);
+
+  /// Which elements of the parameters' memory this rank owns: each has one owner.
+  ///
+  /// @param all a multiple of a cache line's
+  Slice elements(long all);
+
+  /// Adds the gradients of all ranks, in float32; waits for the others.
+  ///
+  /// @param gradients `[E]` float32; afterwards the sums at the elements that this rank owns,
+  ///   anything elsewhere
+  void reduce(Tensor gradients);
+
+  /// Takes over from each rank the elements that it owns; waits for the others.
+  ///
+  /// @param values `[E]` float32
+  void share(Tensor values);
+
+  /// Brings consecutive elements together on the rank that writes; waits for the others.
+  ///
+  /// @param own those of `wanted` that this rank owns, float32
+  /// @param wanted by all ranks alike
+  /// @param all E
+  /// @param into `[wanted]` float32, overwritten on the rank that writes
+  void collect(MemorySegment own, Slice wanted, long all, MemorySegment into);
+
+  /// A number of this rank, such as its loss or its count of targets, added up over all ranks;
+  /// waits for the others.
   double sum(double ofThisRank);
 
   /// Whether it holds on any rank. Ranks decide with it together what one of them alone knows: a
@@ -31,26 +74,12 @@ public interface Ranks {
   /// Whether this rank writes checkpoints and logs. The others leave the run's directory alone.
   boolean writes();
 
+  /// What all ranks together sent since the last call, and how long one of them waited, in the
+  /// mean; waits for the others. Empty where there is one rank.
+  Optional<Traffic> takeTraffic();
+
   /// A run of one rank: nothing is exchanged.
   static Ranks one() {
-    return new Ranks() {
-      @Override
-      public Span span(long window) {
-        return Span.whole(window);
-      }
-
-      @Override
-      public void sum(Collection<Tensor> gradients) {}
-
-      @Override
-      public double sum(double ofThisRank) {
-        return ofThisRank;
-      }
-
-      @Override
-      public boolean writes() {
-        return true;
-      }
-    };
+    return new OneRank();
   }
 }

@@ -2,8 +2,10 @@
 package dev.longnet.lm.train;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.lm.distributed.Collectives.Traffic;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /// What one optimizer step measured.
 ///
@@ -21,6 +23,8 @@ import java.util.Map;
 ///   rate
 /// @param skipped the step was not applied
 /// @param skippedSteps so far
+/// @param traffic of this step: what all ranks together sent and how long one waited, in the mean;
+///   empty where there is one rank
 public record StepMetrics(
     long step,
     double loss,
@@ -34,7 +38,8 @@ public record StepMetrics(
     double tokensPerSecond,
     double matrixShare,
     boolean skipped,
-    long skippedSteps) {
+    long skippedSteps,
+    Optional<Traffic> traffic) {
 
   ObjectNode toJson() {
     ObjectNode line = MetricsLog.line("train", step);
@@ -49,7 +54,13 @@ public record StepMetrics(
     line.put("tokens_per_second", tokensPerSecond);
     line.put("matrix_share", matrixShare);
     line.put("skipped", skipped);
-    return line.put("skipped_steps", skippedSteps);
+    line.put("skipped_steps", skippedSteps);
+    if (traffic.isPresent()) {
+      line.put("bytes_sent", traffic.get().bytes());
+      line.put("exposed_seconds", traffic.get().exposedSeconds());
+      line.put("hidden_seconds", traffic.get().hiddenSeconds());
+    }
+    return line;
   }
 
   Map<String, Double> scalars() {
@@ -61,6 +72,11 @@ public record StepMetrics(
     scalars.put("train/skipped_steps", (double) skippedSteps);
     scalars.put("speed/tokens_per_second", tokensPerSecond);
     scalars.put("speed/matrix_share", matrixShare);
+    traffic.ifPresent(t -> {
+      scalars.put("ranks/bytes_sent", (double) t.bytes());
+      scalars.put("ranks/exposed_seconds", t.exposedSeconds());
+      scalars.put("ranks/hidden_seconds", t.hiddenSeconds());
+    });
     return scalars;
   }
 

@@ -36,6 +36,11 @@ final class TokenBuffer implements AutoCloseable {
     return device.equals("cpu") ? host : host.to(new Device(device), ScalarType.Long);
   }
 
+  /// The first rows, as [#tensor()]; the caller's scope's.
+  Tensor tensor(long rows) {
+    return rows == host.size(0) ? tensor() : tensor().narrow(0, 0, rows);
+  }
+
   @Override
   public void close() {
     host.deallocate();

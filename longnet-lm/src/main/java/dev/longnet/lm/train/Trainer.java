@@ -16,7 +16,6 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongFunction;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Tensor;
 
 /// The training loop: windows to gradients, gradients to one optimizer step, again. A step whose
 /// loss or gradient norm is not finite changes nothing and is counted.
@@ -52,7 +51,10 @@ public final class Trainer implements AutoCloseable {
 
   /// Writes a checkpoint of the model and the optimizer.
   interface Saver {
-    Path save(TrainerState state, Optimizer optimizer) throws IOException;
+    /// Called on all ranks.
+    ///
+    /// @return its directory, on the rank that writes
+    Optional<Path> save(TrainerState state, Optimizer optimizer) throws IOException;
   }
 
   /// Measures the loss on held-out windows.
@@ -91,8 +93,8 @@ public final class Trainer implements AutoCloseable {
     this.optimizer =
         new Optimizer(
             config.optimizer(),
-            model.parameters(),
-            model.gradients(),
+            model.memory(),
+            with.ranks.elements(model.memory().elements()),
             name -> model.blueprint().parameter(name).decays(),
             model.workers());
     this.optimizer.restoreApplied(state.appliedSteps());
@@ -101,7 +103,10 @@ public final class Trainer implements AutoCloseable {
   }
 
   private TokenBuffer buffer() {
-    return new TokenBuffer(phase.sequences(), phase.window() + 1, model.options().device());
+    return new TokenBuffer(
+        phase.sequences(),
+        Math.toIntExact(with.ranks.span(phase.window()).tokens() + 1),
+        model.options().device());
   }
 
   /// Memory of another shape than the phase's goes back.
@@ -159,7 +164,8 @@ public final class Trainer implements AutoCloseable {
       }
       boolean timeToSave =
           config.checkpoint().everyMinutes() > 0
-              && state.seconds() - savedAtSeconds >= 60 * config.checkpoint().everyMinutes();
+              && with.ranks.any(
+                  state.seconds() - savedAtSeconds >= 60 * config.checkpoint().everyMinutes());
       if (state.skippedInRow() == 0 && (due(config.checkpoint().everySteps()) || timeToSave)) {
         save();
         savedAtStep = state.step();
@@ -187,12 +193,11 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void save() throws IOException {
-    if (!with.ranks.writes()) {
-      return;
-    }
-    Path directory = with.saver.save(state, optimizer);
-    for (TrainingListener listener : with.listeners) {
-      listener.checkpoint(state.step(), directory);
+    Optional<Path> directory = with.saver.save(state, optimizer);
+    if (directory.isPresent()) {
+      for (TrainingListener listener : with.listeners) {
+        listener.checkpoint(state.step(), directory.get());
+      }
     }
   }
 
@@ -204,33 +209,33 @@ public final class Trainer implements AutoCloseable {
     long stepBegan = System.nanoTime();
     int number = training.phase(state.step());
     enter(training.phases().get(number));
-    int passes = phase.passes();
     ModelConfig trained = with.stages.apply(state.step());
     model.zeroGradients();
-    Span span = with.ranks.span(phase.window());
-    double targets = with.ranks.sum((double) phase.sequences() * span.tokens());
-    double weight = 1.0 / passes / targets;
+    Ranks ranks = with.ranks;
+    Span span = ranks.span(phase.window());
+    Slice own = ranks.windows(phase.windows());
+    double targets = ranks.sum((double) own.count() * span.tokens());
+    // Groups with fewer windows than others wait as often as these.
+    int passes =
+        Math.toIntExact(
+            Math.ceilDiv(
+                Math.ceilDiv(phase.windows(), (long) ranks.groups()), (long) phase.sequences()));
     double lossHere = 0;
     for (int pass = 0; pass < passes; pass++) {
       Optional<End> end = endNow();
       if (end.isPresent()) {
         return end;
       }
-      for (int row = 0; row < phase.sequences(); row++) {
-        with.windows.window(
-            number, state.nextWindow() + (long) pass * phase.sequences() + row, tokens.row(row));
-      }
-      try (PointerScope scope = new PointerScope()) {
-        double sum = model.lossAndGradients(inputs(span), span, weight);
-        lossHere += sum / targets / passes;
-      }
+      long first = own.first() + (long) pass * phase.sequences();
+      lossHere +=
+          pass(number, first, Math.min(phase.sequences(), own.end() - first), span, targets);
       for (TrainingListener listener : with.listeners) {
         listener.pass(state.step() + 1, pass + 1, passes);
       }
     }
-    double loss = with.ranks.sum(lossHere);
-    with.ranks.sum(model.gradients().values());
-    double norm = optimizer.gradientNorm();
+    double loss = ranks.sum(lossHere) / targets;
+    ranks.reduce(model.memory().gradientMemory());
+    double norm = Math.sqrt(ranks.sum(optimizer.gradientSquares()));
     double rate =
         config.optimizer().learningRate()
             * config.schedule().factor(state.step(), training.steps())
@@ -239,6 +244,7 @@ public final class Trainer implements AutoCloseable {
     if (finite) {
       double clip = training.gradientClip();
       optimizer.step(rate, clip > 0 && norm > clip ? clip / norm : 1);
+      ranks.share(model.memory().valueMemory());
     }
     double seconds = (System.nanoTime() - stepBegan) / 1e9;
     boolean goesOn = training.phase(state.step() + 1) == number;
@@ -269,12 +275,27 @@ public final class Trainer implements AutoCloseable {
         : Optional.empty();
   }
 
-  /// The span's ids of every window, and one more.
-  private Tensor inputs(Span span) {
-    Tensor windows = tokens.tensor();
-    return span.tokens() == span.window()
-        ? windows
-        : windows.narrow(1, span.first(), span.tokens() + 1);
+  /// A forward and backward pass over some windows of a step.
+  ///
+  /// @param first of them, counted from the step's first
+  /// @param count may be 0 or less: none
+  /// @param targets of the whole step, on all ranks
+  /// @return the sum of the losses
+  private double pass(int phaseNumber, long first, long count, Span span, double targets) {
+    if (count <= 0) {
+      return 0;
+    }
+    for (int row = 0; row < count && span.tokens() > 0; row++) {
+      with.windows.part(
+          phaseNumber,
+          state.nextWindow() + first + row,
+          span.first(),
+          span.tokens(),
+          tokens.row(row));
+    }
+    try (PointerScope scope = new PointerScope()) {
+      return model.lossAndGradients(tokens.tensor(count), span, 1 / targets);
+    }
   }
 
   private void report(
@@ -302,7 +323,8 @@ public final class Trainer implements AutoCloseable {
             phase.batchTokens() / seconds,
             flops / seconds / with.matrixFlops,
             skipped,
-            state.skippedSteps());
+            state.skippedSteps(),
+            with.ranks.takeTraffic());
     for (TrainingListener listener : with.listeners) {
       listener.step(metrics);
     }

@@ -45,7 +45,7 @@ public record TrainingData(
     }
     return new TrainingData(
         fingerprint(shards),
-        new PhasedBatches(batches, config.training())::window,
+        new PhasedBatches(batches, config.training())::part,
         shards.validation(),
         tokenizer.definition());
   }

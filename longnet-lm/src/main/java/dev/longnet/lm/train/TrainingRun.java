@@ -7,6 +7,7 @@ import dev.longnet.core.checkpoint.TrainerState;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
 import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
@@ -14,17 +15,23 @@ import dev.longnet.core.io.ResourceStack;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.ModelOptions;
+import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
 import java.io.Closeable;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.zip.CRC32C;
 
 /// A run's training, put together: model, data, logs and checkpoints in a run's directory, from the
 /// beginning or from a checkpoint. Its libtorch operations use the recipe's number of threads.
 public final class TrainingRun implements Closeable {
+  /// Bytes whose checksum is taken at once.
+  private static final long CHECKED = 1L << 30;
+
   private final Decoder model;
   private final Trainer trainer;
   private final ResourceStack opened;
@@ -32,11 +39,13 @@ public final class TrainingRun implements Closeable {
   /// What a training is handed.
   ///
   /// @param operators makes the attention operators
+  /// @param runtime how this rank computes: the recipe's, or with other threads
   /// @param ranks that train together
   /// @param listener hears the run besides its own logs
   /// @param matrixFlops the machine's matrix-product rate, FLOP/s
   public record Setup(
       AttentionOperator.Factory operators,
+      RuntimeConfig runtime,
       Ranks ranks,
       TrainingListener listener,
       double matrixFlops) {}
@@ -74,22 +83,26 @@ public final class TrainingRun implements Closeable {
       AtomicFiles.writeString(directory.recipe(), config.toYaml());
     }
     ResourceStack opened = new ResourceStack();
-    try (TorchThreads _ = Torch.threads(config.runtime().threads())) {
+    try (TorchThreads _ = Torch.threads(setup.runtime.threads())) {
       BranchSchedule attention = new BranchSchedule(config, setup.operators, state.step());
       Decoder model =
           opened.push(
               Decoder.create(
                   config.model(),
-                  ModelOptions.of(config.runtime()),
+                  ModelOptions.of(setup.runtime),
                   attention,
-                  config.training().seed()));
+                  config.training().seed(),
+                  setup.ranks.shards(),
+                  null));
       if (from.isPresent()) {
         CheckpointTensors.load(from.get(), model);
       } else if (init.isPresent()) {
         CheckpointTensors.load(init.get(), model);
       }
+      requireSameWeights(model, setup.ranks);
       HeldOut heldOut =
-          opened.push(new HeldOut(model, data.heldOut(), config.evaluation().everyTokens()));
+          opened.push(
+              new HeldOut(model, data.heldOut(), config.evaluation().everyTokens(), setup.ranks));
       List<TrainingListener> listeners = new ArrayList<>();
       if (setup.ranks.writes()) {
         listeners.add(opened.push(RunLog.open(directory, state.step(), config.toYaml())));
@@ -105,17 +118,35 @@ public final class TrainingRun implements Closeable {
                       attention::at,
                       data.windows(),
                       heldOut,
-                      new ModelSaver(directory.path(), config, model),
+                      new ModelSaver(directory.path(), config, model, setup.ranks),
                       listeners,
                       setup.matrixFlops),
                   state));
       if (from.isPresent()) {
-        CheckpointTensors.load(from.get(), trainer.optimizer());
+        CheckpointTensors.load(from.get(), trainer.optimizer(), model.parameters());
       }
       return new TrainingRun(model, trainer, opened);
     } catch (IOException | RuntimeException | Error e) {
       opened.closeAfter(e);
       throw e;
+    }
+  }
+
+  /// Ranks that read different checkpoints would train a mixture of them.
+  private static void requireSameWeights(Decoder model, Ranks ranks) {
+    if (ranks.size() == 1) {
+      return;
+    }
+    CRC32C crc = new CRC32C();
+    MemorySegment values = TensorMemory.of(model.memory().valueMemory());
+    for (long at = 0; at < values.byteSize(); at += CHECKED) {
+      crc.update(values.asSlice(at, Math.min(CHECKED, values.byteSize() - at)).asByteBuffer());
+    }
+    double own = crc.getValue();
+    double all = ranks.sum(own);
+    if (ranks.any(all != ranks.size() * own)) {
+      throw new IllegalArgumentException(
+          "the ranks start with different weights: give all of them the same checkpoint");
     }
   }
 

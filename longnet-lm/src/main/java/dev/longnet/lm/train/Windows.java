@@ -9,6 +9,8 @@ import java.lang.foreign.MemorySegment;
 public interface Windows {
   /// @param phase whose windows they are, see [dev.longnet.core.config.TrainingConfig#phases()]
   /// @param index 0, 1, 2, … from the phase's first step on, over all epochs
-  /// @param destination int64, N + 1 ids: inputs and, one later, their targets
-  void window(int phase, long index, MemorySegment destination);
+  /// @param first of the window's tokens that are wanted
+  /// @param tokens that are wanted: n
+  /// @param destination int64, n + 1 ids: inputs and, one later, their targets
+  void part(int phase, long index, long first, long tokens, MemorySegment destination);
 }

@@ -29,7 +29,7 @@ class LossAndOptimizerLoopsTest {
   @ParameterizedTest
   @MethodSource("loops")
   void crossEntropy(RowLoops loops) {
-    for (ElementType type : ElementType.values()) {
+    for (ElementType type : ElementType.FAST) {
       for (int width : new int[] {1, 2, 17, 256, 257, 4096, 50_257}) {
         for (double scale : new double[] {0, 1, 10, 1e4}) {
           for (float weight : new float[] {0, 1, 1 / 512f}) {

@@ -17,6 +17,12 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 record MaskedAttention(AttentionPattern pattern, boolean detached) implements AttentionOperator {
 
   @Override
+  public AttentionOperator over(Span span) {
+    span.requireWholeSegments(pattern.period());
+    return this;
+  }
+
+  @Override
   public Output forward(Tensor q, Tensor k, Tensor v) {
     Tensor scores = scores(q, k);
     Tensor all = counts(q.size(2), q.size(1)).stream().reduce(Tensor::add).orElseThrow();

@@ -117,6 +117,12 @@ class SpanTest {
   private record MaskedOperator(AttentionOperator inner, List<Tensor> queries)
       implements AttentionOperator {
     @Override
+    public AttentionOperator over(Span span) {
+      inner.over(span);
+      return this;
+    }
+
+    @Override
     public Output forward(Tensor q, Tensor k, Tensor v) {
       queries.add(q.clone().retainReference());
       return inner.forward(q, k, v);

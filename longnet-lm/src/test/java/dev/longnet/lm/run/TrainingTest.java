@@ -13,18 +13,16 @@ import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.evaluate.Evaluation;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.model.AttentionOperator;
-import dev.longnet.lm.model.Span;
+import dev.longnet.lm.train.AloneRank;
 import dev.longnet.lm.train.Ranks;
 import dev.longnet.lm.train.StepMetrics;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -122,7 +120,7 @@ class TrainingTest {
     Training.run(
         config,
         Start.anew(directory.resolve("run")),
-        new Parts(counting, Ranks.one(), new RunListener() {}, "a test"));
+        new Parts(counting, config.runtime(), Ranks.one(), new RunListener() {}, "a test"));
     assertThat(made).hasValue(2);
   }
 
@@ -137,6 +135,7 @@ class TrainingTest {
               Start.anew(run),
               new Parts(
                   AttentionOperators.factory(config.runtime()),
+                  config.runtime(),
                   new SilentRank(),
                   new RunListener() {},
                   "a test"));
@@ -146,20 +145,7 @@ class TrainingTest {
   }
 
   /// It is alone, and does not write.
-  private record SilentRank() implements Ranks {
-    @Override
-    public Span span(long window) {
-      return Span.whole(window);
-    }
-
-    @Override
-    public void sum(Collection<Tensor> gradients) {}
-
-    @Override
-    public double sum(double ofThisRank) {
-      return ofThisRank;
-    }
-
+  private static final class SilentRank extends AloneRank {
     @Override
     public boolean writes() {
       return false;

@@ -44,7 +44,7 @@ class AdamKernelTest {
           Tensor gradient = torch.randn(COUNT);
           theirs.gradients().getFirst().copy_(gradient);
           ours.gradients().getFirst().copy_(gradient);
-          assertThat(loops.norm()).isCloseTo(fused.norm(), within(1e-6 * fused.norm()));
+          assertThat(loops.squares()).isCloseTo(fused.squares(), within(2e-6 * fused.squares()));
           fused.step(1e-2, 0.5, n);
           loops.step(1e-2, 0.5, n);
         }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -37,7 +38,20 @@ class MetricsLogTest {
   void aLossThatIsNotANumberIsNull() {
     StepMetrics skipped =
         new StepMetrics(
-            3, Double.NaN, Double.POSITIVE_INFINITY, 1e-3, 10, 2, 5, 20, 1, 10, 0.5, true, 1);
+            3,
+            Double.NaN,
+            Double.POSITIVE_INFINITY,
+            1e-3,
+            10,
+            2,
+            5,
+            20,
+            1,
+            10,
+            0.5,
+            true,
+            1,
+            Optional.empty());
     assertThat(skipped.toJson().toString())
         .contains("\"loss\":null", "\"gradient_norm\":null", "\"skipped\":true")
         .contains("\"phase\":2,\"window\":5,\"step_tokens\":20");

@@ -8,16 +8,13 @@ import dev.longnet.lm.model.Span;
 import dev.longnet.lm.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Collection;
 import java.util.List;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// The trainer with ranks: what is summed, what it is divided by, and who writes.
+/// The trainer with ranks: what is divided by what, who writes, who stops whom.
 class RanksTest {
   /// Segments of 8 and 16 in windows of 64: nothing crosses a multiple of 16.
   private static final String[] TWO_STEPS = {
@@ -31,55 +28,39 @@ class RanksTest {
     Torch.load();
   }
 
-  /// Of `of` ranks that all hold the same tokens: sums of `of` equal parts.
-  private record Copies(int of, boolean writes, Span part) implements Ranks {
+  /// One rank with a part of each window.
+  private static final class PartRank extends AloneRank {
+    private final Span part;
+
+    PartRank(Span part) {
+      this.part = part;
+    }
+
     @Override
     public Span span(long window) {
-      return part == null ? Span.whole(window) : part;
-    }
-
-    @Override
-    public void sum(Collection<Tensor> gradients) {
-      gradients.forEach(gradient -> gradient.mul_(new Scalar((double) of)));
-    }
-
-    @Override
-    public double sum(double ofThisRank) {
-      return of * ofThisRank;
+      return part;
     }
   }
 
-  private List<StepMetrics> steps(String name, Ranks ranks) throws IOException {
-    try (TinyRun run = TinyRun.with(directory.resolve(name), ranks, TWO_STEPS)) {
-      run.run();
-      return List.copyOf(run.steps);
+  private static final class SilentRank extends AloneRank {
+    @Override
+    public boolean writes() {
+      return false;
     }
   }
 
   private List<Double> losses(String name, Ranks ranks) throws IOException {
-    return steps(name, ranks).stream().map(StepMetrics::loss).toList();
-  }
-
-  /// Summed over four ranks and divided once, equal parts are what one of them is; a mean of means,
-  /// or a division left out, is not.
-  @Test
-  void sumsAreDividedByTheTargetsOfAllRanks() throws IOException {
-    List<StepMetrics> one = steps("one", Ranks.one());
-    List<StepMetrics> four = steps("four", new Copies(4, true, null));
-    assertThat(four).hasSize(2);
-    for (int i = 0; i < 2; i++) {
-      assertThat(four.get(i).loss()).isCloseTo(one.get(i).loss(), Offset.offset(1e-6));
-      // Adam forgets a gradient's scale, the norm does not.
-      assertThat(four.get(i).gradientNorm())
-          .isCloseTo(one.get(i).gradientNorm(), Offset.offset(1e-5 * one.get(i).gradientNorm()));
+    try (TinyRun run = TinyRun.with(directory.resolve(name), ranks, TWO_STEPS)) {
+      run.run();
+      return run.losses();
     }
   }
 
   /// The mean is over the span's own targets, where a rank is alone with its part.
   @Test
   void aPartOfAWindowCountsItsOwnTargets() throws IOException {
-    double first = losses("first", new Copies(1, true, new Span(0, 16, 64))).getFirst();
-    double last = losses("last", new Copies(1, true, new Span(16, 48, 64))).getFirst();
+    double first = losses("first", new PartRank(new Span(0, 16, 64))).getFirst();
+    double last = losses("last", new PartRank(new Span(16, 48, 64))).getFirst();
     double whole = losses("whole", Ranks.one()).getFirst();
     assertThat((16 * first + 48 * last) / 64).isCloseTo(whole, Offset.offset(1e-6));
     assertThat(first).isNotCloseTo(whole, Offset.offset(1e-4));
@@ -87,9 +68,9 @@ class RanksTest {
 
   @Test
   void onlyTheRankThatWritesWrites() throws IOException {
-    losses("silent", new Copies(1, false, null));
+    losses("silent", new SilentRank());
     assertThat(directory.resolve("silent")).doesNotExist();
-    losses("loud", new Copies(1, true, null));
+    losses("loud", Ranks.one());
     assertThat(Checkpoint.list(directory.resolve("loud"))).hasSize(1);
     assertThat(directory.resolve("loud/metrics.jsonl")).exists();
     assertThat(directory.resolve("loud/recipe.yaml")).exists();
@@ -98,18 +79,18 @@ class RanksTest {
   /// The silent rank is asked, the other one writes; both are in one directory.
   @Test
   void aStopAskedForOnOneRankStopsAllAtTheSameStep() throws Exception {
-    TwoRanks ranks = new TwoRanks();
-    List<TwoRanks.Ended> ended =
-        ranks.train(
-            rank -> TinyRun.with(directory.resolve("run"), rank),
-            (rank, step, run) -> {
-              if (rank == 1 && step == 2) {
-                run.training.requestStop();
+    List<MeshRuns.Ended> ended =
+        MeshRuns.run(
+            directory.resolve("run"),
+            false,
+            2,
+            1,
+            (rank, run) -> {
+              if (rank == 1) {
+                run.atStep(2, run.training::requestStop);
               }
             });
-    assertThat(ended)
-        .extracting(TwoRanks.Ended::end)
-        .containsExactly(Trainer.End.STOPPED, Trainer.End.STOPPED);
+    assertThat(ended).extracting(MeshRuns.Ended::end).containsOnly(Trainer.End.STOPPED);
     assertThat(ended.get(0).losses()).hasSize(2).isEqualTo(ended.get(1).losses());
     assertThat(Checkpoint.resolve(directory.resolve("run")).state().orElseThrow().step())
         .isEqualTo(2);
@@ -117,18 +98,15 @@ class RanksTest {
 
   @Test
   void theTimeLimitOfOneRankIsThatOfAll() throws Exception {
-    TwoRanks ranks = new TwoRanks();
-    List<TwoRanks.Ended> ended =
-        ranks.train(
-            rank ->
-                TinyRun.with(
-                    directory.resolve("run"),
-                    rank,
-                    "training.max_minutes=" + (rank.writes() ? 1000 : 1e-7)),
-            (_, _, _) -> {});
-    assertThat(ended)
-        .containsExactly(
-            new TwoRanks.Ended(Trainer.End.TIME_UP, List.of()),
-            new TwoRanks.Ended(Trainer.End.TIME_UP, List.of()));
+    List<MeshRuns.Ended> ended =
+        MeshRuns.run(
+            directory.resolve("run"),
+            false,
+            1,
+            3,
+            (_, _) -> {},
+            rank -> new String[] {"training.max_minutes=" + (rank == 2 ? 1e-7 : 1000)});
+    assertThat(ended).extracting(MeshRuns.Ended::end).containsOnly(Trainer.End.TIME_UP);
+    assertThat(ended).allSatisfy(rank -> assertThat(rank.steps()).isEmpty());
   }
 }

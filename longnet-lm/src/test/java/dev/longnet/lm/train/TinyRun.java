@@ -15,6 +15,7 @@ import dev.longnet.core.machine.ProcessMemory;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.attention.JavaAttentionOperator;
 import dev.longnet.lm.model.AttentionOperator;
+import dev.longnet.lm.torch.TensorMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -58,17 +59,19 @@ public final class TinyRun implements AutoCloseable {
   final List<Integer> validated = new ArrayList<>();
 
   private final RunDirectory directory;
+  private long actionStep;
+  private Runnable action = () -> {};
 
   public static TinyRun start(Path directory, String... overrides) throws IOException {
     return new TinyRun(
-        RunDirectory.create(directory), Optional.empty(), null, Ranks.one(), overrides);
+        RunDirectory.create(directory), Optional.empty(), DEFAULT, Ranks.one(), overrides);
   }
 
   static TinyRun resume(Path directory, String... overrides) throws IOException {
     return new TinyRun(
         RunDirectory.existing(directory),
         Optional.of(Checkpoint.resolve(directory)),
-        null,
+        DEFAULT,
         Ranks.one(),
         overrides);
   }
@@ -77,17 +80,40 @@ public final class TinyRun implements AutoCloseable {
   static TinyRun with(Path directory, AttentionOperator attention, String... overrides)
       throws IOException {
     return new TinyRun(
-        RunDirectory.create(directory), Optional.empty(), attention, Ranks.one(), overrides);
+        RunDirectory.create(directory),
+        Optional.empty(),
+        _ -> (_, _) -> attention,
+        Ranks.one(),
+        overrides);
   }
 
   static TinyRun with(Path directory, Ranks ranks, String... overrides) throws IOException {
+    return with(directory, false, ranks, DEFAULT, overrides);
+  }
+
+  /// @param resume from the newest checkpoint
+  /// @param operators makes the attention operators
+  static TinyRun with(
+      Path directory, boolean resume, Ranks ranks, Operators operators, String... overrides)
+      throws IOException {
+    RunDirectory run =
+        !ranks.writes()
+            ? RunDirectory.ofAnotherRank(directory)
+            : resume ? RunDirectory.existing(directory) : RunDirectory.create(directory);
     return new TinyRun(
-        ranks.writes() ? RunDirectory.create(directory) : RunDirectory.ofAnotherRank(directory),
-        Optional.empty(),
-        null,
+        run,
+        resume ? Optional.of(Checkpoint.resolve(directory)) : Optional.empty(),
+        operators,
         ranks,
         overrides);
   }
+
+  /// What makes the operators of a run.
+  interface Operators {
+    AttentionOperator.Factory of(RunConfig config);
+  }
+
+  private static final Operators DEFAULT = config -> AttentionOperators.factory(config.runtime());
 
   static AttentionOperator attention(RunConfig config) {
     return new JavaAttentionOperator(
@@ -110,7 +136,7 @@ public final class TinyRun implements AutoCloseable {
   private TinyRun(
       RunDirectory directory,
       Optional<Checkpoint> from,
-      AttentionOperator attention,
+      Operators operators,
       Ranks ranks,
       String... overrides)
       throws IOException {
@@ -124,6 +150,9 @@ public final class TinyRun implements AutoCloseable {
             pointers.add(Pointer.totalCount());
             resident.add(ProcessMemory.resident().orElse(-1));
             workspaces.add(training.model().workspaceBytes());
+            if (metrics.step() == actionStep) {
+              action.run();
+            }
           }
 
           @Override
@@ -139,16 +168,16 @@ public final class TinyRun implements AutoCloseable {
             Optional.empty(),
             new TrainingData(
                 "none",
-                (phase, index, to) -> window(1000L * phase + index, to),
+                (phase, index, first, _, to) -> part(1000L * phase + index, first, to),
                 HELD_OUT,
                 Optional.empty()),
-            new TrainingRun.Setup(
-                attention == null
-                    ? AttentionOperators.factory(config.runtime())
-                    : (_, _) -> attention,
-                ranks,
-                listener,
-                1e11));
+            new TrainingRun.Setup(operators.of(config), config.runtime(), ranks, listener, 1e11));
+  }
+
+  /// Does something when a step is done.
+  void atStep(long step, Runnable what) {
+    actionStep = step;
+    action = what;
   }
 
   public Trainer.End run() throws IOException {
@@ -157,13 +186,23 @@ public final class TinyRun implements AutoCloseable {
 
   /// A random word of 32 bytes, twice: the second half can be known from the first.
   public static void window(long index, MemorySegment destination) {
+    part(index, 0, destination);
+  }
+
+  private static void part(long index, long first, MemorySegment destination) {
     Random random = new Random(index * 31 + 7);
     int ids = (int) (destination.byteSize() / 8);
     byte[] word = new byte[32];
     random.nextBytes(word);
     for (int i = 0; i < ids; i++) {
-      destination.setAtIndex(ValueLayout.JAVA_LONG_UNALIGNED, i, word[i % 32] & 15);
+      destination.setAtIndex(
+          ValueLayout.JAVA_LONG_UNALIGNED, i, word[(int) ((first + i) % 32)] & 15);
     }
+  }
+
+  /// Every weight.
+  float[] weights() {
+    return TensorMemory.of(training.model().memory().valueMemory()).toArray(ValueLayout.JAVA_FLOAT);
   }
 
   List<Double> losses() {

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.distributed;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/// Makes one line for the user of what is known when a group fails: who, during what, and what to
+/// do.
+final class Evidence {
+  /// Ranks show a sign of life every second.
+  private static final long SILENT_SECONDS = 5;
+
+  private final Signs signs;
+  private final List<Person> people;
+  private final Person me;
+  private final Rendezvous rendezvous;
+
+  Evidence(Signs signs, List<Person> people, Person me, Rendezvous rendezvous) {
+    this.signs = signs;
+    this.people = people;
+    this.me = me;
+    this.rendezvous = rendezvous;
+  }
+
+  Failure of(Suspicion suspicion) {
+    return switch (suspicion) {
+      case Suspicion.Known known -> known.failure();
+      case Suspicion.Broken broken -> broken(broken);
+      case Suspicion.Overdue overdue -> overdue(overdue);
+    };
+  }
+
+  private static String advice(Person lost) {
+    return ". Read the log of rank " + lost.rank() + ", then resume the run";
+  }
+
+  private Failure broken(Suspicion.Broken broken) {
+    Person lost = broken.group().people.get(broken.peer());
+    String why =
+        broken.reason().contains("closed by peer") || broken.reason().contains("reset by peer")
+            ? "its process ended"
+            : broken.reason();
+    return Failure.lost(
+        "%s was lost while rank %d was in %s: %s%s"
+            .formatted(lost, me.rank(), broken.during(), why, advice(lost)));
+  }
+
+  private Failure overdue(Suspicion.Overdue overdue) {
+    String during = overdue.exchange().said();
+    if (!signs.boardReason().isEmpty()) {
+      return withoutStore(during);
+    }
+    List<Person> silent =
+        people.stream()
+            .filter(p -> p.rank() != me.rank() && signs.silentSeconds(p.rank()) >= SILENT_SECONDS)
+            .toList();
+    if (!silent.isEmpty()) {
+      Person lost = silent.getFirst();
+      return Failure.lost(
+          "%s %s lost while rank %d was in %s: no sign of life for %d s, stopped or cut off%s"
+              .formatted(
+                  silent.stream().map(Person::toString).collect(Collectors.joining(", ")),
+                  silent.size() == 1 ? "was" : "were",
+                  me.rank(),
+                  during,
+                  signs.silentSeconds(lost.rank()),
+                  advice(lost)));
+    }
+    Person late = late(overdue.group());
+    return Failure.lost(
+        "%s is alive but did not come to %s of rank %d within %d s%s, or allow more time"
+            .formatted(late, during, me.rank(), rendezvous.timeout().toSeconds(), advice(late)));
+  }
+
+  /// Who is furthest behind.
+  private Person late(GlooGroup group) {
+    int member =
+        IntStream.range(0, group.size())
+            .filter(i -> i != group.rank())
+            .boxed()
+            .min((a, b) -> Long.compare(lastNumber(group, a), lastNumber(group, b)))
+            .orElse(group.rank());
+    return group.people.get(member);
+  }
+
+  private long lastNumber(GlooGroup group, int member) {
+    return signs.last(group, member).map(Journal.Entry::number).orElse(-1L);
+  }
+
+  /// What is known when the store does not answer.
+  Failure withoutStore(@Nullable Suspicion suspicion) {
+    return switch (suspicion) {
+      case null -> withoutStore("its own work");
+      case Suspicion.Overdue overdue -> withoutStore(overdue.exchange().said());
+      case Suspicion.Known known -> known.failure();
+      case Suspicion.Broken broken -> broken(broken);
+    };
+  }
+
+  private Failure withoutStore(String during) {
+    Optional<Person> keeper = people.stream().filter(Person::keeps).findFirst();
+    String where = rendezvous.host() + ":" + rendezvous.port();
+    String reason = signs.boardReason().isEmpty() ? "no answer" : signs.boardReason();
+    return Failure.lost(
+        keeper.isPresent()
+            ? "%s, which keeps the store on %s, was lost while %s was in %s: %s%s"
+                .formatted(keeper.get(), where, me, during, reason, advice(keeper.get()))
+            : "the store on %s was lost while %s was in %s: %s. Read the launcher's log, then resume the run"
+                .formatted(where, me, during, reason));
+  }
+}

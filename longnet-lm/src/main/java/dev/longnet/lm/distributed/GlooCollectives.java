@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.distributed;
+
+import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.lm.torch.Torch;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.net.InetAddress;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/// Ranks that are processes, connected by Gloo over TCP on the CPU. A group's calls come from one
+/// platform thread; an exchange may be awaited by another.
+///
+/// A rank that is killed ends the others' waits within seconds; one that is stopped or cut off when
+/// the timeout is over.
+public final class GlooCollectives implements Collectives {
+  private static final Logger LOG = System.getLogger(GlooCollectives.class.getName());
+
+  /// Elements of a rank that are added at a time, while the next are on their way.
+  private static final long CHUNK = 2L << 20;
+
+  /// What all groups of a process share.
+  private record Process(Rendezvous rendezvous, Board board, InetAddress own, Watch watch) {
+    /// Connects ranks as a group.
+    ///
+    /// @param people in the order of its ranks
+    GlooGroup connect(String name, List<Person> people, int rank) {
+      Mesh mesh = mesh(rendezvous, board, own, name, people, rank);
+      GlooGroup group = new GlooGroup(name, people, mesh, watch);
+      watch.add(group);
+      return group;
+    }
+  }
+
+  private final Process process;
+  private final GlooGroup group;
+  private final Meter meter = new Meter();
+  private MemorySegment small = MemorySegment.NULL;
+  private MemorySegment[] buffers = {MemorySegment.NULL, MemorySegment.NULL};
+  private int splits;
+  private boolean closed;
+
+  private GlooCollectives(Process process, GlooGroup group) {
+    this.process = process;
+    this.group = group;
+  }
+
+  /// Waits for all processes and connects with them.
+  ///
+  /// @throws IllegalArgumentException on all ranks when they were started with settings that do not
+  ///   fit together: two have one number, or they do not know of equally many
+  /// @throws PeerLostException when a rank does not come in time
+  /// @throws EnvironmentException when the store is not reached
+  public static Collectives join(Rendezvous rendezvous) {
+    if (rendezvous.size() == 1) {
+      return ThreadCollectives.of(1).getFirst();
+    }
+    Torch.loadGloo();
+    InetAddress own = rendezvous.ownAddress();
+    Board board = connect(rendezvous);
+    Duration limit = rendezvous.timeout().plusSeconds(5);
+    List<Person> people =
+        Bounded.call(
+            limit,
+            () -> Joining.join(rendezvous, board, own),
+            () -> unreachable(rendezvous, "no answer"));
+    Person me = people.get(rendezvous.rank());
+    Board ofWatch =
+        Bounded.call(limit, board::anotherConnection, () -> unreachable(rendezvous, "no answer"));
+    Watch watch = new Watch(ofWatch, people, me, rendezvous);
+    Process process = new Process(rendezvous, board, own, watch);
+    return new GlooCollectives(process, process.connect("", people, me.rank()));
+  }
+
+  private static Board connect(Rendezvous rendezvous) {
+    try {
+      return Bounded.call(
+          rendezvous.timeout().plusSeconds(5),
+          () -> Board.connect(rendezvous),
+          () -> unreachable(rendezvous, "no answer"));
+    } catch (EnvironmentException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw unreachable(rendezvous, Failure.line(e));
+    }
+  }
+
+  private static EnvironmentException unreachable(Rendezvous rendezvous, String reason) {
+    String where = rendezvous.host() + ":" + rendezvous.port();
+    return new EnvironmentException(
+        rendezvous.serves()
+            ? "rank %d cannot keep the store on %s (%s): name an address of this machine and a free port"
+                .formatted(rendezvous.rank(), where, reason)
+            : "rank %d does not reach the store on %s (%s): check that its process runs there and that no firewall is between"
+                .formatted(rendezvous.rank(), where, reason));
+  }
+
+  private static Mesh mesh(
+      Rendezvous rendezvous,
+      Board board,
+      InetAddress own,
+      String name,
+      List<Person> people,
+      int rank) {
+    Duration timeout = rendezvous.timeout();
+    try {
+      return Bounded.call(
+          timeout.plusSeconds(5),
+          () -> Mesh.connect(board, name, rank, people.size(), own, timeout),
+          () -> new PeerLostException("no answer within " + timeout.toSeconds() + " s"));
+    } catch (RuntimeException e) {
+      throw new PeerLostException(
+          "%s could not connect with the other ranks (%s). Read their logs; every rank must reach every other's address"
+              .formatted(people.get(rank), Failure.line(e)),
+          e);
+    }
+  }
+
+  @Override
+  public int rank() {
+    return group.rank();
+  }
+
+  @Override
+  public int size() {
+    return group.size();
+  }
+
+  @Override
+  public Pending start(
+      MemorySegment send, long[] sendBytes, MemorySegment receive, long[] receiveBytes) {
+    Slices.requireNative(send);
+    Slices.requireNative(receive);
+    return group.start(
+        Kind.EXCHANGE,
+        Slices.cut("send", send, sendBytes, size()),
+        Slices.cut("receive", receive, receiveBytes, size()),
+        meter);
+  }
+
+  @Override
+  public void reduceScatter(MemorySegment floats, long[] bounds) {
+    Slices.requireNative(floats);
+    MemorySegment[] ranges = Slices.ranges(floats, Float.BYTES, bounds, size());
+    long longest = Arrays.stream(Slices.bytes(ranges)).max().orElse(0);
+    long chunk = CHUNK * Float.BYTES;
+    MemorySegment own = ranges[rank()];
+    Sum last = null;
+    for (long at = 0; at < longest || last == null; at += chunk) {
+      Sum next = startSum(ranges, own, at, chunk, (int) (at / chunk % 2));
+      if (last != null) {
+        last.finish();
+      }
+      last = next;
+    }
+    last.finish();
+  }
+
+  /// A chunk of a sum: this rank's elements of all ranks, on their way.
+  ///
+  /// @param own where the sums go
+  private record Sum(GlooExchange exchange, MemorySegment[] parts, MemorySegment own) {
+    void finish() {
+      exchange.await();
+      TreeSum.of(parts);
+      if (own.address() != parts[0].address()) {
+        own.copyFrom(parts[0]);
+      }
+    }
+  }
+
+  private Sum startSum(MemorySegment[] ranges, MemorySegment own, long at, long chunk, int buffer) {
+    MemorySegment[] send = new MemorySegment[size()];
+    MemorySegment[] receive = new MemorySegment[size()];
+    for (int i = 0; i < send.length; i++) {
+      send[i] = slice(ranges[i], at, chunk);
+    }
+    MemorySegment target = slice(own, at, chunk);
+    long bytes = target.byteSize();
+    MemorySegment others = buffer(buffer, bytes * (size() - 1));
+    int other = 0;
+    for (int i = 0; i < receive.length; i++) {
+      // Its own part stays where it is.
+      receive[i] = i == rank() ? target : others.asSlice(other++ * bytes, bytes);
+    }
+    return new Sum(group.start(Kind.REDUCE_SCATTER, send, receive, meter), receive, target);
+  }
+
+  private static MemorySegment slice(MemorySegment range, long at, long chunk) {
+    long from = Math.min(at, range.byteSize());
+    return range.asSlice(from, Math.min(chunk, range.byteSize() - from));
+  }
+
+  /// Kept for the next sum.
+  private MemorySegment buffer(int index, long bytes) {
+    if (buffers[index].byteSize() < bytes) {
+      buffers[index] = Arena.ofAuto().allocate(bytes, 64);
+    }
+    return buffers[index];
+  }
+
+  @Override
+  public void allGather(MemorySegment data, long elementBytes, long[] bounds) {
+    Slices.requireNative(data);
+    MemorySegment[] ranges = Slices.ranges(data, elementBytes, bounds, size());
+    MemorySegment[] send = new MemorySegment[size()];
+    Arrays.fill(send, ranges[rank()]);
+    group.start(Kind.ALL_GATHER, send, ranges, meter).await();
+  }
+
+  @Override
+  public double sum(double ofThisRank) {
+    MemorySegment all = everybody(Kind.SUM, Double.doubleToRawLongBits(ofThisRank));
+    double[] values = new double[size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = Double.longBitsToDouble(all.getAtIndex(ValueLayout.JAVA_LONG, i));
+    }
+    return TreeSum.of(values);
+  }
+
+  /// Eight bytes of every rank.
+  private MemorySegment everybody(Kind kind, long word) {
+    if (small.byteSize() == 0) {
+      small = Arena.ofAuto().allocate(Long.BYTES * (size() + 1L), Long.BYTES);
+    }
+    MemorySegment received = small.asSlice(0, Long.BYTES * (long) size());
+    MemorySegment sent = small.asSlice(received.byteSize());
+    sent.set(ValueLayout.JAVA_LONG, 0, word);
+    MemorySegment[] send = new MemorySegment[size()];
+    MemorySegment[] receive = new MemorySegment[size()];
+    for (int i = 0; i < send.length; i++) {
+      send[i] = sent;
+      receive[i] = received.asSlice(Long.BYTES * (long) i, Long.BYTES);
+    }
+    group.start(kind, send, receive, meter).await();
+    return received;
+  }
+
+  @Override
+  public List<byte[]> gather(byte[] ofThisRank) {
+    MemorySegment sizes = everybody(Kind.GATHER, ofThisRank.length);
+    try (Arena arena = Arena.ofShared()) {
+      MemorySegment[] receive = new MemorySegment[size()];
+      for (int i = 0; i < receive.length; i++) {
+        receive[i] = arena.allocate(sizes.getAtIndex(ValueLayout.JAVA_LONG, i));
+      }
+      MemorySegment own = arena.allocate(ofThisRank.length);
+      own.copyFrom(MemorySegment.ofArray(ofThisRank));
+      MemorySegment[] send = new MemorySegment[size()];
+      Arrays.fill(send, own);
+      group.start(Kind.GATHER, send, receive, meter).await();
+      return Arrays.stream(receive).map(r -> r.toArray(ValueLayout.JAVA_BYTE)).toList();
+    }
+  }
+
+  @Override
+  public void barrier() {
+    everybody(Kind.BARRIER, 0);
+  }
+
+  @Override
+  public Collectives split(int color) {
+    if (color < 0) {
+      throw new IllegalArgumentException("color must not be negative: color=" + color);
+    }
+    String name = group.name + "/" + splits++ + "." + color;
+    List<byte[]> colors = gather(ByteBuffer.allocate(Integer.BYTES).putInt(color).array());
+    List<Person> members = new ArrayList<>();
+    int rank = 0;
+    for (int i = 0; i < colors.size(); i++) {
+      if (ByteBuffer.wrap(colors.get(i)).getInt() == color) {
+        rank = i == rank() ? members.size() : rank;
+        members.add(group.people.get(i));
+      }
+    }
+    return members.size() == 1
+        ? ThreadCollectives.of(1).getFirst()
+        : new GlooCollectives(process, process.connect(name, members, rank));
+  }
+
+  @Override
+  public void abort(String reason) {
+    process.watch.abort(reason);
+  }
+
+  @Override
+  public Traffic takeTraffic() {
+    return meter.take();
+  }
+
+  /// Waits for all ranks to close theirs, no longer than the timeout. The group of all processes is
+  /// closed last. After a failure nothing is waited for, and Gloo's threads stay until the process
+  /// ends.
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    boolean last = group.name.isEmpty();
+    for (GlooGroup one : last ? process.watch.groups() : List.of(group)) {
+      one.ending = true;
+    }
+    try {
+      everybody(Kind.CLOSE, 0);
+    } catch (PeerLostException | IllegalStateException e) {
+      LOG.log(Level.WARNING, "the group of ranks did not end together: " + e.getMessage());
+      return;
+    }
+    process.watch.remove(group);
+    group.mesh.close();
+    if (last) {
+      process.watch.stop();
+      process.board.closeRoot();
+    }
+  }
+}

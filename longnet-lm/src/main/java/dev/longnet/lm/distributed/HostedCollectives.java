@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.distributed;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.TreeMap;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/// More ranks than processes: each process holds equally many neighbouring ranks, as threads. Each
+/// rank has a group of its own to call, of the size of all ranks.
+///
+/// Sums add the ranks of a process first, then the processes. That is the tree over all ranks as
+/// long as a process holds a power of two of them: the bits are the same however many processes
+/// there are.
+public final class HostedCollectives implements Collectives {
+  /// What the ranks of this process share.
+  ///
+  /// @param processes the group of processes
+  /// @param hub where the ranks of this process meet
+  private record House(Collectives processes, ThreadHub hub, Staging staging) {
+    int ranksHere() {
+      return hub.size();
+    }
+
+    int firstRank() {
+      return processes.rank() * hub.size();
+    }
+
+    int size() {
+      return processes.size() * hub.size();
+    }
+  }
+
+  private final House house;
+
+  /// Among the ranks of this process.
+  private final int index;
+
+  private final Meter meter = new Meter();
+  private long meetings;
+
+  private HostedCollectives(House house, int index) {
+    this.house = house;
+    this.index = index;
+  }
+
+  /// This process's ranks, in order. They wait for one another as long as the group of processes
+  /// waits, and ten minutes more.
+  ///
+  /// @param processes the group of processes; it is closed when all ranks of this process have
+  ///   closed theirs
+  /// @param ranks of all processes
+  /// @throws IllegalArgumentException when the processes cannot share them equally
+  public static List<Collectives> of(Collectives processes, int ranks) {
+    if (ranks < 1 || ranks % processes.size() != 0) {
+      throw new IllegalArgumentException(
+          "ranks must be a multiple of the processes, %d: ranks=%d"
+              .formatted(processes.size(), ranks));
+    }
+    // When ranks of one process fail, those of other processes must not wait for them.
+    ThreadHub.Fate fate = new ThreadHub.Fate(why -> processes.abort(why.message()));
+    return of(processes, fate, ranks / processes.size());
+  }
+
+  private static List<Collectives> of(Collectives processes, ThreadHub.Fate fate, int ranksHere) {
+    if (ranksHere == 1) {
+      return List.of(processes);
+    }
+    int first = processes.rank() * ranksHere;
+    ThreadHub hub = new ThreadHub(fate, ranksHere, first, Duration.ofMinutes(10));
+    House house = new House(processes, hub, new Staging(processes, ranksHere));
+    List<Collectives> ranks = new ArrayList<>();
+    for (int i = 0; i < ranksHere; i++) {
+      ranks.add(new HostedCollectives(house, i));
+    }
+    return List.copyOf(ranks);
+  }
+
+  @Override
+  public int rank() {
+    return house.firstRank() + index;
+  }
+
+  @Override
+  public int size() {
+    return house.size();
+  }
+
+  @Override
+  public Pending start(
+      MemorySegment send, long[] sendBytes, MemorySegment receive, long[] receiveBytes) {
+    Letters mine =
+        new Letters(
+            Slices.cut("send", send, sendBytes, size()),
+            Slices.cut("receive", receive, receiveBytes, size()));
+    ThreadHub.Meeting meeting =
+        house.hub.come(
+            index,
+            meetings++,
+            Kind.EXCHANGE,
+            mine,
+            words -> house.staging.start(Arrays.copyOf(words, words.length, Letters[].class)));
+    meter.started(Arrays.stream(sendBytes).sum() - bytesHere(sendBytes));
+    return new Exchange(meeting, mine);
+  }
+
+  private long bytesHere(long[] bytes) {
+    return Arrays.stream(bytes, house.firstRank(), house.firstRank() + house.ranksHere()).sum();
+  }
+
+  private final class Exchange implements Pending {
+    private final ThreadHub.Meeting meeting;
+    private final Letters mine;
+    private boolean done;
+
+    Exchange(ThreadHub.Meeting meeting, Letters mine) {
+      this.meeting = meeting;
+      this.mine = mine;
+    }
+
+    @Override
+    public void await() {
+      if (done) {
+        return;
+      }
+      done = true;
+      meter.waiting();
+      try {
+        Staging.Parcel parcel = (Staging.Parcel) house.hub.result(meeting);
+        Letters[] here = ThreadHub.words(meeting, Letters[].class);
+        for (int i = 0; i < here.length; i++) {
+          mine.receive()[house.firstRank() + i].copyFrom(here[i].send()[rank()]);
+        }
+        try {
+          parcel.deliver(index, mine);
+        } catch (RuntimeException e) {
+          house.hub.fate.fail(Failure.of(rank(), e));
+          throw e;
+        }
+        house.hub.leave(meeting);
+        house.hub.awaitAllLeft(meeting);
+      } finally {
+        meter.ended();
+      }
+    }
+  }
+
+  /// What a rank brings to a sum or a gathering.
+  private record Elements(MemorySegment data, long elementBytes, long[] bounds) {}
+
+  @Override
+  public void reduceScatter(MemorySegment floats, long[] bounds) {
+    MemorySegment[] ranges = Slices.ranges(floats, 4, bounds, size());
+    MemorySegment[] all = together(Kind.REDUCE_SCATTER, new Elements(floats, 4, bounds));
+    // Each rank of this process adds a share of all elements, into the memory of the first.
+    long count = bounds[size()] - bounds[0];
+    long from = bounds[0] + count * index / all.length;
+    long to = bounds[0] + count * (index + 1) / all.length;
+    MemorySegment[] parts = new MemorySegment[all.length];
+    for (int i = 0; i < all.length; i++) {
+      parts[i] = all[i].asSlice(4 * from, 4 * (to - from));
+    }
+    TreeSum.of(parts);
+    meet(
+        Kind.REDUCE_SCATTER,
+        true,
+        _ -> {
+          house.processes.reduceScatter(all[0], ofProcesses(bounds));
+          return true;
+        });
+    if (index != 0) {
+      MemorySegment own = ranges[rank()];
+      own.copyFrom(all[0].asSlice(bounds[rank()] * 4, own.byteSize()));
+    }
+    meet(Kind.REDUCE_SCATTER, true, _ -> true);
+    meter.sent(floats.byteSize() - 4 * (to(bounds) - from(bounds)));
+  }
+
+  @Override
+  public void allGather(MemorySegment data, long elementBytes, long[] bounds) {
+    MemorySegment[] ranges = Slices.ranges(data, elementBytes, bounds, size());
+    MemorySegment[] all = together(Kind.ALL_GATHER, new Elements(data, elementBytes, bounds));
+    MemorySegment first = all[0];
+    MemorySegment own = ranges[rank()];
+    if (index != 0) {
+      first.asSlice(bounds[rank()] * elementBytes, own.byteSize()).copyFrom(own);
+    }
+    meet(
+        Kind.ALL_GATHER,
+        true,
+        _ -> {
+          house.processes.allGather(first, elementBytes, ofProcesses(bounds));
+          return true;
+        });
+    if (index != 0) {
+      for (int i = 0; i < ranges.length; i++) {
+        if (i != rank()) {
+          ranges[i].copyFrom(first.asSlice(bounds[i] * elementBytes, ranges[i].byteSize()));
+        }
+      }
+    }
+    meet(Kind.ALL_GATHER, true, _ -> true);
+    meter.sent(own.byteSize() * (size() - house.ranksHere()));
+  }
+
+  private long from(long[] bounds) {
+    return bounds[house.firstRank()];
+  }
+
+  private long to(long[] bounds) {
+    return bounds[house.firstRank() + house.ranksHere()];
+  }
+
+  /// The bounds of whole processes.
+  private long[] ofProcesses(long[] bounds) {
+    long[] outer = new long[house.processes.size() + 1];
+    for (int i = 0; i < outer.length; i++) {
+      outer[i] = bounds[i * house.ranksHere()];
+    }
+    return outer;
+  }
+
+  /// Everybody's memory in this process, once all have come with the same bounds.
+  private MemorySegment[] together(Kind kind, Elements mine) {
+    Object[] words =
+        (Object[])
+            meet(
+                kind,
+                mine,
+                all -> {
+                  Elements[] here = Arrays.copyOf(all, all.length, Elements[].class);
+                  for (int i = 1; i < here.length; i++) {
+                    requireSame(here[0], here[i], i);
+                  }
+                  return all;
+                });
+    return Arrays.stream(Arrays.copyOf(words, words.length, Elements[].class))
+        .map(Elements::data)
+        .toArray(MemorySegment[]::new);
+  }
+
+  private void requireSame(Elements first, Elements other, int i) {
+    if (first.elementBytes != other.elementBytes || !Arrays.equals(first.bounds, other.bounds)) {
+      throw new IllegalStateException(
+          "rank %d has bounds %s of %d bytes, rank %d has %s of %d"
+              .formatted(
+                  house.firstRank(),
+                  Arrays.toString(first.bounds),
+                  first.elementBytes,
+                  house.firstRank() + i,
+                  Arrays.toString(other.bounds),
+                  other.elementBytes));
+    }
+  }
+
+  private Object meet(Kind kind, Object word, Function<@Nullable Object[], Object> last) {
+    meter.started(0);
+    meter.waiting();
+    try {
+      return house.hub.meet(index, meetings++, kind, word, last);
+    } finally {
+      meter.ended();
+    }
+  }
+
+  @Override
+  public double sum(double ofThisRank) {
+    return (Double)
+        meet(
+            Kind.SUM,
+            ofThisRank,
+            words -> {
+              Double[] here = Arrays.copyOf(words, words.length, Double[].class);
+              double[] values = Arrays.stream(here).mapToDouble(Double::doubleValue).toArray();
+              return house.processes.sum(TreeSum.of(values));
+            });
+  }
+
+  @Override
+  public List<byte[]> gather(byte[] ofThisRank) {
+    Object[] all =
+        (Object[])
+            meet(
+                Kind.GATHER,
+                ofThisRank.clone(),
+                words -> {
+                  byte[][] here = Arrays.copyOf(words, words.length, byte[][].class);
+                  List<byte[]> ranks = new ArrayList<>();
+                  for (byte[] process : house.processes.gather(Packed.of(List.of(here)))) {
+                    ranks.addAll(Packed.list(process));
+                  }
+                  return ranks.toArray();
+                });
+    return List.of(Arrays.copyOf(all, all.length, byte[][].class));
+  }
+
+  @Override
+  public void barrier() {
+    meet(
+        Kind.BARRIER,
+        true,
+        _ -> {
+          house.processes.barrier();
+          return true;
+        });
+  }
+
+  /// The ranks of a color must lie on its processes in equal numbers.
+  @Override
+  public Collectives split(int color) {
+    if (color < 0) {
+      throw new IllegalArgumentException("color must not be negative: color=" + color);
+    }
+    List<byte[]> colors = gather(ByteBuffer.allocate(4).putInt(color).array());
+    Object[] groups = (Object[]) meet(Kind.SPLIT, true, _ -> split(colors));
+    return (Collectives) groups[index];
+  }
+
+  private Object split(List<byte[]> colors) {
+    // Ranks of each color, each process for itself.
+    TreeMap<Integer, int[]> counts = new TreeMap<>();
+    for (int i = 0; i < colors.size(); i++) {
+      int color = ByteBuffer.wrap(colors.get(i)).getInt();
+      counts.computeIfAbsent(color, _ -> new int[house.processes.size()])[i / house.ranksHere()]++;
+    }
+    counts.forEach((color, ofProcesses) -> {
+      if (Arrays.stream(ofProcesses).filter(n -> n > 0).distinct().count() > 1) {
+        throw new IllegalArgumentException(
+            "processes must hold equally many ranks of a color: color %d has %s"
+                .formatted(color, Arrays.toString(ofProcesses)));
+      }
+    });
+    Object[] groups = new Object[house.ranksHere()];
+    counts.forEach((color, ofProcesses) -> {
+      int here = ofProcesses[house.processes.rank()];
+      Collectives part = house.processes.split(here > 0 ? 0 : 1);
+      if (here == 0) {
+        part.close();
+        return;
+      }
+      List<Collectives> ranks = of(part, house.hub.fate, here);
+      int next = 0;
+      for (int i = 0; i < groups.length; i++) {
+        if (ByteBuffer.wrap(colors.get(house.firstRank() + i)).getInt() == color) {
+          groups[i] = ranks.get(next++);
+        }
+      }
+    });
+    return groups;
+  }
+
+  @Override
+  public void abort(String reason) {
+    house.hub.fate.fail(Failure.lost("rank " + rank() + " gave up: " + reason));
+  }
+
+  @Override
+  public Traffic takeTraffic() {
+    return meter.take();
+  }
+
+  @Override
+  public void close() {
+    house.hub.close(index);
+    if (house.hub.allGone()) {
+      house.processes.close();
+    }
+  }
+
+  /// Several byte arrays in one.
+  private static final class Packed {
+    static byte[] of(List<byte[]> parts) {
+      ByteBuffer packed =
+          ByteBuffer.allocate(4 * parts.size() + parts.stream().mapToInt(p -> p.length).sum());
+      for (byte[] part : parts) {
+        packed.putInt(part.length).put(part);
+      }
+      return packed.array();
+    }
+
+    static List<byte[]> list(byte[] packed) {
+      ByteBuffer buffer = ByteBuffer.wrap(packed);
+      List<byte[]> parts = new ArrayList<>();
+      while (buffer.hasRemaining()) {
+        byte[] part = new byte[buffer.getInt()];
+        buffer.get(part);
+        parts.add(part);
+      }
+      return parts;
+    }
+  }
+}

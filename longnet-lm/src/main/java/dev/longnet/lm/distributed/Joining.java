@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.distributed;
+
+import dev.longnet.core.io.EnvironmentException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/// How a process finds the others: each writes who it is to the store, and waits for all.
+final class Joining {
+  private static final long POLL_MILLIS = 50;
+
+  private final Rendezvous rendezvous;
+  private final Board board;
+  private final Person me;
+  private final Person[] present;
+
+  private Joining(Rendezvous rendezvous, Board board, Person me) {
+    this.rendezvous = rendezvous;
+    this.board = board;
+    this.me = me;
+    this.present = new Person[rendezvous.size()];
+  }
+
+  /// @return everybody, in the order of ranks
+  static List<Person> join(Rendezvous rendezvous, Board board, InetAddress own) {
+    Person me = Person.here(rendezvous, own);
+    Joining joining = new Joining(rendezvous, board, me);
+    try {
+      joining.sayWhoIAm();
+      return joining.waitForAll();
+    } catch (IllegalArgumentException e) {
+      // All ranks should say so, not that this one was lost.
+      board.setFirst(Signs.FAILURE, new Failure(Failure.Cause.SETTINGS, Failure.line(e)).encoded());
+      if (rendezvous.serves()) {
+        pause(1_500); // the store ends with this process
+      }
+      throw e;
+    }
+  }
+
+  private static String who(int rank) {
+    return "who/" + rank;
+  }
+
+  private void sayWhoIAm() {
+    if (board.add("taken/" + me.rank(), 1) > 1) {
+      Person other = Person.decoded(board.get(who(me.rank())));
+      throw new IllegalArgumentException(
+          "two processes are rank %d: process %d on %s and process %d on %s; give each its own"
+              .formatted(me.rank(), other.process(), other.host(), me.process(), me.host()));
+    }
+    board.add(Signs.alive(me.rank()), 1);
+    board.set(who(me.rank()), me.encoded());
+  }
+
+  private List<Person> waitForAll() {
+    long deadline = System.nanoTime() + rendezvous.timeout().toNanos();
+    while (true) {
+      if (board.has(Signs.FAILURE)) {
+        throw Failure.decoded(board.get(Signs.FAILURE)).exception();
+      }
+      List<Integer> missing = new ArrayList<>();
+      for (int rank = 0; rank < present.length; rank++) {
+        if (present[rank] == null && board.has(who(rank))) {
+          present[rank] = Person.decoded(board.get(who(rank)));
+          requireFits(present[rank]);
+        }
+        if (present[rank] == null) {
+          missing.add(rank);
+        }
+      }
+      if (missing.isEmpty()) {
+        return List.of(present);
+      }
+      if (System.nanoTime() > deadline) {
+        throw new PeerLostException(
+            "of %d ranks, %s did not join %s:%d within %d s. Read their logs: they must be given the same address and size"
+                .formatted(
+                    present.length,
+                    missing.stream().map(r -> "rank " + r).collect(Collectors.joining(", ")),
+                    rendezvous.host(),
+                    rendezvous.port(),
+                    rendezvous.timeout().toSeconds()));
+      }
+      pause(POLL_MILLIS);
+    }
+  }
+
+  private void requireFits(Person other) {
+    if (other.size() != me.size()) {
+      throw new IllegalArgumentException(
+          "all ranks must be told of the same number of ranks: %s of %d, %s of %d"
+              .formatted(me, me.size(), other, other.size()));
+    }
+    for (Person one : new Person[] {other, me}) {
+      if (!other.host().equals(me.host()) && isLoopback(one.address())) {
+        throw new IllegalArgumentException(
+            "%s listens on %s, which other machines do not reach: bind it to the interface that they do"
+                .formatted(one, one.address()));
+      }
+    }
+    if (IntStream.range(0, present.length)
+        .anyMatch(
+            r -> present[r] != null && r != other.rank() && present[r].keeps() && other.keeps())) {
+      throw new IllegalArgumentException("only one rank keeps the store, " + other + " does too");
+    }
+  }
+
+  private static boolean isLoopback(String address) {
+    try {
+      return InetAddress.getByName(address).isLoopbackAddress();
+    } catch (UnknownHostException e) {
+      throw new EnvironmentException(address + " is no address", e);
+    }
+  }
+
+  private static void pause(long millis) {
+    try {
+      Thread.sleep(millis);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new PeerLostException("interrupted while waiting for other ranks", e);
+    }
+  }
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.distributed;
+
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/// A process's thread that shows the others a sign of life, looks for theirs, and finds out what is
+/// wrong. It alone talks to the store: such a call may hang, and nobody waits for it longer than a
+/// few seconds.
+///
+/// Who finds a failure writes it to the store, the first writer wins, and closes his connections
+/// only then. So all ranks say the same, and a rank that ends because of another is not blamed.
+final class Watch {
+  private static final Logger LOG = System.getLogger(Watch.class.getName());
+  private static final long TICK_MILLIS = 1_000;
+  private static final long SECOND = 1_000_000_000;
+
+  /// A call of the store that takes longer is given up.
+  private static final long HANGS = 2 * SECOND;
+
+  private final Board board;
+  private final Signs signs;
+  private final Evidence evidence;
+  private final Person me;
+  private final int size;
+  private final Duration timeout;
+  private final List<GlooGroup> groups = new CopyOnWriteArrayList<>();
+  private final LinkedBlockingQueue<Suspicion> suspicions = new LinkedBlockingQueue<>();
+  private final Object lock = new Object();
+  private final Thread thread;
+  private @Nullable Failure failure;
+  private boolean settled;
+  private boolean severed;
+  private volatile boolean stopped;
+  private volatile boolean boardAnswers = true;
+  private volatile long callSince;
+
+  /// @param board a connection of its own
+  Watch(Board board, List<Person> people, Person me, Rendezvous rendezvous) {
+    this.board = board;
+    this.me = me;
+    this.size = people.size();
+    this.timeout = rendezvous.timeout();
+    this.signs = new Signs(board, me.rank(), size);
+    this.evidence = new Evidence(signs, people, me, rendezvous);
+    this.thread = Thread.ofPlatform().daemon().name("longnet-ranks-watch").unstarted(this::run);
+    thread.start();
+  }
+
+  void add(GlooGroup group) {
+    groups.add(group);
+    check();
+  }
+
+  void remove(GlooGroup group) {
+    groups.remove(group);
+  }
+
+  List<GlooGroup> groups() {
+    return groups;
+  }
+
+  /// How long a wait may take when the watch itself hangs.
+  long patienceMillis() {
+    return timeout.toMillis() + 2_000;
+  }
+
+  /// @throws RuntimeException the failure, if there is one
+  void check() {
+    Failure known;
+    synchronized (lock) {
+      known = failure;
+    }
+    if (known != null) {
+      throw known.exception();
+    }
+  }
+
+  /// Ends the group because of what this thread noticed.
+  ///
+  /// @return what to throw, once all ranks could read it
+  RuntimeException suspect(Suspicion suspicion) {
+    suspicions.add(suspicion);
+    return settle(suspicion);
+  }
+
+  /// Waits until a failure that is known is settled.
+  RuntimeException failed() {
+    return settle(null);
+  }
+
+  private RuntimeException settle(@Nullable Suspicion suspicion) {
+    long deadline = System.nanoTime() + 4 * SECOND;
+    synchronized (lock) {
+      while (!settled) {
+        long since = callSince;
+        boolean hangs = since != 0 && System.nanoTime() - since > HANGS;
+        if (hangs || System.nanoTime() > deadline) {
+          if (failure == null) {
+            failure = evidence.withoutStore(suspicion);
+          }
+          break;
+        }
+        try {
+          lock.wait(50);
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+          break;
+        }
+      }
+    }
+    sever();
+    synchronized (lock) {
+      settled = true;
+      lock.notifyAll();
+      return failure == null
+          ? new PeerLostException("interrupted while waiting for other ranks")
+          : failure.exception();
+    }
+  }
+
+  /// Tells the others that this rank gives up.
+  void abort(String reason) {
+    Failure mine = Failure.lost(me + " gave up: " + reason);
+    suspect(new Suspicion.Known(mine));
+  }
+
+  /// Ends the thread after success, and its connection.
+  void stop() {
+    stopped = true;
+    suspicions.add(new Suspicion.Known(Failure.lost("stopped")));
+    try {
+      thread.join(HANGS / 1_000_000);
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+    if (!thread.isAlive()) {
+      board.close();
+    }
+  }
+
+  private void run() {
+    try {
+      while (!stopped) {
+        Suspicion suspicion = suspicions.poll(TICK_MILLIS, TimeUnit.MILLISECONDS);
+        if (stopped) {
+          return;
+        }
+        Optional<Failure> found =
+            suspicion == null ? look() : Optional.of(agreed(evidence.of(suspicion)));
+        if (found.isPresent()) {
+          finish(found.get());
+          return;
+        }
+      }
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    } catch (RuntimeException | Error e) {
+      LOG.log(Level.ERROR, "the watch over other ranks ended", e);
+      finish(Failure.lost(me + " cannot watch other ranks any more: " + Failure.line(e)));
+    }
+  }
+
+  private Optional<Failure> look() {
+    if (boardAnswers) {
+      Optional<Failure> written = askBoard(() -> signs.exchange(groups)).orElse(Optional.empty());
+      if (written.isPresent()) {
+        return written;
+      }
+    }
+    for (GlooGroup group : groups) {
+      Optional<Mesh.Broken> broken = group.ending ? Optional.empty() : group.mesh.broken();
+      if (broken.isPresent()) {
+        String during = group.awaited().map(GlooExchange::said).orElse("its own work");
+        return Optional.of(
+            agreed(
+                evidence.of(
+                    new Suspicion.Broken(
+                        group, during, broken.get().peer(), broken.get().reason()))));
+      }
+      Optional<GlooExchange> waits = group.awaited();
+      if (waits.isPresent()) {
+        long waited = waits.get().waitedNanos();
+        if (waited > timeout.toNanos()) {
+          return Optional.of(agreed(evidence.of(new Suspicion.Overdue(group, waits.get()))));
+        }
+        if (waited > SECOND && boardAnswers) {
+          Optional<Failure> mismatch =
+              askBoard(() -> signs.mismatch(group, waits.get())).orElse(Optional.empty());
+          if (mismatch.isPresent()) {
+            return Optional.of(agreed(mismatch.get()));
+          }
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  /// What all ranks say: the first failure that anyone wrote.
+  private Failure agreed(Failure mine) {
+    return askBoard(() -> Failure.decoded(board.setFirst(Signs.FAILURE, mine.encoded())))
+        .orElse(mine);
+  }
+
+  private void finish(Failure agreed) {
+    synchronized (lock) {
+      if (failure == null) {
+        failure = agreed;
+      }
+    }
+    sever();
+    askBoard(() -> board.add("seen", 1));
+    if (me.keeps()) {
+      linger();
+    }
+    synchronized (lock) {
+      settled = true;
+      lock.notifyAll();
+    }
+  }
+
+  private void sever() {
+    synchronized (lock) {
+      if (severed) {
+        return;
+      }
+      severed = true;
+    }
+    for (GlooGroup group : groups) {
+      group.mesh.sever();
+      group.wakeAll();
+    }
+  }
+
+  /// The store ends with this process: the others should read first.
+  private void linger() {
+    long deadline = System.nanoTime() + 2 * SECOND;
+    while (System.nanoTime() < deadline
+        && askBoard(() -> board.add("seen", 0)).orElse((long) size) < size - 1) {
+      try {
+        Thread.sleep(50);
+      } catch (InterruptedException _) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+    }
+  }
+
+  private <T> Optional<T> askBoard(Supplier<T> question) {
+    if (!boardAnswers) {
+      return Optional.empty();
+    }
+    callSince = System.nanoTime();
+    try {
+      return Optional.of(question.get());
+    } catch (RuntimeException e) {
+      boardAnswers = false;
+      signs.boardEnded(Failure.line(e));
+      return Optional.empty();
+    } finally {
+      callSince = 0;
+    }
+  }
+}

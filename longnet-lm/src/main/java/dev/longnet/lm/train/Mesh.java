@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.train;
+
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
+import dev.longnet.lm.distributed.Collectives;
+import dev.longnet.lm.distributed.Collectives.Traffic;
+import dev.longnet.lm.model.Parameters;
+import dev.longnet.lm.model.SequenceShards;
+import dev.longnet.lm.torch.TensorMemory;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+
+/// Ranks that exchange over [Collectives]: rank = group x shards + shard. Only attention exchanges
+/// within a pass, in the groups; gradients are added once a step, over all ranks.
+///
+/// Rank 0 writes. Closing closes the groups; the world stays the caller's.
+public final class Mesh implements Ranks, AutoCloseable {
+  private static final MemorySegment NOTHING = MemorySegment.NULL;
+
+  private final Collectives world;
+  private final Collectives sequence;
+  private final SequenceShards shards;
+
+  private Mesh(Collectives world, Collectives sequence) {
+    this.world = world;
+    this.sequence = sequence;
+    this.shards = new SequenceShards(sequence.rank(), sequence.size(), sequence);
+  }
+
+  /// Waits for the others.
+  ///
+  /// @param world all ranks
+  /// @param sequenceRanks so many share each window
+  /// @throws IllegalArgumentException where the ranks are no multiple of them
+  public static Mesh of(Collectives world, int sequenceRanks) {
+    if (sequenceRanks < 1 || world.size() % sequenceRanks != 0) {
+      throw new FieldException(
+          "%s must divide the number of ranks, %d: %s",
+          Field.of("sequence_ranks"), world.size(), Field.of("sequence_ranks", sequenceRanks));
+    }
+    return new Mesh(world, world.split(world.rank() / sequenceRanks));
+  }
+
+  @Override
+  public int size() {
+    return world.size();
+  }
+
+  @Override
+  public SequenceShards shards() {
+    return shards;
+  }
+
+  @Override
+  public int groups() {
+    return world.size() / shards.shards();
+  }
+
+  @Override
+  public Slice windows(long ofStep) {
+    long group = world.rank() / shards.shards();
+    return new Slice(ofStep * group / groups(), ofStep * (group + 1) / groups());
+  }
+
+  @Override
+  public Slice elements(long all) {
+    long[] bounds = bounds(all);
+    return new Slice(bounds[world.rank()], bounds[world.rank() + 1]);
+  }
+
+  /// Whole cache lines each.
+  private long[] bounds(long all) {
+    long lines = all / Parameters.ALIGNMENT;
+    long[] bounds = new long[size() + 1];
+    for (int i = 0; i <= size(); i++) {
+      bounds[i] = lines * i / size() * Parameters.ALIGNMENT;
+    }
+    return bounds;
+  }
+
+  @Override
+  public void reduce(Tensor gradients) {
+    world.reduceScatter(TensorMemory.of(gradients), bounds(gradients.numel()));
+  }
+
+  @Override
+  public void share(Tensor values) {
+    world.allGather(TensorMemory.of(values), Float.BYTES, bounds(values.numel()));
+  }
+
+  @Override
+  public void collect(MemorySegment own, Slice wanted, long all, MemorySegment into) {
+    long[] bounds = bounds(all);
+    long[] sent = new long[size()];
+    sent[0] = own.byteSize();
+    long[] received = new long[size()];
+    for (int i = 0; i < size() && writes(); i++) {
+      received[i] = Float.BYTES * wanted.and(new Slice(bounds[i], bounds[i + 1])).count();
+    }
+    world.start(own, sent, writes() ? into : NOTHING, received).await();
+  }
+
+  @Override
+  public double sum(double ofThisRank) {
+    return world.sum(ofThisRank);
+  }
+
+  @Override
+  public boolean writes() {
+    return world.rank() == 0;
+  }
+
+  @Override
+  public Optional<Traffic> takeTraffic() {
+    Traffic all = world.takeTraffic();
+    Traffic rows = sequence.takeTraffic();
+    ByteBuffer own = ByteBuffer.allocate(3 * Long.BYTES);
+    own.putLong(all.bytes() + rows.bytes());
+    own.putDouble(all.exposedSeconds() + rows.exposedSeconds());
+    own.putDouble(all.hiddenSeconds() + rows.hiddenSeconds());
+    List<ByteBuffer> each = world.gather(own.array()).stream().map(ByteBuffer::wrap).toList();
+    return Optional.of(
+        new Traffic(
+            each.stream().mapToLong(of -> of.getLong(0)).sum(),
+            each.stream().mapToDouble(of -> of.getDouble(8)).sum() / size(),
+            each.stream().mapToDouble(of -> of.getDouble(16)).sum() / size()));
+  }
+
+  @Override
+  public void close() {
+    sequence.close();
+  }
+}

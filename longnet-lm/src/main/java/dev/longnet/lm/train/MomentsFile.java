@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.train;
+
+import dev.longnet.core.io.DType;
+import dev.longnet.core.io.SafetensorsWriter;
+import dev.longnet.core.io.SafetensorsWriter.Pieces;
+import dev.longnet.core.io.SafetensorsWriter.Place;
+import dev.longnet.lm.model.Parameters;
+import dev.longnet.lm.torch.TensorMemory;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+
+/// `optimizer.safetensors` of several ranks: each owns some of the moments, one writes all of them,
+/// piece by piece, so that they are nowhere together in memory.
+///
+/// @param parameters whose moments they are
+record MomentsFile(Ranks ranks, Parameters parameters, Optimizer optimizer) {
+  private static final List<String> KINDS = List.of(Optimizer.FIRST, Optimizer.SECOND);
+
+  /// Elements of a piece: 64 MiB.
+  private static final long PIECE = 16L << 20;
+
+  /// On the rank that writes, while the others [#send()].
+  void write(Path file) throws IOException {
+    List<Place> places = new ArrayList<>();
+    for (String kind : KINDS) {
+      parameters
+          .values()
+          .forEach((name, value) -> places.add(new Place(kind + name, DType.F32, value.shape())));
+    }
+    SafetensorsWriter.write(file, Map.of(), places, this::exchange);
+  }
+
+  /// On the other ranks.
+  void send() throws IOException {
+    exchange((_, _, _) -> {});
+  }
+
+  private void exchange(Pieces pieces) throws IOException {
+    long all = parameters.elements();
+    try (Arena arena = Arena.ofShared()) {
+      MemorySegment room =
+          ranks.writes()
+              ? arena.allocate(Float.BYTES * Math.min(PIECE, all), 64)
+              : MemorySegment.NULL;
+      for (String kind : KINDS) {
+        MemorySegment own = TensorMemory.of(optimizer.moments(kind));
+        for (long from = 0; from < all; from += PIECE) {
+          Slice piece = new Slice(from, Math.min(all, from + PIECE));
+          MemorySegment into = bytes(room, new Slice(0, ranks.writes() ? piece.count() : 0));
+          Slice mine = optimizer.memory().and(piece);
+          long begin = mine.count() == 0 ? 0 : mine.first() - optimizer.memory().first();
+          ranks.collect(bytes(own, new Slice(begin, begin + mine.count())), piece, all, into);
+          if (ranks.writes()) {
+            put(kind, piece, into, pieces);
+          }
+        }
+      }
+    }
+  }
+
+  private void put(String kind, Slice piece, MemorySegment bytes, Pieces pieces)
+      throws IOException {
+    for (Map.Entry<String, Tensor> parameter : parameters.values().entrySet()) {
+      long begin = parameters.offset(parameter.getKey());
+      Slice here = new Slice(begin, begin + parameter.getValue().numel()).and(piece);
+      if (here.count() > 0) {
+        Slice within = new Slice(here.first() - piece.first(), here.end() - piece.first());
+        pieces.put(
+            kind + parameter.getKey(), Float.BYTES * (here.first() - begin), bytes(bytes, within));
+      }
+    }
+  }
+
+  private static MemorySegment bytes(MemorySegment floats, Slice elements) {
+    return floats.asSlice(Float.BYTES * elements.first(), Float.BYTES * elements.count());
+  }
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.distributed;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.longnet.core.io.FieldException;
+import dev.longnet.lm.torch.NativePointers;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.javacpp.Pointer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Gloo between threads of one process: the same connections as between processes.
+class GlooCollectivesTest {
+  private static final Duration TIMEOUT = Duration.ofSeconds(20);
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3})
+  void ranksExchangeAndSum(int size) {
+    List<Integer> sums =
+        AllRanks.call(
+            AllRanks.gloo(size, TIMEOUT),
+            group -> {
+              try (group) {
+                return new CollectivesScript(group, 11).run();
+              }
+            });
+    List<Integer> expected =
+        AllRanks.call(ThreadCollectives.of(size), group -> new CollectivesScript(group, 11).run());
+    assertThat(sums).isEqualTo(expected);
+  }
+
+  @Test
+  void hostedRanksHaveTheSameBits() {
+    List<Collectives> ranks = new ArrayList<>();
+    for (Collectives process : AllRanks.gloo(2, TIMEOUT)) {
+      ranks.addAll(HostedCollectives.of(process, 4));
+    }
+    List<Integer> sums =
+        AllRanks.call(
+            ranks,
+            group -> {
+              try (group) {
+                return new CollectivesScript(group, 3).run();
+              }
+            });
+    List<Integer> expected =
+        AllRanks.call(ThreadCollectives.of(4), group -> new CollectivesScript(group, 3).run());
+    assertThat(sums).isEqualTo(expected);
+  }
+
+  @Test
+  void aSumOfSeveralChunksIsThatOfOne() {
+    int elements = 5_000_001;
+    List<Float> last =
+        AllRanks.call(
+            AllRanks.gloo(2, TIMEOUT),
+            group -> {
+              try (group) {
+                MemorySegment floats = Arena.ofAuto().allocate(4L * elements, 64);
+                for (long i = 0; i < elements; i++) {
+                  floats.setAtIndex(
+                      java.lang.foreign.ValueLayout.JAVA_FLOAT, i, i + 0.5f * group.rank());
+                }
+                long[] bounds = {0, 10, elements};
+                group.reduceScatter(floats, bounds);
+                group.allGather(floats, 4, bounds);
+                for (long i = 0; i < elements; i++) {
+                  float sum = floats.getAtIndex(java.lang.foreign.ValueLayout.JAVA_FLOAT, i);
+                  if (sum != (float) i + (i + 0.5f)) {
+                    throw new AssertionError("element " + i + ": " + sum);
+                  }
+                }
+                return floats.getAtIndex(java.lang.foreign.ValueLayout.JAVA_FLOAT, 0);
+              }
+            });
+    assertThat(last).containsExactly(0.5f, 0.5f);
+  }
+
+  @Test
+  void exchangesLeaveNothingBehind() {
+    List<long[]> counts =
+        AllRanks.call(
+            AllRanks.gloo(2, TIMEOUT),
+            group -> {
+              try (group) {
+                exchange(group, 100);
+                group.barrier();
+                long before = settled();
+                group.barrier();
+                exchange(group, 1_000);
+                group.barrier();
+                long after = settled();
+                group.barrier();
+                return new long[] {before, after};
+              }
+            });
+    for (long[] count : counts) {
+      assertThat(count[1] - count[0]).as("native pointers").isLessThan(50);
+    }
+    assertThat(Pointer.totalCount()).isPositive();
+  }
+
+  private static void exchange(Collectives group, int times) {
+    MemorySegment send = Arena.ofAuto().allocate(2_000);
+    MemorySegment receive = Arena.ofAuto().allocate(2_000);
+    long[] bytes = {1_000, 1_000};
+    for (int i = 0; i < times; i++) {
+      group.start(send, bytes, receive, bytes).await();
+    }
+  }
+
+  private static long settled() {
+    try {
+      return NativePointers.settled();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void ranksThatGaveUpEndTheOthers() {
+    List<Throwable> failures =
+        AllRanks.failures(
+            AllRanks.gloo(2, TIMEOUT),
+            group -> {
+              if (group.rank() == 1) {
+                group.abort("out of memory");
+              }
+              return group.sum(1);
+            });
+    assertThat(failures)
+        .allSatisfy(e ->
+            assertThat(e)
+                .isInstanceOf(PeerLostException.class)
+                .hasMessageMatching("rank 1 on .* \\(process \\d+\\) gave up: out of memory"));
+  }
+
+  @Test
+  void differentSizesEndBothRanks() {
+    List<Throwable> failures =
+        AllRanks.failures(
+            AllRanks.gloo(2, TIMEOUT),
+            group -> {
+              MemorySegment send = Arena.ofAuto().allocate(2_000);
+              MemorySegment receive = Arena.ofAuto().allocate(2_000);
+              // Rank 1 sends 101 bytes to rank 0, which expects 100.
+              long[] sends = {group.rank() == 0 ? 7 : 101, 7};
+              long[] receives = group.rank() == 0 ? new long[] {7, 100} : new long[] {7, 7};
+              group.start(send, sends, receive, receives).await();
+              return "";
+            });
+    assertThat(failures)
+        .allSatisfy(e ->
+            assertThat(e)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageMatching(
+                    "ranks disagree in exchange 0: rank 1 on .* sends 101 bytes to rank 0 on .*, which expects 100"));
+  }
+
+  @Test
+  void differentOperationsEndBothRanks() {
+    List<Throwable> failures =
+        AllRanks.failures(
+            AllRanks.gloo(2, TIMEOUT),
+            group -> {
+              if (group.rank() == 0) {
+                return group.sum(1);
+              }
+              group.barrier();
+              return "";
+            });
+    assertThat(failures)
+        .allSatisfy(e ->
+            assertThat(e)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("sum 0")
+                .hasMessageContaining("barrier 0"));
+  }
+
+  @Test
+  void twoProcessesWithOneNumberAreRefused() {
+    int port = AllRanks.freePort();
+    List<Rendezvous> all = new ArrayList<>();
+    for (int rank : new int[] {0, 1, 1}) {
+      all.add(Rendezvous.of(rank, 3, "127.0.0.1", port).withTimeout(TIMEOUT));
+    }
+    assertThat(AllRanks.failures(all, GlooCollectives::join))
+        .allSatisfy(e ->
+            assertThat(e)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("two processes are rank 1"));
+  }
+
+  @Test
+  void differentNumbersOfRanksAreRefused() {
+    int port = AllRanks.freePort();
+    List<Rendezvous> all =
+        List.of(
+            Rendezvous.of(0, 2, "127.0.0.1", port).withTimeout(TIMEOUT),
+            Rendezvous.of(1, 3, "127.0.0.1", port).withTimeout(TIMEOUT));
+    assertThat(AllRanks.failures(all, GlooCollectives::join))
+        .allSatisfy(e ->
+            assertThat(e)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("told of the same number of ranks"));
+  }
+
+  @Test
+  void aRankThatNeverJoinsIsNamed() {
+    Rendezvous alone =
+        Rendezvous.of(0, 3, "127.0.0.1", AllRanks.freePort()).withTimeout(Duration.ofSeconds(1));
+    assertThatThrownBy(() -> GlooCollectives.join(alone))
+        .isInstanceOf(PeerLostException.class)
+        .hasMessageContaining("of 3 ranks, rank 1, rank 2 did not join");
+  }
+
+  @Test
+  void impossibleRendezvousAreRefused() {
+    assertThatThrownBy(() -> Rendezvous.of(2, 2, "localhost", 29_500))
+        .isInstanceOf(FieldException.class)
+        .hasMessage("rank must be from 0 to 1: rank=2");
+    assertThatThrownBy(() -> Rendezvous.of(0, 2, "localhost", 0))
+        .isInstanceOf(FieldException.class)
+        .hasMessage("port must be from 1 to 65535: port=0");
+  }
+}

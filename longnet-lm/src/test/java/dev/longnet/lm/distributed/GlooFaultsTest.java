@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.distributed;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// What the others say, and when, if a rank's process is killed, stopped, late or gives up.
+@Tag("slow")
+class GlooFaultsTest {
+  private static final int TIMEOUT = 6;
+
+  /// Starts three ranks, does something to one, and reads what the others say.
+  ///
+  /// @return by rank; empty for the victim
+  private static List<String> survivors(
+      String scenario, int victim, String signal, double withinSeconds) throws Exception {
+    try (RankProcesses ranks = RankProcesses.start(TIMEOUT, scenario, scenario, scenario)) {
+      for (RankProcess rank : ranks.all()) {
+        rank.await("first", 60);
+      }
+      long start = System.nanoTime();
+      if (!signal.isEmpty()) {
+        ranks.rank(victim).signal(signal);
+      }
+      List<String> said = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        if (i == victim && !signal.isEmpty()) {
+          said.add("");
+          continue;
+        }
+        RankProcess rank = ranks.rank(i);
+        said.add(rank.await("lost", 60));
+        double seconds = (System.nanoTime() - start) * 1e-9;
+        System.err.printf(
+            java.util.Locale.ROOT,
+            "%s %s %d: rank %d after %.1f s: %s%n",
+            scenario,
+            signal,
+            victim,
+            i,
+            seconds,
+            said.getLast());
+        assertThat(seconds).as("rank %d: %s", i, rank.said()).isLessThan(withinSeconds);
+        assertThat(rank.exitCode(5)).as(rank.said()).isEqualTo(PeerLostException.EXIT_CODE);
+      }
+      return said;
+    }
+  }
+
+  private static void requireNamed(List<String> said, int victim) {
+    for (String line : said) {
+      if (!line.isEmpty()) {
+        assertThat(line)
+            .contains("rank " + victim + " on ")
+            .contains("was lost")
+            .contains("Read the log of rank " + victim);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"sums, 0", "sums, 2", "large, 0", "large, 1"})
+  void killed(String scenario, int victim) throws Exception {
+    requireNamed(survivors(scenario, victim, "KILL", 5), victim);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"sums, 0", "sums, 2", "large, 0", "large, 1"})
+  void stopped(String scenario, int victim) throws Exception {
+    requireNamed(survivors(scenario, victim, "STOP", TIMEOUT + 5), victim);
+  }
+
+  @Test
+  void late() throws Exception {
+    List<String> said = survivors("late", 1, "", TIMEOUT + 60 + 5);
+    for (int i : new int[] {0, 2}) {
+      assertThat(said.get(i)).contains("rank 1 on ", "is alive but did not come to barrier 1");
+    }
+  }
+
+  @Test
+  void gaveUp() throws Exception {
+    for (String line : survivors("abort", 1, "", 6)) {
+      assertThat(line).contains("rank 1 on ", "gave up: no space left on disk");
+    }
+  }
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.Recipes;
+import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.data.pipeline.Tokenization;
+import dev.longnet.core.data.pipeline.TokenizationListener;
+import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.lm.distributed.Collectives;
+import dev.longnet.lm.distributed.PeerLostException;
+import dev.longnet.lm.distributed.ThreadCollectives;
+import dev.longnet.lm.train.StepMetrics;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// A run in several processes; here each is a thread.
+class DistributedTrainingTest {
+  private static final String RECIPE =
+      """
+      name: tiny
+      corpus: {sources: ['%s'], tokenizer: bytes, validation: 0.3}
+      model:
+        layers: 2
+        hidden: 32
+        heads: 4
+        short_convolution: 4
+        attention: {type: dilated, segment_lengths: [16, 64], dilations: [1, 4]}
+      training: {window: 64, batch_tokens: 256, steps: 20}
+      schedule: {warmup_steps: 2}
+      evaluation: {every_steps: 10, every_tokens: 256, lengths: [16, 64], tokens: 512}
+      sample: {tokens: 4}
+      runtime: {threads: 1}
+      """;
+
+  @TempDir Path directory;
+
+  @BeforeEach
+  void corpus() throws IOException {
+    Path corpus = Files.createDirectory(directory.resolve("corpus"));
+    for (int i = 0; i < 20; i++) {
+      Files.writeString(
+          corpus.resolve("File" + i + ".java"),
+          ("class File" + i + " { int value = " + i * i + "; }\n").repeat(8));
+    }
+    Files.writeString(directory.resolve("tiny.yaml"), RECIPE.formatted(corpus));
+    // Locks between processes do not tell threads apart.
+    Tokenization.prepare(config().corpus().absolute(), TokenizationListener.NONE).close();
+  }
+
+  private RunConfig config(String... overrides) throws IOException {
+    return Recipes.load(
+        directory.resolve("tiny.yaml").toString(), List.of(overrides), Tokenizers::vocabularySize);
+  }
+
+  /// What a process does.
+  private interface Process {
+    Result run(Collectives world) throws IOException;
+  }
+
+  private static List<Future<Result>> processes(int count, Process process) throws Exception {
+    try (ExecutorService threads = Executors.newFixedThreadPool(count)) {
+      List<Callable<Result>> all = new ArrayList<>();
+      for (Collectives world : ThreadCollectives.of(count)) {
+        all.add(() -> process.run(world));
+      }
+      return threads.invokeAll(all, 2, TimeUnit.MINUTES);
+    }
+  }
+
+  private static List<Result> results(int count, Process process) throws Exception {
+    List<Result> results = new ArrayList<>();
+    for (Future<Result> one : processes(count, process)) {
+      results.add(one.get());
+    }
+    return results;
+  }
+
+  private static List<Throwable> failures(int count, Process process) throws Exception {
+    List<Throwable> failures = new ArrayList<>();
+    for (Future<Result> one : processes(count, process)) {
+      try {
+        one.get();
+      } catch (ExecutionException e) {
+        failures.add(e.getCause());
+      }
+    }
+    return failures;
+  }
+
+  private static Result run(RunConfig config, Start start, RunListener listener, Collectives world)
+      throws IOException {
+    return DistributedTraining.run(config, start, listener, "a test", world, 0, 1);
+  }
+
+  /// Remembers losses, and may ask for a stop.
+  private static final class Losses implements RunListener {
+    private final List<Double> losses = new ArrayList<>();
+    private final long stopAfter;
+    private Runnable stop = () -> {};
+
+    Losses(long stopAfter) {
+      this.stopAfter = stopAfter;
+    }
+
+    @Override
+    public void training(Path run, long step, boolean resumed, Runnable request) {
+      stop = request;
+    }
+
+    @Override
+    public void step(StepMetrics metrics) {
+      losses.add(metrics.loss());
+      if (metrics.step() == stopAfter) {
+        stop.run();
+      }
+    }
+  }
+
+  private static String weights(Path run) throws Exception {
+    byte[] bytes =
+        Files.readAllBytes(Checkpoint.resolve(run).directory().resolve("model.safetensors"));
+    return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+  }
+
+  @Test
+  void threeProcessesTrainWhatOneDoesAndTheFirstFinishesTheRun() throws Exception {
+    RunConfig config = config();
+    Losses one = new Losses(0);
+    Training.run(config, Start.anew(directory.resolve("one")), Parts.of(config, one, "a test"));
+    Path run = directory.resolve("many");
+    List<Losses> heard = List.of(new Losses(0), new Losses(0), new Losses(0));
+    List<Result> results =
+        results(3, world -> run(config, Start.anew(run), heard.get(world.rank()), world));
+    assertThat(results).containsOnly(new Result(Result.End.FINISHED, 20, run));
+    for (Losses rank : heard) {
+      assertThat(rank.losses).hasSize(20).isEqualTo(heard.get(0).losses);
+    }
+    for (int i = 0; i < 20; i++) {
+      assertThat(heard.get(0).losses.get(i)).isCloseTo(one.losses.get(i), within(1e-6));
+    }
+    assertThat(run.resolve("report.html")).exists();
+    assertThat(run.resolve("sample.txt")).exists();
+    assertThat(run.resolve("metrics.jsonl")).content().contains("bytes_sent");
+  }
+
+  /// As threads of one process, of two, of four, and changing on the way: the same bits.
+  @Test
+  void virtualShardsHaveTheSameWeightsForAnyNumberOfProcesses() throws Exception {
+    RunConfig config = config("training.virtual_shards=4", "evaluation.every_steps=0");
+    List<String> hashes = new ArrayList<>();
+    for (int processes : new int[] {1, 2, 4}) {
+      Path run = directory.resolve("of-" + processes);
+      results(processes, world -> run(config, Start.anew(run), new RunListener() {}, world));
+      hashes.add(weights(run));
+    }
+    Path changing = directory.resolve("changing");
+    RunConfig half =
+        config("training.virtual_shards=4", "evaluation.every_steps=0", "training.max_steps=9");
+    results(4, world -> run(half, Start.anew(changing), new RunListener() {}, world));
+    results(1, world -> run(config, Start.resumed(changing), new RunListener() {}, world));
+    hashes.add(weights(changing));
+    assertThat(hashes).containsOnly(hashes.getFirst());
+    assertThat(hashes.getFirst())
+        .as("another number of shards is another order of sums")
+        .isNotEqualTo(weightsOf(config("training.virtual_shards=2", "evaluation.every_steps=0")));
+  }
+
+  private String weightsOf(RunConfig config) throws Exception {
+    Path run = directory.resolve("other");
+    results(1, world -> run(config, Start.anew(run), new RunListener() {}, world));
+    return weights(run);
+  }
+
+  @Test
+  void aStopAskedForInOneProcessStopsAll() throws Exception {
+    RunConfig config = config();
+    Path run = directory.resolve("run");
+    List<Result> results =
+        results(
+            2, world -> run(config, Start.anew(run), new Losses(world.rank() == 1 ? 3 : 0), world));
+    assertThat(results).containsOnly(new Result(Result.End.STOPPED, 3, run));
+    assertThat(run.resolve("report.html")).doesNotExist();
+  }
+
+  @Test
+  void processesThatWereGivenAnotherRecipeSayWhere() throws Exception {
+    List<RunConfig> configs = List.of(config(), config("training.seed=7"));
+    Path run = directory.resolve("run");
+    List<Throwable> failures =
+        failures(
+            2,
+            world -> run(configs.get(world.rank()), Start.anew(run), new RunListener() {}, world));
+    assertThat(failures)
+        .hasSize(2)
+        .allSatisfy(e ->
+            assertThat(e)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage(
+                    "all ranks must be given the same: rank 0 has training.seed=1, rank 1 has training.seed=7"));
+    assertThat(run).doesNotExist();
+  }
+
+  /// Paths and threads are a machine's own matter.
+  @Test
+  void processesMayHaveThreadsOfTheirOwn() throws Exception {
+    List<RunConfig> configs = List.of(config(), config("runtime.threads=2"));
+    Path run = directory.resolve("run");
+    assertThat(
+            results(
+                2,
+                world ->
+                    run(configs.get(world.rank()), Start.anew(run), new RunListener() {}, world)))
+        .extracting(Result::end)
+        .containsOnly(Result.End.FINISHED);
+  }
+
+  /// In the middle of a step.
+  @Test
+  void aProcessThatFailsEndsTheOthers() throws Exception {
+    RunConfig config = config("training.virtual_shards=4");
+    Path run = directory.resolve("run");
+    List<Throwable> failures =
+        failures(
+            2,
+            world ->
+                run(
+                    config,
+                    Start.anew(run),
+                    new RunListener() {
+                      @Override
+                      public void pass(long step, int passes, int of) {
+                        if (world.rank() == 1 && step == 2) {
+                          throw new IllegalStateException("the test ends this one");
+                        }
+                      }
+                    },
+                    world));
+    assertThat(failures).hasSize(2);
+    assertThat(failures.get(0))
+        .isInstanceOf(PeerLostException.class)
+        .hasMessageContaining("the test ends this one");
+    assertThat(failures.get(1)).hasMessage("the test ends this one");
+    assertThat(Checkpoint.list(run)).isEmpty();
+  }
+
+  @Test
+  void refusesVirtualShardsThatProcessesCannotShare() throws Exception {
+    RunConfig config = config("training.virtual_shards=4");
+    List<Throwable> failures =
+        failures(
+            3,
+            world ->
+                run(config, Start.anew(directory.resolve("run")), new RunListener() {}, world));
+    assertThat(failures)
+        .allSatisfy(e ->
+            assertThat(e)
+                .hasMessage("training.virtual_shards=4 must be a multiple of the processes, 3"));
+  }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.lm.train;
+
+import dev.longnet.lm.distributed.Collectives.Traffic;
+import dev.longnet.lm.model.SequenceShards;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+
+/// One rank, for tests that change a method or two of it.
+public class AloneRank implements Ranks {
+  private final Ranks one = Ranks.one();
+
+  @Override
+  public int size() {
+    return one.size();
+  }
+
+  @Override
+  public SequenceShards shards() {
+    return one.shards();
+  }
+
+  @Override
+  public int groups() {
+    return one.groups();
+  }
+
+  @Override
+  public Slice windows(long ofStep) {
+    return one.windows(ofStep);
+  }
+
+  @Override
+  public Slice elements(long all) {
+    return one.elements(all);
+  }
+
+  @Override
+  public void reduce(Tensor gradients) {
+    one.reduce(gradients);
+  }
+
+  @Override
+  public void share(Tensor values) {
+    one.share(values);
+  }
+
+  @Override
+  public void collect(MemorySegment own, Slice wanted, long all, MemorySegment into) {
+    one.collect(own, wanted, all, into);
+  }
+
+  @Override
+  public double sum(double ofThisRank) {
+    return one.sum(ofThisRank);
+  }
+
+  @Override
+  public boolean writes() {
+    return one.writes();
+  }
+
+  @Override
+  public Optional<Traffic> takeTraffic() {
+    return one.takeTraffic();
+  }
+}
