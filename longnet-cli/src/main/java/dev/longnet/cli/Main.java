@@ -47,6 +47,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       TokenizeCommand.class,
       TokenizerCommand.class,
       InspectCommand.class,
+      PlanCommand.class,
       ImportCommand.class,
       ExportCommand.class,
       EncodeCommand.class,

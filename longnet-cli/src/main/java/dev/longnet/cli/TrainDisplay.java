@@ -51,13 +51,14 @@ final class TrainDisplay implements RunListener, AutoCloseable {
         "memory",
         String.format(
             Locale.ROOT,
-            "%s: weights %s, gradients %s, optimizer %s, activations %s, logits %s, program %s",
+            "%s: weights %s, gradients %s, optimizer %s, activations %s, logits %s, %sprogram %s",
             Forecast.bytes(f.memoryBytes()),
             Forecast.bytes(f.weightBytes()),
             Forecast.bytes(f.gradientBytes()),
             Forecast.bytes(f.optimizerBytes()),
             Forecast.bytes(f.activationBytes()),
             Forecast.bytes(f.logitBytes()),
+            f.rowBytes() > 0 ? "other ranks' rows " + Forecast.bytes(f.rowBytes()) + ", " : "",
             Forecast.bytes(Forecast.PROGRAM_BYTES)));
     row(
         "operations",

@@ -8,7 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/// What a run will need, computed before it starts.
+/// What a run will need, computed before it starts; of a run on several ranks what one of them
+/// needs, and of time and disk what all need together.
 ///
 /// @param parameters of the model
 /// @param weightBytes weights in float32, and their bfloat16 copies
@@ -17,6 +18,8 @@ import java.util.Locale;
 /// @param activationBytes what the forward pass keeps for the backward pass, and the largest
 ///   temporaries
 /// @param logitBytes the chunk of logits and its gradient
+/// @param rowBytes other ranks' keys and values of one layer, their gradients, and both as they
+///   travel; 0 for one rank
 /// @param checkpointBytes one checkpoint on disk
 /// @param flopsPerToken forward and backward
 /// @param totalTokens up to the last step that will be done
@@ -27,6 +30,7 @@ public record Forecast(
     long optimizerBytes,
     long activationBytes,
     long logitBytes,
+    long rowBytes,
     long checkpointBytes,
     double flopsPerToken,
     double totalTokens) {
@@ -35,20 +39,37 @@ public record Forecast(
   public static final long PROGRAM_BYTES = 900L << 20;
 
   public static Forecast of(ModelConfig model, TrainingConfig training, RuntimeConfig runtime) {
+    return of(model, training, runtime, RankMesh.ONE);
+  }
+
+  /// Of a rank: every rank has all weights and gradients, its share of the optimizer's moments, and
+  /// the activations of its part of a window.
+  public static Forecast of(
+      ModelConfig model, TrainingConfig training, RuntimeConfig runtime, RankMesh mesh) {
     ModelCost cost = new ModelCost(model);
     long parameters = cost.parameters();
     boolean half = runtime.precision() == RuntimeConfig.Precision.BF16;
     long tokens =
-        training.phases().stream().mapToLong(TrainingPhase::passTokens).max().orElseThrow();
+        training.phases().stream()
+            .mapToLong(phase -> mesh.mostTokens(phase.window()) * phase.sequences())
+            .max()
+            .orElseThrow();
+    long rows =
+        training.phases().stream()
+            .mapToLong(phase ->
+                RankRows.bytes(model, phase.window(), mesh, half ? 2 : 4) * phase.sequences())
+            .max()
+            .orElseThrow();
     TrainingCost steps = new TrainingCost(model, training);
     long logitRows = Math.min(tokens, runtime.lossChunk());
     return new Forecast(
         parameters,
         parameters * (half ? 6 : 4),
         parameters * 4,
-        parameters * 8,
+        Math.ceilDiv(parameters * 8, mesh.ranks()),
         activations(model, runtime, tokens, half ? 2 : 4),
         logitRows * model.vocabulary() * 4 * 3,
+        rows,
         parameters * 12,
         steps.flopsPerToken(),
         steps.tokens());
@@ -89,6 +110,7 @@ public record Forecast(
         + optimizerBytes
         + activationBytes
         + logitBytes
+        + rowBytes
         + PROGRAM_BYTES;
   }
 

@@ -26,6 +26,12 @@ public record ModelCost(ModelConfig model) {
         + sum(mixer -> convolutionFlops(mixer, tokens) + mixer.mixingFlops(model, tokens));
   }
 
+  /// Operations of a forward pass that each token needs by itself: products with matrices and short
+  /// convolutions, but nothing between tokens. Backward they are twice as many.
+  public double tokenwiseFlops(long tokens) {
+    return linearFlops(tokens) + sum(mixer -> convolutionFlops(mixer, tokens));
+  }
+
   /// Operations of one forward and backward pass over one sequence; what activation checkpointing
   /// computes twice is counted once.
   ///

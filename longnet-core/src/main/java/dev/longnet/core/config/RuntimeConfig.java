@@ -93,7 +93,8 @@ public record RuntimeConfig(
         device, precision, count, attentionKernel, activationCheckpointing, tokenChunk, lossChunk);
   }
 
-  RuntimeConfig withActivationCheckpointing() {
+  /// The same with activations computed again in the backward pass.
+  public RuntimeConfig withActivationCheckpointing() {
     return new RuntimeConfig(
         device, precision, threads, attentionKernel, true, tokenChunk, lossChunk);
   }

@@ -61,7 +61,7 @@ public final class Yaml {
   /// The first document of a text, [MissingNode] where it has none.
   ///
   /// @throws JsonParseException where it is not valid YAML, or holds an alias
-  static JsonNode read(String text) throws IOException {
+  public static JsonNode read(String text) throws IOException {
     try (YAMLParser parser = (YAMLParser) MAPPER.createParser(text)) {
       return parser.nextToken() == null ? MissingNode.getInstance() : value(parser, text);
     }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.core.config;
+
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
+
+/// How many ranks train, and how they share windows out: groups of ranks take different windows,
+/// and the ranks of a group one part of neighbouring tokens each of every window of theirs.
+///
+/// @param ranks all of them
+/// @param sequenceRanks S: so many share a window
+public record RankMesh(int ranks, int sequenceRanks) {
+  /// A run of one rank.
+  public static final RankMesh ONE = new RankMesh(1, 1);
+
+  public RankMesh {
+    if (ranks < 1) {
+      throw new FieldException(
+          "%s must be positive: %s", Field.of("ranks"), Field.of("ranks", ranks));
+    }
+    if (sequenceRanks < 1 || ranks % sequenceRanks != 0) {
+      throw new FieldException(
+          "%s must divide the number of ranks, %d: %s",
+          Field.of("sequence_ranks"), ranks, Field.of("sequence_ranks", sequenceRanks));
+    }
+  }
+
+  /// Groups of ranks that share windows.
+  public int groups() {
+    return ranks / sequenceRanks;
+  }
+
+  /// The first position of a window's part; that of part S is the window's end.
+  public long first(long window, int part) {
+    return Math.multiplyExact(window, (long) part) / sequenceRanks;
+  }
+
+  /// Tokens of a window's longest part.
+  public long mostTokens(long window) {
+    return Math.ceilDiv(window, sequenceRanks);
+  }
+
+  /// Windows of a step that the group with the most has.
+  public long mostWindows(long ofStep) {
+    return Math.ceilDiv(ofStep, groups());
+  }
+
+  /// `data x sequence`
+  @Override
+  public String toString() {
+    return groups() + " x " + sequenceRanks;
+  }
+}
