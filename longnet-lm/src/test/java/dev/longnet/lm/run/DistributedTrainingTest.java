@@ -45,7 +45,7 @@ class DistributedTrainingTest {
         attention: {type: dilated, segment_lengths: [16, 64], dilations: [1, 4]}
       training: {window: 64, batch_tokens: 256, steps: 20}
       schedule: {warmup_steps: 2}
-      evaluation: {every_steps: 10, every_tokens: 256, lengths: [16, 64], tokens: 512}
+      evaluation: {every_steps: 10, every_tokens: 256, lengths: [64], tokens: 256, copy_probe: 0}
       sample: {tokens: 4}
       runtime: {threads: 1}
       """;
