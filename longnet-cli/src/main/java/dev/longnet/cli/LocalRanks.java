@@ -137,7 +137,7 @@ record LocalRanks(RankCommand command, Duration leave) {
     BlockingQueue<Integer> ended = new LinkedBlockingQueue<>();
     for (int rank = 0; rank < processes.size(); rank++) {
       int number = rank;
-      processes.get(rank).onExit().thenRun(() -> ended.add(number));
+      var _ = processes.get(rank).onExit().thenRun(() -> ended.add(number));
     }
     List<RanksEnd.One> ends = new ArrayList<>();
     @Nullable Long deadline = null;

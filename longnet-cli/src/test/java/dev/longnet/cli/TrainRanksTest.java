@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /// `longnet train` on several ranks, as a user starts it.
 @EnabledOnOs(OS.LINUX)
-@Timeout(240)
+@Timeout(600)
 class TrainRanksTest {
   @TempDir Path directory;
   private Path recipe;
@@ -154,7 +154,7 @@ class TrainRanksTest {
               .findFirst()
               .orElseThrow();
       second.destroyForcibly();
-      assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.waitFor(300, TimeUnit.SECONDS)).isTrue();
     } finally {
       process.destroyForcibly();
     }

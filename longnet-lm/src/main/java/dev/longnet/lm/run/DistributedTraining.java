@@ -56,7 +56,8 @@ public final class DistributedTraining {
       Collectives world,
       int ranks,
       int sequenceRanks) {
-    this.config = config;
+    // Its recipe is read again from other directories.
+    this.config = config.withCorpus(config.corpus().absolute());
     this.runtime = runtime;
     this.start = start;
     this.listener = listener;

@@ -210,6 +210,6 @@ class MeshTest {
   void refusesSequencesThatDoNotDivideTheRanks() {
     assertThatThrownBy(() -> Mesh.of(ThreadCollectives.of(3).getFirst(), 2))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("sequence_ranks must divide the number of ranks, 3: sequence_ranks=2");
+        .hasMessage("sequenceRanks must divide the number of ranks, 3: sequenceRanks=2");
   }
 }
