@@ -3,6 +3,7 @@ package dev.longnet.cli;
 
 import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.io.FieldException;
+import dev.longnet.lm.distributed.PeerLostException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -28,7 +29,8 @@ import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /// `longnet`: parses, runs a command, turns what it throws into one line and an exit code: 0 done,
-/// 1 the environment lacks something (or a bug: with its stack trace), 2 the user's mistake.
+/// 1 the environment lacks something (or a bug: with its stack trace), 2 the user's mistake, 75
+/// another rank was lost, 130 stopped by Ctrl-C.
 @Command(
     name = "longnet",
     mixinStandardHelpOptions = true,
@@ -88,7 +90,14 @@ public final class Main implements Runnable {
       System.err.println("longnet: JDK " + Runtime.version() + ": " + JdkFault.REMEDY);
       System.exit(1);
     }
-    System.exit(run(commandLine(), args));
+    int code = run(commandLine(), args);
+    if (RankGroup.joined()) {
+      // Native threads may wait for other ranks for good, and their library's destructors for them.
+      System.out.flush();
+      System.err.flush();
+      Runtime.getRuntime().halt(code);
+    }
+    System.exit(code);
   }
 
   /// As [CommandLine#execute], for errors too (picocli lets those pass).
@@ -189,6 +198,7 @@ public final class Main implements Runnable {
       case FieldException user -> print(err, 2, user.message(flags::of));
       case IllegalArgumentException user -> print(err, 2, user.getMessage());
       case EnvironmentException environment -> print(err, 1, environment.message(flags::of));
+      case PeerLostException lost -> print(err, PeerLostException.EXIT_CODE, lost.getMessage());
       case NoSuchFileException missing ->
           print(err, 2, "no such file or directory: " + missing.getFile());
       case NotDirectoryException file -> print(err, 2, "not a directory: " + file.getFile());

@@ -117,13 +117,15 @@ final class ProgressLine {
     String text =
         String.format(
             Locale.ROOT,
-            "step %d/%d  %sloss %.3f  %stok/s  %.0f%% of matmul rate  ETA %s",
+            "step %d/%d  %sloss %.3f  %stok/s  %sETA %s",
             m.step(),
             steps,
             phased ? "window " + m.window() + "  " : "",
             loss,
             Forecast.si(tokensPerSecond),
-            100 * share,
+            Double.isNaN(share) // rank 0 alone measured the machine
+                ? ""
+                : String.format(Locale.ROOT, "%.0f%% of matmul rate  ", 100 * share),
             duration(eta));
     if (m.skippedSteps() > 0) {
       text += "  skipped " + m.skippedSteps();

@@ -6,6 +6,9 @@ import dev.longnet.core.checkpoint.RunDirectory;
 import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.core.launch.Launch;
+import dev.longnet.core.launch.LaunchEnvironment;
+import dev.longnet.lm.run.DistributedTraining;
 import dev.longnet.lm.run.InitialWeights;
 import dev.longnet.lm.run.Parts;
 import dev.longnet.lm.run.Result;
@@ -18,12 +21,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -38,6 +44,7 @@ import picocli.CommandLine.Spec;
       "",
       "A run's directory holds its recipe, metrics.jsonl, TensorBoard's event files, checkpoints and report.html.",
       "Ctrl-C saves a checkpoint and ends the run; --resume goes on from there as if nothing had happened.",
+      "Under torchrun, srun, an Indexed Job and their like each process is a rank (docs/distributed.md).",
       "",
       "Examples:",
       "  longnet train",
@@ -46,6 +53,7 @@ import picocli.CommandLine.Spec;
       "  longnet train --recipe base-125m --dry-run",
       "  longnet train --set model.layers=6 --set optimizer.learning_rate=1e-3 --max-minutes 10",
       "  longnet train --resume --out runs/mine",
+      "  longnet train --ranks 2",
       "  longnet train --init runs/dense --set model.attention='{type: dilated, "
           + "segment_lengths: [256, 1024], dilations: [1, 4]}'"
     })
@@ -110,37 +118,135 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--dry-run", description = "Say what the run would need, and stop.")
   boolean dryRun;
 
+  @Option(
+      names = "--resume-if-begun",
+      description =
+          "Go on with the run in --out where it has begun, else begin it: for launchers that start a command again.")
+  boolean resumeIfBegun;
+
+  @Mixin RankOptions ranks = new RankOptions();
+
+  /// @param start where the run lives and what it starts from
+  private record Choice(RunConfig config, Start start) {}
+
   @Override
   public Integer call() throws IOException {
-    Path path = resume ? existing() : null;
-    RunConfig config = config(path);
-    Optional<Checkpoint> initial = Optional.empty();
-    if (init != null) {
-      if (resume) {
-        throw new IllegalArgumentException(
-            "--init starts a new run, --resume goes on with one: give one of them");
+    Map<String, String> environment = System.getenv();
+    Optional<Handover> told = Handover.of(environment);
+    OptionalInt asked = told.isPresent() ? OptionalInt.empty() : ranks.number();
+    Optional<Launch> launch = LaunchEnvironment.read(asked, environment);
+    ranks.check(launch);
+    if (told.isPresent()) {
+      ParentWatch.start();
+    }
+    Choice choice = choose(told);
+    ranks.checkMesh(launch, choice.config.training().virtualShards());
+    boolean terminal = terminal() || told.map(Handover::terminal).orElse(false);
+    if (dryRun || launch.isEmpty() && !ranks.starts(told)) {
+      CommandLine line = spec.commandLine();
+      try (TrainDisplay display =
+          new TrainDisplay(line.getOut(), line.getErr(), terminal, choice.config)) {
+        return train(choice, display, Parts.of(choice.config, display, Version.text()));
       }
+    }
+    return launch.isEmpty()
+        ? startRanks(choice)
+        : RankGroup.work(launch.get(), ranks, group -> joinRanks(group, choice, terminal));
+  }
+
+  private int train(Choice choice, TrainDisplay display, Parts parts) throws IOException {
+    if (dryRun) {
+      Training.forecast(choice.config, choice.start.run(), display);
+      return 0;
+    }
+    return code(choice.config, Training.run(choice.config, choice.start, parts));
+  }
+
+  private static int code(RunConfig config, Result result) throws IOException {
+    return switch (result.end()) {
+      case FINISHED -> 0;
+      case STOPPED -> StopOnInterrupt.EXIT_CODE;
+      case NOT_FINITE -> throw notFinite(config, result);
+    };
+  }
+
+  /// Ranks of this machine, which run this command too and are told which run it is.
+  private int startRanks(Choice choice) throws IOException {
+    Start start = choice.start;
+    if (!start.resume()) {
+      RunDirectory.requireNew(start.run());
+    }
+    RankCommand command =
+        RankCommand.ofThisProcess(spec.root().commandLine().getParseResult().originalArgs());
+    LocalTraining training =
+        new LocalTraining(
+            LocalRanks.of(command, ranks.timeout()),
+            ranks,
+            choice.config.runtime().threads(),
+            start.init().isPresent(),
+            spec.commandLine().getErr());
+    return training.run(
+        ranks.number().orElseThrow(), new Handover(start.run(), start.resume(), terminal()));
+  }
+
+  private int joinRanks(RankGroup group, Choice own, boolean terminal) throws IOException {
+    Handover mine = new Handover(own.start.run(), own.start.resume(), terminal);
+    Handover first = group.agreed(mine);
+    Choice choice = first.equals(mine) ? own : choose(Optional.of(first));
+    CommandLine line = spec.commandLine();
+    PrintWriter log = group.prints() ? null : group.log(choice.start.run());
+    // Not closed: while a stop is waited for, the process ends when this rank has ended.
+    TrainDisplay display =
+        new TrainDisplay(
+            log == null ? line.getOut() : log,
+            log == null ? line.getErr() : log,
+            terminal && group.launch().rank() == 0,
+            choice.config);
+    int threads = group.launch().threads(Runtime.getRuntime().availableProcessors());
+    return code(
+        choice.config,
+        DistributedTraining.run(
+            choice.config,
+            choice.start,
+            display,
+            Version.text(),
+            group.world(),
+            ranks.sequenceRanks(),
+            threads));
+  }
+
+  /// Which run this is.
+  ///
+  /// @param told what another process decided already
+  private Choice choose(Optional<Handover> told) throws IOException {
+    if (init != null && resume) {
+      throw new IllegalArgumentException(
+          "--init starts a new run, --resume goes on with one: give one of them");
+    }
+    boolean goesOn = told.isPresent() ? told.get().resume() : resume || resumeIfBegun && begun();
+    Path path = told.isPresent() ? told.get().run() : goesOn ? existing() : null;
+    RunConfig config = config(goesOn ? path : null);
+    Optional<Checkpoint> initial = Optional.empty();
+    if (init != null && !goesOn) {
       initial = Optional.of(Checkpoint.resolve(init));
       config = InitialWeights.apply(config, initial.get(), overrides);
     }
     if (path == null) {
       path = out != null ? out : RunDirectory.next(RUNS, config.name());
     }
-    boolean terminal = System.console() != null && System.console().isTerminal();
-    CommandLine line = spec.commandLine();
-    try (TrainDisplay display = new TrainDisplay(line.getOut(), line.getErr(), terminal, config)) {
-      if (dryRun) {
-        Training.forecast(config, path, display);
-        return 0;
-      }
-      Start start = new Start(path, resume, initial);
-      Result result = Training.run(config, start, Parts.of(config, display, Version.text()));
-      return switch (result.end()) {
-        case FINISHED -> 0;
-        case STOPPED -> StopOnInterrupt.EXIT_CODE;
-        case NOT_FINITE -> throw notFinite(config, result);
-      };
+    return new Choice(config, new Start(path, goesOn, initial));
+  }
+
+  private boolean begun() {
+    if (out == null) {
+      throw new IllegalArgumentException(
+          "--resume-if-begun must come with --out, the run it is about");
     }
+    return Files.isRegularFile(out.resolve("recipe.yaml"));
+  }
+
+  private static boolean terminal() {
+    return System.console() != null && System.console().isTerminal();
   }
 
   private static IllegalArgumentException notFinite(RunConfig config, Result result)

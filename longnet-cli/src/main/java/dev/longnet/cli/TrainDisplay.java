@@ -191,8 +191,9 @@ final class TrainDisplay implements RunListener, AutoCloseable {
               "stopped after step %d and saved; go on with: longnet train --resume --out %s",
               step,
               run));
+    } else {
+      close();
     }
-    close();
   }
 
   @Override

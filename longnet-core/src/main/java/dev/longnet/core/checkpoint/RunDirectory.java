@@ -16,15 +16,22 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /// Where a run keeps everything: `recipe.yaml`, `metrics.jsonl`, `tensorboard/`,
 /// `checkpoints/step-00000123/`, `environment.json`, `tokenizer.json` where the tokenizer is a
-/// file, and at its end `evaluation.json`, `sample.txt`, `report.html`. One process at a time
-/// writes in it; [#close()] lets the next one in.
+/// file, `ranks/` where several ranks train, and at its end `evaluation.json`, `sample.txt`,
+/// `report.html`. One process at a time writes in it, logs of ranks aside; [#close()] lets the next
+/// one in.
 public final class RunDirectory implements Closeable {
   /// What messages call the path.
   private static final Field RUN = Field.of("run");
+
+  /// Where ranks other than the first write what they would print. It may be there before the run.
+  public static final String RANK_LOGS = "ranks";
+
+  private static final Set<String> BEFORE_A_RUN = Set.of(".lock", RANK_LOGS);
 
   private final Path path;
   private final Optional<FileLock> lock;
@@ -44,6 +51,15 @@ public final class RunDirectory implements Closeable {
   ///
   /// @throws IllegalArgumentException when a run is there already
   public static RunDirectory create(Path path) throws IOException {
+    requireNew(path);
+    Files.createDirectories(path);
+    return locked(path);
+  }
+
+  /// Refuses a path at which no new run can begin.
+  ///
+  /// @throws IllegalArgumentException when a run is there already, or something else
+  public static void requireNew(Path path) throws IOException {
     if (Files.exists(path) && !Files.isDirectory(path)) {
       throw new FieldException("%s must name a directory, this is a file: %s", RUN, path);
     }
@@ -54,13 +70,11 @@ public final class RunDirectory implements Closeable {
     }
     if (Files.isDirectory(path)) {
       try (Stream<Path> files = Files.list(path)) {
-        if (files.anyMatch(p -> !p.getFileName().toString().equals(".lock"))) {
+        if (files.anyMatch(p -> !BEFORE_A_RUN.contains(p.getFileName().toString()))) {
           throw new FieldException("%s must be a new or an empty directory: %s", RUN, path);
         }
       }
     }
-    Files.createDirectories(path);
-    return locked(path);
   }
 
   /// A run that was begun before.
@@ -127,6 +141,13 @@ public final class RunDirectory implements Closeable {
 
   public Path tensorBoard() {
     return path.resolve("tensorboard");
+  }
+
+  /// What a rank other than the first writes instead of printing it.
+  ///
+  /// @param run the run's directory
+  public static Path rankLog(Path run, int rank) {
+    return run.resolve(RANK_LOGS).resolve("rank-" + rank + ".log");
   }
 
   /// The default place of a recipe's next run: `runs/NAME`, or with the first free number behind

@@ -10,6 +10,7 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
@@ -44,8 +45,12 @@ public final class Agreement {
     for (String name : names) {
       if (!Objects.equals(first.get(name), other.get(name))) {
         return new IllegalArgumentException(
-            "all ranks must be given the same: rank 0 has %s, rank %d has %s"
-                .formatted(said(first, name), rank, said(other, name)));
+            String.format(
+                Locale.ROOT,
+                "all ranks must be given the same: rank 0 has %s, rank %d has %s",
+                said(first, name),
+                rank,
+                said(other, name)));
       }
     }
     throw new AssertionError(first + " and " + other);

@@ -6,10 +6,13 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /// A group of ranks that exchange bytes and sums. Every rank of the group calls the same methods in
-/// the same order, from one thread; what ranks pass in must agree in the way each method says.
+/// the same order, from one platform thread; what ranks pass in must agree in the way each method
+/// says. Several exchanges may be under way; other calls return when they are over. Memory lies
+/// outside the heap.
 ///
-/// A rank that is lost ends every call that waits for it with [PeerLostException]. After that the
-/// group is of no use.
+/// A rank that is lost ends every call that waits for it with [PeerLostException]. Ranks that call
+/// different things or disagree on a size end with an [IllegalStateException] on all of them. After
+/// either the group is of no use, and neither are those that it was split from or into.
 ///
 /// Sums are balanced binary trees over the ranks, each addition in the type of its elements: their
 /// bits depend on the number of ranks alone, neither on who arrived first nor on how many processes
@@ -52,14 +55,17 @@ public interface Collectives extends RowExchange, AutoCloseable {
   /// @param reason one line for their messages
   void abort(String reason);
 
-  /// What was sent and how long the callers waited since the last call.
+  /// What was sent and how long the caller waited since the last call.
   Traffic takeTraffic();
 
+  /// Waits for all ranks to close theirs, unless the group has failed. Groups that were split off
+  /// are closed before. A rank that ends because of a failure of its own calls [#abort] first.
   @Override
   void close();
 
   /// @param bytes sent to other ranks
   /// @param exposedSeconds callers waited for exchanges
-  /// @param hiddenSeconds exchanges were under way while their callers worked
+  /// @param hiddenSeconds exchanges were under way while their callers worked, at most: nobody
+  ///   learns that one is over before he waits for it
   record Traffic(long bytes, double exposedSeconds, double hiddenSeconds) {}
 }

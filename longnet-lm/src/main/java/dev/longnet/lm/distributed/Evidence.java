@@ -2,6 +2,7 @@
 package dev.longnet.lm.distributed;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -44,8 +45,15 @@ final class Evidence {
             ? "its process ended"
             : broken.reason();
     return Failure.lost(
-        "%s was lost while rank %d was in %s: %s%s"
-            .formatted(lost, me.rank(), broken.during(), why, advice(lost)));
+        String.format(
+            Locale.ROOT,
+            "%s was lost while rank %d was in %s: %s%s",
+            lost,
+            me.rank(),
+            broken.during(),
+            why,
+            advice(lost)),
+        1);
   }
 
   private Failure overdue(Suspicion.Overdue overdue) {
@@ -60,19 +68,27 @@ final class Evidence {
     if (!silent.isEmpty()) {
       Person lost = silent.getFirst();
       return Failure.lost(
-          "%s %s lost while rank %d was in %s: no sign of life for %d s, stopped or cut off%s"
-              .formatted(
-                  silent.stream().map(Person::toString).collect(Collectors.joining(", ")),
-                  silent.size() == 1 ? "was" : "were",
-                  me.rank(),
-                  during,
-                  signs.silentSeconds(lost.rank()),
-                  advice(lost)));
+          String.format(
+              Locale.ROOT,
+              "%s %s lost while rank %d was in %s: no sign of life for %d s, stopped or cut off%s",
+              silent.stream().map(Person::toString).collect(Collectors.joining(", ")),
+              silent.size() == 1 ? "was" : "were",
+              me.rank(),
+              during,
+              signs.silentSeconds(lost.rank()),
+              advice(lost)),
+          silent.size());
     }
     Person late = late(overdue.group());
     return Failure.lost(
-        "%s is alive but did not come to %s of rank %d within %d s%s, or allow more time"
-            .formatted(late, during, me.rank(), rendezvous.timeout().toSeconds(), advice(late)));
+        String.format(
+            Locale.ROOT,
+            "%s is alive but did not come to %s of rank %d within %d s%s, or allow more time",
+            late,
+            during,
+            me.rank(),
+            rendezvous.timeout().toSeconds(),
+            advice(late)));
   }
 
   /// Who is furthest behind.
@@ -106,9 +122,21 @@ final class Evidence {
     String reason = signs.boardReason().isEmpty() ? "no answer" : signs.boardReason();
     return Failure.lost(
         keeper.isPresent()
-            ? "%s, which keeps the store on %s, was lost while %s was in %s: %s%s"
-                .formatted(keeper.get(), where, me, during, reason, advice(keeper.get()))
-            : "the store on %s was lost while %s was in %s: %s. Read the launcher's log, then resume the run"
-                .formatted(where, me, during, reason));
+            ? String.format(
+                Locale.ROOT,
+                "%s, which keeps the store on %s, was lost while %s was in %s: %s%s",
+                keeper.get(),
+                where,
+                me,
+                during,
+                reason,
+                advice(keeper.get()))
+            : String.format(
+                Locale.ROOT,
+                "the store on %s was lost while %s was in %s: %s. Read the launcher's log, then resume the run",
+                where,
+                me,
+                during,
+                reason));
   }
 }

@@ -6,7 +6,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 /// Why a group is of no use any more.
 ///
 /// @param message one line
-record Failure(Cause cause, String message) {
+/// @param gone how many ranks will never read it
+record Failure(Cause cause, String message, int gone) {
   enum Cause {
     /// A rank was killed, cut off, or gave up.
     LOST,
@@ -17,11 +18,15 @@ record Failure(Cause cause, String message) {
   }
 
   static Failure lost(String message) {
-    return new Failure(Cause.LOST, message);
+    return lost(message, 0);
+  }
+
+  static Failure lost(String message, int gone) {
+    return new Failure(Cause.LOST, message, gone);
   }
 
   static Failure mismatch(String message) {
-    return new Failure(Cause.MISMATCH, message);
+    return new Failure(Cause.MISMATCH, message, 0);
   }
 
   /// What the others are told when `e` ended rank `rank`.
@@ -49,11 +54,11 @@ record Failure(Cause cause, String message) {
   }
 
   byte[] encoded() {
-    return (cause.ordinal() + message).getBytes(UTF_8);
+    return (cause + " " + gone + " " + message).getBytes(UTF_8);
   }
 
   static Failure decoded(byte[] encoded) {
-    String text = new String(encoded, UTF_8);
-    return new Failure(Cause.values()[text.charAt(0) - '0'], text.substring(1));
+    String[] words = new String(encoded, UTF_8).split(" ", 3);
+    return new Failure(Cause.valueOf(words[0]), words[2], Integer.parseInt(words[1]));
   }
 }

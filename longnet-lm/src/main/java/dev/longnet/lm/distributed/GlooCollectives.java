@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /// Ranks that are processes, connected by Gloo over TCP on the CPU. A group's calls come from one
 /// platform thread; an exchange may be awaited by another.
@@ -27,7 +28,7 @@ public final class GlooCollectives implements Collectives {
   private static final long CHUNK = 2L << 20;
 
   /// What all groups of a process share.
-  private record Process(Rendezvous rendezvous, Board board, InetAddress own, Watch watch) {
+  private record Shared(Rendezvous rendezvous, Board board, InetAddress own, Watch watch) {
     /// Connects ranks as a group.
     ///
     /// @param people in the order of its ranks
@@ -39,7 +40,7 @@ public final class GlooCollectives implements Collectives {
     }
   }
 
-  private final Process process;
+  private final Shared shared;
   private final GlooGroup group;
   private final Meter meter = new Meter();
   private MemorySegment small = MemorySegment.NULL;
@@ -47,8 +48,8 @@ public final class GlooCollectives implements Collectives {
   private int splits;
   private boolean closed;
 
-  private GlooCollectives(Process process, GlooGroup group) {
-    this.process = process;
+  private GlooCollectives(Shared shared, GlooGroup group) {
+    this.shared = shared;
     this.group = group;
   }
 
@@ -75,8 +76,8 @@ public final class GlooCollectives implements Collectives {
     Board ofWatch =
         Bounded.call(limit, board::anotherConnection, () -> unreachable(rendezvous, "no answer"));
     Watch watch = new Watch(ofWatch, people, me, rendezvous);
-    Process process = new Process(rendezvous, board, own, watch);
-    return new GlooCollectives(process, process.connect("", people, me.rank()));
+    Shared shared = new Shared(rendezvous, board, own, watch);
+    return new GlooCollectives(shared, shared.connect("", people, me.rank()));
   }
 
   private static Board connect(Rendezvous rendezvous) {
@@ -96,10 +97,18 @@ public final class GlooCollectives implements Collectives {
     String where = rendezvous.host() + ":" + rendezvous.port();
     return new EnvironmentException(
         rendezvous.serves()
-            ? "rank %d cannot keep the store on %s (%s): name an address of this machine and a free port"
-                .formatted(rendezvous.rank(), where, reason)
-            : "rank %d does not reach the store on %s (%s): check that its process runs there and that no firewall is between"
-                .formatted(rendezvous.rank(), where, reason));
+            ? String.format(
+                Locale.ROOT,
+                "rank %d cannot keep the store on %s (%s): name an address of this machine and a free port",
+                rendezvous.rank(),
+                where,
+                reason)
+            : String.format(
+                Locale.ROOT,
+                "rank %d does not reach the store on %s (%s): check that its process runs there and that no firewall is between",
+                rendezvous.rank(),
+                where,
+                reason));
   }
 
   private static Mesh mesh(
@@ -117,8 +126,11 @@ public final class GlooCollectives implements Collectives {
           () -> new PeerLostException("no answer within " + timeout.toSeconds() + " s"));
     } catch (RuntimeException e) {
       throw new PeerLostException(
-          "%s could not connect with the other ranks (%s). Read their logs; every rank must reach every other's address"
-              .formatted(people.get(rank), Failure.line(e)),
+          String.format(
+              Locale.ROOT,
+              "%s could not connect with the other ranks (%s). Read their logs; every rank must reach every other's address",
+              people.get(rank),
+              Failure.line(e)),
           e);
     }
   }
@@ -282,12 +294,12 @@ public final class GlooCollectives implements Collectives {
     }
     return members.size() == 1
         ? ThreadCollectives.of(1).getFirst()
-        : new GlooCollectives(process, process.connect(name, members, rank));
+        : new GlooCollectives(shared, shared.connect(name, members, rank));
   }
 
   @Override
   public void abort(String reason) {
-    process.watch.abort(reason);
+    shared.watch.abort(reason);
   }
 
   @Override
@@ -304,8 +316,11 @@ public final class GlooCollectives implements Collectives {
       return;
     }
     closed = true;
+    if (shared.watch.hasFailed()) {
+      return;
+    }
     boolean last = group.name.isEmpty();
-    for (GlooGroup one : last ? process.watch.groups() : List.of(group)) {
+    for (GlooGroup one : last ? shared.watch.groups() : List.of(group)) {
       one.ending = true;
     }
     try {
@@ -314,11 +329,11 @@ public final class GlooCollectives implements Collectives {
       LOG.log(Level.WARNING, "the group of ranks did not end together: " + e.getMessage());
       return;
     }
-    process.watch.remove(group);
+    shared.watch.remove(group);
     group.mesh.close();
     if (last) {
-      process.watch.stop();
-      process.board.closeRoot();
+      shared.watch.stop();
+      shared.board.closeRoot();
     }
   }
 }

@@ -4,6 +4,7 @@ package dev.longnet.lm.distributed;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /// A group of processes, seen from one of them: its connections, and its exchanges under way.
@@ -52,8 +53,11 @@ final class GlooGroup {
     int own = rank();
     if (send[own].byteSize() != receive[own].byteSize()) {
       throw new IllegalArgumentException(
-          "a rank sends itself %d bytes and expects %d"
-              .formatted(send[own].byteSize(), receive[own].byteSize()));
+          String.format(
+              Locale.ROOT,
+              "a rank sends itself %d bytes and expects %d",
+              send[own].byteSize(),
+              receive[own].byteSize()));
     }
     watch.check();
     long number = numbers++;

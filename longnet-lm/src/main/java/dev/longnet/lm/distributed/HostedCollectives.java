@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.TreeMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -49,30 +50,38 @@ public final class HostedCollectives implements Collectives {
     this.index = index;
   }
 
-  /// This process's ranks, in order. They wait for one another as long as the group of processes
-  /// waits, and ten minutes more.
+  /// This process's ranks, in order. They wait for one another ten minutes at most.
   ///
   /// @param processes the group of processes; it is closed when all ranks of this process have
   ///   closed theirs
   /// @param ranks of all processes
   /// @throws IllegalArgumentException when the processes cannot share them equally
   public static List<Collectives> of(Collectives processes, int ranks) {
+    return of(processes, ranks, Duration.ofMinutes(10));
+  }
+
+  /// @param timeout of waits for ranks of this process, longer than those for other processes
+  public static List<Collectives> of(Collectives processes, int ranks, Duration timeout) {
     if (ranks < 1 || ranks % processes.size() != 0) {
       throw new IllegalArgumentException(
-          "ranks must be a multiple of the processes, %d: ranks=%d"
-              .formatted(processes.size(), ranks));
+          String.format(
+              Locale.ROOT,
+              "ranks must be a multiple of the processes, %d: ranks=%d",
+              processes.size(),
+              ranks));
     }
     // When ranks of one process fail, those of other processes must not wait for them.
     ThreadHub.Fate fate = new ThreadHub.Fate(why -> processes.abort(why.message()));
-    return of(processes, fate, ranks / processes.size());
+    return of(processes, fate, ranks / processes.size(), timeout);
   }
 
-  private static List<Collectives> of(Collectives processes, ThreadHub.Fate fate, int ranksHere) {
+  private static List<Collectives> of(
+      Collectives processes, ThreadHub.Fate fate, int ranksHere, Duration timeout) {
     if (ranksHere == 1) {
       return List.of(processes);
     }
     int first = processes.rank() * ranksHere;
-    ThreadHub hub = new ThreadHub(fate, ranksHere, first, Duration.ofMinutes(10));
+    ThreadHub hub = new ThreadHub(fate, ranksHere, first, timeout);
     House house = new House(processes, hub, new Staging(processes, ranksHere));
     List<Collectives> ranks = new ArrayList<>();
     for (int i = 0; i < ranksHere; i++) {
@@ -247,14 +256,15 @@ public final class HostedCollectives implements Collectives {
   private void requireSame(Elements first, Elements other, int i) {
     if (first.elementBytes != other.elementBytes || !Arrays.equals(first.bounds, other.bounds)) {
       throw new IllegalStateException(
-          "rank %d has bounds %s of %d bytes, rank %d has %s of %d"
-              .formatted(
-                  house.firstRank(),
-                  Arrays.toString(first.bounds),
-                  first.elementBytes,
-                  house.firstRank() + i,
-                  Arrays.toString(other.bounds),
-                  other.elementBytes));
+          String.format(
+              Locale.ROOT,
+              "rank %d has bounds %s of %d bytes, rank %d has %s of %d",
+              house.firstRank(),
+              Arrays.toString(first.bounds),
+              first.elementBytes,
+              house.firstRank() + i,
+              Arrays.toString(other.bounds),
+              other.elementBytes));
     }
   }
 
@@ -331,8 +341,11 @@ public final class HostedCollectives implements Collectives {
     counts.forEach((color, ofProcesses) -> {
       if (Arrays.stream(ofProcesses).filter(n -> n > 0).distinct().count() > 1) {
         throw new IllegalArgumentException(
-            "processes must hold equally many ranks of a color: color %d has %s"
-                .formatted(color, Arrays.toString(ofProcesses)));
+            String.format(
+                Locale.ROOT,
+                "processes must hold equally many ranks of a color: color %d has %s",
+                color,
+                Arrays.toString(ofProcesses)));
       }
     });
     Object[] groups = new Object[house.ranksHere()];
@@ -343,7 +356,7 @@ public final class HostedCollectives implements Collectives {
         part.close();
         return;
       }
-      List<Collectives> ranks = of(part, house.hub.fate, here);
+      List<Collectives> ranks = of(part, house.hub.fate, here, house.hub.timeout());
       int next = 0;
       for (int i = 0; i < groups.length; i++) {
         if (ByteBuffer.wrap(colors.get(house.firstRank() + i)).getInt() == color) {
@@ -369,29 +382,6 @@ public final class HostedCollectives implements Collectives {
     house.hub.close(index);
     if (house.hub.allGone()) {
       house.processes.close();
-    }
-  }
-
-  /// Several byte arrays in one.
-  private static final class Packed {
-    static byte[] of(List<byte[]> parts) {
-      ByteBuffer packed =
-          ByteBuffer.allocate(4 * parts.size() + parts.stream().mapToInt(p -> p.length).sum());
-      for (byte[] part : parts) {
-        packed.putInt(part.length).put(part);
-      }
-      return packed.array();
-    }
-
-    static List<byte[]> list(byte[] packed) {
-      ByteBuffer buffer = ByteBuffer.wrap(packed);
-      List<byte[]> parts = new ArrayList<>();
-      while (buffer.hasRemaining()) {
-        byte[] part = new byte[buffer.getInt()];
-        buffer.get(part);
-        parts.add(part);
-      }
-      return parts;
     }
   }
 }

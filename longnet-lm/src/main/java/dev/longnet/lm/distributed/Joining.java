@@ -6,6 +6,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -34,7 +35,8 @@ final class Joining {
       return joining.waitForAll();
     } catch (IllegalArgumentException e) {
       // All ranks should say so, not that this one was lost.
-      board.setFirst(Signs.FAILURE, new Failure(Failure.Cause.SETTINGS, Failure.line(e)).encoded());
+      board.setFirst(
+          Signs.FAILURE, new Failure(Failure.Cause.SETTINGS, Failure.line(e), 0).encoded());
       if (rendezvous.serves()) {
         pause(1_500); // the store ends with this process
       }
@@ -50,8 +52,14 @@ final class Joining {
     if (board.add("taken/" + me.rank(), 1) > 1) {
       Person other = Person.decoded(board.get(who(me.rank())));
       throw new IllegalArgumentException(
-          "two processes are rank %d: process %d on %s and process %d on %s; give each its own"
-              .formatted(me.rank(), other.process(), other.host(), me.process(), me.host()));
+          String.format(
+              Locale.ROOT,
+              "two processes are rank %d: process %d on %s and process %d on %s; give each its own",
+              me.rank(),
+              other.process(),
+              other.host(),
+              me.process(),
+              me.host()));
     }
     board.add(Signs.alive(me.rank()), 1);
     board.set(who(me.rank()), me.encoded());
@@ -78,13 +86,14 @@ final class Joining {
       }
       if (System.nanoTime() > deadline) {
         throw new PeerLostException(
-            "of %d ranks, %s did not join %s:%d within %d s. Read their logs: they must be given the same address and size"
-                .formatted(
-                    present.length,
-                    missing.stream().map(r -> "rank " + r).collect(Collectors.joining(", ")),
-                    rendezvous.host(),
-                    rendezvous.port(),
-                    rendezvous.timeout().toSeconds()));
+            String.format(
+                Locale.ROOT,
+                "of %d ranks, %s did not join %s:%d within %d s. Read their logs: they must be given the same address and size",
+                present.length,
+                missing.stream().map(r -> "rank " + r).collect(Collectors.joining(", ")),
+                rendezvous.host(),
+                rendezvous.port(),
+                rendezvous.timeout().toSeconds()));
       }
       pause(POLL_MILLIS);
     }
@@ -93,14 +102,22 @@ final class Joining {
   private void requireFits(Person other) {
     if (other.size() != me.size()) {
       throw new IllegalArgumentException(
-          "all ranks must be told of the same number of ranks: %s of %d, %s of %d"
-              .formatted(me, me.size(), other, other.size()));
+          String.format(
+              Locale.ROOT,
+              "all ranks must be told of the same number of ranks: %s of %d, %s of %d",
+              me,
+              me.size(),
+              other,
+              other.size()));
     }
     for (Person one : new Person[] {other, me}) {
       if (!other.host().equals(me.host()) && isLoopback(one.address())) {
         throw new IllegalArgumentException(
-            "%s listens on %s, which other machines do not reach: bind it to the interface that they do"
-                .formatted(one, one.address()));
+            String.format(
+                Locale.ROOT,
+                "%s listens on %s, which other machines do not reach: bind it to the interface that they do",
+                one,
+                one.address()));
       }
     }
     if (IntStream.range(0, present.length)

@@ -36,7 +36,7 @@ final class Journal {
     ByteBuffer buffer = ByteBuffer.allocate(4 + last.size() * (9 + 16 * ranks));
     buffer.putInt(ranks);
     for (Entry entry : last) {
-      buffer.putLong(entry.number()).put((byte) entry.kind().ordinal());
+      buffer.putLong(entry.number()).put((byte) entry.kind().code);
       for (int i = 0; i < ranks; i++) {
         buffer.putLong(entry.sends()[i]).putLong(entry.receives()[i]);
       }
@@ -54,7 +54,7 @@ final class Journal {
     List<Entry> entries = new ArrayList<>();
     while (buffer.hasRemaining()) {
       long number = buffer.getLong();
-      Kind kind = Kind.values()[buffer.get()];
+      Kind kind = Kind.of(buffer.get());
       long[] sends = new long[ranks];
       long[] receives = new long[ranks];
       for (int i = 0; i < ranks; i++) {

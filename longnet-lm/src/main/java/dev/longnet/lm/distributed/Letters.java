@@ -2,6 +2,7 @@
 package dev.longnet.lm.distributed;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 
 /// What a rank brings to an exchange.
 ///
@@ -27,8 +28,13 @@ record Letters(MemorySegment[] send, MemorySegment[] receive) {
   static void requireSame(int from, long sent, int to, long expected) {
     if (sent != expected) {
       throw new IllegalStateException(
-          "rank %d sends %d bytes to rank %d, which expects %d"
-              .formatted(from, sent, to, expected));
+          String.format(
+              Locale.ROOT,
+              "rank %d sends %d bytes to rank %d, which expects %d",
+              from,
+              sent,
+              to,
+              expected));
     }
   }
 }

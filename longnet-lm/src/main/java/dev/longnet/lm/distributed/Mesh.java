@@ -66,7 +66,8 @@ final class Mesh {
   /// @param own address to listen on
   static Mesh connect(
       Board board, String name, int rank, int size, InetAddress own, Duration timeout) {
-    try (PointerScope _ = new PointerScope()) {
+    try (PointerScope _ = new PointerScope();
+        StandardOutput _ = StandardOutput.toStandardError()) {
       Store store = board.part("mesh" + name);
       store.setTimeout(new Milliseconds(timeout.toMillis()));
       ProcessGroupGloo.Options options =

@@ -4,6 +4,7 @@ package dev.longnet.lm.distributed;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -111,27 +112,40 @@ final class Signs {
     Person you = group.people.get(member);
     if (own.kind() != other.kind()) {
       return Optional.of(
-          "ranks do different things: %s is at %s, %s at %s"
-              .formatted(
-                  me,
-                  group.said(own.kind(), own.number()),
-                  you,
-                  group.said(other.kind(), other.number())));
+          String.format(
+              Locale.ROOT,
+              "ranks do different things: %s is at %s, %s at %s",
+              me,
+              group.said(own.kind(), own.number()),
+              you,
+              group.said(other.kind(), other.number())));
     }
     String during = group.said(own.kind(), own.number());
     long sent = own.sends()[member];
     long expected = other.receives()[group.rank()];
     if (sent != expected) {
       return Optional.of(
-          "ranks disagree in %s: %s sends %d bytes to %s, which expects %d"
-              .formatted(during, me, sent, you, expected));
+          String.format(
+              Locale.ROOT,
+              "ranks disagree in %s: %s sends %d bytes to %s, which expects %d",
+              during,
+              me,
+              sent,
+              you,
+              expected));
     }
     sent = other.sends()[group.rank()];
     expected = own.receives()[member];
     if (sent != expected) {
       return Optional.of(
-          "ranks disagree in %s: %s sends %d bytes to %s, which expects %d"
-              .formatted(during, you, sent, me, expected));
+          String.format(
+              Locale.ROOT,
+              "ranks disagree in %s: %s sends %d bytes to %s, which expects %d",
+              during,
+              you,
+              sent,
+              me,
+              expected));
     }
     return Optional.empty();
   }

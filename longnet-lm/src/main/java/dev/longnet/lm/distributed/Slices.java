@@ -3,6 +3,7 @@ package dev.longnet.lm.distributed;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Locale;
 
 /// Checks what a caller passed, and cuts it.
 final class Slices {
@@ -21,8 +22,12 @@ final class Slices {
     for (int i = 0; i < ranks; i++) {
       if (bytes[i] < 0 || bytes[i] > whole.byteSize() - at) {
         throw new IllegalArgumentException(
-            "%s of %d bytes cannot hold parts of %s bytes"
-                .formatted(name, whole.byteSize(), Arrays.toString(bytes)));
+            String.format(
+                Locale.ROOT,
+                "%s of %d bytes cannot hold parts of %s bytes",
+                name,
+                whole.byteSize(),
+                Arrays.toString(bytes)));
       }
       parts[i] = whole.asSlice(at, bytes[i]);
       at += bytes[i];
@@ -49,8 +54,13 @@ final class Slices {
   private static IllegalArgumentException wrong(
       MemorySegment data, long elementBytes, long[] bounds, int ranks) {
     return new IllegalArgumentException(
-        "bounds must be %d element numbers that never fall, within %d bytes of elements of %d: %s"
-            .formatted(ranks + 1, data.byteSize(), elementBytes, Arrays.toString(bounds)));
+        String.format(
+            Locale.ROOT,
+            "bounds must be %d element numbers that never fall, within %d bytes of elements of %d: %s",
+            ranks + 1,
+            data.byteSize(),
+            elementBytes,
+            Arrays.toString(bounds)));
   }
 
   static long[] bytes(MemorySegment[] parts) {

@@ -13,6 +13,6 @@ final class Tag {
   /// @param number of the operation in its group
   /// @param bytes of the whole message
   static int of(long number, Kind kind, long bytes) {
-    return (int) (number % NUMBERS) << 22 | kind.ordinal() << 19 | (int) (bytes % SIZES);
+    return (int) (number % NUMBERS) << 22 | kind.code << 19 | (int) (bytes % SIZES);
   }
 }

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Function;
@@ -152,8 +153,12 @@ public final class ThreadCollectives implements Collectives {
       long[] own = Slices.bytes(all[i].ranges);
       if (!Arrays.equals(first, own)) {
         throw new IllegalStateException(
-            "rank 0 has ranges of %s bytes, rank %d of %s"
-                .formatted(Arrays.toString(first), i, Arrays.toString(own)));
+            String.format(
+                Locale.ROOT,
+                "rank 0 has ranges of %s bytes, rank %d of %s",
+                Arrays.toString(first),
+                i,
+                Arrays.toString(own)));
       }
     }
     return words;

@@ -4,6 +4,7 @@ package dev.longnet.lm.distributed;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -97,9 +98,12 @@ final class ThreadHub {
       if (meeting.kind != kind) {
         fate.fail(
             Failure.mismatch(
-                "rank %d came to %s, others to %s"
-                    .formatted(
-                        firstRank + rank, kind.number(number), meeting.kind.number(number))));
+                String.format(
+                    Locale.ROOT,
+                    "rank %d came to %s, others to %s",
+                    firstRank + rank,
+                    kind.number(number),
+                    meeting.kind.number(number))));
         fate.check();
       }
       meeting.words[rank] = word;

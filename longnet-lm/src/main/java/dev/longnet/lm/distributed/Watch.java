@@ -73,6 +73,12 @@ final class Watch {
     return timeout.toMillis() + 2_000;
   }
 
+  boolean hasFailed() {
+    synchronized (lock) {
+      return failure != null;
+    }
+  }
+
   /// @throws RuntimeException the failure, if there is one
   void check() {
     Failure known;
@@ -219,7 +225,7 @@ final class Watch {
     sever();
     askBoard(() -> board.add("seen", 1));
     if (me.keeps()) {
-      linger();
+      linger(size - agreed.gone());
     }
     synchronized (lock) {
       settled = true;
@@ -241,10 +247,10 @@ final class Watch {
   }
 
   /// The store ends with this process: the others should read first.
-  private void linger() {
+  private void linger(int readers) {
     long deadline = System.nanoTime() + 2 * SECOND;
     while (System.nanoTime() < deadline
-        && askBoard(() -> board.add("seen", 0)).orElse((long) size) < size - 1) {
+        && askBoard(() -> board.add("seen", 0)).orElse((long) size) < readers) {
       try {
         Thread.sleep(50);
       } catch (InterruptedException _) {

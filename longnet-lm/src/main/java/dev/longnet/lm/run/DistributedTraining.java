@@ -57,7 +57,8 @@ public final class DistributedTraining {
       Collectives world,
       int ranks,
       int sequenceRanks) {
-    this.config = config;
+    // Its recipe is read again from other directories.
+    this.config = config.withCorpus(config.corpus().absolute());
     this.runtime = runtime;
     this.start = start;
     this.listener = listener;
@@ -154,17 +155,30 @@ public final class DistributedTraining {
   private Result train(Collectives rank, RunListener hears, TokenShards tokens, double rate)
       throws IOException {
     try (Mesh mesh = Mesh.of(rank, sequenceRanks)) {
-      Parts parts =
-          new Parts(
-              AttentionOperators.sequenceParallel(runtime, mesh.shards()),
-              runtime,
-              mesh,
-              hears,
-              program);
-      Training training = new Training(config, start, parts);
-      try (RunDirectory directory = training.directory()) {
-        return training.train(directory, tokens, rate);
+      try {
+        return train(mesh, hears, tokens, rate);
+      } catch (IOException | RuntimeException | Error e) {
+        // Before the mesh is closed: that waits for ranks which do not know yet.
+        if (!(e instanceof PeerLostException)) {
+          rank.abort(line(e));
+        }
+        throw e;
       }
+    }
+  }
+
+  private Result train(Mesh mesh, RunListener hears, TokenShards tokens, double rate)
+      throws IOException {
+    Parts parts =
+        new Parts(
+            AttentionOperators.sequenceParallel(runtime, mesh.shards()),
+            runtime,
+            mesh,
+            hears,
+            program);
+    Training training = new Training(config, start, parts);
+    try (RunDirectory directory = training.directory()) {
+      return training.train(directory, tokens, rate);
     }
   }
 
@@ -211,7 +225,8 @@ public final class DistributedTraining {
                 into));
   }
 
-  private static String line(Throwable e) {
+  /// For the other ranks.
+  static String line(Throwable e) {
     @Nullable String message = e.getMessage();
     return message == null || message.isBlank()
         ? e.toString()

@@ -40,7 +40,7 @@ final class RankThreads {
                 } catch (Throwable e) {
                   failures.set(number, e);
                   if (!(e instanceof PeerLostException)) {
-                    ranks.get(number).abort(String.valueOf(e.getMessage()));
+                    ranks.get(number).abort(DistributedTraining.line(e));
                   }
                 }
               }));

@@ -15,6 +15,7 @@ import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.FieldMessage;
 import dev.longnet.core.machine.ProcessMemory;
 import dev.longnet.core.report.RunReport;
+import dev.longnet.lm.distributed.ThreadCollectives;
 import dev.longnet.lm.inference.LoadedModel;
 import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
@@ -48,24 +49,30 @@ public final class Training {
   }
 
   /// Tokenizes, trains, evaluates, samples and reports. Takes up a run where its newest checkpoint
-  /// stands.
+  /// stands. A recipe with `training.virtual_shards` on one rank is a run of so many, as threads
+  /// ([DistributedTraining]); their operators are the recipe's.
   ///
   /// @throws IllegalArgumentException when the configuration, the corpus and what the run starts
   ///   from do not go together
   /// @throws EnvironmentException when the machine lacks what the run needs
   public static Result run(RunConfig config, Start start, Parts parts) throws IOException {
-    requireRanks(config, parts.ranks().size());
-    return new Training(config, start, parts).run();
-  }
-
-  /// A recipe that asks for virtual shards asks for their numbers: a run without them has others.
-  private static void requireRanks(RunConfig config, int ranks) {
     int shards = config.training().virtualShards();
-    if (shards > 0 && shards != ranks) {
+    if (shards > 0 && parts.ranks().size() == 1) {
+      return DistributedTraining.run(
+          config,
+          start,
+          parts.listener(),
+          parts.program(),
+          ThreadCollectives.of(1).getFirst(),
+          0,
+          0);
+    }
+    if (shards > 0 && shards != parts.ranks().size()) {
       throw new FieldException(
           "%s needs as many ranks, threads or processes: ranks=%d",
-          Field.of("training.virtual_shards", shards), ranks);
+          Field.of("training.virtual_shards", shards), parts.ranks().size());
     }
+    return new Training(config, start, parts).run();
   }
 
   /// Says what a run needs and refuses what cannot fit; writes nothing. [#run] does so first.

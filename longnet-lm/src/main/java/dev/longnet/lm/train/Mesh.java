@@ -40,7 +40,7 @@ public final class Mesh implements Ranks, AutoCloseable {
     if (sequenceRanks < 1 || world.size() % sequenceRanks != 0) {
       throw new FieldException(
           "%s must divide the number of ranks, %d: %s",
-          Field.of("sequence_ranks"), world.size(), Field.of("sequence_ranks", sequenceRanks));
+          Field.of("sequenceRanks"), world.size(), Field.of("sequenceRanks", sequenceRanks));
     }
     return new Mesh(world, world.split(world.rank() / sequenceRanks));
   }

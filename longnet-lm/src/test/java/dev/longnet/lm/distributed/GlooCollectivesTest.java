@@ -4,14 +4,21 @@ package dev.longnet.lm.distributed;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.io.FieldException;
+import dev.longnet.core.machine.ProcessMemory;
 import dev.longnet.lm.torch.NativePointers;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.javacpp.Pointer;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -65,19 +72,18 @@ class GlooCollectivesTest {
               try (group) {
                 MemorySegment floats = Arena.ofAuto().allocate(4L * elements, 64);
                 for (long i = 0; i < elements; i++) {
-                  floats.setAtIndex(
-                      java.lang.foreign.ValueLayout.JAVA_FLOAT, i, i + 0.5f * group.rank());
+                  floats.setAtIndex(ValueLayout.JAVA_FLOAT, i, i + 0.5f * group.rank());
                 }
                 long[] bounds = {0, 10, elements};
                 group.reduceScatter(floats, bounds);
                 group.allGather(floats, 4, bounds);
                 for (long i = 0; i < elements; i++) {
-                  float sum = floats.getAtIndex(java.lang.foreign.ValueLayout.JAVA_FLOAT, i);
+                  float sum = floats.getAtIndex(ValueLayout.JAVA_FLOAT, i);
                   if (sum != (float) i + (i + 0.5f)) {
                     throw new AssertionError("element " + i + ": " + sum);
                   }
                 }
-                return floats.getAtIndex(java.lang.foreign.ValueLayout.JAVA_FLOAT, 0);
+                return floats.getAtIndex(ValueLayout.JAVA_FLOAT, 0);
               }
             });
     assertThat(last).containsExactly(0.5f, 0.5f);
@@ -219,6 +225,63 @@ class GlooCollectivesTest {
     assertThatThrownBy(() -> GlooCollectives.join(alone))
         .isInstanceOf(PeerLostException.class)
         .hasMessageContaining("of 3 ranks, rank 1, rank 2 did not join");
+  }
+
+  @Test
+  void aPortThatIsTakenIsNamed() throws IOException {
+    try (ServerSocket taken = new ServerSocket(0)) {
+      Rendezvous first =
+          Rendezvous.of(0, 2, "127.0.0.1", taken.getLocalPort()).withTimeout(Duration.ofSeconds(1));
+      assertThatThrownBy(() -> GlooCollectives.join(first))
+          .isInstanceOf(EnvironmentException.class)
+          .hasMessageContaining("rank 0 cannot keep the store on 127.0.0.1:" + first.port());
+    }
+  }
+
+  @Test
+  void aStoreThatNobodyKeepsIsNamed() {
+    Rendezvous second =
+        Rendezvous.of(1, 2, "127.0.0.1", AllRanks.freePort()).withTimeout(Duration.ofSeconds(1));
+    assertThatThrownBy(() -> GlooCollectives.join(second))
+        .isInstanceOf(EnvironmentException.class)
+        .hasMessageContaining("rank 1 does not reach the store on 127.0.0.1:" + second.port());
+  }
+
+  @Test
+  void groupsEndAndBeginAgain() {
+    for (int i = 0; i < 5; i++) {
+      List<Double> sums =
+          AllRanks.call(
+              AllRanks.gloo(2, TIMEOUT),
+              group -> {
+                try (group) {
+                  return group.sum(group.rank() + 1);
+                }
+              });
+      assertThat(sums).containsExactly(3.0, 3.0);
+    }
+  }
+
+  @Test
+  @Tag("slow")
+  void longMessagesTravelInPieces() {
+    long bytes = (1L << 30) + 12_345;
+    Assumptions.assumeTrue(ProcessMemory.available() > 6 * bytes, "memory");
+    AllRanks.call(
+        AllRanks.gloo(2, TIMEOUT.multipliedBy(6)),
+        group -> {
+          try (group) {
+            MemorySegment send = Arena.ofAuto().allocate(bytes);
+            MemorySegment receive = Arena.ofAuto().allocate(bytes);
+            send.set(ValueLayout.JAVA_BYTE, 0, (byte) 1);
+            send.set(ValueLayout.JAVA_BYTE, 1L << 30, (byte) 2);
+            send.set(ValueLayout.JAVA_BYTE, bytes - 1, (byte) 3);
+            long[] counts = group.rank() == 0 ? new long[] {0, bytes} : new long[] {bytes, 0};
+            group.start(send, counts, receive, counts).await();
+            assertThat(receive.mismatch(send)).isEqualTo(-1);
+            return "";
+          }
+        });
   }
 
   @Test

@@ -13,7 +13,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /// What the others say, and when, if a rank's process is killed, stopped, late or gives up.
 @Tag("slow")
 class GlooFaultsTest {
-  private static final int TIMEOUT = 6;
+  private static final int TIMEOUT = 10;
 
   /// Starts three ranks, does something to one, and reads what the others say.
   ///
@@ -22,7 +22,7 @@ class GlooFaultsTest {
       String scenario, int victim, String signal, double withinSeconds) throws Exception {
     try (RankProcesses ranks = RankProcesses.start(TIMEOUT, scenario, scenario, scenario)) {
       for (RankProcess rank : ranks.all()) {
-        rank.await("first", 60);
+        rank.await("first", 120);
       }
       long start = System.nanoTime();
       if (!signal.isEmpty()) {
@@ -78,7 +78,7 @@ class GlooFaultsTest {
 
   @Test
   void late() throws Exception {
-    List<String> said = survivors("late", 1, "", TIMEOUT + 60 + 5);
+    List<String> said = survivors("late", 1, "", TIMEOUT + 20 + 5);
     for (int i : new int[] {0, 2}) {
       assertThat(said.get(i)).contains("rank 1 on ", "is alive but did not come to barrier 1");
     }

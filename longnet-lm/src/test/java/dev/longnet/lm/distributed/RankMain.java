@@ -12,14 +12,19 @@ import java.util.List;
 final class RankMain {
   private RankMain() {}
 
-  /// Scenario, rank, size, port, timeout in seconds.
+  /// Scenario, rank, size, port, timeout in seconds, and the store's address if it is another
+  /// machine's.
   public static void main(String[] arguments) {
     endWithTheTest();
     String scenario = arguments[0];
     int rank = Integer.parseInt(arguments[1]);
     int size = Integer.parseInt(arguments[2]);
     Rendezvous rendezvous =
-        Rendezvous.of(rank, size, "127.0.0.1", Integer.parseInt(arguments[3]))
+        Rendezvous.of(
+                rank,
+                size,
+                arguments.length > 5 ? arguments[5] : "127.0.0.1",
+                Integer.parseInt(arguments[3]))
             .withTimeout(Duration.ofSeconds(Integer.parseInt(arguments[4])));
     long start = System.nanoTime();
     try {
@@ -93,7 +98,7 @@ final class RankMain {
 
   /// Exchanges so large that a kill hits one that is being read.
   private static void large(Collectives group) {
-    long bytes = 512L << 20;
+    long bytes = 96L << 20;
     MemorySegment send = Arena.ofAuto().allocate(bytes);
     MemorySegment receive = Arena.ofAuto().allocate(bytes);
     long[] counts = new long[group.size()];
@@ -111,7 +116,7 @@ final class RankMain {
     group.barrier();
     say("first");
     if (group.rank() == 1) {
-      sleep(Duration.ofMinutes(1));
+      sleep(Duration.ofSeconds(20));
     }
     group.barrier();
   }

@@ -44,7 +44,13 @@ final class RankProcess implements AutoCloseable {
 
   /// @param arguments of [RankMain] after its scenario and rank
   static RankProcess start(String scenario, int rank, Object... arguments) throws IOException {
-    List<String> command = new ArrayList<>();
+    return startWith(List.of(), scenario, rank, arguments);
+  }
+
+  /// @param prefix a command that runs the rest of its arguments
+  static RankProcess startWith(List<String> prefix, String scenario, int rank, Object... arguments)
+      throws IOException {
+    List<String> command = new ArrayList<>(prefix);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
         List.of(
