@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
       BenchAttentionCommand.class,
       BenchEncodeCommand.class,
       BenchTrainCommand.class,
+      BenchRanksCommand.class,
       BenchResultsCommand.class,
     },
     footer = {

@@ -51,8 +51,9 @@ final class TrainDisplay implements RunListener, AutoCloseable {
         "memory",
         String.format(
             Locale.ROOT,
-            "%s: weights %s, gradients %s, optimizer %s, activations %s, logits %s, %sprogram %s",
+            "%s%s: weights %s, gradients %s, optimizer %s, activations %s, logits %s, %sprogram %s",
             Forecast.bytes(f.memoryBytes()),
+            f.mesh().ranks() > 1 ? " for each of " + f.mesh().ranks() + " ranks" : "",
             Forecast.bytes(f.weightBytes()),
             Forecast.bytes(f.gradientBytes()),
             Forecast.bytes(f.optimizerBytes()),

@@ -82,6 +82,49 @@ class ShardCountsTest {
     return own;
   }
 
+  /// What the ranks really send.
+  @Test
+  void countsWhatTheShardsPlansSend() {
+    for (long seed = 0; seed < 200; seed++) {
+      Random random = new Random(seed);
+      int heads = 1 + random.nextInt(4);
+      long tokens = 1 + random.nextInt(300);
+      AttentionPattern pattern = RandomPatterns.ofAnyKind(random, heads, tokens);
+      Shards shards = Shards.of(RandomPatterns.boundaries(random, 1 + random.nextInt(9), tokens));
+      ShardCounts counts = new ShardCounts(pattern, tokens, heads);
+      for (int shard = 0; shard < shards.count(); shard++) {
+        ShardPlan plan = ShardPlan.of(pattern, shards, shard, heads);
+        long first = shards.first(shard);
+        long end = shards.end(shard);
+        String as = "seed " + seed + ": shard " + shard + " of " + shards + ", " + pattern;
+        assertThat(counts.rows(first, end, 0, tokens)).as(as).isEqualTo(plan.rowsReceived());
+        assertThat(
+                counts.loads(first, end).stream().mapToDouble(ShardCounts.Load::remotePairs).sum())
+            .as(as)
+            .isEqualTo(plan.remotePairs());
+      }
+    }
+  }
+
+  /// The paper's ladder and a long one, where segments alike are visited once.
+  @Test
+  void countsWhatLongShardsPlansSend() {
+    for (int ranks : new int[] {3, 8, 16}) {
+      AttentionPattern pattern = DilatedAttentionSpec.paper(true);
+      long[] boundaries = new long[ranks + 1];
+      for (int i = 0; i <= ranks; i++) {
+        boundaries[i] = 32_768L * i / ranks;
+      }
+      Shards shards = Shards.of(boundaries);
+      ShardCounts counts = new ShardCounts(pattern, 32_768, 12);
+      for (int shard : new int[] {0, 1, ranks - 1}) {
+        ShardPlan plan = ShardPlan.of(pattern, shards, shard, 12);
+        assertThat(counts.rows(shards.first(shard), shards.end(shard), 0, 32_768))
+            .isEqualTo(plan.rowsReceived());
+      }
+    }
+  }
+
   @Test
   void aRowThatSeveralBranchesWantCountsOnce() {
     var pattern =

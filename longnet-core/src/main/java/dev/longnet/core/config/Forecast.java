@@ -23,6 +23,7 @@ import java.util.Locale;
 /// @param checkpointBytes one checkpoint on disk
 /// @param flopsPerToken forward and backward
 /// @param totalTokens up to the last step that will be done
+/// @param mesh of the ranks
 public record Forecast(
     long parameters,
     long weightBytes,
@@ -33,7 +34,8 @@ public record Forecast(
     long rowBytes,
     long checkpointBytes,
     double flopsPerToken,
-    double totalTokens) {
+    double totalTokens,
+    RankMesh mesh) {
 
   /// The program itself: code, libtorch, Java heap, buffers of the matrix products.
   public static final long PROGRAM_BYTES = 900L << 20;
@@ -72,7 +74,8 @@ public record Forecast(
         rows,
         parameters * 12,
         steps.flopsPerToken(),
-        steps.tokens());
+        steps.tokens(),
+        mesh);
   }
 
   /// Per token and layer the decoder keeps its input and the stream after the mixer (float32, C
@@ -136,7 +139,8 @@ public record Forecast(
     List<String> advice = new ArrayList<>();
     List<Object> words = new ArrayList<>(List.of(bytes(memoryBytes()), bytes(available)));
     if (!runtime.activationCheckpointing()) {
-      long less = Forecast.of(model, training, runtime.withActivationCheckpointing()).memoryBytes();
+      long less =
+          Forecast.of(model, training, runtime.withActivationCheckpointing(), mesh).memoryBytes();
       advice.add("%s (%s)");
       words.add(Field.of("runtime.activation_checkpointing", true));
       words.add(bytes(less));
@@ -156,7 +160,8 @@ public record Forecast(
     advice.add("a smaller model");
     throw new EnvironmentException(
         new FieldMessage(
-            "this run needs about %s of memory, %s are available; try "
+            (mesh.ranks() == 1 ? "this run" : "each rank of this run")
+                + " needs about %s of memory, %s are available; try "
                 + String.join(", or ", advice),
             words));
   }

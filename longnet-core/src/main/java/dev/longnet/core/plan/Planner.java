@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 
 /// Plans a recipe's run on meshes of ranks. Rows and operations are counted from the pattern; times
 /// follow from the device's rates; of a run whose windows have several lengths the longest is
@@ -126,7 +127,10 @@ public final class Planner {
       most +=
           4.0
               * shape.headSize()
-              * layers.get(mixer).stream().mapToDouble(c -> c.part.pairs()).max().orElse(0);
+              * Objects.requireNonNull(layers.get(mixer)).stream()
+                  .mapToDouble(c -> c.part.pairs())
+                  .max()
+                  .orElse(0);
       all += flops.getOrDefault(mixer, 0.0);
     }
     return most * mesh.sequenceRanks() / all;

@@ -38,7 +38,7 @@ public record Rates(double tokenwise, List<Fold> folds) {
 
   /// The rate of segments of so many keys: between two that are known on a line over the logarithm
   /// of keys, beyond them that of the nearest.
-  Fold of(long rows) {
+  public Fold of(long rows) {
     Fold below = folds.getFirst();
     for (Fold above : folds) {
       if (above.rows >= rows) {

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
 
 /// The time of a step on one device, from counted work.
@@ -72,6 +73,10 @@ final class StepTimes {
     }
   }
 
+  private List<Candidate> candidates(MixerConfig mixer) {
+    return Objects.requireNonNull(layers.get(mixer));
+  }
+
   /// What one layer's attention takes one rank for one window.
   private record Attention(double forward, double backward, double exposed, double hidden) {
     double seconds() {
@@ -81,7 +86,7 @@ final class StepTimes {
 
   /// Of the slowest part.
   private Attention attention(MixerConfig mixer) {
-    return layers.get(mixer).stream()
+    return candidates(mixer).stream()
         .map(this::attention)
         .max(Comparator.comparingDouble(Attention::seconds))
         .orElseThrow();
@@ -224,7 +229,7 @@ final class StepTimes {
     double step = 0;
     for (int layer = 0; layer < model.layers(); layer++) {
       double ofLayer =
-          layers.get(model.mixer(layer)).stream()
+          candidates(model.mixer(layer)).stream()
               .mapToDouble(c -> (double) c.near() + c.far())
               .max()
               .orElse(0);

@@ -4,6 +4,7 @@ package dev.longnet.lm.run;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.checkpoint.RunDirectory;
+import dev.longnet.core.config.RankMesh;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.data.TokenShards;
@@ -129,7 +130,8 @@ public final class DistributedTraining {
     Agreement.require(world, given());
     double rate =
         world.rank() == 0
-            ? Training.forecast(config, runtime, start.run(), ranks, listener)
+            ? Training.forecast(
+                config, runtime, start.run(), new RankMesh(ranks, sequenceRanks), listener)
             : Double.NaN;
     try (TokenShards tokens = Tokenization.prepare(config.corpus(), listener)) {
       Agreement.require(world, found(tokens));

@@ -4,6 +4,7 @@ package dev.longnet.lm.run;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.checkpoint.RunDirectory;
 import dev.longnet.core.config.Forecast;
+import dev.longnet.core.config.RankMesh;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.data.TokenShards;
@@ -80,21 +81,21 @@ public final class Training {
   /// @return the machine's matrix-product rate, FLOP/s
   public static double forecast(RunConfig config, Path run, RunListener listener)
       throws IOException {
-    return forecast(config, config.runtime(), run, 1, listener);
+    return forecast(config, config.runtime(), run, RankMesh.ONE, listener);
   }
 
-  /// As above, for several ranks: they share what one would need.
+  /// As above, for several ranks: it says what each of them needs.
   ///
   /// @param runtime of each rank
   /// @return the matrix-product rate of all ranks, FLOP/s
   static double forecast(
-      RunConfig config, RuntimeConfig runtime, Path run, int ranks, RunListener listener)
+      RunConfig config, RuntimeConfig runtime, Path run, RankMesh mesh, RunListener listener)
       throws IOException {
     Torch.requireDevice("runtime.device", config.runtime().device());
-    Forecast forecast = Forecast.of(config.model(), config.training(), config.runtime());
+    Forecast forecast = Forecast.of(config.model(), config.training(), config.runtime(), mesh);
     listener.forecast(config, forecast);
     boolean cpu = config.runtime().device().equals("cpu");
-    if (cpu && ranks == 1) {
+    if (cpu) {
       forecast.requireMemory(
           ProcessMemory.available(), config.model(), config.training(), config.runtime());
     }
@@ -109,10 +110,10 @@ public final class Training {
     forecast.requireDisk(Files.getFileStore(existing).getUsableSpace(), config.checkpoint().keep());
     double rate;
     try (TorchThreads _ = Torch.threads(runtime.threads())) {
-      rate = ranks * MatrixRate.measure(runtime.precision(), runtime.device());
+      rate = mesh.ranks() * MatrixRate.measure(runtime.precision(), runtime.device());
     }
     double seconds = forecast.seconds(rate, Forecast.efficiency(config.model(), config.runtime()));
-    listener.duration(config, cpu && ranks == 1 ? seconds : Double.NaN, rate);
+    listener.duration(config, cpu && mesh.ranks() == 1 ? seconds : Double.NaN, rate);
     return rate;
   }
 
