@@ -2,6 +2,7 @@
 package dev.longnet.lm.distributed;
 
 import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -24,8 +25,8 @@ import java.util.Locale;
 public final class GlooCollectives implements Collectives {
   private static final Logger LOG = System.getLogger(GlooCollectives.class.getName());
 
-  /// Elements of a rank that are added at a time, while the next are on their way.
-  private static final long CHUNK = 2L << 20;
+  /// Bytes of all other ranks that are added at a time, while the next are on their way.
+  private static final long CHUNK = 16L << 20;
 
   /// What all groups of a process share.
   private record Shared(Rendezvous rendezvous, Board board, InetAddress own, Watch watch) {
@@ -162,7 +163,7 @@ public final class GlooCollectives implements Collectives {
     Slices.requireNative(floats);
     MemorySegment[] ranges = Slices.ranges(floats, Float.BYTES, bounds, size());
     long longest = Arrays.stream(Slices.bytes(ranges)).max().orElse(0);
-    long chunk = CHUNK * Float.BYTES;
+    long chunk = Math.max(CHUNK / (size() - 1) / 64 * 64, 1 << 16);
     MemorySegment own = ranges[rank()];
     Sum last = null;
     for (long at = 0; at < longest || last == null; at += chunk) {
@@ -213,7 +214,7 @@ public final class GlooCollectives implements Collectives {
   /// Kept for the next sum.
   private MemorySegment buffer(int index, long bytes) {
     if (buffers[index].byteSize() < bytes) {
-      buffers[index] = Arena.ofAuto().allocate(bytes, 64);
+      buffers[index] = TensorMemory.allocate(bytes);
     }
     return buffers[index];
   }

@@ -2,7 +2,7 @@
 package dev.longnet.lm.distributed;
 
 import dev.longnet.attention.RowExchange.Pending;
-import java.lang.foreign.Arena;
+import dev.longnet.lm.torch.TensorMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -97,7 +97,7 @@ final class Staging {
     if (!free.isEmpty()) {
       free.removeFirst(); // too small: the collector takes it, a larger one comes back
     }
-    return Arena.ofAuto().allocate(Math.max(bytes, 8), 64);
+    return TensorMemory.allocate(bytes);
   }
 
   private synchronized void giveBack(MemorySegment buffer) {

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.IntPredicate;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -126,7 +127,7 @@ final class ThreadHub {
 
   /// Waits for the result.
   Object result(Meeting meeting) {
-    await(meeting, () -> meeting.result != null, () -> missing(meeting));
+    await(meeting, () -> meeting.result != null, () -> missing(meeting, _ -> true));
     Object result = meeting.result;
     if (result == null) {
       throw new AssertionError(meeting.number);
@@ -173,12 +174,13 @@ final class ThreadHub {
     }
   }
 
-  private String missing(Meeting meeting) {
-    return "rank "
-        + IntStream.range(0, size)
-            .filter(i -> meeting.words[i] == null)
-            .mapToObj(i -> String.valueOf(firstRank + i))
-            .collect(Collectors.joining(", "));
+  /// Who has not come, of some ranks; empty if they all have.
+  private String missing(Meeting meeting, IntPredicate some) {
+    return IntStream.range(0, size)
+        .filter(i -> meeting.words[i] == null)
+        .filter(some)
+        .mapToObj(i -> "rank " + (firstRank + i))
+        .collect(Collectors.joining(", "));
   }
 
   private void await(Meeting meeting, BooleanSupplier done, Supplier<String> who) {
@@ -186,13 +188,14 @@ final class ThreadHub {
     synchronized (fate) {
       while (!done.getAsBoolean()) {
         fate.check();
-        boolean waitsForGone =
-            IntStream.range(0, size).anyMatch(i -> gone[i] && meeting.words[i] == null);
+        String ended = missing(meeting, i -> gone[i]);
         long left = (deadline - System.nanoTime()) / 1_000_000;
-        if (waitsForGone || left <= 0) {
+        if (!ended.isEmpty() || left <= 0) {
           String what =
-              waitsForGone ? " ended before " : " did not come within " + timeout + " to ";
-          fate.fail(Failure.lost(who.get() + what + meeting.kind.number(meeting.number)));
+              ended.isEmpty()
+                  ? who.get() + " did not come within " + timeout + " to "
+                  : ended + " ended before ";
+          fate.fail(Failure.lost(what + meeting.kind.number(meeting.number)));
           continue;
         }
         try {

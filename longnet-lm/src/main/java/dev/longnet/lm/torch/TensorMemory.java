@@ -2,6 +2,7 @@
 package dev.longnet.lm.torch;
 
 import dev.longnet.core.io.TensorEntry;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Map;
@@ -71,6 +72,19 @@ public final class TensorMemory {
       KeptMemory.keep(memory);
       return torch.from_blob(new SegmentPointer(memory), shape, KeptMemory.RELEASE, options, none);
     }
+  }
+
+  /// New memory, not cleared, beyond the JVM's limit of direct memory, which counts what arenas
+  /// allocate; freed when nobody reaches it.
+  @SuppressWarnings("restricted") // the size is what was asked for
+  public static MemorySegment allocate(long bytes) {
+    Torch.load();
+    Pointer memory = Pointer.malloc(Math.max(bytes, 1));
+    if (memory == null || memory.isNull()) {
+      throw new OutOfMemoryError(bytes + " bytes of native memory");
+    }
+    return MemorySegment.ofAddress(memory.address())
+        .reinterpret(bytes, Arena.ofAuto(), _ -> Pointer.free(memory));
   }
 
   /// A row-major tensor over memory that the caller keeps until libtorch lets go of the tensor and

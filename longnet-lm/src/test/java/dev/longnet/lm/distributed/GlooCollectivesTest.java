@@ -8,6 +8,7 @@ import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.io.FieldException;
 import dev.longnet.core.machine.ProcessMemory;
 import dev.longnet.lm.torch.NativePointers;
+import dev.longnet.lm.torch.TensorMemory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -64,7 +65,7 @@ class GlooCollectivesTest {
 
   @Test
   void aSumOfSeveralChunksIsThatOfOne() {
-    int elements = 5_000_001;
+    int elements = 9_000_001;
     List<Float> last =
         AllRanks.call(
             AllRanks.gloo(2, TIMEOUT),
@@ -271,8 +272,9 @@ class GlooCollectivesTest {
         AllRanks.gloo(2, TIMEOUT.multipliedBy(6)),
         group -> {
           try (group) {
-            MemorySegment send = Arena.ofAuto().allocate(bytes);
-            MemorySegment receive = Arena.ofAuto().allocate(bytes);
+            MemorySegment send = TensorMemory.allocate(bytes);
+            MemorySegment receive = TensorMemory.allocate(bytes);
+            send.fill((byte) 7);
             send.set(ValueLayout.JAVA_BYTE, 0, (byte) 1);
             send.set(ValueLayout.JAVA_BYTE, 1L << 30, (byte) 2);
             send.set(ValueLayout.JAVA_BYTE, bytes - 1, (byte) 3);

@@ -11,11 +11,11 @@ import org.junit.jupiter.api.Test;
 class GlooProcessesTest {
   @Test
   void ranksExchangeSumAndEnd() throws Exception {
-    try (RankProcesses ranks = RankProcesses.start(30, "script", "script")) {
+    try (RankProcesses ranks = RankProcesses.start(60, "script", "script")) {
       List<Integer> expected =
           AllRanks.call(ThreadCollectives.of(2), group -> new CollectivesScript(group, 7).run());
       for (int i = 0; i < 2; i++) {
-        assertThat(ranks.rank(i).await("hash", 60)).isEqualTo("" + expected.get(i));
+        assertThat(ranks.rank(i).await("hash", 90)).isEqualTo("" + expected.get(i));
       }
       for (RankProcess rank : ranks.all()) {
         rank.await("done", 30);
@@ -27,8 +27,8 @@ class GlooProcessesTest {
   @Test
   void aKilledRankIsNamed() throws Exception {
     try (RankProcesses ranks = RankProcesses.start(60, "sums", "sums")) {
-      ranks.rank(0).await("first", 60);
-      ranks.rank(1).await("first", 60);
+      ranks.rank(0).await("first", 90);
+      ranks.rank(1).await("first", 90);
       long start = System.nanoTime();
       ranks.rank(1).signal("KILL");
       String lost = ranks.rank(0).await("lost", 5);
