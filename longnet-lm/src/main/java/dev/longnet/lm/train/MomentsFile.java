@@ -23,8 +23,8 @@ import org.bytedeco.pytorch.Tensor;
 record MomentsFile(Ranks ranks, Parameters parameters, Optimizer optimizer) {
   private static final List<String> KINDS = List.of(Optimizer.FIRST, Optimizer.SECOND);
 
-  /// Elements of a piece: 64 MiB.
-  private static final long PIECE = 16L << 20;
+  /// Elements of a piece: 4 MiB.
+  private static final long PIECE = 1L << 20;
 
   /// On the rank that writes, while the others [#send()].
   void write(Path file) throws IOException {

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.Predicate;
@@ -107,8 +108,7 @@ public final class Optimizer implements AutoCloseable {
       this.seconds = torch.zeros(new long[] {memory.count()}, like.options()).retainReference();
       this.groups =
           List.of(
-              group(config.weightDecay(), values, gradients, decays),
-              group(0, values, gradients, decays.negate()));
+              group(config.weightDecay(), gradients, decays), group(0, gradients, decays.negate()));
     }
     boolean gpu = values.values().stream().anyMatch(Tensor::is_cuda);
     this.kernel = gpu ? new FusedAdam(config, groups) : new LoopAdam(config, groups, workers);
@@ -142,11 +142,7 @@ public final class Optimizer implements AutoCloseable {
     return parts;
   }
 
-  private Group group(
-      double decay,
-      Map<String, Tensor> values,
-      Map<String, Tensor> gradients,
-      Predicate<String> members) {
+  private Group group(double decay, Map<String, Tensor> gradients, Predicate<String> members) {
     Group group =
         new Group(
             decay,
@@ -158,8 +154,8 @@ public final class Optimizer implements AutoCloseable {
     parts.forEach((name, part) -> {
       if (members.test(name)) {
         group.names().add(name);
-        group.values().add(own(part.of(values.get(name))));
-        group.gradients().add(own(part.of(gradients.get(name))));
+        group.values().add(own(part.of(part.whole())));
+        group.gradients().add(own(part.of(Objects.requireNonNull(gradients.get(name), name))));
         group.first().add(own(part.moments(firsts)));
         group.second().add(own(part.moments(seconds)));
       }

@@ -167,8 +167,7 @@ class DistributedTrainingTest {
     RunConfig config = config("training.virtual_shards=4", "evaluation.every_steps=0");
     List<String> hashes = new ArrayList<>();
     Path alone = directory.resolve("alone");
-    Training.run(
-        config, Start.anew(alone), Parts.of(config, new RunListener() {}, "a test"));
+    Training.run(config, Start.anew(alone), Parts.of(config, new RunListener() {}, "a test"));
     hashes.add(weights(alone));
     for (int processes : new int[] {2, 4}) {
       Path run = directory.resolve("of-" + processes);
