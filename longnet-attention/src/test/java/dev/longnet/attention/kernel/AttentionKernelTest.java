@@ -76,7 +76,7 @@ class AttentionKernelTest {
     private static double dot(HeadRows a, int i, HeadRows b, int j) {
       double sum = 0;
       for (int d = 0; d < a.headSize(); d++) {
-        sum += (double) a.get(i, d) * b.get(j, d);
+        sum += a.get(i, d) * b.get(j, d);
       }
       return sum;
     }

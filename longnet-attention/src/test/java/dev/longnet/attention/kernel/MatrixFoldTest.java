@@ -119,7 +119,7 @@ class MatrixFoldTest {
   private static double dot(HeadRows a, long i, HeadRows b, long j) {
     double sum = 0;
     for (int d = 0; d < a.headSize(); d++) {
-      sum += (double) a.get(i, d) * b.get(j, d);
+      sum += a.get(i, d) * b.get(j, d);
     }
     return sum;
   }
