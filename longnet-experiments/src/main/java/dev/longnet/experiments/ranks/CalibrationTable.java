@@ -101,8 +101,13 @@ public final class CalibrationTable {
     Map.Entry<Long, Double> small = sorted.getFirst();
     Map.Entry<Long, Double> large = sorted.getLast();
     double spread = 1;
-    for (double each : content.numbers("spread")) {
-      spread = Math.max(spread, each);
+    List<String> whats = content.column("what");
+    double[] spreads = content.numbers("spread");
+    for (int i = 0; i < spreads.length; i++) {
+      // A plan computes steps from the others.
+      boolean step =
+          whats.get(i).equals(What.ONE_PROCESS.words()) || whats.get(i).equals(What.RANKS.words());
+      spread = step ? spread : Math.max(spread, spreads[i]);
     }
     return new Calibration(
         new Rates(tokenwise(content, model, runtime), folds),
