@@ -14,6 +14,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 
 /// The rows of a machine's calibration: `longnet bench ranks` writes them, `longnet plan` reads
@@ -91,15 +92,22 @@ public final class CalibrationTable {
     }
     List<Rates.Fold> folds =
         forward.entrySet().stream()
-            .map(e -> new Rates.Fold(e.getKey(), e.getValue(), backward.get(e.getKey())))
+            .map(e ->
+                new Rates.Fold(
+                    e.getKey(), e.getValue(), Objects.requireNonNull(backward.get(e.getKey()))))
             .toList();
     List<Map.Entry<Long, Double>> sorted =
         exchanges.entrySet().stream().sorted(Map.Entry.comparingByKey()).toList();
     Map.Entry<Long, Double> small = sorted.getFirst();
     Map.Entry<Long, Double> large = sorted.getLast();
     double spread = 1;
-    for (double each : content.numbers("spread")) {
-      spread = Math.max(spread, each);
+    List<String> whats = content.column("what");
+    double[] spreads = content.numbers("spread");
+    for (int i = 0; i < spreads.length; i++) {
+      // A plan computes steps from the others.
+      boolean step =
+          whats.get(i).equals(What.ONE_PROCESS.words()) || whats.get(i).equals(What.RANKS.words());
+      spread = step ? spread : Math.max(spread, spreads[i]);
     }
     return new Calibration(
         new Rates(tokenwise(content, model, runtime), folds),

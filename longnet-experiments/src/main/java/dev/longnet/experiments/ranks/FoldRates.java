@@ -29,6 +29,11 @@ final class FoldRates {
   private static final long SMALL = 397;
   private static final double TOLERANCE = 1e-5;
 
+  /// Before the first sample, for each of them.
+  private static final long WARM_NANOS = 300_000_000;
+
+  private static final long SAMPLE_NANOS = 50_000_000;
+
   private final long seed;
   private final int rounds;
 
@@ -79,15 +84,24 @@ final class FoldRates {
     return DilatedAttention.of(pattern, AttentionOptions.defaults().withThreads(1));
   }
 
-  /// The JVM compiles during the first.
+  /// The JVM compiles during the first. Short calls are timed many at a time.
   private List<Double> times(Runnable call) {
+    long began = System.nanoTime();
+    long calls = 0;
+    while (calls < 2 || System.nanoTime() - began < rounds * WARM_NANOS) {
+      call.run();
+      calls++;
+    }
+    long last = System.nanoTime();
     call.run();
-    call.run();
+    long each = Math.max(1, SAMPLE_NANOS / Math.max(1, System.nanoTime() - last));
     List<Double> seconds = new ArrayList<>();
     for (int i = 0; i < rounds; i++) {
-      long began = System.nanoTime();
-      call.run();
-      seconds.add((System.nanoTime() - began) / 1e9);
+      long start = System.nanoTime();
+      for (long j = 0; j < each; j++) {
+        call.run();
+      }
+      seconds.add((System.nanoTime() - start) / 1e9 / each);
     }
     return seconds;
   }
