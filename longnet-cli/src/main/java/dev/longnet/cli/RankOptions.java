@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.cli;
 
+import dev.longnet.core.config.RankMesh;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
 import dev.longnet.core.launch.Launch;
@@ -139,6 +140,12 @@ final class RankOptions {
                 + sequenceRanks);
       }
     }
+  }
+
+  /// The ranks that will train, and how they share windows.
+  RankMesh mesh(Optional<Launch> launch, int virtualShards) {
+    int all = virtualShards == 0 ? size(launch) : virtualShards;
+    return new RankMesh(all, sequenceRanks == null ? all : sequenceRanks);
   }
 
   private int size(Optional<Launch> launch) {

@@ -3,6 +3,7 @@ package dev.longnet.cli;
 
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.checkpoint.RunDirectory;
+import dev.longnet.core.config.RankMesh;
 import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.data.tokenizer.Tokenizers;
@@ -146,20 +147,18 @@ final class TrainCommand implements Callable<Integer> {
       CommandLine line = spec.commandLine();
       try (TrainDisplay display =
           new TrainDisplay(line.getOut(), line.getErr(), terminal, choice.config)) {
-        return train(choice, display, Parts.of(choice.config, display, Version.text()));
+        if (dryRun) {
+          RankMesh mesh = ranks.mesh(launch, choice.config.training().virtualShards());
+          Training.forecast(choice.config, choice.start.run(), mesh, display);
+          return 0;
+        }
+        Parts parts = Parts.of(choice.config, display, Version.text());
+        return code(choice.config, Training.run(choice.config, choice.start, parts));
       }
     }
     return launch.isEmpty()
         ? startRanks(choice)
         : RankGroup.work(launch.get(), ranks, group -> joinRanks(group, choice, terminal));
-  }
-
-  private int train(Choice choice, TrainDisplay display, Parts parts) throws IOException {
-    if (dryRun) {
-      Training.forecast(choice.config, choice.start.run(), display);
-      return 0;
-    }
-    return code(choice.config, Training.run(choice.config, choice.start, parts));
   }
 
   private static int code(RunConfig config, Result result) throws IOException {

@@ -14,6 +14,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 
 /// The rows of a machine's calibration: `longnet bench ranks` writes them, `longnet plan` reads
@@ -91,7 +92,9 @@ public final class CalibrationTable {
     }
     List<Rates.Fold> folds =
         forward.entrySet().stream()
-            .map(e -> new Rates.Fold(e.getKey(), e.getValue(), backward.get(e.getKey())))
+            .map(e ->
+                new Rates.Fold(
+                    e.getKey(), e.getValue(), Objects.requireNonNull(backward.get(e.getKey()))))
             .toList();
     List<Map.Entry<Long, Double>> sorted =
         exchanges.entrySet().stream().sorted(Map.Entry.comparingByKey()).toList();

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -29,6 +30,7 @@ class RanksBenchmarkTest {
   /// Two processes exchange and train a tiny model, and compute what one process computes. A plan
   /// takes what was measured.
   @Test
+  @Tag("slow")
   void measuresWhatAPlanTakes() throws Exception {
     List<String> progress = new ArrayList<>();
     RanksBenchmark benchmark =

@@ -81,7 +81,18 @@ public final class Training {
   /// @return the machine's matrix-product rate, FLOP/s
   public static double forecast(RunConfig config, Path run, RunListener listener)
       throws IOException {
-    return forecast(config, config.runtime(), run, RankMesh.ONE, listener);
+    return forecast(config, run, RankMesh.ONE, listener);
+  }
+
+  /// As above, for ranks of one machine, which share its cores.
+  public static double forecast(RunConfig config, Path run, RankMesh mesh, RunListener listener)
+      throws IOException {
+    RuntimeConfig runtime = config.runtime();
+    if (mesh.ranks() > 1 && runtime.threads() == 0) {
+      int cores = Runtime.getRuntime().availableProcessors();
+      runtime = runtime.withThreads(Math.max(1, cores / mesh.ranks()));
+    }
+    return forecast(config, runtime, run, mesh, listener);
   }
 
   /// As above, for several ranks: it says what each of them needs.
