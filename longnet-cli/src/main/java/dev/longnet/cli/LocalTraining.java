@@ -16,11 +16,18 @@ import java.util.Locale;
 /// as the user said.
 ///
 /// @param ranks starts them
-/// @param threads of each; 0: they share the cores
+/// @param virtualShards of the recipe: so many ranks are threads of the processes; 0: each process
+///   is a rank
+/// @param threads of each rank; 0: processes share the cores, virtual shards have one each
 /// @param initial the run starts with another one's weights, which it has again in its first
 ///   checkpoint only
 record LocalTraining(
-    LocalRanks ranks, RankOptions options, int threads, boolean initial, PrintWriter err) {
+    LocalRanks ranks,
+    RankOptions options,
+    int virtualShards,
+    int threads,
+    boolean initial,
+    PrintWriter err) {
 
   /// @param size how many ranks
   /// @param first what the first ones are told
@@ -60,15 +67,23 @@ record LocalTraining(
   }
 
   private String started(int size, Path run) {
-    int each =
-        threads > 0 ? threads : Math.max(1, Runtime.getRuntime().availableProcessors() / size);
-    return String.format(
-        Locale.ROOT,
-        "%s of %d thread%s each%s",
-        number(size),
-        each,
-        each == 1 ? "" : "s",
-        size == 1 ? "" : "; what others than rank 0 print: " + run.resolve(RunDirectory.RANK_LOGS));
+    int shared =
+        virtualShards > 0 ? 1 : Math.max(1, Runtime.getRuntime().availableProcessors() / size);
+    int each = threads > 0 ? threads : shared;
+    String threadsEach = each + (each == 1 ? " thread" : " threads");
+    String who =
+        virtualShards > size
+            ? String.format(
+                Locale.ROOT,
+                "%d process%s of %d ranks, %s a rank",
+                size,
+                size == 1 ? "" : "es",
+                virtualShards / size,
+                threadsEach)
+            : number(size) + " of " + threadsEach + " each";
+    return size == 1
+        ? who
+        : who + "; what others than rank 0 print: " + run.resolve(RunDirectory.RANK_LOGS);
   }
 
   private static String number(int ranks) {

@@ -16,8 +16,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/// This process among the ranks of a run, connected with the others. The group is never closed:
-/// ranks are done at different times, and the process ends with [Runtime#halt].
+/// This process among the ranks of a run, connected with the others. The process ends with
+/// [Runtime#halt]: after a failure the group is not closed.
 ///
 /// @param launch what the launcher said
 /// @param world all ranks
@@ -38,7 +38,8 @@ record RankGroup(Launch launch, Collectives world) {
     return joined;
   }
 
-  /// Joins the others and works with them. Whatever ends the work is said to them.
+  /// Joins the others and works with them. Whatever ends the work is said to them. They leave
+  /// together: who is the first to go must not look lost.
   ///
   /// @return what the work returned, or [LocalRanks#PORT_TAKEN]
   static int work(Launch launch, RankOptions options, Work work) throws IOException {
@@ -59,7 +60,9 @@ record RankGroup(Launch launch, Collectives world) {
                 launch.serves(),
                 launch.store().attempt()));
     try {
-      return work.with(new RankGroup(launch, world));
+      int code = work.with(new RankGroup(launch, world));
+      world.close();
+      return code;
     } catch (IOException | RuntimeException | Error e) {
       if (!(e instanceof PeerLostException)) {
         world.abort(e.getMessage() == null ? e.toString() : e.getMessage());

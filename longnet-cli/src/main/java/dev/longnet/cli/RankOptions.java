@@ -2,10 +2,12 @@
 package dev.longnet.cli;
 
 import dev.longnet.core.config.RankMesh;
+import dev.longnet.core.config.TrainingConfig;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
 import dev.longnet.core.launch.Launch;
 import dev.longnet.core.launch.Launcher;
+import dev.longnet.lm.run.Processes;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -116,12 +118,16 @@ final class RankOptions {
 
   /// Refuses meshes that cannot be, after a loss too.
   ///
-  /// @param virtualShards of the recipe: so many ranks in however many processes; 0: a rank a
-  ///   process
-  void checkMesh(Optional<Launch> launch, int virtualShards) {
+  /// @param training of the recipe; with virtual shards so many ranks in however many processes,
+  ///   else a rank a process
+  void checkMesh(Optional<Launch> launch, TrainingConfig training) {
+    int virtualShards = training.virtualShards();
     int size = size(launch);
-    if (size == 1) {
-      return;
+    if (sequenceRanks != null && sequenceRanks > 1 && size == 1 && virtualShards == 0) {
+      throw new FieldException(
+          "--sequence-ranks must come with several ranks (--ranks, a launcher) or with %s: --sequence-ranks="
+              + sequenceRanks,
+          Field.of("training.virtual_shards"));
     }
     for (int processes : new int[] {size, afterLoss(size)}) {
       if (virtualShards % processes != 0) {
@@ -139,13 +145,19 @@ final class RankOptions {
                 + ": --sequence-ranks="
                 + sequenceRanks);
       }
+      new RankMesh(all, sequenceRanks == null ? all : sequenceRanks).requireWork(training);
     }
   }
 
-  /// The ranks that will train, and how they share windows.
-  RankMesh mesh(Optional<Launch> launch, int virtualShards) {
-    int all = virtualShards == 0 ? size(launch) : virtualShards;
-    return new RankMesh(all, sequenceRanks == null ? all : sequenceRanks);
+  /// The processes that will train. Those that this one starts share its machine.
+  Processes processes(Optional<Launch> launch) {
+    int size = size(launch);
+    int processors = Runtime.getRuntime().availableProcessors();
+    return new Processes(
+        size,
+        launch.map(Launch::localSize).orElse(size),
+        launch.map(own -> own.threads(processors)).orElse(Math.max(1, processors / size)),
+        sequenceRanks());
   }
 
   private int size(Optional<Launch> launch) {

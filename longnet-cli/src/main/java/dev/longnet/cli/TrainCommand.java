@@ -3,7 +3,6 @@ package dev.longnet.cli;
 
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.checkpoint.RunDirectory;
-import dev.longnet.core.config.RankMesh;
 import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.data.tokenizer.Tokenizers;
@@ -141,19 +140,19 @@ final class TrainCommand implements Callable<Integer> {
       ParentWatch.start();
     }
     Choice choice = choose(told);
-    ranks.checkMesh(launch, choice.config.training().virtualShards());
+    ranks.checkMesh(launch, choice.config.training());
     boolean terminal = terminal() || told.map(Handover::terminal).orElse(false);
     if (dryRun || launch.isEmpty() && !ranks.starts(told)) {
       CommandLine line = spec.commandLine();
       try (TrainDisplay display =
           new TrainDisplay(line.getOut(), line.getErr(), terminal, choice.config)) {
         if (dryRun) {
-          RankMesh mesh = ranks.mesh(launch, choice.config.training().virtualShards());
-          Training.forecast(choice.config, choice.start.run(), mesh, display);
+          Training.forecast(choice.config, choice.start.run(), ranks.processes(launch), display);
           return 0;
         }
         Parts parts = Parts.of(choice.config, display, Version.text());
-        return code(choice.config, Training.run(choice.config, choice.start, parts));
+        return code(
+            choice.config, Training.run(choice.config, choice.start, parts, ranks.sequenceRanks()));
       }
     }
     return launch.isEmpty()
@@ -181,6 +180,7 @@ final class TrainCommand implements Callable<Integer> {
         new LocalTraining(
             LocalRanks.of(command, ranks.timeout()),
             ranks,
+            choice.config.training().virtualShards(),
             choice.config.runtime().threads(),
             start.init().isPresent(),
             spec.commandLine().getErr());
@@ -201,7 +201,6 @@ final class TrainCommand implements Callable<Integer> {
             log == null ? line.getErr() : log,
             terminal && group.launch().rank() == 0,
             choice.config);
-    int threads = group.launch().threads(Runtime.getRuntime().availableProcessors());
     return code(
         choice.config,
         DistributedTraining.run(
@@ -210,8 +209,7 @@ final class TrainCommand implements Callable<Integer> {
             display,
             Version.text(),
             group.world(),
-            ranks.sequenceRanks(),
-            threads));
+            ranks.processes(Optional.of(group.launch()))));
   }
 
   /// Which run this is.

@@ -82,13 +82,18 @@ final class TrainDisplay implements RunListener, AutoCloseable {
   }
 
   @Override
+  public void memoryHere(int ranks, long bytes) {
+    row("", Forecast.bytes(bytes) + " for the " + ranks + " ranks of this machine");
+  }
+
+  @Override
   public void duration(RunConfig config, double seconds, double matrixFlops) {
     row(
         "time",
         String.format(
             Locale.ROOT,
-            "about %s for %,d step%s of %s tokens (matrix products run at %s here)",
-            ProgressLine.duration(seconds),
+            "%s%,d step%s of %s tokens (matrix products run at %s here)",
+            Double.isNaN(seconds) ? "" : "about " + ProgressLine.duration(seconds) + " for ",
             lastStep,
             lastStep == 1 ? "" : "s",
             stepTokens(config.training()),

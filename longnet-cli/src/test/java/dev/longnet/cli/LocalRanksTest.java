@@ -130,6 +130,16 @@ class LocalRanksTest {
   }
 
   @Test
+  void virtualShardsAreSeveralRanksAProcess() throws Exception {
+    StringWriter said = new StringWriter();
+    PrintWriter err = new PrintWriter(said, true);
+    LocalRanks ranks = ranks(Duration.ofSeconds(5), "exit=0", "exit=0");
+    new LocalTraining(ranks, new RankOptions(), 8, 0, false, err)
+        .run(2, new Handover(run, false, false));
+    assertThat(said.toString()).startsWith("longnet: 2 processes of 4 ranks, 1 thread a rank; ");
+  }
+
+  @Test
   void afterTheLastRestartALossIsTheEnd() throws Exception {
     RankOptions options = new RankOptions();
     options.restarts = 1;
@@ -210,7 +220,7 @@ class LocalRanksTest {
   private LocalTraining training(
       RankOptions options, StringWriter said, boolean initial, String... does) {
     return new LocalTraining(
-        ranks(Duration.ofSeconds(5), does), options, 7, initial, new PrintWriter(said, true));
+        ranks(Duration.ofSeconds(5), does), options, 0, 7, initial, new PrintWriter(said, true));
   }
 
   private Process parent(String... does) throws IOException {

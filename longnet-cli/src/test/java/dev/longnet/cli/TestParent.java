@@ -19,6 +19,7 @@ final class TestParent {
         new LocalTraining(
             new LocalRanks(command(Path.of(arguments[1]), does), Duration.ofSeconds(2)),
             new RankOptions(),
+            0,
             2,
             false,
             new PrintWriter(System.err, true));

@@ -69,6 +69,9 @@ class TrainRanksTest {
           --ranks 4 --restarts 1 --restart-ranks 5 | --restart-ranks must be at most the 4 ranks of before: --restart-ranks=5
           --ranks 4 --restarts 1 --restart-ranks 3 --sequence-ranks 2 | --sequence-ranks must divide the number of ranks, 3: --sequence-ranks=2
           --ranks 3 --set training.virtual_shards=8 | --set training.virtual_shards must be a multiple of the ranks that share them, 3: --set training.virtual_shards=8
+          --sequence-ranks 2               | --sequence-ranks must come with several ranks (--ranks, a launcher) or with --set training.virtual_shards: --sequence-ranks=2
+          --ranks 8 --sequence-ranks 1     | --set training.batch_tokens must be at least 512, a window for each of the 8 groups of ranks: --set training.batch_tokens=256
+          --ranks 65 --sequence-ranks 65   | --set training.window must be at least 65, a token for each of the ranks that share a window: --set training.window=64
           --restarts 1                     | --restarts must come with ranks that are started here (--ranks), there are none: --restarts=1
           --ranks 2 --rank-timeout 0       | --rank-timeout must be at least 1: --rank-timeout=0
           --resume-if-begun                | --resume-if-begun must come with --out, the run it is about

@@ -117,6 +117,13 @@ public record Forecast(
         + PROGRAM_BYTES;
   }
 
+  /// What several ranks of a machine need together.
+  ///
+  /// @param processes that they live in: each has the program once
+  public long memoryBytes(int ranks, int processes) {
+    return ranks * (memoryBytes() - PROGRAM_BYTES) + processes * PROGRAM_BYTES;
+  }
+
   /// @param matrixFlops measured rate of a large matrix product, FLOP/s
   /// @param efficiency share of it that training reaches
   public double seconds(double matrixFlops, double efficiency) {
@@ -133,14 +140,30 @@ public record Forecast(
   /// @param available bytes of memory this process can still get
   public void requireMemory(
       long available, ModelConfig model, TrainingConfig training, RuntimeConfig runtime) {
-    if (memoryBytes() <= available) {
+    requireMemory(available, 1, 1, model, training, runtime);
+  }
+
+  /// As above, for ranks that share a machine.
+  ///
+  /// @param available bytes of memory they can still get together
+  /// @param processes that they live in
+  public void requireMemory(
+      long available,
+      int ranks,
+      int processes,
+      ModelConfig model,
+      TrainingConfig training,
+      RuntimeConfig runtime) {
+    long need = memoryBytes(ranks, processes);
+    if (need <= available) {
       return;
     }
     List<String> advice = new ArrayList<>();
-    List<Object> words = new ArrayList<>(List.of(bytes(memoryBytes()), bytes(available)));
+    List<Object> words = new ArrayList<>(List.of(bytes(need), bytes(available)));
     if (!runtime.activationCheckpointing()) {
       long less =
-          Forecast.of(model, training, runtime.withActivationCheckpointing(), mesh).memoryBytes();
+          Forecast.of(model, training, runtime.withActivationCheckpointing(), mesh)
+              .memoryBytes(ranks, processes);
       advice.add("%s (%s)");
       words.add(Field.of("runtime.activation_checkpointing", true));
       words.add(bytes(less));
@@ -157,11 +180,16 @@ public record Forecast(
         training.windows().isEmpty()
             ? "a training.window below " + training.window()
             : "training.windows of fewer tokens a pass");
+    if (ranks > 1) {
+      advice.add("fewer ranks on this machine");
+    }
     advice.add("a smaller model");
     throw new EnvironmentException(
         new FieldMessage(
-            (mesh.ranks() == 1 ? "this run" : "each rank of this run")
-                + " needs about %s of memory, %s are available; try "
+            (ranks > 1
+                    ? "the " + ranks + " ranks of this machine need"
+                    : mesh.ranks() == 1 ? "this run needs" : "each rank of this run needs")
+                + " about %s of memory, %s are available; try "
                 + String.join(", or ", advice),
             words));
   }

@@ -3,6 +3,7 @@ package dev.longnet.core.config;
 
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
+import java.util.List;
 
 /// How many ranks train, and how they share windows out: groups of ranks take different windows,
 /// and the ranks of a group one part of neighbouring tokens each of every window of theirs.
@@ -43,6 +44,29 @@ public record RankMesh(int ranks, int sequenceRanks) {
   /// Windows of a step that the group with the most has.
   public long mostWindows(long ofStep) {
     return Math.ceilDiv(ofStep, groups());
+  }
+
+  /// Refuses phases that leave ranks without work: each group needs a window a step, each rank a
+  /// token of a window.
+  public void requireWork(TrainingConfig training) {
+    List<TrainingPhase> phases = training.phases();
+    for (int i = 0; i < phases.size(); i++) {
+      TrainingPhase phase = phases.get(i);
+      String of = training.windows().isEmpty() ? "training." : "training.windows[" + i + "].";
+      if (phase.window() < sequenceRanks) {
+        throw new FieldException(
+            "%s must be at least %d, a token for each of the ranks that share a window: %s",
+            Field.of(of + "window"), sequenceRanks, Field.of(of + "window", phase.window()));
+      }
+      if (phase.windows() < groups()) {
+        throw new FieldException(
+            "%s must be at least %d, a window for each of the %d groups of ranks: %s",
+            Field.of(of + "batch_tokens"),
+            (long) phase.window() * groups(),
+            groups(),
+            Field.of(of + "batch_tokens", phase.batchTokens()));
+      }
+    }
   }
 
   /// `data x sequence`

@@ -12,6 +12,7 @@ import dev.longnet.lm.distributed.GlooCollectives;
 import dev.longnet.lm.distributed.Rendezvous;
 import dev.longnet.lm.run.DistributedTraining;
 import dev.longnet.lm.run.Parts;
+import dev.longnet.lm.run.Processes;
 import dev.longnet.lm.run.RunListener;
 import dev.longnet.lm.run.Start;
 import dev.longnet.lm.run.Training;
@@ -157,7 +158,12 @@ final class RankProbe {
       Training.run(own, Start.anew(run), Parts.of(own, listener, "longnet bench ranks"));
     } else {
       DistributedTraining.run(
-          config, Start.anew(run), listener, "longnet bench ranks", world, 0, threads);
+          config,
+          Start.anew(run),
+          listener,
+          "longnet bench ranks",
+          world,
+          new Processes(world.size(), world.size(), threads, 0));
     }
   }
 

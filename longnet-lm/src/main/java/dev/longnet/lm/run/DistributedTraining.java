@@ -31,8 +31,9 @@ import org.jspecify.annotations.Nullable;
 /// member of their group. A process is one rank, or several as threads where the recipe has
 /// `training.virtual_shards`.
 ///
-/// The process of rank 0 writes the run's directory, evaluates and reports; the others are done
-/// when training is. Their listeners hear the training too, so that each can ask for a stop.
+/// The process of rank 0 tokenizes, writes the run's directory, evaluates and reports; the others
+/// wait for it, so that all end together and are started again together. Their listeners hear the
+/// training too, so that each can ask for a stop.
 public final class DistributedTraining {
   /// What may differ between the processes: paths, and how many cores a machine has. The tokens are
   /// compared themselves.
@@ -45,27 +46,25 @@ public final class DistributedTraining {
   private final RunListener listener;
   private final String program;
   private final Collectives world;
-  private final int ranks;
-  private final int sequenceRanks;
+  private final Processes processes;
+  private final RankMesh shape;
 
   private DistributedTraining(
       RunConfig config,
-      RuntimeConfig runtime,
       Start start,
       RunListener listener,
       String program,
       Collectives world,
-      int ranks,
-      int sequenceRanks) {
+      Processes processes) {
     // Its recipe is read again from other directories.
     this.config = config.withCorpus(config.corpus().absolute());
-    this.runtime = runtime;
+    this.runtime = processes.runtime(config);
     this.start = start;
     this.listener = listener;
     this.program = program;
     this.world = world;
-    this.ranks = ranks;
-    this.sequenceRanks = sequenceRanks;
+    this.processes = processes;
+    this.shape = processes.mesh(config);
   }
 
   /// As [Training#run], on several ranks. What ends one of them ends all: this one gives up with a
@@ -73,11 +72,8 @@ public final class DistributedTraining {
   ///
   /// @param listener of this process
   /// @param program who runs it; the same one everywhere
-  /// @param world the processes; stays the caller's to close. After it returned, the others may be
-  ///   gone, though rank 0 goes on to evaluate before it returns.
-  /// @param sequenceRanks so many ranks share each window, a divisor of all of them; 0: all of them
-  /// @param threads of each rank where `runtime.threads` is 0 and there are no virtual shards; 0:
-  ///   all cores
+  /// @param world the processes; stays the caller's to close
+  /// @param processes as many as the world has
   /// @throws IllegalArgumentException as [Training#run], and where the processes were not given the
   ///   same
   /// @throws PeerLostException when another process is gone or gave up
@@ -87,35 +83,19 @@ public final class DistributedTraining {
       RunListener listener,
       String program,
       Collectives world,
-      int sequenceRanks,
-      int threads)
+      Processes processes)
       throws IOException {
-    int shards = config.training().virtualShards();
-    int ranks = shards == 0 ? world.size() : shards;
-    if (ranks % world.size() != 0) {
-      throw new FieldException(
-          "%s must be a multiple of the processes, %d",
-          Field.of("training.virtual_shards", shards), world.size());
+    if (processes.number() != world.size()) {
+      throw new IllegalArgumentException(
+          "processes must be as many as the world has, " + world.size() + ": " + processes);
     }
-    if (ranks > 1 && !config.runtime().device().equals("cpu")) {
+    DistributedTraining training =
+        new DistributedTraining(config, start, listener, program, world, processes);
+    if (training.shape.ranks() > 1 && !config.runtime().device().equals("cpu")) {
       throw new FieldException(
           "%s must be cpu where several ranks train: their exchange on GPUs is not there yet",
           Field.of("runtime.device", config.runtime().device()));
     }
-    // The same number for every number of processes: it decides about bits.
-    int settled = shards > 0 ? Math.max(1, config.runtime().threads()) : threads;
-    RuntimeConfig runtime =
-        config.runtime().threads() == 0 ? config.runtime().withThreads(settled) : config.runtime();
-    DistributedTraining training =
-        new DistributedTraining(
-            config,
-            runtime,
-            start,
-            listener,
-            program,
-            world,
-            ranks,
-            sequenceRanks == 0 ? ranks : sequenceRanks);
     try {
       return training.run();
     } catch (IOException | RuntimeException | Error e) {
@@ -128,35 +108,66 @@ public final class DistributedTraining {
 
   private Result run() throws IOException {
     Agreement.require(world, given());
+    shape.requireWork(config.training());
     double rate =
         world.rank() == 0
-            ? Training.forecast(
-                config, runtime, start.run(), new RankMesh(ranks, sequenceRanks), listener)
+            ? Training.forecast(config, start.run(), processes, listener)
             : Double.NaN;
-    try (TokenShards tokens = Tokenization.prepare(config.corpus(), listener)) {
+    try (TokenShards tokens = tokens()) {
       Agreement.require(world, found(tokens));
       listener.corpus(tokens);
-      List<Collectives> here = HostedCollectives.of(world, ranks);
-      List<Callable<Result>> own = new ArrayList<>();
-      for (Collectives rank : here) {
-        RunListener hears = rank == here.getFirst() ? listener : new RunListener() {};
-        own.add(() -> train(rank, hears, tokens, rate));
+      Result result;
+      // One lock for all that is written, the report too.
+      try (RunDirectory directory = directory()) {
+        List<Collectives> here = HostedCollectives.of(world, shape.ranks());
+        List<Callable<Result>> own = new ArrayList<>();
+        for (Collectives rank : here) {
+          RunListener hears = rank == here.getFirst() ? listener : new RunListener() {};
+          own.add(() -> train(rank, hears, directory, tokens, rate));
+        }
+        result = RankThreads.run(own, here);
+        world.barrier();
+        if (world.rank() == 0 && result.end() == Result.End.FINISHED) {
+          alone().finish(tokens);
+        }
       }
-      Result result = RankThreads.run(own, here);
+      // A rank that had left could not be started again with rank 0, were that lost by now.
       world.barrier();
-      if (world.rank() == 0 && result.end() == Result.End.FINISHED) {
-        Parts alone = Parts.of(config, listener, program);
-        new Training(config, start, alone).finish(tokens);
-      }
       return result;
     }
   }
 
-  private Result train(Collectives rank, RunListener hears, TokenShards tokens, double rate)
+  private Training alone() {
+    return new Training(config, start, Parts.of(config, listener, program));
+  }
+
+  private RunDirectory directory() throws IOException {
+    return world.rank() == 0 ? alone().directory() : RunDirectory.ofAnotherRank(start.run());
+  }
+
+  /// Rank 0 makes what is missing, where a person sees it. The others find it then, or make their
+  /// own where rank 0's cache is not theirs.
+  private TokenShards tokens() throws IOException {
+    if (world.rank() != 0) {
+      world.barrier();
+      return Tokenization.prepare(config.corpus(), listener);
+    }
+    TokenShards made = Tokenization.prepare(config.corpus(), listener);
+    try {
+      world.barrier();
+    } catch (RuntimeException | Error e) {
+      made.close();
+      throw e;
+    }
+    return made;
+  }
+
+  private Result train(
+      Collectives rank, RunListener hears, RunDirectory directory, TokenShards tokens, double rate)
       throws IOException {
-    try (Mesh mesh = Mesh.of(rank, sequenceRanks)) {
+    try (Mesh mesh = Mesh.of(rank, shape.sequenceRanks())) {
       try {
-        return train(mesh, hears, tokens, rate);
+        return train(mesh, hears, directory, tokens, rate);
       } catch (IOException | RuntimeException | Error e) {
         // Before the mesh is closed: that waits for ranks which do not know yet.
         if (!(e instanceof PeerLostException)) {
@@ -167,7 +178,8 @@ public final class DistributedTraining {
     }
   }
 
-  private Result train(Mesh mesh, RunListener hears, TokenShards tokens, double rate)
+  private Result train(
+      Mesh mesh, RunListener hears, RunDirectory directory, TokenShards tokens, double rate)
       throws IOException {
     Parts parts =
         new Parts(
@@ -176,10 +188,7 @@ public final class DistributedTraining {
             mesh,
             hears,
             program);
-    Training training = new Training(config, start, parts);
-    try (RunDirectory directory = training.directory()) {
-      return training.train(directory, tokens, rate);
-    }
+    return new Training(config, start, parts).train(directory, tokens, rate);
   }
 
   /// What can be compared before any work.
@@ -188,7 +197,11 @@ public final class DistributedTraining {
     flatten("", config.toTree(), values);
     values.keySet().removeAll(OF_A_MACHINE);
     values.put("version", program);
-    values.put("sequence_ranks", Integer.toString(sequenceRanks));
+    if (config.training().virtualShards() > 0) {
+      // Then it is not a machine's own matter: it decides about bits.
+      values.put("runtime.threads", Integer.toString(runtime.threads()));
+    }
+    values.put("sequence_ranks", Integer.toString(shape.sequenceRanks()));
     values.put("resume", Boolean.toString(start.resume()));
     values.put("init", Boolean.toString(start.init().isPresent()));
     if (start.resume()) {

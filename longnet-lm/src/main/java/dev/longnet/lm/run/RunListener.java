@@ -16,10 +16,13 @@ public interface RunListener extends TokenizationListener, TrainingListener, Eva
   /// What the run will need; before what cannot fit is refused.
   default void forecast(RunConfig config, Forecast forecast) {}
 
+  /// What the ranks of this machine will need of memory together, where there are several.
+  default void memoryHere(int ranks, long bytes) {}
+
   /// How long it will take.
   ///
   /// @param seconds NaN where the machine gives no way to tell
-  /// @param matrixFlops the machine's matrix-product rate, FLOP/s
+  /// @param matrixFlops the matrix-product rate of all ranks, FLOP/s
   default void duration(RunConfig config, double seconds, double matrixFlops) {}
 
   @Override

@@ -56,6 +56,14 @@ public final class Training {
   ///   from do not go together
   /// @throws EnvironmentException when the machine lacks what the run needs
   public static Result run(RunConfig config, Start start, Parts parts) throws IOException {
+    return run(config, start, parts, 0);
+  }
+
+  /// As above.
+  ///
+  /// @param sequenceRanks so many of the virtual shards share each window; 0: all of them
+  public static Result run(RunConfig config, Start start, Parts parts, int sequenceRanks)
+      throws IOException {
     int shards = config.training().virtualShards();
     if (shards > 0 && parts.ranks().size() == 1) {
       return DistributedTraining.run(
@@ -64,8 +72,14 @@ public final class Training {
           parts.listener(),
           parts.program(),
           ThreadCollectives.of(1).getFirst(),
-          0,
-          0);
+          new Processes(1, 1, 0, sequenceRanks));
+    }
+    if (sequenceRanks > 1 && parts.ranks().size() == 1) {
+      throw new FieldException(
+          "%s must come with several ranks or %s: %s",
+          Field.of("sequenceRanks"),
+          Field.of("training.virtual_shards"),
+          Field.of("sequenceRanks", sequenceRanks));
     }
     if (shards > 0 && shards != parts.ranks().size()) {
       throw new FieldException(
@@ -78,37 +92,34 @@ public final class Training {
   /// Says what a run needs and refuses what cannot fit; writes nothing. [#run] does so first.
   ///
   /// @param run where it would live
-  /// @return the machine's matrix-product rate, FLOP/s
+  /// @return the matrix-product rate of all ranks, FLOP/s
   public static double forecast(RunConfig config, Path run, RunListener listener)
       throws IOException {
-    return forecast(config, run, RankMesh.ONE, listener);
+    return forecast(config, run, Processes.ONE, listener);
   }
 
-  /// As above, for ranks of one machine, which share its cores.
-  public static double forecast(RunConfig config, Path run, RankMesh mesh, RunListener listener)
-      throws IOException {
-    RuntimeConfig runtime = config.runtime();
-    if (mesh.ranks() > 1 && runtime.threads() == 0) {
-      int cores = Runtime.getRuntime().availableProcessors();
-      runtime = runtime.withThreads(Math.max(1, cores / mesh.ranks()));
-    }
-    return forecast(config, runtime, run, mesh, listener);
-  }
-
-  /// As above, for several ranks: it says what each of them needs.
-  ///
-  /// @param runtime of each rank
-  /// @return the matrix-product rate of all ranks, FLOP/s
-  static double forecast(
-      RunConfig config, RuntimeConfig runtime, Path run, RankMesh mesh, RunListener listener)
-      throws IOException {
+  /// As above, for a run of several processes. Of memory it says what each rank needs and what
+  /// those of this machine need together.
+  public static double forecast(
+      RunConfig config, Path run, Processes processes, RunListener listener) throws IOException {
     Torch.requireDevice("runtime.device", config.runtime().device());
+    RankMesh mesh = processes.mesh(config);
+    mesh.requireWork(config.training());
     Forecast forecast = Forecast.of(config.model(), config.training(), config.runtime(), mesh);
     listener.forecast(config, forecast);
+    int ranksHere = processes.ranksHere(config);
+    if (ranksHere > 1) {
+      listener.memoryHere(ranksHere, processes.memoryBytes(config, forecast));
+    }
     boolean cpu = config.runtime().device().equals("cpu");
     if (cpu) {
       forecast.requireMemory(
-          ProcessMemory.available(), config.model(), config.training(), config.runtime());
+          ProcessMemory.available(),
+          ranksHere,
+          processes.here(),
+          config.model(),
+          config.training(),
+          config.runtime());
     }
     Path existing = run.toAbsolutePath();
     while (existing != null && !Files.exists(existing)) {
@@ -119,9 +130,12 @@ public final class Training {
           FieldMessage.of("the disk of %s is not there: %s", Field.of("run"), run));
     }
     forecast.requireDisk(Files.getFileStore(existing).getUsableSpace(), config.checkpoint().keep());
+    RuntimeConfig runtime = processes.runtime(config);
     double rate;
     try (TorchThreads _ = Torch.threads(runtime.threads())) {
-      rate = mesh.ranks() * MatrixRate.measure(runtime.precision(), runtime.device());
+      rate =
+          processes.together(config, Runtime.getRuntime().availableProcessors())
+              * MatrixRate.measure(runtime.precision(), runtime.device());
     }
     double seconds = forecast.seconds(rate, Forecast.efficiency(config.model(), config.runtime()));
     listener.duration(config, cpu && mesh.ranks() == 1 ? seconds : Double.NaN, rate);

@@ -2,14 +2,18 @@
 package dev.longnet.lm.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.checkpoint.RunDirectory;
 import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.data.pipeline.Tokenization;
 import dev.longnet.core.data.pipeline.TokenizationListener;
+import dev.longnet.core.data.pipeline.TokenizationProgress;
 import dev.longnet.core.data.tokenizer.Tokenizers;
+import dev.longnet.core.evaluate.Evaluation;
 import dev.longnet.lm.distributed.Collectives;
 import dev.longnet.lm.distributed.PeerLostException;
 import dev.longnet.lm.distributed.ThreadCollectives;
@@ -19,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -107,7 +112,8 @@ class DistributedTrainingTest {
 
   private static Result run(RunConfig config, Start start, RunListener listener, Collectives world)
       throws IOException {
-    return DistributedTraining.run(config, start, listener, "a test", world, 0, 1);
+    return DistributedTraining.run(
+        config, start, listener, "a test", world, new Processes(world.size(), world.size(), 1, 0));
   }
 
   /// Remembers losses, and may ask for a stop.
@@ -184,6 +190,149 @@ class DistributedTrainingTest {
     assertThat(hashes.getFirst())
         .as("another number of shards is another order of sums")
         .isNotEqualTo(weightsOf(config("training.virtual_shards=2", "evaluation.every_steps=0")));
+  }
+
+  /// Two groups of two: the same mesh in one process and in two.
+  @Test
+  void virtualShardsKeepTheirMeshInOneProcess() throws Exception {
+    RunConfig config =
+        config(
+            "training.virtual_shards=4",
+            "evaluation.every_steps=0",
+            "training.steps=4",
+            "schedule.warmup_steps=1");
+    Path alone = directory.resolve("alone");
+    Parts parts = Parts.of(config, new RunListener() {}, "a test");
+    Training.run(config, Start.anew(alone), parts, 2);
+    Path two = directory.resolve("two");
+    results(
+        2,
+        world ->
+            DistributedTraining.run(
+                config,
+                Start.anew(two),
+                new RunListener() {},
+                "a test",
+                world,
+                new Processes(2, 2, 1, 2)));
+    assertThat(weights(alone)).isEqualTo(weights(two));
+    Path undivided = directory.resolve("undivided");
+    Training.run(config, Start.anew(undivided), parts);
+    assertThat(weights(undivided)).isNotEqualTo(weights(alone));
+  }
+
+  @Test
+  void oneRankDividesNoSequence() throws Exception {
+    RunConfig config = config();
+    Path run = directory.resolve("run");
+    assertThatThrownBy(() ->
+            Training.run(
+                config, Start.anew(run), Parts.of(config, new RunListener() {}, "a test"), 2))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "sequenceRanks must come with several ranks or training.virtual_shards: sequenceRanks=2");
+    assertThat(run).doesNotExist();
+  }
+
+  /// Virtual shards promise bits, and threads decide about them.
+  @Test
+  void processesOfVirtualShardsMustHaveEquallyManyThreads() throws Exception {
+    List<RunConfig> configs =
+        List.of(
+            config("training.virtual_shards=2"),
+            config("training.virtual_shards=2", "runtime.threads=2"));
+    Path run = directory.resolve("run");
+    assertThat(
+            failures(
+                2,
+                world ->
+                    run(configs.get(world.rank()), Start.anew(run), new RunListener() {}, world)))
+        .hasSize(2)
+        .allSatisfy(e ->
+            assertThat(e)
+                .hasMessage(
+                    "all ranks must be given the same: rank 0 has runtime.threads=1, rank 1 has runtime.threads=2"));
+  }
+
+  /// While rank 0 evaluates, the run is locked and the others are there.
+  @Test
+  void theRunIsLockedAndAllWaitUntilItsReportIsWritten() throws Exception {
+    RunConfig config = config("training.steps=4", "schedule.warmup_steps=1");
+    Path run = directory.resolve("run");
+    List<String> heard = Collections.synchronizedList(new ArrayList<>());
+    RunListener first =
+        new RunListener() {
+          @Override
+          public void scored(Evaluation.AtLength at) {
+            try {
+              RunDirectory.existing(run).close();
+              heard.add("no lock");
+            } catch (IllegalArgumentException | IOException e) {
+              heard.add(e.getMessage());
+            }
+          }
+
+          @Override
+          public void report(Path report) {
+            heard.add("report");
+          }
+        };
+    results(
+        2,
+        world -> {
+          Result result =
+              run(config, Start.anew(run), world.rank() == 0 ? first : new RunListener() {}, world);
+          heard.add("left");
+          return result;
+        });
+    assertThat(heard)
+        .containsExactly("another process trains in this run: " + run, "report", "left", "left");
+    RunDirectory.existing(run).close();
+  }
+
+  /// The corpus is tokenized by rank 0 alone.
+  @Test
+  void theFirstRankTokenizes() throws Exception {
+    RunConfig config =
+        config("corpus.validation=0.35", "training.steps=4", "schedule.warmup_steps=1");
+    List<Integer> tokenized = Collections.synchronizedList(new ArrayList<>());
+    results(
+        3,
+        world ->
+            run(
+                config,
+                Start.anew(directory.resolve("run")),
+                new RunListener() {
+                  @Override
+                  public void progress(TokenizationProgress progress) {
+                    tokenized.add(world.rank());
+                  }
+                },
+                world));
+    assertThat(tokenized).isNotEmpty().containsOnly(0);
+  }
+
+  @Test
+  void refusesMoreGroupsThanWindows() throws Exception {
+    RunConfig config = config("training.batch_tokens=64");
+    Path run = directory.resolve("run");
+    assertThat(
+            failures(
+                2,
+                world ->
+                    DistributedTraining.run(
+                        config,
+                        Start.anew(run),
+                        new RunListener() {},
+                        "a test",
+                        world,
+                        new Processes(2, 2, 1, 1))))
+        .hasSize(2)
+        .allSatisfy(e ->
+            assertThat(e)
+                .hasMessage(
+                    "training.batch_tokens must be at least 128, a window for each of the 2 groups of ranks: training.batch_tokens=64"));
+    assertThat(run).doesNotExist();
   }
 
   private String weightsOf(RunConfig config) throws Exception {
