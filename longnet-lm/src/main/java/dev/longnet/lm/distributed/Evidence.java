@@ -11,9 +11,6 @@ import org.jspecify.annotations.Nullable;
 /// Makes one line for the user of what is known when a group fails: who, during what, and what to
 /// do.
 final class Evidence {
-  /// Ranks show a sign of life every second.
-  private static final long SILENT_SECONDS = 5;
-
   private final Signs signs;
   private final List<Person> people;
   private final Person me;
@@ -31,7 +28,50 @@ final class Evidence {
       case Suspicion.Known known -> known.failure();
       case Suspicion.Broken broken -> broken(broken);
       case Suspicion.Overdue overdue -> overdue(overdue);
+      case Suspicion.AllWait all -> allWait(all.mine());
     };
+  }
+
+  /// Whether a rank shows no sign of life any more.
+  boolean isAnyoneSilent() {
+    return people.stream().anyMatch(this::isSilent);
+  }
+
+  private boolean isSilent(Person person) {
+    return person.rank() != me.rank() && signs.isSilent(person.rank());
+  }
+
+  /// Says who is waited for when the timeout is over and nobody is silent.
+  String waitsOn(Suspicion.Overdue overdue) {
+    GlooGroup group = overdue.group();
+    List<Person> behind =
+        IntStream.range(0, group.size())
+            .filter(i -> i != group.rank() && lastNumber(group, i) < overdue.exchange().number)
+            .mapToObj(group.people::get)
+            .toList();
+    String who =
+        behind.isEmpty()
+            ? "other ranks' messages"
+            : behind.getFirst()
+                + (behind.size() == 1 ? "" : " and " + (behind.size() - 1) + " more");
+    return String.format(
+        Locale.ROOT,
+        "rank %d has been waiting for %s in %s for %d s. All ranks show signs of life: it goes on waiting, %d s in all",
+        me.rank(),
+        who,
+        overdue.exchange().said(),
+        overdue.exchange().waitedNanos() / 1_000_000_000,
+        rendezvous.patience().toSeconds());
+  }
+
+  private Failure allWait(Suspicion.Overdue mine) {
+    return Failure.lost(
+        String.format(
+            Locale.ROOT,
+            "all ranks wait for one another, %s for %d s in %s: the network is too slow, or they wait for different things. Resume the run, and allow more time",
+            me,
+            mine.exchange().waitedNanos() / 1_000_000_000,
+            mine.exchange().said()));
   }
 
   private static String advice(Person lost) {
@@ -61,10 +101,7 @@ final class Evidence {
     if (!signs.boardReason().isEmpty()) {
       return withoutStore(during);
     }
-    List<Person> silent =
-        people.stream()
-            .filter(p -> p.rank() != me.rank() && signs.silentSeconds(p.rank()) >= SILENT_SECONDS)
-            .toList();
+    List<Person> silent = people.stream().filter(this::isSilent).toList();
     if (!silent.isEmpty()) {
       Person lost = silent.getFirst();
       return Failure.lost(
@@ -87,7 +124,7 @@ final class Evidence {
             late,
             during,
             me.rank(),
-            rendezvous.timeout().toSeconds(),
+            rendezvous.patience().toSeconds(),
             advice(late)));
   }
 
@@ -111,6 +148,7 @@ final class Evidence {
     return switch (suspicion) {
       case null -> withoutStore("its own work");
       case Suspicion.Overdue overdue -> withoutStore(overdue.exchange().said());
+      case Suspicion.AllWait all -> allWait(all.mine());
       case Suspicion.Known known -> known.failure();
       case Suspicion.Broken broken -> broken(broken);
     };

@@ -21,11 +21,12 @@ import java.util.Locale;
 /// platform thread; an exchange may be awaited by another.
 ///
 /// A rank that is killed ends the others' waits within seconds; one that is stopped or cut off when
-/// the timeout is over.
+/// the timeout is over. A rank that works is waited for much longer, see [Rendezvous#patience].
 public final class GlooCollectives implements Collectives {
   private static final Logger LOG = System.getLogger(GlooCollectives.class.getName());
 
-  /// Bytes of all other ranks that are added at a time, while the next are on their way.
+  /// Bytes of all other ranks that are added or gathered at a time, while the next are on their
+  /// way.
   private static final long CHUNK = 16L << 20;
 
   /// What all groups of a process share.
@@ -162,18 +163,28 @@ public final class GlooCollectives implements Collectives {
   public void reduceScatter(MemorySegment floats, long[] bounds) {
     Slices.requireNative(floats);
     MemorySegment[] ranges = Slices.ranges(floats, Float.BYTES, bounds, size());
+    inChunks(ranges, (at, chunk) -> startSum(ranges, at, chunk)::finish);
+  }
+
+  /// Starts what is to be done with a chunk of all ranges.
+  private interface Chunks {
+    /// @return what ends it
+    Runnable start(long at, long chunk);
+  }
+
+  /// Starts each chunk before it ends the one before.
+  private void inChunks(MemorySegment[] ranges, Chunks chunks) {
     long longest = Arrays.stream(Slices.bytes(ranges)).max().orElse(0);
     long chunk = Math.max(CHUNK / (size() - 1) / 64 * 64, 1 << 16);
-    MemorySegment own = ranges[rank()];
-    Sum last = null;
+    Runnable last = null;
     for (long at = 0; at < longest || last == null; at += chunk) {
-      Sum next = startSum(ranges, own, at, chunk, (int) (at / chunk % 2));
+      Runnable next = chunks.start(at, chunk);
       if (last != null) {
-        last.finish();
+        last.run();
       }
       last = next;
     }
-    last.finish();
+    last.run();
   }
 
   /// A chunk of a sum: this rank's elements of all ranks, on their way.
@@ -189,15 +200,12 @@ public final class GlooCollectives implements Collectives {
     }
   }
 
-  private Sum startSum(MemorySegment[] ranges, MemorySegment own, long at, long chunk, int buffer) {
-    MemorySegment[] send = new MemorySegment[size()];
+  private Sum startSum(MemorySegment[] ranges, long at, long chunk) {
+    MemorySegment[] send = slices(ranges, at, chunk);
     MemorySegment[] receive = new MemorySegment[size()];
-    for (int i = 0; i < send.length; i++) {
-      send[i] = slice(ranges[i], at, chunk);
-    }
-    MemorySegment target = slice(own, at, chunk);
+    MemorySegment target = send[rank()];
     long bytes = target.byteSize();
-    MemorySegment others = buffer(buffer, bytes * (size() - 1));
+    MemorySegment others = buffer((int) (at / chunk % 2), bytes * (size() - 1));
     int other = 0;
     for (int i = 0; i < receive.length; i++) {
       // Its own part stays where it is.
@@ -206,9 +214,14 @@ public final class GlooCollectives implements Collectives {
     return new Sum(group.start(Kind.REDUCE_SCATTER, send, receive, meter), receive, target);
   }
 
-  private static MemorySegment slice(MemorySegment range, long at, long chunk) {
-    long from = Math.min(at, range.byteSize());
-    return range.asSlice(from, Math.min(chunk, range.byteSize() - from));
+  private static MemorySegment[] slices(MemorySegment[] ranges, long at, long chunk) {
+    MemorySegment[] slices = new MemorySegment[ranges.length];
+    for (int i = 0; i < slices.length; i++) {
+      long bytes = ranges[i].byteSize();
+      long from = Math.min(at, bytes);
+      slices[i] = ranges[i].asSlice(from, Math.min(chunk, bytes - from));
+    }
+    return slices;
   }
 
   /// Kept for the next sum.
@@ -223,9 +236,14 @@ public final class GlooCollectives implements Collectives {
   public void allGather(MemorySegment data, long elementBytes, long[] bounds) {
     Slices.requireNative(data);
     MemorySegment[] ranges = Slices.ranges(data, elementBytes, bounds, size());
-    MemorySegment[] send = new MemorySegment[size()];
-    Arrays.fill(send, ranges[rank()]);
-    group.start(Kind.ALL_GATHER, send, ranges, meter).await();
+    inChunks(
+        ranges,
+        (at, chunk) -> {
+          MemorySegment[] receive = slices(ranges, at, chunk);
+          MemorySegment[] send = new MemorySegment[size()];
+          Arrays.fill(send, receive[rank()]);
+          return group.start(Kind.ALL_GATHER, send, receive, meter)::await;
+        });
   }
 
   @Override
@@ -308,9 +326,8 @@ public final class GlooCollectives implements Collectives {
     return meter.take();
   }
 
-  /// Waits for all ranks to close theirs, no longer than the timeout. The group of all processes is
-  /// closed last. After a failure nothing is waited for, and Gloo's threads stay until the process
-  /// ends.
+  /// Waits for all ranks to close theirs. The group of all processes is closed last. After a
+  /// failure nothing is waited for, and Gloo's threads stay until the process ends.
   @Override
   public void close() {
     if (closed) {

@@ -50,14 +50,14 @@ public final class HostedCollectives implements Collectives {
     this.index = index;
   }
 
-  /// This process's ranks, in order. They wait for one another ten minutes at most.
+  /// This process's ranks, in order. They wait for one another a day at most.
   ///
   /// @param processes the group of processes; it is closed when all ranks of this process have
   ///   closed theirs
   /// @param ranks of all processes
   /// @throws IllegalArgumentException when the processes cannot share them equally
   public static List<Collectives> of(Collectives processes, int ranks) {
-    return of(processes, ranks, Duration.ofMinutes(10));
+    return of(processes, ranks, ThreadHub.TIMEOUT);
   }
 
   /// @param timeout of waits for ranks of this process, longer than those for other processes
@@ -379,8 +379,7 @@ public final class HostedCollectives implements Collectives {
 
   @Override
   public void close() {
-    house.hub.close(index);
-    if (house.hub.allGone()) {
+    if (house.hub.close(index)) {
       house.processes.close();
     }
   }

@@ -20,7 +20,9 @@ import java.time.Duration;
 /// @param size how many processes there are
 /// @param host where the store is
 /// @param port of the store
-/// @param timeout of every wait for another rank, from a second on
+/// @param timeout after which a rank that shows no sign of life is lost, from a second on; also of
+///   the beginning, when all must come. One that shows signs of life is waited for longer, see
+///   [#patience]
 /// @param bind address or host name of this machine's interface that other ranks reach; empty for
 ///   the one that leads to `host`
 /// @param serves whether this process keeps the store: rank 0 does, unless a launcher's agent does
@@ -35,8 +37,14 @@ public record Rendezvous(
     String bind,
     boolean serves,
     String attempt) {
-  /// How long ranks wait for one another when nobody says otherwise.
+  /// How long ranks wait for one that is silent when nobody says otherwise.
   public static final Duration TIMEOUT = Duration.ofMinutes(2);
+
+  /// How many timeouts a rank is waited for that shows signs of life.
+  public static final int PATIENCE = 30;
+
+  /// How long a rank that shows signs of life is waited for at least.
+  public static final Duration LEAST_PATIENCE = Duration.ofHours(1);
 
   public Rendezvous {
     if (size < 1) {
@@ -63,6 +71,14 @@ public record Rendezvous(
 
   public Rendezvous withTimeout(Duration other) {
     return new Rendezvous(rank, size, host, port, other, bind, serves, attempt);
+  }
+
+  /// How long a rank is waited for that shows signs of life, but does not come: it may write a
+  /// checkpoint, tokenize or evaluate. Thirty times the timeout, and an hour at least. All ranks
+  /// end when the timeout is over if they all wait, so that none of them works.
+  public Duration patience() {
+    Duration patience = timeout.multipliedBy(PATIENCE);
+    return patience.compareTo(LEAST_PATIENCE) < 0 ? LEAST_PATIENCE : patience;
   }
 
   /// The address on which this process listens for other ranks.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.distributed;
 
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -14,21 +15,37 @@ final class Signs {
   /// Where the first failure is written.
   static final String FAILURE = "failure";
 
+  /// Shorter silence says nothing: a busy machine's beats come late.
+  private static final Duration LEAST_SILENCE = Duration.ofSeconds(5);
+
   private final Board board;
   private final int rank;
+  private final Duration timeout;
+  private final Turns turns;
   private final long[] counters;
   private final long[] changed;
+
+  /// For how long each rank's counter was seen to stand still. Not the time since it changed: this
+  /// process may have been stopped itself.
+  private final long[] silent;
 
   /// What this process knows of other ranks' operations, by key.
   private final Map<String, List<Journal.Entry>> journals = new HashMap<>();
 
+  /// Whose journals are read next, by group.
+  private final Map<String, Turns> journalTurns = new HashMap<>();
+
   private volatile String boardReason = "";
 
   /// @param rank of this process among all
-  Signs(Board board, int rank, int size) {
+  /// @param timeout after which silence counts
+  Signs(Board board, int rank, int size, Duration timeout) {
     this.board = board;
     this.rank = rank;
+    this.timeout = timeout;
+    this.turns = new Turns(size, timeout);
     this.counters = new long[size];
+    this.silent = new long[size];
     this.changed = new long[size];
     Arrays.fill(changed, System.nanoTime());
   }
@@ -44,12 +61,14 @@ final class Signs {
     if (board.has(FAILURE)) {
       return Optional.of(Failure.decoded(board.get(FAILURE)));
     }
-    for (int i = 0; i < counters.length; i++) {
+    for (int i : turns.take()) {
       long counter = board.add(alive(i), 0);
+      long now = System.nanoTime();
       if (counter != counters[i]) {
         counters[i] = counter;
-        changed[i] = System.nanoTime();
+        changed[i] = now;
       }
+      silent[i] = now - changed[i];
     }
     return Optional.empty();
   }
@@ -62,9 +81,14 @@ final class Signs {
     return "journal" + group.name + "/" + rank;
   }
 
+  /// Whether a rank has shown no sign of life for the timeout, and for five seconds at least.
+  boolean isSilent(int ofAll) {
+    return silent[ofAll] > Math.max(timeout.toNanos(), LEAST_SILENCE.toNanos());
+  }
+
   /// How long a rank has not shown a sign of life.
   long silentSeconds(int ofAll) {
-    return (System.nanoTime() - changed[ofAll]) / 1_000_000_000;
+    return silent[ofAll] / 1_000_000_000;
   }
 
   void boardEnded(String reason) {
@@ -84,10 +108,11 @@ final class Signs {
   }
 
   /// Whether another rank of the group does something else in the operation that this one waits
-  /// for.
+  /// for. Reads some of their journals.
   Optional<Failure> mismatch(GlooGroup group, GlooExchange mine) {
     Optional<Journal.Entry> own = group.journal.entry(mine.number);
-    for (int member = 0; member < group.size(); member++) {
+    Turns members = journalTurns.computeIfAbsent(group.name, _ -> new Turns(group.size(), timeout));
+    for (int member : members.take()) {
       String key = journal(group, group.people.get(member).rank());
       if (member == group.rank() || own.isEmpty() || !board.has(key)) {
         continue;

@@ -12,6 +12,11 @@ sealed interface Suspicion {
   /// An exchange is not over in time.
   record Overdue(GlooGroup group, GlooExchange exchange) implements Suspicion {}
 
+  /// All ranks have waited for the timeout: none of them is at work.
+  ///
+  /// @param mine what this one waits for
+  record AllWait(Overdue mine) implements Suspicion {}
+
   /// The failure is known already.
   record Known(Failure failure) implements Suspicion {}
 }

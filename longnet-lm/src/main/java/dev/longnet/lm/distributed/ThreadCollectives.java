@@ -26,9 +26,9 @@ public final class ThreadCollectives implements Collectives {
     this.rank = rank;
   }
 
-  /// As many ranks, which wait for one another two minutes at most.
+  /// As many ranks, which wait for one another a day at most.
   public static List<Collectives> of(int ranks) {
-    return of(ranks, Duration.ofMinutes(2));
+    return of(ranks, ThreadHub.TIMEOUT);
   }
 
   /// @param timeout of every wait

@@ -62,6 +62,11 @@ final class ThreadHub {
     }
   }
 
+  /// How long a thread is waited for when nobody says otherwise. One that closes its group, gives
+  /// up or fails ends the others' waits at once, so this is only for one that hangs: long work,
+  /// such as a checkpoint or an evaluation, must fit.
+  static final Duration TIMEOUT = Duration.ofDays(1);
+
   final Fate fate;
   private final int size;
   private final int firstRank;
@@ -160,16 +165,15 @@ final class ThreadHub {
   }
 
   /// The rank will come to no meeting any more.
-  void close(int rank) {
+  ///
+  /// @return true once: to the rank with which all have closed
+  boolean close(int rank) {
     synchronized (fate) {
+      if (gone[rank]) {
+        return false;
+      }
       gone[rank] = true;
       fate.notifyAll();
-    }
-  }
-
-  /// Whether every rank closed.
-  boolean allGone() {
-    synchronized (fate) {
       return IntStream.range(0, size).allMatch(i -> gone[i]);
     }
   }

@@ -13,8 +13,12 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// A process's thread that shows the others a sign of life, looks for theirs, and finds out what is
-/// wrong. It alone talks to the store: such a call may hang, and nobody waits for it longer than a
-/// few seconds.
+/// wrong. It alone talks to the store: such a call may hang, and nobody who knows of a failure
+/// waits for it longer than a few seconds. A second thread ends the others' waits when the call has
+/// hung for the timeout.
+///
+/// A rank that is silent for the timeout is lost. One that shows signs of life is waited for
+/// longer, as [Rendezvous#patience] says, unless all ranks wait.
 ///
 /// Who finds a failure writes it to the store, the first writer wins, and closes his connections
 /// only then. So all ranks say the same, and a rank that ends because of another is not blamed.
@@ -26,12 +30,16 @@ final class Watch {
   /// A call of the store that takes longer is given up.
   private static final long HANGS = 2 * SECOND;
 
+  /// Counts the ranks that have waited longer than the timeout.
+  private static final String WAITING = "waiting";
+
   private final Board board;
   private final Signs signs;
   private final Evidence evidence;
   private final Person me;
   private final int size;
   private final Duration timeout;
+  private final Duration patience;
   private final List<GlooGroup> groups = new CopyOnWriteArrayList<>();
   private final LinkedBlockingQueue<Suspicion> suspicions = new LinkedBlockingQueue<>();
   private final Object lock = new Object();
@@ -43,16 +51,24 @@ final class Watch {
   private volatile boolean boardAnswers = true;
   private volatile long callSince;
 
+  /// What this rank has waited for longer than the timeout.
+  private @Nullable GlooExchange overdue;
+
+  /// In how many looks in a row all ranks did so.
+  private int allWaiting;
+
   /// @param board a connection of its own
   Watch(Board board, List<Person> people, Person me, Rendezvous rendezvous) {
     this.board = board;
     this.me = me;
     this.size = people.size();
     this.timeout = rendezvous.timeout();
-    this.signs = new Signs(board, me.rank(), size);
+    this.patience = rendezvous.patience();
+    this.signs = new Signs(board, me.rank(), size, timeout);
     this.evidence = new Evidence(signs, people, me, rendezvous);
     this.thread = Thread.ofPlatform().daemon().name("longnet-ranks-watch").unstarted(this::run);
     thread.start();
+    Thread.ofPlatform().daemon().name("longnet-ranks-guard").start(this::guard);
   }
 
   void add(GlooGroup group) {
@@ -68,9 +84,9 @@ final class Watch {
     return groups;
   }
 
-  /// How long a wait may take when the watch itself hangs.
+  /// How long a wait may take; the watch ends it before.
   long patienceMillis() {
-    return timeout.toMillis() + 2_000;
+    return patience.toMillis() + 10_000;
   }
 
   boolean hasFailed() {
@@ -193,21 +209,69 @@ final class Watch {
                         group, during, broken.get().peer(), broken.get().reason()))));
       }
       Optional<GlooExchange> waits = group.awaited();
-      if (waits.isPresent()) {
-        long waited = waits.get().waitedNanos();
-        if (waited > timeout.toNanos()) {
-          return Optional.of(agreed(evidence.of(new Suspicion.Overdue(group, waits.get()))));
-        }
-        if (waited > SECOND && boardAnswers) {
-          Optional<Failure> mismatch =
-              askBoard(() -> signs.mismatch(group, waits.get())).orElse(Optional.empty());
-          if (mismatch.isPresent()) {
-            return Optional.of(agreed(mismatch.get()));
-          }
+      if (waits.isPresent() && waits.get().waitedNanos() > SECOND) {
+        Optional<Failure> mismatch =
+            askBoard(() -> signs.mismatch(group, waits.get())).orElse(Optional.empty());
+        if (mismatch.isPresent()) {
+          return Optional.of(agreed(mismatch.get()));
         }
       }
     }
+    return overdue().map(suspicion -> agreed(evidence.of(suspicion)));
+  }
+
+  /// What this rank waits for, of all groups, if it does so for longer than the timeout.
+  private Optional<Suspicion.Overdue> longWait() {
+    for (GlooGroup group : groups) {
+      Optional<GlooExchange> waits = group.awaited();
+      if (waits.isPresent() && waits.get().waitedNanos() > timeout.toNanos()) {
+        return Optional.of(new Suspicion.Overdue(group, waits.get()));
+      }
+    }
     return Optional.empty();
+  }
+
+  /// Whether a wait is longer than it may be.
+  private Optional<Suspicion> overdue() {
+    Optional<Suspicion.Overdue> wait = longWait();
+    GlooExchange before = overdue;
+    overdue = wait.map(Suspicion.Overdue::exchange).orElse(null);
+    int more = (overdue == null ? 0 : 1) - (before == null ? 0 : 1);
+    long waiting = 0;
+    if (overdue != null || more != 0) {
+      waiting = askBoard(() -> board.add(WAITING, more)).orElse(0L);
+    }
+    if (overdue == null) {
+      allWaiting = 0;
+      return Optional.empty();
+    }
+    // The others learn within a tick that a wait is over. So twice in a row.
+    allWaiting = waiting == size ? allWaiting + 1 : 0;
+    if (!boardAnswers || evidence.isAnyoneSilent() || overdue.waitedNanos() > patience.toNanos()) {
+      return Optional.of(wait.get());
+    }
+    if (allWaiting > 1) {
+      return Optional.of(new Suspicion.AllWait(wait.get()));
+    }
+    if (overdue != before) {
+      LOG.log(Level.INFO, evidence.waitsOn(wait.get()));
+    }
+    return Optional.empty();
+  }
+
+  /// Ends waits when the store has not answered for the timeout, so that nobody watches.
+  private void guard() {
+    try {
+      while (!stopped && !hasFailed()) {
+        Thread.sleep(TICK_MILLIS / 2);
+        long since = callSince;
+        if (since != 0 && System.nanoTime() - since > timeout.toNanos()) {
+          longWait().ifPresent(this::settle);
+        }
+      }
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /// What all ranks say: the first failure that anyone wrote.

@@ -77,10 +77,39 @@ class GlooFaultsTest {
   }
 
   @Test
-  void late() throws Exception {
-    List<String> said = survivors("late", 1, "", TIMEOUT + 20 + 5);
-    for (int i : new int[] {0, 2}) {
-      assertThat(said.get(i)).contains("rank 1 on ", "is alive but did not come to barrier 1");
+  void aRankThatWorksForTwiceTheTimeoutIsWaitedFor() throws Exception {
+    try (RankProcesses ranks = RankProcesses.start(TIMEOUT, "late", "late", "late")) {
+      for (RankProcess rank : ranks.all()) {
+        rank.await("done", 120);
+        assertThat(rank.exitCode(10)).as(rank.said()).isZero();
+      }
+      for (int i : new int[] {0, 2}) {
+        assertThat(ranks.rank(i).said())
+            .containsOnlyOnce("rank " + i + " has been waiting for rank 1 on ")
+            .contains("in barrier 1 for 10 s. All ranks show signs of life");
+      }
+      assertThat(ranks.rank(1).said()).doesNotContain("has been waiting");
+    }
+  }
+
+  @Test
+  void aRankThatComesToSomethingElseAfterTheTimeoutEndsAll() throws Exception {
+    try (RankProcesses ranks = RankProcesses.start(TIMEOUT, "differs", "differs", "differs")) {
+      ranks.rank(1).await("comes", 120);
+      long start = System.nanoTime();
+      for (RankProcess rank : ranks.all()) {
+        assertThat(rank.await("failed", 10))
+            .contains("ranks do different things", "barrier 1", "sum 1");
+        assertThat(rank.exitCode(5)).as(rank.said()).isEqualTo(1);
+      }
+      assertThat((System.nanoTime() - start) * 1e-9).as("seconds").isLessThan(6);
+    }
+  }
+
+  @Test
+  void ranksThatWaitInDifferentGroupsEndWithTheTimeout() throws Exception {
+    for (String line : survivors("crossed", 1, "", TIMEOUT + 6)) {
+      assertThat(line).contains("all ranks wait for one another", "barrier");
     }
   }
 

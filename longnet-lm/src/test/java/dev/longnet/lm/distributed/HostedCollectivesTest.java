@@ -8,6 +8,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.BrokenBarrierException;
+import java.util.concurrent.CyclicBarrier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -88,6 +90,27 @@ class HostedCollectivesTest {
                 .isInstanceOf(PeerLostException.class)
                 .hasMessageContaining("rank 3")
                 .hasMessageContaining("out of memory"));
+  }
+
+  @Test
+  void exactlyOneRankIsTheLastToClose() {
+    for (int i = 0; i < 200; i++) {
+      ThreadHub hub = new ThreadHub(new ThreadHub.Fate(_ -> {}), 4, 0, ThreadHub.TIMEOUT);
+      CyclicBarrier together = new CyclicBarrier(4);
+      List<Boolean> last =
+          AllRanks.call(
+              List.of(0, 1, 2, 3),
+              rank -> {
+                try {
+                  together.await();
+                } catch (InterruptedException | BrokenBarrierException e) {
+                  throw new AssertionError(e);
+                }
+                return hub.close(rank);
+              });
+      assertThat(last).containsOnlyOnce(true);
+      assertThat(hub.close(0)).isFalse();
+    }
   }
 
   @Test

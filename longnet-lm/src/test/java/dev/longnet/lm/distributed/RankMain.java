@@ -70,6 +70,8 @@ final class RankMain {
       case "sums" -> sums(group, Long.MAX_VALUE);
       case "large" -> large(group);
       case "late" -> late(group);
+      case "differs" -> differs(group);
+      case "crossed" -> crossed(group);
       case "abort" -> abort(group);
       case "bench" -> new GlooBench(group).run(RankMain::say);
       default -> throw new IllegalArgumentException(scenario);
@@ -111,7 +113,7 @@ final class RankMain {
     }
   }
 
-  /// Rank 1 works so long that the others give up.
+  /// Rank 1 works for twice the timeout.
   private static void late(Collectives group) {
     group.barrier();
     say("first");
@@ -119,6 +121,26 @@ final class RankMain {
       sleep(Duration.ofSeconds(20));
     }
     group.barrier();
+  }
+
+  /// Rank 1 works for longer than the timeout, then comes to something else.
+  private static void differs(Collectives group) {
+    group.barrier();
+    say("first");
+    if (group.rank() == 1) {
+      sleep(Duration.ofSeconds(14));
+      say("comes");
+      group.sum(1);
+    }
+    group.barrier();
+  }
+
+  /// Rank 1 waits for the others in another group.
+  private static void crossed(Collectives group) {
+    Collectives part = group.split(0);
+    part.barrier();
+    say("first");
+    (group.rank() == 1 ? part : group).barrier();
   }
 
   /// Rank 1 gives up while the others wait.
