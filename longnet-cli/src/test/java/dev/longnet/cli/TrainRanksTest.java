@@ -108,7 +108,8 @@ class TrainRanksTest {
     assertThat(child.err()).contains("longnet: 2 ranks of ");
     assertThat(run.resolve("report.html")).exists();
     assertThat(TinyRecipe.names(run.resolve("ranks"))).containsExactly("rank-1.log");
-    assertThat(run.resolve("ranks/rank-1.log")).content()
+    assertThat(run.resolve("ranks/rank-1.log"))
+        .content()
         .contains("step 5/5")
         .doesNotContain("NaN");
     // The run is one like any other.
