@@ -83,7 +83,7 @@ final class TrainDisplay implements RunListener, AutoCloseable {
 
   @Override
   public void memoryHere(int ranks, long bytes) {
-    row("", Forecast.bytes(bytes) + " for the " + ranks + " ranks of this machine");
+    row("machine", Forecast.bytes(bytes) + " of memory for its " + ranks + " ranks together");
   }
 
   @Override

@@ -87,6 +87,18 @@ class TrainRanksTest {
     assertThat(run).doesNotExist();
   }
 
+  /// Nothing is started.
+  @Test
+  void aDryRunCountsAllRanksOfTheMachine() {
+    Cli cli = Cli.run("train", "--recipe", recipe, "--out", run, "--ranks", 4, "--dry-run");
+    assertThat(cli.exitCode()).as(cli.toString()).isZero();
+    assertThat(cli.out())
+        .contains(" for each of 4 ranks: ", " of memory for its 4 ranks together")
+        .contains("time         60 steps of 256 tokens (matrix products run at ")
+        .doesNotContain("about");
+    assertThat(run).doesNotExist();
+  }
+
   @Test
   void twoRanksTrainOneRun() throws Exception {
     Child child =
@@ -96,7 +108,10 @@ class TrainRanksTest {
     assertThat(child.err()).contains("longnet: 2 ranks of ");
     assertThat(run.resolve("report.html")).exists();
     assertThat(TinyRecipe.names(run.resolve("ranks"))).containsExactly("rank-1.log");
-    assertThat(run.resolve("ranks/rank-1.log")).content().contains("step 5/5");
+    assertThat(run.resolve("ranks/rank-1.log"))
+        .content()
+        .contains("step 5/5")
+        .doesNotContain("NaN");
     // The run is one like any other.
     Cli alone = Cli.run("train", "--resume", "--out", run, "--max-steps", 6);
     assertThat(alone.exitCode()).as(alone.toString()).isZero();

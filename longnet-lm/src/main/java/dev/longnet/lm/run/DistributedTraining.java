@@ -126,12 +126,16 @@ public final class DistributedTraining {
           own.add(() -> train(rank, hears, directory, tokens, rate));
         }
         result = RankThreads.run(own, here);
-        world.barrier();
-        if (world.rank() == 0 && result.end() == Result.End.FINISHED) {
-          alone().finish(tokens);
+        if (result.end() == Result.End.FINISHED) {
+          // A rank that left now could not be started again with rank 0, were that lost.
+          Solo.run(
+              world,
+              () -> {
+                alone().finish(tokens);
+                return true;
+              });
         }
       }
-      // A rank that had left could not be started again with rank 0, were that lost by now.
       world.barrier();
       return result;
     }
@@ -148,18 +152,8 @@ public final class DistributedTraining {
   /// Rank 0 makes what is missing, where a person sees it. The others find it then, or make their
   /// own where rank 0's cache is not theirs.
   private TokenShards tokens() throws IOException {
-    if (world.rank() != 0) {
-      world.barrier();
-      return Tokenization.prepare(config.corpus(), listener);
-    }
-    TokenShards made = Tokenization.prepare(config.corpus(), listener);
-    try {
-      world.barrier();
-    } catch (RuntimeException | Error e) {
-      made.close();
-      throw e;
-    }
-    return made;
+    TokenShards made = Solo.run(world, () -> Tokenization.prepare(config.corpus(), listener));
+    return made == null ? Tokenization.prepare(config.corpus(), listener) : made;
   }
 
   private Result train(

@@ -2,7 +2,6 @@
 package dev.longnet.lm.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.longnet.core.checkpoint.Checkpoint;
@@ -221,19 +220,6 @@ class DistributedTrainingTest {
     assertThat(weights(undivided)).isNotEqualTo(weights(alone));
   }
 
-  @Test
-  void oneRankDividesNoSequence() throws Exception {
-    RunConfig config = config();
-    Path run = directory.resolve("run");
-    assertThatThrownBy(() ->
-            Training.run(
-                config, Start.anew(run), Parts.of(config, new RunListener() {}, "a test"), 2))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage(
-            "sequenceRanks must come with several ranks or training.virtual_shards: sequenceRanks=2");
-    assertThat(run).doesNotExist();
-  }
-
   /// Virtual shards promise bits, and threads decide about them.
   @Test
   void processesOfVirtualShardsMustHaveEquallyManyThreads() throws Exception {
@@ -310,29 +296,6 @@ class DistributedTrainingTest {
                 },
                 world));
     assertThat(tokenized).isNotEmpty().containsOnly(0);
-  }
-
-  @Test
-  void refusesMoreGroupsThanWindows() throws Exception {
-    RunConfig config = config("training.batch_tokens=64");
-    Path run = directory.resolve("run");
-    assertThat(
-            failures(
-                2,
-                world ->
-                    DistributedTraining.run(
-                        config,
-                        Start.anew(run),
-                        new RunListener() {},
-                        "a test",
-                        world,
-                        new Processes(2, 2, 1, 1))))
-        .hasSize(2)
-        .allSatisfy(e ->
-            assertThat(e)
-                .hasMessage(
-                    "training.batch_tokens must be at least 128, a window for each of the 2 groups of ranks: training.batch_tokens=64"));
-    assertThat(run).doesNotExist();
   }
 
   private String weightsOf(RunConfig config) throws Exception {

@@ -9,6 +9,7 @@ import dev.longnet.core.config.RankMesh;
 import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.data.tokenizer.Tokenizers;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -62,5 +63,36 @@ class ProcessesTest {
                 config.runtime()))
         .hasMessageStartingWith("the 4 ranks of this machine need about ")
         .hasMessageContaining("fewer ranks on this machine");
+  }
+
+  @Test
+  void oneRankDividesNoSequence() throws Exception {
+    RunConfig config = config(0, 1);
+    Parts parts = Parts.of(config, new RunListener() {}, "a test");
+    assertThatThrownBy(() -> Training.run(config, Start.anew(Path.of("none")), parts, 2))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "sequenceRanks must come with several ranks or training.virtual_shards: sequenceRanks=2");
+    assertThat(Path.of("none")).doesNotExist();
+  }
+
+  /// In every phase, also one that begins late.
+  @Test
+  void refusesMeshesThatLeaveRanksWithoutWork() throws Exception {
+    RunConfig config =
+        Recipes.load(
+            "quickstart",
+            List.of(
+                "training.window=null",
+                "training.batch_tokens=4096",
+                "training.windows=[{until: 0.5, window: 512}, {window: 2048}]"),
+            Tokenizers::vocabularySize);
+    new RankMesh(4, 2).requireWork(config.training());
+    assertThatThrownBy(() -> new RankMesh(4, 1).requireWork(config.training()))
+        .hasMessage(
+            "training.windows[1].batch_tokens must be at least 8192, a window for each of the 4 groups of ranks: training.windows[1].batch_tokens=4096");
+    assertThatThrownBy(() -> new RankMesh(1024, 1024).requireWork(config.training()))
+        .hasMessage(
+            "training.windows[0].window must be at least 1024, a token for each of the ranks that share a window: training.windows[0].window=512");
   }
 }
