@@ -82,7 +82,8 @@ final class RankThreads {
     }
   }
 
-  private static void join(Thread thread) {
+  /// Waits for a thread to end, also on an interrupted one, which stays interrupted.
+  static void join(Thread thread) {
     boolean interrupted = false;
     while (true) {
       try {

@@ -56,23 +56,8 @@ final class Solo {
       done.countDown();
     }
     // One thread at a time calls the group.
-    join(words);
+    RankThreads.join(words);
     world.sum(1);
     return result;
-  }
-
-  private static void join(Thread thread) {
-    boolean interrupted = false;
-    while (true) {
-      try {
-        thread.join();
-        break;
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
   }
 }
