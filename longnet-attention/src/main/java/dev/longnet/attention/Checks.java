@@ -10,6 +10,28 @@ final class Checks {
 
   private Checks() {}
 
+  /// What a forward pass is given to write to.
+  static void forward(AttentionTensor q, AttentionOutput output) {
+    sameShape(q, "out", output.out());
+    precision(q, "out", output.out());
+    writable("out", output.out());
+    writable("lse", output.lse());
+  }
+
+  /// What a backward pass is given besides its inputs.
+  static void backward(
+      AttentionTensor q, AttentionOutput output, AttentionTensor gradOut, Qkv gradients) {
+    sameShape(q, "out", output.out());
+    sameShape(q, "gradOut", gradOut);
+    sameShape(q, "gradQ", gradients.q());
+    precision(q, "out", output.out());
+    precision(q, "gradOut", gradOut);
+    precision(q, "gradQ", gradients.q());
+    writable("gradQ", gradients.q());
+    writable("gradK", gradients.k());
+    writable("gradV", gradients.v());
+  }
+
   static void sameShape(AttentionTensor q, String name, AttentionTensor tensor) {
     if (!q.sameShape(tensor)) {
       throw new IllegalArgumentException(

@@ -85,10 +85,7 @@ public final class DilatedAttention {
   /// @param inputs q, k, v [B, N, H, D]
   /// @param output overwritten; of the inputs' shape
   public void forward(Qkv inputs, AttentionOutput output) {
-    Checks.sameShape(inputs.q(), "out", output.out());
-    Checks.precision(inputs.q(), "out", output.out());
-    Checks.writable("out", output.out());
-    Checks.writable("lse", output.lse());
+    Checks.forward(inputs.q(), output);
     new ForwardPass(
             engine(
                 inputs.q().data(),
@@ -117,15 +114,7 @@ public final class DilatedAttention {
       Qkv gradients,
       GradientMode mode) {
     AttentionTensor q = inputs.q();
-    Checks.sameShape(q, "out", output.out());
-    Checks.sameShape(q, "gradOut", gradOut);
-    Checks.sameShape(q, "gradQ", gradients.q());
-    Checks.precision(q, "out", output.out());
-    Checks.precision(q, "gradOut", gradOut);
-    Checks.precision(q, "gradQ", gradients.q());
-    Checks.writable("gradQ", gradients.q());
-    Checks.writable("gradK", gradients.k());
-    Checks.writable("gradV", gradients.v());
+    Checks.backward(q, output, gradOut, gradients);
     new BackwardPass(
             engine(
                 q.data(),

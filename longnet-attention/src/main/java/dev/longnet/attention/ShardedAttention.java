@@ -117,10 +117,7 @@ public final class ShardedAttention implements AutoCloseable {
     AttentionTensor q = inputs.q();
     AttentionTensor out = output.out();
     checkShape("q", q);
-    Checks.sameShape(q, "out", out);
-    Checks.precision(q, "out", out);
-    Checks.writable("out", out);
-    Checks.writable("lse", output.lse());
+    Checks.forward(q, output);
     Engine engine =
         attention.engine(
             local, q.data(), inputs.k().data(), inputs.v().data(), out.data(), output.lse());
@@ -299,15 +296,7 @@ public final class ShardedAttention implements AutoCloseable {
       @Nullable Prefetched prefetched) {
     AttentionTensor q = inputs.q();
     checkShape("q", q);
-    Checks.sameShape(q, "out", output.out());
-    Checks.sameShape(q, "gradOut", gradOut);
-    Checks.sameShape(q, "gradQ", gradients.q());
-    Checks.precision(q, "out", output.out());
-    Checks.precision(q, "gradOut", gradOut);
-    Checks.precision(q, "gradQ", gradients.q());
-    Checks.writable("gradQ", gradients.q());
-    Checks.writable("gradK", gradients.k());
-    Checks.writable("gradV", gradients.v());
+    Checks.backward(q, output, gradOut, gradients);
     if (prefetched != null
         && (prefetched.owner != this
             || prefetched.used
