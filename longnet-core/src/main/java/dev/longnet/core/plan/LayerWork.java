@@ -25,9 +25,6 @@ final class LayerWork {
   private final AttentionPattern pattern;
   private final ShardCounts counts;
 
-  /// Operations of the whole window.
-  private final double flops;
-
   LayerWork(ModelConfig model, MixerConfig mixer, long window, RankMesh mesh) {
     this.model = model;
     this.window = window;
@@ -37,7 +34,6 @@ final class LayerWork {
           case AttentionConfig attention -> attention.pattern(model.causal());
         };
     this.counts = new ShardCounts(pattern, window, model.heads());
-    this.flops = mixer.mixingFlops(model, window);
   }
 
   /// One part of a window.
@@ -122,10 +118,5 @@ final class LayerWork {
       keys.add(most);
     }
     return keys;
-  }
-
-  /// Operations of a pass forward over the whole window: 4 D a pair.
-  double flops() {
-    return flops;
   }
 }

@@ -151,22 +151,27 @@ public final class Planner {
                   ? ""
                   : "; runtime.activation_checkpointing=true takes " + Forecast.bytes(less)));
     }
-    if (mesh.sequenceRanks() > phase.window()) {
-      faults.add(
-          String.format(
-              Locale.ROOT,
-              "more ranks than tokens share a window: %,d ranks, %,d tokens",
-              mesh.sequenceRanks(),
-              phase.window()));
-    }
-    if (mesh.groups() > phase.windows()) {
-      faults.add(
-          String.format(
-              Locale.ROOT,
-              "more groups than windows: %,d groups share out the %,d windows of a step",
-              mesh.groups(),
-              phase.windows()));
-    }
+    List<TrainingPhase> phases = config.training().phases();
+    phases.stream()
+        .filter(mesh::lacksTokens)
+        .findFirst()
+        .ifPresent(few ->
+            faults.add(
+                String.format(
+                    Locale.ROOT,
+                    "more ranks than tokens share a window: %,d ranks, %,d tokens",
+                    mesh.sequenceRanks(),
+                    few.window())));
+    phases.stream()
+        .filter(mesh::lacksWindows)
+        .findFirst()
+        .ifPresent(few ->
+            faults.add(
+                String.format(
+                    Locale.ROOT,
+                    "more groups than windows: %,d groups share out the %,d windows of a step",
+                    mesh.groups(),
+                    few.windows())));
     if (mesh.sequenceRanks() > 1
         && config.model().mixers().stream().anyMatch(MixerConfig::zeroPaddedKeys)) {
       faults.add("zero_padded_keys is for whole windows: ranks cannot share one");

@@ -2,6 +2,7 @@
 package dev.longnet.lm.model;
 
 import dev.longnet.attention.RowExchange;
+import dev.longnet.core.config.RankMesh;
 import java.util.Locale;
 
 /// The parts in which every window lies on the ranks of one sequence: neighbouring, in the order of
@@ -37,11 +38,7 @@ public record SequenceShards(int shard, int shards, RowExchange exchange) {
 
   /// Where each part begins, and behind them the window's end.
   public long[] boundaries(long window) {
-    long[] boundaries = new long[shards + 1];
-    for (int i = 0; i <= shards; i++) {
-      boundaries[i] = Math.multiplyExact(window, (long) i) / shards;
-    }
-    return boundaries;
+    return new RankMesh(shards, shards).boundaries(window);
   }
 
   /// This rank's part.

@@ -195,7 +195,7 @@ public final class DistributedTraining {
       // Then it is not a machine's own matter: it decides about bits.
       values.put("runtime.threads", Integer.toString(runtime.threads()));
     }
-    values.put("sequence_ranks", Integer.toString(shape.sequenceRanks()));
+    values.put("sequenceRanks", Integer.toString(shape.sequenceRanks()));
     values.put("resume", Boolean.toString(start.resume()));
     values.put("init", Boolean.toString(start.init().isPresent()));
     if (start.resume()) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.train;
 
-import dev.longnet.core.io.Field;
-import dev.longnet.core.io.FieldException;
+import dev.longnet.core.config.RankMesh;
 import dev.longnet.lm.distributed.Collectives;
 import dev.longnet.lm.distributed.Collectives.Traffic;
 import dev.longnet.lm.model.Parameters;
@@ -21,11 +20,13 @@ import org.bytedeco.pytorch.Tensor;
 public final class Mesh implements Ranks, AutoCloseable {
   private static final MemorySegment NOTHING = MemorySegment.NULL;
 
+  private final RankMesh shape;
   private final Collectives world;
   private final Collectives sequence;
   private final SequenceShards shards;
 
-  private Mesh(Collectives world, Collectives sequence) {
+  private Mesh(RankMesh shape, Collectives world, Collectives sequence) {
+    this.shape = shape;
     this.world = world;
     this.sequence = sequence;
     this.shards = new SequenceShards(sequence.rank(), sequence.size(), sequence);
@@ -37,12 +38,8 @@ public final class Mesh implements Ranks, AutoCloseable {
   /// @param sequenceRanks so many share each window
   /// @throws IllegalArgumentException where the ranks are no multiple of them
   public static Mesh of(Collectives world, int sequenceRanks) {
-    if (sequenceRanks < 1 || world.size() % sequenceRanks != 0) {
-      throw new FieldException(
-          "%s must divide the number of ranks, %d: %s",
-          Field.of("sequenceRanks"), world.size(), Field.of("sequenceRanks", sequenceRanks));
-    }
-    return new Mesh(world, world.split(world.rank() / sequenceRanks));
+    RankMesh shape = new RankMesh(world.size(), sequenceRanks);
+    return new Mesh(shape, world, world.split(shape.group(world.rank())));
   }
 
   @Override
@@ -57,12 +54,12 @@ public final class Mesh implements Ranks, AutoCloseable {
 
   @Override
   public int groups() {
-    return world.size() / shards.shards();
+    return shape.groups();
   }
 
   @Override
   public Slice windows(long ofStep) {
-    long group = world.rank() / shards.shards();
+    long group = shape.group(world.rank());
     return new Slice(ofStep * group / groups(), ofStep * (group + 1) / groups());
   }
 
