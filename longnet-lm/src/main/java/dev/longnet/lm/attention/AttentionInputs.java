@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.attention;
 
+import dev.longnet.lm.model.AttentionOperator;
 import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// The checks both attention operators make once per call.
+/// The checks that attention operators make once per call.
 final class AttentionInputs {
   private AttentionInputs() {}
 
@@ -28,6 +29,23 @@ final class AttentionInputs {
             name + " must have the type and device of q, " + kind(q) + ": " + kind(tensor));
       }
     }
+  }
+
+  /// Checks what a backward pass takes besides q, k and v, and where its results go.
+  static void checkGradients(
+      Tensor q, AttentionOperator.Output output, Tensor gradOut, AttentionOperator.Gradients into) {
+    check(
+        q,
+        "out",
+        output.out(),
+        "gradOut",
+        gradOut,
+        "gradQ",
+        into.gradQ(),
+        "gradK",
+        into.gradK(),
+        "gradV",
+        into.gradV());
   }
 
   private static void check(String name, Tensor tensor) {

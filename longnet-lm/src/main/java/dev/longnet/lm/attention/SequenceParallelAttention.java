@@ -10,16 +10,13 @@ import dev.longnet.attention.Workers;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.SequenceShards;
 import dev.longnet.lm.model.Span;
-import dev.longnet.lm.torch.Scopes;
 import dev.longnet.lm.torch.TensorMemory;
-import dev.longnet.lm.torch.Tensors;
 import java.lang.ref.Reference;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Exact attention of windows that lie on several ranks: each computes the queries of its part, and
 /// the ranks send one another the rows that these need, and back the gradients of these rows
@@ -99,7 +96,7 @@ public final class SequenceParallelAttention implements AttentionOperator {
   }
 
   /// The operator of this rank's part of windows of one length.
-  private final class Part implements AttentionOperator {
+  private final class Part implements JavaKernelOperator {
     private final long[] boundaries;
     private final Map<Integer, ShardedAttention> byHeads = new HashMap<>();
 
@@ -121,44 +118,17 @@ public final class SequenceParallelAttention implements AttentionOperator {
     }
 
     @Override
-    public Output forward(Tensor q, Tensor k, Tensor v) {
-      Tensor[] results =
-          Scopes.tensors(() -> {
-            Tensor out = JavaAttentionOperator.dense(q);
-            Tensor lse = Tensors.empty(ScalarType.Float, q, q.size(0), q.size(2), q.size(1));
-            forward(q, k, v, new Output(out, lse));
-            return new Tensor[] {out, lse};
-          });
-      return new Output(results[0], results[1]);
-    }
-
-    @Override
     public void forward(Tensor q, Tensor k, Tensor v, Output into) {
       AttentionInputs.check(q, "k", k, "v", v, "out", into.out());
       sharded(q)
           .forward(
-              inputs(q, k, v),
+              JavaKernelOperator.inputs(q, k, v),
               new AttentionOutput(
-                  JavaAttentionOperator.view("out", into.out()), TensorMemory.of(into.lse())));
+                  JavaKernelOperator.view("out", into.out()), TensorMemory.of(into.lse())));
       Reference.reachabilityFence(q);
       Reference.reachabilityFence(k);
       Reference.reachabilityFence(v);
       Reference.reachabilityFence(into);
-    }
-
-    @Override
-    public Gradients backward(Tensor q, Tensor k, Tensor v, Output output, Tensor gradOut) {
-      Tensor[] results =
-          Scopes.tensors(() -> {
-            Tensor[] own = {
-              JavaAttentionOperator.dense(q),
-              JavaAttentionOperator.dense(q),
-              JavaAttentionOperator.dense(q)
-            };
-            backward(q, k, v, output, gradOut, new Gradients(own[0], own[1], own[2]));
-            return own;
-          });
-      return new Gradients(results[0], results[1], results[2]);
     }
 
     @Override
@@ -171,31 +141,20 @@ public final class SequenceParallelAttention implements AttentionOperator {
     @Override
     public Backward begin(Tensor q, Tensor k, Tensor v) {
       AttentionInputs.check(q, "k", k, "v", v);
-      Qkv inputs = inputs(q, k, v);
+      Qkv inputs = JavaKernelOperator.inputs(q, k, v);
       ShardedAttention.Prefetched rows = sharded(q).prefetch(inputs.k(), inputs.v());
       return (output, gradOut, into) -> {
         try (PointerScope scope = new PointerScope()) {
           Tensor dO = AttentionInputs.rows(gradOut);
-          AttentionInputs.check(
-              q,
-              "out",
-              output.out(),
-              "gradOut",
-              dO,
-              "gradQ",
-              into.gradQ(),
-              "gradK",
-              into.gradK(),
-              "gradV",
-              into.gradV());
+          AttentionInputs.checkGradients(q, output, dO, into);
           sharded(q)
               .backward(
                   inputs,
                   new AttentionOutput(
-                      JavaAttentionOperator.view("out", output.out()),
+                      JavaKernelOperator.view("out", output.out()),
                       TensorMemory.of(output.lse().contiguous())),
-                  JavaAttentionOperator.view("gradOut", dO),
-                  inputs(into.gradQ(), into.gradK(), into.gradV()),
+                  JavaKernelOperator.view("gradOut", dO),
+                  JavaKernelOperator.gradients(into),
                   rows);
         }
         Reference.reachabilityFence(q);
@@ -205,13 +164,6 @@ public final class SequenceParallelAttention implements AttentionOperator {
         Reference.reachabilityFence(gradOut);
         Reference.reachabilityFence(into);
       };
-    }
-
-    private static Qkv inputs(Tensor q, Tensor k, Tensor v) {
-      return new Qkv(
-          JavaAttentionOperator.view("q", q),
-          JavaAttentionOperator.view("k", k),
-          JavaAttentionOperator.view("v", v));
     }
 
     @Override
