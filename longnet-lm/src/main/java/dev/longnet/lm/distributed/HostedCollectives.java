@@ -9,8 +9,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.TreeMap;
-import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 
 /// More ranks than processes: each process holds equally many neighbouring ranks, as threads. Each
 /// rank has a group of its own to call, of the size of all ranks.
@@ -42,12 +40,12 @@ public final class HostedCollectives implements Collectives {
   /// Among the ranks of this process.
   private final int index;
 
-  private final Meter meter = new Meter();
-  private long meetings;
+  private final Seat seat;
 
   private HostedCollectives(House house, int index) {
     this.house = house;
     this.index = index;
+    this.seat = new Seat(house.hub, index);
   }
 
   /// This process's ranks, in order. They wait for one another a day at most.
@@ -107,55 +105,23 @@ public final class HostedCollectives implements Collectives {
         new Letters(
             Slices.cut("send", send, sendBytes, size()),
             Slices.cut("receive", receive, receiveBytes, size()));
-    ThreadHub.Meeting meeting =
-        house.hub.come(
-            index,
-            meetings++,
-            Kind.EXCHANGE,
-            mine,
-            words -> house.staging.start(Arrays.copyOf(words, words.length, Letters[].class)));
-    meter.started(Arrays.stream(sendBytes).sum() - bytesHere(sendBytes));
-    return new Exchange(meeting, mine);
+    return seat.exchange(
+        mine,
+        Arrays.stream(sendBytes).sum() - bytesHere(sendBytes),
+        words -> house.staging.start(Arrays.copyOf(words, words.length, Letters[].class)),
+        parcel -> deliver((Staging.Parcel) parcel, mine));
   }
 
   private long bytesHere(long[] bytes) {
     return Arrays.stream(bytes, house.firstRank(), house.firstRank() + house.ranksHere()).sum();
   }
 
-  private final class Exchange implements Pending {
-    private final ThreadHub.Meeting meeting;
-    private final Letters mine;
-    private boolean done;
-
-    Exchange(ThreadHub.Meeting meeting, Letters mine) {
-      this.meeting = meeting;
-      this.mine = mine;
-    }
-
-    @Override
-    public void await() {
-      if (done) {
-        return;
-      }
-      done = true;
-      meter.waiting();
-      try {
-        Staging.Parcel parcel = (Staging.Parcel) house.hub.result(meeting);
-        Letters[] here = ThreadHub.words(meeting, Letters[].class);
-        for (int i = 0; i < here.length; i++) {
-          mine.receive()[house.firstRank() + i].copyFrom(here[i].send()[rank()]);
-        }
-        try {
-          parcel.deliver(index, mine);
-        } catch (RuntimeException e) {
-          house.hub.fate.fail(Failure.of(rank(), e));
-          throw e;
-        }
-        house.hub.leave(meeting);
-        house.hub.awaitAllLeft(meeting);
-      } finally {
-        meter.ended();
-      }
+  private void deliver(Staging.Parcel parcel, Letters mine) {
+    try {
+      parcel.deliver(index, mine);
+    } catch (RuntimeException e) {
+      house.hub.fate.fail(Failure.of(rank(), e));
+      throw e;
     }
   }
 
@@ -175,7 +141,7 @@ public final class HostedCollectives implements Collectives {
       parts[i] = all[i].asSlice(4 * from, 4 * (to - from));
     }
     TreeSum.of(parts);
-    meet(
+    seat.meet(
         Kind.REDUCE_SCATTER,
         true,
         _ -> {
@@ -186,8 +152,8 @@ public final class HostedCollectives implements Collectives {
       MemorySegment own = ranges[rank()];
       own.copyFrom(all[0].asSlice(bounds[rank()] * 4, own.byteSize()));
     }
-    meet(Kind.REDUCE_SCATTER, true, _ -> true);
-    meter.sent(floats.byteSize() - 4 * (to(bounds) - from(bounds)));
+    seat.meet(Kind.REDUCE_SCATTER, true, _ -> true);
+    seat.meter().sent(floats.byteSize() - 4 * (to(bounds) - from(bounds)));
   }
 
   @Override
@@ -199,7 +165,7 @@ public final class HostedCollectives implements Collectives {
     if (index != 0) {
       first.asSlice(bounds[rank()] * elementBytes, own.byteSize()).copyFrom(own);
     }
-    meet(
+    seat.meet(
         Kind.ALL_GATHER,
         true,
         _ -> {
@@ -213,8 +179,8 @@ public final class HostedCollectives implements Collectives {
         }
       }
     }
-    meet(Kind.ALL_GATHER, true, _ -> true);
-    meter.sent(own.byteSize() * (size() - house.ranksHere()));
+    seat.meet(Kind.ALL_GATHER, true, _ -> true);
+    seat.meter().sent(own.byteSize() * (size() - house.ranksHere()));
   }
 
   private long from(long[] bounds) {
@@ -238,7 +204,7 @@ public final class HostedCollectives implements Collectives {
   private MemorySegment[] together(Kind kind, Elements mine) {
     Object[] words =
         (Object[])
-            meet(
+            seat.meet(
                 kind,
                 mine,
                 all -> {
@@ -268,20 +234,10 @@ public final class HostedCollectives implements Collectives {
     }
   }
 
-  private Object meet(Kind kind, Object word, Function<@Nullable Object[], Object> last) {
-    meter.started(0);
-    meter.waiting();
-    try {
-      return house.hub.meet(index, meetings++, kind, word, last);
-    } finally {
-      meter.ended();
-    }
-  }
-
   @Override
   public double sum(double ofThisRank) {
     return (Double)
-        meet(
+        seat.meet(
             Kind.SUM,
             ofThisRank,
             words -> {
@@ -295,7 +251,7 @@ public final class HostedCollectives implements Collectives {
   public List<byte[]> gather(byte[] ofThisRank) {
     Object[] all =
         (Object[])
-            meet(
+            seat.meet(
                 Kind.GATHER,
                 ofThisRank.clone(),
                 words -> {
@@ -311,7 +267,7 @@ public final class HostedCollectives implements Collectives {
 
   @Override
   public void barrier() {
-    meet(
+    seat.meet(
         Kind.BARRIER,
         true,
         _ -> {
@@ -327,7 +283,7 @@ public final class HostedCollectives implements Collectives {
       throw new IllegalArgumentException("color must not be negative: color=" + color);
     }
     List<byte[]> colors = gather(ByteBuffer.allocate(4).putInt(color).array());
-    Object[] groups = (Object[]) meet(Kind.SPLIT, true, _ -> split(colors));
+    Object[] groups = (Object[]) seat.meet(Kind.SPLIT, true, _ -> split(colors));
     return (Collectives) groups[index];
   }
 
@@ -374,7 +330,7 @@ public final class HostedCollectives implements Collectives {
 
   @Override
   public Traffic takeTraffic() {
-    return meter.take();
+    return seat.meter().take();
   }
 
   @Override

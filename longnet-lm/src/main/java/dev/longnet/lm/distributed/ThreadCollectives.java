@@ -18,12 +18,12 @@ import org.jspecify.annotations.Nullable;
 public final class ThreadCollectives implements Collectives {
   private final ThreadHub hub;
   private final int rank;
-  private final Meter meter = new Meter();
-  private long meetings;
+  private final Seat seat;
 
   private ThreadCollectives(ThreadHub hub, int rank) {
     this.hub = hub;
     this.rank = rank;
+    this.seat = new Seat(hub, rank);
   }
 
   /// As many ranks, which wait for one another a day at most.
@@ -64,10 +64,7 @@ public final class ThreadCollectives implements Collectives {
         new Letters(
             Slices.cut("send", send, sendBytes, size()),
             Slices.cut("receive", receive, receiveBytes, size()));
-    ThreadHub.Meeting meeting =
-        hub.come(rank, meetings++, Kind.EXCHANGE, mine, ThreadCollectives::checkLetters);
-    meter.started(toOthers(sendBytes));
-    return new Exchange(meeting, mine);
+    return seat.exchange(mine, toOthers(sendBytes), ThreadCollectives::checkLetters, _ -> {});
   }
 
   private long toOthers(long[] bytes) {
@@ -77,38 +74,6 @@ public final class ThreadCollectives implements Collectives {
   private static Object checkLetters(@Nullable Object[] words) {
     Letters.check(Arrays.copyOf(words, words.length, Letters[].class), 0);
     return true;
-  }
-
-  /// An exchange under way: the receiver copies when it waits.
-  private final class Exchange implements Pending {
-    private final ThreadHub.Meeting meeting;
-    private final Letters mine;
-    private boolean done;
-
-    Exchange(ThreadHub.Meeting meeting, Letters mine) {
-      this.meeting = meeting;
-      this.mine = mine;
-    }
-
-    @Override
-    public void await() {
-      if (done) {
-        return;
-      }
-      done = true;
-      meter.waiting();
-      try {
-        hub.result(meeting);
-        Letters[] all = ThreadHub.words(meeting, Letters[].class);
-        for (int from = 0; from < all.length; from++) {
-          mine.receive()[from].copyFrom(all[from].send()[rank]);
-        }
-        hub.leave(meeting);
-        hub.awaitAllLeft(meeting);
-      } finally {
-        meter.ended();
-      }
-    }
   }
 
   @Override
@@ -125,7 +90,7 @@ public final class ThreadCollectives implements Collectives {
       parts[rank].copyFrom(parts[0]);
     }
     barrier();
-    meter.sent(toOthers(Slices.bytes(ranges)));
+    seat.meter().sent(toOthers(Slices.bytes(ranges)));
   }
 
   @Override
@@ -138,7 +103,7 @@ public final class ThreadCollectives implements Collectives {
       }
     }
     barrier();
-    meter.sent(ranges[rank].byteSize() * (size() - 1));
+    seat.meter().sent(ranges[rank].byteSize() * (size() - 1));
   }
 
   private Elements[] together(Kind kind, MemorySegment data, MemorySegment[] ranges) {
@@ -165,23 +130,13 @@ public final class ThreadCollectives implements Collectives {
   }
 
   private Object[] meet(Kind kind, Object word, Function<@Nullable Object[], Object> last) {
-    return (Object[]) timed(kind, word, last);
-  }
-
-  private Object timed(Kind kind, Object word, Function<@Nullable Object[], Object> last) {
-    meter.started(0);
-    meter.waiting();
-    try {
-      return hub.meet(rank, meetings++, kind, word, last);
-    } finally {
-      meter.ended();
-    }
+    return (Object[]) seat.meet(kind, word, last);
   }
 
   @Override
   public double sum(double ofThisRank) {
     return (Double)
-        timed(
+        seat.meet(
             Kind.SUM,
             ofThisRank,
             words ->
@@ -199,7 +154,7 @@ public final class ThreadCollectives implements Collectives {
 
   @Override
   public void barrier() {
-    timed(Kind.BARRIER, true, _ -> true);
+    seat.meet(Kind.BARRIER, true, _ -> true);
   }
 
   @Override
@@ -234,7 +189,7 @@ public final class ThreadCollectives implements Collectives {
 
   @Override
   public Traffic takeTraffic() {
-    return meter.take();
+    return seat.meter().take();
   }
 
   @Override

@@ -88,6 +88,10 @@ final class ThreadHub {
     return size;
   }
 
+  int firstRank() {
+    return firstRank;
+  }
+
   Duration timeout() {
     return timeout;
   }
