@@ -6,12 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.checkpoint.RunDirectory;
-import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.data.pipeline.Tokenization;
 import dev.longnet.core.data.pipeline.TokenizationListener;
 import dev.longnet.core.data.pipeline.TokenizationProgress;
-import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.evaluate.Evaluation;
 import dev.longnet.lm.distributed.Collectives;
 import dev.longnet.lm.distributed.PeerLostException;
@@ -55,23 +53,17 @@ class DistributedTrainingTest {
       """;
 
   @TempDir Path directory;
+  private TinyRecipe recipe;
 
   @BeforeEach
   void corpus() throws IOException {
-    Path corpus = Files.createDirectory(directory.resolve("corpus"));
-    for (int i = 0; i < 20; i++) {
-      Files.writeString(
-          corpus.resolve("File" + i + ".java"),
-          ("class File" + i + " { int value = " + i * i + "; }\n").repeat(8));
-    }
-    Files.writeString(directory.resolve("tiny.yaml"), RECIPE.formatted(corpus));
+    recipe = TinyRecipe.write(directory, RECIPE);
     // Locks between processes do not tell threads apart.
     Tokenization.prepare(config().corpus().absolute(), TokenizationListener.NONE).close();
   }
 
   private RunConfig config(String... overrides) throws IOException {
-    return Recipes.load(
-        directory.resolve("tiny.yaml").toString(), List.of(overrides), Tokenizers::vocabularySize);
+    return recipe.config(overrides);
   }
 
   /// What a process does.

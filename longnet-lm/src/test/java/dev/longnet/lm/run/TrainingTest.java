@@ -6,10 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.core.checkpoint.RunDirectory;
 import dev.longnet.core.config.Forecast;
-import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.data.TokenShards;
-import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.evaluate.Evaluation;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.model.AttentionOperator;
@@ -17,7 +15,6 @@ import dev.longnet.lm.train.AloneRank;
 import dev.longnet.lm.train.Ranks;
 import dev.longnet.lm.train.StepMetrics;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,21 +42,15 @@ class TrainingTest {
       """;
 
   @TempDir Path directory;
+  private TinyRecipe recipe;
 
   @BeforeEach
   void corpus() throws IOException {
-    Path corpus = Files.createDirectory(directory.resolve("corpus"));
-    for (int i = 0; i < 20; i++) {
-      Files.writeString(
-          corpus.resolve("File" + i + ".java"),
-          ("class File" + i + " { int value = " + i * i + "; }\n").repeat(8));
-    }
-    Files.writeString(directory.resolve("tiny.yaml"), RECIPE.formatted(corpus));
+    recipe = TinyRecipe.write(directory, RECIPE);
   }
 
   private RunConfig config(String... overrides) throws IOException {
-    return Recipes.load(
-        directory.resolve("tiny.yaml").toString(), List.of(overrides), Tokenizers::vocabularySize);
+    return recipe.config(overrides);
   }
 
   @Test
