@@ -212,6 +212,9 @@ record PlanTable(PrintWriter out, RunConfig config, Device device, List<MeshPlan
         return String.format(Locale.ROOT, value >= 100 ? "%,.0f %s" : "%.3g %s", value, names[i]);
       }
     }
-    return seconds == 0 ? "0 s" : String.format(Locale.ROOT, "%.2g µs", 1e6 * seconds);
+    double micro = 1e6 * seconds;
+    return seconds == 0
+        ? "0 s"
+        : String.format(Locale.ROOT, micro >= 99.5 ? "%.0f µs" : "%.2g µs", micro);
   }
 }

@@ -108,6 +108,22 @@ class PlanCommandTest {
     assertThat(device.get("doubt").asDouble()).isCloseTo(1.15 * 1.2, within(1e-9));
     Files.writeString(file, Files.readString(file).replace("\"ranks\"", "\"train\""));
     Cli.refused("longnet bench ranks", "plan", "--ranks", 2, "--calibration", file);
+    Files.writeString(
+        file,
+        """
+        {"schema": 1, "name": "ranks", "claim": "", "measured": {"date": "2026-11-30"},
+         "columns": [{"name": "mesh"}], "rows": [["2x1"]], "notes": []}
+        """);
+    Cli.refused("longnet bench ranks", "plan", "--ranks", 2, "--calibration", file);
+  }
+
+  @Test
+  void refusesDamagedDescriptionsOfADevice() throws Exception {
+    Path file = folder.resolve("device.yaml");
+    Files.writeString(file, "name: mine\nfolds: [{rows: 2048, forward: 2e14");
+    Cli.refused("device.yaml line 2: ", "plan", "--ranks", 8, "--device", file);
+    Files.writeString(file, "2e14");
+    Cli.refused("must hold sections of keys", "plan", "--ranks", 8, "--device", file);
   }
 
   @Test
@@ -135,6 +151,7 @@ class PlanCommandTest {
   void timesAreShortTexts() {
     assertThat(PlanTable.seconds(0)).isEqualTo("0 s");
     assertThat(PlanTable.seconds(0.0032)).isEqualTo("3.20 ms");
+    assertThat(PlanTable.seconds(232e-6)).isEqualTo("232 µs");
     assertThat(PlanTable.seconds(41)).isEqualTo("41.0 s");
     assertThat(PlanTable.seconds(7.9 * 3600)).isEqualTo("7.90 h");
     assertThat(PlanTable.seconds(86_400 * 264.0)).isEqualTo("264 days");

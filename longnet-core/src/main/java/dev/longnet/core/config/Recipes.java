@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.config;
 
-import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -102,23 +101,7 @@ public final class Recipes {
   }
 
   static ObjectNode parse(String text, String source) {
-    try {
-      JsonNode tree = Yaml.read(text);
-      if (Yaml.hasMore(text)) {
-        throw new IllegalArgumentException("a recipe must be one YAML document: " + source);
-      }
-      if (tree instanceof ObjectNode object) {
-        return object;
-      }
-      throw new IllegalArgumentException("a recipe must hold sections of keys: " + source);
-    } catch (JsonProcessingException e) {
-      JsonLocation at = e.getLocation();
-      String where = at == null ? "" : " line " + at.getLineNr();
-      String first = e.getOriginalMessage().lines().findFirst().orElse("not valid YAML");
-      throw new IllegalArgumentException(source + where + ": " + first, e);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return Yaml.object(text, "a recipe", source);
   }
 
   /// Sets one `path=value`; returns the path, or that of the outermost section it had to make.

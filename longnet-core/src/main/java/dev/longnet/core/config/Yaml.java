@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.config;
 
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParseException;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -16,6 +18,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
 import com.fasterxml.jackson.dataformat.yaml.util.StringQuotingChecker;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.math.BigInteger;
 import java.util.regex.Pattern;
 
@@ -57,6 +60,31 @@ public final class Yaml {
   }
 
   private Yaml() {}
+
+  /// A text's only document, which holds sections of keys.
+  ///
+  /// @param what it is, for messages: "a recipe"
+  /// @param source where it comes from, for messages
+  /// @throws IllegalArgumentException where it is anything else
+  public static ObjectNode object(String text, String what, String source) {
+    try {
+      JsonNode tree = read(text);
+      if (hasMore(text)) {
+        throw new IllegalArgumentException(what + " must be one YAML document: " + source);
+      }
+      if (tree instanceof ObjectNode object) {
+        return object;
+      }
+      throw new IllegalArgumentException(what + " must hold sections of keys: " + source);
+    } catch (JsonProcessingException e) {
+      JsonLocation at = e.getLocation();
+      String where = at == null ? "" : " line " + at.getLineNr();
+      String first = e.getOriginalMessage().lines().findFirst().orElse("not valid YAML");
+      throw new IllegalArgumentException(source + where + ": " + first, e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
 
   /// The first document of a text, [MissingNode] where it has none.
   ///

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.plan;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.config.Section;
 import dev.longnet.core.config.Yaml;
 import java.io.IOException;
@@ -58,10 +57,10 @@ public record Device(
   ///     save_rate: 1e9           # bytes a second
   ///     doubt: 1.5
   public static Device read(Path file) throws IOException {
-    if (!(Yaml.read(Files.readString(file)) instanceof ObjectNode tree)) {
-      throw new IllegalArgumentException("not the description of a device: " + file);
-    }
-    Section s = Section.root(tree, file.toString());
+    String source = file.toString();
+    Section s =
+        Section.root(
+            Yaml.object(Files.readString(file), "a description of a device", source), source);
     s.require("folds");
     Device device =
         new Device(

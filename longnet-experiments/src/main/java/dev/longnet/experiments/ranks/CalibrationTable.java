@@ -78,7 +78,13 @@ public final class CalibrationTable {
   /// @throws IllegalArgumentException where the table is another one's
   public static Calibration calibration(
       ResultTable table, ModelConfig model, RuntimeConfig runtime) {
-    if (!table.name().equals(NAME)) {
+    boolean own =
+        table.name().equals(NAME)
+            && table.content().columns().stream()
+                .map(Column::name)
+                .toList()
+                .equals(COLUMNS.stream().map(Column::name).toList());
+    if (!own) {
       throw new IllegalArgumentException(
           "a calibration must be what longnet bench ranks --json wrote: name=" + table.name());
     }
