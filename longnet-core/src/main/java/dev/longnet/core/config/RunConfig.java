@@ -49,6 +49,14 @@ public record RunConfig(
       throw s.section("model").wrong("causal", "must be true to train on next tokens");
     }
     TrainingConfig training = TrainingConfig.read(s.section("training"));
+    if (training.inductionHeads() > model.heads()) {
+      throw s.section("training")
+          .wrong("induction_heads", "must be at most model.heads=" + model.heads());
+    }
+    if (training.inductionHeads() > 0 && model.shortConvolution() == 0) {
+      throw s.section("training")
+          .wrong("induction_heads", "must come with model.short_convolution, which delays keys");
+    }
     int branches = model.branches();
     if (!training.branchStarts().isEmpty() && training.branchStarts().size() != branches) {
       throw s.section("training")

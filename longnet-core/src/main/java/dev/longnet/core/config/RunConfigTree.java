@@ -32,6 +32,7 @@ final class RunConfigTree {
         .put("gradient_clip", t.gradientClip())
         .put("skip_limit", t.skipLimit())
         .put("seed", t.seed())
+        .put("induction_heads", t.inductionHeads())
         .put("virtual_shards", t.virtualShards());
     t.branchStarts().forEach(training.putArray("branch_starts")::add);
     OptimizerConfig o = run.optimizer();

@@ -24,6 +24,8 @@ import java.util.OptionalInt;
 ///   never falling, the first 0; empty: all branches from the first step on. Few keys are learned
 ///   from faster than many: the near branch alone first.
 /// @param seed initial weights and order of the windows follow from it
+/// @param inductionHeads heads of each layer, the first ones, whose initial weights look for what was
+///   read before
 /// @param virtualShards so many ranks train, in however many processes: any number that divides it
 ///   gives the same bits; 0: a rank a process
 public record TrainingConfig(
@@ -38,6 +40,7 @@ public record TrainingConfig(
     int skipLimit,
     List<Double> branchStarts,
     long seed,
+    int inductionHeads,
     int virtualShards) {
 
   public TrainingConfig {
@@ -89,6 +92,7 @@ public record TrainingConfig(
             s.integer("skip_limit", 5, 1),
             s.numbers("branch_starts", 0, 1),
             s.wholeNumber("seed", 1, 0),
+            s.integer("induction_heads", 0, 0),
             s.integer("virtual_shards", 0, 0));
     List<Double> starts = result.branchStarts;
     for (int i = 0; i < starts.size(); i++) {

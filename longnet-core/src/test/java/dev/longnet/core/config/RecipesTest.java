@@ -96,6 +96,7 @@ class RecipesTest {
               gradient_clip: 2.0
               skip_limit: 5
               seed: 1
+              induction_heads: 0
               virtual_shards: 0
               branch_starts: []
             optimizer:
@@ -288,6 +289,9 @@ class RecipesTest {
           training.window=        | training.window must be a whole number
           training.batch_tokens=200 | training.batch_tokens must be a multiple of training.window x training.sequences = 128: training.batch_tokens=200
           training.virtual_shards=3 | training.virtual_shards must be a power of two, or 0: training.virtual_shards=3 (override)
+          training.induction_heads=5 | training.induction_heads must be at most model.heads=4: training.induction_heads=5 (override)
+          training.induction_heads=-1 | training.induction_heads must be a whole number of at least 0: training.induction_heads=-1 (override)
+          training.induction_heads=2 | training.induction_heads must come with model.short_convolution, which delays keys: training.induction_heads=2 (override)
           training=5              | training must be a section of keys: training=5 (override)
           training.window.x=5     | override training.window.x: training.window is a value, not a section
           training.window         | override must be path=value: override training.window

@@ -14,6 +14,7 @@ import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.ResourceStack;
 import dev.longnet.lm.model.AttentionOperator;
 import dev.longnet.lm.model.Decoder;
+import dev.longnet.lm.model.InductionHeads;
 import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
@@ -98,6 +99,9 @@ public final class TrainingRun implements Closeable {
         CheckpointTensors.load(from.get(), model);
       } else if (init.isPresent()) {
         CheckpointTensors.load(init.get(), model);
+      } else {
+        InductionHeads.plant(
+            model.memory(), config.model(), config.training().inductionHeads());
       }
       requireSameWeights(model, setup.ranks);
       HeldOut heldOut =
