@@ -26,9 +26,10 @@ public final class InductionHeads {
 
   /// Rewrites what [Initialization] drew.
   ///
+  /// @param model with a short convolution, where heads are more than 0
   /// @param heads of each layer, the first ones; 0 for none
   public static void plant(Parameters parameters, ModelConfig model, int heads) {
-    for (int layer = 0; layer < model.layers(); layer++) {
+    for (int layer = 0; layer < model.layers() && heads > 0; layer++) {
       String prefix = Blueprint.mixerPrefix(layer);
       long channels = (long) heads * model.headSize();
       try (PointerScope _ = new PointerScope();

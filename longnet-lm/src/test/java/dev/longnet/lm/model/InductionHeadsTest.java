@@ -138,6 +138,8 @@ class InductionHeadsTest {
 
   @Test
   void otherHeadsAndZeroHeadsStayAsDrawn() {
+    model(0, 0, 3);
+    parameters.close();
     model(4, 0, 3);
     Map<String, float[]> drawn = new TreeMap<>();
     parameters.values().keySet().forEach(name -> drawn.put(name, values(name)));
