@@ -18,9 +18,11 @@ import org.bytedeco.pytorch.Tensor;
 /// in how many of the K - 1 tokens up to the one, and those before the other, agree. The convolution
 /// and the projections are trained from there as any other weight.
 public final class InductionHeads {
-  /// Of queries and keys. The score of K - 1 equal tokens is then about 0.5 GAIN^2 sqrt(D) in
-  /// expectation, 6 for D = 32; that of unequal ones about 0.
-  private static final double GAIN = 1.5;
+  /// What K - 1 tokens score that agree, in expectation; others score about 0.
+  private static final double SCORE = 6.4;
+
+  /// As [Initialization] draws them, queries and keys of equal weights score sqrt(D) / 2.
+  private static final double DRAWN = 0.5;
 
   private InductionHeads() {}
 
@@ -29,11 +31,12 @@ public final class InductionHeads {
   /// @param model with a short convolution, where heads are more than 0
   /// @param heads of each layer, the first ones; 0 for none
   public static void plant(Parameters parameters, ModelConfig model, int heads) {
+    double larger = Math.sqrt(SCORE / (DRAWN * Math.sqrt(model.headSize())));
     for (int layer = 0; layer < model.layers() && heads > 0; layer++) {
       String prefix = Blueprint.mixerPrefix(layer);
       long channels = (long) heads * model.headSize();
       try (PointerScope _ = new PointerScope();
-          Scalar gain = new Scalar(GAIN)) {
+          Scalar gain = new Scalar(larger)) {
         Tensor queries = parameters.value(prefix + "q_proj.weight").narrow(0, 0, channels);
         queries.mul_(gain);
         parameters.value(prefix + "k_proj.weight").narrow(0, 0, channels).copy_(queries);

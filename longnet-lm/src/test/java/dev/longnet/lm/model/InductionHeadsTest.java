@@ -129,7 +129,7 @@ class InductionHeadsTest {
       }
       double before = Double.NEGATIVE_INFINITY;
       for (double[] sum : sums.values()) {
-        assertThat(sum[0] / sum[1]).isGreaterThan(before + 4.0 / compared);
+        assertThat(sum[0] / sum[1]).isGreaterThan(before + 4.5 / compared);
         before = sum[0] / sum[1];
       }
       assertThat(sums).hasSize(compared + 1);
