@@ -24,8 +24,8 @@ import java.util.OptionalInt;
 ///   never falling, the first 0; empty: all branches from the first step on. Few keys are learned
 ///   from faster than many: the near branch alone first.
 /// @param seed initial weights and order of the windows follow from it
-/// @param inductionHeads heads of each layer, the first ones, whose initial weights look for what was
-///   read before
+/// @param inductionHeads heads of each layer, the first ones, whose initial weights look for what
+///   was read before
 /// @param virtualShards so many ranks train, in however many processes: any number that divides it
 ///   gives the same bits; 0: a rank a process
 public record TrainingConfig(

@@ -67,26 +67,34 @@ final class LanguageModels {
     if (setting.scale() == Scale.GPU) {
       overrides.add("runtime.device=cuda");
     }
+    if (setting.scale() == Scale.GPU) {
+      // The smaller scales' recipes have these already; all rows have them, or none.
+      overrides.add("model.short_convolution=4");
+      overrides.add("training.induction_heads=1");
+    }
     overrides.add("model.attention=" + attention(setting.scale(), row));
     overrides.addAll(windows(setting.scale(), row.length));
     return new ModelRecipe(
         setting.id(experiment, row.name(), seed), setting.scale().recipe(), overrides);
   }
 
-  /// The first third in the shortest windows, for all rows alike; the paper has no such phase.
-  /// Every pass has as many tokens as the longest window, so that a step is the same work for all.
+  /// Most steps are small ones in the shortest windows, for all rows alike: near things are learned
+  /// from many steps. The paper has no such phase. Then every pass has as many tokens as the
+  /// longest window, so that a step is the same work for all.
   private static List<String> windows(Scale scale, int length) {
+    if (scale == Scale.GPU) {
+      return List.of("training.window=" + length);
+    }
     int shortest = scale.lengths().getFirst();
-    int sequences = scale == Scale.GPU ? 1 : scale.lengths().getLast() / length;
-    String windows =
-        scale == Scale.GPU || length == shortest
-            ? "training.window=" + length
-            : String.format(
-                Locale.ROOT,
-                "training.windows=[{until: 0.3333, window: %d}, {window: %d}]",
-                shortest,
-                length);
-    return List.of(windows, "training.sequences=" + sequences);
+    return List.of(
+        String.format(
+            Locale.ROOT,
+            "training.windows=[{until: 0.6, window: %d, batch_tokens: %d, "
+                + "learning_rate_factor: 0.5}, {window: %d}]",
+            shortest,
+            4 * shortest,
+            length),
+        "training.sequences=" + scale.lengths().getLast() / length);
   }
 
   private static String attention(Scale scale, Row row) {
@@ -110,16 +118,14 @@ final class LanguageModels {
             Locale.ROOT, "{type: dilated, segment_lengths: %s, dilations: %s}", lengths, dilations);
       }
       case OURS -> {
-        // One head of one layer sees everything: of long windows every fourth key.
-        int dilation = row.length > 4 * shortest ? 4 : 1;
+        // One head of the first layer sees everything besides; see docs/log.md.
         yield String.format(
             Locale.ROOT,
-            "{type: dilated, branches: [{segment_length: %d, window: sliding}, "
-                + "{segment_length: %d, dilation: %d, dilate: %s, heads: [0], layers: [1]}]}",
+            "{type: dilated, branches: [{segment_length: %d}, {segment_length: %d}, "
+                + "{segment_length: %d, heads: [0], layers: [0]}]}",
+            shortest / 8,
             shortest / 2,
-            row.length,
-            dilation,
-            dilation == 1 ? "both" : "keys");
+            row.length);
       }
     };
   }

@@ -194,8 +194,9 @@ public final class Table2 implements Reproduction {
       notes.add(
           String.format(
               Locale.ROOT,
-              "The first third of the steps is in windows of %,d tokens, in every row.",
-              lengths.getFirst()));
+              "The first 60 %% of the steps are in windows of %,d tokens, %,d a step, in every row.",
+              lengths.getFirst(),
+              4 * lengths.getFirst()));
     }
     notes.add(
         "Operations count query-key pairs and weights, forward in a sequence of the trained length;"

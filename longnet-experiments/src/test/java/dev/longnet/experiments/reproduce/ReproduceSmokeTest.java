@@ -44,7 +44,7 @@ class ReproduceSmokeTest {
     List<String> overrides = new ArrayList<>(model.overrides());
     overrides.add("corpus.sources=['" + folder.resolve("corpus") + "']");
     overrides.add("corpus.include=[]");
-    overrides.add("training.steps=2");
+    overrides.add("training.steps=3");
     overrides.add("schedule.warmup_steps=1");
     overrides.add("evaluation.tokens=4096");
     overrides.add("evaluation.copy_probe=0");
@@ -120,7 +120,7 @@ class ReproduceSmokeTest {
       assertThat(bits).isBetween(2.0, 10.0);
       assertThat(HeldOutLosses.bitsPerByte(dense, length, true).isPresent()).isEqualTo(length > 64);
     }
-    assertThat(dense.figures().path("training_tokens").asLong()).isEqualTo(2 * 1024);
+    assertThat(dense.figures().path("training_tokens").asLong()).isEqualTo(2 * 256 + 1024);
     assertThat(dense.figures().path("documents").path("gzip_bits_per_byte").asDouble())
         .isPositive();
 

@@ -3,15 +3,18 @@ package dev.longnet.experiments.reproduce;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.longnet.core.config.RunConfig;
+import dev.longnet.core.config.TrainingPhase;
 import dev.longnet.experiments.reproduce.LanguageModels.Attention;
 import dev.longnet.experiments.reproduce.LanguageModels.Row;
 import dev.longnet.experiments.results.ResultTable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import org.assertj.core.groups.Tuple;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -53,13 +56,21 @@ class Table2Test {
       assertThat(config.training().window()).isEqualTo(row.length());
       assertThat(config.training().steps()).isEqualTo(first.training().steps());
       assertThat(config.training().phases())
-          .allMatch(phase -> phase.batchTokens() == first.training().batchTokens());
+          .extracting(TrainingPhase::until, TrainingPhase::batchTokens)
+          .isEqualTo(stepsOf(first));
+      assertThat(config.training().inductionHeads()).isPositive();
       assertThat(LanguageModels.tokens(config)).isEqualTo(LanguageModels.tokens(first));
       assertThat(config.model().withMixers(first.model().mixers())).isEqualTo(first.model());
       assertThat(config.optimizer()).isEqualTo(first.optimizer());
       assertThat(config.schedule()).isEqualTo(first.schedule());
       assertThat(config.corpus()).isEqualTo(first.corpus());
     }
+  }
+
+  private static List<Tuple> stepsOf(RunConfig config) {
+    return config.training().phases().stream()
+        .map(phase -> tuple(phase.until(), phase.batchTokens()))
+        .toList();
   }
 
   @ParameterizedTest

@@ -7,16 +7,18 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
-/// Initial weights with which heads look for what they have read before (`training.induction_heads`).
+/// Initial weights with which heads look for what they have read before
+/// (`training.induction_heads`).
 ///
 /// An induction head (Olsson et al. 2022, arXiv 2209.11895) attends to the token that followed an
-/// earlier occurrence of the last ones, and so foretells copies. Small models find it after millions
-/// of tokens or never; here some heads of each layer begin as one. Their keys are projected as their
-/// queries are (as in Trockman and Kolter's mimetic initialization, arXiv 2305.09828), and their
-/// short convolution of K taps delays each channel by a whole number of tokens: query channel i by
-/// d = (i / 2) mod (K - 1), key channel i by d + 1. So the score of a token and an earlier one counts
-/// in how many of the K - 1 tokens up to the one, and those before the other, agree. The convolution
-/// and the projections are trained from there as any other weight.
+/// earlier occurrence of the last ones, and so foretells copies. Small models find it after
+/// millions of tokens or never; here some heads of each layer begin as one. Their keys are
+/// projected as their queries are (as in Trockman and Kolter's mimetic initialization, arXiv
+/// 2305.09828), and their short convolution of K taps delays each channel by a whole number of
+/// tokens: query channel i by d = (i / 2) mod (K - 1), key channel i by d + 1. So the score of a
+/// token and an earlier one counts in how many of the K - 1 tokens up to the one, and those before
+/// the other, agree. The convolution and the projections are trained from there as any other
+/// weight.
 public final class InductionHeads {
   /// What K - 1 tokens score that agree, in expectation; others score about 0.
   private static final double SCORE = 6.4;

@@ -100,8 +100,7 @@ public final class TrainingRun implements Closeable {
       } else if (init.isPresent()) {
         CheckpointTensors.load(init.get(), model);
       } else {
-        InductionHeads.plant(
-            model.memory(), config.model(), config.training().inductionHeads());
+        InductionHeads.plant(model.memory(), config.model(), config.training().inductionHeads());
       }
       requireSameWeights(model, setup.ranks);
       HeldOut heldOut =

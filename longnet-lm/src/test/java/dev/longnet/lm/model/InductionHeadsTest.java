@@ -121,8 +121,7 @@ class InductionHeadsTest {
           for (int c = 0; c < HEAD; c++) {
             score += queries[n][c] * keys[m][c];
           }
-          double[] sum =
-              sums.computeIfAbsent(agreeing(text, n, m, compared), _ -> new double[2]);
+          double[] sum = sums.computeIfAbsent(agreeing(text, n, m, compared), _ -> new double[2]);
           sum[0] += score / Math.sqrt(HEAD);
           sum[1]++;
         }
