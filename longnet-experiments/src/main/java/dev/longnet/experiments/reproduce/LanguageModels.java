@@ -117,16 +117,15 @@ final class LanguageModels {
         yield String.format(
             Locale.ROOT, "{type: dilated, segment_lengths: %s, dilations: %s}", lengths, dilations);
       }
-      case OURS -> {
-        // One head of the first layer sees everything besides; see docs/log.md.
-        yield String.format(
-            Locale.ROOT,
-            "{type: dilated, branches: [{segment_length: %d}, {segment_length: %d}, "
-                + "{segment_length: %d, heads: [0], layers: [0]}]}",
-            shortest / 8,
-            shortest / 2,
-            row.length);
-      }
+      // One head of the first layer sees everything besides; see docs/log.md.
+      case OURS ->
+          String.format(
+              Locale.ROOT,
+              "{type: dilated, branches: [{segment_length: %d}, {segment_length: %d}, "
+                  + "{segment_length: %d, heads: [0], layers: [0]}]}",
+              shortest / 8,
+              shortest / 2,
+              row.length);
     };
   }
 
