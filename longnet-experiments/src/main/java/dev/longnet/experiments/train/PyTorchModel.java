@@ -4,8 +4,10 @@ package dev.longnet.experiments.train;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.attention.pattern.Branch;
 import dev.longnet.core.config.AttentionConfig.Dense;
 import dev.longnet.core.config.AttentionConfig.Dilated;
+import dev.longnet.core.config.BranchedAttention;
 import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
@@ -33,10 +35,27 @@ final class PyTorchModel {
     if (!config.model().causal()) {
       return Optional.of("its side knows decoders only");
     }
-    return config.model().mixers().stream()
-        .filter(mixer -> !(mixer instanceof Dilated || mixer instanceof Dense))
-        .findFirst()
-        .map(mixer -> "its side knows dilated and dense attention only, not " + mixer.type());
+    for (MixerConfig mixer : config.model().mixers()) {
+      switch (mixer) {
+        case Dilated _, Dense _ -> {}
+        case BranchedAttention branched when branched.all().stream().allMatch(PyTorchModel::plain) -> {}
+        case BranchedAttention _ -> {
+          return Optional.of("its side knows branches of plain segments only");
+        }
+        default -> {
+          return Optional.of("its side knows dilated and dense attention only, not " + mixer.type());
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  /// Of whole segments that begin at multiples of their length, queries and keys thinned out alike.
+  private static boolean plain(BranchedAttention.Placed placed) {
+    Branch branch = placed.branch();
+    return branch.window() == Branch.Window.SEGMENT
+        && branch.dilate() == Branch.Dilate.BOTH
+        && branch.shift() == 0;
   }
 
   /// @param parameters under their names, as they are before the first update

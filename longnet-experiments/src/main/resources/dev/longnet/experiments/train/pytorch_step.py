@@ -106,11 +106,33 @@ class Branch:
         return kept.flatten(1, 2)[:, : self.w].flatten(0, 1)[: self.tokens]
 
 
+class SomeHeads:
+    """A branch that stands on some heads; `head_offsets` counts these alone."""
+
+    def __init__(self, own, w, r, tokens, heads, interleaved):
+        self.own, self.heads = torch.tensor(own), heads
+        self.branch = Branch(w, r, tokens, len(own), interleaved)
+
+    def keep(self, x):
+        return self.branch.keep(x[:, self.own])
+
+    def spread(self, kept, fill):
+        rows = self.branch.spread(kept, fill)
+        return rows.new_full((len(rows), self.heads, rows.shape[2]), fill).index_copy(1, self.own, rows)
+
+
 class Dilated:
-    def __init__(self, mixer, tokens, heads):
+    def __init__(self, mixer, layer, tokens, heads):
         interleaved = mixer["head_offsets"] == "interleaved"
-        pairs = zip(mixer["segment_lengths"], mixer["dilations"])
-        self.branches = [Branch(w, r, tokens, heads, interleaved) for w, r in pairs]
+        if "branches" in mixer:
+            here = [b for b in mixer["branches"] if not b["layers"] or layer in b["layers"]]
+        else:
+            pairs = zip(mixer["segment_lengths"], mixer["dilations"])
+            here = [{"segment_length": w, "dilation": r, "heads": []} for w, r in pairs]
+        self.branches = []
+        for branch in here:
+            rest = (branch["segment_length"], branch["dilation"], tokens, heads, interleaved)
+            self.branches.append(SomeHeads(branch["heads"], *rest) if branch["heads"] else Branch(*rest))
 
     def __call__(self, q, k, v):
         """[N, H, D] each, and so is the result."""
@@ -170,7 +192,7 @@ class Positions(nn.Module):
 
 
 class Attention(nn.Module):
-    def __init__(self, model, mixer, tokens):
+    def __init__(self, model, mixer, layer, tokens):
         super().__init__()
         c, self.heads = model["hidden"], model["heads"]
         self.k_proj, self.v_proj, self.q_proj, self.out_proj = (nn.Linear(c, c) for _ in range(4))
@@ -180,7 +202,7 @@ class Attention(nn.Module):
                 nn.Conv1d(c, c, self.taps, groups=c, bias=False) for _ in range(3)
             )
         self.inner_attn_ln = nn.LayerNorm(c)
-        self.attend = dense if mixer["type"] == "dense" else Dilated(mixer, tokens, self.heads)
+        self.attend = dense if mixer["type"] == "dense" else Dilated(mixer, layer, tokens, self.heads)
 
     def forward(self, x, positions):
         q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
@@ -203,10 +225,10 @@ class FeedForward(nn.Module):
 
 
 class Layer(nn.Module):
-    def __init__(self, model, mixer, tokens):
+    def __init__(self, model, mixer, layer, tokens):
         super().__init__()
         c = model["hidden"]
-        self.self_attn, self.ffn = Attention(model, mixer, tokens), FeedForward(c, model["feed_forward"], model.get("activation", "gelu"))
+        self.self_attn, self.ffn = Attention(model, mixer, layer, tokens), FeedForward(c, model["feed_forward"], model.get("activation", "gelu"))
         self.self_attn_layer_norm, self.final_layer_norm = nn.LayerNorm(c), nn.LayerNorm(c)
 
     def forward(self, x, positions):
@@ -222,7 +244,7 @@ class Decoder(nn.Module):
         model, mixers, periods = config["model"], config["mixers"], config["periods"]
         c, v = model["hidden"], model["vocabulary"]
         self.embed_tokens = nn.Embedding(v, c)
-        self.layers = nn.ModuleList(Layer(model, mixers[i % len(mixers)], tokens) for i in range(model["layers"]))
+        self.layers = nn.ModuleList(Layer(model, mixers[i % len(mixers)], i, tokens) for i in range(model["layers"]))
         self.layer_norm = nn.LayerNorm(c)
         if not model["tied_output"]:
             self.output_projection = nn.Linear(c, v, bias=False)

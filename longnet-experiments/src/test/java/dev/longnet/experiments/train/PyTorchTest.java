@@ -104,6 +104,18 @@ class PyTorchTest {
                 TinyRun.config(
                     folder, "model.attention={type: sparse, block_length: 16, columns: 2}")))
         .hasValueSatisfying(why -> assertThat(why).endsWith("not sparse"));
+    assertThat(PyTorchModel.unknown(TinyRun.config(folder, branches("heads: [1]")))).isEmpty();
+    for (String key : List.of("window: sliding", "dilate: keys", "shift: 4")) {
+      assertThat(PyTorchModel.unknown(TinyRun.config(folder, branches(key))))
+          .hasValueSatisfying(why -> assertThat(why).endsWith("plain segments only"));
+    }
+  }
+
+  private static String branches(String key) {
+    return "model.attention={type: dilated, branches: [{segment_length: 16}, "
+        + "{segment_length: 32, dilation: 2, "
+        + key
+        + "}]}";
   }
 
   /// The script computes our loss for every kind of model it takes, and no other.
@@ -125,6 +137,8 @@ class PyTorchTest {
           model.attention={type: dilated, segment_lengths: [64], dilations: [1]}
           model.attention={type: dilated, segment_lengths: [24, 40, 500], dilations: [1, 3, 8]}
           model.mixers=[{type: dilated, segment_lengths: [64], dilations: [3]}, dense]
+          model.attention={type: dilated, branches: [{segment_length: 24}, {segment_length: 500, heads: [0], layers: [1]}]}
+          model.attention={type: dilated, branches: [{segment_length: 24}, {segment_length: 96, dilation: 3, heads: [0, 1]}]}
           runtime.precision=bf16
           """)
   void theScriptComputesTheSame(String override) throws Exception {
