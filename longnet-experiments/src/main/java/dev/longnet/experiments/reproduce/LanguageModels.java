@@ -44,7 +44,9 @@ final class LanguageModels {
     DENSE("dense"),
     SPARSE("sparse, FLOPs of LongNet (paper)"),
     PAPER("LongNet (paper)"),
-    OURS("LongNet (ours)");
+    OURS("LongNet (ours)"),
+    /// Ours without its far branch.
+    NEAR("LongNet (ours), near branch alone");
 
     final String title;
 
@@ -67,73 +69,93 @@ final class LanguageModels {
     if (setting.scale() == Scale.GPU) {
       overrides.add("runtime.device=cuda");
     }
-    overrides.add("model.attention=" + attention(setting.scale(), row));
+    overrides.add(
+        "model.attention="
+            + attention(
+                row.attention, setting.scale().lengths().getFirst(), 2, row.length, FAR_KEYS));
     overrides.addAll(windows(setting.scale(), row.length));
     return new ModelRecipe(
         setting.id(experiment, row.name(), seed), setting.scale().recipe(), overrides);
   }
 
-  /// The first third in the shortest windows, for all rows alike; the paper has no such phase.
-  /// Every pass has as many tokens as the longest window, so that a step is the same work for all.
   private static List<String> windows(Scale scale, int length) {
     int shortest = scale.lengths().getFirst();
-    int sequences = scale == Scale.GPU ? 1 : scale.lengths().getLast() / length;
+    // The paper has no phases, and a sequence a pass.
+    return scale == Scale.GPU
+        ? List.of("training.window=" + length, "training.sequences=1")
+        : windows(shortest, length, scale.lengths());
+  }
+
+  /// The first third in the shortest windows, for all rows alike. Every pass has as many tokens as
+  /// the longest window, so that a step is the same work for all.
+  static List<String> windows(int shortest, int length, List<Integer> lengths) {
     String windows =
-        scale == Scale.GPU || length == shortest
+        length == shortest
             ? "training.window=" + length
             : String.format(
                 Locale.ROOT,
                 "training.windows=[{until: 0.3333, window: %d}, {window: %d}]",
                 shortest,
                 length);
-    return List.of(windows, "training.sequences=" + sequences);
+    return List.of(windows, "training.sequences=" + lengths.getLast() / length);
   }
 
-  private static String attention(Scale scale, Row row) {
-    int shortest = scale.lengths().getFirst();
-    return switch (row.attention) {
+  /// The attention of a row.
+  ///
+  /// @param shortest tokens of the paper's shortest segment; ours sees half of that near by
+  /// @param growth of the paper's segments, from one to the next
+  /// @param length of the sequences
+  /// @param keys of long sequences ours' far head sees every so many
+  static String attention(Attention attention, int shortest, int growth, int length, int keys) {
+    List<Integer> segments = new ArrayList<>();
+    for (long s = shortest; s <= length && segments.size() < DILATIONS.size(); s *= growth) {
+      segments.add((int) s);
+    }
+    String near = "{segment_length: " + shortest / 2 + ", window: sliding}";
+    return switch (attention) {
       case DENSE -> "{type: dense}";
       case SPARSE ->
           String.format(
               Locale.ROOT,
               "{type: sparse, block_length: %d, columns: %d}",
               shortest,
-              columns(shortest, row.length));
-      case PAPER -> {
-        List<Integer> lengths = new ArrayList<>();
-        List<Integer> dilations = new ArrayList<>();
-        for (int i = 0; i < DILATIONS.size() && shortest << i <= row.length; i++) {
-          lengths.add(shortest << i);
-          dilations.add(DILATIONS.get(i));
-        }
-        yield String.format(
-            Locale.ROOT, "{type: dilated, segment_lengths: %s, dilations: %s}", lengths, dilations);
-      }
+              columns(segments, length));
+      case PAPER ->
+          String.format(
+              Locale.ROOT,
+              "{type: dilated, segment_lengths: %s, dilations: %s}",
+              segments,
+              DILATIONS.subList(0, segments.size()));
       case OURS -> {
-        // One head of one layer sees everything: of long windows every fourth key.
-        int dilation = row.length > 4 * shortest ? 4 : 1;
+        // One head of one layer sees everything.
+        int dilation = length > 4 * shortest ? keys : 1;
         yield String.format(
             Locale.ROOT,
-            "{type: dilated, branches: [{segment_length: %d, window: sliding}, "
+            "{type: dilated, branches: [%s, "
                 + "{segment_length: %d, dilation: %d, dilate: %s, heads: [0], layers: [1]}]}",
-            shortest / 2,
-            row.length,
+            near,
+            length,
             dilation,
             dilation == 1 ? "both" : "keys");
       }
+      case NEAR -> "{type: dilated, branches: [" + near + "]}";
     };
   }
 
-  /// The paper's, beside segments that double.
+  /// Ours' far head sees every fourth key of long sequences.
+  static final int FAR_KEYS = 4;
+
+  /// The paper's, beside segments that grow.
   private static final List<Integer> DILATIONS = List.of(1, 2, 4, 6, 12);
 
   /// Columns of the sparse baseline: a power of two, so that they divide the block, with as many
   /// query-key pairs as LongNet's pattern has.
-  private static int columns(int block, int length) {
+  private static int columns(List<Integer> segments, int length) {
+    int block = segments.getFirst();
     double wanted = 0;
-    for (int i = 0; i < DILATIONS.size() && block << i <= length; i++) {
+    for (int i = 0; i < segments.size(); i++) {
       int kept = DILATIONS.get(i);
-      wanted += (double) (block << i) / (2.0 * kept * kept);
+      wanted += (double) segments.get(i) / (2.0 * kept * kept);
     }
     double earlierBlocks = (length / (double) block - 1) / 2;
     double ideal = (wanted - block / 2.0) / earlierBlocks;
@@ -185,6 +207,18 @@ final class LanguageModels {
     }
   }
 
+  /// Operations of measuring a model at some lengths; beyond the trained one blockwise too.
+  static double measuringFlops(RunConfig config, List<Integer> lengths) {
+    ModelCost cost = new ModelCost(config.model());
+    return lengths.stream()
+        .mapToDouble(length ->
+            cost.forwardFlops(length)
+                / length
+                * config.evaluation().tokens()
+                * (length > config.training().window() ? 2 : 1))
+        .sum();
+  }
+
   /// Tokens of a whole training.
   static double tokens(RunConfig config) {
     return new TrainingCost(config.model(), config.training()).tokens();
@@ -204,8 +238,12 @@ final class LanguageModels {
 
   /// The part of [#forwardFlops] that query-key pairs take.
   static double attentionFlops(RunConfig config) {
+    return attentionFlops(config, config.training().window());
+  }
+
+  /// What query-key pairs take of a token's forward pass in a sequence of some length.
+  static double attentionFlops(RunConfig config, long length) {
     ModelConfig model = config.model();
-    long length = config.training().window();
     double sum = 0;
     for (int layer = 0; layer < model.layers(); layer++) {
       sum += model.mixer(layer).mixingFlops(model, length);
