@@ -75,10 +75,10 @@ public final class Recall implements Reproduction {
       return switch (scale) {
         case QUICK -> new Size("recall-quick", 32, 256, 8, 64, List.of(64, 128, 256, 512, 1024), 8);
         case MACHINE ->
-            new Size("recall", 128, 2048, 32, 64, List.of(2048, 4096, 8192, 16384, 32768), 20);
+            new Size("recall", 128, 2048, 32, 64, List.of(2048, 4096, 8192, 16384, 32768), 10);
         case GPU ->
             new Size(
-                "recall-gpu", 128, 2048, 32, 64, List.of(8192, 16384, 32768, 65536, 131072), 20);
+                "recall-gpu", 128, 2048, 32, 64, List.of(8192, 16384, 32768, 65536, 131072), 10);
       };
     }
 

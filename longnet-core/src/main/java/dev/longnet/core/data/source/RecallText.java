@@ -38,7 +38,7 @@ public final class RecallText {
   private static final int NEAREST = 4;
 
   /// Bytes from one pair to the next, on average.
-  private static final int GAP = 12;
+  private static final int GAP = 6;
 
   /// Pairs within a reach, at most: their keys differ.
   private static final int PAIRS_A_REACH = 1200;

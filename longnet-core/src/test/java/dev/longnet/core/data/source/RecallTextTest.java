@@ -111,7 +111,7 @@ class RecallTextTest {
   void aTextIsAFunctionOfItsName() {
     CRC32C crc = new CRC32C();
     crc.update(RecallText.document(1, 1 << 16, 256));
-    assertThat(crc.getValue()).isEqualTo(4143461907L);
+    assertThat(crc.getValue()).isEqualTo(3681138626L);
   }
 
   @Test
