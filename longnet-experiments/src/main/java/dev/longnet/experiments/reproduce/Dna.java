@@ -75,7 +75,7 @@ public final class Dna implements Reproduction {
             .map(path ->
                 String.format(
                     Locale.ROOT,
-                    "{path: '%s', case: upper, unknown: split}",
+                    "{path: '%s', case: upper, unknown: skip}",
                     path.toString().replace("'", "''")))
             .collect(Collectors.joining(", ", "[", "]"));
     int shortest = lengths(setting.scale()).getFirst();

@@ -196,7 +196,7 @@ public final class Recall implements Reproduction {
       for (int d = 0; d < DEPTHS; d++) {
         List<RecallQuestions> cell = new ArrayList<>();
         for (int i = 0; i < size.needles; i++) {
-          long seed = NEEDLE_SEED + (long) DEPTHS * size.needles * length + d * size.needles + i;
+          long seed = NEEDLE_SEED + ((long) DEPTHS * length + d) * size.needles + i;
           cell.add(RecallQuestions.needle(seed, length, depth(d)));
         }
         right.add(answers(model, cell).stream().filter(answer -> answer[0]).count());
@@ -321,7 +321,7 @@ public final class Recall implements Reproduction {
       List<Evidence> runs = evidence.row(setting, NAME, row(attention));
       List<Object> row = new ArrayList<>();
       row.add(row(attention));
-      row.add(attention.title);
+      row.add(attention == Attention.SPARSE ? "sparse" : attention.title);
       row.add(new ModelCost(config.model()).parameters() / 1e6);
       row.add(LanguageModels.attentionFlops(config, size.tokens) / 1e6);
       row.add(LanguageModels.tokens(config) / 1e6);
@@ -340,6 +340,9 @@ public final class Recall implements Reproduction {
                 + " at the beginning of %,d tokens, each asked for once.",
             size.pairs,
             size.tokens));
+    notes.add(
+        "Operations of query-key pairs in such a sequence. Columns of sparse attention are a power"
+            + " of two: as many as come closest to LongNet's (paper) pairs at the longest length.");
     notes.add(
         "All rows see the same text in the same windows. Losses of all tokens are trained on.");
     notes.addAll(evidence.missing(jobs(setting)));
@@ -360,7 +363,7 @@ public final class Recall implements Reproduction {
     columns.add(Column.text("row"));
     columns.add(Column.integer("length", "tokens"));
     for (int d = 0; d < DEPTHS; d++) {
-      columns.add(Column.number(String.format(Locale.ROOT, "%.3g %%", 100 * depth(d)), "%", 1));
+      columns.add(Column.number("depth " + depth(d), "%", 1));
     }
     columns.add(Column.integer("seeds", ""));
     List<List<String>> cells = new ArrayList<>();
@@ -388,7 +391,7 @@ public final class Recall implements Reproduction {
             String.format(
                 Locale.ROOT,
                 "Percent of %d needles a cell and seed that are found, by their depth: 0 is the"
-                    + " beginning, 100 lies right before the question.",
+                    + " beginning, 1 lies right before the question.",
                 size.needles)));
   }
 
