@@ -158,11 +158,9 @@ final class ReproduceCommand implements Callable<Integer> {
       Optional<FieldMessage> lacks = experiment.lacks(setting);
       if (lacks.isEmpty()) {
         ready.add(experiment);
-      } else if (tables) {
-        continue;
-      } else if (names.contains(experiment.name())) {
+      } else if (!tables && names.contains(experiment.name())) {
         throw new FieldException(lacks.get(), null);
-      } else {
+      } else if (!tables) {
         text.println("left out: " + lacks.get().text(new Flags(spec)::of));
       }
     }
