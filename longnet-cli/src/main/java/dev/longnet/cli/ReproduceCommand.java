@@ -3,6 +3,8 @@ package dev.longnet.cli;
 
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig.Precision;
+import dev.longnet.core.io.FieldException;
+import dev.longnet.core.io.FieldMessage;
 import dev.longnet.experiments.reproduce.EvidenceSet;
 import dev.longnet.experiments.reproduce.Findings;
 import dev.longnet.experiments.reproduce.Models;
@@ -51,6 +53,8 @@ import picocli.CommandLine.Spec;
       "  longnet reproduce --scale quick",
       "  longnet reproduce table2 --pilot",
       "  longnet reproduce table2 figure7b --seeds 1",
+      "  longnet reproduce recall --seeds 1",
+      "  longnet reproduce dna --corpus apes.fa.gz",
       "  longnet reproduce --tables",
       "  longnet reproduce --scale gpu --dry-run"
     })
@@ -99,6 +103,13 @@ final class ReproduceCommand implements Callable<Integer> {
       })
   @Nullable Path evidence;
 
+  @Option(
+      names = "--corpus",
+      paramLabel = "FASTA",
+      description =
+          "Aligned genomes, for dna: a FASTA file, compressed or not. Repeat for several.")
+  List<Path> corpus = List.of();
+
   @Option(names = "--dry-run", description = "Say the plan and its hours, and stop.")
   boolean dryRun;
 
@@ -112,13 +123,14 @@ final class ReproduceCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     List<Reproduction> experiments = experiments();
     Setting setting =
-        new Setting(scale, seeds, pilot, scale == Scale.QUICK ? out.resolve("quick") : out);
+        new Setting(scale, seeds, pilot, scale == Scale.QUICK ? out.resolve("quick") : out, corpus);
     EvidenceSet found = EvidenceSet.read(evidence(setting));
     PrintWriter text = spec.commandLine().getOut();
-    Reproduce reproduce = new Reproduce(setting, experiments, found, Models.onDisk(this::train));
+    List<Reproduction> ready = ready(experiments, setting, text);
+    Reproduce reproduce = new Reproduce(setting, ready, found, Models.onDisk(this::train));
     Plan plan =
         reproduce.plan(scale == Scale.GPU ? Double.NaN : MatrixRate.measure(Precision.BF16, "cpu"));
-    for (Reproduction experiment : experiments) {
+    for (Reproduction experiment : ready) {
       text.printf(Locale.ROOT, "%-10s %s%n", experiment.name(), experiment.about());
     }
     plan.lines().forEach(text::println);
@@ -135,6 +147,24 @@ final class ReproduceCommand implements Callable<Integer> {
     }
     text.flush();
     return finished ? 0 : StopOnInterrupt.EXIT_CODE;
+  }
+
+  /// Those that have all they need. Among all of them one that lacks something is left out with a
+  /// line; one that was named is a mistake, unless tables are all that is wanted.
+  private List<Reproduction> ready(
+      List<Reproduction> experiments, Setting setting, PrintWriter text) {
+    List<Reproduction> ready = new ArrayList<>();
+    for (Reproduction experiment : experiments) {
+      Optional<FieldMessage> lacks = experiment.lacks(setting);
+      if (lacks.isEmpty()) {
+        ready.add(experiment);
+      } else if (!tables && names.contains(experiment.name())) {
+        throw new FieldException(lacks.get(), null);
+      } else if (!tables) {
+        text.println("left out: " + lacks.get().text(new Flags(spec)::of));
+      }
+    }
+    return ready;
   }
 
   /// @return false where it was asked to stop

@@ -4,6 +4,8 @@ package dev.longnet.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.longnet.lm.torch.Torch;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
@@ -40,6 +42,23 @@ class ReproduceCommandTest {
     Cli.refused("no experiment of that name, there are table2, ", "reproduce", "table3");
     Cli.refused("seeds must be at least 1: ", "reproduce", "--seeds", 0);
     Cli.refused("--scale", "reproduce", "--scale", "huge");
+  }
+
+  @Test
+  void genomesAreTheUsersToBring() throws IOException {
+    Cli.refused("dna needs --corpus: aligned genomes as FASTA", "reproduce", "dna", "--dry-run");
+    Path out = folder.resolve("out");
+    Cli all = Cli.run("reproduce", "--scale", "quick", "--out", out, "--dry-run");
+    assertThat(all.exitCode()).as(all.err()).isZero();
+    assertThat(all.out()).contains("left out: dna needs --corpus: ").contains("recall     ours ");
+    Path fasta = Files.writeString(folder.resolve("apes.fa"), ">block1\nACGT\n");
+    Cli named =
+        Cli.run(
+            "reproduce", "dna", "--scale", "quick", "--corpus", fasta, "--out", out, "--dry-run");
+    assertThat(named.out()).contains("3 runs, 0 of them done").doesNotContain("left out");
+    Cli tables = Cli.run("reproduce", "dna", "--scale", "quick", "--out", out, "--tables");
+    assertThat(tables.exitCode()).as(tables.err()).isZero();
+    assertThat(out.resolve("quick/tables/dna.md")).content().contains("| dense-128 |");
   }
 
   @Test

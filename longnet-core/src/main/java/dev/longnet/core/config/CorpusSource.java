@@ -9,7 +9,8 @@ import java.util.OptionalDouble;
 ///
 /// @param path a directory, an archive, a table (JSON lines, JSON array, Parquet), a FASTA or a
 ///   text file, a glob of such files, or `jdk`: the Java sources that come with the running JDK, or
-///   an artifact of a Maven repository, see [MavenCoordinates]
+///   an artifact of a Maven repository, see [MavenCoordinates], or a text that is made up, see
+///   [RecallCorpus]
 /// @param weight share of the training windows drawn from this source, relative to the others'
 ///   weights; empty: as many as it has tokens
 /// @param textField the path of the field of a JSON row or column of a Parquet file that holds the
@@ -47,6 +48,9 @@ public record CorpusSource(
     if (MavenCoordinates.isOne(path)) {
       path = MavenCoordinates.parse(path).toString();
     }
+    if (RecallCorpus.isOne(path)) {
+      path = RecallCorpus.parse(path).toString();
+    }
     if (textField.isBlank()) {
       throw new IllegalArgumentException(
           "text_field must name a field: text_field= (source " + path + ")");
@@ -63,9 +67,14 @@ public record CorpusSource(
 
   /// The same source from every directory.
   CorpusSource absolute() {
-    return path.equals(JDK) || MavenCoordinates.isOne(path)
-        ? this
-        : new CorpusSource(absolute(path), weight, textField, nameField, format, sequences);
+    return isFile(path)
+        ? new CorpusSource(absolute(path), weight, textField, nameField, format, sequences)
+        : this;
+  }
+
+  /// Whether a path is one of the file system's.
+  public static boolean isFile(String path) {
+    return !path.equals(JDK) && !MavenCoordinates.isOne(path) && !RecallCorpus.isOne(path);
   }
 
   /// What is no path, as some globs on Windows, stays what it is.

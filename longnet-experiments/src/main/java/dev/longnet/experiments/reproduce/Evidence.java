@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.Section;
 import dev.longnet.core.data.tokenizer.Tokenizers;
@@ -39,7 +40,13 @@ public record Evidence(
     String tokenizer = config.corpus().tokenizer();
     String named =
         Tokenizers.isFile(tokenizer) ? String.valueOf(Path.of(tokenizer).getFileName()) : tokenizer;
-    return config.withCorpus(config.corpus().withTokenizer(named)).toTree();
+    ObjectNode tree = config.withCorpus(config.corpus().withTokenizer(named)).toTree();
+    for (JsonNode source : tree.path("corpus").path("sources")) {
+      if (source instanceof ObjectNode own && CorpusSource.isFile(own.path("path").asText())) {
+        own.put("path", own.path("path").asText().replaceFirst(".*[/\\\\]", ""));
+      }
+    }
+    return tree;
   }
 
   /// The first key in which a model's recipe is another one now. Keys that one of them lacks are

@@ -44,7 +44,9 @@ final class LanguageModels {
     DENSE("dense"),
     SPARSE("sparse, FLOPs of LongNet (paper)"),
     PAPER("LongNet (paper)"),
-    OURS("LongNet (ours)");
+    OURS("LongNet (ours)"),
+    /// Ours without its far branch.
+    NEAR("LongNet (ours), near branch alone");
 
     final String title;
 
@@ -66,26 +68,30 @@ final class LanguageModels {
     }
     if (setting.scale() == Scale.GPU) {
       overrides.add("runtime.device=cuda");
-    }
-    if (setting.scale() == Scale.GPU) {
       // The smaller scales' recipes have these already; all rows have them, or none.
       overrides.add("model.short_convolution=4");
       overrides.add("training.induction_heads=1");
     }
-    overrides.add("model.attention=" + attention(setting.scale(), row));
+    overrides.add(
+        "model.attention="
+            + attention(row.attention, setting.scale().lengths().getFirst(), 2, row.length));
     overrides.addAll(windows(setting.scale(), row.length));
     return new ModelRecipe(
         setting.id(experiment, row.name(), seed), setting.scale().recipe(), overrides);
   }
 
-  /// Most steps are small ones in the shortest windows, for all rows alike: near things are learned
-  /// from many steps. The paper has no such phase. Then every pass has as many tokens as the
-  /// longest window, so that a step is the same work for all.
   private static List<String> windows(Scale scale, int length) {
-    if (scale == Scale.GPU) {
-      return List.of("training.window=" + length);
-    }
     int shortest = scale.lengths().getFirst();
+    // The paper has no phases, and a sequence a pass.
+    return scale == Scale.GPU
+        ? List.of("training.window=" + length, "training.sequences=1")
+        : windows(shortest, length, scale.lengths());
+  }
+
+  /// Most steps are small ones in the shortest windows, for all rows alike: near things are learned
+  /// from many steps. Then every pass has as many tokens as the longest window, so that a step is
+  /// the same work for all.
+  static List<String> windows(int shortest, int length, List<Integer> lengths) {
     return List.of(
         String.format(
             Locale.ROOT,
@@ -94,51 +100,59 @@ final class LanguageModels {
             shortest,
             4 * shortest,
             length),
-        "training.sequences=" + scale.lengths().getLast() / length);
+        "training.sequences=" + lengths.getLast() / length);
   }
 
-  private static String attention(Scale scale, Row row) {
-    int shortest = scale.lengths().getFirst();
-    return switch (row.attention) {
+  /// The attention of a row.
+  ///
+  /// @param shortest tokens of the paper's shortest segment; ours sees half of that near by, in
+  ///   segments
+  /// @param growth of the paper's segments, from one to the next
+  /// @param length of the sequences
+  static String attention(Attention attention, int shortest, int growth, int length) {
+    List<Integer> segments = new ArrayList<>();
+    for (long s = shortest; s <= length && segments.size() < DILATIONS.size(); s *= growth) {
+      segments.add((int) s);
+    }
+    String near =
+        String.format(
+            Locale.ROOT, "{segment_length: %d}, {segment_length: %d}", shortest / 8, shortest / 2);
+    return switch (attention) {
       case DENSE -> "{type: dense}";
       case SPARSE ->
           String.format(
               Locale.ROOT,
               "{type: sparse, block_length: %d, columns: %d}",
               shortest,
-              columns(shortest, row.length));
-      case PAPER -> {
-        List<Integer> lengths = new ArrayList<>();
-        List<Integer> dilations = new ArrayList<>();
-        for (int i = 0; i < DILATIONS.size() && shortest << i <= row.length; i++) {
-          lengths.add(shortest << i);
-          dilations.add(DILATIONS.get(i));
-        }
-        yield String.format(
-            Locale.ROOT, "{type: dilated, segment_lengths: %s, dilations: %s}", lengths, dilations);
-      }
+              columns(segments, length));
+      case PAPER ->
+          String.format(
+              Locale.ROOT,
+              "{type: dilated, segment_lengths: %s, dilations: %s}",
+              segments,
+              DILATIONS.subList(0, segments.size()));
       // One head of the first layer sees everything besides; see docs/log.md.
       case OURS ->
           String.format(
               Locale.ROOT,
-              "{type: dilated, branches: [{segment_length: %d}, {segment_length: %d}, "
-                  + "{segment_length: %d, heads: [0], layers: [0]}]}",
-              shortest / 8,
-              shortest / 2,
-              row.length);
+              "{type: dilated, branches: [%s, {segment_length: %d, heads: [0], layers: [0]}]}",
+              near,
+              length);
+      case NEAR -> "{type: dilated, branches: [" + near + "]}";
     };
   }
 
-  /// The paper's, beside segments that double.
+  /// The paper's, beside segments that grow.
   private static final List<Integer> DILATIONS = List.of(1, 2, 4, 6, 12);
 
   /// Columns of the sparse baseline: a power of two, so that they divide the block, with as many
   /// query-key pairs as LongNet's pattern has.
-  private static int columns(int block, int length) {
+  private static int columns(List<Integer> segments, int length) {
+    int block = segments.getFirst();
     double wanted = 0;
-    for (int i = 0; i < DILATIONS.size() && block << i <= length; i++) {
+    for (int i = 0; i < segments.size(); i++) {
       int kept = DILATIONS.get(i);
-      wanted += (double) (block << i) / (2.0 * kept * kept);
+      wanted += (double) segments.get(i) / (2.0 * kept * kept);
     }
     double earlierBlocks = (length / (double) block - 1) / 2;
     double ideal = (wanted - block / 2.0) / earlierBlocks;
@@ -190,6 +204,18 @@ final class LanguageModels {
     }
   }
 
+  /// Operations of measuring a model at some lengths; beyond the trained one blockwise too.
+  static double measuringFlops(RunConfig config, List<Integer> lengths) {
+    ModelCost cost = new ModelCost(config.model());
+    return lengths.stream()
+        .mapToDouble(length ->
+            cost.forwardFlops(length)
+                / length
+                * config.evaluation().tokens()
+                * (length > config.training().window() ? 2 : 1))
+        .sum();
+  }
+
   /// Tokens of a whole training.
   static double tokens(RunConfig config) {
     return new TrainingCost(config.model(), config.training()).tokens();
@@ -209,8 +235,12 @@ final class LanguageModels {
 
   /// The part of [#forwardFlops] that query-key pairs take.
   static double attentionFlops(RunConfig config) {
+    return attentionFlops(config, config.training().window());
+  }
+
+  /// What query-key pairs take of a token's forward pass in a sequence of some length.
+  static double attentionFlops(RunConfig config, long length) {
     ModelConfig model = config.model();
-    long length = config.training().window();
     double sum = 0;
     for (int layer = 0; layer < model.layers(); layer++) {
       sum += model.mixer(layer).mixingFlops(model, length);

@@ -11,8 +11,19 @@ import dev.longnet.core.data.pipeline.TokenizationListener;
 import dev.longnet.core.evaluate.Scorer;
 import dev.longnet.core.io.ResourceStack;
 import dev.longnet.lm.inference.LoadedModel;
+import dev.longnet.lm.model.Decoder;
+import dev.longnet.lm.torch.TensorMemory;
+import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// A run's newest checkpoint.
@@ -78,6 +89,25 @@ final class OpenedModel implements TrainedModel {
   @Override
   public Scorer scorer() {
     return model.scorer();
+  }
+
+  @Override
+  public long[] expected(long[] ids, int batch, int tokens) {
+    Decoder decoder = model.decoder();
+    try (Arena arena = Arena.ofConfined();
+        TorchThreads _ = Torch.threads(decoder.options().threads());
+        PointerScope _ = new PointerScope()) {
+      Tensor inputs =
+          TensorMemory.view(
+              arena.allocateFrom(ValueLayout.JAVA_LONG, ids), ScalarType.Long, batch, tokens);
+      Tensor best =
+          decoder
+              .logits(inputs.to(new Device(decoder.options().device()), ScalarType.Long))
+              .argmax(new LongOptional(2), false)
+              .cpu()
+              .contiguous();
+      return TensorMemory.of(best).toArray(ValueLayout.JAVA_LONG);
+    }
   }
 
   @Override

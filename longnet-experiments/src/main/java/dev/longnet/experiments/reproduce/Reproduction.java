@@ -3,8 +3,10 @@ package dev.longnet.experiments.reproduce;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.data.pipeline.TokenizationListener;
+import dev.longnet.core.io.FieldMessage;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 
 /// One experiment of the paper: its runs as recipes, what is measured on a finished run, the tables
 /// and plots of all of them. To add one, implement this and name it in [Reproductions].
@@ -14,6 +16,11 @@ public interface Reproduction {
 
   /// One line for the plan.
   String about();
+
+  /// What a user has to give first, in a line; empty where nothing is missing.
+  default Optional<FieldMessage> lacks(Setting setting) {
+    return Optional.empty();
+  }
 
   /// All its runs, those that are wanted first in front. They may be another experiment's: a run is
   /// carried out once, and measured by the experiment that its [RunId] names.

@@ -8,7 +8,14 @@ public final class Reproductions {
   private Reproductions() {}
 
   public static List<Reproduction> all() {
-    return List.of(new Table2(), new Figure7b(), new Figure6(), new Figure7a(), new Figure5());
+    return List.of(
+        new Table2(),
+        new Recall(),
+        new Figure7b(),
+        new Figure6(),
+        new Figure7a(),
+        new Dna(),
+        new Figure5());
   }
 
   /// @throws IllegalArgumentException when there is none of that name

@@ -16,7 +16,8 @@ import java.util.stream.LongStream;
 /// @param seeds how many, from 1 on; a pilot has one
 /// @param pilot a fifth of the tokens, kept apart
 /// @param out where models, recipes and tables go
-public record Setting(Scale scale, int seeds, boolean pilot, Path out) {
+/// @param corpus files of the experiment whose text the user brings
+public record Setting(Scale scale, int seeds, boolean pilot, Path out, List<Path> corpus) {
   /// Ids of the tokenizer that is learned for the experiments.
   static final int VOCABULARY = 4096;
 
@@ -28,6 +29,11 @@ public record Setting(Scale scale, int seeds, boolean pilot, Path out) {
       throw new IllegalArgumentException("seeds must be at least 1: seeds=" + seeds);
     }
     seeds = pilot ? 1 : seeds;
+    corpus = List.copyOf(corpus);
+  }
+
+  public Setting(Scale scale, int seeds, boolean pilot, Path out) {
+    this(scale, seeds, pilot, out, List.of());
   }
 
   /// The first seeds of an experiment that wants at most so many.

@@ -65,18 +65,8 @@ public final class Table2 implements Reproduction {
   /// A row that is trained and measured at all lengths.
   static Job job(Setting setting, String experiment, Row row, long seed) throws IOException {
     ModelRecipe recipe = LanguageModels.recipe(setting, experiment, row, seed);
-    return Job.of(recipe, flops(setting, setting.config(recipe)));
-  }
-
-  private static double flops(Setting setting, RunConfig config) {
-    ModelCost cost = new ModelCost(config.model());
-    return setting.scale().lengths().stream()
-        .mapToDouble(length ->
-            cost.forwardFlops(length)
-                / length
-                * config.evaluation().tokens()
-                * (length > config.training().window() ? 2 : 1))
-        .sum();
+    return Job.of(
+        recipe, LanguageModels.measuringFlops(setting.config(recipe), setting.scale().lengths()));
   }
 
   @Override
@@ -245,7 +235,8 @@ public final class Table2 implements Reproduction {
         .orElse(Double.NaN);
   }
 
-  private static double deviation(List<Evidence> runs, int length) {
+  /// Of bits a byte over seeds; NaN for one.
+  static double deviation(List<Evidence> runs, int length) {
     double[] bits =
         runs.stream()
             .flatMap(run -> HeldOutLosses.bitsPerByte(run, length, false).stream())

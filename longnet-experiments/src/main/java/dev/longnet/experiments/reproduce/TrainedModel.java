@@ -24,6 +24,12 @@ public interface TrainedModel extends AutoCloseable {
   /// The model as it was trained.
   Scorer scorer();
 
+  /// What the model expects next: the likeliest id behind every token.
+  ///
+  /// @param ids [batch, tokens], row by row
+  /// @return [batch, tokens], row by row
+  long[] expected(long[] ids, int batch, int tokens);
+
   /// The same model where no token looks further back than in training (blockwise causal
   /// attention): for inputs beyond the trained length.
   Scorer blockwise() throws IOException;

@@ -38,12 +38,14 @@ final class PyTorchModel {
     for (MixerConfig mixer : config.model().mixers()) {
       switch (mixer) {
         case Dilated _, Dense _ -> {}
-        case BranchedAttention branched when branched.all().stream().allMatch(PyTorchModel::plain) -> {}
+        case BranchedAttention branched
+            when branched.all().stream().allMatch(PyTorchModel::plain) -> {}
         case BranchedAttention _ -> {
           return Optional.of("its side knows branches of plain segments only");
         }
         default -> {
-          return Optional.of("its side knows dilated and dense attention only, not " + mixer.type());
+          return Optional.of(
+              "its side knows dilated and dense attention only, not " + mixer.type());
         }
       }
     }

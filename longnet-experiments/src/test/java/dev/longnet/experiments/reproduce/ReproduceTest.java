@@ -289,6 +289,11 @@ class ReproduceTest {
         }
 
         @Override
+        public long[] expected(long[] ids, int batch, int tokens) {
+          throw new UnsupportedOperationException();
+        }
+
+        @Override
         public Scorer blockwise() {
           throw new UnsupportedOperationException();
         }

@@ -21,10 +21,10 @@ public record SourceState(String hash, long files, long bytes) {
     return state.build();
   }
 
-  /// An artifact that was downloaded again is the same one.
-  static SourceState ofArtifact(String coordinates, long bytes) {
+  /// What its name tells alone: an artifact that was downloaded again is the same one.
+  static SourceState named(String name, long bytes) {
     Builder state = new Builder();
-    state.line(coordinates + '\0' + bytes + '\n');
+    state.line(name + '\0' + bytes + '\n');
     return new SourceState(state.build().hash(), 1, bytes);
   }
 

@@ -5,6 +5,7 @@ import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.DocumentFilter;
 import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.config.MavenCoordinates;
+import dev.longnet.core.config.RecallCorpus;
 import dev.longnet.core.data.maven.MavenArtifacts;
 import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.io.Field;
@@ -26,7 +27,11 @@ public final class Sources {
   /// The directory or file a source stands for, or the glob of its files.
   ///
   /// @throws EnvironmentException when the running JDK has no sources, or an artifact can't be had
+  /// @throws IllegalArgumentException when it lies nowhere, or its path is none
   public static Path locate(CorpusSource source) throws IOException {
+    if (RecallCorpus.isOne(source.path())) {
+      throw new IllegalArgumentException("a text that is made up lies nowhere: " + source.path());
+    }
     if (MavenCoordinates.isOne(source.path())) {
       return artifact(source, _ -> {});
     }
@@ -56,7 +61,9 @@ public final class Sources {
   /// What a source is called wherever it lies: the last name of its path, of a glob the directory
   /// that it looks into, the coordinates of an artifact.
   public static String label(CorpusSource source) throws IOException {
-    if (source.path().equals(CorpusSource.JDK) || MavenCoordinates.isOne(source.path())) {
+    if (source.path().equals(CorpusSource.JDK)
+        || MavenCoordinates.isOne(source.path())
+        || RecallCorpus.isOne(source.path())) {
       return source.path();
     }
     Path path = locate(source);
@@ -88,9 +95,12 @@ public final class Sources {
   }
 
   public static SourceState state(CorpusSource source) throws IOException {
+    if (RecallCorpus.isOne(source.path())) {
+      return SourceState.named(source.path(), RecallCorpus.parse(source.path()).bytes());
+    }
     Path path = locate(source);
     if (MavenCoordinates.isOne(source.path())) {
-      return SourceState.ofArtifact(source.path(), Files.size(path));
+      return SourceState.named(source.path(), Files.size(path));
     }
     if (Files.isDirectory(path)) {
       return DirectoryReader.state(path);
@@ -110,6 +120,9 @@ public final class Sources {
   public static DocumentReader open(
       CorpusSource source, SourceState state, Admission admission, Path scratch)
       throws IOException {
+    if (RecallCorpus.isOne(source.path())) {
+      return new RecallReader(RecallCorpus.parse(source.path()), admission);
+    }
     Path path = locate(source);
     Door door = new Door(source, admission, scratch);
     if (Files.isDirectory(path)) {
