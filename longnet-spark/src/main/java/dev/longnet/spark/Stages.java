@@ -36,7 +36,7 @@ final class Stages implements AutoCloseable {
   private final SparkConf conf;
   private final Settings settings;
   private final List<String> command;
-  private @Nullable JavaSparkContext context;
+  private volatile @Nullable JavaSparkContext context;
   private volatile boolean stopped;
 
   /// @param command of every rank
@@ -94,14 +94,17 @@ final class Stages implements AutoCloseable {
 
   @Override
   public synchronized void close() {
-    if (context != null) {
-      context.close();
+    JavaSparkContext spark = context;
+    if (spark != null) {
+      spark.close();
     }
   }
 
   private JavaSparkContext spark() {
-    if (context == null) {
-      context = new JavaSparkContext(conf);
+    JavaSparkContext spark = context;
+    if (spark == null) {
+      spark = new JavaSparkContext(conf);
+      context = spark;
       // Ctrl-C: Spark's own hook would end the executors, and the ranks with them.
       ShutdownHookManager.addShutdownHook(
           HOOK_PRIORITY,
@@ -112,7 +115,7 @@ final class Stages implements AutoCloseable {
             }
           });
     }
-    return context;
+    return spark;
   }
 
   private List<Integer> ranks(JavaSparkContext spark, Request request) {

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("slow")
 @Tag("spark")
 @EnabledOnOs(OS.LINUX)
-@Timeout(600)
+@Timeout(1200)
 class SparkClusterTest {
   private static final String CLUSTER = "local-cluster[2,1,1024]";
 
@@ -198,7 +198,7 @@ class SparkClusterTest {
   }
 
   private void end(int code, Process process) throws Exception {
-    if (!process.waitFor(5, TimeUnit.MINUTES)) {
+    if (!process.waitFor(9, TimeUnit.MINUTES)) {
       process.descendants().forEach(ProcessHandle::destroyForcibly);
       process.destroyForcibly();
     }
