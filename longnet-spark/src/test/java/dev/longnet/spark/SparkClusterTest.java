@@ -263,7 +263,7 @@ class SparkClusterTest {
   private static String longnet() {
     return String.join(
         " ",
-        "#!/usr/bin/env bash\nexec",
+        "#!/usr/bin/env bash\nexport OPENBLAS_THREAD_TIMEOUT=4 OMP_WAIT_POLICY=PASSIVE\nexec",
         System.getProperty("java.home") + "/bin/java",
         "-Xmx1g --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED",
         "-Dorg.bytedeco.javacpp.maxphysicalbytes=0 -Dorg.bytedeco.javacpp.maxbytes=0 -cp",
