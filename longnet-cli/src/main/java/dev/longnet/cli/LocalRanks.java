@@ -30,17 +30,17 @@ import org.jspecify.annotations.Nullable;
 /// ended. The first writes where this process does; the others write to logs in the run.
 ///
 /// @param leave how long ranks may take to leave by themselves once one of them has failed
-record LocalRanks(RankCommand command, Duration leave) {
+record LocalRanks(RankCommand command, Duration leave) implements Ranks {
   /// A rank's exit code where the store's port is another program's: it was free a moment before.
   static final int PORT_TAKEN = 76;
 
   /// How long a rank may take to say that it lost another, and leave.
-  private static final Duration GRACE = Duration.ofSeconds(5);
+  static final Duration GRACE = Duration.ofSeconds(5);
 
   /// A process that was killed and is there yet waits for a disk that does not answer.
   private static final Duration DYING = Duration.ofSeconds(10);
 
-  private static final int TRIES = 3;
+  static final int TRIES = 3;
 
   /// Linux hands out ports from 32,768 by itself.
   private static final int FIRST_PORT = 20_000;
@@ -52,11 +52,18 @@ record LocalRanks(RankCommand command, Duration leave) {
     return new LocalRanks(command, timeout.plus(GRACE));
   }
 
-  /// Starts ranks and waits for them. Where this process is asked to stop, so are they, and this
-  /// waits until they have saved themselves.
-  ///
-  /// @param size how many
-  RanksEnd run(int size, Handover handover) throws IOException {
+  @Override
+  public int cores(int size) {
+    return Math.max(1, Runtime.getRuntime().availableProcessors() / size);
+  }
+
+  @Override
+  public String logs(Path run) {
+    return "what others than rank 0 print: " + run.resolve(RunDirectory.RANK_LOGS);
+  }
+
+  @Override
+  public RanksEnd run(int size, Handover handover) throws IOException {
     for (int tries = 1; ; tries++) {
       int port = freePort();
       RanksEnd end = once(size, port, handover);
@@ -164,7 +171,11 @@ record LocalRanks(RankCommand command, Duration leave) {
         deadline = System.nanoTime() + leave.toNanos();
       }
     }
-    return new RanksEnd(ends, processes.size(), run, stop.requested());
+    return new RanksEnd(
+        ends,
+        processes.size(),
+        rank -> RunDirectory.rankLog(run, rank).toString(),
+        stop.requested());
   }
 
   private static int freePort() {

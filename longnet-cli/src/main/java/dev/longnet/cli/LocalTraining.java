@@ -12,8 +12,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 
-/// A run whose ranks are processes of this machine. After a loss they are started again, as often
-/// as the user said.
+/// A run whose ranks this program starts. After a loss they are started again, as often as the user
+/// said.
 ///
 /// @param ranks starts them
 /// @param virtualShards of the recipe: so many ranks are threads of the processes; 0: each process
@@ -22,7 +22,7 @@ import java.util.Locale;
 /// @param initial the run starts with another one's weights, which it has again in its first
 ///   checkpoint only
 record LocalTraining(
-    LocalRanks ranks,
+    Ranks ranks,
     RankOptions options,
     int virtualShards,
     int threads,
@@ -67,8 +67,7 @@ record LocalTraining(
   }
 
   private String started(int size, Path run) {
-    int shared =
-        virtualShards > 0 ? 1 : Math.max(1, Runtime.getRuntime().availableProcessors() / size);
+    int shared = virtualShards > 0 ? 1 : ranks.cores(size);
     int each = threads > 0 ? threads : shared;
     String threadsEach = each + (each == 1 ? " thread" : " threads");
     String who =
@@ -81,9 +80,7 @@ record LocalTraining(
                 virtualShards / size,
                 threadsEach)
             : number(size) + " of " + threadsEach + " each";
-    return size == 1
-        ? who
-        : who + "; what others than rank 0 print: " + run.resolve(RunDirectory.RANK_LOGS);
+    return size == 1 ? who : who + "; " + ranks.logs(run);
   }
 
   private static String number(int ranks) {

@@ -160,6 +160,13 @@ final class RankOptions {
         sequenceRanks());
   }
 
+  /// As [#processes], where each is a task of Spark: others may be on the same machine, or not.
+  ///
+  /// @param cores of a task
+  Processes processesOfTasks(int cores) {
+    return new Processes(size(Optional.empty()), 1, cores, sequenceRanks());
+  }
+
   private int size(Optional<Launch> launch) {
     return launch.isPresent() ? launch.get().size() : ranks == null ? 1 : ranks;
   }

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.cli;
 
-import dev.longnet.core.checkpoint.RunDirectory;
 import dev.longnet.lm.distributed.PeerLostException;
-import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.IntFunction;
 
 /// How the ranks of a run ended, in the order in which they did.
 ///
 /// @param size how many were started
-/// @param run the run's directory
+/// @param log where a rank's output is
 /// @param stopped this process was asked to stop
-record RanksEnd(List<One> ends, int size, Path run, boolean stopped) {
+record RanksEnd(List<One> ends, int size, IntFunction<String> log, boolean stopped) {
   RanksEnd {
     ends = List.copyOf(ends);
   }
@@ -112,6 +111,6 @@ record RanksEnd(List<One> ends, int size, Path run, boolean stopped) {
     }
     return Optional.of(
         String.format(Locale.ROOT, "rank %d of %d %s", one.rank, size, what)
-            + (one.rank == 0 ? "" : "; its log: " + RunDirectory.rankLog(run, one.rank)));
+            + (one.rank == 0 ? "" : "; its log: " + log.apply(one.rank)));
   }
 }

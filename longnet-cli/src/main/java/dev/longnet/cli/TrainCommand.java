@@ -11,6 +11,7 @@ import dev.longnet.core.launch.LaunchEnvironment;
 import dev.longnet.lm.run.DistributedTraining;
 import dev.longnet.lm.run.InitialWeights;
 import dev.longnet.lm.run.Parts;
+import dev.longnet.lm.run.Processes;
 import dev.longnet.lm.run.Result;
 import dev.longnet.lm.run.Start;
 import dev.longnet.lm.run.Training;
@@ -133,21 +134,32 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Map<String, String> environment = System.getenv();
     Optional<Handover> told = Handover.of(environment);
+    Optional<Integer> sparkCores =
+        told.isPresent() ? Optional.empty() : SparkRanks.taskCores(environment);
     OptionalInt asked = told.isPresent() ? OptionalInt.empty() : ranks.number();
-    Optional<Launch> launch = LaunchEnvironment.read(asked, environment);
+    // Spark's driver is no rank, whatever started it.
+    Optional<Launch> launch =
+        sparkCores.isPresent() ? Optional.empty() : LaunchEnvironment.read(asked, environment);
+    if (sparkCores.isPresent()) {
+      SparkRanks.check(ranks);
+    }
     ranks.check(launch);
     if (told.isPresent()) {
       ParentWatch.start();
     }
     Choice choice = choose(told);
     ranks.checkMesh(launch, choice.config.training());
+    sparkCores.ifPresent(cores -> SparkRanks.checkThreads(choice.config.runtime(), cores));
     boolean terminal = terminal() || told.map(Handover::terminal).orElse(false);
-    if (dryRun || launch.isEmpty() && !ranks.starts(told)) {
+    boolean starts = sparkCores.isPresent() || ranks.starts(told);
+    if (dryRun || launch.isEmpty() && !starts) {
       CommandLine line = spec.commandLine();
       try (TrainDisplay display =
           new TrainDisplay(line.getOut(), line.getErr(), terminal, choice.config)) {
         if (dryRun) {
-          Training.forecast(choice.config, choice.start.run(), ranks.processes(launch), display);
+          Processes processes =
+              sparkCores.map(ranks::processesOfTasks).orElseGet(() -> ranks.processes(launch));
+          Training.forecast(choice.config, choice.start.run(), processes, display);
           return 0;
         }
         Parts parts = Parts.of(choice.config, display, Version.text());
@@ -156,7 +168,7 @@ final class TrainCommand implements Callable<Integer> {
       }
     }
     return launch.isEmpty()
-        ? startRanks(choice)
+        ? startRanks(choice, sparkCores.<Ranks>map(this::onSpark).orElseGet(this::here))
         : RankGroup.work(launch.get(), ranks, group -> joinRanks(group, choice, terminal));
   }
 
@@ -168,17 +180,25 @@ final class TrainCommand implements Callable<Integer> {
     };
   }
 
-  /// Ranks of this machine, which run this command too and are told which run it is.
-  private int startRanks(Choice choice) throws IOException {
+  private Ranks here() {
+    RankCommand command =
+        RankCommand.ofThisProcess(spec.root().commandLine().getParseResult().originalArgs());
+    return LocalRanks.of(command, ranks.timeout());
+  }
+
+  private Ranks onSpark(int cores) {
+    return new SparkRanks(cores, ranks.timeout(), System.in, System.out);
+  }
+
+  /// Ranks run this command too and are told which run it is.
+  private int startRanks(Choice choice, Ranks starter) throws IOException {
     Start start = choice.start;
     if (!start.resume()) {
       RunDirectory.requireNew(start.run());
     }
-    RankCommand command =
-        RankCommand.ofThisProcess(spec.root().commandLine().getParseResult().originalArgs());
     LocalTraining training =
         new LocalTraining(
-            LocalRanks.of(command, ranks.timeout()),
+            starter,
             ranks,
             choice.config.training().virtualShards(),
             choice.config.runtime().threads(),

@@ -56,8 +56,26 @@ class DeployTest {
     requireRestartable(List.of(command.strip().split("\\s+")));
   }
 
+  /// The script's own words go before the user's.
   @ParameterizedTest
-  @ValueSource(strings = {"slurm.sbatch", "torchrun.sh"})
+  @ValueSource(strings = {"spark.sh", "../docs/distributed.md"})
+  void sparksExampleIsOurs(String file) throws IOException {
+    List<String> lines =
+        Files.readString(DEPLOY.resolve(file))
+            .lines()
+            .filter(line -> line.contains("deploy/spark.sh spark://"))
+            .toList();
+    assertThat(lines).hasSize(1);
+    String[] words = lines.getFirst().replaceFirst(".*deploy/spark.sh ", "").split(" ");
+    List<String> command = new ArrayList<>(List.of("train", "--ranks", words[1]));
+    command.addAll(List.of(words).subList(3, words.length));
+    requireRestartable(command);
+    assertThat(Files.readString(DEPLOY.resolve("spark.sh")))
+        .endsWith(" --ranks \"$ranks\" \"${@:4}\"\n");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"slurm.sbatch", "spark.sh", "torchrun.sh"})
   @EnabledOnOs({OS.LINUX, OS.MAC})
   void theScriptsAreBash(String script) throws Exception {
     Child child =

@@ -3,6 +3,7 @@ package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.core.checkpoint.RunDirectory;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -71,6 +72,6 @@ class RanksEndTest {
                     Integer.parseInt(pair[1]),
                     ends.contains(pair[0] + ":" + pair[1] + "!")))
             .toList();
-    return new RanksEnd(all, size, RUN, stopped);
+    return new RanksEnd(all, size, rank -> RunDirectory.rankLog(RUN, rank).toString(), stopped);
   }
 }

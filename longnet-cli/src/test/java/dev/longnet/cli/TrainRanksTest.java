@@ -42,6 +42,7 @@ class TrainRanksTest {
           """
           RANK=4 WORLD_SIZE=4 | RANK must be less than WORLD_SIZE=4: RANK=4
           SLURM_NTASKS=4      | SLURM_NTASKS must come with srun, which starts its tasks: start with srun, or give --ranks=1
+          LONGNET_SPARK_TASK_CPUS=2 RANK=4 | --ranks must be given on Spark, it is not
           JOB_COMPLETION_INDEX=1 | LONGNET_COMPLETIONS must be set beside JOB_COMPLETION_INDEX
           PET_NNODES=2 PET_NODE_RANK=0 PET_NPROC_PER_NODE=8 | PET_NPROC_PER_NODE must be 1
           """)

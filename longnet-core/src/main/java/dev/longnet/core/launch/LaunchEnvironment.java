@@ -16,6 +16,10 @@ public final class LaunchEnvironment {
   /// Set for the ranks that this program starts itself: the number of the process that did.
   public static final String STARTED_BY = "LONGNET_STARTED_BY";
 
+  /// Set for such ranks where their share of a machine is known otherwise than by their number: how
+  /// many cores each has.
+  public static final String CORES = "LONGNET_CORES";
+
   private LaunchEnvironment() {}
 
   /// @param ranks what the user asked for; a launcher must say the same number. Where a launcher's

@@ -48,7 +48,7 @@ final class RankVariables {
         size,
         localRank,
         localSize,
-        0,
+        own ? v.number(LaunchEnvironment.CORES, 1, Integer.MAX_VALUE, 0) : 0,
         new Launch.Store(
             v.required(HOST, words),
             v.port(PORT, words),

@@ -79,6 +79,8 @@ class LaunchEnvironmentTest {
           | @variables LOCAL_RANK= LOCAL_WORLD_SIZE=            | VARIABLES  2/4 0/1 0 h:29500
           4 | @variables                                        | VARIABLES  2/4 0/2 0 h:29500
           | @variables LONGNET_STARTED_BY=17 RANK=0             | LONGNET    0/4 0/2 0 h:29500 here
+          | @variables LONGNET_STARTED_BY=17 LONGNET_CORES=3    | LONGNET    2/4 0/2 3 h:29500
+          | @variables LONGNET_CORES=3                          | VARIABLES  2/4 0/2 0 h:29500
           | @srun                                               | SLURM      5/7 1/3 0 n2:22256
           | @srun SLURM_PROCID=0 SLURM_NODEID=0 SLURM_LOCALID=0 | SLURM      0/7 0/4 0 n2:22256 here
           | @srun SLURM_STEP_ID=3                               | SLURM      5/7 1/3 0 n2:22257
