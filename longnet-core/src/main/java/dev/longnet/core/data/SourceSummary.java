@@ -2,6 +2,7 @@
 package dev.longnet.core.data;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.io.Texts;
@@ -51,6 +52,9 @@ public record SourceSummary(
   /// Reads a record that holds summaries as `sources`.
   public static <T> T read(byte[] json, Class<T> type) throws IOException {
     JsonNode tree = Texts.json(Manifest.JSON, json);
+    if (!tree.isObject()) { // null would become no record at all
+      throw new JsonParseException(null, "not a JSON object");
+    }
     for (JsonNode source : tree.path("sources")) {
       if (source instanceof ObjectNode summary) {
         for (String count : List.of("changed_documents", "train_groups", "validation_groups")) {

@@ -89,13 +89,16 @@ final class Corpora {
               .whole(packing.equals("xz") ? Corpora::xzSums : UnaryOperator.identity())
               .grant(WINDOWS));
     }
-    all.add(source("JSON lines", "f.jsonl", List.of(rows, utf8(ROWS.repeat(3)))));
+    // Each line that is no row costs an exception.
+    all.add(
+        source("JSON lines", "f.jsonl", List.of(rows, utf8(ROWS.repeat(3)))).grant(512L << 20));
     all.add(source("JSON array", "f.json", List.of(utf8(ARRAY), utf8(ARRAY.replace("\n", "")))));
     all.add(
         source(
             "FASTA",
             "f.fasta",
-            List.of(utf8(SEQUENCES), utf8(SEQUENCES.toLowerCase(java.util.Locale.ROOT)))));
+            List.of(utf8(SEQUENCES), utf8(SEQUENCES.toLowerCase(java.util.Locale.ROOT))))
+            .grant(512L << 20));
     all.add(
         source(
             "text",
