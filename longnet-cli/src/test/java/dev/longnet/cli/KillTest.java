@@ -2,6 +2,7 @@
 package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.File;
 import java.io.IOException;
@@ -28,6 +29,7 @@ class KillTest {
   @ParameterizedTest
   @EnumSource
   void whatIsKilledGoesOn(WritingJob job) throws Exception {
+    assumeTrue(job.isWanted());
     Path inputs = WritingJob.inputs(folder);
     Path reference = Files.createDirectories(folder.resolve("reference"));
     long start = System.nanoTime();
@@ -38,8 +40,10 @@ class KillTest {
     int killed = 0;
     int begun = 0;
     Path out = folder.resolve("out");
-    for (int i = 0; i < Integer.getInteger("longnet.kills", 20); i++) {
+    int kills = Integer.getInteger("longnet.kills", 20);
+    for (int i = 0; killed < kills && i < 5 * kills; i++) {
       WritingJob.clear(out);
+      long now = System.nanoTime();
       Process process = start(job.command(inputs, out));
       if (i % 2 == 0) {
         process.waitFor((long) (whole * random.nextDouble()), TimeUnit.NANOSECONDS);
@@ -50,8 +54,12 @@ class KillTest {
         process.waitFor((long) (whole * 0.3 * random.nextDouble()), TimeUnit.NANOSECONDS);
       }
       process.destroyForcibly().waitFor();
-      killed += process.exitValue() == 137 ? 1 : 0;
       assertThat(process.exitValue()).as(log()).isIn(0, 137);
+      if (process.exitValue() == 0) { // the machine has become faster
+        whole = Math.min(whole, System.nanoTime() - now);
+        continue;
+      }
+      killed++;
       begun += TinyRecipe.names(out).isEmpty() ? 0 : 1;
       job.check(out);
       job.finish(inputs, out);

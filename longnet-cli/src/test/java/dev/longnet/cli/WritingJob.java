@@ -72,8 +72,15 @@ enum WritingJob {
     @Override
     List<Object> command(Path inputs, Path out) {
       return List.of(
-          "tokenize", "--corpus", inputs.resolve("texts"), "--out", out.resolve("shards"),
-          "--validation", "0.2", "--threads", "1");
+          "tokenize",
+          "--corpus",
+          inputs.resolve("texts"),
+          "--out",
+          out.resolve("shards"),
+          "--validation",
+          "0.2",
+          "--threads",
+          "1");
     }
 
     @Override
@@ -102,9 +109,20 @@ enum WritingJob {
       List<Object> words =
           new ArrayList<>(
               List.of(
-                  "stream", inputs.resolve("model"), "--input", inputs.resolve("text.txt"),
-                  "--save-state", out.resolve("s.state"), "--save-every", "2000", "--json",
-                  out.resolve("s.json"), "--threads", "1", "--report-every", "1000"));
+                  "stream",
+                  inputs.resolve("model"),
+                  "--input",
+                  inputs.resolve("text.txt"),
+                  "--save-state",
+                  out.resolve("s.state"),
+                  "--save-every",
+                  "2000",
+                  "--json",
+                  out.resolve("s.json"),
+                  "--threads",
+                  "1",
+                  "--report-every",
+                  "1000"));
       if (Files.exists(out.resolve("s.state"))) {
         words.addAll(List.of("--load-state", out.resolve("s.state")));
       }
@@ -138,8 +156,14 @@ enum WritingJob {
       Path model = out.resolveSibling("inputs").resolve("model");
       Cli run =
           Cli.run(
-              "generate", model, "--load-state", out.resolve("s.state"), "--max-tokens", 40,
-              "--seed", 1);
+              "generate",
+              model,
+              "--load-state",
+              out.resolve("s.state"),
+              "--max-tokens",
+              40,
+              "--seed",
+              1);
       assertThat(run.exitCode()).as(run.err()).isZero();
       return run.out();
     }
@@ -173,7 +197,11 @@ enum WritingJob {
     @Override
     List<Object> command(Path inputs, Path out) {
       return List.of(
-          "export", inputs.resolve("model"), "--to", "torchscale", "--out",
+          "export",
+          inputs.resolve("model"),
+          "--to",
+          "torchscale",
+          "--out",
           out.resolve("w.safetensors"));
     }
 
@@ -195,6 +223,11 @@ enum WritingJob {
           .hasSameBinaryContentAs(reference.resolve("w.safetensors"));
     }
   };
+
+  /// Whether `-Dlongnet.jobs=TRAIN,STREAM` leaves it in.
+  boolean isWanted() {
+    return System.getProperty("longnet.jobs", name()).contains(name());
+  }
 
   /// Small inputs of all of them.
   static Path inputs(Path folder) throws IOException {

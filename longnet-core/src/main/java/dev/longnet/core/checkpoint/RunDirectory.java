@@ -121,10 +121,7 @@ public final class RunDirectory implements Closeable {
     for (Path directory : List.of(path, path.resolve("checkpoints"))) {
       if (Files.isDirectory(directory)) {
         try (Stream<Path> files = Files.list(directory)) {
-          for (Path p :
-              files
-                  .filter(AtomicFiles::isLeftover)
-                  .toList()) {
+          for (Path p : files.filter(AtomicFiles::isLeftover).toList()) {
             AtomicFiles.deleteRecursively(p);
           }
         }

@@ -63,8 +63,7 @@ final class FileTexts implements Closeable {
       throws IOException {
     this.file = file;
     this.whole = known > 0 && reading.isText();
-    this.measured =
-        whole ? new Text(known, () -> Sources.open(file, reading, policy)) : null;
+    this.measured = whole ? new Text(known, () -> Sources.open(file, reading, policy)) : null;
     this.reader = Sources.open(file, reading, source, policy, inFolder);
     this.suffix = reading.kind() == Reading.Kind.TAR ? suffix : "";
   }

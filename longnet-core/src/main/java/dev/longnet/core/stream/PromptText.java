@@ -59,8 +59,8 @@ public final class PromptText {
   }
 
   /// @return bytes of the text
-  private static long requireOne(
-      Path file, Reading reading, CorpusSource how, InputPolicy policy) throws IOException {
+  private static long requireOne(Path file, Reading reading, CorpusSource how, InputPolicy policy)
+      throws IOException {
     try (FileTexts texts = new FileTexts(file, reading, how, policy, false, "", 0)) {
       FileTexts.Text text = texts.next();
       if (text == null) {
