@@ -60,8 +60,7 @@ class FullDiskTest {
     List<Long> sizes = new ArrayList<>();
     long all = used();
     for (long pages : tries(all)) {
-      remount("size=" + Math.max(1, pages) * PAGE);
-      if (!fails(job, inputs, reference, "size=64m")) {
+      if (!fails(job, inputs, reference, "size=" + pages * PAGE, "size=64m")) {
         break;
       }
       sizes.add(pages);
@@ -76,10 +75,9 @@ class FullDiskTest {
     Path inputs = WritingJob.inputs(folder);
     Path reference = reference(job, inputs);
     int failures = 0;
-    // Its own root and the directory of what is written take two.
-    for (int inodes = 3; inodes < 200; inodes++) {
-      remount("nr_inodes=" + inodes);
-      if (!fails(job, inputs, reference, "nr_inodes=10000")) {
+    // Its own root and the directory of what is written take two already.
+    for (int inodes = 2; inodes < 200; inodes++) {
+      if (!fails(job, inputs, reference, "nr_inodes=" + inodes, "nr_inodes=10000")) {
         break;
       }
       failures++;
@@ -98,7 +96,7 @@ class FullDiskTest {
     Cli.run("stream", mistake, "--input", mistake); // what an error needs is loaded once
     int failures = 0;
     try (Limit limit = Limit.start()) {
-      for (int more = 0; more < 60; more++) {
+      for (int more = -6; more < 60; more++) { // below what is open already, nothing more opens
         Path out = out();
         Cli run;
         limit.set(open() + more);
@@ -167,10 +165,12 @@ class FullDiskTest {
     return link;
   }
 
+  /// @param limit of the disk, for one call of the command
   /// @return false where the command had room enough
-  private boolean fails(WritingJob job, Path inputs, Path reference, String room)
+  private boolean fails(WritingJob job, Path inputs, Path reference, String limit, String room)
       throws IOException, InterruptedException {
-    Path out = folder.resolve("out");
+    Path out = out();
+    remount(limit);
     Cli run = Cli.run(job.command(inputs, out).toArray());
     remount(room);
     if (run.exitCode() == 0) {
@@ -178,7 +178,6 @@ class FullDiskTest {
     }
     assertOneLine(run);
     goesOn(job, inputs, out, reference);
-    out();
     return true;
   }
 
@@ -220,9 +219,6 @@ class FullDiskTest {
   }
 
   private void remount(String option) throws IOException, InterruptedException {
-    if (option.startsWith("size=") && !option.endsWith("m")) {
-      WritingJob.clear(disk.resolve("out"));
-    }
     assertThat(call("mount", "-o", "remount," + option, disk.toString())).as(option).isTrue();
   }
 }

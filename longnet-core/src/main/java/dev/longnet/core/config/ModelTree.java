@@ -32,7 +32,8 @@ public final class ModelTree {
     }
     int hidden = model.requiredInteger("hidden", 1);
     int heads = model.requiredInteger("heads", 1);
-    int feedForward = model.integer("feed_forward", Math.multiplyExact(4, hidden), 1);
+    int feedForward =
+        model.integer("feed_forward", (int) Math.min(Integer.MAX_VALUE, 4L * hidden), 1);
     Activation activation = model.choice("activation", Activation.GELU, Activation.class);
     PositionEncoding positions =
         model.choice("positions", PositionEncoding.XPOS, PositionEncoding.class);

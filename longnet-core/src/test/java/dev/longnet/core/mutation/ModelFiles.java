@@ -163,14 +163,15 @@ final class ModelFiles implements AutoCloseable {
         """
             .getBytes(StandardCharsets.UTF_8);
     return new Parser(
-        "safetensors index",
-        List.of(seed),
-        input -> {
-          Files.write(file, input);
-          try (WeightFiles weights = WeightFiles.open(file)) {
-            readAll(weights);
-          }
-        });
+            "safetensors index",
+            List.of(seed),
+            input -> {
+              Files.write(file, input);
+              try (WeightFiles weights = WeightFiles.open(file)) {
+                readAll(weights);
+              }
+            })
+        .grant(16 << 20);
   }
 
   private Parser npy() throws IOException {
