@@ -127,12 +127,6 @@ final class CorpusOptions {
   InputPolicy.Action invalidUtf8 = InputPolicy.DEFAULT.invalidUtf8();
 
   @Option(
-      names = "--max-ratio",
-      paramLabel = "N",
-      description = "Archives that expand further are bombs (default: ${DEFAULT-VALUE}).")
-  int maxRatio = InputPolicy.DEFAULT.maxRatio();
-
-  @Option(
       names = "--max-archive-bytes",
       paramLabel = "N",
       description = "Archives that expand to more are bombs (default: ${DEFAULT-VALUE}).")
@@ -164,7 +158,7 @@ final class CorpusOptions {
         validation,
         new DocumentFilter(include, exclude, languages, minBytes, maxBytes),
         kind,
-        new InputPolicy(broken, binary, invalidUtf8, maxRatio, maxArchiveBytes, maxRowBytes),
+        new InputPolicy(broken, binary, invalidUtf8, files.maxRatio, maxArchiveBytes, maxRowBytes),
         new Holdout(holdout, groupDepth));
   }
 

@@ -2,6 +2,7 @@
 package dev.longnet.cli;
 
 import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.config.SequenceRule;
 import java.util.OptionalDouble;
 import picocli.CommandLine.Option;
@@ -38,8 +39,21 @@ final class FileOptions {
               + "${DEFAULT-VALUE}).")
   SequenceRule.Unknown unknown = SequenceRule.Unknown.KEEP;
 
+  @Option(
+      names = "--max-ratio",
+      paramLabel = "N",
+      description = "Archives that expand further are bombs (default: ${DEFAULT-VALUE}).")
+  int maxRatio = InputPolicy.DEFAULT.maxRatio();
+
   SequenceRule sequences() {
     return new SequenceRule(letters, unknown);
+  }
+
+  /// For files that are no corpus.
+  InputPolicy policy() {
+    InputPolicy d = InputPolicy.DEFAULT;
+    return new InputPolicy(
+        d.broken(), d.binary(), d.invalidUtf8(), maxRatio, d.maxArchiveBytes(), d.maxRowBytes());
   }
 
   /// For files that are no corpus.

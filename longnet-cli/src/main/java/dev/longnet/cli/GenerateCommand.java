@@ -258,7 +258,7 @@ final class GenerateCommand implements Callable<Integer> {
     }
     return file.toString().equals("-")
         ? System.in
-        : PromptText.open(file, files.of(file.toString()));
+        : PromptText.open(file, files.of(file.toString()), files.policy());
   }
 
   /// What was read before the prompt.

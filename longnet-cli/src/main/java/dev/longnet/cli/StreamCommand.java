@@ -138,7 +138,8 @@ final class StreamCommand implements Callable<Integer> {
                 model.tokenizer(),
                 repeat,
                 own(),
-                files.of(inputs.getFirst().toString()))) {
+                files.of(inputs.getFirst().toString()),
+                files.policy())) {
       StreamJson results = new StreamJson(json, model.model(), inputs);
       tell(input, out);
       StreamDisplay display = new StreamDisplay(out, input.totalBytes(), repeat, maxTokens);

@@ -18,6 +18,7 @@ import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.FieldMessage;
 import dev.longnet.core.io.FileKind;
+import dev.longnet.core.io.Texts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -297,7 +298,7 @@ public record Checkpoint(
 
   static ObjectNode readObject(Path file) throws IOException {
     try {
-      JsonNode node = JSON.readTree(Files.readAllBytes(file));
+      JsonNode node = Texts.json(JSON, Files.readAllBytes(file));
       if (node instanceof ObjectNode object) {
         return object;
       }

@@ -11,6 +11,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 
@@ -45,16 +47,19 @@ public final class Checksums {
     }
     ObjectNode tree = Checkpoint.readObject(file);
     Section sums = Section.root(tree, file.toString());
+    Set<String> there;
+    try (Stream<Path> all = Files.list(directory)) {
+      there =
+          all.filter(Files::isRegularFile)
+              .map(path -> path.getFileName().toString())
+              .collect(Collectors.toSet());
+    }
     for (String name : (Iterable<String>) tree::fieldNames) {
-      Path sibling = directory.resolve(name);
-      if (!directory
-              .toAbsolutePath()
-              .normalize()
-              .equals(sibling.toAbsolutePath().normalize().getParent())
-          || !Files.isRegularFile(sibling)) {
+      if (!there.contains(name)) {
         throw new IllegalArgumentException(
             "damaged checkpoint: " + name + " is missing: " + directory);
       }
+      Path sibling = directory.resolve(name);
       Section expected = sums.section(name);
       long bytes = expected.wholeNumber("bytes", -1, 0);
       if (Files.size(sibling) != bytes) {

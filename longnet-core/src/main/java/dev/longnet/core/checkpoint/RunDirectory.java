@@ -53,7 +53,9 @@ public final class RunDirectory implements Closeable {
   public static RunDirectory create(Path path) throws IOException {
     requireNew(path);
     Files.createDirectories(path);
-    return locked(path);
+    RunDirectory run = locked(path);
+    run.removeLeftovers();
+    return run;
   }
 
   /// Refuses a path at which no new run can begin.
@@ -70,11 +72,19 @@ public final class RunDirectory implements Closeable {
     }
     if (Files.isDirectory(path)) {
       try (Stream<Path> files = Files.list(path)) {
-        if (files.anyMatch(p -> !BEFORE_A_RUN.contains(p.getFileName().toString()))) {
+        boolean locked = Files.exists(path.resolve(".lock"));
+        if (files.anyMatch(p -> !isBeforeARun(p, locked))) {
           throw new FieldException("%s must be a new or an empty directory: %s", RUN, path);
         }
       }
     }
+  }
+
+  /// @param locked whether a run was about to begin there, which may have been killed
+  private static boolean isBeforeARun(Path file, boolean locked) {
+    String name = file.getFileName().toString();
+    return BEFORE_A_RUN.contains(name)
+        || locked && (name.equals(Checkpoint.TOKENIZER) || AtomicFiles.isLeftover(file));
   }
 
   /// A run that was begun before.
@@ -111,10 +121,7 @@ public final class RunDirectory implements Closeable {
     for (Path directory : List.of(path, path.resolve("checkpoints"))) {
       if (Files.isDirectory(directory)) {
         try (Stream<Path> files = Files.list(directory)) {
-          for (Path p :
-              files
-                  .filter(f -> f.getFileName().toString().matches("\\..*\\.tmp-[0-9]+"))
-                  .toList()) {
+          for (Path p : files.filter(AtomicFiles::isLeftover).toList()) {
             AtomicFiles.deleteRecursively(p);
           }
         }

@@ -70,6 +70,14 @@ public record EncoderConfig(
 
   public EncoderConfig {
     positive("encoder_layers", layers);
+    if (layers > ModelConfig.MOST_LAYERS) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "encoder_layers must be at most %d: encoder_layers=%d",
+              ModelConfig.MOST_LAYERS,
+              layers));
+    }
     positive("encoder_embed_dim", hidden);
     positive("encoder_attention_heads", heads);
     positive("encoder_ffn_embed_dim", feedForward);

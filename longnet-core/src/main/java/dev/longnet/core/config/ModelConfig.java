@@ -51,6 +51,9 @@ public record ModelConfig(
   /// The paper's decay base.
   public static final int XPOS_SCALE_BASE = 512;
 
+  /// Ten times the deepest Transformers: a damaged number must not fill the memory with parameters.
+  public static final int MOST_LAYERS = 10_000;
+
   /// Taps of the longest short convolution.
   private static final int MOST_TAPS = 8;
 
@@ -144,6 +147,10 @@ public record ModelConfig(
   public ModelConfig {
     positive("vocabulary", vocabulary);
     positive("layers", layers);
+    if (layers > MOST_LAYERS) {
+      throw new IllegalArgumentException(
+          String.format(Locale.ROOT, "layers must be at most %d: layers=%d", MOST_LAYERS, layers));
+    }
     positive("hidden", hidden);
     positive("heads", heads);
     positive("feed_forward", feedForward);

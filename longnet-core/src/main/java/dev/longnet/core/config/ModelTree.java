@@ -27,9 +27,13 @@ public final class ModelTree {
   public static ModelConfig readAmongOthers(Section model, int vocabulary) {
     int words = model.integer("vocabulary", vocabulary, 1);
     int layers = model.requiredInteger("layers", 1);
+    if (layers > ModelConfig.MOST_LAYERS) {
+      throw model.wrong("layers", "must be at most " + ModelConfig.MOST_LAYERS);
+    }
     int hidden = model.requiredInteger("hidden", 1);
     int heads = model.requiredInteger("heads", 1);
-    int feedForward = model.integer("feed_forward", Math.multiplyExact(4, hidden), 1);
+    int feedForward =
+        model.integer("feed_forward", (int) Math.min(Integer.MAX_VALUE, 4L * hidden), 1);
     Activation activation = model.choice("activation", Activation.GELU, Activation.class);
     PositionEncoding positions =
         model.choice("positions", PositionEncoding.XPOS, PositionEncoding.class);

@@ -4,6 +4,7 @@ package dev.longnet.core.config;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.core.io.Texts;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -59,7 +60,7 @@ public final class Recipes {
       throws IOException {
     boolean file =
         nameOrFile.endsWith(SUFFIX) || nameOrFile.endsWith(".yml") || nameOrFile.contains("/");
-    String text = file ? Files.readString(Path.of(nameOrFile)) : builtIn(nameOrFile);
+    String text = file ? Texts.read(Path.of(nameOrFile)) : builtIn(nameOrFile);
     String source = file ? nameOrFile : "recipe " + nameOrFile;
     ObjectNode tree = parse(text, source);
     Set<String> overridden = new HashSet<>();
@@ -193,7 +194,7 @@ public final class Recipes {
     if (home != null) {
       Path file = Path.of(home, "recipes", name + SUFFIX);
       if (Files.isRegularFile(file)) {
-        return Files.readString(file);
+        return Texts.read(file);
       }
     }
     try (InputStream in = Recipes.class.getResourceAsStream("/recipes/" + name + SUFFIX)) {

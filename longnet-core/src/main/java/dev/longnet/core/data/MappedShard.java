@@ -20,20 +20,21 @@ record MappedShard(
       throws IOException {
     return new MappedShard(
         info,
-        map(
-            directory,
-            info.baseName() + ".tokens",
-            Math.multiplyExact(info.tokens(), bits / 8),
-            arena),
+        map(directory, info.baseName() + ".tokens", bytes(info.tokens(), bits / 8), arena),
         map(
             directory,
             info.baseName() + ".docs",
-            Math.multiplyExact(info.documents(), DocumentRecord.BYTES),
+            bytes(info.documents(), DocumentRecord.BYTES),
             arena),
         map(directory, info.baseName() + ".names", info.nameBytes(), arena),
         info.split() == Split.VALIDATION
             ? map(directory, info.baseName() + ".text", info.textBytes(), arena)
             : MemorySegment.NULL);
+  }
+
+  /// No file is as long as the largest number, which stands for more than that.
+  private static long bytes(long count, int each) {
+    return count > Long.MAX_VALUE / each ? Long.MAX_VALUE : count * each;
   }
 
   private static MemorySegment map(Path directory, String name, long bytes, Arena arena)

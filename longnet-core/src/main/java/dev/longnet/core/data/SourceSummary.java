@@ -2,8 +2,10 @@
 package dev.longnet.core.data;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.longnet.core.io.Texts;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -49,7 +51,10 @@ public record SourceSummary(
 
   /// Reads a record that holds summaries as `sources`.
   public static <T> T read(byte[] json, Class<T> type) throws IOException {
-    JsonNode tree = Manifest.JSON.readTree(json);
+    JsonNode tree = Texts.json(Manifest.JSON, json);
+    if (!tree.isObject()) { // null would become no record at all
+      throw new JsonParseException(null, "not a JSON object");
+    }
     for (JsonNode source : tree.path("sources")) {
       if (source instanceof ObjectNode summary) {
         for (String count : List.of("changed_documents", "train_groups", "validation_groups")) {

@@ -120,6 +120,10 @@ public final class TokenSplit implements TokenStream {
       throw new IllegalStateException("training documents' own bytes are not kept");
     }
     Objects.checkFromIndexSize(0, count, record.bytes());
+    if (record.textOffset() < 0
+        || textBase[shard] + record.textOffset() > text.size() - record.bytes()) {
+      throw corrupted(index, record);
+    }
     byte[] result = new byte[Math.toIntExact(count)];
     int[] at = {0};
     text.read(
@@ -151,16 +155,23 @@ public final class TokenSplit implements TokenStream {
     if (record.firstToken() < 0
         || record.tokens() < 0
         || record.bytes() < 0
-        || end > size() - record.tokens()) {
-      throw new IllegalArgumentException(
-          "token shards are corrupted: document " + index + " leaves the stream (" + record + ")");
+        || end > size() - record.tokens()
+        || record.nameOffset() < 0
+        || record.nameLength() < 0
+        || record.nameOffset() > shards.get(shard).names().byteSize() - record.nameLength()) {
+      throw corrupted(index, record);
     }
     return record;
   }
 
+  private static FieldException corrupted(long index, DocumentRecord record) {
+    return new FieldException(
+        "token shards are corrupted (%s names the file): document %s leaves its shard (%s)",
+        Field.of("verify"), index, record);
+  }
+
   private String name(int shard, DocumentRecord record) {
     MemorySegment names = shards.get(shard).names();
-    Objects.checkFromIndexSize(record.nameOffset(), record.nameLength(), names.byteSize());
     byte[] bytes =
         names.asSlice(record.nameOffset(), record.nameLength()).toArray(ValueLayout.JAVA_BYTE);
     return new String(bytes, StandardCharsets.UTF_8);

@@ -6,12 +6,15 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -176,9 +179,38 @@ public final class AtomicFiles {
 
   private static Path temporaryBeside(Path target) throws IOException {
     Path absolute = target.toAbsolutePath();
-    Files.createDirectories(absolute.getParent());
-    return absolute.resolveSibling(
-        "." + absolute.getFileName() + ".tmp-" + ProcessHandle.current().pid());
+    Path folder = folder(absolute);
+    Files.createDirectories(folder);
+    String prefix = "." + absolute.getFileName() + ".tmp-";
+    removeLeftovers(folder, prefix);
+    return folder.resolve(prefix + ProcessHandle.current().pid());
+  }
+
+  /// Of processes that were killed while they wrote the same target.
+  private static void removeLeftovers(Path folder, String prefix) throws IOException {
+    List<Path> dead = new ArrayList<>();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
+      for (Path file : files) {
+        String name = file.getFileName().toString();
+        if (name.startsWith(prefix) && isDead(name.substring(prefix.length()))) {
+          dead.add(file);
+        }
+      }
+    } catch (DirectoryIteratorException e) {
+      throw e.getCause();
+    }
+    for (Path file : dead) {
+      deleteRecursively(file);
+    }
+  }
+
+  private static boolean isDead(String pid) {
+    return pid.matches("[0-9]{1,18}") && ProcessHandle.of(Long.parseLong(pid)).isEmpty();
+  }
+
+  /// Whether a file is what a process that was killed leaves beside the file it wrote.
+  public static boolean isLeftover(Path file) {
+    return file.getFileName().toString().matches("\\..*\\.tmp-[0-9]+");
   }
 
   private static void force(Path path) throws IOException {

@@ -2,7 +2,6 @@
 package dev.longnet.core.io;
 
 import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
@@ -97,8 +96,8 @@ public final class ShardedWeights implements WeightFiles {
       throw new IllegalArgumentException(
           "an index must be at most " + MAX_INDEX + " bytes: " + Files.size(index));
     }
-    try (JsonParser parser = JSON.createParser(Files.readAllBytes(index))) {
-      if (JSON.readTree(parser) instanceof ObjectNode object) {
+    try {
+      if (Texts.json(JSON, Files.readAllBytes(index)) instanceof ObjectNode object) {
         return object;
       }
       throw new IllegalArgumentException("not a JSON object");

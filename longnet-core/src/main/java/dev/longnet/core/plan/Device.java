@@ -3,8 +3,8 @@ package dev.longnet.core.plan;
 
 import dev.longnet.core.config.Section;
 import dev.longnet.core.config.Yaml;
+import dev.longnet.core.io.Texts;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 
@@ -59,8 +59,7 @@ public record Device(
   public static Device read(Path file) throws IOException {
     String source = file.toString();
     Section s =
-        Section.root(
-            Yaml.object(Files.readString(file), "a description of a device", source), source);
+        Section.root(Yaml.object(Texts.read(file), "a description of a device", source), source);
     s.require("folds");
     Device device =
         new Device(

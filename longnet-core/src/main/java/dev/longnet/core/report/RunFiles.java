@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
+import dev.longnet.core.io.Texts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,7 +40,7 @@ record RunFiles(
     }
     List<JsonNode> train = new ArrayList<>();
     List<JsonNode> validation = new ArrayList<>();
-    for (String line : Files.readAllLines(metrics)) {
+    for (String line : Texts.read(metrics).lines().toList()) {
       JsonNode node = parse(line);
       switch (node.path("event").asText()) {
         case "train" -> train.add(node);
@@ -85,6 +86,6 @@ record RunFiles(
   }
 
   private static String text(Path file) throws IOException {
-    return Files.isRegularFile(file) ? Files.readString(file) : "";
+    return Files.isRegularFile(file) ? Texts.read(file) : "";
   }
 }

@@ -2,6 +2,7 @@
 package dev.longnet.core.stream;
 
 import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.data.source.DocumentReader;
 import dev.longnet.core.data.source.Entry;
 import dev.longnet.core.data.source.Reading;
@@ -36,6 +37,12 @@ final class FileTexts implements Closeable {
   private final Path file;
   private final DocumentReader reader;
   private final String suffix;
+
+  /// Whether the file is one text that was measured before: it is not unpacked for its length
+  /// again.
+  private final boolean whole;
+
+  private @Nullable Text measured;
   private long leftOut;
   private @Nullable String firstLeftOut;
 
@@ -44,10 +51,20 @@ final class FileTexts implements Closeable {
 
   /// @param source the field and the format of rows
   /// @param suffix only entries of an archive whose name ends so
-  FileTexts(Path file, Reading reading, CorpusSource source, boolean inFolder, String suffix)
+  /// @param known bytes of all its texts, as an earlier reading counted them; 0: not counted
+  FileTexts(
+      Path file,
+      Reading reading,
+      CorpusSource source,
+      InputPolicy policy,
+      boolean inFolder,
+      String suffix,
+      long known)
       throws IOException {
     this.file = file;
-    this.reader = Sources.open(file, reading, source, inFolder);
+    this.whole = known > 0 && reading.isText();
+    this.measured = whole ? new Text(known, () -> Sources.open(file, reading, policy)) : null;
+    this.reader = Sources.open(file, reading, source, policy, inFolder);
     this.suffix = reading.kind() == Reading.Kind.TAR ? suffix : "";
   }
 
@@ -55,6 +72,11 @@ final class FileTexts implements Closeable {
   ///
   /// @throws IllegalArgumentException where the file is damaged
   @Nullable Text next() throws IOException {
+    if (whole) {
+      Text only = measured;
+      measured = null;
+      return only;
+    }
     for (Entry entry = reader.next(); entry != null; entry = reader.next()) {
       Text text = entry.name().endsWith(suffix) ? text(entry) : null;
       if (text != null && text.bytes > 0) {

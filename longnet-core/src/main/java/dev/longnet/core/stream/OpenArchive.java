@@ -3,6 +3,7 @@ package dev.longnet.core.stream;
 
 import dev.longnet.core.io.SummedInput;
 import java.io.Closeable;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
@@ -22,11 +23,16 @@ final class OpenArchive implements Closeable {
     try {
       return new ZipFile(archive.toFile());
     } catch (ZipException e) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT, "not an archive, or a damaged one: %s: %s", archive, e.getMessage()),
-          e);
+      throw damaged(archive, e.getMessage(), e);
+    } catch (EOFException e) { // where its directory should be
+      throw damaged(archive, "it ends too early", e);
     }
+  }
+
+  private static IllegalArgumentException damaged(
+      Path archive, @Nullable String what, IOException e) {
+    return new IllegalArgumentException(
+        String.format(Locale.ROOT, "not an archive, or a damaged one: %s: %s", archive, what), e);
   }
 
   /// An entry's bytes, compared with its checksum as they are read.

@@ -20,14 +20,16 @@ public final class PromptText {
 
   /// @param how the field of rows, and whether the file is a text in any case; its path means
   ///   nothing here
+  /// @param policy what expands too far
   /// @throws IllegalArgumentException where the file holds several texts, or none, or is not read
-  public static InputStream open(Path file, CorpusSource how) throws IOException {
+  public static InputStream open(Path file, CorpusSource how, InputPolicy policy)
+      throws IOException {
     if (!Files.isRegularFile(file)) {
       return Files.newInputStream(file);
     }
     Reading reading;
     try {
-      reading = Reading.of(file, how, InputPolicy.DEFAULT, false);
+      reading = Reading.of(file, how, policy, false);
     } catch (RejectedException e) {
       throw new FieldException(
           "%s can't be read: %s: %s", Field.of("promptFile"), file, e.getMessage());
@@ -37,8 +39,8 @@ public final class PromptText {
     }
     ResourceStack opened = new ResourceStack();
     try {
-      requireOne(file, reading, how);
-      FileTexts texts = opened.push(new FileTexts(file, reading, how, false, ""));
+      long bytes = requireOne(file, reading, how, policy);
+      FileTexts texts = opened.push(new FileTexts(file, reading, how, policy, false, "", bytes));
       FileTexts.Text text = texts.next();
       if (text == null) {
         throw new IOException("changed while it was read: " + file);
@@ -56,9 +58,12 @@ public final class PromptText {
     }
   }
 
-  private static void requireOne(Path file, Reading reading, CorpusSource how) throws IOException {
-    try (FileTexts texts = new FileTexts(file, reading, how, false, "")) {
-      if (texts.next() == null) {
+  /// @return bytes of the text
+  private static long requireOne(Path file, Reading reading, CorpusSource how, InputPolicy policy)
+      throws IOException {
+    try (FileTexts texts = new FileTexts(file, reading, how, policy, false, "", 0)) {
+      FileTexts.Text text = texts.next();
+      if (text == null) {
         throw new FieldException(
             "%s must hold a text: %s (%s) holds none",
             Field.of("promptFile"), file, reading.words());
@@ -72,6 +77,7 @@ public final class PromptText {
             Field.of("streamInput"),
             Field.of("loadState"));
       }
+      return text.bytes();
     }
   }
 }

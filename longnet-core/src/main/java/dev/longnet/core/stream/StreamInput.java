@@ -95,6 +95,7 @@ public final class StreamInput implements AutoCloseable {
   private final boolean repeat;
   private final String suffix;
   private final CorpusSource how;
+  private final InputPolicy policy;
   private final Map<String, Long> readAs = new TreeMap<>();
   private final List<String> leftOut = new ArrayList<>();
   private final List<Document> documents = new ArrayList<>();
@@ -117,24 +118,34 @@ public final class StreamInput implements AutoCloseable {
   /// @param repeat begin anew at the end, for ever
   public StreamInput(List<Path> inputs, String suffix, Tokenizer tokenizer, boolean repeat)
       throws IOException {
-    this(inputs, suffix, tokenizer, repeat, List.of(), CorpusSource.of("input"));
+    this(
+        inputs,
+        suffix,
+        tokenizer,
+        repeat,
+        List.of(),
+        CorpusSource.of("input"),
+        InputPolicy.DEFAULT);
   }
 
   /// @param leftOut files that are no documents where a directory holds them, such as the state
   ///   that is saved among them
   /// @param how the field of rows, and whether every file is a text; its path means nothing here
+  /// @param policy what expands too far
   public StreamInput(
       List<Path> inputs,
       String suffix,
       Tokenizer tokenizer,
       boolean repeat,
       Collection<Path> leftOut,
-      CorpusSource how)
+      CorpusSource how,
+      InputPolicy policy)
       throws IOException {
     this.tokenizer = tokenizer;
     this.repeat = repeat;
     this.suffix = suffix;
     this.how = how;
+    this.policy = policy;
     Set<Path> others = leftOut.stream().map(StreamInput::whole).collect(Collectors.toSet());
     try {
       for (Path input : inputs) {
@@ -184,7 +195,7 @@ public final class StreamInput implements AutoCloseable {
   private void addFile(Path file, boolean inFolder) throws IOException {
     Reading reading;
     try {
-      reading = Reading.of(file, how, InputPolicy.DEFAULT, inFolder);
+      reading = Reading.of(file, how, policy, inFolder);
     } catch (RejectedException e) {
       if (!inFolder) {
         throw new IllegalArgumentException("can't be read: " + file + ": " + e.getMessage(), e);
@@ -198,6 +209,7 @@ public final class StreamInput implements AutoCloseable {
       try (ZipFile zip = OpenArchive.open(file)) {
         zip.stream()
             .filter(e -> !e.isDirectory() && e.getName().endsWith(suffix))
+            .filter(e -> !e.getName().isEmpty()) // of a damaged directory: there is no such path
             .forEach(e ->
                 documents.add(
                     new Document(file, e.getName(), Math.max(0, e.getSize()), e.getCrc())));
@@ -211,7 +223,7 @@ public final class StreamInput implements AutoCloseable {
   /// Reads the file once: damage is said before anything runs, and its length is known.
   private void addTexts(Path file, Reading reading, boolean inFolder) throws IOException {
     long length = 0;
-    try (FileTexts all = texts(file, reading, inFolder)) {
+    try (FileTexts all = texts(file, reading, inFolder, 0)) {
       for (FileTexts.Text next = all.next(); next != null; next = all.next()) {
         length += next.bytes();
       }
@@ -225,8 +237,9 @@ public final class StreamInput implements AutoCloseable {
     }
   }
 
-  private FileTexts texts(Path file, Reading reading, boolean inFolder) throws IOException {
-    return new FileTexts(file, reading, how, inFolder, suffix);
+  private FileTexts texts(Path file, Reading reading, boolean inFolder, long known)
+      throws IOException {
+    return new FileTexts(file, reading, how, policy, inFolder, suffix, known);
   }
 
   /// How many files are read in which way, in words.
@@ -485,7 +498,7 @@ public final class StreamInput implements AutoCloseable {
     if (texts != null) {
       return place.offset; // it follows on the one before
     }
-    texts = texts(document.file, reading, document.inFolder);
+    texts = texts(document.file, reading, document.inFolder, document.bytes);
     long before = 0;
     text = texts.next();
     while (text != null

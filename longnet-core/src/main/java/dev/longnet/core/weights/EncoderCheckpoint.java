@@ -13,6 +13,7 @@ import dev.longnet.core.config.EncoderConfig;
 import dev.longnet.core.config.EncoderTree;
 import dev.longnet.core.config.Section;
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.io.Texts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -72,7 +73,7 @@ public record EncoderCheckpoint(Path directory, EncoderConfig config) {
 
   private static ObjectNode tree(Path file) throws IOException {
     try {
-      if (JSON.readTree(Files.readAllBytes(file)) instanceof ObjectNode object) {
+      if (Texts.json(JSON, Files.readAllBytes(file)) instanceof ObjectNode object) {
         return object;
       }
       throw new IllegalArgumentException("damaged checkpoint: not a JSON object: " + file);

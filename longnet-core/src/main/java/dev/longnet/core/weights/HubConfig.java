@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.ModelTree;
 import dev.longnet.core.config.Section;
+import dev.longnet.core.io.Texts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -117,7 +118,7 @@ record HubConfig(
           "a configuration must be at most " + MAX_BYTES + " bytes: " + file);
     }
     try {
-      if (JSON.readTree(Files.readAllBytes(file)) instanceof ObjectNode object) {
+      if (Texts.json(JSON, Files.readAllBytes(file)) instanceof ObjectNode object) {
         return object;
       }
       throw new IllegalArgumentException("not a JSON object: " + file);
@@ -149,7 +150,7 @@ record HubConfig(
             throw new IllegalArgumentException(
                 "a text beside the weights must be at most " + MAX_BYTES + " bytes: " + file);
           }
-          files.put(name, Files.readString(file));
+          files.put(name, Texts.read(file));
         }
       }
       return new Kept(config, files);

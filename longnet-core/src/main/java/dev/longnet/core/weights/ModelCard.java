@@ -15,6 +15,7 @@ import dev.longnet.core.config.ModelTree;
 import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.Yaml;
+import dev.longnet.core.io.Texts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -56,7 +57,7 @@ record ModelCard(
     JsonNode evaluation = MissingNode.getInstance();
     if (inRun && Files.isRegularFile(measured)) {
       try {
-        evaluation = JSON.readTree(Files.readAllBytes(measured));
+        evaluation = Texts.json(JSON, Files.readAllBytes(measured));
       } catch (JsonProcessingException e) {
         throw new IllegalArgumentException("not valid JSON: " + measured, e);
       }

@@ -19,6 +19,7 @@ import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.TensorEntry;
+import dev.longnet.core.io.Texts;
 import dev.longnet.core.io.WeightFiles;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
@@ -235,7 +236,7 @@ public final class TorchscaleImport {
   private static ObjectNode arguments(
       WeightFiles weights, StateDict dict, Path file, Optional<Path> config) throws IOException {
     if (config.isPresent()) {
-      return parse(Files.readString(config.get()), config.get().toString());
+      return parse(Texts.read(config.get()), config.get().toString());
     }
     String text = weights.metadata().get("config");
     if (text != null) {

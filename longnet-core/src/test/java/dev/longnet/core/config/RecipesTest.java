@@ -384,4 +384,12 @@ class RecipesTest {
   private RunConfig load(String... overrides) throws Exception {
     return Recipes.load(file.toString(), List.of(overrides), Tokenizers::vocabularySize);
   }
+
+  /// A typing error, or a damaged file: no memory is taken for it.
+  @Test
+  void aWildNumberOfLayersIsRefused() {
+    assertThatThrownBy(() -> Recipes.load("quickstart", List.of("model.layers=1e9"), _ -> 257))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("model.layers must be at most 10000");
+  }
 }

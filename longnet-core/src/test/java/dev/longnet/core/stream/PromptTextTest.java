@@ -31,7 +31,11 @@ class PromptTextTest {
   }
 
   private String read(String name, byte[] content) throws IOException {
-    try (InputStream in = PromptText.open(Files.write(folder.resolve(name), content), HOW)) {
+    try (InputStream in =
+        PromptText.open(
+            Files.write(folder.resolve(name), content),
+            HOW,
+            dev.longnet.core.config.InputPolicy.DEFAULT)) {
       return new String(in.readAllBytes(), UTF_8);
     }
   }

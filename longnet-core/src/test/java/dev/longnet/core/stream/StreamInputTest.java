@@ -5,11 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.config.SequenceRule;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -376,9 +379,21 @@ class StreamInputTest {
                 "text",
                 "",
                 CorpusSource.Format.TEXT,
-                SequenceRule.AS_WRITTEN))) {
+                SequenceRule.AS_WRITTEN),
+            InputPolicy.DEFAULT)) {
       assertThat(input.totalBytes()).isEqualTo(Files.size(gzip));
     }
+  }
+
+  /// Such as one whose end was overwritten.
+  @Test
+  void aZipWithoutADirectoryIsSaid() throws IOException {
+    byte[] end = new byte[22];
+    ByteBuffer.wrap(end).order(ByteOrder.LITTLE_ENDIAN).putInt(0x06054b50).putInt(12, 60);
+    Path zip = Files.write(folder.resolve("cut.zip"), end);
+    assertThatThrownBy(() -> new StreamInput(List.of(zip), "", BYTES, false))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(zip.toString());
   }
 
   private static StreamInput fasta(Path file, SequenceRule.Case letters) throws IOException {
@@ -394,7 +409,8 @@ class StreamInputTest {
             "text",
             "",
             CorpusSource.Format.AUTO,
-            new SequenceRule(letters, SequenceRule.Unknown.KEEP)));
+            new SequenceRule(letters, SequenceRule.Unknown.KEEP)),
+        InputPolicy.DEFAULT);
   }
 
   /// Under another rule they are another input, though as long.

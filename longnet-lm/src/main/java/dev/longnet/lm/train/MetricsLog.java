@@ -8,6 +8,7 @@ import dev.longnet.core.io.AtomicFiles;
 import java.io.BufferedWriter;
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -31,7 +32,8 @@ public final class MetricsLog implements Closeable {
   public static MetricsLog open(Path file, long lastStep) throws IOException {
     if (Files.exists(file)) {
       List<String> kept = new ArrayList<>();
-      for (String line : Files.readAllLines(file)) {
+      // A line that the machine's end garbled is one that is cut off.
+      for (String line : new String(Files.readAllBytes(file), StandardCharsets.UTF_8).split("\n")) {
         JsonNode node = parse(line);
         if (node != null && node.path("step").asLong(Long.MAX_VALUE) <= lastStep) {
           kept.add(line);

@@ -6,11 +6,14 @@ import dev.longnet.core.data.Manifest;
 import dev.longnet.core.data.ShardInfo;
 import dev.longnet.core.data.SourceSummary;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.zip.CRC32C;
 
 /// How far a build has come: what the next run needs to go on where this one was killed.
 ///
@@ -40,25 +43,38 @@ record Journal(
   record OpenDocument(
       int part, long bytesDone, long firstToken, long textOffset, boolean changed) {}
 
-  /// Empty where there is none, or one that can't be read (a crash of the machine): the build
-  /// starts anew.
+  /// Empty where there is none, or a damaged one (a crash of the machine): the build starts anew.
   static Optional<Journal> read(Path directory) throws IOException {
     Path file = directory.resolve(FILE);
     if (!Files.isRegularFile(file)) {
       return Optional.empty();
     }
+    byte[] bytes = Files.readAllBytes(file);
+    if (bytes.length < Long.BYTES || ByteBuffer.wrap(bytes).getLong() != sum(bytes)) {
+      return Optional.empty();
+    }
     try {
-      return Optional.of(Plain.fromJson(Files.readAllBytes(file)));
+      return Optional.of(Plain.fromJson(Arrays.copyOfRange(bytes, Long.BYTES, bytes.length)));
     } catch (JsonProcessingException e) {
       return Optional.empty();
     }
+  }
+
+  /// CRC-32C of what follows the first eight bytes, where it stands.
+  private static long sum(byte[] bytes) {
+    CRC32C sum = new CRC32C();
+    sum.update(bytes, Long.BYTES, bytes.length - Long.BYTES);
+    return sum.getValue();
   }
 
   /// Replaces the journal in one step. Nothing is forced to disk: a killed process loses nothing
   /// the kernel has, and after a crash of the machine the checksums tell.
   void write(Path directory) throws IOException {
     Path temporary = directory.resolve(FILE + ".tmp");
-    Files.write(temporary, Manifest.JSON.writeValueAsBytes(Plain.of(this)));
+    byte[] json = Manifest.JSON.writeValueAsBytes(Plain.of(this));
+    byte[] bytes = ByteBuffer.allocate(Long.BYTES + json.length).putLong(0).put(json).array();
+    ByteBuffer.wrap(bytes).putLong(sum(bytes));
+    Files.write(temporary, bytes);
     Files.move(
         temporary,
         directory.resolve(FILE),
@@ -76,6 +92,12 @@ record Journal(
       List<OpenDocument> open,
       long signatures,
       List<ShardInfo> shards) {
+
+    Plain {
+      sources = List.copyOf(sources);
+      open = List.copyOf(open);
+      shards = List.copyOf(shards);
+    }
 
     static Plain of(Journal j) {
       return new Plain(

@@ -115,7 +115,7 @@ final class FastaReader implements DocumentReader {
         continue;
       }
       at++;
-      lineStart = c == '\n' || c == '\r' && lineStart;
+      lineStart = c == '\n' || c == '\r'; // lines may end with CR, LF or both
       if (c <= ' ') {
         continue;
       }
@@ -169,7 +169,7 @@ final class FastaReader implements DocumentReader {
     ByteArrayOutputStream line = new ByteArrayOutputStream();
     for (int c = peek(); c >= 0; c = peek()) {
       at++;
-      if (c == '\n') {
+      if (c == '\n' || c == '\r') {
         break;
       }
       if (line.size() < MAX_HEADER_BYTES) {

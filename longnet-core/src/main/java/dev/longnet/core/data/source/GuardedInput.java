@@ -133,6 +133,11 @@ final class GuardedInput extends FilterInputStream {
       throw new RejectedException(
           Reason.BOMB, "it expands to more than max_archive_bytes=" + policy.maxArchiveBytes());
     }
+    refuseRatio(from, bytes, policy);
+  }
+
+  /// As [#refuseBomb], whatever an archive may come to.
+  static void refuseRatio(long from, long bytes, InputPolicy policy) throws RejectedException {
     if (bytes > HARMLESS_BYTES && bytes / policy.maxRatio() > from) {
       throw new RejectedException(
           Reason.BOMB, from + " bytes expand to " + bytes + ", max_ratio=" + policy.maxRatio());

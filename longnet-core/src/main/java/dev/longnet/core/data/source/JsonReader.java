@@ -9,6 +9,7 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.InputPolicy;
+import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -110,6 +111,8 @@ final class JsonReader implements DocumentReader {
       }
     } catch (JsonProcessingException e) {
       throw new RejectedException(Reason.INVALID_JSON, String.valueOf(e.getOriginalMessage()));
+    } catch (CharConversionException e) { // NUL bytes make a row look like UTF-32
+      throw new RejectedException(Reason.INVALID_JSON, String.valueOf(e.getMessage()));
     }
     String text = found.text;
     if (text == null) {

@@ -40,6 +40,12 @@ record ParquetColumn(List<String> path) {
         key + " must name a text column of " + file + " (it has " + all + "): " + key + "=" + name);
   }
 
+  static List<ParquetColumn> all(FileSchema schema) {
+    return schema.getColumns().stream()
+        .map(column -> new ParquetColumn(column.fieldPath().elements()))
+        .toList();
+  }
+
   private static String described(ColumnSchema column) {
     return String.join(".", column.fieldPath().elements())
         + (column.maxRepetitionLevel() > 0

@@ -3,14 +3,18 @@ package dev.longnet.core.data.source;
 
 import dev.hardwood.HardwoodContext;
 import dev.hardwood.InputFile;
+import dev.hardwood.metadata.ColumnChunk;
 import dev.hardwood.metadata.RowGroup;
 import dev.hardwood.reader.ParquetFileReader;
 import dev.hardwood.reader.RowReader;
+import dev.hardwood.schema.ColumnProjection;
 import dev.hardwood.schema.FileSchema;
 import dev.longnet.core.config.CorpusSource;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -216,7 +220,22 @@ final class ParquetReader implements DocumentReader {
       nameColumn = ParquetColumn.find(schema, source.nameField(), "name_field", path);
       columns.add(nameColumn);
     }
-    rows = file.buildRowReader().projection(ParquetColumn.projection(schema, columns)).build();
+    ColumnProjection projection = ParquetColumn.projection(schema, columns);
+    checkPages(projection.projectsAll() ? ParquetColumn.all(schema) : columns);
+    rows = file.buildRowReader().projection(projection).build();
+  }
+
+  private void checkPages(List<ParquetColumn> columns) throws IOException {
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      ParquetPages pages = new ParquetPages(channel, admission.policy());
+      for (RowGroup group : file.getFileMetaData().rowGroups()) {
+        for (ColumnChunk chunk : group.columns()) {
+          if (columns.contains(new ParquetColumn(chunk.metaData().pathInSchema().elements()))) {
+            pages.check(chunk);
+          }
+        }
+      }
+    }
   }
 
   @Override

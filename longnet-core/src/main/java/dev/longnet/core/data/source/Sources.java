@@ -11,6 +11,7 @@ import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldMessage;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
@@ -143,14 +144,23 @@ public final class Sources {
   /// @param reading what [Reading#of] told
   /// @param inFolder as there
   public static DocumentReader open(
-      Path file, Reading reading, CorpusSource source, boolean inFolder) throws IOException {
-    Admission all = new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT);
+      Path file, Reading reading, CorpusSource source, InputPolicy policy, boolean inFolder)
+      throws IOException {
+    Admission all = new Admission(DocumentFilter.ALL, policy);
     return new Door(source, all, Path.of(System.getProperty("java.io.tmpdir")))
         .open(
             file,
             reading,
             file.getFileName().toString(),
             inFolder ? Door.Found.IN_FOLDER : Door.Found.LISTED);
+  }
+
+  /// Opens a file whose text is all that it holds, to be unpacked as it is read.
+  ///
+  /// @param reading of a text
+  public static InputStream open(Path file, Reading reading, InputPolicy policy)
+      throws IOException {
+    return GuardedInput.open(file, reading, policy);
   }
 
   private static boolean isGlob(String path) {

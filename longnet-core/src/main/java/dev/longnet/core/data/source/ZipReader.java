@@ -148,7 +148,7 @@ final class ZipReader implements DocumentReader {
     public synchronized InputStream open(ZipEntry entry) throws IOException {
       try {
         return zip.getInputStream((ZipArchiveEntry) entry);
-      } catch (RuntimeException e) {
+      } catch (IOException | RuntimeException e) { // an entry that lies where none can be
         throw new ZipException(String.valueOf(e.getMessage()));
       }
     }

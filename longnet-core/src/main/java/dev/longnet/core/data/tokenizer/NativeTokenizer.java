@@ -15,8 +15,9 @@ import java.util.function.LongFunction;
 /// Hugging Face's own library (through DJL's binding; its native code travels in the jar, nothing
 /// is fetched). Safe for use by many threads.
 ///
+/// @param name of the file, for messages
 /// @param handle of the library, kept as long as the process lives
-record NativeTokenizer(long handle) {
+record NativeTokenizer(String name, long handle) {
   /// @param name for messages
   /// @throws IllegalArgumentException when the library refuses the file
   static NativeTokenizer load(String name, ObjectNode tree) {
@@ -26,7 +27,8 @@ record NativeTokenizer(long handle) {
     System.setProperty("RUST_FLAVOR", "cpu");
     try {
       LibUtils.checkStatus();
-      return new NativeTokenizer(TokenizersLibrary.LIB.createTokenizerFromString(tree.toString()));
+      return new NativeTokenizer(
+          name, TokenizersLibrary.LIB.createTokenizerFromString(tree.toString()));
     } catch (LinkageError | EngineException e) {
       throw missing(e);
     } catch (RuntimeException e) {
@@ -67,7 +69,13 @@ record NativeTokenizer(long handle) {
   }
 
   private <T> T with(String text, LongFunction<T> use) {
-    long encoding = TokenizersLibrary.LIB.encode(handle, text, false);
+    long encoding;
+    try {
+      encoding = TokenizersLibrary.LIB.encode(handle, text, false);
+    } catch (RuntimeException e) { // the file lacks what the text needs
+      throw new IllegalArgumentException(
+          "the tokenizer can't encode a text: " + name + ": " + e.getMessage(), e);
+    }
     try {
       return use.apply(encoding);
     } finally {

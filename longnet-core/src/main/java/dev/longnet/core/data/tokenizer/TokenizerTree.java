@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
+import dev.longnet.core.io.Texts;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -54,7 +54,7 @@ final class TokenizerTree {
 
   private static ObjectNode parse(String name, byte[] file) {
     try {
-      if (JSON.readTree(file) instanceof ObjectNode object && object.has("model")) {
+      if (Texts.json(JSON, file) instanceof ObjectNode object && object.has("model")) {
         // Whole documents are encoded, as they are.
         object.putNull("truncation");
         object.putNull("padding");
@@ -65,8 +65,6 @@ final class TokenizerTree {
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException(
           "not a tokenizer.json: " + name + ": " + e.getOriginalMessage(), e);
-    } catch (IOException e) {
-      throw new IllegalStateException(e);
     }
   }
 

@@ -73,6 +73,9 @@ class FastaReaderTest {
     assertThat(found.texts())
         .isEqualTo(Map.of("chr1", "NNACgtNNACGNNN", "chr2", "acgtACGT", "chr4", "TTTT"));
     assertThat(found.texts().keySet()).containsExactly("chr1", "chr2", "chr4");
+    // As an old Mac ends lines.
+    byte[] bare = GENOME.replace("\r", "").replace('\n', '\r').getBytes(StandardCharsets.UTF_8);
+    assertThat(walk("bare.fa", bare, SequenceRule.AS_WRITTEN).texts()).isEqualTo(found.texts());
     assertThat(found.rejected()).isEqualTo(Map.of("chr3", Reason.TOO_SMALL));
   }
 

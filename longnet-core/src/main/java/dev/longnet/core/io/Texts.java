@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.core.io;
+
+import com.fasterxml.jackson.core.JsonParseException;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/// Small texts that users bring. One whose bytes are no text is damaged, which is no failure of the
+/// disk.
+public final class Texts {
+  private Texts() {}
+
+  /// A file's text.
+  ///
+  /// @throws IllegalArgumentException when it is not UTF-8
+  public static String read(Path file) throws IOException {
+    try {
+      return Files.readString(file);
+    } catch (CharacterCodingException e) {
+      throw new IllegalArgumentException("not a text in UTF-8: " + file, e);
+    }
+  }
+
+  /// A file's JSON.
+  ///
+  /// @throws JsonProcessingException when it is none, in UTF-8 or another charset that JSON may
+  ///   have
+  public static JsonNode json(ObjectMapper mapper, byte[] file) throws JsonProcessingException {
+    try {
+      return mapper.readTree(file);
+    } catch (JsonProcessingException e) {
+      throw e;
+    } catch (IOException e) { // of the charset: the bytes are in memory
+      throw new JsonParseException(null, String.valueOf(e.getMessage()), e);
+    }
+  }
+}
