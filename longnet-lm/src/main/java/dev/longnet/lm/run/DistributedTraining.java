@@ -31,9 +31,9 @@ import org.jspecify.annotations.Nullable;
 /// member of their group. A process is one rank, or several as threads where the recipe has
 /// `training.virtual_shards`.
 ///
-/// The process of rank 0 tokenizes, writes the run's directory, evaluates and reports; the others
-/// wait for it, so that all end together and are started again together. Their listeners hear the
-/// training too, so that each can ask for a stop.
+/// All train and evaluate. The process of rank 0 tokenizes, writes the run's directory, the sample
+/// and the report; the others wait for it, so that all end together and are started again together.
+/// Their listeners hear the training too, so that each can ask for a stop.
 public final class DistributedTraining {
   /// What may differ between the processes: paths, and how many cores a machine has. The tokens are
   /// compared themselves.
@@ -131,7 +131,7 @@ public final class DistributedTraining {
           Solo.run(
               world,
               () -> {
-                alone().finish(tokens);
+                alone().finish();
                 return true;
               });
         }

@@ -21,6 +21,9 @@ public interface Ranks {
   /// How many there are.
   int size();
 
+  /// This one's number, from 0. Those that share windows are neighbours.
+  int rank();
+
   /// The parts of a window, and the one that this rank trains on.
   SequenceShards shards();
 
@@ -53,6 +56,11 @@ public interface Ranks {
   /// @param values `[E]` float32
   void share(Tensor values);
 
+  /// Takes over all elements from the rank that writes; waits for the others.
+  ///
+  /// @param values `[E]` float32
+  void spread(Tensor values);
+
   /// Brings consecutive elements together on the rank that writes; waits for the others.
   ///
   /// @param own those of `wanted` that this rank owns, float32
@@ -64,6 +72,11 @@ public interface Ranks {
   /// A number of this rank, such as its loss or its count of targets, added up over all ranks;
   /// waits for the others.
   double sum(double ofThisRank);
+
+  /// As [#sum(double)], of numbers that are few.
+  ///
+  /// @param ofThisRank as many on every rank
+  double[] sums(double... ofThisRank);
 
   /// Whether it holds on any rank. Ranks decide with it together what one of them alone knows: a
   /// stop was asked for, the time is up.
