@@ -84,6 +84,11 @@ public interface Ranks {
     return sum(onThisRank ? 1 : 0) > 0;
   }
 
+  /// What the rank that writes says, a few bytes; waits for the others.
+  ///
+  /// @param said on that rank
+  byte[] hear(byte[] said);
+
   /// Whether this rank writes checkpoints and logs. The others leave the run's directory alone.
   boolean writes();
 

@@ -72,6 +72,11 @@ public class AloneRank implements Ranks {
   }
 
   @Override
+  public byte[] hear(byte[] said) {
+    return one.hear(said);
+  }
+
+  @Override
   public boolean writes() {
     return one.writes();
   }
