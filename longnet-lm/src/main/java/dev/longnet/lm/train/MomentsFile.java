@@ -37,8 +37,7 @@ record MomentsFile(Path run, Ranks ranks, Parameters parameters, Optimizer optim
   /// @param file in a directory that appears whole or not at all
   void write(Path file) throws IOException {
     // A name that is nowhere else: a rank with a disk of its own may have leftovers of another run.
-    Path begun =
-        file.resolveSibling(file.getFileName() + "." + UUID.randomUUID()).toAbsolutePath();
+    Path begun = file.resolveSibling(file.getFileName() + "." + UUID.randomUUID()).toAbsolutePath();
     Layout layout = layout();
     layout.begin(begun);
     if (shared(begun)) {

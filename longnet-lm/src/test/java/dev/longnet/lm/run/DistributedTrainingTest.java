@@ -22,6 +22,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HexFormat;
@@ -338,6 +339,36 @@ class DistributedTrainingTest {
     assertThat(heard)
         .containsExactly("another process trains in this run: " + run, "report", "left", "left");
     RunDirectory.existing(run).close();
+  }
+
+  /// Rank 0 has written the report when the other one leaves.
+  @Test
+  void aRankThatIsLostOnceAllIsWrittenIsNotMissed() throws Exception {
+    RunConfig config = config("training.steps=4", "schedule.warmup_steps=1");
+    Path run = directory.resolve("run");
+    Collectives[] worlds = new Collectives[2];
+    List<Future<Result>> ends =
+        processes(
+            2,
+            world -> {
+              worlds[world.rank()] = world;
+              world.barrier();
+              return run(
+                  config,
+                  Start.anew(run),
+                  new RunListener() {
+                    @Override
+                    public void report(Path report) {
+                      worlds[1].abort("the test ends it");
+                    }
+                  },
+                  world);
+            });
+    assertThat(ends.get(0).get()).isEqualTo(new Result(Result.End.FINISHED, 4, run));
+    assertThat(ends.get(1))
+        .failsWithin(Duration.ZERO)
+        .withThrowableThat()
+        .withCauseInstanceOf(PeerLostException.class);
   }
 
   /// The corpus is tokenized by rank 0 alone.

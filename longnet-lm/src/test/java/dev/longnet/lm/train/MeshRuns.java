@@ -67,7 +67,12 @@ final class MeshRuns {
             threads.submit(() -> {
               try {
                 return train(
-                    directory.apply(one.rank()), resume, one, shards, before, overrides.apply(one.rank()));
+                    directory.apply(one.rank()),
+                    resume,
+                    one,
+                    shards,
+                    before,
+                    overrides.apply(one.rank()));
               } catch (Throwable e) {
                 one.abort(e.toString());
                 throw e;

@@ -149,9 +149,9 @@ class MeshTest {
     same(later.steps(), whole.steps().subList(5, 8), LOSS);
   }
 
-  /// Ranks that see rank 0's disk write their moments there themselves; the moments of others travel,
-  /// here in two pieces, of 1.7 million parameters. Both files are the same. A step's moments are
-  /// seen in the loss after it.
+  /// Ranks that see rank 0's disk write their moments there themselves; the moments of others
+  /// travel, here in two pieces, of 1.7 million parameters. Both files are the same. A step's
+  /// moments are seen in the loss after it.
   @Test
   void momentsOfRanksWithOtherDisksTravel() throws Exception {
     String[] run =
@@ -164,8 +164,7 @@ class MeshTest {
     String[] two =
         Stream.concat(Stream.of(run), Stream.of("training.max_steps=2")).toArray(String[]::new);
     on(directory.resolve("shared"), false, 1, 2, two);
-    MeshRuns.run(
-        rank -> directory.resolve("disk-" + rank), false, 1, 2, (_, _) -> {}, _ -> two);
+    MeshRuns.run(rank -> directory.resolve("disk-" + rank), false, 1, 2, (_, _) -> {}, _ -> two);
     assertThat(directory.resolve("disk-1/checkpoints")).doesNotExist();
     assertThat(optimizer("disk-0")).hasSameBinaryContentAs(optimizer("shared"));
     try (Stream<Path> files = Files.list(optimizer("shared").getParent())) {
