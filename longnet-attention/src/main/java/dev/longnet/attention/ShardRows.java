@@ -29,11 +29,7 @@ final class ShardRows implements AutoCloseable {
     this.received =
         new ExchangeLayout(shards, plan.heads(), (from, head) -> plan.received(from, head).count());
     this.runs = new RemoteKeys.Runs(plan);
-    this.transfers = new Transfers(exchange, plan.shard());
-  }
-
-  Transfers transfers() {
-    return transfers;
+    this.transfers = new Transfers(exchange);
   }
 
   Buffers buffers() {

@@ -60,13 +60,6 @@ public final class ShardedAttention implements AutoCloseable {
         exchange);
   }
 
-  /// What was exchanged.
-  ///
-  /// @param bytes sent to other shards
-  /// @param exposedSeconds the caller waited for exchanges
-  /// @param hiddenSeconds exchanges were under way while the caller worked
-  public record Traffic(long bytes, double exposedSeconds, double hiddenSeconds) {}
-
   /// Rows that are on their way from other shards. One backward pass uses them, or they are closed.
   public static final class Prefetched implements AutoCloseable {
     private final ShardedAttention owner;
@@ -97,11 +90,6 @@ public final class ShardedAttention implements AutoCloseable {
   /// Which rows travel.
   public ShardPlan plan() {
     return plan;
-  }
-
-  /// What was exchanged since the last call.
-  public Traffic takeTraffic() {
-    return rows.transfers().take();
   }
 
   /// Bytes of working memory held for the next call.

@@ -69,7 +69,11 @@ record RanksEnd(List<One> ends, int size, IntFunction<String> log, boolean stopp
                 .thenComparing(e -> e.rank != 0 || e.kind() == Kind.KILLED));
   }
 
+  /// The first rank ends without a fault when all is written: then no other counts.
   private Kind kind() {
+    if (code(0).orElse(-1) == 0) {
+      return Kind.DONE;
+    }
     return ends.size() < size && !stopped
         ? Kind.DESTROYED
         : cause().map(One::kind).orElse(Kind.STOPPED);

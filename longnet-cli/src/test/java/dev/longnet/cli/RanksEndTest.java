@@ -33,8 +33,10 @@ class RanksEndTest {
           1:75 0:134 2:75  | 75  | true  | rank 0 of 3 was killed by signal 6
           1:139 2:134 0:75 | 75  | true  | rank 1 of 3 was killed by signal 11; its log: runs/mine/ranks/rank-1.log
           0:75 1:75 2:137! | 75  | true  | -
-          1:75 2:137! 0:0  | 75  | true  | rank 1 of 3 lost another rank (exit code 75); its log: runs/mine/ranks/rank-1.log
-          0:0 1:0 2:137!   | 75  | true  | rank 2 of 3 did not end by itself and was killed; its log: runs/mine/ranks/rank-2.log
+          1:75 2:137! 0:75 | 75  | true  | -
+          1:75 2:137 0:0   | 0   | false | -
+          0:0 1:0 2:137!   | 0   | false | -
+          0:130 1:0 2:137! | 75  | true  | rank 2 of 3 did not end by itself and was killed; its log: runs/mine/ranks/rank-2.log
           0:130 1:130 2:130 | 130 | false | -
           0:143 1:130 2:130 | 130 | false | -
           0:130 1:130 2:0  | 130 | false | -

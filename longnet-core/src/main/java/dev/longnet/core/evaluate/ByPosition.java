@@ -55,34 +55,44 @@ public record ByPosition(long length, List<At> octaves) {
   static final class Sums {
     private final int length;
     private final List<Octave> octaves;
-    private final List<Mean> means = new ArrayList<>();
+
+    /// [windows, octaves] nats
+    private final double[] nats;
 
     /// @param length tokens of a window
-    Sums(int length) {
+    /// @param windows how many there will be
+    Sums(int length, long windows) {
       this.length = length;
       this.octaves = Octave.upTo(0, FIRST, length - 1);
-      octaves.forEach(_ -> means.add(new Mean()));
+      this.nats = new double[Math.toIntExact(Math.multiplyExact(windows, octaves.size()))];
     }
 
-    /// @param losses whole windows, row by row, nats
-    void add(float[] losses) {
-      for (int window = 0; window < losses.length; window += length) {
-        for (int i = 0; i < means.size(); i++) {
-          Octave octave = octaves.get(i);
+    /// See [Evaluator.WindowLosses].
+    void add(long first, Sharing.Part part, float[] losses) {
+      int at = Math.toIntExact(first * octaves.size());
+      for (int row = 0; row < losses.length; row += part.tokens()) {
+        for (Octave octave : octaves) {
+          int from = (int) Math.max(0, octave.from() - part.first());
+          int to = (int) Math.min(part.tokens() - 1, octave.to() - part.first());
           double sum = 0;
-          for (long at = octave.from(); at <= octave.to(); at++) {
-            sum += losses[(int) (window + at)];
+          for (int i = from; i <= to; i++) {
+            sum += losses[row + i];
           }
-          means.get(i).add(sum / Math.log(2) / octave.size());
+          nats[at++] = sum;
         }
       }
     }
 
-    ByPosition result() {
+    /// @param sharing whose windows and parts come together here
+    ByPosition result(Sharing sharing) {
+      double[] all = sharing.sums(nats);
       List<At> rows = new ArrayList<>();
-      for (int i = 0; i < means.size(); i++) {
-        Mean mean = means.get(i);
+      for (int i = 0; i < octaves.size(); i++) {
         Octave octave = octaves.get(i);
+        Mean mean = new Mean();
+        for (int at = i; at < all.length; at += octaves.size()) {
+          mean.add(all[at] / Math.log(2) / octave.size());
+        }
         rows.add(new At(octave, octave.size() * mean.count(), mean.value(), mean.error()));
       }
       return new ByPosition(length, rows);

@@ -29,6 +29,7 @@ final class CopyProbe {
   private static final int TRIES = 64;
 
   private final Scorer scorer;
+  private final Sharing sharing;
   private final TokenStream text;
   private final EvaluationPlan.CopyPlan plan;
   private final long tokens;
@@ -41,6 +42,7 @@ final class CopyProbe {
 
   CopyProbe(Scorer scorer, TokenStream text, EvaluationPlan.CopyPlan plan) {
     this.scorer = scorer;
+    this.sharing = scorer.sharing();
     this.text = text;
     this.plan = plan;
     // A text that is short needs no more than that each part of it is seen about once.
@@ -68,15 +70,25 @@ final class CopyProbe {
     if (octaves.isEmpty()) {
       return Optional.empty();
     }
-    List<Sums> sums = octaves.stream().map(_ -> new Sums(plan.dilation())).toList();
     long pairs = tokens / (2L * window);
     int atOnce = (int) Math.max(1, BATCH_TOKENS / (2L * window));
+    List<Span> spans = new ArrayList<>();
+    List<double[]> nats = new ArrayList<>();
     for (long done = 0; done < pairs; done += atOnce) {
       List<Pair> some = new ArrayList<>();
       for (long i = done; i < Math.min(pairs, done + atOnce); i++) {
         some.add(pair());
       }
-      score(some, sums);
+      some.forEach(pair -> spans.addAll(pair.spans));
+      nats.add(sharing.takes(done / atOnce) ? nats(some) : new double[2 * count(some)]);
+    }
+    double[] all = sharing.sums(nats.stream().flatMapToDouble(Arrays::stream).toArray());
+    List<Sums> sums = octaves.stream().map(_ -> new Sums(plan.dilation())).toList();
+    for (int i = 0; i < spans.size(); i++) {
+      double first = all[2 * i] / (Copies.SPAN - Copies.LEAD);
+      double second = all[2 * i + 1] / (Copies.SPAN - Copies.LEAD);
+      Span span = spans.get(i);
+      sums.get(span.octave).add(span, span.inFirst ? second : first, span.inFirst ? first : second);
     }
     List<Copies.AtDistance> rows = new ArrayList<>();
     for (int i = 0; i < octaves.size(); i++) {
@@ -156,48 +168,59 @@ final class CopyProbe {
     return ids;
   }
 
-  private void score(List<Pair> pairs, List<Sums> sums) {
+  private static int count(List<Pair> pairs) {
+    return pairs.stream().mapToInt(pair -> pair.spans.size()).sum();
+  }
+
+  /// The sum of the second span's scored tokens, of each span in the first and in the second window
+  /// of its pair: what this scorer's part holds of it.
+  private double[] nats(List<Pair> pairs) {
     List<long[]> rows = new ArrayList<>();
     for (Pair pair : pairs) {
       rows.add(pair.first);
       rows.add(pair.second);
     }
     float[][] losses = losses(rows);
+    double[] nats = new double[2 * count(pairs)];
+    int at = 0;
     for (int i = 0; i < pairs.size(); i++) {
       for (Span span : pairs.get(i).spans) {
-        double first = nats(losses[2 * i], span);
-        double second = nats(losses[2 * i + 1], span);
-        sums.get(span.octave)
-            .add(span, span.inFirst ? second : first, span.inFirst ? first : second);
+        nats[at++] = nats(losses[2 * i], span);
+        nats[at++] = nats(losses[2 * i + 1], span);
       }
     }
+    return nats;
   }
 
-  /// Of each window.
+  /// Of this scorer's part of each window.
   private float[][] losses(List<long[]> rows) {
+    Sharing.Part part = sharing.part(window);
     float[][] losses = new float[rows.size()][];
     int most = Math.max(1, BATCH_TOKENS / window);
+    int ids = part.tokens() + 1;
     for (int from = 0; from < rows.size(); from += most) {
       int batch = Math.min(most, rows.size() - from);
-      long[] windows = new long[batch * (window + 1)];
+      long[] windows = new long[batch * ids];
       for (int i = 0; i < batch; i++) {
-        System.arraycopy(rows.get(from + i), 0, windows, i * (window + 1), window + 1);
+        System.arraycopy(rows.get(from + i), part.first(), windows, i * ids, ids);
       }
       float[] all = scorer.losses(windows, batch, window);
       for (int i = 0; i < batch; i++) {
-        losses[from + i] = Arrays.copyOfRange(all, i * window, (i + 1) * window);
+        losses[from + i] = Arrays.copyOfRange(all, i * part.tokens(), (i + 1) * part.tokens());
       }
     }
     return losses;
   }
 
-  /// Mean of the second span's scored tokens. The loss of an id stands one before it.
-  private static double nats(float[] losses, Span span) {
+  /// The loss of an id stands one before it.
+  private double nats(float[] losses, Span span) {
+    int before = sharing.part(window).first() + 1;
     double sum = 0;
     for (int i = Copies.LEAD; i < Copies.SPAN; i++) {
-      sum += losses[span.second + i - 1];
+      int at = span.second + i - before;
+      sum += at >= 0 && at < losses.length ? losses[at] : 0;
     }
-    return sum / (Copies.SPAN - Copies.LEAD);
+    return sum;
   }
 
   /// Of one octave.

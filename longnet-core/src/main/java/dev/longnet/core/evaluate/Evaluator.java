@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.function.Consumer;
 import java.util.zip.Deflater;
 
 /// Perplexity and bits per byte of held-out text.
@@ -21,19 +20,32 @@ import java.util.zip.Deflater;
 /// Lengths are compared on the same tokens: the text's first M + 1 tokens are cut into windows of
 /// the length in question, and tokens 2 to M + 1 are each predicted once, from what precedes them
 /// in their window. A longer window gives a prediction more context and changes nothing else.
+///
+/// Where several share the work ([Scorer#sharing()]) each reads and scores its own part. Sums are
+/// of float64, so the results are one scorer's to rounding.
 public final class Evaluator {
   /// Tokens that go through a model at once when windows are short.
   private static final int BATCH_TOKENS = 8192;
 
   private final Scorer scorer;
+  private final Sharing sharing;
   private final Tokenizer tokenizer;
   private final TextBytes textBytes;
 
   /// Ids of the model that no text has.
   private final int[] textless;
 
+  /// Takes the losses of windows as they come.
+  public interface WindowLosses {
+    /// @param first number of the first of these windows, counted from the text's first
+    /// @param part of each of them
+    /// @param losses [batch, part.tokens] nats, row by row
+    void add(long first, Sharing.Part part, float[] losses);
+  }
+
   public Evaluator(Scorer scorer, Tokenizer tokenizer) {
     this.scorer = scorer;
+    this.sharing = scorer.sharing();
     this.tokenizer = tokenizer;
     this.textBytes = new TextBytes(tokenizer);
     this.textless = tokenizer.textless(scorer.vocabulary());
@@ -75,14 +87,14 @@ public final class Evaluator {
     listener.scoring(tokens, bytes);
     List<Evaluation.AtLength> rows = new ArrayList<>();
     long longest = plan.lengths().stream().mapToLong(Long::longValue).max().orElseThrow();
-    ByPosition.Sums positions = new ByPosition.Sums((int) longest);
+    ByPosition.Sums positions = new ByPosition.Sums((int) longest, tokens / longest);
     for (long length : plan.lengths()) {
       Evaluation.AtLength at =
-          atLength(held, length, tokens, length == longest ? positions::add : _ -> {});
+          atLength(held, length, tokens, length == longest ? positions::add : (_, _, _) -> {});
       rows.add(at);
       listener.scored(at);
     }
-    ByPosition byPosition = positions.result();
+    ByPosition byPosition = positions.result(sharing);
     listener.scored(byPosition);
     Optional<Copies> copies = new CopyProbe(scorer, held, plan.copies()).run();
     copies.ifPresent(listener::scored);
@@ -93,52 +105,58 @@ public final class Evaluator {
 
   /// @param tokens predictions to make: of the text's tokens 2 to tokens + 1
   public Evaluation.AtLength atLength(TokenStream text, long length, long tokens) {
-    return atLength(text, length, tokens, _ -> {});
+    return atLength(text, length, tokens, (_, _, _) -> {});
   }
 
   /// As above.
   ///
-  /// @param windows takes the losses of whole windows, row by row, nats
+  /// @param windows takes the losses of windows that have the length
   public Evaluation.AtLength atLength(
-      TokenStream text, long length, long tokens, Consumer<float[]> windows) {
+      TokenStream text, long length, long tokens, WindowLosses windows) {
     double nats = 0;
     double share = 0;
     long bytes = textBytes(text, tokens);
     long start = System.nanoTime();
-    for (long from = 0; from < tokens; ) {
+    long turn = 0;
+    for (long from = 0; from < tokens; turn++) {
       int window = (int) Math.min(length, tokens - from);
       int batch =
           window < length
               ? 1
               : (int) Math.clamp((tokens - from) / window, 1, Math.max(1, BATCH_TOKENS / length));
-      long[] ids = new long[Math.multiplyExact(batch, window + 1)];
-      for (int b = 0; b < batch; b++) {
-        text.copy(
-            from + (long) b * window,
-            window + 1,
-            MemorySegment.ofArray(ids).asSlice(8L * b * (window + 1), 8L * (window + 1)));
-      }
-      float[] losses;
-      if (textless.length == 0) {
-        losses = scorer.losses(ids, batch, window);
-      } else {
-        Scorer.Shared shared = scorer.shared(ids, batch, window, textless);
-        losses = shared.losses();
-        share += shared.share();
-      }
-      nats += sum(losses);
-      if (window == length) {
-        windows.accept(losses);
+      if (sharing.takes(turn)) {
+        Sharing.Part part = sharing.part(window);
+        long[] ids = new long[Math.multiplyExact(batch, part.tokens() + 1)];
+        for (int b = 0; b < batch; b++) {
+          text.copy(
+              from + (long) b * window + part.first(),
+              part.tokens() + 1,
+              MemorySegment.ofArray(ids)
+                  .asSlice(8L * b * (part.tokens() + 1), 8L * (part.tokens() + 1)));
+        }
+        float[] losses;
+        if (textless.length == 0) {
+          losses = scorer.losses(ids, batch, window);
+        } else {
+          Scorer.Shared shared = scorer.shared(ids, batch, window, textless);
+          losses = shared.losses();
+          share += shared.share();
+        }
+        nats += sum(losses);
+        if (window == length) {
+          windows.add(from / length, part, losses);
+        }
       }
       from += (long) batch * window;
     }
+    double[] sums = sharing.sums(nats, share);
     double seconds = (System.nanoTime() - start) / 1e9;
     return new Evaluation.AtLength(
         length,
-        nats / tokens,
-        bits(nats) / bytes,
+        sums[0] / tokens,
+        bits(sums[0]) / bytes,
         tokens / seconds,
-        textless.length == 0 ? OptionalDouble.empty() : OptionalDouble.of(share / tokens));
+        textless.length == 0 ? OptionalDouble.empty() : OptionalDouble.of(sums[1] / tokens));
   }
 
   /// Text bytes that the predicted tokens of [#atLength] stand for.
@@ -158,9 +176,9 @@ public final class Evaluator {
     double nats = 0;
     long documents = 0;
     long tokens = 0;
-    long bytes = 0;
-    long zipped = 0;
-    long changed = 0;
+    double bytes = 0;
+    double zipped = 0;
+    double changed = 0;
     long stride = spreadingStride(held.documents());
     for (long n = 0; n < held.documents() && tokens < mostTokens; n++) {
       long index = n * stride % held.documents();
@@ -170,22 +188,46 @@ public final class Evaluator {
         continue;
       }
       int count = Math.toIntExact(tooLong ? mostTokens : document.tokens());
-      long[] ids = new long[count + 1];
-      ids[0] = tokenizer.endOfText();
-      held.copy(document.firstToken(), count, MemorySegment.ofArray(ids).asSlice(8));
-      byte[] text = held.text(index, bytes(held, index, document, tooLong ? count : -1));
-      for (int from = 0; from < count; from += (int) length) {
-        int window = (int) Math.min(length, count - from);
-        nats += sum(scorer.losses(Arrays.copyOfRange(ids, from, from + window + 1), 1, window));
+      if (sharing.takes(documents)) {
+        for (int from = 0; from < count; from += (int) length) {
+          int window = (int) Math.min(length, count - from);
+          Sharing.Part part = sharing.part(window);
+          long[] ids = ids(held, document, from + part.first(), part.tokens() + 1);
+          nats += sum(scorer.losses(ids, 1, window));
+        }
+      }
+      if (sharing.takesAlone(documents)) {
+        byte[] text = held.text(index, bytes(held, index, document, tooLong ? count : -1));
+        changed += givesBack(text, held, document, count) ? 0 : 1;
+        bytes += text.length;
+        zipped += gzipBytes(text);
       }
       documents++;
-      changed += givesBack(text, ids) ? 0 : 1;
       tokens += count;
-      bytes += text.length;
-      zipped += gzipBytes(text);
     }
+    double[] sums = sharing.sums(nats, bytes, zipped, changed);
     return new Evaluation.Documents(
-        documents, tokens, bytes, length, changed, bits(nats) / bytes, 8.0 * zipped / bytes);
+        documents,
+        tokens,
+        (long) sums[1],
+        length,
+        (long) sums[3],
+        bits(sums[0]) / sums[1],
+        8 * sums[2] / sums[1]);
+  }
+
+  /// A document's tokens from one on, counted from the end-of-text token before it.
+  private long[] ids(TokenSplit held, TokenDocument document, int from, int count) {
+    long[] ids = new long[count];
+    int before = from == 0 ? 1 : 0;
+    if (from == 0) {
+      ids[0] = tokenizer.endOfText();
+    }
+    held.copy(
+        document.firstToken() + from - 1 + before,
+        count - before,
+        MemorySegment.ofArray(ids).asSlice(8L * before));
+    return ids;
   }
 
   /// A step that visits every document once and neighbours far apart: near the golden section of
@@ -214,13 +256,13 @@ public final class Evaluator {
     }
   }
 
-  /// @param ids the end-of-text token before the text's own
-  private boolean givesBack(byte[] text, long[] ids) {
+  /// Whether a document's first tokens give its text back.
+  private boolean givesBack(byte[] text, TokenSplit held, TokenDocument document, int tokens) {
     if (tokenizer.lossless()) {
       return true;
     }
     int[] own =
-        Arrays.stream(ids)
+        Arrays.stream(ids(held, document, 1, tokens))
             .filter(id -> id != tokenizer.endOfText())
             .mapToInt(Math::toIntExact)
             .toArray();

@@ -72,37 +72,62 @@ public final class SafetensorsWriter {
   public static void write(
       Path target, Map<String, String> metadata, List<Place> tensors, Body body)
       throws IOException {
-    List<Place> ordered = ordered(tensors);
-    byte[] header = header(metadata, ordered);
-    Map<String, Long> begins = new HashMap<>();
-    long next = (long) Long.BYTES + header.length;
-    for (Place place : ordered) {
-      begins.put(place.name, next);
-      next += place.bytes();
-    }
+    Layout layout = Layout.of(metadata, tensors);
     AtomicFiles.writeFile(
         target,
         temporary -> {
-          try (FileChannel out =
-              FileChannel.open(
-                  temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-            write(
-                out,
-                0,
-                ByteBuffer.allocate(8)
-                    .order(ByteOrder.LITTLE_ENDIAN)
-                    .putLong(header.length)
-                    .flip());
-            write(out, Long.BYTES, ByteBuffer.wrap(header));
-            body.writeTo((name, from, piece) -> {
-              long begin = Objects.requireNonNull(begins.get(name), name) + from;
-              for (long at = 0; at < piece.byteSize(); at += CHUNK) {
-                long bytes = Math.min(CHUNK, piece.byteSize() - at);
-                write(out, begin + at, piece.asSlice(at, bytes).asByteBuffer());
-              }
-            });
+          layout.begin(temporary);
+          layout.fill(temporary, body);
+        });
+  }
+
+  /// A file's places, for several processes that fill one file, each some of its bytes: one begins
+  /// it, all fill it. What makes it appear whole or not at all is theirs to do.
+  public static final class Layout {
+    private final byte[] header;
+    private final Map<String, Long> begins = new HashMap<>();
+
+    private Layout(byte[] header) {
+      this.header = header;
+    }
+
+    /// @throws IllegalArgumentException when two tensors have one name
+    public static Layout of(Map<String, String> metadata, List<Place> tensors) throws IOException {
+      List<Place> ordered = ordered(tensors);
+      Layout layout = new Layout(header(metadata, ordered));
+      long next = (long) Long.BYTES + layout.header.length;
+      for (Place place : ordered) {
+        layout.begins.put(place.name, next);
+        next += place.bytes();
+      }
+      return layout;
+    }
+
+    /// Writes all but the tensors' bytes.
+    ///
+    /// @param file must not exist
+    public void begin(Path file) throws IOException {
+      try (FileChannel out =
+          FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        ByteBuffer size = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+        write(out, 0, size.putLong(header.length).flip());
+        write(out, Long.BYTES, ByteBuffer.wrap(header));
+      }
+    }
+
+    /// Writes pieces to a file that was begun, and forces them to disk.
+    public void fill(Path file, Body body) throws IOException {
+      try (FileChannel out = FileChannel.open(file, StandardOpenOption.WRITE)) {
+        body.writeTo((name, from, piece) -> {
+          long begin = Objects.requireNonNull(begins.get(name), name) + from;
+          for (long at = 0; at < piece.byteSize(); at += CHUNK) {
+            long bytes = Math.min(CHUNK, piece.byteSize() - at);
+            write(out, begin + at, piece.asSlice(at, bytes).asByteBuffer());
           }
         });
+        out.force(true);
+      }
+    }
   }
 
   private static List<Place> ordered(List<Place> tensors) {

@@ -97,13 +97,13 @@ class EvaluatorTest {
   /// A loss that is the token's position says which positions an octave holds.
   @Test
   void bitsByPositionOfTheLongestLength() {
-    ByPosition.Sums sums = new ByPosition.Sums(200);
+    ByPosition.Sums sums = new ByPosition.Sums(200, 3);
     float[] losses = new float[3 * 200];
     for (int i = 0; i < losses.length; i++) {
       losses[i] = (float) (i % 200 * Math.log(2)) + (i / 200 == 2 ? (float) Math.log(2) : 0);
     }
-    sums.add(losses);
-    ByPosition found = sums.result();
+    sums.add(0, new Sharing.Part(0, 200), losses);
+    ByPosition found = sums.result(Sharing.ALONE);
     assertThat(found.octaves())
         .extracting(ByPosition.At::positions)
         .containsExactly(new Octave(0, 63), new Octave(64, 127), new Octave(128, 199));

@@ -29,8 +29,8 @@ import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/// What a rank's process does for [RankGroup]: it exchanges bytes, or trains. Rank 0 prints what
-/// was measured, a line each.
+/// What a rank's process does for [ProbeProcesses]: it exchanges bytes, or trains. Rank 0 prints
+/// what was measured, a line each.
 final class RankProbe {
   static final String EXCHANGE = "exchange";
   static final String TRAIN = "train";

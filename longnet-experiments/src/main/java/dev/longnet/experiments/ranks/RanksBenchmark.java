@@ -87,7 +87,7 @@ public final class RanksBenchmark {
     products(table);
     Path folder = Files.createTempDirectory("longnet-ranks");
     try {
-      RankGroup group = new RankGroup(folder, settings.classPath);
+      ProbeProcesses group = new ProbeProcesses(folder, settings.classPath);
       exchanges(group, table);
       Path recipe = settings.recipe().write(folder);
       int ranks = settings.ranks;
@@ -154,7 +154,7 @@ public final class RanksBenchmark {
     table.add(What.MATRIX_PRODUCTS, 1024, best, "FLOP/s", Calibration.spread(seconds));
   }
 
-  private void exchanges(RankGroup group, CalibrationTable table) throws IOException {
+  private void exchanges(ProbeProcesses group, CalibrationTable table) throws IOException {
     progress.accept("exchanges between two processes");
     List<String> said =
         group.run(

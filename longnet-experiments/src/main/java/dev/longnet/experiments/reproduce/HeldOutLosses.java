@@ -73,7 +73,7 @@ final class HeldOutLosses {
             held,
             length,
             tokens,
-            losses -> {
+            (_, _, losses) -> {
               System.arraycopy(losses, 0, all, at[0], losses.length);
               at[0] += losses.length;
             });

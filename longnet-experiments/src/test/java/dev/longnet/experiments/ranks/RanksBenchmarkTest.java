@@ -73,7 +73,7 @@ class RanksBenchmarkTest {
   /// A rank that fails ends the measurement with what it said.
   @Test
   void aRankThatFailsSaysWhy() {
-    RankGroup group = new RankGroup(folder, classPath());
+    ProbeProcesses group = new ProbeProcesses(folder, classPath());
     assertThatThrownBy(() -> group.run(1, List.of("dance")))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("rank 0 ended with code 1")

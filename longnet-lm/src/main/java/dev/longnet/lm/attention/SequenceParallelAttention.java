@@ -17,6 +17,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /// Exact attention of windows that lie on several ranks: each computes the queries of its part, and
 /// the ranks send one another the rows that these need, and back the gradients of these rows
@@ -27,7 +28,9 @@ public final class SequenceParallelAttention implements AttentionOperator {
   private final DilatedAttention attention;
   private final SequenceShards shards;
   private final AttentionOperator whole;
-  private final Map<Long, Part> parts = new HashMap<>();
+
+  /// Of the last window's length. Held-out documents have many.
+  private @Nullable Part part;
 
   /// @param attention of whole windows
   public SequenceParallelAttention(DilatedAttention attention, SequenceShards shards) {
@@ -40,7 +43,11 @@ public final class SequenceParallelAttention implements AttentionOperator {
   @Override
   public AttentionOperator over(Span span) {
     if (shards.share(span)) {
-      return parts.computeIfAbsent(span.window(), _ -> new Part(span.window()));
+      if (part == null || part.window != span.window()) {
+        release();
+        part = new Part(span.window());
+      }
+      return part;
     }
     if (!span.isWhole()) {
       Span own = shards.span(span.window());
@@ -59,8 +66,10 @@ public final class SequenceParallelAttention implements AttentionOperator {
 
   @Override
   public void release() {
-    parts.values().forEach(Part::release);
-    parts.clear();
+    if (part != null) {
+      part.release();
+      part = null;
+    }
   }
 
   @Override
@@ -97,10 +106,12 @@ public final class SequenceParallelAttention implements AttentionOperator {
 
   /// The operator of this rank's part of windows of one length.
   private final class Part implements JavaKernelOperator {
+    private final long window;
     private final long[] boundaries;
     private final Map<Integer, ShardedAttention> byHeads = new HashMap<>();
 
     Part(long window) {
+      this.window = window;
       boundaries = shards.boundaries(window);
     }
 

@@ -35,7 +35,7 @@ public final class GlooCollectives implements Collectives {
     ///
     /// @param people in the order of its ranks
     GlooGroup connect(String name, List<Person> people, int rank) {
-      Mesh mesh = mesh(rendezvous, board, own, name, people, rank);
+      GlooConnections mesh = mesh(rendezvous, board, own, name, people, rank);
       GlooGroup group = new GlooGroup(name, people, mesh, watch);
       watch.add(group);
       return group;
@@ -113,7 +113,7 @@ public final class GlooCollectives implements Collectives {
                 reason));
   }
 
-  private static Mesh mesh(
+  private static GlooConnections mesh(
       Rendezvous rendezvous,
       Board board,
       InetAddress own,
@@ -124,7 +124,7 @@ public final class GlooCollectives implements Collectives {
     try {
       return Bounded.call(
           timeout.plusSeconds(5),
-          () -> Mesh.connect(board, name, rank, people.size(), own, timeout),
+          () -> GlooConnections.connect(board, name, rank, people.size(), own, timeout),
           () -> new PeerLostException("no answer within " + timeout.toSeconds() + " s"));
     } catch (RuntimeException e) {
       throw new PeerLostException(

@@ -42,7 +42,7 @@ final class GlooExchange implements Pending {
 
   /// Hands all messages to Gloo. Each rank begins with its neighbours, so that not all of them send
   /// to one rank first.
-  void post(Mesh mesh) {
+  void post(GlooConnections mesh) {
     int size = group.size();
     for (int i = 1; i < size; i++) {
       int to = (group.rank() + i) % size;

@@ -11,7 +11,7 @@ import java.util.Optional;
 final class GlooGroup {
   final String name;
   final List<Person> people;
-  final Mesh mesh;
+  final GlooConnections mesh;
   final Journal journal = new Journal();
   private final Watch watch;
   private final List<GlooExchange> underWay = new ArrayList<>();
@@ -22,7 +22,7 @@ final class GlooGroup {
 
   /// @param name empty for the group of all processes
   /// @param people in the order of ranks of this group
-  GlooGroup(String name, List<Person> people, Mesh mesh, Watch watch) {
+  GlooGroup(String name, List<Person> people, GlooConnections mesh, Watch watch) {
     this.name = name;
     this.people = people;
     this.mesh = mesh;

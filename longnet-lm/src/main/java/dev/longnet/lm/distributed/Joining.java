@@ -41,6 +41,18 @@ final class Joining {
         pause(1_500); // the store ends with this process
       }
       throw e;
+    } catch (PeerLostException | IllegalStateException | EnvironmentException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      // It was reached, and answers no more: who keeps it has left.
+      throw new PeerLostException(
+          String.format(
+              Locale.ROOT,
+              "the store on %s:%d was lost while ranks joined (%s). Read the log of rank 0",
+              rendezvous.host(),
+              rendezvous.port(),
+              Failure.line(e)),
+          e);
     }
   }
 

@@ -199,7 +199,8 @@ final class Watch {
       }
     }
     for (GlooGroup group : groups) {
-      Optional<Mesh.Broken> broken = group.ending ? Optional.empty() : group.mesh.broken();
+      Optional<GlooConnections.Broken> broken =
+          group.ending ? Optional.empty() : group.mesh.broken();
       if (broken.isPresent()) {
         String during = group.awaited().map(GlooExchange::said).orElse("its own work");
         return Optional.of(

@@ -2,10 +2,13 @@
 package dev.longnet.lm.inference;
 
 import dev.longnet.core.evaluate.Scorer;
+import dev.longnet.core.evaluate.Sharing;
 import dev.longnet.lm.model.Decoder;
+import dev.longnet.lm.model.Span;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
+import dev.longnet.lm.train.Ranks;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -16,7 +19,14 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// A decoder's forward pass as a [Scorer]. The model stays its owner's to close.
-record DecoderScorer(Decoder model) implements Scorer {
+///
+/// @param ranks that score together, each with the same weights
+public record DecoderScorer(Decoder model, Ranks ranks) implements Scorer {
+  @Override
+  public Sharing sharing() {
+    return new RanksSharing(ranks);
+  }
+
   @Override
   public int vocabulary() {
     return model.config().vocabulary();
@@ -32,8 +42,9 @@ record DecoderScorer(Decoder model) implements Scorer {
     try (Arena arena = Arena.ofConfined();
         TorchThreads _ = Torch.threads(model.options().threads());
         PointerScope _ = new PointerScope()) {
+      Span span = ranks.span(tokens);
       Device device = new Device(model.options().device());
-      Tensor inputs = numbers(arena, windows, batch, tokens + 1).to(device, ScalarType.Long);
+      Tensor inputs = numbers(arena, windows, batch, span.tokens() + 1).to(device, ScalarType.Long);
       Tensor wanted = null;
       Tensor share = null;
       if (ids.length > 0) {
@@ -41,7 +52,7 @@ record DecoderScorer(Decoder model) implements Scorer {
         wanted = numbers(arena, wide, wide.length).to(device, ScalarType.Long);
         share = numbers(arena, new long[1], 1).to(device, ScalarType.Double);
       }
-      Tensor losses = model.losses(inputs, wanted, share).cpu().contiguous();
+      Tensor losses = model.losses(inputs, span, wanted, share).cpu().contiguous();
       return new Shared(
           TensorMemory.of(losses).toArray(ValueLayout.JAVA_FLOAT),
           share == null ? 0 : share.item_double());

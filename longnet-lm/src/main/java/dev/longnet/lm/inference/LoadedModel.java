@@ -14,6 +14,7 @@ import dev.longnet.lm.model.ModelOptions;
 import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.CheckpointTensors;
+import dev.longnet.lm.train.Ranks;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
@@ -102,7 +103,7 @@ public final class LoadedModel implements AutoCloseable {
 
   /// Valid as long as this is open.
   public Scorer scorer() {
-    return new DecoderScorer(decoder);
+    return new DecoderScorer(decoder, Ranks.one());
   }
 
   /// A stream of its own; the caller closes it before this.

@@ -235,7 +235,8 @@ public final class Decoder implements AutoCloseable {
   /// @param windows [B, N+1] int64: inputs and, one later, their targets
   /// @return [B, N] float32, nats
   public Tensor losses(Tensor windows) {
-    return losses(windows, null, null);
+    requireTokens(windows, "windows", 2);
+    return losses(windows, Span.whole(windows.size(1) - 1));
   }
 
   /// As [#losses(Tensor)] of a part of each window.
@@ -243,21 +244,16 @@ public final class Decoder implements AutoCloseable {
   /// @param windows [B, n+1] int64: the span's inputs and, one later, their targets
   /// @return [B, n] float32, nats
   public Tensor losses(Tensor windows, Span span) {
-    requireSpan(windows, span);
     return losses(windows, span, null, null);
   }
 
-  /// As [#losses(Tensor)], and adds to `share` how much probability all predictions together give
-  /// to some ids.
+  /// As [#losses(Tensor, Span)], and adds to `share` how much probability all predictions together
+  /// give to some ids.
   ///
   /// @param ids `[n]` int64
   /// @param share [1] float64
-  public Tensor losses(Tensor windows, @Nullable Tensor ids, @Nullable Tensor share) {
-    requireTokens(windows, "windows", 2);
-    return losses(windows, Span.whole(windows.size(1) - 1), ids, share);
-  }
-
-  private Tensor losses(Tensor windows, Span span, @Nullable Tensor ids, @Nullable Tensor share) {
+  public Tensor losses(Tensor windows, Span span, @Nullable Tensor ids, @Nullable Tensor share) {
+    requireSpan(windows, span);
     prepare();
     Tensor out;
     try (TorchThreads _ = tools.crew().open();

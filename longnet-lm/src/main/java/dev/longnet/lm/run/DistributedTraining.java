@@ -25,15 +25,16 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /// Carries out one run in several processes: each calls [#run] with the same recipe and its own
 /// member of their group. A process is one rank, or several as threads where the recipe has
 /// `training.virtual_shards`.
 ///
-/// The process of rank 0 tokenizes, writes the run's directory, evaluates and reports; the others
-/// wait for it, so that all end together and are started again together. Their listeners hear the
-/// training too, so that each can ask for a stop.
+/// All train and evaluate. The process of rank 0 tokenizes, writes the run's directory, the sample
+/// and the report; the others wait for it, so that all end together and are started again together.
+/// Their listeners hear the training too, so that each can ask for a stop.
 public final class DistributedTraining {
   /// What may differ between the processes: paths, and how many cores a machine has. The tokens are
   /// compared themselves.
@@ -116,7 +117,6 @@ public final class DistributedTraining {
     try (TokenShards tokens = tokens()) {
       Agreement.require(world, found(tokens));
       listener.corpus(tokens);
-      Result result;
       // One lock for all that is written, the report too.
       try (RunDirectory directory = directory()) {
         List<Collectives> here = HostedCollectives.of(world, shape.ranks());
@@ -125,19 +125,32 @@ public final class DistributedTraining {
           RunListener hears = rank == here.getFirst() ? listener : new RunListener() {};
           own.add(() -> train(rank, hears, directory, tokens, rate));
         }
-        result = RankThreads.run(own, here);
-        if (result.end() == Result.End.FINISHED) {
-          // A rank that left now could not be started again with rank 0, were that lost.
-          Solo.run(
-              world,
-              () -> {
-                alone().finish(tokens);
-                return true;
-              });
-        }
+        Result result = RankThreads.run(own, here);
+        leave(result);
+        return result;
+      }
+    }
+  }
+
+  /// All leave together: a rank that left earlier could not be started again with rank 0, were that
+  /// lost. Once all is written, rank 0 needs none of them.
+  private void leave(Result result) throws IOException {
+    AtomicBoolean written = new AtomicBoolean();
+    try {
+      if (result.end() == Result.End.FINISHED) {
+        Solo.run(
+            world,
+            () -> {
+              alone().finish();
+              written.set(true);
+              return true;
+            });
       }
       world.barrier();
-      return result;
+    } catch (PeerLostException e) {
+      if (!written.get()) {
+        throw e;
+      }
     }
   }
 
@@ -159,17 +172,11 @@ public final class DistributedTraining {
   private Result train(
       Collectives rank, RunListener hears, RunDirectory directory, TokenShards tokens, double rate)
       throws IOException {
-    try (Mesh mesh = Mesh.of(rank, shape.sequenceRanks())) {
-      try {
-        return train(mesh, hears, directory, tokens, rate);
-      } catch (IOException | RuntimeException | Error e) {
-        // Before the mesh is closed: that waits for ranks which do not know yet.
-        if (!(e instanceof PeerLostException)) {
-          rank.abort(line(e));
-        }
-        throw e;
-      }
-    }
+    Mesh mesh = Mesh.of(rank, shape.sequenceRanks());
+    Result result = train(mesh, hears, directory, tokens, rate);
+    // Not after a failure: that waits for ranks which do not know yet.
+    mesh.close();
+    return result;
   }
 
   private Result train(

@@ -8,7 +8,9 @@ import dev.longnet.core.config.RankMesh;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.data.TokenShards;
+import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.pipeline.Tokenization;
+import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
@@ -149,7 +151,7 @@ public final class Training {
       try (RunDirectory directory = directory()) {
         Result result = train(directory, shards, rate);
         if (result.end() == Result.End.FINISHED && parts.ranks().writes()) {
-          finish(shards);
+          finish();
         }
         return result;
       }
@@ -163,7 +165,17 @@ public final class Training {
     return start.resume() ? RunDirectory.existing(start.run()) : RunDirectory.create(start.run());
   }
 
+  /// Trains, and evaluates what was trained. Called on all ranks.
   Result train(RunDirectory directory, TokenShards shards, double rate) throws IOException {
+    Tokenizer tokenizer = Tokenizers.of(config.corpus().tokenizer());
+    Result result = steps(directory, TrainingData.of(config, shards, tokenizer), rate);
+    if (result.end() == Result.End.FINISHED) {
+      new RunEvaluation(config, parts).run(tokenizer, shards.validation(), start.run());
+    }
+    return result;
+  }
+
+  private Result steps(RunDirectory directory, TrainingData data, double rate) throws IOException {
     Path path = directory.path();
     Optional<Checkpoint> from =
         start.resume() && !Checkpoint.list(path).isEmpty()
@@ -175,7 +187,7 @@ public final class Training {
             directory,
             from,
             start.init(),
-            TrainingData.of(config, shards),
+            data,
             new TrainingRun.Setup(
                 parts.operators(), parts.runtime(), parts.ranks(), listener, rate))) {
       if (parts.ranks().writes()) {
@@ -208,13 +220,10 @@ public final class Training {
     }
   }
 
-  /// Writes `evaluation.json`, `sample.txt` and `report.html`.
-  void finish(TokenShards shards) throws IOException {
+  /// Writes `sample.txt` and `report.html`.
+  void finish() throws IOException {
     Checkpoint checkpoint = Checkpoint.resolve(start.run());
-    RunEvaluation evaluation = new RunEvaluation(config, listener);
-    checkpoint.state().ifPresent(state -> evaluation.noteUntrained(state.step()));
     try (LoadedModel model = LoadedModel.open(checkpoint, parts.runtime(), parts.operators())) {
-      evaluation.write(model, shards.validation(), start.run());
       RunSample.write(config.sample(), model, start.run()).ifPresent(listener::sample);
     }
     listener.report(RunReport.write(start.run()));

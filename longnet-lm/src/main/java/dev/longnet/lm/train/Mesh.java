@@ -9,6 +9,8 @@ import dev.longnet.lm.model.SequenceShards;
 import dev.longnet.lm.torch.TensorMemory;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.DoubleBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -45,6 +47,11 @@ public final class Mesh implements Ranks, AutoCloseable {
   @Override
   public int size() {
     return world.size();
+  }
+
+  @Override
+  public int rank() {
+    return world.rank();
   }
 
   @Override
@@ -90,6 +97,13 @@ public final class Mesh implements Ranks, AutoCloseable {
   }
 
   @Override
+  public void spread(Tensor values) {
+    long[] bounds = new long[size() + 1];
+    Arrays.fill(bounds, 1, bounds.length, values.numel());
+    world.allGather(TensorMemory.of(values), Float.BYTES, bounds);
+  }
+
+  @Override
   public void collect(MemorySegment own, Slice wanted, long all, MemorySegment into) {
     long[] bounds = bounds(all);
     long[] sent = new long[size()];
@@ -104,6 +118,25 @@ public final class Mesh implements Ranks, AutoCloseable {
   @Override
   public double sum(double ofThisRank) {
     return world.sum(ofThisRank);
+  }
+
+  @Override
+  public double[] sums(double... ofThisRank) {
+    ByteBuffer own = ByteBuffer.allocate(ofThisRank.length * Double.BYTES);
+    own.asDoubleBuffer().put(ofThisRank);
+    double[] sums = new double[ofThisRank.length];
+    for (byte[] bytes : world.gather(own.array())) {
+      DoubleBuffer values = ByteBuffer.wrap(bytes).asDoubleBuffer();
+      for (int i = 0; i < sums.length; i++) {
+        sums[i] += values.get(i);
+      }
+    }
+    return sums;
+  }
+
+  @Override
+  public byte[] hear(byte[] said) {
+    return world.gather(writes() ? said : new byte[0]).getFirst();
   }
 
   @Override

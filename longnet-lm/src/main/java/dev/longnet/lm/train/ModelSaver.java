@@ -13,8 +13,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/// Writes a run's checkpoints. Of several ranks one writes, and the others send it the moments that
-/// they own.
+/// Writes a run's checkpoints. Of several ranks one writes; each adds the moments that it owns, see
+/// [MomentsFile].
 ///
 /// @param run its directory
 record ModelSaver(Path run, RunConfig config, Decoder model, Ranks ranks) implements Trainer.Saver {
@@ -25,7 +25,7 @@ record ModelSaver(Path run, RunConfig config, Decoder model, Ranks ranks) implem
           ? Optional.of(write(state, file -> TensorFiles.write(file, Map.of(), optimizer.state())))
           : Optional.empty();
     }
-    MomentsFile moments = new MomentsFile(ranks, model.memory(), optimizer);
+    MomentsFile moments = new MomentsFile(run, ranks, model.memory(), optimizer);
     if (!ranks.writes()) {
       // The one that writes finds out whether a checkpoint of this step is there already.
       if (ranks.any(false)) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.train;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.longnet.core.io.DType;
-import dev.longnet.core.io.SafetensorsWriter;
+import dev.longnet.core.io.SafetensorsWriter.Layout;
 import dev.longnet.core.io.SafetensorsWriter.Pieces;
 import dev.longnet.core.io.SafetensorsWriter.Place;
 import dev.longnet.lm.model.Parameters;
@@ -10,36 +12,81 @@ import dev.longnet.lm.torch.TensorMemory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import org.bytedeco.pytorch.Tensor;
 
-/// `optimizer.safetensors` of several ranks: each owns some of the moments, one writes all of them,
-/// piece by piece, so that they are nowhere together in memory.
+/// `optimizer.safetensors` of several ranks, each of which owns some of the moments. Where all see
+/// the file each writes its own. Else one collects them, piece by piece, so that they are nowhere
+/// together in memory.
 ///
+/// @param run its directory, as this rank sees it
 /// @param parameters whose moments they are
-record MomentsFile(Ranks ranks, Parameters parameters, Optimizer optimizer) {
+record MomentsFile(Path run, Ranks ranks, Parameters parameters, Optimizer optimizer) {
   private static final List<String> KINDS = List.of(Optimizer.FIRST, Optimizer.SECOND);
 
-  /// Elements of a piece: 4 MiB.
+  /// Elements of a piece that is collected: 4 MiB.
   private static final long PIECE = 1L << 20;
 
   /// On the rank that writes, while the others [#send()].
+  ///
+  /// @param file in a directory that appears whole or not at all
   void write(Path file) throws IOException {
+    // A name that is nowhere else: a rank with a disk of its own may have leftovers of another run.
+    Path begun = file.resolveSibling(file.getFileName() + "." + UUID.randomUUID()).toAbsolutePath();
+    Layout layout = layout();
+    layout.begin(begun);
+    if (shared(begun)) {
+      fill(layout, begun);
+    } else {
+      layout.fill(begun, this::exchange);
+    }
+    Files.move(begun, file);
+  }
+
+  /// On the other ranks.
+  void send() throws IOException {
+    String begun = new String(ranks.hear(new byte[0]), UTF_8);
+    Path file = run.resolve(begun);
+    if (ranks.any(!Files.exists(file))) {
+      exchange((_, _, _) -> {});
+    } else {
+      fill(layout(), file);
+    }
+  }
+
+  /// Whether all ranks see a file.
+  private boolean shared(Path file) {
+    String name = run.toAbsolutePath().relativize(file).toString();
+    ranks.hear(name.getBytes(UTF_8));
+    return !ranks.any(!Files.exists(file));
+  }
+
+  /// Returns when all ranks have written their own moments.
+  private void fill(Layout layout, Path file) throws IOException {
+    layout.fill(
+        file,
+        pieces -> {
+          for (String kind : KINDS) {
+            MemorySegment own = TensorMemory.of(optimizer.moments(kind));
+            put(kind, optimizer.memory(), own, pieces);
+          }
+        });
+    ranks.any(false);
+  }
+
+  private Layout layout() throws IOException {
     List<Place> places = new ArrayList<>();
     for (String kind : KINDS) {
       parameters
           .values()
           .forEach((name, value) -> places.add(new Place(kind + name, DType.F32, value.shape())));
     }
-    SafetensorsWriter.write(file, Map.of(), places, this::exchange);
-  }
-
-  /// On the other ranks.
-  void send() throws IOException {
-    exchange((_, _, _) -> {});
+    return Layout.of(Map.of(), places);
   }
 
   private void exchange(Pieces pieces) throws IOException {

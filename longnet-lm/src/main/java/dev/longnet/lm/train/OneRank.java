@@ -15,6 +15,11 @@ record OneRank() implements Ranks {
   }
 
   @Override
+  public int rank() {
+    return 0;
+  }
+
+  @Override
   public SequenceShards shards() {
     return SequenceShards.one();
   }
@@ -41,6 +46,9 @@ record OneRank() implements Ranks {
   public void share(Tensor values) {}
 
   @Override
+  public void spread(Tensor values) {}
+
+  @Override
   public void collect(MemorySegment own, Slice wanted, long all, MemorySegment into) {
     into.copyFrom(own);
   }
@@ -48,6 +56,16 @@ record OneRank() implements Ranks {
   @Override
   public double sum(double ofThisRank) {
     return ofThisRank;
+  }
+
+  @Override
+  public double[] sums(double... ofThisRank) {
+    return ofThisRank;
+  }
+
+  @Override
+  public byte[] hear(byte[] said) {
+    return said;
   }
 
   @Override

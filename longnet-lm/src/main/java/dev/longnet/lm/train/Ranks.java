@@ -21,6 +21,9 @@ public interface Ranks {
   /// How many there are.
   int size();
 
+  /// This one's number, from 0. Those that share windows are neighbours.
+  int rank();
+
   /// The parts of a window, and the one that this rank trains on.
   SequenceShards shards();
 
@@ -53,6 +56,11 @@ public interface Ranks {
   /// @param values `[E]` float32
   void share(Tensor values);
 
+  /// Takes over all elements from the rank that writes; waits for the others.
+  ///
+  /// @param values `[E]` float32
+  void spread(Tensor values);
+
   /// Brings consecutive elements together on the rank that writes; waits for the others.
   ///
   /// @param own those of `wanted` that this rank owns, float32
@@ -65,11 +73,21 @@ public interface Ranks {
   /// waits for the others.
   double sum(double ofThisRank);
 
+  /// As [#sum(double)], of numbers that are few.
+  ///
+  /// @param ofThisRank as many on every rank
+  double[] sums(double... ofThisRank);
+
   /// Whether it holds on any rank. Ranks decide with it together what one of them alone knows: a
   /// stop was asked for, the time is up.
   default boolean any(boolean onThisRank) {
     return sum(onThisRank ? 1 : 0) > 0;
   }
+
+  /// What the rank that writes says, a few bytes; waits for the others.
+  ///
+  /// @param said on that rank
+  byte[] hear(byte[] said);
 
   /// Whether this rank writes checkpoints and logs. The others leave the run's directory alone.
   boolean writes();

@@ -26,9 +26,10 @@ public record TrainingData(
 
   /// A corpus' token shards, in a recipe's windows and mixture. Valid while the shards are open.
   ///
+  /// @param tokenizer the recipe's
   /// @throws IllegalArgumentException when the corpus is too small, or the tokenizer not the
   ///   shards'
-  public static TrainingData of(RunConfig config, TokenShards shards) {
+  public static TrainingData of(RunConfig config, TokenShards shards, Tokenizer tokenizer) {
     double[] weights =
         config.corpus().sources().stream()
             .map(CorpusSource::weight)
@@ -37,11 +38,10 @@ public record TrainingData(
             .toArray();
     Batches batches =
         Batches.of(shards, weights, config.training().window(), config.training().seed());
-    String name = config.corpus().tokenizer();
-    Tokenizer tokenizer = Tokenizers.of(name);
     if (!tokenizer.fingerprint().equals(shards.manifest().tokenizerFingerprint())) {
       throw new IllegalArgumentException(
-          "the tokenizer changed since its token shards were made: start again: tokenizer=" + name);
+          "the tokenizer changed since its token shards were made: start again: tokenizer="
+              + config.corpus().tokenizer());
     }
     return new TrainingData(
         fingerprint(shards),

@@ -3,6 +3,7 @@ package dev.longnet.lm.distributed;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.lm.torch.Torch;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -68,6 +69,25 @@ class GlooFaultsTest {
   @CsvSource({"sums, 0", "sums, 2", "large, 0", "large, 1"})
   void killed(String scenario, int victim) throws Exception {
     requireNamed(survivors(scenario, victim, "KILL", 5), victim);
+  }
+
+  /// The store goes with rank 0, while rank 1 waits for a third that never comes.
+  @Test
+  void rankZeroKilledWhileAllJoin() throws Exception {
+    int port = AllRanks.freePort();
+    try (RankProcess first = RankProcess.start("sums", 0, 3, port, 120);
+        RankProcess second = RankProcess.start("sums", 1, 3, port, 120)) {
+      Torch.loadGloo();
+      Board board = Board.connect(Rendezvous.of(2, 3, "127.0.0.1", port));
+      long deadline = System.nanoTime() + 120_000_000_000L;
+      while (!board.has("who/0") || !board.has("who/1")) {
+        assertThat(System.nanoTime()).isLessThan(deadline);
+        Thread.sleep(5);
+      }
+      first.signal("KILL");
+      assertThat(second.await("lost", 30)).contains("the store on 127.0.0.1:" + port + " was lost");
+      assertThat(second.exitCode(5)).isEqualTo(PeerLostException.EXIT_CODE);
+    }
   }
 
   @ParameterizedTest

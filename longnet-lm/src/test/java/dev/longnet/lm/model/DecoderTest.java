@@ -206,7 +206,10 @@ class DecoderTest {
       assertThat(Compare.relative(losses, expected)).isLessThan(1e-6);
       Tensor ids = torch.arange(new Scalar(50), new Scalar(57)).to(ScalarType.Long);
       Tensor share = torch.zeros(1).to(ScalarType.Double);
-      assertThat(torch.equal(decoder.losses(windows, ids, share), losses)).isTrue();
+      assertThat(
+              torch.equal(
+                  decoder.losses(windows, Span.whole(windows.size(1) - 1), ids, share), losses))
+          .isTrue();
       double expectedShare = torch.softmax(logits, 2).narrow(2, 50, 7).sum().item_double();
       assertThat(share.item_double()).isCloseTo(expectedShare, Offset.offset(1e-5));
     }

@@ -4,6 +4,9 @@ package dev.longnet.lm.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.checkpoint.RunDirectory;
 import dev.longnet.core.config.RunConfig;
@@ -19,6 +22,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HexFormat;
@@ -29,9 +33,12 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /// A run in several processes; here each is a thread.
 class DistributedTrainingTest {
@@ -158,6 +165,72 @@ class DistributedTrainingTest {
     assertThat(run.resolve("metrics.jsonl")).content().contains("bytes_sent");
   }
 
+  /// A run that is over is resumed and evaluated again, by other ranks: lengths, positions, copies
+  /// and documents are those of one rank. The difference is that of float32 losses of divided
+  /// attention.
+  @ParameterizedTest
+  @CsvSource({"3,0,0", "4,2,0", "2,1,0", "2,0,8"})
+  void ranksEvaluateWhatOneDoes(int processes, int sequenceRanks, int virtualShards)
+      throws Exception {
+    String[] evaluation = {
+      "evaluation.lengths=[10, 64, 200]", "evaluation.tokens=800", "evaluation.copy_probe=4000",
+      "training.steps=4", "schedule.warmup_steps=1", "training.window=200",
+      "training.batch_tokens=400"
+    };
+    Path run = directory.resolve("run");
+    Parts parts = Parts.of(config(evaluation), new RunListener() {}, "a test");
+    Training.run(config(evaluation), Start.anew(run), parts);
+    JsonNode one = evaluation(run);
+    assertThat(one.at("/copy_probe/octaves")).isNotEmpty();
+    Files.delete(run.resolve("evaluation.json"));
+    RunConfig config =
+        config(
+            Stream.concat(
+                    Stream.of(evaluation), Stream.of("training.virtual_shards=" + virtualShards))
+                .toArray(String[]::new));
+    List<Evaluation.Documents> heard = Collections.synchronizedList(new ArrayList<>());
+    RunListener listener =
+        new RunListener() {
+          @Override
+          public void scored(Evaluation.Documents documents) {
+            heard.add(documents);
+          }
+        };
+    results(
+        processes,
+        world ->
+            DistributedTraining.run(
+                config,
+                Start.resumed(run),
+                listener,
+                "a test",
+                world,
+                new Processes(processes, processes, 1, sequenceRanks)));
+    same(evaluation(run), one);
+    assertThat(heard).hasSize(processes).containsOnly(heard.getFirst());
+  }
+
+  private static JsonNode evaluation(Path run) throws IOException {
+    JsonNode json = new ObjectMapper().readTree(run.resolve("evaluation.json").toFile());
+    json.get("lengths").forEach(row -> ((ObjectNode) row).remove("tokens_per_second"));
+    return json;
+  }
+
+  private static void same(JsonNode actual, JsonNode expected) {
+    assertThat(actual.size()).isEqualTo(expected.size());
+    if (expected.isNumber()) {
+      double tolerance = 1e-6 * Math.max(1, Math.abs(expected.asDouble()));
+      assertThat(actual.asDouble()).isCloseTo(expected.asDouble(), within(tolerance));
+    } else if (expected.isContainerNode()) {
+      expected.fieldNames().forEachRemaining(name -> same(actual.get(name), expected.get(name)));
+      for (int i = 0; expected.isArray() && i < expected.size(); i++) {
+        same(actual.get(i), expected.get(i));
+      }
+    } else {
+      assertThat(actual).isEqualTo(expected);
+    }
+  }
+
   /// As threads of one process, of two, of four, and changing on the way: the same bits.
   @Test
   void virtualShardsHaveTheSameWeightsForAnyNumberOfProcesses() throws Exception {
@@ -266,6 +339,36 @@ class DistributedTrainingTest {
     assertThat(heard)
         .containsExactly("another process trains in this run: " + run, "report", "left", "left");
     RunDirectory.existing(run).close();
+  }
+
+  /// Rank 0 has written the report when the other one leaves.
+  @Test
+  void aRankThatIsLostOnceAllIsWrittenIsNotMissed() throws Exception {
+    RunConfig config = config("training.steps=4", "schedule.warmup_steps=1");
+    Path run = directory.resolve("run");
+    Collectives[] worlds = new Collectives[2];
+    List<Future<Result>> ends =
+        processes(
+            2,
+            world -> {
+              worlds[world.rank()] = world;
+              world.barrier();
+              return run(
+                  config,
+                  Start.anew(run),
+                  new RunListener() {
+                    @Override
+                    public void report(Path report) {
+                      worlds[1].abort("the test ends it");
+                    }
+                  },
+                  world);
+            });
+    assertThat(ends.get(0).get()).isEqualTo(new Result(Result.End.FINISHED, 4, run));
+    assertThat(ends.get(1))
+        .failsWithin(Duration.ZERO)
+        .withThrowableThat()
+        .withCauseInstanceOf(PeerLostException.class);
   }
 
   /// The corpus is tokenized by rank 0 alone.

@@ -17,6 +17,11 @@ public class AloneRank implements Ranks {
   }
 
   @Override
+  public int rank() {
+    return one.rank();
+  }
+
+  @Override
   public SequenceShards shards() {
     return one.shards();
   }
@@ -47,6 +52,11 @@ public class AloneRank implements Ranks {
   }
 
   @Override
+  public void spread(Tensor values) {
+    one.spread(values);
+  }
+
+  @Override
   public void collect(MemorySegment own, Slice wanted, long all, MemorySegment into) {
     one.collect(own, wanted, all, into);
   }
@@ -54,6 +64,16 @@ public class AloneRank implements Ranks {
   @Override
   public double sum(double ofThisRank) {
     return one.sum(ofThisRank);
+  }
+
+  @Override
+  public double[] sums(double... ofThisRank) {
+    return one.sums(ofThisRank);
+  }
+
+  @Override
+  public byte[] hear(byte[] said) {
+    return one.hear(said);
   }
 
   @Override

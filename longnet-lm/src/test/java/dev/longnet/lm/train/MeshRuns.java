@@ -47,6 +47,18 @@ final class MeshRuns {
       Before before,
       IntFunction<String[]> overrides)
       throws Exception {
+    return run(_ -> directory, resume, groups, shards, before, overrides);
+  }
+
+  /// @param directory of each rank: several where ranks see different disks
+  static List<Ended> run(
+      IntFunction<Path> directory,
+      boolean resume,
+      int groups,
+      int shards,
+      Before before,
+      IntFunction<String[]> overrides)
+      throws Exception {
     List<Collectives> world = ThreadCollectives.of(groups * shards);
     try (ExecutorService threads = Executors.newFixedThreadPool(world.size())) {
       List<Future<Ended>> ranks = new ArrayList<>();
@@ -54,7 +66,13 @@ final class MeshRuns {
         ranks.add(
             threads.submit(() -> {
               try {
-                return train(directory, resume, one, shards, before, overrides.apply(one.rank()));
+                return train(
+                    directory.apply(one.rank()),
+                    resume,
+                    one,
+                    shards,
+                    before,
+                    overrides.apply(one.rank()));
               } catch (Throwable e) {
                 one.abort(e.toString());
                 throw e;

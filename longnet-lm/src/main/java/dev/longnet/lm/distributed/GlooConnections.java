@@ -26,7 +26,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// device's own thread without another copy, and a message whose tag nobody waits for stays where
 /// it is. Tags depend on the size. So ranks that disagree wait in vain, where a collective, or a
 /// message longer than its receiver, would abort the process.
-final class Mesh {
+final class GlooConnections {
   /// No operation has it, see [Tag].
   private static final int CANARY = Integer.MAX_VALUE;
 
@@ -35,7 +35,7 @@ final class Mesh {
 
   /// Keeps connections that were not closed, above all those of failed groups, from the garbage
   /// collector: Gloo may end the process when it destroys them.
-  private static final Set<Mesh> OPEN = ConcurrentHashMap.newKeySet();
+  private static final Set<GlooConnections> OPEN = ConcurrentHashMap.newKeySet();
 
   private final ProcessGroupGloo group;
   private final int rank;
@@ -48,7 +48,7 @@ final class Mesh {
   private final MemorySegment canaryMemory;
   private boolean closed;
 
-  private Mesh(ProcessGroupGloo group, int rank, int size) {
+  private GlooConnections(ProcessGroupGloo group, int rank, int size) {
     this.group = group;
     this.rank = rank;
     this.size = size;
@@ -64,10 +64,10 @@ final class Mesh {
   ///
   /// @param rank of this process in the group
   /// @param own address to listen on
-  static Mesh connect(
+  static GlooConnections connect(
       Board board, String name, int rank, int size, InetAddress own, Duration timeout) {
     try (PointerScope _ = new PointerScope();
-        StandardOutput _ = StandardOutput.toStandardError()) {
+        StandardOutput _ = StandardOutput.silenced()) {
       Store store = board.part("mesh" + name);
       store.setTimeout(new Milliseconds(timeout.toMillis()));
       ProcessGroupGloo.Options options =
@@ -77,7 +77,7 @@ final class Mesh {
       options.threads(1);
       ProcessGroupGloo group = new ProcessGroupGloo(store, rank, size, options);
       group.retainReference();
-      Mesh mesh = new Mesh(group, rank, size);
+      GlooConnections mesh = new GlooConnections(group, rank, size);
       OPEN.add(mesh);
       return mesh;
     }

@@ -21,7 +21,7 @@ import java.util.concurrent.TimeUnit;
 ///
 /// @param folder for what they print
 /// @param classPath of their JVMs
-record RankGroup(Path folder, String classPath) {
+record ProbeProcesses(Path folder, String classPath) {
   /// Longer than any of them may take.
   private static final Duration LIMIT = Duration.ofHours(2);
 
