@@ -99,7 +99,7 @@ class TrainingTest {
   }
 
   @Test
-  void trainingAndEvaluationUseTheOperatorsTheyAreHanded() throws IOException {
+  void trainingEvaluationAndSampleUseTheOperatorsTheyAreHanded() throws IOException {
     RunConfig config = config("evaluation.every_steps=0");
     AttentionOperator.Factory real = AttentionOperators.factory(config.runtime());
     AtomicInteger made = new AtomicInteger();
@@ -112,7 +112,7 @@ class TrainingTest {
         config,
         Start.anew(directory.resolve("run")),
         new Parts(counting, config.runtime(), Ranks.one(), new RunListener() {}, "a test"));
-    assertThat(made).hasValue(2);
+    assertThat(made).hasValue(3);
   }
 
   @Test
