@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
       "hub: a directory as Hugging Face's Hub has them, with configuration, tokenizer and model card.",
       "",
       "Examples:",
-      "  longnet export runs/quickstart --to torchscale --out model.safetensors",
+      "  longnet export runs/mine --to torchscale --out model.safetensors",
       "  longnet export runs/big --to safetensors --dtype bf16 --shard-size 5GB --out big",
       "  longnet export runs/quickstart --to hub --license apache-2.0 --out quickstart-hub"
     })
