@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
@@ -20,6 +21,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 
 /// Files and directories that appear whole or not at all: written under a temporary name beside the
@@ -181,12 +183,13 @@ public final class AtomicFiles {
     Path absolute = target.toAbsolutePath();
     Path folder = folder(absolute);
     Files.createDirectories(folder);
-    String prefix = "." + absolute.getFileName() + ".tmp-";
+    String prefix = "." + absolute.getFileName() + ".tmp-" + Host.NUMBER;
     removeLeftovers(folder, prefix);
     return folder.resolve(prefix + ProcessHandle.current().pid());
   }
 
-  /// Of processes that were killed while they wrote the same target.
+  /// Of processes of this host that were killed while they wrote the same target. Of another
+  /// host's, which may see the same folder, nobody here knows whether they live.
   private static void removeLeftovers(Path folder, String prefix) throws IOException {
     List<Path> dead = new ArrayList<>();
     try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
@@ -196,6 +199,8 @@ public final class AtomicFiles {
           dead.add(file);
         }
       }
+    } catch (AccessDeniedException e) {
+      return; // a folder that may be written to, but not looked into
     } catch (DirectoryIteratorException e) {
       throw e.getCause();
     }
@@ -211,6 +216,36 @@ public final class AtomicFiles {
   /// Whether a file is what a process that was killed leaves beside the file it wrote.
   public static boolean isLeftover(Path file) {
     return file.getFileName().toString().matches("\\..*\\.tmp-[0-9]+");
+  }
+
+  /// What tells this machine, and this container of it, from others: their processes' numbers mean
+  /// other processes.
+  private static final class Host {
+    /// Ten digits.
+    static final String NUMBER = number();
+
+    private static String number() {
+      CRC32 sum = new CRC32();
+      sum.update((name() + '\0' + processes()).getBytes(StandardCharsets.UTF_8));
+      return String.format(Locale.ROOT, "%010d", sum.getValue());
+    }
+
+    private static String name() {
+      try {
+        return Files.readString(Path.of("/proc/sys/kernel/hostname"));
+      } catch (IOException e) { // not on Linux
+        return String.valueOf(System.getenv("COMPUTERNAME")) + System.getenv("HOSTNAME");
+      }
+    }
+
+    /// The namespace of process numbers.
+    private static String processes() {
+      try {
+        return Files.readSymbolicLink(Path.of("/proc/self/ns/pid")).toString();
+      } catch (IOException | UnsupportedOperationException e) {
+        return "";
+      }
+    }
   }
 
   private static void force(Path path) throws IOException {

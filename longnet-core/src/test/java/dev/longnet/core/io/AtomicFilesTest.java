@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -52,6 +53,40 @@ class AtomicFilesTest {
         .hasMessage("no");
     assertThat(target).hasContent("old");
     assertThat(names(folder)).containsExactly("file");
+  }
+
+  /// Temporaries of processes that were killed, of this host and of another one that sees the
+  /// folder.
+  @Test
+  void whatADeadProcessOfThisHostLeftIsRemoved() throws Exception {
+    Path target = folder.resolve("file");
+    String[] own = {""};
+    AtomicFiles.writeFile(
+        target,
+        temporary -> {
+          own[0] = temporary.getFileName().toString();
+          Files.writeString(temporary, "x");
+        });
+    String pid = Long.toString(ProcessHandle.current().pid());
+    String host = own[0].substring(0, own[0].length() - pid.length());
+    assertThat(own[0]).startsWith(".file.tmp-").endsWith(pid);
+    Process ended = new ProcessBuilder("true").start();
+    ended.waitFor();
+    Path dead = Files.writeString(folder.resolve(host + ended.pid()), "half");
+    Path deadDirectory = Files.createDirectories(folder.resolve(host + "999999999/deep"));
+    Path living =
+        Files.writeString(
+            folder.resolve(host + ProcessHandle.current().parent().get().pid()), "half");
+    Path elsewhere =
+        Files.writeString(folder.resolve(".file.tmp-1234567890" + ended.pid()), "half");
+    Path others =
+        Files.writeString(folder.resolve(host.replace("file", "other") + ended.pid()), "half");
+    AtomicFiles.writeString(target, "new");
+    assertThat(dead).doesNotExist();
+    assertThat(deadDirectory.getParent()).doesNotExist();
+    assertThat(List.of(living, elsewhere, others)).allMatch(Files::exists);
+    assertThat(List.of(living, elsewhere, others)).allMatch(AtomicFiles::isLeftover);
+    assertThat(target).hasContent("new");
   }
 
   @Test
