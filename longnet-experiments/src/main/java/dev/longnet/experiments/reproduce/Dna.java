@@ -34,10 +34,6 @@ public final class Dna implements Reproduction {
     };
   }
 
-  private static int seeds(Scale scale) {
-    return scale == Scale.QUICK ? 1 : 1000;
-  }
-
   @Override
   public String name() {
     return NAME;
@@ -99,7 +95,7 @@ public final class Dna implements Reproduction {
   @Override
   public List<Job> jobs(Setting setting) throws IOException {
     List<Job> jobs = new ArrayList<>();
-    for (long seed : setting.seeds(seeds(setting.scale()))) {
+    for (long seed : setting.seedsUnlessQuick(Table2.MOST_SEEDS)) {
       for (Row row : rows(setting.scale())) {
         ModelRecipe recipe = recipe(setting, row, seed);
         jobs.add(
@@ -157,7 +153,7 @@ public final class Dna implements Reproduction {
       }
       cell.add(Table2.deviation(runs, row.length()));
       cell.add(runs.size());
-      cell.add(runs.stream().mapToDouble(Evidence::hours).average().orElse(Double.NaN));
+      cell.add(Evidence.meanHours(runs));
       cells.add(ResultTable.row(cell.toArray()));
       if (!runs.isEmpty()) {
         lines.add(new LineChart.Line(row.name(), x, bits));
@@ -176,13 +172,10 @@ public final class Dna implements Reproduction {
             new ResultTable.Content(columns, cells, notes));
     return new Findings(
         List.of(table),
-        lines.isEmpty()
-            ? List.of()
-            : List.of(
-                new Findings.Plot(
-                    NAME,
-                    new LineChart(
-                        "Bits a base by the window", "bases", "bits a base", false, lines))),
+        List.of(
+            new Findings.Plot(
+                NAME,
+                new LineChart("Bits a base by the window", "bases", "bits a base", false, lines))),
         List.of());
   }
 }

@@ -77,6 +77,11 @@ public record Evidence(
         : Optional.of(path + "=" + before + ", now " + now);
   }
 
+  /// Of a run, over seeds; NaN where there is none.
+  static double meanHours(List<Evidence> runs) {
+    return runs.stream().mapToDouble(Evidence::hours).average().orElse(Double.NaN);
+  }
+
   void write(Path file) throws IOException {
     ObjectNode json = JSON.createObjectNode();
     json.put("schema", SCHEMA);

@@ -126,13 +126,11 @@ public final class Figure6 implements Reproduction {
                 cells,
                 notes));
     List<Findings.Plot> plots =
-        lines.isEmpty()
-            ? List.of()
-            : List.of(
-                new Findings.Plot(
-                    NAME,
-                    new LineChart(
-                        "Loss by operations of training", "FLOP", "bits a byte", false, lines)));
+        List.of(
+            new Findings.Plot(
+                NAME,
+                new LineChart(
+                    "Loss by operations of training", "FLOP", "bits a byte", false, lines)));
     List<Findings.PaperCell> paper =
         sentences.isEmpty()
             ? List.of()

@@ -266,17 +266,15 @@ public final class Figure7b implements Reproduction {
   }
 
   private static List<Findings.Plot> plots(List<LineChart.Line> lines) {
-    return lines.isEmpty()
-        ? List.of()
-        : List.of(
-            new Findings.Plot(
-                NAME,
-                new LineChart(
-                    "A suffix's loss by the tokens before its end",
-                    "prompt and suffix, tokens",
-                    "bits a byte",
-                    false,
-                    lines)));
+    return List.of(
+        new Findings.Plot(
+            NAME,
+            new LineChart(
+                "A suffix's loss by the tokens before its end",
+                "prompt and suffix, tokens",
+                "bits a byte",
+                false,
+                lines)));
   }
 
   private static List<Findings.PaperCell> paper(

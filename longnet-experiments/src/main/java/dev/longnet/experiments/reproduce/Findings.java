@@ -8,12 +8,12 @@ import java.util.List;
 /// What an experiment found so far.
 ///
 /// @param tables each with a name of its own, as files have it
-/// @param plots likewise; none where nothing was measured
+/// @param plots likewise; those without a line are left out, as nothing was measured
 /// @param paper sentences for the table *the paper and this project*
 public record Findings(List<ResultTable> tables, List<Plot> plots, List<PaperCell> paper) {
   public Findings {
     tables = List.copyOf(tables);
-    plots = List.copyOf(plots);
+    plots = plots.stream().filter(plot -> !plot.chart.lines().isEmpty()).toList();
     paper = List.copyOf(paper);
   }
 

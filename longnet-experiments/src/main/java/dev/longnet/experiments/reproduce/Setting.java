@@ -41,6 +41,11 @@ public record Setting(Scale scale, int seeds, boolean pilot, Path out, List<Path
     return LongStream.rangeClosed(1, Math.min(seeds, most)).boxed().toList();
   }
 
+  /// As [#seeds]; at quick scale, whose numbers mean nothing, one.
+  List<Long> seedsUnlessQuick(int most) {
+    return seeds(scale == Scale.QUICK ? 1 : most);
+  }
+
   RunId id(String experiment, String row, long seed) {
     return new RunId(experiment, row, scale, seed, pilot);
   }

@@ -227,7 +227,7 @@ public final class Table2 implements Reproduction {
     }
     cells.add(deviation(runs, row.length()));
     cells.add(runs.size());
-    cells.add(runs.stream().mapToDouble(Evidence::hours).average().orElse(Double.NaN));
+    cells.add(Evidence.meanHours(runs));
     return ResultTable.row(cells.toArray());
   }
 
@@ -318,13 +318,10 @@ public final class Table2 implements Reproduction {
         lines.add(new LineChart.Line(row.name(), x, y));
       }
     }
-    return lines.isEmpty()
-        ? List.of()
-        : List.of(
-            new Findings.Plot(
-                "table2",
-                new LineChart(
-                    "Bits a byte by tested length", "tokens", "bits a byte", false, lines)));
+    return List.of(
+        new Findings.Plot(
+            "table2",
+            new LineChart("Bits a byte by tested length", "tokens", "bits a byte", false, lines)));
   }
 
   private static List<Findings.PaperCell> paper(
