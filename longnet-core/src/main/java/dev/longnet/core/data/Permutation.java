@@ -3,7 +3,7 @@ package dev.longnet.core.data;
 
 /// A seeded shuffle of 0, 1, …, size - 1 that needs no memory: a four-round Feistel network on the
 /// next even number of bits, walked until it falls inside.
-final class Permutation {
+public final class Permutation {
   private final long size;
   private final int halfBits;
   private final long halfMask;
@@ -36,7 +36,7 @@ final class Permutation {
 
   /// SplitMix64's finalizer (Steele, Lea, Flood 2014): every bit of the input reaches every bit of
   /// the result.
-  static long mix(long z) {
+  public static long mix(long z) {
     z = (z ^ z >>> 30) * 0xBF58476D1CE4E5B9L;
     z = (z ^ z >>> 27) * 0x94D049BB133111EBL;
     return z ^ z >>> 31;

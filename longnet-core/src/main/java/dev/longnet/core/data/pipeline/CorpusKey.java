@@ -4,8 +4,6 @@ package dev.longnet.core.data.pipeline;
 import dev.longnet.core.config.CorpusConfig;
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.Holdout;
-import dev.longnet.core.config.MavenCoordinates;
-import dev.longnet.core.config.RecallCorpus;
 import dev.longnet.core.data.Digests;
 import dev.longnet.core.data.Manifest;
 import dev.longnet.core.data.source.Sources;
@@ -23,8 +21,8 @@ final class CorpusKey {
     CorpusConfig config = given.absolute();
     StringBuilder text = new StringBuilder("longnet tokens " + Manifest.VERSION + '\n');
     for (CorpusSource source : config.sources()) {
-      boolean isNoPath = MavenCoordinates.isOne(source.path()) || RecallCorpus.isOne(source.path());
-      text.append(isNoPath ? source.path() : Sources.locate(source))
+      boolean lies = CorpusSource.isFile(source.path()) || source.path().equals(CorpusSource.JDK);
+      text.append(lies ? Sources.locate(source) : source.path())
           .append('\0')
           .append(source.textField())
           .append('\0')

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.data.source;
 
+import dev.longnet.core.data.Permutation;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -62,7 +63,7 @@ public final class RecallText {
   private record Asked(long at, int key) {}
 
   public RecallText(long seed) {
-    random = mix(seed);
+    random = Permutation.mix(seed);
     word = below(FILLER.length);
   }
 
@@ -172,12 +173,6 @@ public final class RecallText {
   /// SplitMix64.
   private long next() {
     random += 0x9E3779B97F4A7C15L;
-    return mix(random);
-  }
-
-  private static long mix(long z) {
-    z = (z ^ z >>> 30) * 0xBF58476D1CE4E5B9L;
-    z = (z ^ z >>> 27) * 0x94D049BB133111EBL;
-    return z ^ z >>> 31;
+    return Permutation.mix(random);
   }
 }

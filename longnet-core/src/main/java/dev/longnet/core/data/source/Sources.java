@@ -62,9 +62,7 @@ public final class Sources {
   /// What a source is called wherever it lies: the last name of its path, of a glob the directory
   /// that it looks into, the coordinates of an artifact.
   public static String label(CorpusSource source) throws IOException {
-    if (source.path().equals(CorpusSource.JDK)
-        || MavenCoordinates.isOne(source.path())
-        || RecallCorpus.isOne(source.path())) {
+    if (!CorpusSource.isFile(source.path())) {
       return source.path();
     }
     Path path = locate(source);
