@@ -12,7 +12,6 @@ import dev.longnet.lm.inference.LoadedModel;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Optional;
 import java.util.OptionalInt;
 
 /// The text that a run writes when it ends.
@@ -21,12 +20,9 @@ final class RunSample {
 
   /// Writes `sample.txt`.
   ///
-  /// @return the prompt and what follows it; empty where no sample is wanted
-  static Optional<String> write(SampleConfig wanted, LoadedModel model, Path run)
-      throws IOException {
-    if (wanted.tokens() == 0) {
-      return Optional.empty();
-    }
+  /// @param wanted of at least one token
+  /// @return the prompt and what follows it
+  static String write(SampleConfig wanted, LoadedModel model, Path run) throws IOException {
     Tokenizer tokenizer = model.tokenizer();
     int[] prompt = tokenizer.encode(wanted.prompt().getBytes(StandardCharsets.UTF_8));
     int[] beginning = new int[prompt.length + 1];
@@ -49,6 +45,6 @@ final class RunSample {
     }
     text.append(characters.end());
     AtomicFiles.writeString(run.resolve("sample.txt"), text + "\n");
-    return Optional.of(text.toString());
+    return text.toString();
   }
 }

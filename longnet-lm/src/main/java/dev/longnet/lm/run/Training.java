@@ -222,9 +222,11 @@ public final class Training {
 
   /// Writes `sample.txt` and `report.html`.
   void finish() throws IOException {
-    Checkpoint checkpoint = Checkpoint.resolve(start.run());
-    try (LoadedModel model = LoadedModel.open(checkpoint, parts.runtime(), parts.operators())) {
-      RunSample.write(config.sample(), model, start.run()).ifPresent(listener::sample);
+    if (config.sample().tokens() > 0) {
+      Checkpoint checkpoint = Checkpoint.resolve(start.run());
+      try (LoadedModel model = LoadedModel.open(checkpoint, parts.runtime(), parts.operators())) {
+        listener.sample(RunSample.write(config.sample(), model, start.run()));
+      }
     }
     listener.report(RunReport.write(start.run()));
   }
