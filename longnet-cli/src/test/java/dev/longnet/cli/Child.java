@@ -18,6 +18,13 @@ record Child(int exitCode, String out, String err) {
   /// @param flags of the JVM
   static Child java(Path directory, List<String> flags, Object... arguments)
       throws IOException, InterruptedException {
+    return of(new ProcessBuilder(command(flags, List.of(arguments))).directory(directory.toFile()));
+  }
+
+  /// What starts this build's program in a JVM of its own.
+  ///
+  /// @param flags of the JVM; of two that contradict each other the later one counts
+  static List<String> command(List<String> flags, List<?> arguments) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
@@ -31,10 +38,8 @@ record Child(int exitCode, String out, String err) {
             "-Dorg.bytedeco.javacpp.maxbytes=0"));
     command.addAll(flags);
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
-    for (Object argument : arguments) {
-      command.add(argument.toString());
-    }
-    return of(new ProcessBuilder(command).directory(directory.toFile()));
+    arguments.forEach(argument -> command.add(argument.toString()));
+    return command;
   }
 
   /// Runs to the end, which takes less than five minutes.

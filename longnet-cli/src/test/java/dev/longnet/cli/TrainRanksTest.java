@@ -187,23 +187,9 @@ class TrainRanksTest {
   }
 
   private ProcessBuilder builder(Object... words) {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx512m",
-                "--add-modules=jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "-Dorg.bytedeco.javacpp.maxphysicalbytes=0",
-                "-Dorg.bytedeco.javacpp.maxbytes=0",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName(),
-                "train"));
-    for (Object word : words) {
-      command.add(word.toString());
-    }
-    ProcessBuilder builder = new ProcessBuilder(command);
+    List<Object> arguments = new ArrayList<>(List.of("train"));
+    arguments.addAll(List.of(words));
+    ProcessBuilder builder = new ProcessBuilder(Child.command(List.of("-Xmx512m"), arguments));
     Map<String, String> environment = builder.environment();
     environment.put("OPENBLAS_THREAD_TIMEOUT", "4");
     environment.put("OMP_WAIT_POLICY", "PASSIVE");

@@ -137,14 +137,7 @@ class TrainResumeTest {
 
   private Process start(List<String> before, String... arguments) throws IOException {
     List<String> command = new ArrayList<>(before);
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(
-        List.of(
-            "-Xmx1g", "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"));
-    command.addAll(
-        List.of("-Dorg.bytedeco.javacpp.maxphysicalbytes=0", "-Dorg.bytedeco.javacpp.maxbytes=0"));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
-    command.addAll(List.of(arguments));
+    command.addAll(Child.command(List.of(), List.of(arguments)));
     return new ProcessBuilder(command)
         .redirectErrorStream(true)
         .redirectOutput(directory.resolve("process.log").toFile())

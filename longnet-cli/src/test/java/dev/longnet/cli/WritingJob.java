@@ -19,7 +19,7 @@ import java.util.stream.Stream;
 /// A command that writes: what to call, again and again until it is done, and what has to be true
 /// of the directory that it writes to at any time.
 enum WritingJob {
-  TRAIN {
+  TRAIN("run/report.html") {
     @Override
     List<Object> command(Path inputs, Path out) {
       return Files.exists(out.resolve("run/recipe.yaml"))
@@ -38,11 +38,6 @@ enum WritingJob {
           assertThat(Cli.json(file).isObject()).as(name).isTrue();
         }
       }
-    }
-
-    @Override
-    boolean isDone(Path out) {
-      return Files.exists(out.resolve("run/report.html"));
     }
 
     @Override
@@ -68,7 +63,7 @@ enum WritingJob {
     }
   },
 
-  TOKENIZE {
+  TOKENIZE("shards") {
     @Override
     List<Object> command(Path inputs, Path out) {
       return List.of(
@@ -85,16 +80,11 @@ enum WritingJob {
 
     @Override
     void check(Path out) throws IOException {
-      if (Files.exists(out.resolve("shards"))) {
+      if (isDone(out)) {
         try (TokenShards shards = TokenShards.open(out.resolve("shards"))) {
           assertThat(shards.verify()).isEmpty();
         }
       }
-    }
-
-    @Override
-    boolean isDone(Path out) {
-      return Files.exists(out.resolve("shards"));
     }
 
     @Override
@@ -103,7 +93,7 @@ enum WritingJob {
     }
   },
 
-  STREAM {
+  STREAM("s.json") {
     @Override
     List<Object> command(Path inputs, Path out) {
       List<Object> words =
@@ -169,7 +159,7 @@ enum WritingJob {
     }
   },
 
-  QUANTIZE {
+  QUANTIZE("int8") {
     @Override
     List<Object> command(Path inputs, Path out) {
       return List.of("quantize", inputs.resolve("model"), "--out", out.resolve("int8"));
@@ -177,14 +167,9 @@ enum WritingJob {
 
     @Override
     void check(Path out) throws IOException {
-      if (Files.exists(out.resolve("int8"))) {
+      if (isDone(out)) {
         Checkpoint.open(out.resolve("int8"));
       }
-    }
-
-    @Override
-    boolean isDone(Path out) {
-      return Files.exists(out.resolve("int8"));
     }
 
     @Override
@@ -193,7 +178,7 @@ enum WritingJob {
     }
   },
 
-  EXPORT {
+  EXPORT("w.safetensors") {
     @Override
     List<Object> command(Path inputs, Path out) {
       return List.of(
@@ -207,14 +192,9 @@ enum WritingJob {
 
     @Override
     void check(Path out) throws IOException {
-      if (Files.exists(out.resolve("w.safetensors"))) {
+      if (isDone(out)) {
         SafetensorsFile.open(out.resolve("w.safetensors")).close();
       }
-    }
-
-    @Override
-    boolean isDone(Path out) {
-      return Files.exists(out.resolve("w.safetensors"));
     }
 
     @Override
@@ -223,6 +203,13 @@ enum WritingJob {
           .hasSameBinaryContentAs(reference.resolve("w.safetensors"));
     }
   };
+
+  private final String last;
+
+  /// @param last what appears when all else is written
+  WritingJob(String last) {
+    this.last = last;
+  }
 
   /// Whether `-Dlongnet.jobs=TRAIN,STREAM` leaves it in.
   boolean isWanted() {
@@ -276,7 +263,9 @@ enum WritingJob {
   abstract void check(Path out) throws IOException;
 
   /// Whether the command has nothing left to do, and would refuse to do it again.
-  abstract boolean isDone(Path out);
+  boolean isDone(Path out) {
+    return Files.exists(out.resolve(last));
+  }
 
   /// What is there is what one call makes that nothing disturbs, bit for bit.
   abstract void same(Path reference, Path out) throws IOException;

@@ -2,9 +2,7 @@
 package dev.longnet.core.evaluate;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.config.CorpusConfig;
 import dev.longnet.core.data.TokenShards;
@@ -145,26 +143,10 @@ class SharedEvaluationTest {
         each.add(threads.submit(() -> evaluate(shards, member)));
       }
       for (Future<ObjectNode> one : each) {
-        same(one.get(), alone);
+        // Sums of some thousand float64 numbers in another order.
+        SameJson.require(one.get(), alone, 1e-10);
         assertThat(one.get()).isEqualTo(each.getFirst().get());
       }
-    }
-  }
-
-  /// Sums of some thousand float64 numbers in another order.
-  private static void same(JsonNode actual, JsonNode expected) {
-    assertThat(actual.getNodeType()).isEqualTo(expected.getNodeType());
-    assertThat(actual.size()).isEqualTo(expected.size());
-    if (expected.isNumber()) {
-      double tolerance = 1e-10 * Math.max(1, Math.abs(expected.asDouble()));
-      assertThat(actual.asDouble()).isCloseTo(expected.asDouble(), within(tolerance));
-    } else if (expected.isContainerNode()) {
-      expected.fieldNames().forEachRemaining(name -> same(actual.get(name), expected.get(name)));
-      for (int i = 0; expected.isArray() && i < expected.size(); i++) {
-        same(actual.get(i), expected.get(i));
-      }
-    } else {
-      assertThat(actual).isEqualTo(expected);
     }
   }
 

@@ -14,6 +14,7 @@ import dev.longnet.core.data.pipeline.Tokenization;
 import dev.longnet.core.data.pipeline.TokenizationListener;
 import dev.longnet.core.data.pipeline.TokenizationProgress;
 import dev.longnet.core.evaluate.Evaluation;
+import dev.longnet.core.evaluate.SameJson;
 import dev.longnet.lm.distributed.Collectives;
 import dev.longnet.lm.distributed.PeerLostException;
 import dev.longnet.lm.distributed.ThreadCollectives;
@@ -206,7 +207,7 @@ class DistributedTrainingTest {
                 "a test",
                 world,
                 new Processes(processes, processes, 1, sequenceRanks)));
-    same(evaluation(run), one);
+    SameJson.require(evaluation(run), one, 1e-6);
     assertThat(heard).hasSize(processes).containsOnly(heard.getFirst());
   }
 
@@ -214,21 +215,6 @@ class DistributedTrainingTest {
     JsonNode json = new ObjectMapper().readTree(run.resolve("evaluation.json").toFile());
     json.get("lengths").forEach(row -> ((ObjectNode) row).remove("tokens_per_second"));
     return json;
-  }
-
-  private static void same(JsonNode actual, JsonNode expected) {
-    assertThat(actual.size()).isEqualTo(expected.size());
-    if (expected.isNumber()) {
-      double tolerance = 1e-6 * Math.max(1, Math.abs(expected.asDouble()));
-      assertThat(actual.asDouble()).isCloseTo(expected.asDouble(), within(tolerance));
-    } else if (expected.isContainerNode()) {
-      expected.fieldNames().forEachRemaining(name -> same(actual.get(name), expected.get(name)));
-      for (int i = 0; expected.isArray() && i < expected.size(); i++) {
-        same(actual.get(i), expected.get(i));
-      }
-    } else {
-      assertThat(actual).isEqualTo(expected);
-    }
   }
 
   /// As threads of one process, of two, of four, and changing on the way: the same bits.
