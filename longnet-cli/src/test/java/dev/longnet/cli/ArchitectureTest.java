@@ -168,4 +168,19 @@ class ArchitectureTest {
         .callMethod(System.class, "exit", int.class)
         .check(all);
   }
+
+  /// Its order is the JIT's choice, so its bits are.
+  @Test
+  void nobodyAddsLanesInTheJitsOrder() {
+    noClasses()
+        .should()
+        .callMethodWhere(
+            DescribedPredicate.describe(
+                "reduceLanes of floats",
+                call ->
+                    call.getTarget().getName().startsWith("reduceLanes")
+                        && call.getTargetOwner().getName().matches(".*(Float|Double)Vector")))
+        .because("AllLanes adds in one order, compiled or not")
+        .check(all);
+  }
 }

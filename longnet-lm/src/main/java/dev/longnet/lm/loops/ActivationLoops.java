@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
+import static dev.longnet.attention.kernel.AllLanes.total;
 import static dev.longnet.lm.loops.Lanes.at;
 import static dev.longnet.lm.loops.Lanes.put;
-import static dev.longnet.lm.loops.Lanes.total;
 
 import dev.longnet.core.config.Activation;
 import jdk.incubator.vector.FloatVector;

@@ -7,7 +7,6 @@ import static dev.longnet.attention.kernel.OffHeap.NATIVE;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorShape;
-import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// Registers of this machine's width, and what the vector loops share. All methods are short, so
@@ -28,13 +27,6 @@ final class Lanes {
   /// of a row. Nothing writes to it.
   @SuppressWarnings({"NonFinalStaticField", "FieldMayBeFinal"})
   private static long registerBytes = 4L * LANES;
-
-  // Sums of a register's lanes are written out as trees: the order of reduceLanes is the
-  // compiler's choice.
-  private static final VectorShuffle<Float> SWAP1 = VectorShuffle.fromOp(F, l -> l ^ 1);
-  private static final VectorShuffle<Float> SWAP2 = VectorShuffle.fromOp(F, l -> l ^ 2);
-  private static final VectorShuffle<Float> SWAP4 = VectorShuffle.fromOp(F, l -> l ^ 4 % LANES);
-  private static final VectorShuffle<Float> SWAP8 = VectorShuffle.fromOp(F, l -> l ^ 8 % LANES);
 
   /// 2^f on [-1/2, 1/2] is 1 + f (EXP1 + f (EXP2 + ...)) to 9.2e-8 of it. Our own fit.
   static final float EXP1 = 0.693147f;
@@ -69,18 +61,5 @@ final class Lanes {
 
   static void put(FloatVector x, long address) {
     x.intoMemorySegment(ALL, address, NATIVE);
-  }
-
-  /// The sum of all lanes.
-  static float total(FloatVector x) {
-    FloatVector s = x;
-    if (LANES > 8) {
-      s = s.add(s.rearrange(SWAP8));
-    }
-    if (LANES > 4) {
-      s = s.add(s.rearrange(SWAP4));
-    }
-    s = s.add(s.rearrange(SWAP2));
-    return s.add(s.rearrange(SWAP1)).lane(0);
   }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
+import static dev.longnet.attention.kernel.AllLanes.total;
 import static dev.longnet.lm.loops.Lanes.at;
 import static dev.longnet.lm.loops.Lanes.put;
-import static dev.longnet.lm.loops.Lanes.total;
 
+import dev.longnet.attention.kernel.AllLanes;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -56,7 +57,7 @@ final class LossLoops {
         a = b;
         b = next;
       }
-      return a.blend(b, b.compare(VectorOperators.GT, a)).reduceLanes(VectorOperators.MAX);
+      return AllLanes.max(a.blend(b, b.compare(VectorOperators.GT, a)));
     }
 
     static double exponentials(long x, long bytes, float largest, long y) {

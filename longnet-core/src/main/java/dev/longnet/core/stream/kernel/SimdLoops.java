@@ -8,6 +8,7 @@ import static dev.longnet.core.stream.kernel.SimdTiles.LANES;
 import static dev.longnet.core.stream.kernel.SimdTiles.ORDER;
 import static dev.longnet.core.stream.kernel.SimdTiles.S;
 
+import dev.longnet.attention.kernel.AllLanes;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
@@ -79,7 +80,7 @@ final class SimdLoops {
     for (; i + LANES <= count; i += LANES) {
       sums = sums.add(at(x + 4L * i));
     }
-    float sum = sums.reduceLanes(VectorOperators.ADD);
+    float sum = AllLanes.total(sums);
     for (; i < count; i++) {
       sum += load(x + 4L * i);
     }
@@ -95,7 +96,7 @@ final class SimdLoops {
       FloatVector d = at(x + 4L * i).sub(m);
       sums = d.fma(d, sums);
     }
-    float sum = sums.reduceLanes(VectorOperators.ADD);
+    float sum = AllLanes.total(sums);
     for (; i < count; i++) {
       float d = load(x + 4L * i) - mean;
       sum += d * d;
@@ -248,7 +249,7 @@ final class SimdLoops {
       FloatVector a = at(x + 4L * i);
       m = m.blend(a, a.compare(VectorOperators.GT, m));
     }
-    float largest = m.reduceLanes(VectorOperators.MAX);
+    float largest = AllLanes.max(m);
     for (int i = whole; i < count; i++) {
       largest = Math.max(largest, load(x + 4L * i));
     }
@@ -262,7 +263,7 @@ final class SimdLoops {
     for (int i = 0; i < whole; i += LANES) {
       sums = sums.add(exp(at(x + 4L * i).sub(m)));
     }
-    float sum = sums.reduceLanes(VectorOperators.ADD);
+    float sum = AllLanes.total(sums);
     for (int i = whole; i < count; i++) {
       sum += (float) Math.exp(load(x + 4L * i) - largest);
     }
@@ -299,7 +300,7 @@ final class SimdLoops {
             FloatVector.fromMemorySegment(S, ALL, q + 4L * whole, ORDER, tail)
                 .fma(FloatVector.fromMemorySegment(S, ALL, row + 4L * whole, ORDER, tail), sum);
       }
-      store(scores + 4 * i, sum.reduceLanes(VectorOperators.ADD) * scale);
+      store(scores + 4 * i, AllLanes.total(sum) * scale);
     }
     float largest = Math.max(old, max(scores, (int) count));
     float shrink = old == Float.NEGATIVE_INFINITY ? 0 : (float) Math.exp(old - largest);
@@ -314,7 +315,7 @@ final class SimdLoops {
       e.intoMemorySegment(ALL, scores + 4 * j, ORDER);
       sums = sums.add(e);
     }
-    float total = sums.reduceLanes(VectorOperators.ADD);
+    float total = AllLanes.total(sums);
     for (; j < count; j++) {
       float e = (float) Math.exp(load(scores + 4 * j) - largest);
       store(scores + 4 * j, e);
@@ -342,10 +343,10 @@ final class SimdLoops {
         c = x.fma(at(row + 2 * bytes + 4L * d), c);
         e = x.fma(at(row + 3 * bytes + 4L * d), e);
       }
-      store(scores + 4 * i, a.reduceLanes(VectorOperators.ADD) * scale);
-      store(scores + 4 * i + 4, b.reduceLanes(VectorOperators.ADD) * scale);
-      store(scores + 4 * i + 8, c.reduceLanes(VectorOperators.ADD) * scale);
-      store(scores + 4 * i + 12, e.reduceLanes(VectorOperators.ADD) * scale);
+      store(scores + 4 * i, AllLanes.total(a) * scale);
+      store(scores + 4 * i + 4, AllLanes.total(b) * scale);
+      store(scores + 4 * i + 8, AllLanes.total(c) * scale);
+      store(scores + 4 * i + 12, AllLanes.total(e) * scale);
     }
     return i;
   }
