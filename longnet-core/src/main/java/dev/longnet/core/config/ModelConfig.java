@@ -22,6 +22,8 @@ import java.util.stream.IntStream;
 ///   10,000 in the paper and in torchscale
 /// @param positionsShare R / D: the share of each head's channels that turn, the first ones; the
 ///   others carry no position
+/// @param nopeHeads so many heads of each layer, the first ones, carry no positions (NoPE,
+///   Kazemnejad et al. 2023, arXiv 2305.19466): what they look for, they find from any distance
 /// @param xposScaleBase b of xPos' decay zeta^(p / b), in tokens; 512 in the paper and in
 ///   torchscale
 /// @param tiedOutput the output projection is the token embedding's transpose
@@ -39,6 +41,7 @@ public record ModelConfig(
     PositionEncoding positions,
     int positionsBase,
     double positionsShare,
+    int nopeHeads,
     int xposScaleBase,
     boolean tiedOutput,
     boolean causal,
@@ -86,6 +89,7 @@ public record ModelConfig(
         positions,
         POSITIONS_BASE,
         1,
+        0,
         xposScaleBase,
         tiedOutput,
         causal,
@@ -186,6 +190,10 @@ public record ModelConfig(
           .ifPresent(fault -> {
             throw new IllegalArgumentException("attention.branches " + fault);
           });
+    }
+    if (nopeHeads < 0 || nopeHeads > heads) {
+      throw new IllegalArgumentException(
+          "nope_heads must be from 0 to heads=" + heads + ": nope_heads=" + nopeHeads);
     }
     if (positions != PositionEncoding.NONE
         && mixers.stream().anyMatch(MixerConfig::usesPositions)) {
@@ -307,7 +315,7 @@ public record ModelConfig(
 
   /// The same model with other mixers.
   public ModelConfig withMixers(List<MixerConfig> others) {
-    return changed(positionsBase, positionsShare, shortConvolution, others);
+    return changed(positionsBase, positionsShare, nopeHeads, shortConvolution, others);
   }
 
   /// The same model with other frequencies.
@@ -315,15 +323,21 @@ public record ModelConfig(
   /// @param base of the frequencies
   /// @param share of each head's channels that turn
   public ModelConfig withPositions(int base, double share) {
-    return changed(base, share, shortConvolution, mixers);
+    return changed(base, share, nopeHeads, shortConvolution, mixers);
+  }
+
+  /// The same model with so many heads of each layer that carry no positions.
+  public ModelConfig withNopeHeads(int free) {
+    return changed(positionsBase, positionsShare, free, shortConvolution, mixers);
   }
 
   /// The same model with a short convolution of so many taps; 0 for none.
   public ModelConfig withShortConvolution(int taps) {
-    return changed(positionsBase, positionsShare, taps, mixers);
+    return changed(positionsBase, positionsShare, nopeHeads, taps, mixers);
   }
 
-  private ModelConfig changed(int base, double share, int taps, List<MixerConfig> others) {
+  private ModelConfig changed(
+      int base, double share, int free, int taps, List<MixerConfig> others) {
     return new ModelConfig(
         vocabulary,
         layers,
@@ -334,6 +348,7 @@ public record ModelConfig(
         positions,
         base,
         share,
+        free,
         xposScaleBase,
         tiedOutput,
         causal,

@@ -39,6 +39,10 @@ public final class ModelTree {
         model.choice("positions", PositionEncoding.XPOS, PositionEncoding.class);
     int base = model.integer("positions_base", ModelConfig.POSITIONS_BASE, 2);
     double share = model.number("positions_share", 1, 0, 1);
+    int nopeHeads = model.integer("nope_heads", 0, 0);
+    if (nopeHeads > heads) {
+      throw model.wrong("nope_heads", "must be at most model.heads=" + heads);
+    }
     int scaleBase = model.integer("xpos_scale_base", ModelConfig.XPOS_SCALE_BASE, 1);
     boolean tied = model.flag("tied_output", true);
     boolean causal = model.flag("causal", true);
@@ -70,6 +74,7 @@ public final class ModelTree {
         positions,
         base,
         share,
+        nopeHeads,
         scaleBase,
         tied,
         causal,
@@ -129,6 +134,9 @@ public final class ModelTree {
     if (model.positionsShare() == 1) {
       tree.remove("positions_share");
     }
+    if (model.nopeHeads() == 0) {
+      tree.remove("nope_heads");
+    }
     if (model.shortConvolution() == 0) {
       tree.remove("short_convolution");
     }
@@ -147,6 +155,7 @@ public final class ModelTree {
     tree.put("positions", model.positions().name().toLowerCase(Locale.ROOT));
     tree.put("positions_base", model.positionsBase());
     tree.put("positions_share", model.positionsShare());
+    tree.put("nope_heads", model.nopeHeads());
     tree.put("xpos_scale_base", model.xposScaleBase());
     tree.put("tied_output", model.tiedOutput());
     tree.put("causal", model.causal());

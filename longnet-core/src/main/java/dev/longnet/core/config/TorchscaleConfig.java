@@ -183,6 +183,9 @@ public final class TorchscaleConfig {
       if (model.positionsBase() != ModelConfig.POSITIONS_BASE) {
         throw unknown("positions_base=" + model.positionsBase());
       }
+      if (model.nopeHeads() != 0) {
+        throw unknown("nope_heads=" + model.nopeHeads());
+      }
       if (model.positionsShare() != 1) {
         throw unknown("positions_share=" + model.positionsShare());
       }

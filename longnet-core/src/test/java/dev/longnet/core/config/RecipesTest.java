@@ -80,6 +80,7 @@ class RecipesTest {
               positions: xpos
               positions_base: 10000
               positions_share: 1.0
+              nope_heads: 0
               xpos_scale_base: 512
               tied_output: true
               causal: true
@@ -301,6 +302,8 @@ class RecipesTest {
           model.positions_share=0 | model.positions_share must leave an even number of a head's 16 channels that turn, at least 2: model.positions_share=0 (override)
           model.positions_share=0.3 | model.positions_share must leave an even number of a head's 16 channels that turn, at least 2: model.positions_share=0.3 (override)
           model.positions_share=1.5 | model.positions_share must be a number from 0.0 to 1.0: model.positions_share=1.5 (override)
+          model.nope_heads=5 | model.nope_heads must be at most model.heads=4: model.nope_heads=5
+          model.nope_heads=-1 | model.nope_heads must be a whole number of at least 0: model.nope_heads=-1
           model.short_convolution=1 | model.short_convolution must be 0 (none) or from 2 to 8 taps: model.short_convolution=1 (override)
           model.short_convolution=9 | model.short_convolution must be 0 (none) or from 2 to 8 taps: model.short_convolution=9 (override)
           model.short_convolution=-1 | model.short_convolution must be a whole number of at least 0: model.short_convolution=-1 (override)

@@ -153,7 +153,7 @@ final class ReferenceDecoder {
     for (int t = 0; t < x.length; t++) {
       for (int at = 0; at < x[t].length; at += 2) {
         int i = at % d / 2;
-        if (2 * i >= turned) {
+        if (2 * i >= turned || at / d < config.nopeHeads()) {
           continue;
         }
         double angle = (first + t) * Math.pow(config.positionsBase(), -2.0 * i / turned);

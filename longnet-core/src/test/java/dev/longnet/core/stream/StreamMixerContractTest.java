@@ -66,6 +66,7 @@ class StreamMixerContractTest {
           new Model("all, convolved", PositionEncoding.ROPE, List.of(SPARSE, DENSE, DILATED), 7),
           new Model("dense, convolved", PositionEncoding.NONE, List.of(DENSE), 2));
 
+  /// @param taps where there are some, the first head carries no positions
   record Model(String name, PositionEncoding positions, List<MixerConfig> mixers, int taps) {
     Model(String name, PositionEncoding positions, List<MixerConfig> mixers) {
       this(name, positions, mixers, 0);
@@ -115,6 +116,7 @@ class StreamMixerContractTest {
     // Decay base 8: references move every 128 tokens.
     config =
         new ModelConfig(37, 4, 24, 3, 40, model.positions(), 8, true, true, model.mixers())
+            .withNopeHeads(model.taps() == 0 ? 0 : 1)
             .withShortConvolution(model.taps());
     weights = TestModels.weights(config, random);
     tokens = TestModels.tokens(config, TOKENS, random);

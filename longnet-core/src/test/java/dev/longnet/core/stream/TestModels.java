@@ -56,6 +56,7 @@ final class TestModels {
     double share = random.nextBoolean() ? 1 : 2.0 * (1 + random.nextInt(headSize / 2)) / headSize;
     int taps = random.nextBoolean() ? 0 : 2 + random.nextInt(7);
     return config
+        .withNopeHeads(random.nextInt(heads + 1))
         .withShortConvolution(taps)
         .withPositions(random.nextBoolean() ? 10_000 : 2 + random.nextInt(1 << 20), share);
   }

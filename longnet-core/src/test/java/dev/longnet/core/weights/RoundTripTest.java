@@ -200,15 +200,18 @@ class RoundTripTest {
       delimiter = '|',
       textBlock =
           """
-          500000 | 1   | 0 | positions_base=500000
-          10000  | 0.5 | 0 | positions_share=0.5
-          10000  | 1   | 4 | short_convolution=4
+          500000 | 1   | 0 | 0 | positions_base=500000
+          10000  | 0.5 | 0 | 0 | positions_share=0.5
+          10000  | 1   | 2 | 0 | nope_heads=2
+          10000  | 1   | 0 | 4 | short_convolution=4
           """)
-  void whatIsOursAloneStaysOurs(int base, double share, int taps, String named) throws IOException {
+  void whatIsOursAloneStaysOurs(int base, double share, int free, int taps, String named)
+      throws IOException {
     ModelConfig plain =
         new ModelConfig(
             300, 2, 48, 6, 96, PositionEncoding.XPOS, true, true, new AttentionConfig.Dense());
-    Path run = foreign(plain.withPositions(base, share).withShortConvolution(taps));
+    Path run =
+        foreign(plain.withPositions(base, share).withNopeHeads(free).withShortConvolution(taps));
     Path out = directory.resolve("out.safetensors");
     WeightsExport.run(run, out, to(WeightsExport.Target.SAFETENSORS, null, 0));
     TorchscaleImport.run(out, directory.resolve("again"), GoldenFiles.PLAIN);
@@ -219,7 +222,7 @@ class RoundTripTest {
     assertThat(Files.readString(run.resolve("config.json"))).contains(key);
     // A model without it has the file that it always had.
     assertThat(Files.readString(foreign(plain).resolve("config.json")))
-        .doesNotContain("positions_base", "positions_share", "short_convolution");
+        .doesNotContain("positions_base", "positions_share", "nope_heads", "short_convolution");
     assertThatThrownBy(() ->
             WeightsExport.run(
                 run,

@@ -202,6 +202,7 @@ class Attention(nn.Module):
                 nn.Conv1d(c, c, self.taps, groups=c, bias=False) for _ in range(3)
             )
         self.inner_attn_ln = nn.LayerNorm(c)
+        self.nope_heads = model.get("nope_heads", 0)
         self.attend = dense if mixer["type"] == "dense" else Dilated(mixer, layer, tokens, self.heads)
 
     def forward(self, x, positions):
@@ -210,7 +211,9 @@ class Attention(nn.Module):
             pairs = ((q, self.q_conv), (k, self.k_conv), (v, self.v_conv))
             q, k, v = (conv(F.pad(rows.t(), (self.taps - 1, 0))).t().contiguous() for rows, conv in pairs)
         q, k, v = (rows.unflatten(1, (self.heads, -1)) for rows in (q, k, v))
-        q, k = positions(q, k)
+        free = self.nope_heads
+        turned = positions(q[:, free:], k[:, free:])
+        q, k = (torch.cat((x[:, :free], y), 1) for x, y in zip((q, k), turned)) if free else turned
         return self.out_proj(self.inner_attn_ln(self.attend(q, k, v).flatten(1)))
 
 

@@ -130,6 +130,7 @@ class PyTorchTest {
           model.positions=none
           model.positions_base=500
           model.positions_share=0.5
+          model.nope_heads=1
           model.short_convolution=4
           model.tied_output=false
           model.attention={type: dense}
@@ -171,6 +172,7 @@ class PyTorchTest {
             folder,
             "model.layers=2",
             "model.tied_output=" + config.model().tiedOutput(),
+            "model.nope_heads=" + config.model().nopeHeads(),
             "model.short_convolution=" + config.model().shortConvolution(),
             "model.attention={type: dilated, segment_lengths: [16, 48], dilations: [1, 4]}");
     try (ModelSteps own = new ModelSteps(config, null);

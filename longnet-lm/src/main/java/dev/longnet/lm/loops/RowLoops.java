@@ -78,13 +78,13 @@ public sealed interface RowLoops permits ScalarRowLoops, VectorRowLoops {
   /// @param sums `[width]`, increased by the sum over rows of x; or 0
   void copy(RowBlock x, RowBlock out, long sums);
 
-  /// x = (x + shift) rotated, in place: the pair (x_2i, x_2i+1) of every head is a complex number,
-  /// and is multiplied by the row's factor i.
+  /// x = (x + shift) rotated, in place: each pair (x_2i, x_2i+1) is a complex number, and is
+  /// multiplied by the row's factor i mod `pairs`.
   ///
   /// @param x `[rows, heads * 2 pairs]`
   /// @param factors `[rows, pairs]` complex numbers, real part first; row t belongs to row t of x.
   ///   0: factors of 1
-  /// @param pairs of a head; ignored without factors
+  /// @param pairs of a head, or of the whole row; ignored without factors
   void rotate(RowBlock x, long shift, long factors, int pairs);
 
   /// The gradient of [#rotate], in place: x is multiplied by the conjugate factors.

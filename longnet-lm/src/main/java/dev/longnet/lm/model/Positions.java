@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
 ///     b the scale base
 ///
 /// for the first R of a head's D channels; the factors of the others are 1 (docs/longnet.md,
-/// section 2; zeta = 1 for RoPE). Only differences of positions matter, which
+/// section 2; zeta = 1 for RoPE). All heads have the same factors, unless some carry no positions:
+/// then factors are those of a whole row, and theirs are 1. Only differences of positions matter, which
 /// buys exactness at any length: where every segment length divides the largest one nothing attends
 /// across the largest segment's boundaries, so p is taken modulo it; p' is centred; angles are
 /// computed in float64. What would still overflow is refused.
@@ -50,6 +51,13 @@ public final class Positions implements AutoCloseable {
   private final double[] logDecay;
 
   private final int pairs;
+
+  /// Heads that have factors of their own: one stands for all heads where they are alike.
+  private final int heads;
+
+  /// The first of them, whose factors are 1.
+  private final int nopeHeads;
+
   private final long period;
   private final long centre;
   private final String device;
@@ -59,10 +67,14 @@ public final class Positions implements AutoCloseable {
       PositionEncoding encoding,
       double[] theta,
       double[] logDecay,
+      int heads,
+      int nopeHeads,
       long period,
       long centre,
       String device) {
     this.encoding = encoding;
+    this.heads = heads;
+    this.nopeHeads = nopeHeads;
     this.theta = theta;
     this.logDecay = logDecay;
     this.pairs = theta.length;
@@ -92,6 +104,8 @@ public final class Positions implements AutoCloseable {
         config.positions(),
         IntStream.range(0, config.pairs()).mapToDouble(config::theta).toArray(),
         IntStream.range(0, config.pairs()).mapToDouble(config::logDecay).toArray(),
+        config.nopeHeads() == 0 ? 1 : config.heads(),
+        config.nopeHeads(),
         period.orElse(Long.MAX_VALUE),
         span / 2,
         device);
@@ -100,13 +114,14 @@ public final class Positions implements AutoCloseable {
   /// For models that put positions elsewhere: nothing rotates.
   static Positions none() {
     return new Positions(
-        PositionEncoding.NONE, new double[0], new double[0], Long.MAX_VALUE, 0, "cpu");
+        PositionEncoding.NONE, new double[0], new double[0], 1, 0, Long.MAX_VALUE, 0, "cpu");
   }
 
   /// What queries' pairs are multiplied by.
   ///
   /// @param first position of the first of the tokens
-  /// @return [count, D/2] complex64, the caller's scope's; null where nothing rotates
+  /// @return [count, D/2] complex64 for all heads alike, or [count, C/2] for a whole row; the
+  ///   caller's scope's; null where nothing rotates
   @Nullable Tensor queries(long first, long count) {
     return encoding == PositionEncoding.NONE ? null : factors(first, count, true);
   }
@@ -133,14 +148,15 @@ public final class Positions implements AutoCloseable {
     return found;
   }
 
-  /// [count, D/2] complex64 each; RoPE's two are one tensor.
+  /// As [#queries]; RoPE's two are one tensor.
   private Factors compute(Key key) {
     boolean decays = encoding == PositionEncoding.XPOS;
-    float[] queries = new float[key.count * pairs * 2];
+    int width = 2 * width();
+    float[] queries = new float[key.count * width];
     float[] keys = decays ? new float[queries.length] : queries;
-    int at = 0;
     for (int row = 0; row < key.count; row++) {
       long position = (key.first + row) % period;
+      int at = row * width + (heads - 1) * 2 * pairs;
       for (int i = 0; i < pairs; i++, at += 2) {
         double angle = position * theta[i];
         double cos = Math.cos(angle);
@@ -155,9 +171,31 @@ public final class Positions implements AutoCloseable {
         queries[at] = (float) cos;
         queries[at + 1] = (float) sin;
       }
+      spread(queries, row * width);
+      if (decays) {
+        spread(keys, row * width);
+      }
     }
     Tensor q = tensor(queries, key.count);
     return new Factors(q, decays ? tensor(keys, key.count) : q);
+  }
+
+  /// The last head's factors of a row become those of every head that turns, and 1 the others'.
+  private void spread(float[] factors, int row) {
+    int size = 2 * pairs;
+    int last = row + (heads - 1) * size;
+    for (int head = nopeHeads; head < heads - 1; head++) {
+      System.arraycopy(factors, last, factors, row + head * size, size);
+    }
+    for (int i = row; i < row + nopeHeads * size; i += 2) {
+      factors[i] = 1;
+      factors[i + 1] = 0;
+    }
+  }
+
+  /// Factors of a row.
+  private int width() {
+    return heads * pairs;
   }
 
   private Tensor tensor(float[] values, int count) {
@@ -173,16 +211,16 @@ public final class Positions implements AutoCloseable {
                   false,
                   false,
                   new MemoryFormatOptional());
-      return torch.view_as_complex(moved.view(count, pairs, 2)).retainReference();
+      return torch.view_as_complex(moved.view(count, width(), 2)).retainReference();
     }
   }
 
   private void evict() {
-    long held = cache.keySet().stream().mapToLong(k -> (long) k.count * pairs).sum();
+    long held = cache.keySet().stream().mapToLong(k -> (long) k.count * width()).sum();
     var eldest = cache.entrySet().iterator();
     while (held > CACHED_ROWS_TIMES_PAIRS && cache.size() > 1) {
       Map.Entry<Key, Factors> entry = eldest.next();
-      held -= (long) entry.getKey().count * pairs;
+      held -= (long) entry.getKey().count * width();
       free(entry.getValue());
       eldest.remove();
     }

@@ -70,7 +70,8 @@ sealed interface Rowwise permits LoopRowwise, TorchRowwise {
   /// x = (x + b), its pairs multiplied by complex factors, in place.
   ///
   /// @param x [n, H D]
-  /// @param factors [n, D/2] complex64, of each head alike; null: none
+  /// @param factors [n, P] complex64, repeated over a row: D/2 where heads are alike, else C/2;
+  ///   null: none
   void rotate(Tensor x, @Nullable Tensor b, @Nullable Tensor factors);
 
   /// The gradient of [#rotate], in place.

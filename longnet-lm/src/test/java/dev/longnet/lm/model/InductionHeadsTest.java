@@ -42,6 +42,7 @@ class InductionHeadsTest {
             PositionEncoding.NONE,
             10_000,
             1,
+            0,
             512,
             true,
             true,

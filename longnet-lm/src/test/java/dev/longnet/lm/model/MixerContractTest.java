@@ -51,6 +51,7 @@ class MixerContractTest {
   }
 
   /// @param taps of the short convolution that the mixers stand behind; 0 for none
+  /// @param taps where there are some, the first head carries no positions
   record Model(List<MixerConfig> mixers, int taps) {
     static Model of(MixerConfig... mixers) {
       return new Model(List.of(mixers), 0);
@@ -110,6 +111,7 @@ class MixerContractTest {
             false,
             true,
             model.mixers())
+        .withNopeHeads(model.taps() == 0 ? 0 : 1)
         .withShortConvolution(model.taps());
   }
 

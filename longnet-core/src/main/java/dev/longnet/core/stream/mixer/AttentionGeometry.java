@@ -18,6 +18,9 @@ final class AttentionGeometry {
   /// D
   final int headSize;
 
+  /// The first heads, which carry no positions.
+  final int nopeHeads;
+
   /// One for each cache of a memory, and for what shares the cache before it.
   final List<LiveRows> live;
 
@@ -31,6 +34,7 @@ final class AttentionGeometry {
     this.hidden = model.hidden();
     this.heads = model.heads();
     this.headSize = model.headSize();
+    this.nopeHeads = model.nopeHeads();
     this.live = LiveRows.of(pattern, heads);
     this.rotation = new Rotation(model, pattern.period());
     this.kernels = kernels;

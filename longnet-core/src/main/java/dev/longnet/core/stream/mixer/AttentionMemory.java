@@ -94,7 +94,7 @@ final class AttentionMemory implements MixerMemory {
     if (next > reference) {
       geometry.rotation.rescaling(reference, next, factors);
       for (int i = 0; i < caches.length; i++) {
-        for (int head = 0; head < geometry.heads; head++) {
+        for (int head = geometry.nopeHeads; head < geometry.heads; head++) {
           LiveRows rows = geometry.live.get(i);
           caches[i].scaleKeys(
               geometry.kernels, head, rows.start(position), rows.held(head, position), factors);

@@ -77,7 +77,9 @@ final class StreamAttention implements StreamMixer {
   }
 
   private void rotate(Work work, long x, int rows, long cos, long sin) {
-    work.kernels().rotate(x, rowWidth(), rows, geometry.heads, geometry.headSize, cos, sin);
+    int free = geometry.nopeHeads;
+    int d = geometry.headSize;
+    work.kernels().rotate(x + 4L * free * d, rowWidth(), rows, geometry.heads - free, d, cos, sin);
   }
 
   @Override
