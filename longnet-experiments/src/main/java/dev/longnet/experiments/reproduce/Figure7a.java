@@ -49,9 +49,9 @@ public final class Figure7a implements Reproduction {
         }
       }
       case MACHINE -> {
-        // Heads of 16, as table 2's.
-        for (int hidden : List.of(48, 64, 96, 128)) {
-          sizes.add(sized(setting, row, hidden, hidden / 16));
+        // Heads of 32, as table 2's.
+        for (int hidden : List.of(64, 96, 128, 160)) {
+          sizes.add(sized(setting, row, hidden, hidden / 32));
         }
         sizes.add(new Size("c192", LanguageModels.recipe(setting, Table2.NAME, row, 1)));
       }

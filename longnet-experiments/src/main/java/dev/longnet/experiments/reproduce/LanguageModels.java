@@ -70,6 +70,7 @@ final class LanguageModels {
       overrides.add("runtime.device=cuda");
       // The smaller scales' recipes have these already; all rows have them, or none.
       overrides.add("model.short_convolution=4");
+      overrides.add("model.nope_heads=1");
       overrides.add("training.induction_heads=1");
     }
     overrides.add(

@@ -43,7 +43,7 @@ class FiguresTest {
     Findings findings = new Figure7a().findings(setting, evidence);
     ResultTable table = findings.tables().getFirst();
     assertThat(table.content().column("model"))
-        .containsExactly("c48", "c64", "c96", "c128", "c192");
+        .containsExactly("c64", "c96", "c128", "c160", "c192");
     assertThat(table.content().numbers("loss")).containsExactly(bits);
     assertThat(table.content().column("used").getLast()).isEqualTo("predicted");
     assertThat(table.content().numbers("power law")[4]).isBetween(1.4, 1.6);
