@@ -90,18 +90,32 @@ final class LanguageModels {
   }
 
   /// Most steps are small ones in the shortest windows, for all rows alike: near things are learned
-  /// from many steps. Then every pass has as many tokens as the longest window, so that a step is
-  /// the same work for all.
+  /// from many steps. Then every step has as many tokens as the longest window, and rows of longer
+  /// windows take those and the shortest ones in turns, so that they know how a text begins too
+  /// (docs/log.md, 2026-11-30).
   static List<String> windows(int shortest, int length, List<Integer> lengths) {
-    return List.of(
-        String.format(
-            Locale.ROOT,
-            "training.windows=[{until: 0.6, window: %d, batch_tokens: %d, "
-                + "learning_rate_factor: 0.5}, {window: %d}]",
-            shortest,
-            4 * shortest,
-            length),
-        "training.sequences=" + lengths.getLast() / length);
+    int tokens = lengths.getLast();
+    List<String> phases = new ArrayList<>();
+    phases.add(phase(SMALL_STEPS, shortest, 4, 4 * shortest) + ", learning_rate_factor: 0.5}");
+    double share = (1 - SMALL_STEPS) / TURNS;
+    for (int turn = 1; turn <= TURNS && length > shortest; turn++) {
+      int window = turn % 2 == 0 ? length : shortest;
+      phases.add(phase(SMALL_STEPS + turn * share, window, tokens / window, tokens) + "}");
+    }
+    if (length == shortest) {
+      phases.add(phase(1, length, tokens / length, tokens) + "}");
+    }
+    return List.of("training.windows=" + phases, "training.sequences=" + tokens / length);
+  }
+
+  private static String phase(double until, int window, int sequences, int tokens) {
+    return String.format(
+        Locale.ROOT,
+        "{until: %.2f, window: %d, sequences: %d, batch_tokens: %d",
+        until,
+        window,
+        sequences,
+        tokens);
   }
 
   /// The attention of a row.
@@ -142,6 +156,12 @@ final class LanguageModels {
       case NEAR -> "{type: dilated, branches: [" + near + "]}";
     };
   }
+
+  /// The share of steps that are small.
+  private static final double SMALL_STEPS = 0.6;
+
+  /// Phases behind them; the last one is of the row's own windows.
+  private static final int TURNS = 10;
 
   /// The paper's, beside segments that grow.
   private static final List<Integer> DILATIONS = List.of(1, 2, 4, 6, 12);

@@ -34,7 +34,7 @@ class FiguresTest {
     assertThat(law.exponent()).isCloseTo(-0.1, within(1e-9));
     assertThat(law.factor()).isCloseTo(3, within(1e-6));
 
-    double[] bits = {2.0, 1.9, 1.75, 1.65, 1.5};
+    double[] bits = {1.8, 1.7, 1.62, 1.55, 1.5};
     int i = 0;
     for (Job job : new Figure7a().jobs(setting)) {
       evidence.add(

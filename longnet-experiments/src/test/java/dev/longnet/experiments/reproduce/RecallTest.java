@@ -129,7 +129,7 @@ class RecallTest {
     assertThat(jobs).hasSize(scale == Scale.QUICK ? 5 : 10);
     Set<String> patterns = new HashSet<>();
     List<RunConfig> configs = new ArrayList<>();
-    for (Job job : jobs.subList(0, 5)) {
+    for (Job job : jobs.stream().filter(job -> job.id().seed() == 1).toList()) {
       assertThat(job.flops()).isPositive();
       configs.add(setting.config(job.model().orElseThrow()));
     }

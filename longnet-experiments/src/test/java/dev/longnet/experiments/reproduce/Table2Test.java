@@ -13,6 +13,7 @@ import dev.longnet.experiments.reproduce.LanguageModels.Row;
 import dev.longnet.experiments.results.ResultTable;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.groups.Tuple;
 import org.junit.jupiter.api.Test;
@@ -55,9 +56,8 @@ class Table2Test {
       RunConfig config = config(scale, row);
       assertThat(config.training().window()).isEqualTo(row.length());
       assertThat(config.training().steps()).isEqualTo(first.training().steps());
-      assertThat(config.training().phases())
-          .extracting(TrainingPhase::until, TrainingPhase::batchTokens)
-          .isEqualTo(stepsOf(first));
+      assertThat(stepsOf(config)).isEqualTo(stepsOf(first));
+      assertThat(config.training().phases().getLast().window()).isEqualTo(row.length());
       assertThat(config.training().inductionHeads()).isPositive();
       assertThat(LanguageModels.tokens(config)).isEqualTo(LanguageModels.tokens(first));
       assertThat(config.model().withMixers(first.model().mixers())).isEqualTo(first.model());
@@ -67,10 +67,20 @@ class Table2Test {
     }
   }
 
+  /// Until when steps have how many tokens, and which share of the learning rate.
   private static List<Tuple> stepsOf(RunConfig config) {
-    return config.training().phases().stream()
-        .map(phase -> tuple(phase.until(), phase.batchTokens()))
-        .toList();
+    List<Tuple> steps = new ArrayList<>();
+    TrainingPhase before = null;
+    for (TrainingPhase phase : config.training().phases()) {
+      if (before != null
+          && before.batchTokens() == phase.batchTokens()
+          && before.learningRateFactor() == phase.learningRateFactor()) {
+        steps.removeLast();
+      }
+      steps.add(tuple(phase.until(), phase.batchTokens(), phase.learningRateFactor()));
+      before = phase;
+    }
+    return steps;
   }
 
   @ParameterizedTest
