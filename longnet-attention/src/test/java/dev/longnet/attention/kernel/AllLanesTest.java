@@ -23,6 +23,23 @@ class AllLanesTest {
   }
 
   @Test
+  void fourTotalsAreFourTimesOne() {
+    Random random = new Random(3);
+    float[] x = new float[LANES];
+    for (int i = 0; i < 20_000; i++) {
+      FloatVector[] each = new FloatVector[4];
+      for (int j = 0; j < 4; j++) {
+        fill(x, random);
+        each[j] = FloatVector.fromArray(FloatVector.SPECIES_PREFERRED, x, 0);
+      }
+      FloatVector sums = AllLanes.totals(each[0], each[1], each[2], each[3]);
+      for (int j = 0; j < 4; j++) {
+        assertThat(sums.lane(j)).isEqualTo(AllLanes.total(each[j]));
+      }
+    }
+  }
+
+  @Test
   void findsTheLargest() {
     Random random = new Random(2);
     float[] x = new float[LANES];

@@ -343,10 +343,11 @@ final class SimdLoops {
         c = x.fma(at(row + 2 * bytes + 4L * d), c);
         e = x.fma(at(row + 3 * bytes + 4L * d), e);
       }
-      store(scores + 4 * i, AllLanes.total(a) * scale);
-      store(scores + 4 * i + 4, AllLanes.total(b) * scale);
-      store(scores + 4 * i + 8, AllLanes.total(c) * scale);
-      store(scores + 4 * i + 12, AllLanes.total(e) * scale);
+      AllLanes.totals(a, b, c, e)
+          .mul(scale)
+          .reinterpretShape(FloatVector.SPECIES_128, 0)
+          .reinterpretAsFloats()
+          .intoMemorySegment(ALL, scores + 4 * i, ORDER);
     }
     return i;
   }
