@@ -13,6 +13,7 @@ import dev.longnet.experiments.results.TableJson;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -61,8 +62,8 @@ enum WritingJob {
           .hasSameBinaryContentAs(reference.resolve("run/sample.txt"));
     }
 
-    /// Scalars for TensorBoard by step and name: records of a length, its checksum, an event, its
-    /// checksum. Their times differ.
+    /// What TensorBoard's files begin their events with: a step and its loss, without times and
+    /// speeds. Each file is whole records of a length, its checksum, an event, its checksum.
     private static List<String> wholeEvents(Path out) throws IOException {
       List<String> events = new ArrayList<>();
       for (String name : TinyRecipe.names(out.resolve("run/tensorboard"))) {
@@ -74,11 +75,12 @@ enum WritingJob {
           file.getInt();
           byte[] event = new byte[length];
           file.get(event).getInt();
-          // A field of eight bytes, the time, comes first.
-          events.add(HexFormat.of().formatHex(event, 9, length));
+          // The time comes first, then the step, a summary's length and the loss.
+          events.add(HexFormat.of().formatHex(event, 9, Math.min(length, 9 + 24)));
         }
       }
-      return events.stream().sorted().distinct().toList();
+      String loss = HexFormat.of().formatHex("/loss".getBytes(StandardCharsets.US_ASCII));
+      return events.stream().filter(e -> e.contains(loss)).sorted().distinct().toList();
     }
 
     private static List<String> losses(Path out) throws IOException {

@@ -24,8 +24,11 @@ public final class Texts {
 
   /// A file's text.
   ///
-  /// @throws IllegalArgumentException when it is not UTF-8
+  /// @throws IllegalArgumentException when it is not UTF-8, or a directory
   public static String read(Path file) throws IOException {
+    if (Files.isDirectory(file)) {
+      throw new IllegalArgumentException("a directory, not a file: " + file);
+    }
     try {
       return Files.readString(file);
     } catch (CharacterCodingException e) {

@@ -27,6 +27,9 @@ class TextsTest {
     assertThatThrownBy(() -> Texts.read(file))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("not a text in UTF-8: " + file);
+    assertThatThrownBy(() -> Texts.read(folder))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("a directory, not a file: " + folder);
   }
 
   /// Whoever reads of a damaged row knows nothing of the parser's settings.
