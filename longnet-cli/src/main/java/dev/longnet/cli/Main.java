@@ -199,6 +199,14 @@ public final class Main implements Runnable {
       case IllegalArgumentException user -> print(err, 2, user.getMessage());
       case EnvironmentException environment -> print(err, 1, environment.message(flags::of));
       case PeerLostException lost -> print(err, PeerLostException.EXIT_CODE, lost.getMessage());
+      case IOException full
+          when String.valueOf(full.getMessage()).contains("Too many open files") ->
+          print(
+              err,
+              1,
+              "too many open files"
+                  + (full instanceof FileSystemException at ? " at " + at.getFile() : "")
+                  + ": raise the limit (ulimit -n 4096)");
       case NoSuchFileException missing ->
           print(err, 2, "no such file or directory: " + missing.getFile());
       case NotDirectoryException file -> print(err, 2, "not a directory: " + file.getFile());
@@ -237,7 +245,10 @@ public final class Main implements Runnable {
     return code;
   }
 
+  /// Names in it may come from untrusted archives: no control characters reach the terminal.
   private static String oneLine(@Nullable String message) {
-    return message == null ? "(no message)" : message.strip().replaceAll("\\s*\\R\\s*", " ");
+    return message == null
+        ? "(no message)"
+        : message.strip().replaceAll("\\s*\\R\\s*", " ").replaceAll("[\\p{Cntrl}\\x80-\\x9f]", "?");
   }
 }

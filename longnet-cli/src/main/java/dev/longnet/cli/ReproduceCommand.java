@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.cli;
 
+import dev.longnet.core.config.CorpusSource;
+import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig.Precision;
+import dev.longnet.core.data.source.Reading;
+import dev.longnet.core.data.source.RejectedException;
+import dev.longnet.core.data.source.Sources;
+import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.FieldMessage;
 import dev.longnet.experiments.reproduce.EvidenceSet;
@@ -24,6 +30,7 @@ import dev.longnet.lm.train.MatrixRate;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -122,6 +129,9 @@ final class ReproduceCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     List<Reproduction> experiments = experiments();
+    for (Path file : corpus) {
+      requireFasta(file);
+    }
     Setting setting =
         new Setting(scale, seeds, pilot, scale == Scale.QUICK ? out.resolve("quick") : out, corpus);
     EvidenceSet found = EvidenceSet.read(evidence(setting));
@@ -147,6 +157,31 @@ final class ReproduceCommand implements Callable<Integer> {
     }
     text.flush();
     return finished ? 0 : StopOnInterrupt.EXIT_CODE;
+  }
+
+  /// What is not there or is something else is said before the plan, whichever experiments run.
+  private static void requireFasta(Path file) throws IOException {
+    CorpusSource source = CorpusSource.of(file.toString());
+    Sources.state(source); // folders and globs are taken as everywhere
+    if (!Files.isRegularFile(file)) {
+      return;
+    }
+    String what;
+    try {
+      Reading reading = Reading.of(file, source, InputPolicy.DEFAULT, false);
+      if (reading.kind() == Reading.Kind.FASTA) {
+        return;
+      }
+      what = reading.words();
+    } catch (RejectedException e) {
+      what = e.getMessage();
+    }
+    throw new FieldException(
+        FieldMessage.of(
+            "%s must name FASTA, a file such as apes.fa or apes.fa.gz whose first record begins with"
+                + " '>': %s is read as %s",
+            Field.of("corpus"), file, what),
+        null);
   }
 
   /// Those that have all they need. Among all of them one that lacks something is left out with a

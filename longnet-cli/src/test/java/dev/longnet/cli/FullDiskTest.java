@@ -20,10 +20,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/// A disk that is full after the first page that is written, after the second, and so on until the
-/// command has room; one that takes a first file, a second, and so on; and a process that may open
-/// fewer and fewer files. Each time: one line, exit code 1, nothing half-written, and with room
-/// again the same result as ever.
+/// A disk that is full before the first page is written, after it, after the second, and so on
+/// until the command has room; one that takes a first file, a second, and so on; and a process that
+/// may open fewer and fewer files. Each time: one line, exit code 1, nothing half-written, and with
+/// room again the same result as ever.
 ///
 /// The disk is a small tmpfs, so this needs a user who may mount one. `-Dlongnet.disk.tries=40` is
 /// how many sizes are tried, between nothing and enough.
@@ -41,6 +41,8 @@ class FullDiskTest {
     assumeTrue(
         call("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk.toString()),
         "a tmpfs can be mounted");
+    // A tmpfs of no pages is one without a limit: with this one it has room for none.
+    Files.write(disk.resolve("full"), new byte[PAGE]);
   }
 
   @AfterEach
@@ -58,9 +60,9 @@ class FullDiskTest {
     Path inputs = WritingJob.inputs(folder);
     Path reference = reference(job, inputs);
     List<Long> sizes = new ArrayList<>();
-    long all = used();
+    long all = used() - 1;
     for (long pages : tries(all)) {
-      if (!fails(job, inputs, reference, "size=" + pages * PAGE, "size=64m")) {
+      if (!fails(job, inputs, reference, "size=" + (pages + 1) * PAGE, "size=64m")) {
         break;
       }
       sizes.add(pages);
@@ -75,8 +77,8 @@ class FullDiskTest {
     Path inputs = WritingJob.inputs(folder);
     Path reference = reference(job, inputs);
     int failures = 0;
-    // Its own root and the directory of what is written take two already.
-    for (int inodes = 2; inodes < 200; inodes++) {
+    // Its own root, the full page and the directory of what is written take three already.
+    for (int inodes = 3; inodes < 200; inodes++) {
       if (!fails(job, inputs, reference, "nr_inodes=" + inodes, "nr_inodes=10000")) {
         break;
       }
@@ -208,8 +210,8 @@ class FullDiskTest {
   private static List<Long> tries(long all) {
     int tries = Integer.getInteger("longnet.disk.tries", 40);
     List<Long> sizes = new ArrayList<>();
-    long last = 0;
-    for (int i = 1; i <= tries; i++) {
+    long last = -1;
+    for (int i = 0; i <= tries; i++) {
       // Runs that keep fewer checkpoints than they write need more than what is left of them.
       long pages = Math.max(last + 1, 2 * all * i / tries);
       sizes.add(pages);

@@ -51,6 +51,11 @@ class ReproduceCommandTest {
     Cli all = Cli.run("reproduce", "--scale", "quick", "--out", out, "--dry-run");
     assertThat(all.exitCode()).as(all.err()).isZero();
     assertThat(all.out()).contains("left out: dna needs --corpus: ").contains("recall     ours ");
+    Path missing = folder.resolve("missing.fa");
+    Cli.refused(
+        "no such file or directory: " + missing, "reproduce", "--dry-run", "--corpus", missing);
+    Path text = Files.writeString(folder.resolve("notes.txt"), "ACGT\n");
+    Cli.refused("--corpus must name FASTA", "reproduce", "dna", "--dry-run", "--corpus", text);
     Path fasta = Files.writeString(folder.resolve("apes.fa"), ">block1\nACGT\n");
     Cli named =
         Cli.run(

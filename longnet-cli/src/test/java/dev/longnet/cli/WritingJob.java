@@ -9,10 +9,15 @@ import dev.longnet.core.checkpoint.Checkpoint;
 import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.core.io.SafetensorsFile;
+import dev.longnet.experiments.results.TableJson;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -38,6 +43,9 @@ enum WritingJob {
           assertThat(Cli.json(file).isObject()).as(name).isTrue();
         }
       }
+      if (isDone(out)) {
+        assertThat(Files.readString(out.resolve("run/report.html")).strip()).endsWith("</html>");
+      }
     }
 
     @Override
@@ -49,8 +57,30 @@ enum WritingJob {
         assertThat(last.resolve(name)).hasSameBinaryContentAs(other.resolve(name));
       }
       assertThat(losses(out)).isEqualTo(losses(reference));
+      assertThat(wholeEvents(out)).isEqualTo(wholeEvents(reference));
       assertThat(out.resolve("run/sample.txt"))
           .hasSameBinaryContentAs(reference.resolve("run/sample.txt"));
+    }
+
+    /// What TensorBoard's files begin their events with: a step and its loss, without times and
+    /// speeds. Each file is whole records of a length, its checksum, an event, its checksum.
+    private static List<String> wholeEvents(Path out) throws IOException {
+      List<String> events = new ArrayList<>();
+      for (String name : TinyRecipe.names(out.resolve("run/tensorboard"))) {
+        ByteBuffer file =
+            ByteBuffer.wrap(Files.readAllBytes(out.resolve("run/tensorboard").resolve(name)))
+                .order(ByteOrder.LITTLE_ENDIAN);
+        while (file.hasRemaining()) {
+          int length = Math.toIntExact(file.getLong());
+          file.getInt();
+          byte[] event = new byte[length];
+          file.get(event).getInt();
+          // The time comes first, then the step, a summary's length and the loss.
+          events.add(HexFormat.of().formatHex(event, 9, Math.min(length, 9 + 24)));
+        }
+      }
+      String loss = HexFormat.of().formatHex("/loss".getBytes(StandardCharsets.US_ASCII));
+      return events.stream().filter(e -> e.contains(loss)).sorted().distinct().toList();
     }
 
     private static List<String> losses(Path out) throws IOException {
@@ -139,23 +169,7 @@ enum WritingJob {
         assertThat(Cli.json(out.resolve("s.json")).get("total").get(total))
             .isEqualTo(Cli.json(reference.resolve("s.json")).get("total").get(total));
       }
-      assertThat(follows(out)).isEqualTo(follows(reference));
-    }
-
-    private static String follows(Path out) {
-      Path model = out.resolveSibling("inputs").resolve("model");
-      Cli run =
-          Cli.run(
-              "generate",
-              model,
-              "--load-state",
-              out.resolve("s.state"),
-              "--max-tokens",
-              40,
-              "--seed",
-              1);
-      assertThat(run.exitCode()).as(run.err()).isZero();
-      return run.out();
+      assertThat(follows(out, "s.state")).isEqualTo(follows(reference, "s.state"));
     }
   },
 
@@ -202,6 +216,121 @@ enum WritingJob {
       assertThat(out.resolve("w.safetensors"))
           .hasSameBinaryContentAs(reference.resolve("w.safetensors"));
     }
+  },
+
+  GENERATE("g.state") {
+    @Override
+    List<Object> command(Path inputs, Path out) {
+      return List.of(
+          "generate",
+          inputs.resolve("model"),
+          "--prompt",
+          "class A",
+          "--max-tokens",
+          20,
+          "--seed",
+          1,
+          "--threads",
+          1,
+          "--save-state",
+          out.resolve("g.state"));
+    }
+
+    @Override
+    void check(Path out) {
+      if (isDone(out)) {
+        follows(out, "g.state");
+      }
+    }
+
+    @Override
+    void same(Path reference, Path out) {
+      assertThat(follows(out, "g.state")).isEqualTo(follows(reference, "g.state"));
+    }
+  },
+
+  TOKENIZER("tokenizer.json") {
+    @Override
+    List<Object> command(Path inputs, Path out) {
+      return List.of(
+          "tokenizer",
+          "train",
+          "--corpus",
+          inputs.resolve("texts"),
+          "--vocab-size",
+          300,
+          "--out",
+          out.resolve("tokenizer.json"));
+    }
+
+    @Override
+    void check(Path out) throws IOException {
+      if (isDone(out)) {
+        assertThat(Cli.json(out.resolve("tokenizer.json")).isObject()).isTrue();
+      }
+    }
+
+    @Override
+    void same(Path reference, Path out) {
+      assertThat(out.resolve("tokenizer.json"))
+          .hasSameBinaryContentAs(reference.resolve("tokenizer.json"));
+    }
+  },
+
+  /// Its tables of a run that somebody else measured.
+  REPRODUCE("r/quick/tables/dna.json") {
+    @Override
+    List<Object> command(Path inputs, Path out) {
+      return List.of("reproduce", "dna", "--scale", "quick", "--tables", "--out", out.resolve("r"));
+    }
+
+    @Override
+    void check(Path out) throws IOException {
+      if (isDone(out)) {
+        TableJson.read(out.resolve("r/quick/tables/dna.json"));
+      }
+    }
+
+    @Override
+    void same(Path reference, Path out) throws IOException {
+      assertSameFiles(reference.resolve("r/quick/tables"), out.resolve("r/quick/tables"));
+    }
+  },
+
+  BENCH("b.json") {
+    @Override
+    List<Object> command(Path inputs, Path out) {
+      return List.of(
+          "bench",
+          "attention",
+          "--lengths",
+          64,
+          "--heads",
+          2,
+          "--head-size",
+          16,
+          "--segment-lengths",
+          "16,32",
+          "--dilation-ratios",
+          "1,2",
+          "--rounds",
+          1,
+          "--json",
+          out.resolve("b.json"));
+    }
+
+    @Override
+    void check(Path out) throws IOException {
+      if (isDone(out)) {
+        TableJson.read(out.resolve("b.json"));
+      }
+    }
+
+    /// Times are never the same.
+    @Override
+    void same(Path reference, Path out) throws IOException {
+      check(out);
+    }
   };
 
   private final String last;
@@ -213,7 +342,7 @@ enum WritingJob {
 
   /// Whether `-Dlongnet.jobs=TRAIN,STREAM` leaves it in.
   boolean isWanted() {
-    return System.getProperty("longnet.jobs", name()).contains(name());
+    return List.of(System.getProperty("longnet.jobs", name()).split(",")).contains(name());
   }
 
   /// Small inputs of all of them.
@@ -276,6 +405,16 @@ enum WritingJob {
       Cli run = Cli.run(command(inputs, out).toArray());
       assertThat(run.exitCode()).as(run.toString()).isZero();
     }
+  }
+
+  /// The text that a saved state goes on with.
+  private static String follows(Path out, String state) {
+    Path model = out.resolveSibling("inputs").resolve("model");
+    Cli run =
+        Cli.run(
+            "generate", model, "--load-state", out.resolve(state), "--max-tokens", 40, "--seed", 1);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    return run.out();
   }
 
   /// What a killed or failed call left besides whole files, by name.

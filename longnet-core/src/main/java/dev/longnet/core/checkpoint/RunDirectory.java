@@ -53,9 +53,7 @@ public final class RunDirectory implements Closeable {
   public static RunDirectory create(Path path) throws IOException {
     requireNew(path);
     Files.createDirectories(path);
-    RunDirectory run = locked(path);
-    run.removeLeftovers();
-    return run;
+    return locked(path);
   }
 
   /// Refuses a path at which no new run can begin.
@@ -94,26 +92,32 @@ public final class RunDirectory implements Closeable {
     if (!Files.isRegularFile(path.resolve("recipe.yaml"))) {
       throw new IllegalArgumentException("no run to resume in " + path + ": it has no recipe.yaml");
     }
-    RunDirectory run = locked(path);
-    run.removeLeftovers();
-    return run;
+    return locked(path);
   }
 
+  /// Lets go of the lock again where anything fails.
   private static RunDirectory locked(Path path) throws IOException {
     FileChannel channel =
         FileChannel.open(
             path.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-    FileLock lock = null;
     try {
-      lock = channel.tryLock();
-    } catch (OverlappingFileLockException sameProcess) {
-      lock = null;
+      FileLock lock;
+      try {
+        lock = channel.tryLock();
+      } catch (OverlappingFileLockException sameProcess) {
+        lock = null;
+      }
+      if (lock == null) {
+        throw new IllegalArgumentException("another process trains in this run: " + path);
+      }
+      RunDirectory run = new RunDirectory(path, Optional.of(lock));
+      run.removeLeftovers();
+      return run;
+    } catch (IOException | RuntimeException e) {
+      try (channel) {
+        throw e;
+      }
     }
-    if (lock == null) {
-      channel.close();
-      throw new IllegalArgumentException("another process trains in this run: " + path);
-    }
-    return new RunDirectory(path, Optional.of(lock));
   }
 
   /// A process that was killed while it wrote leaves its temporaries.

@@ -88,7 +88,9 @@ public final class Recipes {
         }
       }
       return list(Path.of(uri).resolveSibling("."));
-    } catch (IOException | URISyntaxException e) {
+    } catch (IOException e) { // the machine's: it opens no more files
+      throw new UncheckedIOException(e);
+    } catch (URISyntaxException e) {
       throw new IllegalStateException("the recipes inside the program can't be listed", e);
     }
   }

@@ -17,6 +17,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
 import com.fasterxml.jackson.dataformat.yaml.util.StringQuotingChecker;
+import dev.longnet.core.io.Texts;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.math.BigInteger;
@@ -79,8 +80,7 @@ public final class Yaml {
     } catch (JsonProcessingException e) {
       JsonLocation at = e.getLocation();
       String where = at == null ? "" : " line " + at.getLineNr();
-      String first = e.getOriginalMessage().lines().findFirst().orElse("not valid YAML");
-      throw new IllegalArgumentException(source + where + ": " + first, e);
+      throw new IllegalArgumentException(source + where + ": " + Texts.reason(e), e);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

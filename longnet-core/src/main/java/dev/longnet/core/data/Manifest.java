@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.longnet.core.io.Texts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -104,7 +105,7 @@ public record Manifest(
       String why =
           e.getCause() instanceof IllegalArgumentException rule
               ? rule.getMessage()
-              : e.getOriginalMessage();
+              : Texts.reason(e);
       throw new IllegalArgumentException("not a manifest of token shards: " + file + ": " + why, e);
     }
   }

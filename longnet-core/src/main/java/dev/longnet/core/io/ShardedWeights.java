@@ -102,7 +102,7 @@ public final class ShardedWeights implements WeightFiles {
       }
       throw new IllegalArgumentException("not a JSON object");
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("not valid JSON: " + e.getOriginalMessage(), e);
+      throw new IllegalArgumentException("not valid JSON: " + Texts.reason(e), e);
     }
   }
 

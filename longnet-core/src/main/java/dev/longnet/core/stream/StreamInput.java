@@ -195,7 +195,7 @@ public final class StreamInput implements AutoCloseable {
   private void addFile(Path file, boolean inFolder) throws IOException {
     Reading reading;
     try {
-      reading = Reading.of(file, how, policy, inFolder);
+      reading = Reading.ofText(file, how, policy, inFolder);
     } catch (RejectedException e) {
       if (!inFolder) {
         throw new IllegalArgumentException("can't be read: " + file + ": " + e.getMessage(), e);

@@ -123,7 +123,7 @@ record HubConfig(
       }
       throw new IllegalArgumentException("not a JSON object: " + file);
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("not valid JSON: " + file + ": " + e.getOriginalMessage());
+      throw new IllegalArgumentException("not valid JSON: " + file + ": " + Texts.reason(e));
     }
   }
 

@@ -268,8 +268,7 @@ public final class TorchscaleImport {
       }
       throw new IllegalArgumentException("must be a JSON object of keyword arguments: " + source);
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException(
-          "not valid JSON: " + source + ": " + e.getOriginalMessage(), e);
+      throw new IllegalArgumentException("not valid JSON: " + source + ": " + Texts.reason(e), e);
     }
   }
 }

@@ -428,6 +428,35 @@ class StreamInputTest {
     }
   }
 
+  /// As for a corpus: what no rule tells and has a NUL byte is no text, unless it is asked for.
+  @Test
+  void binaryFilesAreNoTexts() throws Exception {
+    Path binary = Files.write(folder.resolve("a.bin"), new byte[] {'x', 0, 'y'});
+    Path gzip = Files.write(folder.resolve("b.gz"), packed("x\0y"));
+    for (Path file : List.of(binary, gzip)) {
+      assertThatThrownBy(() -> new StreamInput(List.of(file), "", BYTES, false))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageStartingWith("can't be read: " + file + ": binary, a NUL byte");
+    }
+    Files.writeString(folder.resolve("c.txt"), "last");
+    try (StreamInput input = new StreamInput(List.of(folder), "", BYTES, false)) {
+      assertThat(all(input)).isEqualTo(begun(documents("last")));
+      assertThat(input.leftOut()).hasSize(2).first().asString().startsWith(binary + ": binary");
+    }
+    CorpusSource raw =
+        new CorpusSource(
+            "input",
+            OptionalDouble.empty(),
+            "text",
+            "",
+            CorpusSource.Format.TEXT,
+            SequenceRule.AS_WRITTEN);
+    try (StreamInput input =
+        new StreamInput(List.of(binary), "", BYTES, false, List.of(), raw, InputPolicy.DEFAULT)) {
+      assertThat(all(input)).isEqualTo(begun(documents("x\0y")));
+    }
+  }
+
   @Test
   void foldersHoldShardsAndWhatIsLeftOut() throws Exception {
     Files.write(folder.resolve("a.jsonl.gz"), rows());

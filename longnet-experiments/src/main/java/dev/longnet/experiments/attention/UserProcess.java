@@ -2,6 +2,7 @@
 package dev.longnet.experiments.attention;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.longnet.core.io.Texts;
 import dev.longnet.experiments.MemoryProbe;
 import dev.longnet.experiments.UserEnvironment;
 import dev.longnet.experiments.attention.Contestant.Inputs;
@@ -130,7 +131,7 @@ final class UserProcess implements AutoCloseable {
             "the process of the PyTorch user's version ended at \""
                 + request
                 + "\": "
-                + Files.readString(errors()).strip());
+                + Texts.said(errors()).strip());
       }
       if (!answer.startsWith("ok ")) {
         throw new IllegalStateException(answer);

@@ -3,6 +3,7 @@ package dev.longnet.experiments.ranks;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.longnet.core.io.Texts;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
@@ -57,7 +58,7 @@ record ProbeProcesses(Path folder, String classPath) {
       throw new IllegalStateException("rank " + rank + " does not end");
     }
     if (process.exitValue() != 0) {
-      List<String> said = Files.readAllLines(err(rank), UTF_8);
+      List<String> said = Texts.said(err(rank)).lines().toList();
       throw new IllegalStateException(
           String.format(
               Locale.ROOT,

@@ -10,10 +10,10 @@ import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.Section;
 import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.io.Texts;
 import dev.longnet.experiments.results.Measured;
 import dev.longnet.experiments.results.TableJson;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -101,10 +101,10 @@ public record Evidence(
   static Evidence read(Path file) throws IOException {
     JsonNode tree;
     try {
-      tree = JSON.readTree(Files.readString(file));
+      tree = JSON.readTree(Texts.read(file));
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException(
-          String.format(Locale.ROOT, "not JSON, %s: %s", e.getOriginalMessage(), file), e);
+          String.format(Locale.ROOT, "not JSON, %s: %s", Texts.reason(e), file), e);
     }
     if (!(tree instanceof ObjectNode object)
         || !(object.path("recipe") instanceof ObjectNode recipe)

@@ -13,6 +13,7 @@ import dev.longnet.core.config.TrainingCost;
 import dev.longnet.core.data.pipeline.TokenizationListener;
 import dev.longnet.core.data.pipeline.TokenizerTraining;
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.io.Texts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -216,7 +217,7 @@ final class LanguageModels {
         .ifPresent(state -> figures.put("training_seconds", Math.round(state.seconds())));
     Path evaluation = model.run().resolve("evaluation.json");
     if (Files.isRegularFile(evaluation)) {
-      JsonNode own = new ObjectMapper().readTree(Files.readString(evaluation));
+      JsonNode own = Texts.json(new ObjectMapper(), Files.readAllBytes(evaluation));
       for (String key : List.of("copy_probe", "documents")) {
         if (own.has(key)) {
           figures.set(key, own.get(key));

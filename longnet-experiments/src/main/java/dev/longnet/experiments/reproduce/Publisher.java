@@ -2,6 +2,7 @@
 package dev.longnet.experiments.reproduce;
 
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.io.Texts;
 import dev.longnet.experiments.results.Measured;
 import dev.longnet.experiments.results.ResultTable;
 import dev.longnet.experiments.results.ResultsPage;
@@ -62,7 +63,7 @@ public record Publisher(Path folder, Optional<Project> project) {
 
   /// Tables that the page has no place for stay out of it.
   private static void publish(Project project, List<Findings> all) throws IOException {
-    String page = Files.readString(project.page);
+    String page = Texts.read(project.page);
     for (Findings findings : all) {
       for (ResultTable table : findings.tables()) {
         if (page.contains("<!-- table:" + table.name() + " -->")) {

@@ -2,6 +2,7 @@
 package dev.longnet.experiments.results;
 
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.io.Texts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,7 +39,7 @@ public record ResultsPage(Path file, String text, String filled) {
     for (Path json : files(measurements)) {
       tables.put(json.getFileName().toString().replaceFirst("\\.json$", ""), TableJson.read(json));
     }
-    String text = Files.readString(file);
+    String text = Texts.read(file);
     return new ResultsPage(file, text, filled(text, file, tables, measurements));
   }
 

@@ -11,11 +11,11 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.config.Section;
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.io.Texts;
 import dev.longnet.experiments.results.ResultTable.Column;
 import dev.longnet.experiments.results.ResultTable.Content;
 import dev.longnet.experiments.results.ResultTable.Type;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -51,13 +51,13 @@ public final class TableJson {
   public static ResultTable read(Path file) throws IOException {
     ObjectNode tree;
     try {
-      if (!(JSON.readTree(Files.readString(file)) instanceof ObjectNode object)) {
+      if (!(JSON.readTree(Texts.read(file)) instanceof ObjectNode object)) {
         throw new IllegalArgumentException("not a table of results: " + file);
       }
       tree = object;
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException(
-          String.format(Locale.ROOT, "not JSON, %s: %s", e.getOriginalMessage(), file), e);
+          String.format(Locale.ROOT, "not JSON, %s: %s", Texts.reason(e), file), e);
     }
     Section top = Section.root(tree, file.toString());
     if (top.requiredInteger("schema", 1) > SCHEMA) {

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.io.AtomicFiles;
+import dev.longnet.core.io.Texts;
 import dev.longnet.experiments.UserEnvironment;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -143,7 +144,7 @@ final class PyTorchProcess implements AutoCloseable {
       }
       return answer;
     } catch (JsonProcessingException e) {
-      throw new FailedException("its answer is no JSON: " + firstLine(e.getOriginalMessage()));
+      throw new FailedException("its answer is no JSON: " + Texts.reason(e));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -154,7 +155,7 @@ final class PyTorchProcess implements AutoCloseable {
   }
 
   private String lastError() throws IOException {
-    return Files.readString(errors())
+    return Texts.said(errors())
         .strip()
         .lines()
         .reduce((_, last) -> last)

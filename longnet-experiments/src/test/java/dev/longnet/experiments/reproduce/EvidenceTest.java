@@ -56,6 +56,10 @@ class EvidenceTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining(file.toString());
     }
+    Files.write(file, new byte[] {'{', '"', (byte) 0xe9, '"'});
+    assertThatThrownBy(() -> EvidenceSet.read(folder))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("not a text in UTF-8: " + file);
     Files.delete(file);
     Samples.evidence(ID, Samples.heldOut(List.of(512), 1)).write(folder.resolve("other.json"));
     assertThatThrownBy(() -> EvidenceSet.read(folder))

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.io.AtomicFiles;
-import java.io.BufferedWriter;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -16,14 +15,14 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// `metrics.jsonl`: one JSON object a line, each with a `step` and an `event`; appended and flushed
-/// line by line.
+/// `metrics.jsonl`: one JSON object a line, each with a `step` and an `event`; appended line by
+/// line.
 public final class MetricsLog implements Closeable {
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  private final BufferedWriter out;
+  private final RecordFile out;
 
-  private MetricsLog(BufferedWriter out) {
+  private MetricsLog(RecordFile out) {
     this.out = out;
   }
 
@@ -41,8 +40,7 @@ public final class MetricsLog implements Closeable {
       }
       AtomicFiles.writeString(file, kept.isEmpty() ? "" : String.join("\n", kept) + "\n");
     }
-    return new MetricsLog(
-        Files.newBufferedWriter(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
+    return new MetricsLog(new RecordFile(file, StandardOpenOption.CREATE));
   }
 
   /// @param event `train`, `validation`, …
@@ -51,9 +49,7 @@ public final class MetricsLog implements Closeable {
   }
 
   public void write(ObjectNode line) throws IOException {
-    out.write(JSON.writeValueAsString(line));
-    out.write('\n');
-    out.flush();
+    out.append((JSON.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8));
   }
 
   @Override

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.train;
 
-import java.io.BufferedOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -28,10 +26,10 @@ public final class TensorBoardWriter implements Closeable {
   /// DataType.DT_STRING
   private static final int TYPE_STRING = 7;
 
-  private final OutputStream out;
+  private final RecordFile out;
   private final Clock clock;
 
-  private TensorBoardWriter(OutputStream out, Clock clock) {
+  private TensorBoardWriter(RecordFile out, Clock clock) {
     this.out = out;
     this.clock = clock;
   }
@@ -51,17 +49,15 @@ public final class TensorBoardWriter implements Closeable {
                   ProcessHandle.current().pid(),
                   attempt));
     }
-    OutputStream stream =
-        new BufferedOutputStream(Files.newOutputStream(file, StandardOpenOption.CREATE_NEW));
-    TensorBoardWriter writer = new TensorBoardWriter(stream, clock);
+    RecordFile records = new RecordFile(file, StandardOpenOption.CREATE_NEW);
+    TensorBoardWriter writer = new TensorBoardWriter(records, clock);
     try {
       writer.frame(writer.event(0).text(3, "brain.Event:2"));
       if (firstStep > 0) {
         writer.frame(writer.event(firstStep).message(7, new Protobuf().varint(1, SESSION_START)));
       }
-      writer.out.flush();
     } catch (IOException | RuntimeException | Error e) {
-      try (stream) {
+      try (records) {
         throw e;
       }
     }
@@ -73,7 +69,6 @@ public final class TensorBoardWriter implements Closeable {
     values.forEach((tag, value) ->
         summary.message(1, new Protobuf().text(1, tag).float32(2, value.floatValue())));
     frame(event(step).message(5, summary));
-    out.flush();
   }
 
   /// @param markdown shown on TensorBoard's text page
@@ -83,7 +78,6 @@ public final class TensorBoardWriter implements Closeable {
         new Protobuf().varint(1, TYPE_STRING).message(2, new Protobuf()).text(8, markdown);
     Protobuf value = new Protobuf().text(1, tag).message(8, tensor).message(9, metadata);
     frame(event(step).message(5, new Protobuf().message(1, value)));
-    out.flush();
   }
 
   @Override
@@ -98,18 +92,21 @@ public final class TensorBoardWriter implements Closeable {
   private void frame(Protobuf event) throws IOException {
     byte[] data = event.toBytes();
     byte[] length = little(8).putLong(data.length).array();
-    out.write(length);
-    out.write(maskedCrc(length));
-    out.write(data);
-    out.write(maskedCrc(data));
+    out.append(
+        little(data.length + 16)
+            .put(length)
+            .putInt(maskedCrc(length))
+            .put(data)
+            .putInt(maskedCrc(data))
+            .array());
   }
 
   /// TFRecord's mask: a checksum of data that hold checksums must not look like one of them.
-  private static byte[] maskedCrc(byte[] data) {
+  private static int maskedCrc(byte[] data) {
     CRC32C crc = new CRC32C();
     crc.update(data);
     int value = (int) crc.getValue();
-    return little(4).putInt(Integer.rotateRight(value, 15) + 0xa282ead8).array();
+    return Integer.rotateRight(value, 15) + 0xa282ead8;
   }
 
   private static ByteBuffer little(int size) {

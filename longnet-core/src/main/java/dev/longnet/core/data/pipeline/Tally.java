@@ -6,6 +6,7 @@ import dev.longnet.core.data.Split;
 import dev.longnet.core.data.source.Entry;
 import dev.longnet.core.data.source.Reason;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
@@ -98,10 +99,22 @@ final class Tally {
       why.append(
           String.join(
               ", ",
-              s.rejected().entrySet().stream().map(e -> e.getValue() + " " + e.getKey()).toList()));
-      s.examples().stream().findFirst().ifPresent(e -> why.append(" (").append(e).append(')'));
+              s.rejected().entrySet().stream()
+                  .map(e -> e.getValue() + " " + words(e.getKey()))
+                  .toList()));
+      s.examples().stream()
+          .findFirst()
+          .ifPresent(e -> why.append(" (").append(e.substring(e.indexOf(": ") + 2)).append(')'));
     }
     throw new IllegalArgumentException(why.toString());
+  }
+
+  private static String words(String label) {
+    return Arrays.stream(Reason.values())
+        .filter(reason -> label(reason).equals(label))
+        .findFirst()
+        .map(Reason::words)
+        .orElse(label);
   }
 
   private static String label(Reason reason) {

@@ -18,10 +18,8 @@ import dev.longnet.core.data.source.SourceState;
 import dev.longnet.core.data.source.Sources;
 import dev.longnet.core.data.tokenizer.TokenizerFile;
 import dev.longnet.core.data.tokenizer.WordCounts;
-import dev.longnet.core.io.AtomicFiles;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -136,12 +134,8 @@ public final class TokenizerTraining {
     TokenizerTraining training =
         new TokenizerTraining(config, trainingGroups, maxBytes, threads, listener);
     List<SourceSummary> sources;
-    Path scratch = Files.createTempDirectory("longnet-tokenizer-");
-    try {
-      sources = training.countWords(scratch);
-    } finally {
-      training.workers.close();
-      AtomicFiles.deleteRecursively(scratch);
+    try (Workers<Counted> _ = training.workers) {
+      sources = training.countWords(Path.of(System.getProperty("java.io.tmpdir")));
     }
     Tally.refuseEmpty(sources);
     listener.message(

@@ -49,6 +49,11 @@ public final class Admission {
     return Optional.empty();
   }
 
+  /// Of a document that is wanted.
+  long mostBytes() {
+    return filter.maxBytes();
+  }
+
   /// What to do about something that was rejected.
   ///
   /// @throws IllegalArgumentException when the policy refuses it

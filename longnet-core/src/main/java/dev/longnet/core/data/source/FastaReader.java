@@ -95,7 +95,7 @@ final class FastaReader implements DocumentReader {
 
   /// The next document, null at the end.
   private @Nullable Entry read() throws IOException {
-    SequenceText text = new SequenceText(scratch);
+    SequenceText text = new SequenceText(scratch, admission.mostBytes());
     current = text;
     long start = position;
     for (int c = peek(); c >= 0; c = peek()) {
@@ -147,7 +147,7 @@ final class FastaReader implements DocumentReader {
     return start == 0 ? String.valueOf(record) : record + ":" + (start + 1);
   }
 
-  private Entry entry(String name, SequenceText text, boolean only) throws IOException {
+  private Entry entry(String name, SequenceText text, boolean only) {
     Optional<Entry.Rejected> rejected = admission.rejectBySize(name, text.size());
     if (rejected.isPresent()) {
       return rejected.get();

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 /// name. The rules stand in docs/recipes.md, "How a file is read".
 final class FirstBytes {
   /// As many as are searched for a NUL byte.
-  private static final int HEAD = 8000;
+  static final int HEAD = 8000;
 
   private static final int TAR_HEADER = 512;
 

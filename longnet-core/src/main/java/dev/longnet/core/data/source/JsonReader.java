@@ -9,6 +9,7 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.InputPolicy;
+import dev.longnet.core.io.Texts;
 import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -110,7 +111,7 @@ final class JsonReader implements DocumentReader {
         throw new RejectedException(Reason.MALFORMED_ROW, "more than one JSON object");
       }
     } catch (JsonProcessingException e) {
-      throw new RejectedException(Reason.INVALID_JSON, String.valueOf(e.getOriginalMessage()));
+      throw new RejectedException(Reason.INVALID_JSON, Texts.reason(e));
     } catch (CharConversionException e) { // NUL bytes make a row look like UTF-32
       throw new RejectedException(Reason.INVALID_JSON, String.valueOf(e.getMessage()));
     }

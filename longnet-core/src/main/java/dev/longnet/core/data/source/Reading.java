@@ -4,7 +4,9 @@ package dev.longnet.core.data.source;
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.InputPolicy;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -48,6 +50,32 @@ public record Reading(Packing packing, Optional<Charset> charset, Kind kind) {
     return source.format() == CorpusSource.Format.TEXT
         ? RAW
         : new FirstBytes(file, source, policy, inFolder).reading();
+  }
+
+  /// As [#of], for whoever takes texts as they come: no pipeline follows that finds the binary ones
+  /// among them.
+  ///
+  /// @throws RejectedException for a binary file too, unless every file is a text
+  public static Reading ofText(Path file, CorpusSource source, InputPolicy policy, boolean inFolder)
+      throws IOException {
+    Reading reading = of(file, source, policy, inFolder);
+    if (source.format() != CorpusSource.Format.TEXT
+        && policy.binary() != InputPolicy.Action.KEEP
+        && reading.isText()
+        && hasNul(file, reading, policy)) {
+      throw new RejectedException(
+          Reason.BINARY, "binary, a NUL byte at its beginning (format: text reads it as it is)");
+    }
+    return reading;
+  }
+
+  private static boolean hasNul(Path file, Reading reading, InputPolicy policy) {
+    try (InputStream in = Sources.open(file, reading, policy)) {
+      byte[] head = in.readNBytes(FirstBytes.HEAD);
+      return new String(head, StandardCharsets.ISO_8859_1).indexOf('\0') >= 0;
+    } catch (IOException e) { // whoever reads all of it says what is wrong with it
+      return false;
+    }
   }
 
   /// Whether the file's own bytes are the document.

@@ -1,32 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.data.source;
 
-import dev.longnet.core.io.EnvironmentException;
 import java.io.ByteArrayInputStream;
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/// A document that grows letter by letter: in memory while it is small, then in a temporary file,
-/// which is deleted when this is closed.
+/// A document that grows letter by letter: in memory while it is small, then in a temporary file.
 final class SequenceText implements Closeable {
   private final Path scratch;
+  private final long most;
   private byte[] memory = new byte[1 << 10];
   private int inMemory;
-  private @Nullable Path file;
-  private @Nullable OutputStream out;
+  private @Nullable Spool spool;
   private long size;
 
-  SequenceText(Path scratch) {
+  /// @param scratch a directory for temporary files
+  /// @param most letters that are wanted: of a longer document none is kept
+  SequenceText(Path scratch, long most) {
     this.scratch = scratch;
+    this.most = most;
   }
 
-  void write(int letter) {
+  void write(int letter) throws IOException {
     size++;
+    if (size > most) {
+      inMemory = 0;
+      close();
+      return;
+    }
     if (inMemory == memory.length) {
       if (inMemory > Entry.WHOLE_BYTES) {
         spill();
@@ -37,26 +41,13 @@ final class SequenceText implements Closeable {
     memory[inMemory++] = (byte) letter;
   }
 
-  /// What can't be written is the machine's failure and ends the run.
-  private void spill() {
-    try {
-      if (out == null) {
-        file = Files.createTempFile(scratch, "large-", ".spool");
-        out = Files.newOutputStream(file);
-      }
-      out.write(memory, 0, inMemory);
-      inMemory = 0;
-    } catch (IOException e) {
-      throw new EnvironmentException(
-          "long sequences pass through a temporary file, and "
-              + scratch
-              + " can't hold "
-              + size
-              + " bytes ("
-              + GuardedInput.reason(e)
-              + "): make room there",
-          e);
+  private Spool spill() {
+    if (spool == null) {
+      spool = new Spool(scratch, "long sequences");
     }
+    spool.write(memory, inMemory);
+    inMemory = 0;
+    return spool;
   }
 
   long size() {
@@ -69,24 +60,19 @@ final class SequenceText implements Closeable {
   }
 
   /// Nothing more is written.
-  Entry.Opener opener() throws IOException {
-    Path spooled = file;
-    if (spooled == null || out == null) {
+  Entry.Opener opener() {
+    if (spool == null) {
       byte[] bytes = bytes();
       return () -> new ByteArrayInputStream(bytes);
     }
-    spill();
-    out.close();
-    return () -> Files.newInputStream(spooled);
+    return spill()::open;
   }
 
   @Override
   public void close() throws IOException {
-    if (out != null) {
-      out.close();
-    }
-    if (file != null) {
-      Files.deleteIfExists(file);
+    if (spool != null) {
+      spool.close();
+      spool = null;
     }
   }
 }

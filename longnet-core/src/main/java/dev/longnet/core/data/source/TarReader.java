@@ -4,10 +4,7 @@ package dev.longnet.core.data.source;
 import dev.longnet.core.io.EnvironmentException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.PushbackInputStream;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
@@ -48,7 +45,7 @@ final class TarReader implements DocumentReader {
   /// Of the current entry.
   private long unreadBytes;
 
-  private @Nullable Path spooled;
+  private @Nullable Spool spooled;
   private boolean ended;
 
   TarReader(Path path, Reading reading, Admission admission, Path scratch) {
@@ -223,50 +220,25 @@ final class TarReader implements DocumentReader {
   /// What can't be written is the machine's failure and ends the run; what can't be read is the
   /// archive's.
   private Entry spool(String name, long size) throws IOException {
+    Spool file = new Spool(scratch, "large documents of a .tar");
+    spooled = file;
     long copied = 0;
-    Path file;
-    try {
-      file = Files.createTempFile(scratch, "large-", ".spool");
-      spooled = file;
-      try (OutputStream out = Files.newOutputStream(file)) {
-        byte[] buffer = new byte[1 << 16];
-        for (int n = read(buffer); n >= 0; n = read(buffer)) {
-          out.write(buffer, 0, n);
-          copied += n;
-        }
-      }
-    } catch (IOException e) {
-      throw new EnvironmentException(
-          "large documents of a .tar pass through a temporary file, and "
-              + scratch
-              + " can't hold the "
-              + size
-              + " bytes of "
-              + name
-              + " ("
-              + GuardedInput.reason(e)
-              + "): make room there",
-          e);
+    byte[] buffer = new byte[1 << 16];
+    for (int n = tar.read(buffer); n >= 0; n = tar.read(buffer)) {
+      file.write(buffer, n);
+      copied += n;
     }
     if (copied != size) {
       throw new RejectedException(
           Reason.TRUNCATED, "it ends after " + copied + " of " + size + " bytes");
     }
     unreadBytes = 0;
-    return new Entry.Streamed(name, size, false, () -> Files.newInputStream(file));
-  }
-
-  private int read(byte[] buffer) {
-    try {
-      return tar.read(buffer);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return new Entry.Streamed(name, size, false, file::open);
   }
 
   private void deleteSpooled() throws IOException {
     if (spooled != null) {
-      Files.deleteIfExists(spooled);
+      spooled.close();
       spooled = null;
     }
   }

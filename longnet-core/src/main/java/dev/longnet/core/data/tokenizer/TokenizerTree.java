@@ -64,7 +64,7 @@ final class TokenizerTree {
           "not a Hugging Face tokenizer.json, it has no model: " + name);
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException(
-          "not a tokenizer.json: " + name + ": " + e.getOriginalMessage(), e);
+          "not a tokenizer.json: " + name + ": " + Texts.reason(e), e);
     }
   }
 

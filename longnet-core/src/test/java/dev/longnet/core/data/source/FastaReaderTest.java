@@ -2,6 +2,7 @@
 package dev.longnet.core.data.source;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.core.config.CorpusSource;
 import dev.longnet.core.config.DocumentFilter;
@@ -9,6 +10,7 @@ import dev.longnet.core.config.InputPolicy;
 import dev.longnet.core.config.SequenceRule;
 import dev.longnet.core.config.SequenceRule.Case;
 import dev.longnet.core.config.SequenceRule.Unknown;
+import dev.longnet.core.io.EnvironmentException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -41,6 +43,8 @@ class FastaReaderTest {
       >chr4
       TTTT\
       """;
+
+  private static final Admission ALL = new Admission(DocumentFilter.ALL, InputPolicy.DEFAULT);
 
   @TempDir Path temp;
 
@@ -164,6 +168,56 @@ class FastaReaderTest {
     try (var files = Files.list(temp)) {
       assertThat(files.map(f -> f.getFileName().toString())).containsExactly("long.fa");
     }
+  }
+
+  /// However a process ends, it leaves nothing: what a long sequence passes through has no name.
+  @Test
+  void theTemporaryFileHasNoName() throws IOException {
+    CorpusSource source = Walked.source(longSequence(Entry.WHOLE_BYTES + 70_000));
+    Path scratch = Files.createDirectories(temp.resolve("scratch"));
+    try (DocumentReader reader = Sources.open(source, Sources.state(source), ALL, scratch)) {
+      Entry.Streamed large = (Entry.Streamed) reader.next();
+      assertThat(scratch).isEmptyDirectory();
+      try (InputStream in = large.opener().open()) {
+        assertThat(in.readAllBytes()).hasSize(Entry.WHOLE_BYTES + 70_000);
+      }
+    }
+    assertThat(scratch).isEmptyDirectory();
+  }
+
+  @Test
+  void whatTheDirectoryCannotHoldIsTheMachinesFault() throws IOException {
+    CorpusSource source = Walked.source(longSequence(Entry.WHOLE_BYTES + 70_000));
+    Path scratch = temp.resolve("missing");
+    try (DocumentReader reader = Sources.open(source, Sources.state(source), ALL, scratch)) {
+      assertThatThrownBy(reader::next)
+          .isInstanceOf(EnvironmentException.class)
+          .hasMessage(
+              "long sequences pass through a temporary file, and %s can't hold one (it does not"
+                  + " exist): make room there",
+              scratch);
+    }
+  }
+
+  /// Of what is not wanted no byte is kept, so that a directory without room is none that matters.
+  @Test
+  void sequencesThatAreTooLongAreCountedAlone() throws IOException {
+    CorpusSource source = Walked.source(longSequence(3 * Entry.WHOLE_BYTES));
+    Admission small =
+        new Admission(
+            new DocumentFilter(List.of(), List.of(), List.of(), 1, Entry.WHOLE_BYTES),
+            InputPolicy.DEFAULT);
+    try (DocumentReader reader =
+        Sources.open(source, Sources.state(source), small, temp.resolve("missing"))) {
+      assertThat(reader.next())
+          .isEqualTo(
+              new Entry.Rejected("long", Reason.TOO_LARGE, 3 * Entry.WHOLE_BYTES + " bytes"));
+      assertThat(reader.next()).isNull();
+    }
+  }
+
+  private Path longSequence(int letters) throws IOException {
+    return Files.writeString(temp.resolve("long.fa"), ">long\n" + "A".repeat(letters) + "\n");
   }
 
   @Test
