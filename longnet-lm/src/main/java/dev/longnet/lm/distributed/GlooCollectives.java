@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
 
 /// Ranks that are processes, connected by Gloo over TCP on the CPU. A group's calls come from one
 /// platform thread; an exchange may be awaited by another.
@@ -35,7 +36,13 @@ public final class GlooCollectives implements Collectives {
     ///
     /// @param people in the order of its ranks
     GlooGroup connect(String name, List<Person> people, int rank) {
-      GlooConnections mesh = mesh(rendezvous, board, own, name, people, rank);
+      GlooConnections mesh;
+      try {
+        mesh = mesh(rendezvous, board, own, name, people, rank);
+      } catch (PeerLostException e) {
+        watch.awaitFailure(); // it may know who does not come
+        throw e;
+      }
       GlooGroup group = new GlooGroup(name, people, mesh, watch);
       watch.add(group);
       return group;
@@ -319,6 +326,11 @@ public final class GlooCollectives implements Collectives {
   @Override
   public void abort(String reason) {
     shared.watch.abort(reason);
+  }
+
+  @Override
+  public void whenLost(Consumer<String> action) {
+    shared.watch.whenLost(action);
   }
 
   @Override
