@@ -35,7 +35,7 @@ class RankFaultsTest {
   private static final int SIZE = 3;
 
   /// Of stopped and cut off ranks. Shorter ones count as five seconds.
-  private static final int TIMEOUT = 12;
+  private static final int TIMEOUT = 20;
 
   /// How much longer than that, or than nothing for killed ranks, others may take: five seconds on
   /// a machine that is not busy with other things. What they took is printed.
