@@ -30,6 +30,9 @@ public final class GlooCollectives implements Collectives {
   /// way.
   private static final long CHUNK = 16L << 20;
 
+  /// How much longer than the timeout a call may take that has one of its own.
+  private static final Duration LATE = Duration.ofSeconds(3);
+
   /// What all groups of a process share.
   private record Shared(Rendezvous rendezvous, Board board, InetAddress own, Watch watch) {
     /// Connects ranks as a group.
@@ -75,15 +78,16 @@ public final class GlooCollectives implements Collectives {
     Torch.loadGloo();
     InetAddress own = rendezvous.ownAddress();
     Board board = connect(rendezvous);
-    Duration limit = rendezvous.timeout().plusSeconds(5);
+    Duration limit = rendezvous.timeout().plus(LATE);
     List<Person> people =
         Bounded.call(
             limit,
             () -> Joining.join(rendezvous, board, own),
-            () -> unreachable(rendezvous, "no answer"));
+            () -> Joining.storeLost(rendezvous, "no answer"));
     Person me = people.get(rendezvous.rank());
     Board ofWatch =
-        Bounded.call(limit, board::anotherConnection, () -> unreachable(rendezvous, "no answer"));
+        Bounded.call(
+            limit, board::anotherConnection, () -> Joining.storeLost(rendezvous, "no answer"));
     Watch watch = new Watch(ofWatch, people, me, rendezvous);
     Shared shared = new Shared(rendezvous, board, own, watch);
     return new GlooCollectives(shared, shared.connect("", people, me.rank()));
@@ -92,7 +96,7 @@ public final class GlooCollectives implements Collectives {
   private static Board connect(Rendezvous rendezvous) {
     try {
       return Bounded.call(
-          rendezvous.timeout().plusSeconds(5),
+          rendezvous.timeout().plus(LATE),
           () -> Board.connect(rendezvous),
           () -> unreachable(rendezvous, "no answer"));
     } catch (EnvironmentException e) {
@@ -130,7 +134,7 @@ public final class GlooCollectives implements Collectives {
     Duration timeout = rendezvous.timeout();
     try {
       return Bounded.call(
-          timeout.plusSeconds(5),
+          timeout.plus(LATE),
           () -> GlooConnections.connect(board, name, rank, people.size(), own, timeout),
           () -> new PeerLostException("no answer within " + timeout.toSeconds() + " s"));
     } catch (RuntimeException e) {

@@ -42,16 +42,19 @@ final class Joining {
     } catch (IllegalStateException | EnvironmentException e) {
       throw e;
     } catch (RuntimeException e) {
-      // It was reached, and answers no more: who keeps it has left.
-      throw new PeerLostException(
-          String.format(
-              Locale.ROOT,
-              "the store on %s:%d was lost while ranks joined (%s). Read the log of rank 0",
-              rendezvous.host(),
-              rendezvous.port(),
-              Failure.line(e)),
-          e);
+      throw storeLost(rendezvous, Failure.line(e));
     }
+  }
+
+  /// The store was reached, and answers no more: who keeps it has left, or this rank is cut off.
+  static PeerLostException storeLost(Rendezvous rendezvous, String reason) {
+    return new PeerLostException(
+        String.format(
+            Locale.ROOT,
+            "the store on %s:%d was lost while ranks joined (%s). Read the log of rank 0",
+            rendezvous.host(),
+            rendezvous.port(),
+            reason));
   }
 
   /// All ranks should say so, not that this one was lost.
