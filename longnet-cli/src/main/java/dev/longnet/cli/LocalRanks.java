@@ -7,6 +7,7 @@ import dev.longnet.core.checkpoint.RunDirectory;
 import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.launch.LaunchEnvironment;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -169,6 +170,7 @@ record LocalRanks(RankCommand command, Duration leave) implements Ranks {
         deadline = System.nanoTime(); // nobody can find the others
       } else if (deadline == null && end.fatal()) {
         deadline = System.nanoTime() + leave.toNanos();
+        processes.forEach(process -> tell(process, end.said(processes.size())));
       }
     }
     return new RanksEnd(
@@ -176,6 +178,17 @@ record LocalRanks(RankCommand command, Duration leave) implements Ranks {
         processes.size(),
         rank -> RunDirectory.rankLog(run, rank).toString(),
         stop.requested());
+  }
+
+  /// Tells a rank which other one is gone, see [ParentWatch].
+  private static void tell(Process rank, String line) {
+    try {
+      OutputStream input = rank.getOutputStream();
+      input.write((line + "\n").getBytes(UTF_8));
+      input.flush();
+    } catch (IOException gone) {
+      // Then it needs no word.
+    }
   }
 
   private static int freePort() {

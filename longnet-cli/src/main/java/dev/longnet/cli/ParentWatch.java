@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.longnet.lm.distributed.PeerLostException;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
 
 /// Ends a rank when the process that started it has ended, in whatever way: the rank's input is a
-/// pipe that only that process holds open.
+/// pipe that only that process holds open. A line in it says which other rank is gone.
 final class ParentWatch {
   private ParentWatch() {}
 
@@ -14,9 +18,10 @@ final class ParentWatch {
   }
 
   private static void watch() {
+    BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, UTF_8));
     try {
-      while (System.in.read() >= 0) {
-        // Nobody writes.
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        RankGroup.lost(line);
       }
     } catch (IOException e) {
       // As good as its end.

@@ -15,6 +15,8 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 
 /// This process among the ranks of a run, connected with the others. The process ends with
 /// [Runtime#halt]: after a failure the group is not closed.
@@ -25,7 +27,21 @@ record RankGroup(Launch launch, Collectives world) {
   /// How long the word of a rank that gives up takes to reach the others.
   private static final long HEARD_MILLIS = 1_500;
 
+  /// How long a rank that works may take to notice a loss in its next exchange, once its watch
+  /// knows.
+  private static final long OWN_WORK_MILLIS = 1_000;
+
   private static volatile boolean joined;
+
+  /// Whether this process looks for the others. Until it has found them, nobody but the process
+  /// that started it can tell it that one is gone.
+  private static volatile boolean joining;
+
+  /// What that process said.
+  private static volatile @Nullable String lost;
+
+  /// Whether a thread says how this process ends, so that no other does.
+  private static final AtomicBoolean ENDING = new AtomicBoolean();
 
   /// What a rank does with the others.
   interface Work {
@@ -48,6 +64,8 @@ record RankGroup(Launch launch, Collectives world) {
       return LocalRanks.PORT_TAKEN;
     }
     joined = true;
+    joining = true;
+    leaveIfLost();
     Collectives world =
         GlooCollectives.join(
             new Rendezvous(
@@ -59,16 +77,55 @@ record RankGroup(Launch launch, Collectives world) {
                 options.address,
                 launch.serves(),
                 launch.store().attempt()));
+    joining = false;
+    world.whenLost(RankGroup::leaveOwnWork);
     try {
       int code = work.with(new RankGroup(launch, world));
+      end();
       world.close();
       return code;
     } catch (IOException | RuntimeException | Error e) {
+      end();
       if (!(e instanceof PeerLostException)) {
         world.abort(e.getMessage() == null ? e.toString() : e.getMessage());
-        pause();
+        pause(HEARD_MILLIS);
       }
       throw e;
+    }
+  }
+
+  /// What the process that started this one says of another rank. It knows at once, while ranks
+  /// that still look for one another would wait for the timeout. Later their own watches know more.
+  static void lost(String line) {
+    lost = line;
+    leaveIfLost();
+  }
+
+  private static void leaveIfLost() {
+    String line = lost;
+    if (joining && line != null) {
+      leave(line + ", while ranks joined. Read its log, then start the run again");
+    }
+  }
+
+  private static void leaveOwnWork(String line) {
+    pause(OWN_WORK_MILLIS);
+    leave(line);
+  }
+
+  /// Ends this process, whatever its other threads do. What they write has a temporary name.
+  private static void leave(String line) {
+    if (ENDING.compareAndSet(false, true)) {
+      System.err.println("longnet: " + line);
+      System.err.flush();
+      Runtime.getRuntime().halt(PeerLostException.EXIT_CODE);
+    }
+  }
+
+  /// Returns where no other thread ends the process.
+  private static void end() {
+    if (!ENDING.compareAndSet(false, true)) {
+      pause(Long.MAX_VALUE);
     }
   }
 
@@ -97,9 +154,9 @@ record RankGroup(Launch launch, Collectives world) {
         Files.newBufferedWriter(log, StandardOpenOption.CREATE, StandardOpenOption.APPEND), true);
   }
 
-  private static void pause() {
+  private static void pause(long millis) {
     try {
-      Thread.sleep(HEARD_MILLIS);
+      Thread.sleep(millis);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -49,6 +49,20 @@ record RanksEnd(List<One> ends, int size, IntFunction<String> log, boolean stopp
       };
     }
 
+    /// For the user.
+    ///
+    /// @param size how many ranks there are
+    String said(int size) {
+      String what =
+          switch (kind()) {
+            case KILLED -> "was killed by signal " + (code - 128);
+            case LOST -> "lost another rank (exit code " + code + ")";
+            case DESTROYED, DONE, STOPPED -> "did not end by itself and was killed";
+            case MISTAKE, FAULT -> "ended with exit code " + code;
+          };
+      return String.format(Locale.ROOT, "rank %d of %d %s", rank, size, what);
+    }
+
     /// Whether the others can't go on.
     boolean fatal() {
       return kind() != Kind.DONE && kind() != Kind.STOPPED;
@@ -103,18 +117,9 @@ record RanksEnd(List<One> ends, int size, IntFunction<String> log, boolean stopp
       return Optional.empty();
     }
     One one = cause.get();
-    String what =
-        switch (one.kind()) {
-          case KILLED -> "was killed by signal " + (one.code - 128);
-          case LOST -> "lost another rank (exit code " + one.code + ")";
-          case DESTROYED, DONE, STOPPED -> "did not end by itself and was killed";
-          case MISTAKE, FAULT -> "ended with exit code " + one.code;
-        };
     if (one.rank == 0 && one.kind() != Kind.KILLED && one.kind() != Kind.DESTROYED) {
       return Optional.empty();
     }
-    return Optional.of(
-        String.format(Locale.ROOT, "rank %d of %d %s", one.rank, size, what)
-            + (one.rank == 0 ? "" : "; its log: " + log.apply(one.rank)));
+    return Optional.of(one.said(size) + (one.rank == 0 ? "" : "; its log: " + log.apply(one.rank)));
   }
 }

@@ -186,6 +186,40 @@ class TrainRanksTest {
     assertThat(losses(run)).isEqualTo(losses(straight));
   }
 
+  /// The others do not know it yet, and would wait for the timeout. Who started them knows.
+  @Test
+  @Tag("slow")
+  void aRankThatIsKilledBeforeItJoinedEndsAllAtOnce() throws Exception {
+    Process process =
+        start(builder("--recipe", recipe, "--out", run, "--ranks", 2, "--rank-timeout", 600));
+    try {
+      long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(120);
+      while (true) {
+        var second =
+            process
+                .children()
+                .filter(child -> environment(child).contains("\0RANK=1\0"))
+                .findFirst();
+        if (second.isPresent()) {
+          second.get().destroyForcibly();
+          break;
+        }
+        assertThat(System.nanoTime()).isLessThan(end);
+        Thread.sleep(1);
+      }
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      process.destroyForcibly();
+    }
+    String said = Files.readString(directory.resolve("said"));
+    assertThat(process.exitValue()).as(said).isEqualTo(75);
+    assertThat(said)
+        .contains(
+            "longnet: rank 1 of 2 was killed by signal 9, while ranks joined. Read its log, then start the run again",
+            "longnet: rank 1 of 2 was killed by signal 9; its log: ")
+        .doesNotContain("\tat ");
+  }
+
   private ProcessBuilder builder(Object... words) {
     List<Object> arguments = new ArrayList<>(List.of("train"));
     arguments.addAll(List.of(words));

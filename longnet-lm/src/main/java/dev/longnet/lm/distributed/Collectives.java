@@ -4,6 +4,7 @@ package dev.longnet.lm.distributed;
 import dev.longnet.attention.RowExchange;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.function.Consumer;
 
 /// A group of ranks that exchange bytes and sums. Every rank of the group calls the same methods in
 /// the same order, from one platform thread; what ranks pass in must agree in the way each method
@@ -54,6 +55,12 @@ public interface Collectives extends RowExchange, AutoCloseable {
   ///
   /// @param reason one line for their messages
   void abort(String reason);
+
+  /// Says what to do with the line that tells which rank was lost, on a thread of its own and once:
+  /// a loss ends calls, but not what a rank does between them. Another action takes the place of
+  /// the one before. Nothing is done after this rank's own [#abort], nor in a group of threads
+  /// alone, which end together.
+  default void whenLost(Consumer<String> action) {}
 
   /// What was sent and how long the caller waited since the last call.
   Traffic takeTraffic();

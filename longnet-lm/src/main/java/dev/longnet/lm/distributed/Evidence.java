@@ -28,6 +28,7 @@ final class Evidence {
       case Suspicion.Known known -> known.failure();
       case Suspicion.Broken broken -> broken(broken);
       case Suspicion.Overdue overdue -> overdue(overdue);
+      case Suspicion.Silent silent -> silent(silent.during());
       case Suspicion.AllWait all -> allWait(all.mine());
     };
   }
@@ -101,20 +102,8 @@ final class Evidence {
     if (!signs.boardReason().isEmpty()) {
       return withoutStore(during);
     }
-    List<Person> silent = people.stream().filter(this::isSilent).toList();
-    if (!silent.isEmpty()) {
-      Person lost = silent.getFirst();
-      return Failure.lost(
-          String.format(
-              Locale.ROOT,
-              "%s %s lost while rank %d was in %s: no sign of life for %d s, stopped or cut off%s",
-              silent.stream().map(Person::toString).collect(Collectors.joining(", ")),
-              silent.size() == 1 ? "was" : "were",
-              me.rank(),
-              during,
-              signs.silentSeconds(lost.rank()),
-              advice(lost)),
-          silent.size());
+    if (isAnyoneSilent()) {
+      return silent(during);
     }
     Person late = late(overdue.group());
     return Failure.lost(
@@ -126,6 +115,22 @@ final class Evidence {
             me.rank(),
             rendezvous.patience().toSeconds(),
             advice(late)));
+  }
+
+  private Failure silent(String during) {
+    List<Person> silent = people.stream().filter(this::isSilent).toList();
+    Person lost = silent.getFirst();
+    return Failure.lost(
+        String.format(
+            Locale.ROOT,
+            "%s %s lost while rank %d was in %s: no sign of life for %d s, stopped or cut off%s",
+            silent.stream().map(Person::toString).collect(Collectors.joining(", ")),
+            silent.size() == 1 ? "was" : "were",
+            me.rank(),
+            during,
+            signs.silentSeconds(lost.rank()),
+            advice(lost)),
+        silent.size());
   }
 
   /// Who is furthest behind.
@@ -146,8 +151,9 @@ final class Evidence {
   /// What is known when the store does not answer.
   Failure withoutStore(@Nullable Suspicion suspicion) {
     return switch (suspicion) {
-      case null -> withoutStore("its own work");
+      case null -> withoutStore(Watch.OWN_WORK);
       case Suspicion.Overdue overdue -> withoutStore(overdue.exchange().said());
+      case Suspicion.Silent silent -> silent(silent.during());
       case Suspicion.AllWait all -> allWait(all.mine());
       case Suspicion.Known known -> known.failure();
       case Suspicion.Broken broken -> broken(broken);

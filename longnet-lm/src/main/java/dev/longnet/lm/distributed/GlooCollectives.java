@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
 
 /// Ranks that are processes, connected by Gloo over TCP on the CPU. A group's calls come from one
 /// platform thread; an exchange may be awaited by another.
@@ -29,13 +30,22 @@ public final class GlooCollectives implements Collectives {
   /// way.
   private static final long CHUNK = 16L << 20;
 
+  /// How much longer than the timeout a call may take that has one of its own.
+  private static final Duration LATE = Duration.ofSeconds(3);
+
   /// What all groups of a process share.
   private record Shared(Rendezvous rendezvous, Board board, InetAddress own, Watch watch) {
     /// Connects ranks as a group.
     ///
     /// @param people in the order of its ranks
     GlooGroup connect(String name, List<Person> people, int rank) {
-      GlooConnections mesh = mesh(rendezvous, board, own, name, people, rank);
+      GlooConnections mesh;
+      try {
+        mesh = mesh(rendezvous, board, own, name, people, rank);
+      } catch (PeerLostException e) {
+        watch.awaitFailure(); // it may know who does not come
+        throw e;
+      }
       GlooGroup group = new GlooGroup(name, people, mesh, watch);
       watch.add(group);
       return group;
@@ -68,15 +78,16 @@ public final class GlooCollectives implements Collectives {
     Torch.loadGloo();
     InetAddress own = rendezvous.ownAddress();
     Board board = connect(rendezvous);
-    Duration limit = rendezvous.timeout().plusSeconds(5);
+    Duration limit = rendezvous.timeout().plus(LATE);
     List<Person> people =
         Bounded.call(
             limit,
             () -> Joining.join(rendezvous, board, own),
-            () -> unreachable(rendezvous, "no answer"));
+            () -> Joining.storeLost(rendezvous, "no answer"));
     Person me = people.get(rendezvous.rank());
     Board ofWatch =
-        Bounded.call(limit, board::anotherConnection, () -> unreachable(rendezvous, "no answer"));
+        Bounded.call(
+            limit, board::anotherConnection, () -> Joining.storeLost(rendezvous, "no answer"));
     Watch watch = new Watch(ofWatch, people, me, rendezvous);
     Shared shared = new Shared(rendezvous, board, own, watch);
     return new GlooCollectives(shared, shared.connect("", people, me.rank()));
@@ -85,7 +96,7 @@ public final class GlooCollectives implements Collectives {
   private static Board connect(Rendezvous rendezvous) {
     try {
       return Bounded.call(
-          rendezvous.timeout().plusSeconds(5),
+          rendezvous.timeout().plus(LATE),
           () -> Board.connect(rendezvous),
           () -> unreachable(rendezvous, "no answer"));
     } catch (EnvironmentException e) {
@@ -123,7 +134,7 @@ public final class GlooCollectives implements Collectives {
     Duration timeout = rendezvous.timeout();
     try {
       return Bounded.call(
-          timeout.plusSeconds(5),
+          timeout.plus(LATE),
           () -> GlooConnections.connect(board, name, rank, people.size(), own, timeout),
           () -> new PeerLostException("no answer within " + timeout.toSeconds() + " s"));
     } catch (RuntimeException e) {
@@ -319,6 +330,11 @@ public final class GlooCollectives implements Collectives {
   @Override
   public void abort(String reason) {
     shared.watch.abort(reason);
+  }
+
+  @Override
+  public void whenLost(Consumer<String> action) {
+    shared.watch.whenLost(action);
   }
 
   @Override

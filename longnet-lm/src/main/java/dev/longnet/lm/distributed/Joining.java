@@ -34,25 +34,38 @@ final class Joining {
       joining.sayWhoIAm();
       return joining.waitForAll();
     } catch (IllegalArgumentException e) {
-      // All ranks should say so, not that this one was lost.
-      board.setFirst(
-          Signs.FAILURE, new Failure(Failure.Cause.SETTINGS, Failure.line(e), 0).encoded());
-      if (rendezvous.serves()) {
-        pause(1_500); // the store ends with this process
-      }
+      joining.tell(new Failure(Failure.Cause.SETTINGS, Failure.line(e), 0));
       throw e;
-    } catch (PeerLostException | IllegalStateException | EnvironmentException e) {
+    } catch (PeerLostException e) {
+      joining.tell(Failure.lost(Failure.line(e)));
+      throw e;
+    } catch (IllegalStateException | EnvironmentException e) {
       throw e;
     } catch (RuntimeException e) {
-      // It was reached, and answers no more: who keeps it has left.
-      throw new PeerLostException(
-          String.format(
-              Locale.ROOT,
-              "the store on %s:%d was lost while ranks joined (%s). Read the log of rank 0",
-              rendezvous.host(),
-              rendezvous.port(),
-              Failure.line(e)),
-          e);
+      throw storeLost(rendezvous, Failure.line(e));
+    }
+  }
+
+  /// The store was reached, and answers no more: who keeps it has left, or this rank is cut off.
+  static PeerLostException storeLost(Rendezvous rendezvous, String reason) {
+    return new PeerLostException(
+        String.format(
+            Locale.ROOT,
+            "the store on %s:%d was lost while ranks joined (%s). Read the log of rank 0",
+            rendezvous.host(),
+            rendezvous.port(),
+            reason));
+  }
+
+  /// All ranks should say so, not that this one was lost.
+  private void tell(Failure failure) {
+    try {
+      board.setFirst(Signs.FAILURE, failure.encoded());
+    } catch (RuntimeException gone) {
+      return; // and whoever would read it leaves because of that
+    }
+    if (rendezvous.serves()) {
+      pause(1_500); // the store ends with this process
     }
   }
 

@@ -16,7 +16,7 @@ final class Signs {
   static final String FAILURE = "failure";
 
   /// Shorter silence says nothing: a busy machine's beats come late.
-  private static final Duration LEAST_SILENCE = Duration.ofSeconds(5);
+  static final Duration LEAST_SILENCE = Duration.ofSeconds(5);
 
   private final Board board;
   private final int rank;

@@ -12,6 +12,11 @@ sealed interface Suspicion {
   /// An exchange is not over in time.
   record Overdue(GlooGroup group, GlooExchange exchange) implements Suspicion {}
 
+  /// A rank shows no sign of life, whatever this one does.
+  ///
+  /// @param during what
+  record Silent(String during) implements Suspicion {}
+
   /// All ranks have waited for the timeout: none of them is at work.
   ///
   /// @param mine what this one waits for

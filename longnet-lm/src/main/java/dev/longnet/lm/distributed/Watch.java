@@ -9,6 +9,8 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -17,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 /// waits for it longer than a few seconds. A second thread ends the others' waits when the call has
 /// hung for the timeout.
 ///
-/// A rank that is silent for the timeout is lost. One that shows signs of life is waited for
-/// longer, as [Rendezvous#patience] says, unless all ranks wait.
+/// A rank that is silent for the timeout is lost, whether this one waits for it or works. One that
+/// shows signs of life is waited for longer, as [Rendezvous#patience] says, unless all ranks wait.
 ///
 /// Who finds a failure writes it to the store, the first writer wins, and closes his connections
 /// only then. So all ranks say the same, and a rank that ends because of another is not blamed.
@@ -29,6 +31,9 @@ final class Watch {
 
   /// A call of the store that takes longer is given up.
   private static final long HANGS = 2 * SECOND;
+
+  /// What a rank is in when it is in no exchange.
+  static final String OWN_WORK = "its own work";
 
   /// Counts the ranks that have waited longer than the timeout.
   private static final String WAITING = "waiting";
@@ -44,6 +49,7 @@ final class Watch {
   private final LinkedBlockingQueue<Suspicion> suspicions = new LinkedBlockingQueue<>();
   private final Object lock = new Object();
   private final Thread thread;
+  private final AtomicReference<@Nullable Consumer<String>> whenLost = new AtomicReference<>();
   private @Nullable Failure failure;
   private boolean settled;
   private boolean severed;
@@ -106,6 +112,45 @@ final class Watch {
     }
   }
 
+  /// As [Collectives#whenLost].
+  void whenLost(Consumer<String> action) {
+    whenLost.set(action);
+    if (hasFailed()) {
+      tell();
+    }
+  }
+
+  private void tell() {
+    Failure known;
+    synchronized (lock) {
+      known = failure;
+    }
+    Consumer<String> action = whenLost.getAndSet(null);
+    if (action != null && known != null && known.cause() == Failure.Cause.LOST) {
+      var _ =
+          Thread.ofPlatform()
+              .daemon()
+              .name("longnet-ranks-lost")
+              .start(() -> action.accept(known.message()));
+    }
+  }
+
+  /// Waits a moment for what the watch will find.
+  ///
+  /// @throws RuntimeException the failure, if there is one then
+  void awaitFailure() {
+    long deadline = System.nanoTime() + 3 * SECOND;
+    while (!hasFailed() && System.nanoTime() < deadline) {
+      try {
+        Thread.sleep(50);
+      } catch (InterruptedException _) {
+        Thread.currentThread().interrupt();
+        break;
+      }
+    }
+    check();
+  }
+
   /// Ends the group because of what this thread noticed.
   ///
   /// @return what to throw, once all ranks could read it
@@ -140,6 +185,7 @@ final class Watch {
       }
     }
     sever();
+    tell();
     synchronized (lock) {
       settled = true;
       lock.notifyAll();
@@ -151,6 +197,9 @@ final class Watch {
 
   /// Tells the others that this rank gives up.
   void abort(String reason) {
+    if (!hasFailed()) {
+      whenLost.set(null); // it ends by itself, and says why
+    }
     Failure mine = Failure.lost(me + " gave up: " + reason);
     suspect(new Suspicion.Known(mine));
   }
@@ -202,7 +251,7 @@ final class Watch {
       Optional<GlooConnections.Broken> broken =
           group.ending ? Optional.empty() : group.mesh.broken();
       if (broken.isPresent()) {
-        String during = group.awaited().map(GlooExchange::said).orElse("its own work");
+        String during = group.awaited().map(GlooExchange::said).orElse(OWN_WORK);
         return Optional.of(
             agreed(
                 evidence.of(
@@ -218,7 +267,21 @@ final class Watch {
         }
       }
     }
-    return overdue().map(suspicion -> agreed(evidence.of(suspicion)));
+    return overdue().or(this::silence).map(suspicion -> agreed(evidence.of(suspicion)));
+  }
+
+  /// Whether a rank is lost that this one does not wait for, or not for long yet.
+  private Optional<Suspicion> silence() {
+    if (!evidence.isAnyoneSilent()) {
+      return Optional.empty();
+    }
+    String during =
+        groups.stream()
+            .flatMap(group -> group.awaited().stream())
+            .map(GlooExchange::said)
+            .findFirst()
+            .orElse(OWN_WORK);
+    return Optional.of(new Suspicion.Silent(during));
   }
 
   /// What this rank waits for, of all groups, if it does so for longer than the timeout.
@@ -260,14 +323,18 @@ final class Watch {
     return Optional.empty();
   }
 
-  /// Ends waits when the store has not answered for the timeout, so that nobody watches.
+  /// Ends the group when the store has not answered for the timeout, so that nobody watches.
   private void guard() {
     try {
       while (!stopped && !hasFailed()) {
         Thread.sleep(TICK_MILLIS / 2);
         long since = callSince;
-        if (since != 0 && System.nanoTime() - since > timeout.toNanos()) {
-          longWait().ifPresent(this::settle);
+        long hangs = since == 0 ? 0 : System.nanoTime() - since;
+        if (hangs > timeout.toNanos()) {
+          Optional<Suspicion.Overdue> wait = longWait();
+          if (wait.isPresent() || hangs > Signs.LEAST_SILENCE.toNanos()) {
+            var _ = settle(wait.orElse(null));
+          }
         }
       }
     } catch (InterruptedException _) {
@@ -296,6 +363,7 @@ final class Watch {
       settled = true;
       lock.notifyAll();
     }
+    tell();
   }
 
   private void sever() {

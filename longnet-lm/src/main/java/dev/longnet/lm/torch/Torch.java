@@ -14,7 +14,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.Optional;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.PointerPointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -73,6 +75,16 @@ public final class Torch {
           e);
     }
     glooLoaded = true;
+    keepQuiet();
+  }
+
+  /// Where another process ends, the store's client writes lines with a native stack trace to
+  /// standard error, at any later moment. Ranks say themselves what happened, in one line.
+  private static void keepQuiet() {
+    try (PointerScope _ = new PointerScope()) {
+      PointerPointer<BytePointer> words = new PointerPointer<>("longnet", "--caffe2_log_level=3");
+      torch.ParseCommandLineFlags(new int[] {2}, words);
+    }
   }
 
   private static void unpack(Class<?>... natives) {

@@ -49,6 +49,8 @@ class GlooFaultsTest {
             said.getLast());
         assertThat(seconds).as("rank %d: %s", i, rank.said()).isLessThan(withinSeconds);
         assertThat(rank.exitCode(5)).as(rank.said()).isEqualTo(PeerLostException.EXIT_CODE);
+        // libtorch's own words, with a stack trace.
+        assertThat(rank.said()).doesNotContain("[c10d]");
       }
       return said;
     }
@@ -65,8 +67,9 @@ class GlooFaultsTest {
     }
   }
 
+  /// `works`: none of the others is at an exchange.
   @ParameterizedTest
-  @CsvSource({"sums, 0", "sums, 2", "large, 0", "large, 1"})
+  @CsvSource({"sums, 0", "sums, 2", "large, 0", "large, 1", "works, 0", "works, 1"})
   void killed(String scenario, int victim) throws Exception {
     requireNamed(survivors(scenario, victim, "KILL", 5), victim);
   }
@@ -91,7 +94,7 @@ class GlooFaultsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"sums, 0", "sums, 2", "large, 0", "large, 1"})
+  @CsvSource({"sums, 0", "sums, 2", "large, 0", "large, 1", "works, 0", "works, 1"})
   void stopped(String scenario, int victim) throws Exception {
     requireNamed(survivors(scenario, victim, "STOP", TIMEOUT + 5), victim);
   }

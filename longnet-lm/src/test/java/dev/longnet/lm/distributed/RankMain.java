@@ -31,7 +31,7 @@ final class RankMain {
       Collectives group = GlooCollectives.join(rendezvous);
       say("joined after " + (System.nanoTime() - start) / 1_000_000 + " ms");
       start = System.nanoTime();
-      run(scenario, group);
+      run(scenario, group, start);
       group.close();
       say("done");
     } catch (PeerLostException e) {
@@ -63,12 +63,13 @@ final class RankMain {
         });
   }
 
-  private static void run(String scenario, Collectives group) {
+  private static void run(String scenario, Collectives group, long start) {
     switch (scenario) {
       case "script" -> say("hash " + new CollectivesScript(group, 7).run());
       case "hosted" -> say("hash " + hosted(group));
       case "sums" -> sums(group, Long.MAX_VALUE);
       case "large" -> large(group);
+      case "works" -> works(group, start);
       case "late" -> late(group);
       case "differs" -> differs(group);
       case "crossed" -> crossed(group);
@@ -111,6 +112,17 @@ final class RankMain {
         say("first");
       }
     }
+  }
+
+  /// All ranks work for themselves for a long time.
+  private static void works(Collectives group, long start) {
+    group.barrier();
+    group.whenLost(line -> {
+      say("lost " + (System.nanoTime() - start) / 1_000_000 + " ms: " + line);
+      Runtime.getRuntime().halt(PeerLostException.EXIT_CODE);
+    });
+    say("first");
+    sleep(Duration.ofMinutes(5));
   }
 
   /// Rank 1 works for twice the timeout.

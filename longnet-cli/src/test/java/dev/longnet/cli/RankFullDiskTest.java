@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.longnet.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.longnet.core.checkpoint.Checkpoint;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/// [FullDiskTest] over two ranks, both of which write checkpoints: a line that names the disk, exit
+/// code 1, no orphan, nothing half-written, and with room again the end of a run that had it
+/// always. `-Dlongnet.disk.tries=8` is how many sizes are tried.
+@Tag("slow")
+@EnabledOnOs(OS.LINUX)
+class RankFullDiskTest {
+  private static final int PAGE = 4096;
+
+  @TempDir Path folder;
+  private Path disk;
+
+  @BeforeEach
+  void mount() throws Exception {
+    disk = Files.createDirectories(folder.resolve("disk"));
+    assumeTrue(
+        call("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk.toString()),
+        "a tmpfs can be mounted");
+  }
+
+  @AfterEach
+  void unmount() throws Exception {
+    call("umount", "-l", disk.toString());
+  }
+
+  private static boolean call(String... words) throws IOException, InterruptedException {
+    return new ProcessBuilder(words).start().waitFor() == 0;
+  }
+
+  @Test
+  void aFullDiskIsOneLine() throws Exception {
+    Path recipe = TinyRecipe.write(folder);
+    Path straight = disk.resolve("straight");
+    train(recipe, straight, 2).succeeds();
+    long all = used();
+    Path reference = folder.resolve("reference");
+    assertThat(call("mv", straight.toString(), reference.toString())).isTrue();
+    int tries = Integer.getInteger("longnet.disk.tries", 8);
+    int full = 0;
+    for (int i = 1; i <= tries; i++) {
+      Path run = disk.resolve("run" + i);
+      // Where two checkpoints have no room the run is refused before it begins. The other files
+      // take
+      // the rest.
+      long pages = all * (14 * tries + 4 * i) / (10 * tries);
+      remount("size=" + pages * PAGE);
+      Child child = train(recipe, run, 2);
+      remount("size=64m");
+      System.out.printf(
+          "%d of %d pages: exit code %d: %s%n", pages, all, child.exitCode(), lines(child.err()));
+      if (child.exitCode() != 0) {
+        full++;
+        assertThat(child.exitCode()).as(child.toString()).isEqualTo(1);
+        assertThat(child.err()).doesNotContain("\tat ", "internal error", "[c10d]");
+        assertThat(lines(child.err()))
+            .anyMatch(line -> line.contains("o space left") || line.contains(" of disk ("));
+        assertThat(WritingJob.leftovers(run)).isEmpty();
+        for (Path checkpoint : Checkpoint.list(run)) {
+          Checkpoint.open(checkpoint);
+        }
+        train(recipe, run, 1 + i % 2).succeeds();
+      }
+      Path last = Checkpoint.list(run).getLast();
+      for (String name : List.of("model.safetensors", "optimizer.safetensors")) {
+        assertThat(last.resolve(name))
+            .hasSameBinaryContentAs(Checkpoint.list(reference).getLast().resolve(name));
+      }
+      assertThat(call("rm", "-r", run.toString())).isTrue();
+    }
+    System.out.printf("a disk full at %d of %d sizes%n", full, tries);
+    assertThat(full).isPositive();
+  }
+
+  private Child train(Path recipe, Path run, int ranks) throws Exception {
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            Child.command(
+                List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
+                List.of(
+                    "train",
+                    "--recipe",
+                    recipe,
+                    "--out",
+                    run,
+                    "--resume-if-begun",
+                    "--ranks",
+                    ranks,
+                    "--set",
+                    "training.virtual_shards=2",
+                    "--set",
+                    "runtime.threads=1",
+                    "--set",
+                    "training.steps=20",
+                    "--set",
+                    "checkpoint.every_steps=4",
+                    "--set",
+                    "checkpoint.keep=1")));
+    builder.environment().put("OPENBLAS_THREAD_TIMEOUT", "4");
+    builder.environment().put("OMP_WAIT_POLICY", "PASSIVE");
+    builder.environment().put("XDG_CACHE_HOME", folder.resolve("cache").toString());
+    return Child.of(builder);
+  }
+
+  private static List<String> lines(String err) {
+    List<String> lines = new ArrayList<>(err.lines().toList());
+    lines.removeIf(line -> line.startsWith("WARNING: ") || line.contains("attention kernel"));
+    return lines;
+  }
+
+  /// Pages in use.
+  private long used() throws IOException {
+    return (Files.getFileStore(disk).getTotalSpace()
+            - Files.getFileStore(disk).getUnallocatedSpace())
+        / PAGE;
+  }
+
+  private void remount(String option) throws IOException, InterruptedException {
+    assertThat(call("mount", "-o", "remount," + option, disk.toString())).as(option).isTrue();
+  }
+}
