@@ -245,10 +245,14 @@ public final class Main implements Runnable {
     return code;
   }
 
-  /// Names in it may come from untrusted archives: no control characters reach the terminal.
-  private static String oneLine(@Nullable String message) {
+  /// Names in it may come from untrusted archives: no control characters and none that turn the
+  /// direction of writing reach the terminal.
+  static String oneLine(@Nullable String message) {
     return message == null
         ? "(no message)"
-        : message.strip().replaceAll("\\s*\\R\\s*", " ").replaceAll("[\\p{Cntrl}\\x80-\\x9f]", "?");
+        : message
+            .strip()
+            .replaceAll("\\s*\\R\\s*|\t", " ")
+            .replaceAll("[\\p{Cntrl}\\x80-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]", "?");
   }
 }

@@ -66,17 +66,7 @@ record RankGroup(Launch launch, Collectives world) {
     joined = true;
     joining = true;
     leaveIfLost();
-    Collectives world =
-        GlooCollectives.join(
-            new Rendezvous(
-                launch.rank(),
-                launch.size(),
-                launch.store().host(),
-                launch.store().port(),
-                options.timeout(),
-                options.address,
-                launch.serves(),
-                launch.store().attempt()));
+    Collectives world = join(launch, options);
     joining = false;
     world.whenLost(RankGroup::leaveOwnWork);
     try {
@@ -90,6 +80,25 @@ record RankGroup(Launch launch, Collectives world) {
         world.abort(e.getMessage() == null ? e.toString() : e.getMessage());
         pause(HEARD_MILLIS);
       }
+      throw e;
+    }
+  }
+
+  /// A failure is said once: by this, or by [#leave].
+  private static Collectives join(Launch launch, RankOptions options) throws IOException {
+    try {
+      return GlooCollectives.join(
+          new Rendezvous(
+              launch.rank(),
+              launch.size(),
+              launch.store().host(),
+              launch.store().port(),
+              options.timeout(),
+              options.address,
+              launch.serves(),
+              launch.store().attempt()));
+    } catch (IOException | RuntimeException | Error e) {
+      end();
       throw e;
     }
   }
@@ -116,7 +125,7 @@ record RankGroup(Launch launch, Collectives world) {
   /// Ends this process, whatever its other threads do. What they write has a temporary name.
   private static void leave(String line) {
     if (ENDING.compareAndSet(false, true)) {
-      System.err.println("longnet: " + line);
+      System.err.println("longnet: " + Main.oneLine(line));
       System.err.flush();
       Runtime.getRuntime().halt(PeerLostException.EXIT_CODE);
     }

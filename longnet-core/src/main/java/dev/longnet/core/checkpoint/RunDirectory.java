@@ -113,7 +113,7 @@ public final class RunDirectory implements Closeable {
       RunDirectory run = new RunDirectory(path, Optional.of(lock));
       run.removeLeftovers();
       return run;
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | Error e) {
       try (channel) {
         throw e;
       }

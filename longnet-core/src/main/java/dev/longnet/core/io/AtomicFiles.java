@@ -226,7 +226,8 @@ public final class AtomicFiles {
 
     private static String number() {
       CRC32 sum = new CRC32();
-      sum.update((name() + '\0' + processes()).getBytes(StandardCharsets.UTF_8));
+      String all = name() + '\0' + machine() + '\0' + processes();
+      sum.update(all.getBytes(StandardCharsets.UTF_8));
       return String.format(Locale.ROOT, "%010d", sum.getValue());
     }
 
@@ -235,6 +236,15 @@ public final class AtomicFiles {
         return Files.readString(Path.of("/proc/sys/kernel/hostname"));
       } catch (IOException e) { // not on Linux
         return String.valueOf(System.getenv("COMPUTERNAME")) + System.getenv("HOSTNAME");
+      }
+    }
+
+    /// Machines may have one name, and the same first namespace.
+    private static String machine() {
+      try {
+        return Files.readString(Path.of("/etc/machine-id"));
+      } catch (IOException e) { // containers often have none; their namespaces differ
+        return "";
       }
     }
 

@@ -28,11 +28,12 @@ import org.jspecify.annotations.Nullable;
 ///     b the scale base
 ///
 /// for the first R of a head's D channels; the factors of the others are 1 (docs/longnet.md,
-/// section 2; zeta = 1 for RoPE). All heads have the same factors, unless some carry no positions:
-/// then factors are those of a whole row, and theirs are 1. Only differences of positions matter, which
-/// buys exactness at any length: where every segment length divides the largest one nothing attends
+/// section 2; zeta = 1 for RoPE). Only differences of positions matter, which buys exactness at any length: where every segment length divides the largest one nothing attends
 /// across the largest segment's boundaries, so p is taken modulo it; p' is centred; angles are
 /// computed in float64. What would still overflow is refused.
+///
+/// All heads have the same factors, unless some carry no positions: then factors are those of a
+/// whole row, and theirs are 1.
 ///
 /// Factors are cached, as every layer asks for the same ones. Closing frees the cache.
 public final class Positions implements AutoCloseable {
@@ -152,7 +153,7 @@ public final class Positions implements AutoCloseable {
   private Factors compute(Key key) {
     boolean decays = encoding == PositionEncoding.XPOS;
     int width = 2 * width();
-    float[] queries = new float[key.count * width];
+    float[] queries = new float[Math.multiplyExact(key.count, width)];
     float[] keys = decays ? new float[queries.length] : queries;
     for (int row = 0; row < key.count; row++) {
       long position = (key.first + row) % period;
