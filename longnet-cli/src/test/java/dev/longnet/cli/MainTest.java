@@ -116,7 +116,7 @@ class MainTest {
     assertThat(report(new IOException("Cannot run program, error: 24 (Too many open files)")))
         .isEqualTo(new Cli(1, "", "longnet: too many open files" + remedy));
     assertThat(report(new IllegalArgumentException("corrupted: a\u001b[31m\u009b0m\tb")).err())
-        .isEqualTo("longnet: corrupted: a?[31m?0m?b\n");
+        .isEqualTo("longnet: corrupted: a?[31m?0m b\n");
     assertThat(report(new OutOfMemoryError("Java heap space")).err())
         .isEqualTo(
             "longnet: out of memory (Java heap space): try a smaller input or LONGNET_JAVA_OPTS=-Xmx8g\n");
