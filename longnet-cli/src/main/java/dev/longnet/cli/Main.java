@@ -207,6 +207,14 @@ public final class Main implements Runnable {
               "too many open files"
                   + (full instanceof FileSystemException at ? " at " + at.getFile() : "")
                   + ": raise the limit (ulimit -n 4096)");
+      // What starts processes for the JDK can't open its own libraries.
+      case IOException spawn
+          when String.valueOf(spawn.getMessage()).contains("exec spawn helper") ->
+          print(
+              err,
+              1,
+              "another process can't be started: raise the limits of open files and processes"
+                  + " (ulimit -n 4096, ulimit -u 4096)");
       case NoSuchFileException missing ->
           print(err, 2, "no such file or directory: " + missing.getFile());
       case NotDirectoryException file -> print(err, 2, "not a directory: " + file.getFile());

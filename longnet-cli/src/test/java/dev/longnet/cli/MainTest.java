@@ -115,6 +115,14 @@ class MainTest {
         .isEqualTo(new Cli(1, "", "longnet: too many open files at /x" + remedy));
     assertThat(report(new IOException("Cannot run program, error: 24 (Too many open files)")))
         .isEqualTo(new Cli(1, "", "longnet: too many open files" + remedy));
+    assertThat(
+            report(new IOException("Cannot run program: Failed to exec spawn helper: code: 127")))
+        .isEqualTo(
+            new Cli(
+                1,
+                "",
+                "longnet: another process can't be started: raise the limits of open files and"
+                    + " processes (ulimit -n 4096, ulimit -u 4096)\n"));
     assertThat(report(new IllegalArgumentException("corrupted: a\u001b[31m\u009b0m\tb")).err())
         .isEqualTo("longnet: corrupted: a?[31m?0m b\n");
     assertThat(report(new OutOfMemoryError("Java heap space")).err())
