@@ -28,10 +28,11 @@ import picocli.CommandLine.Model.CommandSpec;
 /// Libraries name fields, the command line its flags.
 class FlagsTest {
   private static final Pattern LITERAL = Pattern.compile("\"(?:[^\"\\\\]|\\\\.)*\"");
-  private static final Pattern FLAG = Pattern.compile("--[a-z][a-z-]*");
+  private static final Pattern FLAG = Pattern.compile("--[a-z][a-z0-9_-]*");
 
-  /// The JVM's own flags are nobody's fields.
-  private static final Set<String> JVM = Set.of("--add-modules", "--enable-native-access");
+  /// The flags of the JVM and of libtorch are nobody's fields.
+  private static final Set<String> OTHERS =
+      Set.of("--add-modules", "--enable-native-access", "--caffe2_log_level");
 
   @ParameterizedTest
   @CsvSource({
@@ -125,7 +126,7 @@ class FlagsTest {
         Matcher literal = LITERAL.matcher(line.strip().startsWith("//") ? "" : line);
         while (literal.find()) {
           boolean flag =
-              FLAG.matcher(literal.group()).results().anyMatch(f -> !JVM.contains(f.group()));
+              FLAG.matcher(literal.group()).results().anyMatch(f -> !OTHERS.contains(f.group()));
           if (flag || command.matcher(literal.group()).find()) {
             found.add(source + ": " + literal.group());
           }

@@ -64,7 +64,7 @@ public record Reading(Packing packing, Optional<Charset> charset, Kind kind) {
         && reading.isText()
         && hasNul(file, reading, policy)) {
       throw new RejectedException(
-          Reason.BINARY, "binary, a NUL byte at its beginning (--format text reads it as it is)");
+          Reason.BINARY, "binary, a NUL byte at its beginning (format: text reads it as it is)");
     }
     return reading;
   }
