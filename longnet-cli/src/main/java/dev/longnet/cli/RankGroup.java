@@ -85,7 +85,7 @@ record RankGroup(Launch launch, Collectives world) {
   }
 
   /// A failure is said once: by this, or by [#leave].
-  private static Collectives join(Launch launch, RankOptions options) throws IOException {
+  private static Collectives join(Launch launch, RankOptions options) {
     try {
       return GlooCollectives.join(
           new Rendezvous(
@@ -97,7 +97,7 @@ record RankGroup(Launch launch, Collectives world) {
               options.address,
               launch.serves(),
               launch.store().attempt()));
-    } catch (IOException | RuntimeException | Error e) {
+    } catch (RuntimeException | Error e) {
       end();
       throw e;
     }
