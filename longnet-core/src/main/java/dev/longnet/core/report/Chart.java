@@ -223,7 +223,8 @@ record Chart(
   private int legendLines() {
     List<String> names = series.stream().map(Series::name).filter(n -> !n.isEmpty()).toList();
     double width = names.stream().mapToDouble(Chart::legendWidth).sum();
-    if (names.size() < 4 || LEFT + 7.5 * title.length() + width < WIDTH - RIGHT) {
+    // Bold letters of 14 pixels in the widest of the usual fonts.
+    if (LEFT + 9.8 * title.length() + width < WIDTH - RIGHT) {
       return 0;
     }
     int lines = 1;
