@@ -199,14 +199,10 @@ public final class Main implements Runnable {
       case IllegalArgumentException user -> print(err, 2, user.getMessage());
       case EnvironmentException environment -> print(err, 1, environment.message(flags::of));
       case PeerLostException lost -> print(err, PeerLostException.EXIT_CODE, lost.getMessage());
-      case IOException full
-          when String.valueOf(full.getMessage()).contains("Too many open files") ->
-          print(
-              err,
-              1,
-              "too many open files"
-                  + (full instanceof FileSystemException at ? " at " + at.getFile() : "")
-                  + ": raise the limit (ulimit -n 4096)");
+      case IOException full when EnvironmentException.isNoMoreFiles(full.getMessage()) -> {
+        String where = full instanceof FileSystemException at ? at.getFile() : "";
+        yield print(err, 1, EnvironmentException.noMoreFiles(where));
+      }
       // What starts processes for the JDK can't open its own libraries.
       case IOException spawn
           when String.valueOf(spawn.getMessage()).contains("exec spawn helper") ->

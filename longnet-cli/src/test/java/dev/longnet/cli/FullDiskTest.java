@@ -30,28 +30,21 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("slow")
 @EnabledOnOs(OS.LINUX)
 class FullDiskTest {
-  private static final int PAGE = 4096;
-
   @TempDir Path folder;
-  private Path disk;
+  private SmallDisk disk;
 
   @BeforeEach
   void mount() throws Exception {
-    disk = Files.createDirectories(folder.resolve("disk"));
-    assumeTrue(
-        call("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk.toString()),
-        "a tmpfs can be mounted");
+    disk = SmallDisk.mount(folder.resolve("disk"));
     // A tmpfs of no pages is one without a limit: with this one it has room for none.
-    Files.write(disk.resolve("full"), new byte[PAGE]);
+    Files.write(disk.path().resolve("full"), new byte[SmallDisk.PAGE]);
   }
 
   @AfterEach
   void unmount() throws Exception {
-    call("umount", "-l", disk.toString());
-  }
-
-  private static boolean call(String... words) throws IOException, InterruptedException {
-    return new ProcessBuilder(words).start().waitFor() == 0;
+    if (disk != null) {
+      disk.unmount();
+    }
   }
 
   @ParameterizedTest
@@ -60,9 +53,9 @@ class FullDiskTest {
     Path inputs = WritingJob.inputs(folder);
     Path reference = reference(job, inputs);
     List<Long> sizes = new ArrayList<>();
-    long all = used() - 1;
+    long all = disk.used() - 1;
     for (long pages : tries(all)) {
-      if (!fails(job, inputs, reference, "size=" + (pages + 1) * PAGE, "size=64m")) {
+      if (!fails(job, inputs, reference, "size=" + (pages + 1) * SmallDisk.PAGE, "size=64m")) {
         break;
       }
       sizes.add(pages);
@@ -91,7 +84,8 @@ class FullDiskTest {
   @ParameterizedTest
   @EnumSource
   void aLimitOfDescriptorsIsOneLine(WritingJob job) throws Exception {
-    assumeTrue(call("prlimit", "--version"), "limits of a running process can be changed");
+    assumeTrue(
+        SmallDisk.call("prlimit", "--version"), "limits of a running process can be changed");
     Path inputs = WritingJob.inputs(folder);
     Path reference = reference(job, inputs);
     Path mistake = folder.resolve("nothing");
@@ -158,7 +152,7 @@ class FullDiskTest {
   }
 
   private Path out() throws IOException {
-    Path out = disk.resolve("out");
+    Path out = disk.path().resolve("out");
     WritingJob.clear(out);
     Path link = folder.resolve("out");
     if (!Files.isSymbolicLink(link)) {
@@ -172,9 +166,9 @@ class FullDiskTest {
   private boolean fails(WritingJob job, Path inputs, Path reference, String limit, String room)
       throws IOException, InterruptedException {
     Path out = out();
-    remount(limit);
+    disk.remount(limit);
     Cli run = Cli.run(job.command(inputs, out).toArray());
-    remount(room);
+    disk.remount(room);
     if (run.exitCode() == 0) {
       return false;
     }
@@ -200,13 +194,6 @@ class FullDiskTest {
     job.same(reference, out);
   }
 
-  /// Pages in use by what the command wrote.
-  private long used() throws IOException {
-    return (Files.getFileStore(disk).getTotalSpace()
-            - Files.getFileStore(disk).getUnallocatedSpace())
-        / PAGE;
-  }
-
   private static List<Long> tries(long all) {
     int tries = Integer.getInteger("longnet.disk.tries", 40);
     List<Long> sizes = new ArrayList<>();
@@ -218,9 +205,5 @@ class FullDiskTest {
       last = pages;
     }
     return sizes;
-  }
-
-  private void remount(String option) throws IOException, InterruptedException {
-    assertThat(call("mount", "-o", "remount," + option, disk.toString())).as(option).isTrue();
   }
 }

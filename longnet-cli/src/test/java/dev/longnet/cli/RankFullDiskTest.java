@@ -2,11 +2,8 @@
 package dev.longnet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.longnet.core.checkpoint.Checkpoint;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,47 +21,39 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("slow")
 @EnabledOnOs(OS.LINUX)
 class RankFullDiskTest {
-  private static final int PAGE = 4096;
-
   @TempDir Path folder;
-  private Path disk;
+  private SmallDisk disk;
 
   @BeforeEach
   void mount() throws Exception {
-    disk = Files.createDirectories(folder.resolve("disk"));
-    assumeTrue(
-        call("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk.toString()),
-        "a tmpfs can be mounted");
+    disk = SmallDisk.mount(folder.resolve("disk"));
   }
 
   @AfterEach
   void unmount() throws Exception {
-    call("umount", "-l", disk.toString());
-  }
-
-  private static boolean call(String... words) throws IOException, InterruptedException {
-    return new ProcessBuilder(words).start().waitFor() == 0;
+    if (disk != null) {
+      disk.unmount();
+    }
   }
 
   @Test
   void aFullDiskIsOneLine() throws Exception {
     Path recipe = TinyRecipe.write(folder);
-    Path straight = disk.resolve("straight");
+    Path straight = disk.path().resolve("straight");
     train(recipe, straight, 2).succeeds();
-    long all = used();
+    long all = disk.used();
     Path reference = folder.resolve("reference");
-    assertThat(call("mv", straight.toString(), reference.toString())).isTrue();
+    assertThat(SmallDisk.call("mv", straight.toString(), reference.toString())).isTrue();
     int tries = Integer.getInteger("longnet.disk.tries", 8);
     int full = 0;
     for (int i = 1; i <= tries; i++) {
-      Path run = disk.resolve("run" + i);
+      Path run = disk.path().resolve("run" + i);
       // Where two checkpoints have no room the run is refused before it begins. The other files
-      // take
-      // the rest.
+      // take the rest.
       long pages = all * (14 * tries + 4 * i) / (10 * tries);
-      remount("size=" + pages * PAGE);
+      disk.remount("size=" + pages * SmallDisk.PAGE);
       Child child = train(recipe, run, 2);
-      remount("size=64m");
+      disk.remount("size=64m");
       System.out.printf(
           "%d of %d pages: exit code %d: %s%n", pages, all, child.exitCode(), lines(child.err()));
       if (child.exitCode() != 0) {
@@ -84,7 +73,7 @@ class RankFullDiskTest {
         assertThat(last.resolve(name))
             .hasSameBinaryContentAs(Checkpoint.list(reference).getLast().resolve(name));
       }
-      assertThat(call("rm", "-r", run.toString())).isTrue();
+      assertThat(SmallDisk.call("rm", "-r", run.toString())).isTrue();
     }
     System.out.printf("a disk full at %d of %d sizes%n", full, tries);
     assertThat(full).isPositive();
@@ -124,16 +113,5 @@ class RankFullDiskTest {
     List<String> lines = new ArrayList<>(err.lines().toList());
     lines.removeIf(line -> line.startsWith("WARNING: ") || line.contains("attention kernel"));
     return lines;
-  }
-
-  /// Pages in use.
-  private long used() throws IOException {
-    return (Files.getFileStore(disk).getTotalSpace()
-            - Files.getFileStore(disk).getUnallocatedSpace())
-        / PAGE;
-  }
-
-  private void remount(String option) throws IOException, InterruptedException {
-    assertThat(call("mount", "-o", "remount," + option, disk.toString())).as(option).isTrue();
   }
 }

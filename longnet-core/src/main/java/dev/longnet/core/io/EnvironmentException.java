@@ -32,6 +32,21 @@ public final class EnvironmentException extends RuntimeException {
     this.message = message;
   }
 
+  /// Whether a failure's message is the system's for a reached limit of descriptors.
+  public static boolean isNoMoreFiles(@Nullable String message) {
+    return message != null && message.contains("Too many open files");
+  }
+
+  /// The message of a reached limit of descriptors. It is text, as an exception of ours may need
+  /// classes that no longer open.
+  ///
+  /// @param where the file that did not open; empty where that is not known
+  public static String noMoreFiles(String where) {
+    return "too many open files"
+        + (where.isEmpty() ? "" : " at " + where)
+        + ": raise the limit (ulimit -n 4096)";
+  }
+
   /// Never null, unlike other exceptions'.
   @Override
   public String getMessage() {

@@ -98,13 +98,11 @@ final class LanguageModels {
     int tokens = lengths.getLast();
     List<String> phases = new ArrayList<>();
     phases.add(phase(SMALL_STEPS, shortest, 4, 4 * shortest) + ", learning_rate_factor: 0.5}");
-    double share = (1 - SMALL_STEPS) / TURNS;
-    for (int turn = 1; turn <= TURNS && length > shortest; turn++) {
-      int window = turn % 2 == 0 ? length : shortest;
-      phases.add(phase(SMALL_STEPS + turn * share, window, tokens / window, tokens) + "}");
-    }
-    if (length == shortest) {
-      phases.add(phase(1, length, tokens / length, tokens) + "}");
+    int turns = length == shortest ? 1 : TURNS;
+    for (int turn = 1; turn <= turns; turn++) {
+      double until = SMALL_STEPS + turn * (1 - SMALL_STEPS) / turns;
+      int window = (turns - turn) % 2 == 0 ? length : shortest;
+      phases.add(phase(until, window, tokens / window, tokens) + "}");
     }
     return List.of("training.windows=" + phases, "training.sequences=" + tokens / length);
   }

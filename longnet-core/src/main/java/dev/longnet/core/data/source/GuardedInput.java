@@ -174,9 +174,8 @@ final class GuardedInput extends FilterInputStream {
       return new Entry.Rejected(name, rejected.reason(), rejected.getMessage());
     }
     String message = reason(e);
-    if (message.contains("Too many open files")) {
-      throw new EnvironmentException(
-          "too many open files at " + name + ": raise the limit (ulimit -n 4096)", e);
+    if (EnvironmentException.isNoMoreFiles(message)) {
+      throw new EnvironmentException(EnvironmentException.noMoreFiles(name), e);
     }
     for (Throwable cause = e; cause != null; cause = cause.getCause()) {
       if (cause instanceof UnsupportedOperationException) {
