@@ -6,72 +6,116 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
-/// Something that two rows' losses can prove wrong: one needs fewer bits a byte than the other, by
-/// more than chance.
+/// Something that the losses of table 2 can prove wrong: what one side needs, less what the other
+/// needs, is below a limit, by more than chance.
 ///
 /// @param number such as `T1`
 /// @param text what the comparison says, for people
-/// @param one the side that is to need fewer bits
-/// @param other the side that is to need more
-/// @param margin bits a byte that `one` may need more, and still count as not behind
-record Claim(String number, String text, Side one, Side other, double margin) {
-  /// A row at a length.
+/// @param one what is to need fewer bits a byte: shares of losses, added
+/// @param other what is to need more
+/// @param limit bits that the difference must stay below; empty where it is published and no more
+/// @param perToken whether the limit is of a token, not of a byte
+record Claim(
+    String number,
+    String text,
+    List<Share> one,
+    List<Share> other,
+    OptionalDouble limit,
+    boolean perToken) {
+  /// Seeds that a claim wants.
+  static final int SEEDS = 3;
+
+  Claim {
+    one = List.copyOf(one);
+    other = List.copyOf(other);
+  }
+
+  /// A part of a row's loss at a length.
   ///
   /// @param blockwise with blockwise attention
-  record Side(String row, int length, boolean blockwise) {}
+  record Share(double weight, String row, int length, boolean blockwise) {
+    static Share of(String row, int length) {
+      return new Share(1, row, length, false);
+    }
+  }
 
   /// What evidence says about a claim.
   ///
   /// @param difference bits a byte of `one` less those of `other`
-  /// @param seeds that both rows were trained with
-  record Finding(double one, double other, Interval difference, List<Long> seeds) {}
-
-  /// Whether evidence bears it out.
-  String verdict(Optional<Finding> finding) {
-    return finding
-        .filter(f -> Double.isFinite(f.difference.high()))
-        .map(f -> f.difference.high() < margin ? "reached" : "not reached")
-        .orElse("not measured");
+  /// @param limit bits a byte; empty where there is none
+  /// @param seeds that all rows were trained with
+  /// @param agreeing seeds of them whose own difference has the sign of all
+  record Finding(Interval difference, OptionalDouble limit, List<Long> seeds, int agreeing) {
+    /// Whether evidence bears the claim out.
+    String verdict() {
+      if (limit.isEmpty()) {
+        return "published";
+      }
+      if (!Double.isFinite(difference.high())) {
+        return "not measured";
+      }
+      boolean reached = difference.high() < limit.getAsDouble() && agreeing == seeds.size();
+      return (reached ? "reached" : "not reached") + (seeds.size() < SEEDS ? " so far" : "");
+    }
   }
 
-  /// Empty where a side was not measured with any seed of the other.
+  /// Empty where no seed has all rows.
   Optional<Finding> finding(Setting setting, EvidenceSet evidence) {
     List<double[]> ones = new ArrayList<>();
     List<double[]> others = new ArrayList<>();
     List<Long> seeds = new ArrayList<>();
-    double[] bytes = {};
-    for (Evidence a : evidence.row(setting, Table2.NAME, one.row)) {
-      Optional<Evidence> b = evidence.find(setting.id(Table2.NAME, other.row, a.id().seed()));
-      Optional<double[]> first = HeldOutLosses.nats(a, one.length, one.blockwise);
-      Optional<double[]> second =
-          b.flatMap(e -> HeldOutLosses.nats(e, other.length, other.blockwise));
-      if (first.isPresent() && second.isPresent()) {
-        bytes = HeldOutLosses.bytes(a);
-        if (!Arrays.equals(bytes, HeldOutLosses.bytes(b.orElseThrow()))) {
-          throw new IllegalArgumentException(
-              "runs were measured on other held-out text than each other: "
-                  + a.id().name()
-                  + ", "
-                  + b.orElseThrow().id().name());
-        }
-        ones.add(first.get());
-        others.add(second.get());
-        seeds.add(a.id().seed());
+    Evidence first = null;
+    for (Evidence run : evidence.row(setting, Table2.NAME, one.getFirst().row)) {
+      long seed = run.id().seed();
+      Optional<double[]> a = losses(setting, evidence, run, one, seed);
+      Optional<double[]> b = losses(setting, evidence, run, other, seed);
+      if (a.isPresent() && b.isPresent()) {
+        first = first == null ? run : first;
+        ones.add(a.get());
+        others.add(b.get());
+        seeds.add(seed);
       }
     }
-    return seeds.isEmpty()
-        ? Optional.empty()
-        : Optional.of(
-            new Finding(
-                bits(ones, bytes),
-                bits(others, bytes),
-                Bootstrap.difference(ones, others, bytes),
-                seeds));
+    if (first == null) {
+      return Optional.empty();
+    }
+    double[] bytes = HeldOutLosses.bytes(first);
+    Interval difference = Bootstrap.difference(ones, others, bytes);
+    double sign = Math.signum(difference.value());
+    int agreeing = 0;
+    for (int s = 0; s < seeds.size(); s++) {
+      double own = Arrays.stream(ones.get(s)).sum() - Arrays.stream(others.get(s)).sum();
+      agreeing += Math.signum(own) == sign ? 1 : 0;
+    }
+    double factor = perToken ? HeldOutLosses.tokens(first) / Arrays.stream(bytes).sum() : 1;
+    OptionalDouble inBytes =
+        limit.isPresent() ? OptionalDouble.of(limit.getAsDouble() * factor) : limit;
+    return Optional.of(new Finding(difference, inBytes, seeds, agreeing));
   }
 
-  private static double bits(List<double[]> seeds, double[] bytes) {
-    double nats = seeds.stream().mapToDouble(s -> Arrays.stream(s).sum()).sum();
-    return nats / seeds.size() / Math.log(2) / Arrays.stream(bytes).sum();
+  /// The sum of a side's shares, nats by group; empty where one of them was not measured.
+  private static Optional<double[]> losses(
+      Setting setting, EvidenceSet evidence, Evidence run, List<Share> side, long seed) {
+    double[] bytes = HeldOutLosses.bytes(run);
+    double[] sum = new double[bytes.length];
+    for (Share share : side) {
+      Optional<Evidence> of = evidence.find(setting.id(Table2.NAME, share.row, seed));
+      Optional<double[]> nats =
+          of.flatMap(e -> HeldOutLosses.nats(e, share.length, share.blockwise));
+      if (nats.isEmpty()) {
+        return Optional.empty();
+      }
+      if (!Arrays.equals(bytes, HeldOutLosses.bytes(of.orElseThrow()))) {
+        throw new IllegalArgumentException(
+            "runs were measured on other held-out text than each other: "
+                + run.id().name()
+                + ", "
+                + of.orElseThrow().id().name());
+      }
+      Arrays.setAll(sum, g -> sum[g] + share.weight * nats.get()[g]);
+    }
+    return Optional.of(sum);
   }
 }

@@ -123,6 +123,11 @@ final class HeldOutLosses {
     return numbers(evidence.figures().path(KEY).path("group_bytes"));
   }
 
+  /// Tokens that were scored at each length.
+  static long tokens(Evidence evidence) {
+    return evidence.figures().path(KEY).path("tokens").asLong();
+  }
+
   /// Losses by group, nats; empty where that was not measured.
   static Optional<double[]> nats(Evidence evidence, int length, boolean blockwise) {
     return at(evidence, length, blockwise).map(row -> numbers(row.path("group_nats")));

@@ -22,9 +22,6 @@ import java.util.Optional;
 public final class Table2 implements Reproduction {
   static final String NAME = "table2";
 
-  /// Bits a byte by which LongNet may be behind at the shortest length, and still keep up.
-  private static final double EVEN = 0.01;
-
   /// Seeds of a row, at most.
   static final int MOST_SEEDS = 1000;
 
@@ -92,63 +89,10 @@ public final class Table2 implements Reproduction {
     HeldOutLosses.measure(model, setting.scale().lengths(), figures);
   }
 
-  /// What the table is to show, in the order of the paper's sentences.
-  static List<Claim> claims(Scale scale) {
-    int shortest = scale.lengths().get(0);
-    int middle = scale.lengths().get(1);
-    int longest = scale.lengths().getLast();
-    String ours = new Row(Attention.OURS, longest).name();
-    String oursMiddle = new Row(Attention.OURS, middle).name();
-    String paper = new Row(Attention.PAPER, longest).name();
-    String sparse = new Row(Attention.SPARSE, longest).name();
-    String sparseMiddle = new Row(Attention.SPARSE, middle).name();
-    String dense = new Row(Attention.DENSE, shortest).name();
-    String denseMiddle = new Row(Attention.DENSE, middle).name();
-    List<Claim> claims = new ArrayList<>();
-    claims.add(claim("T1", side(ours, longest), side(dense, shortest), 0));
-    claims.add(claim("T2", side(ours, longest), side(sparse, longest), 0));
-    claims.add(claim("T2", side(paper, longest), side(sparse, longest), 0));
-    for (int i = 1; i < scale.lengths().size(); i++) {
-      int length = scale.lengths().get(i);
-      claims.add(claim("T3", side(ours, length), side(ours, scale.lengths().get(i - 1)), 0));
-    }
-    claims.add(claim("T4", side(ours, shortest), side(dense, shortest), EVEN));
-    claims.add(claim("T5", side(dense, shortest), side(dense, middle), 0));
-    int beyond = scale.lengths().get(2);
-    claims.add(claim("T5", side(denseMiddle, middle), side(denseMiddle, beyond), 0));
-    claims.add(claim("T5", side(sparseMiddle, middle), side(sparseMiddle, beyond), 0));
-    claims.add(
-        claim("T5", new Claim.Side(oursMiddle, beyond, true), side(oursMiddle, middle), EVEN));
-    return claims;
-  }
-
-  private static Claim.Side side(String row, int length) {
-    return new Claim.Side(row, length, false);
-  }
-
-  private static Claim claim(String number, Claim.Side one, Claim.Side other, double margin) {
-    String text =
-        String.format(
-            Locale.ROOT,
-            margin == 0 ? "%s needs fewer bits than %s" : "%s needs no more bits than %s",
-            words(one),
-            words(other));
-    return new Claim(number, text, one, other, margin);
-  }
-
-  private static String words(Claim.Side side) {
-    return String.format(
-        Locale.ROOT,
-        "%s%s at %,d",
-        side.row(),
-        side.blockwise() ? ", blockwise," : "",
-        side.length());
-  }
-
   @Override
   public Findings findings(Setting setting, EvidenceSet evidence) throws IOException {
     ResultTable rows = table(setting, evidence);
-    ResultTable claims = claims(setting, evidence);
+    ResultTable claims = Table2Claims.table(setting, evidence);
     return new Findings(
         List.of(rows, claims), plots(setting, evidence), paper(setting, evidence, rows));
   }
@@ -259,56 +203,6 @@ public final class Table2 implements Reproduction {
       squares += (value - mean) * (value - mean);
     }
     return bits.length < 2 ? Double.NaN : Math.sqrt(squares / (bits.length - 1));
-  }
-
-  private static ResultTable claims(Setting setting, EvidenceSet evidence) {
-    List<List<String>> cells = new ArrayList<>();
-    List<Evidence> all = new ArrayList<>();
-    for (Row row : rows(setting.scale())) {
-      all.addAll(evidence.row(setting, NAME, row.name()));
-    }
-    for (Claim claim : claims(setting.scale())) {
-      Optional<Claim.Finding> found = claim.finding(setting, evidence);
-      cells.add(
-          found
-              .map(f ->
-                  ResultTable.row(
-                      claim.number(),
-                      claim.text(),
-                      f.one(),
-                      f.other(),
-                      f.difference().value(),
-                      f.difference().low(),
-                      f.difference().high(),
-                      f.seeds().size(),
-                      claim.verdict(found)))
-              .orElse(
-                  ResultTable.row(
-                      claim.number(), claim.text(), "", "", "", "", "", "", claim.verdict(found))));
-    }
-    return new ResultTable(
-        "table2-claims",
-        "",
-        EvidenceSet.origin(command(setting, NAME), all),
-        new ResultTable.Content(
-            List.of(
-                Column.text("claim"),
-                Column.text("comparison"),
-                Column.number("the first", "bits a byte", 4),
-                Column.number("the second", "bits a byte", 4),
-                Column.number("difference", "bits a byte", 3),
-                Column.number("95 % from", "", 3),
-                Column.number("to", "", 3),
-                Column.integer("seeds", ""),
-                Column.text("verdict")),
-            cells,
-            List.of(
-                "A claim is reached where the whole interval is on its side of zero; \"no more\""
-                    + " allows for 0.01 bits.",
-                "Intervals are a paired bootstrap of 2,000 draws over held-out groups and seeds.",
-                "T1: far context pays. T2: LongNet against its sparse twin. T3: longer tests gain."
-                    + " T4: what far reach costs at short length. T5: four times the trained"
-                    + " length.")));
   }
 
   private static List<Findings.Plot> plots(Setting setting, EvidenceSet evidence) {

@@ -26,12 +26,13 @@ final class Samples {
     return new Evidence(id, MEASURED, 1.5, JSON.createObjectNode(), figures);
   }
 
-  /// Losses of four groups of 1,000 bytes each.
+  /// Losses of four groups of 1,000 bytes each, four bytes a token.
   ///
   /// @param bits a byte, at each of the lengths
   static ObjectNode heldOut(List<Integer> lengths, double... bits) {
     ObjectNode figures = JSON.createObjectNode();
     ObjectNode node = figures.putObject("heldout");
+    node.put("tokens", 1000);
     ArrayNode bytes = node.putArray("group_bytes");
     for (int g = 0; g < 4; g++) {
       bytes.add(1000);
