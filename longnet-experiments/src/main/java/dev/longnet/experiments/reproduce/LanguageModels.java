@@ -92,17 +92,20 @@ final class LanguageModels {
 
   /// Most steps are small ones in the shortest windows, for all rows alike: near things are learned
   /// from many steps. Then every step has as many tokens as the longest window, and rows of longer
-  /// windows take those and the shortest ones in turns, so that they know how a text begins too
-  /// (docs/log.md, 2026-11-30).
+  /// windows take a sixth of these steps in them, in turns with the shortest ones: more of them
+  /// cost at short lengths what they bring at long ones (docs/log.md, 2026-11-30).
   static List<String> windows(int shortest, int length, List<Integer> lengths) {
     int tokens = lengths.getLast();
     List<String> phases = new ArrayList<>();
     phases.add(phase(SMALL_STEPS, shortest, 4, 4 * shortest) + ", learning_rate_factor: 0.5}");
-    int turns = length == shortest ? 1 : TURNS;
-    for (int turn = 1; turn <= turns; turn++) {
-      double until = SMALL_STEPS + turn * (1 - SMALL_STEPS) / turns;
-      int window = (turns - turn) % 2 == 0 ? length : shortest;
-      phases.add(phase(until, window, tokens / window, tokens) + "}");
+    double turn = (1 - SMALL_STEPS) / TURNS;
+    for (int i = 1; i <= TURNS && length > shortest; i++) {
+      double until = SMALL_STEPS + i * turn;
+      phases.add(phase(until - LONG * turn, shortest, tokens / shortest, tokens) + "}");
+      phases.add(phase(until, length, tokens / length, tokens) + "}");
+    }
+    if (length == shortest) {
+      phases.add(phase(1, length, tokens / length, tokens) + "}");
     }
     return List.of("training.windows=" + phases, "training.sequences=" + tokens / length);
   }
@@ -110,7 +113,7 @@ final class LanguageModels {
   private static String phase(double until, int window, int sequences, int tokens) {
     return String.format(
         Locale.ROOT,
-        "{until: %.2f, window: %d, sequences: %d, batch_tokens: %d",
+        "{until: %.4f, window: %d, sequences: %d, batch_tokens: %d",
         until,
         window,
         sequences,
@@ -159,8 +162,11 @@ final class LanguageModels {
   /// The share of steps that are small.
   private static final double SMALL_STEPS = 0.6;
 
-  /// Phases behind them; the last one is of the row's own windows.
-  private static final int TURNS = 10;
+  /// How often short and long windows take turns behind them; long ones are the last.
+  private static final int TURNS = 5;
+
+  /// The share of the steps behind them that are in a row's own windows.
+  private static final double LONG = 1 / 6.0;
 
   /// The paper's, beside segments that grow.
   private static final List<Integer> DILATIONS = List.of(1, 2, 4, 6, 12);
