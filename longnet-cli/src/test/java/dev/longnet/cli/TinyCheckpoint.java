@@ -51,7 +51,8 @@ final class TinyCheckpoint {
           RuntimeConfig.AttentionChoice.AUTO,
           false,
           2048,
-          1024);
+          1024,
+          false);
 
   private TinyCheckpoint() {}
 

@@ -10,6 +10,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /// Every parameter of a model, in the order of torchscale's state dict: allocation, initial
 /// weights, counting, import, export and streaming follow from this one list.
@@ -90,6 +92,14 @@ public final class Blueprint {
   public static String mixerPrefix(int layer) {
     return "layers." + layer + ".self_attn.";
   }
+
+  /// The layer that a parameter belongs to; -1: to none, as embeddings do.
+  public static int layerOf(String name) {
+    Matcher layer = LAYER.matcher(name);
+    return layer.lookingAt() ? Integer.parseInt(layer.group(1)) : -1;
+  }
+
+  private static final Pattern LAYER = Pattern.compile("layers\\.(\\d+)\\.");
 
   /// The weights of a layer's short convolution, a parameter [C, 1, taps] each, which the blueprint
   /// stacks; the last tap is the token's own.

@@ -5,8 +5,12 @@ import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldMessage;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
 
 /// What a run will need, computed before it starts; of a run on several ranks what one of them
 /// needs, and of time and disk what all need together.
@@ -44,8 +48,9 @@ public record Forecast(
     return of(model, training, runtime, RankMesh.ONE);
   }
 
-  /// Of a rank: every rank has all weights and gradients, its share of the optimizer's moments, and
-  /// the activations of its part of a window.
+  /// Of a rank: every rank has all weights and gradients, or its share of them and those of the
+  /// largest layer and of what belongs to none; its share of the optimizer's moments; and the
+  /// activations of its part of a window.
   public static Forecast of(
       ModelConfig model, TrainingConfig training, RuntimeConfig runtime, RankMesh mesh) {
     ModelCost cost = new ModelCost(model);
@@ -66,8 +71,8 @@ public record Forecast(
     long logitRows = Math.min(tokens, runtime.lossChunk());
     return new Forecast(
         parameters,
-        parameters * (half ? 6 : 4),
-        parameters * 4,
+        held(model, runtime, mesh) * 4 + (half ? 2 * atOnce(model, runtime, mesh) : 0),
+        held(model, runtime, mesh) * 4,
         Math.ceilDiv(parameters * 8, mesh.ranks()),
         activations(model, runtime, tokens, half ? 2 : 4),
         logitRows * model.vocabulary() * 4 * 3,
@@ -76,6 +81,32 @@ public record Forecast(
         steps.flopsPerToken(),
         steps.tokens(),
         mesh);
+  }
+
+  private static boolean sharded(RuntimeConfig runtime, RankMesh mesh) {
+    return runtime.shardParameters() && mesh.ranks() > 1;
+  }
+
+  /// Parameters that a rank has at a time, its own beside those of a layer.
+  private static long held(ModelConfig model, RuntimeConfig runtime, RankMesh mesh) {
+    long all = new ModelCost(model).parameters();
+    return sharded(runtime, mesh)
+        ? Math.min(all, Math.ceilDiv(all, mesh.ranks()) + atOnce(model, runtime, mesh))
+        : all;
+  }
+
+  /// Parameters that a pass reads between two exchanges.
+  private static long atOnce(ModelConfig model, RuntimeConfig runtime, RankMesh mesh) {
+    Blueprint blueprint = Blueprint.of(model);
+    if (!sharded(runtime, mesh)) {
+      return new ModelCost(model).parameters();
+    }
+    Map<Integer, Long> sizes = new HashMap<>();
+    for (Parameter parameter : blueprint.parameters()) {
+      sizes.merge(Blueprint.layerOf(parameter.name()), parameter.elements(), Long::sum);
+    }
+    long outside = Objects.requireNonNull(sizes.remove(-1), "embeddings");
+    return outside + Collections.max(sizes.values());
   }
 
   /// Per token and layer the decoder keeps its input and the stream after the mixer (float32, C

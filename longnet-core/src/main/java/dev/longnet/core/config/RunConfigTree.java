@@ -57,7 +57,8 @@ final class RunConfigTree {
         .put("attention_kernel", lower(r.attentionKernel()))
         .put("activation_checkpointing", r.activationCheckpointing())
         .put("token_chunk", r.tokenChunk())
-        .put("loss_chunk", r.lossChunk());
+        .put("loss_chunk", r.lossChunk())
+        .put("shard_parameters", r.shardParameters());
     CheckpointConfig c = run.checkpoint();
     tree.putObject("checkpoint")
         .put("every_steps", c.everySteps())

@@ -12,6 +12,8 @@ package dev.longnet.core.config;
 ///   instead of kept
 /// @param tokenChunk tokens that go through the token-wise part of a layer at a time
 /// @param lossChunk tokens whose logits exist at a time
+/// @param shardParameters of several ranks each holds a share of the weights and gradients, and
+///   those of the layer that it is at
 public record RuntimeConfig(
     String device,
     Precision precision,
@@ -19,7 +21,8 @@ public record RuntimeConfig(
     AttentionChoice attentionKernel,
     boolean activationCheckpointing,
     int tokenChunk,
-    int lossChunk) {
+    int lossChunk,
+    boolean shardParameters) {
 
   /// Type of the matrix products.
   public enum Precision {
@@ -52,7 +55,8 @@ public record RuntimeConfig(
         attentionKernel,
         activationCheckpointing,
         gpu ? GPU_TOKEN_CHUNK : TOKEN_CHUNK,
-        gpu ? GPU_LOSS_CHUNK : LOSS_CHUNK);
+        gpu ? GPU_LOSS_CHUNK : LOSS_CHUNK,
+        false);
   }
 
   /// Which implementation of the attention operator; a forced one never falls back to another.
@@ -76,6 +80,7 @@ public record RuntimeConfig(
             s.flag("activation_checkpointing", false));
     int tokenChunk = s.integer("token_chunk", given.tokenChunk, 1);
     int lossChunk = s.integer("loss_chunk", given.lossChunk, 1);
+    boolean shardParameters = s.flag("shard_parameters", false);
     s.done();
     return new RuntimeConfig(
         given.device,
@@ -84,18 +89,26 @@ public record RuntimeConfig(
         given.attentionKernel,
         given.activationCheckpointing,
         tokenChunk,
-        lossChunk);
+        lossChunk,
+        shardParameters);
   }
 
   /// @param count 0: all cores
   public RuntimeConfig withThreads(int count) {
     return new RuntimeConfig(
-        device, precision, count, attentionKernel, activationCheckpointing, tokenChunk, lossChunk);
+        device,
+        precision,
+        count,
+        attentionKernel,
+        activationCheckpointing,
+        tokenChunk,
+        lossChunk,
+        shardParameters);
   }
 
   /// The same with activations computed again in the backward pass.
   public RuntimeConfig withActivationCheckpointing() {
     return new RuntimeConfig(
-        device, precision, threads, attentionKernel, true, tokenChunk, lossChunk);
+        device, precision, threads, attentionKernel, true, tokenChunk, lossChunk, shardParameters);
   }
 }

@@ -23,7 +23,8 @@ import java.util.stream.IntStream;
 /// came. Backward, rows come again while the output projection is gone through; then gradients of
 /// other ranks' rows are computed, and travel back while the own ones are. With activation
 /// checkpointing a layer's forward pass is there twice. Gradients of parameters are added after the
-/// last backward pass, which nothing hides.
+/// last backward pass, or, where ranks hold parameters for one another, layer by layer in each
+/// pass, and parameters travel before they are read. Nothing hides either.
 final class StepTimes {
   private final Model of;
   private final ModelConfig model;
@@ -51,6 +52,7 @@ final class StepTimes {
   /// @param head those of the output
   /// @param forwards how often a layer's forward pass is done
   /// @param elementBytes of keys and values
+  /// @param sharded whether ranks hold parameters for one another
   record Model(
       ModelConfig config,
       TrainingPhase phase,
@@ -58,7 +60,8 @@ final class StepTimes {
       double head,
       double parameters,
       int forwards,
-      int elementBytes) {
+      int elementBytes,
+      boolean sharded) {
     static Model of(RunConfig config, TrainingPhase phase) {
       ModelConfig model = config.model();
       ModelCost cost = new ModelCost(model);
@@ -69,7 +72,8 @@ final class StepTimes {
           2.0 * model.vocabulary() * model.hidden(),
           cost.parameters(),
           config.runtime().activationCheckpointing() ? 2 : 1,
-          config.runtime().precision() == RuntimeConfig.Precision.BF16 ? 2 : 4);
+          config.runtime().precision() == RuntimeConfig.Precision.BF16 ? 2 : 4,
+          config.runtime().shardParameters());
     }
   }
 
@@ -139,6 +143,13 @@ final class StepTimes {
     return eachToken * mesh.mostTokens(phase.window()) * windows / device.rates().tokenwise();
   }
 
+  /// How often parameters or their gradients travel in a step: out once and back once, or in each
+  /// pass out forward and backward and back once.
+  private double trips() {
+    double passes = Math.ceil(windows / phase.sequences());
+    return of.sharded && mesh.ranks() > 1 ? 3 * passes : 2;
+  }
+
   /// Adding gradients and handing out parameters, both float32: each rank sends every other one its
   /// share.
   private double gradients() {
@@ -146,7 +157,7 @@ final class StepTimes {
     int near = Math.min(device.ranksPerNode(), ranks) - 1;
     int far = ranks - 1 - near;
     double share = 4.0 * of.parameters / ranks;
-    return 2
+    return trips()
         * Math.max(
             device.near().seconds(share * near, near), device.far().seconds(share * far, far));
   }
@@ -242,7 +253,7 @@ final class StepTimes {
         forward,
         backward,
         step,
-        2 * parameters * (mesh.ranks() - 1) / mesh.ranks(),
+        trips() * parameters * (mesh.ranks() - 1) / mesh.ranks(),
         tokensToHide(most));
   }
 

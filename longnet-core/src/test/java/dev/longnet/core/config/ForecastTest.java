@@ -48,6 +48,31 @@ class ForecastTest {
             "runtime.activation_checkpointing=true (" + Forecast.bytes(less) + ")");
   }
 
+  /// A share of all parameters and those of the largest layer and of no layer: 12 layers of 7.1 M
+  /// and 77 M outside.
+  @Test
+  void shardedParametersAreAShareAndALayer() throws Exception {
+    RunConfig run =
+        Recipes.load(
+            "base-125m",
+            List.of("runtime.shard_parameters=true", "runtime.precision=fp32"),
+            Tokenizers::vocabularySize);
+    RankMesh mesh = new RankMesh(8, 8);
+    Forecast sharded = Forecast.of(run.model(), run.training(), run.runtime(), mesh);
+    long all = sharded.parameters();
+    long layer =
+        Blueprint.of(run.model()).parameters().stream()
+            .filter(parameter -> Blueprint.layerOf(parameter.name()) == 0)
+            .mapToLong(Parameter::elements)
+            .sum();
+    long outside = all - 12 * layer;
+    assertThat(layer).isBetween(7_000_000L, 7_200_000L);
+    assertThat(sharded.gradientBytes()).isEqualTo(4 * (Math.ceilDiv(all, 8) + layer + outside));
+    assertThat(sharded.weightBytes()).isEqualTo(sharded.gradientBytes());
+    Forecast alone = Forecast.of(run.model(), run.training(), run.runtime());
+    assertThat(alone.gradientBytes()).as("one rank holds all").isEqualTo(4 * all);
+  }
+
   /// Three times C numbers a token and layer, for as long as the backward pass has not read them.
   @Test
   void whatAConvolutionReadIsKept() throws Exception {

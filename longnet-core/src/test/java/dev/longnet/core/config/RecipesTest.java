@@ -120,6 +120,7 @@ class RecipesTest {
               activation_checkpointing: false
               token_chunk: 2048
               loss_chunk: 1024
+              shard_parameters: false
             checkpoint:
               every_steps: 0
               every_minutes: 10.0

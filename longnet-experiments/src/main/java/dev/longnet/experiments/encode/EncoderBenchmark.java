@@ -169,7 +169,8 @@ public final class EncoderBenchmark {
             kernel,
             false,
             runtime.tokenChunk(),
-            runtime.lossChunk());
+            runtime.lossChunk(),
+            false);
     try (Encoder encoder = LoadedEncoder.random(config, other, SEED)) {
       Tensor x = input.clone();
       encoder.run(x, _ -> {});

@@ -291,7 +291,7 @@ public final class Decoder implements AutoCloseable {
   ///   not
   public double lossAndGradients(Tensor windows, Span span, double weight) {
     requireSpan(windows, span);
-    if (!prepared) {
+    if (!prepared && !parameters.divided()) {
       prepare();
     }
     try (TorchThreads _ = tools.crew().open();
@@ -302,12 +302,36 @@ public final class Decoder implements AutoCloseable {
       Tensor inputs = windows.narrow(1, 0, n).reshape(-1);
       Tensor targets = windows.narrow(1, 1, n).reshape(-1).contiguous();
       Tensor gradient = workspace.take(ScalarType.Float, inputs.numel(), config.hidden());
+      if (parameters.residence().enter(Residence.OUTSIDE)) {
+        head.prepare(Linear::prepare);
+      }
       Stack.Kept kept = stack.forward(embedInto(inputs), shape);
       Tensor losses = head.lossesAndGradients(kept.out(), targets, weight, gradient);
       stack.backward(kept, shape, gradient);
       parameters.gradient("embed_tokens.weight").index_add_(0, inputs, gradient);
+      parameters.residence().reduce(Residence.OUTSIDE);
+      if (parameters.residence().leave(Residence.OUTSIDE)) {
+        head.prepare(Linear::forget);
+      }
       return losses.sum(SUM_TYPE).item_double();
     }
+  }
+
+  /// Takes part in [#lossAndGradients] of other ranks without windows of its own, where ranks hold
+  /// parameters for one another.
+  public void standBy() {
+    Residence residence = parameters.residence();
+    residence.enter(Residence.OUTSIDE);
+    stack.standBy();
+    residence.reduce(Residence.OUTSIDE);
+    residence.leave(Residence.OUTSIDE);
+  }
+
+  /// Gives the memory of rounded copies back; the next pass makes them anew.
+  public void forgetRounded() {
+    stack.prepare(Linear::forget);
+    head.prepare(Linear::forget);
+    prepared = false;
   }
 
   private Shape shape(long batch, long tokens) {

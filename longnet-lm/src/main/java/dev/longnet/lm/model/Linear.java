@@ -3,6 +3,8 @@ package dev.longnet.lm.model;
 
 import dev.longnet.core.config.RuntimeConfig.Precision;
 import dev.longnet.lm.model.StepProfile.Part;
+import dev.longnet.lm.torch.PageMemory;
+import dev.longnet.lm.torch.TensorMemory;
 import java.util.List;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -63,6 +65,13 @@ final class Linear implements AutoCloseable {
         biasOperand.copy_(bias);
       }
       end(Part.CASTS, began, weight, operand);
+    }
+  }
+
+  /// Gives the memory of rounded copies back until they are prepared again.
+  void forget() {
+    if (operand != weight) {
+      PageMemory.clear(TensorMemory.of(operand));
     }
   }
 

@@ -3,6 +3,8 @@ package dev.longnet.lm.model;
 
 import dev.longnet.core.config.Blueprint;
 import dev.longnet.core.config.Parameter;
+import dev.longnet.lm.torch.PageMemory;
+import dev.longnet.lm.torch.TensorMemory;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -39,6 +41,7 @@ public final class Parameters implements AutoCloseable {
   private final SequencedMap<String, Tensor> values;
   private @Nullable Tensor gradientBlock;
   private SequencedMap<String, Tensor> gradients = new LinkedHashMap<>();
+  private Residence residence = Residence.WHOLE;
 
   private Parameters(Blueprint blueprint, String device) {
     this.device = device;
@@ -157,9 +160,27 @@ public final class Parameters implements AutoCloseable {
     return block;
   }
 
+  /// Says who brings parameters from now on.
+  public void divide(Residence others) {
+    residence = others;
+  }
+
+  Residence residence() {
+    return residence;
+  }
+
+  /// Whether some are elsewhere between passes.
+  boolean divided() {
+    return residence != Residence.WHOLE;
+  }
+
   /// Sets every gradient to 0.
   void zeroGradients() {
-    gradientBlock().zero_();
+    if (divided()) {
+      PageMemory.clear(TensorMemory.of(gradientBlock()));
+    } else {
+      gradientBlock().zero_();
+    }
   }
 
   /// Uninitialised, on the model's device; belongs to the caller's scope.

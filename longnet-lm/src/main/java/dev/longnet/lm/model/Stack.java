@@ -33,11 +33,13 @@ record Stack(Tools tools, List<Layer> layers) implements AutoCloseable {
 
   /// Forward without anything kept; x is overwritten.
   Tensor run(Tensor x, Shape shape) {
-    for (Layer layer : layers) {
+    for (int i = 0; i < layers.size(); i++) {
+      enter(i);
       try (PointerScope _ = new PointerScope();
           Workspace.Frame _ = workspace().frame()) {
-        layer.run(x, shape, x);
+        layers.get(i).run(x, shape, x);
       }
+      leave(i);
     }
     return x;
   }
@@ -47,9 +49,11 @@ record Stack(Tools tools, List<Layer> layers) implements AutoCloseable {
   Kept forward(Tensor x, Shape shape) {
     Deque<Step> steps = new ArrayDeque<>();
     Tensor in = x;
-    for (Layer layer : layers) {
+    for (int i = 0; i < layers.size(); i++) {
       Tensor out = workspace().take(ScalarType.Float, x.size(0), x.size(1));
-      steps.push(forward(layer, in, out, shape));
+      enter(i);
+      steps.push(forward(layers.get(i), in, out, shape));
+      leave(i);
       in = out;
     }
     return new Kept(in, steps);
@@ -71,8 +75,40 @@ record Stack(Tools tools, List<Layer> layers) implements AutoCloseable {
   ///
   /// @param gradient [T, C] float32: in, with respect to the output; out, with respect to the input
   void backward(Kept kept, Shape shape, Tensor gradient) {
-    for (Layer layer : layers.reversed()) {
-      backward(layer, kept.steps.pop(), shape, gradient);
+    for (int i = layers.size() - 1; i >= 0; i--) {
+      enter(i);
+      backward(layers.get(i), kept.steps.pop(), shape, gradient);
+      residence().reduce(i);
+      leave(i);
+    }
+  }
+
+  /// What other ranks wait for when they pass forward and backward.
+  void standBy() {
+    for (int i = 0; i < layers.size(); i++) {
+      residence().enter(i);
+      residence().leave(i);
+    }
+    for (int i = layers.size() - 1; i >= 0; i--) {
+      residence().enter(i);
+      residence().reduce(i);
+      residence().leave(i);
+    }
+  }
+
+  private Residence residence() {
+    return tools.parameters().residence();
+  }
+
+  private void enter(int layer) {
+    if (residence().enter(layer)) {
+      layers.get(layer).prepare(Linear::prepare);
+    }
+  }
+
+  private void leave(int layer) {
+    if (residence().leave(layer)) {
+      layers.get(layer).prepare(Linear::forget);
     }
   }
 

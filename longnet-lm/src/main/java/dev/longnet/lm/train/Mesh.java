@@ -87,13 +87,26 @@ public final class Mesh implements Ranks, AutoCloseable {
   }
 
   @Override
-  public void reduce(Tensor gradients) {
-    world.reduceScatter(TensorMemory.of(gradients), bounds(gradients.numel()));
+  public void reduce(Tensor gradients, Slice some) {
+    world.reduceScatter(memory(gradients, some), bounds(gradients.numel(), some));
   }
 
   @Override
-  public void share(Tensor values) {
-    world.allGather(TensorMemory.of(values), Float.BYTES, bounds(values.numel()));
+  public void share(Tensor values, Slice some) {
+    world.allGather(memory(values, some), Float.BYTES, bounds(values.numel(), some));
+  }
+
+  private static MemorySegment memory(Tensor floats, Slice some) {
+    return TensorMemory.of(floats).asSlice(Float.BYTES * some.first(), Float.BYTES * some.count());
+  }
+
+  /// Where the ranks' elements among some of all begin, counted from the first of these.
+  private long[] bounds(long all, Slice some) {
+    long[] bounds = bounds(all);
+    for (int i = 0; i < bounds.length; i++) {
+      bounds[i] = Math.clamp(bounds[i], some.first(), some.end()) - some.first();
+    }
+    return bounds;
   }
 
   @Override

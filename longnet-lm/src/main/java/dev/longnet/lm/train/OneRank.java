@@ -40,10 +40,10 @@ record OneRank() implements Ranks {
   }
 
   @Override
-  public void reduce(Tensor gradients) {}
+  public void reduce(Tensor gradients, Slice some) {}
 
   @Override
-  public void share(Tensor values) {}
+  public void share(Tensor values, Slice some) {}
 
   @Override
   public void spread(Tensor values) {}

@@ -49,12 +49,14 @@ public interface Ranks {
   ///
   /// @param gradients `[E]` float32; afterwards the sums at the elements that this rank owns,
   ///   anything elsewhere
-  void reduce(Tensor gradients);
+  /// @param some of the elements; the others stay
+  void reduce(Tensor gradients, Slice some);
 
   /// Takes over from each rank the elements that it owns; waits for the others.
   ///
   /// @param values `[E]` float32
-  void share(Tensor values);
+  /// @param some of the elements; the others stay
+  void share(Tensor values, Slice some);
 
   /// Takes over all elements from the rank that writes; waits for the others.
   ///

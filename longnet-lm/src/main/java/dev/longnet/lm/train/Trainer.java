@@ -69,9 +69,11 @@ public final class Trainer implements AutoCloseable {
   /// @param stages called before the step that follows so many others; the model as that step
   ///   trains it, see [BranchSchedule]
   /// @param windows to train on
+  /// @param shards the model's parameters, where ranks hold them for one another
   /// @param matrixFlops the machine's matrix-product rate, FLOP/s
   record Collaborators(
       Ranks ranks,
+      Optional<ShardedParameters> shards,
       LongFunction<ModelConfig> stages,
       Windows windows,
       Validation validation,
@@ -157,7 +159,7 @@ public final class Trainer implements AutoCloseable {
         return End.NOT_FINITE;
       }
       if (due(config.evaluation().everySteps())) {
-        double loss = with.validation.loss(phase.window());
+        double loss = validation();
         for (TrainingListener listener : with.listeners) {
           listener.validation(state.step(), loss, phase.window());
         }
@@ -178,13 +180,23 @@ public final class Trainer implements AutoCloseable {
     return End.FINISHED;
   }
 
+  private double validation() throws IOException {
+    with.shards.ifPresent(ShardedParameters::gather);
+    try {
+      return with.validation.loss(phase.window());
+    } finally {
+      with.shards.ifPresent(ShardedParameters::release);
+    }
+  }
+
   /// A skipped step changes nothing, but what made it not finite may be the weights that the step
   /// before left.
   private boolean sound() {
     try (PointerScope scope = new PointerScope()) {
       return state.skippedInRow() == 0
-          || model.parameters().values().stream()
-              .allMatch(parameter -> Double.isFinite(parameter.sum().item_double()));
+          || !with.ranks.any(
+              model.parameters().values().stream()
+                  .anyMatch(parameter -> !Double.isFinite(parameter.sum().item_double())));
     }
   }
 
@@ -234,7 +246,9 @@ public final class Trainer implements AutoCloseable {
       }
     }
     double loss = ranks.sum(lossHere) / targets;
-    ranks.reduce(model.memory().gradientMemory());
+    if (with.shards.isEmpty()) {
+      ranks.reduce(model.memory().gradientMemory(), all());
+    }
     double norm = Math.sqrt(ranks.sum(optimizer.gradientSquares()));
     double rate =
         config.optimizer().learningRate()
@@ -244,7 +258,9 @@ public final class Trainer implements AutoCloseable {
     if (finite) {
       double clip = training.gradientClip();
       optimizer.step(rate, clip > 0 && norm > clip ? clip / norm : 1);
-      ranks.share(model.memory().valueMemory());
+      if (with.shards.isEmpty()) {
+        ranks.share(model.memory().valueMemory(), all());
+      }
     }
     double seconds = (System.nanoTime() - stepBegan) / 1e9;
     boolean goesOn = training.phase(state.step() + 1) == number;
@@ -261,6 +277,10 @@ public final class Trainer implements AutoCloseable {
             state.corpus());
     report(trained, number, loss, norm, rate, seconds, !finite);
     return Optional.empty();
+  }
+
+  private Slice all() {
+    return new Slice(0, model.memory().elements());
   }
 
   /// All ranks come to the same answer: each stops where one of them must.
@@ -283,6 +303,7 @@ public final class Trainer implements AutoCloseable {
   /// @return the sum of the losses
   private double pass(int phaseNumber, long first, long count, Span span, double targets) {
     if (count <= 0) {
+      with.shards.ifPresent(_ -> model.standBy());
       return 0;
     }
     for (int row = 0; row < count && span.tokens() > 0; row++) {

@@ -103,6 +103,10 @@ public final class TrainingRun implements Closeable {
         InductionHeads.plant(model.memory(), config.model(), config.training().inductionHeads());
       }
       requireSameWeights(model, setup.ranks);
+      // Until here every rank has all weights: for a moment, before it has anything else.
+      boolean sharded = setup.runtime.shardParameters() && setup.ranks.size() > 1;
+      Optional<ShardedParameters> shards =
+          sharded ? Optional.of(ShardedParameters.divide(model, setup.ranks)) : Optional.empty();
       HeldOut heldOut =
           opened.push(
               new HeldOut(model, data.heldOut(), config.evaluation().everyTokens(), setup.ranks));
@@ -118,10 +122,11 @@ public final class TrainingRun implements Closeable {
                   model,
                   new Trainer.Collaborators(
                       setup.ranks,
+                      shards,
                       attention::at,
                       data.windows(),
                       heldOut,
-                      new ModelSaver(directory.path(), config, model, setup.ranks),
+                      new ModelSaver(directory.path(), config, model, setup.ranks, shards),
                       listeners,
                       setup.matrixFlops),
                   state));

@@ -125,7 +125,8 @@ class EncodingTest {
               RuntimeConfig.AttentionChoice.AUTO,
               false,
               chunk,
-              64);
+              64,
+              false);
       try (PointerScope _ = new PointerScope();
           EmbeddingInput in = EmbeddingInput.open(input, Optional.empty(), Optional.empty());
           Encoder encoder = LoadedEncoder.random(plain(), runtime, 3)) {

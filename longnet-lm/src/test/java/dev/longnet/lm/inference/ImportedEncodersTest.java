@@ -89,7 +89,7 @@ class ImportedEncodersTest {
       throws IOException {
     RuntimeConfig runtime =
         new RuntimeConfig(
-            "cpu", precision, 0, RuntimeConfig.AttentionChoice.AUTO, false, 2048, 1024);
+            "cpu", precision, 0, RuntimeConfig.AttentionChoice.AUTO, false, 2048, 1024, false);
     EncoderCheckpoint checkpoint = EncoderCheckpoint.open(imported(name));
     EncoderConfig config = checkpoint.config().withZeroPaddedKeys(zeroKeys);
     try (PointerScope _ = new PointerScope();

@@ -35,7 +35,8 @@ final class TinyEncoder {
           RuntimeConfig.AttentionChoice.AUTO,
           false,
           2048,
-          1024);
+          1024,
+          false);
   static final int WIDTH = 24;
 
   private TinyEncoder() {}

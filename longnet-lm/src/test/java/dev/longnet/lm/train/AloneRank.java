@@ -42,13 +42,13 @@ public class AloneRank implements Ranks {
   }
 
   @Override
-  public void reduce(Tensor gradients) {
-    one.reduce(gradients);
+  public void reduce(Tensor gradients, Slice some) {
+    one.reduce(gradients, some);
   }
 
   @Override
-  public void share(Tensor values) {
-    one.share(values);
+  public void share(Tensor values, Slice some) {
+    one.share(values, some);
   }
 
   @Override

@@ -225,7 +225,7 @@ class MeshTest {
     }
   }
 
-  private static List<Double> validations(Path run) throws Exception {
+  static List<Double> validations(Path run) throws Exception {
     return Files.readAllLines(run.resolve("metrics.jsonl")).stream()
         .filter(line -> line.contains("\"validation\""))
         .map(line -> Double.parseDouble(line.replaceAll(".*\"loss\":([^,}]*).*", "$1")))

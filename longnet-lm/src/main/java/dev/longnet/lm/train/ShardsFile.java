@@ -8,7 +8,6 @@ import dev.longnet.core.io.SafetensorsWriter.Layout;
 import dev.longnet.core.io.SafetensorsWriter.Pieces;
 import dev.longnet.core.io.SafetensorsWriter.Place;
 import dev.longnet.lm.model.Parameters;
-import dev.longnet.lm.torch.TensorMemory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -20,14 +19,27 @@ import java.util.Map;
 import java.util.UUID;
 import org.bytedeco.pytorch.Tensor;
 
-/// `optimizer.safetensors` of several ranks, each of which owns some of the moments. Where all see
-/// the file each writes its own. Else one collects them, piece by piece, so that they are nowhere
-/// together in memory.
+/// A checkpoint's file of numbers that several ranks have, each those of the parameters' elements
+/// that it owns: moments, weights. Where all see the file each writes its own. Else one collects
+/// them, piece by piece, so that they are nowhere together in memory.
 ///
 /// @param run its directory, as this rank sees it
-/// @param parameters whose moments they are
-record MomentsFile(Path run, Ranks ranks, Parameters parameters, Optimizer optimizer) {
-  private static final List<String> KINDS = List.of(Optimizer.FIRST, Optimizer.SECOND);
+/// @param parameters whose numbers they are
+/// @param owned elements of their memory
+/// @param metadata of the file
+/// @param kinds of numbers, one of each for every element
+record ShardsFile(
+    Path run,
+    Ranks ranks,
+    Parameters parameters,
+    Slice owned,
+    Map<String, String> metadata,
+    List<Kind> kinds) {
+  /// One kind of numbers.
+  ///
+  /// @param prefix of the parameters' names in the file
+  /// @param own `[owned]` float32
+  record Kind(String prefix, MemorySegment own) {}
 
   /// Elements of a piece that is collected: 4 MiB.
   private static final long PIECE = 1L << 20;
@@ -66,14 +78,13 @@ record MomentsFile(Path run, Ranks ranks, Parameters parameters, Optimizer optim
     return !ranks.any(!Files.exists(file));
   }
 
-  /// Returns when all ranks have written their own moments.
+  /// Returns when all ranks have written their own.
   private void fill(Layout layout, Path file) throws IOException {
     layout.fill(
         file,
         pieces -> {
-          for (String kind : KINDS) {
-            MemorySegment own = TensorMemory.of(optimizer.moments(kind));
-            put(kind, optimizer.memory(), own, pieces);
+          for (Kind kind : kinds) {
+            put(kind.prefix, owned, kind.own, pieces);
           }
         });
     ranks.any(false);
@@ -81,12 +92,13 @@ record MomentsFile(Path run, Ranks ranks, Parameters parameters, Optimizer optim
 
   private Layout layout() throws IOException {
     List<Place> places = new ArrayList<>();
-    for (String kind : KINDS) {
+    for (Kind kind : kinds) {
       parameters
           .values()
-          .forEach((name, value) -> places.add(new Place(kind + name, DType.F32, value.shape())));
+          .forEach(
+              (name, value) -> places.add(new Place(kind.prefix + name, DType.F32, value.shape())));
     }
-    return Layout.of(Map.of(), places);
+    return Layout.of(metadata, places);
   }
 
   private void exchange(Pieces pieces) throws IOException {
@@ -96,23 +108,22 @@ record MomentsFile(Path run, Ranks ranks, Parameters parameters, Optimizer optim
           ranks.writes()
               ? arena.allocate(Float.BYTES * Math.min(PIECE, all), 64)
               : MemorySegment.NULL;
-      for (String kind : KINDS) {
-        MemorySegment own = TensorMemory.of(optimizer.moments(kind));
+      for (Kind kind : kinds) {
         for (long from = 0; from < all; from += PIECE) {
           Slice piece = new Slice(from, Math.min(all, from + PIECE));
           MemorySegment into = bytes(room, new Slice(0, ranks.writes() ? piece.count() : 0));
-          Slice mine = optimizer.memory().and(piece);
-          long begin = mine.count() == 0 ? 0 : mine.first() - optimizer.memory().first();
-          ranks.collect(bytes(own, new Slice(begin, begin + mine.count())), piece, all, into);
+          Slice mine = owned.and(piece);
+          long begin = mine.count() == 0 ? 0 : mine.first() - owned.first();
+          ranks.collect(bytes(kind.own, new Slice(begin, begin + mine.count())), piece, all, into);
           if (ranks.writes()) {
-            put(kind, piece, into, pieces);
+            put(kind.prefix, piece, into, pieces);
           }
         }
       }
     }
   }
 
-  private void put(String kind, Slice piece, MemorySegment bytes, Pieces pieces)
+  private void put(String prefix, Slice piece, MemorySegment bytes, Pieces pieces)
       throws IOException {
     for (Map.Entry<String, Tensor> parameter : parameters.values().entrySet()) {
       long begin = parameters.offset(parameter.getKey());
@@ -120,7 +131,9 @@ record MomentsFile(Path run, Ranks ranks, Parameters parameters, Optimizer optim
       if (here.count() > 0) {
         Slice within = new Slice(here.first() - piece.first(), here.end() - piece.first());
         pieces.put(
-            kind + parameter.getKey(), Float.BYTES * (here.first() - begin), bytes(bytes, within));
+            prefix + parameter.getKey(),
+            Float.BYTES * (here.first() - begin),
+            bytes(bytes, within));
       }
     }
   }
