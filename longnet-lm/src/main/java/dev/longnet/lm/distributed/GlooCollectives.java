@@ -2,6 +2,7 @@
 package dev.longnet.lm.distributed;
 
 import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.FieldMessage;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
 import java.lang.System.Logger;
@@ -328,12 +329,12 @@ public final class GlooCollectives implements Collectives {
   }
 
   @Override
-  public void abort(String reason) {
+  public void abort(FieldMessage reason) {
     shared.watch.abort(reason);
   }
 
   @Override
-  public void whenLost(Consumer<String> action) {
+  public void whenLost(Consumer<FieldMessage> action) {
     shared.watch.whenLost(action);
   }
 

@@ -2,6 +2,9 @@
 package dev.longnet.lm.distributed;
 
 import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
+import dev.longnet.core.io.FieldMessage;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.ArrayList;
@@ -34,10 +37,10 @@ final class Joining {
       joining.sayWhoIAm();
       return joining.waitForAll();
     } catch (IllegalArgumentException e) {
-      joining.tell(new Failure(Failure.Cause.SETTINGS, Failure.line(e), 0));
+      joining.tell(new Failure(Failure.Cause.SETTINGS, FieldMessage.of(e).marked(), 0));
       throw e;
     } catch (PeerLostException e) {
-      joining.tell(Failure.lost(Failure.line(e)));
+      joining.tell(Failure.lost(e));
       throw e;
     } catch (IllegalStateException | EnvironmentException e) {
       throw e;
@@ -137,12 +140,9 @@ final class Joining {
     }
     for (Person one : new Person[] {other, me}) {
       if (!other.host().equals(me.host()) && isLoopback(one.address())) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "%s listens on %s, which other machines do not reach: bind it to the interface that they do",
-                one,
-                one.address()));
+        throw new FieldException(
+            "%s listens on %s, which other machines do not reach: name the interface that they do, %s",
+            one, one.address(), Field.of("bind"));
       }
     }
     if (IntStream.range(0, present.length)

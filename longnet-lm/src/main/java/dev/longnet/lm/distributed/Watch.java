@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.distributed;
 
+import dev.longnet.core.io.FieldMessage;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
@@ -49,7 +50,8 @@ final class Watch {
   private final LinkedBlockingQueue<Suspicion> suspicions = new LinkedBlockingQueue<>();
   private final Object lock = new Object();
   private final Thread thread;
-  private final AtomicReference<@Nullable Consumer<String>> whenLost = new AtomicReference<>();
+  private final AtomicReference<@Nullable Consumer<FieldMessage>> whenLost =
+      new AtomicReference<>();
   private @Nullable Failure failure;
   private boolean settled;
   private boolean severed;
@@ -113,7 +115,7 @@ final class Watch {
   }
 
   /// As [Collectives#whenLost].
-  void whenLost(Consumer<String> action) {
+  void whenLost(Consumer<FieldMessage> action) {
     whenLost.set(action);
     if (hasFailed()) {
       tell();
@@ -125,13 +127,10 @@ final class Watch {
     synchronized (lock) {
       known = failure;
     }
-    Consumer<String> action = whenLost.getAndSet(null);
+    Consumer<FieldMessage> action = whenLost.getAndSet(null);
     if (action != null && known != null && known.cause() == Failure.Cause.LOST) {
-      var _ =
-          Thread.ofPlatform()
-              .daemon()
-              .name("longnet-ranks-lost")
-              .start(() -> action.accept(known.message()));
+      FieldMessage line = FieldMessage.ofMarked(known.message());
+      Thread.ofPlatform().daemon().name("longnet-ranks-lost").start(() -> action.accept(line));
     }
   }
 
@@ -196,12 +195,11 @@ final class Watch {
   }
 
   /// Tells the others that this rank gives up.
-  void abort(String reason) {
+  void abort(FieldMessage reason) {
     if (!hasFailed()) {
       whenLost.set(null); // it ends by itself, and says why
     }
-    Failure mine = Failure.lost(me + " gave up: " + reason);
-    suspect(new Suspicion.Known(mine));
+    suspect(new Suspicion.Known(Failure.gaveUp(me.toString(), reason)));
   }
 
   /// Ends the thread after success, and its connection.

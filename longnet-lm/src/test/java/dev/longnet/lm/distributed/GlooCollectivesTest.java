@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
+import dev.longnet.core.io.FieldMessage;
 import dev.longnet.core.machine.ProcessMemory;
 import dev.longnet.lm.torch.NativePointers;
 import dev.longnet.lm.torch.TensorMemory;
@@ -138,7 +140,7 @@ class GlooCollectivesTest {
             AllRanks.gloo(2, TIMEOUT),
             group -> {
               if (group.rank() == 1) {
-                group.abort("out of memory");
+                group.abort(FieldMessage.of("out of memory"));
               }
               return group.sum(1);
             });
@@ -147,6 +149,26 @@ class GlooCollectivesTest {
             assertThat(e)
                 .isInstanceOf(PeerLostException.class)
                 .hasMessageMatching("rank 1 on .* \\(process \\d+\\) gave up: out of memory"));
+  }
+
+  @Test
+  void whatARankGaveUpForNamesFieldsElsewhereToo() {
+    List<Throwable> failures =
+        AllRanks.failures(
+            AllRanks.gloo(2, TIMEOUT),
+            group -> {
+              if (group.rank() == 1) {
+                group.abort(
+                    FieldMessage.of(
+                        new FieldException(
+                            "room is needed, then %s", Field.of("resume", "runs/a"))));
+              }
+              return group.sum(1);
+            });
+    assertThat(failures)
+        .allSatisfy(e ->
+            assertThat(((PeerLostException) e).message(field -> "<" + field + ">"))
+                .endsWith("gave up: room is needed, then <resume=runs/a>"));
   }
 
   @Test
