@@ -28,10 +28,6 @@ record RankGroup(Launch launch, Collectives world) {
   /// How long the word of a rank that gives up takes to reach the others.
   private static final long HEARD_MILLIS = 1_500;
 
-  /// How long a rank that works may take to notice a loss in its next exchange, once its watch
-  /// knows.
-  private static final long OWN_WORK_MILLIS = 1_000;
-
   private static volatile boolean joined;
 
   /// Whether this process looks for the others. Until it has found them, nobody but the process
@@ -70,7 +66,7 @@ record RankGroup(Launch launch, Collectives world) {
     leaveIfLost();
     Collectives world = join(launch, options);
     joining = false;
-    world.whenLost(why -> leaveOwnWork(why.text(flags::of)));
+    world.whenLost(why -> leave(why.text(flags::of)));
     try {
       int code = work.with(new RankGroup(launch, world));
       end();
@@ -117,11 +113,6 @@ record RankGroup(Launch launch, Collectives world) {
     if (joining && line != null) {
       leave(line + ", while ranks joined. Read its log, then start the run again");
     }
-  }
-
-  private static void leaveOwnWork(String line) {
-    pause(OWN_WORK_MILLIS);
-    leave(line);
   }
 
   /// Ends this process, whatever its other threads do. What they write has a temporary name.

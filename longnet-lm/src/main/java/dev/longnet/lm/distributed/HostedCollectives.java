@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 
 /// More ranks than processes: each process holds equally many neighbouring ranks, as threads. Each
 /// rank has a group of its own to call, of the size of all ranks.
@@ -328,6 +329,12 @@ public final class HostedCollectives implements Collectives {
   @Override
   public void abort(FieldMessage reason) {
     house.hub.fate.fail(Failure.gaveUp("rank " + rank(), reason));
+  }
+
+  /// Of the process, whose ranks have one action together.
+  @Override
+  public void whenLost(Consumer<FieldMessage> action) {
+    house.processes.whenLost(action);
   }
 
   @Override

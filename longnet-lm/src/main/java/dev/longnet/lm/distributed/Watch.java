@@ -10,7 +10,6 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +28,9 @@ final class Watch {
   private static final Logger LOG = System.getLogger(Watch.class.getName());
   private static final long TICK_MILLIS = 1_000;
   private static final long SECOND = 1_000_000_000;
+
+  /// How long a rank that works may take to notice a loss in its next exchange.
+  private static final Duration NOTICE = Duration.ofSeconds(1);
 
   /// A call of the store that takes longer is given up.
   private static final long HANGS = 2 * SECOND;
@@ -50,8 +52,12 @@ final class Watch {
   private final LinkedBlockingQueue<Suspicion> suspicions = new LinkedBlockingQueue<>();
   private final Object lock = new Object();
   private final Thread thread;
-  private final AtomicReference<@Nullable Consumer<FieldMessage>> whenLost =
-      new AtomicReference<>();
+
+  /// Held while it is done: who takes another action knows that the one before is not under way.
+  private final Object telling = new Object();
+
+  private @Nullable Consumer<FieldMessage> whenLost;
+  private boolean told;
   private @Nullable Failure failure;
   private boolean settled;
   private boolean severed;
@@ -115,8 +121,10 @@ final class Watch {
   }
 
   /// As [Collectives#whenLost].
-  void whenLost(Consumer<FieldMessage> action) {
-    whenLost.set(action);
+  void whenLost(@Nullable Consumer<FieldMessage> action) {
+    synchronized (telling) {
+      whenLost = action;
+    }
     if (hasFailed()) {
       tell();
     }
@@ -127,10 +135,29 @@ final class Watch {
     synchronized (lock) {
       known = failure;
     }
-    Consumer<FieldMessage> action = whenLost.getAndSet(null);
-    if (action != null && known != null && known.cause() == Failure.Cause.LOST) {
-      FieldMessage line = FieldMessage.ofMarked(known.message());
-      Thread.ofPlatform().daemon().name("longnet-ranks-lost").start(() -> action.accept(line));
+    synchronized (telling) {
+      if (told || whenLost == null || known == null || known.cause() != Failure.Cause.LOST) {
+        return;
+      }
+      told = true;
+    }
+    FieldMessage line = FieldMessage.ofMarked(known.message());
+    Thread.ofPlatform().daemon().name("longnet-ranks-lost").start(() -> tell(line));
+  }
+
+  /// Whoever is about to exchange hears of it there, whoever needs no other rank any more says so.
+  private void tell(FieldMessage line) {
+    try {
+      Thread.sleep(NOTICE);
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+    synchronized (telling) {
+      Consumer<FieldMessage> action = whenLost;
+      whenLost = null;
+      if (action != null) {
+        action.accept(line);
+      }
     }
   }
 
@@ -197,7 +224,7 @@ final class Watch {
   /// Tells the others that this rank gives up.
   void abort(FieldMessage reason) {
     if (!hasFailed()) {
-      whenLost.set(null); // it ends by itself, and says why
+      whenLost(null); // it ends by itself, and says why
     }
     suspect(new Suspicion.Known(Failure.gaveUp(me.toString(), reason)));
   }

@@ -175,9 +175,6 @@ public final class DistributedTraining {
       throws IOException {
     Mesh mesh = Mesh.of(rank, shape.sequenceRanks());
     Result result = train(mesh, hears, directory, tokens, rate);
-    if (rank.rank() == 0 && result.end() == Result.End.FINISHED) {
-      world.whenLost(_ -> {}); // what is left to do it does alone
-    }
     // Not after a failure: that waits for ranks which do not know yet.
     mesh.close();
     return result;

@@ -18,6 +18,7 @@ import java.lang.foreign.ValueLayout;
 import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.Assumptions;
@@ -169,6 +170,22 @@ class GlooCollectivesTest {
         .allSatisfy(e ->
             assertThat(((PeerLostException) e).message(field -> "<" + field + ">"))
                 .endsWith("gave up: room is needed, then <resume=runs/a>"));
+  }
+
+  /// The loss is known, and what to do about it is about to be done.
+  @Test
+  void aLossIsNotToldToWhoNeedsNobodyAnyMore() throws Exception {
+    Collectives[] both = AllRanks.gloo(2, TIMEOUT).toArray(Collectives[]::new);
+    List<String> told = Collections.synchronizedList(new ArrayList<>());
+    both[0].whenLost(line -> told.add("before: " + line));
+    both[1].abort(FieldMessage.of("out of memory"));
+    assertThatThrownBy(() -> both[0].sum(1)).isInstanceOf(PeerLostException.class);
+    both[0].whenLost(line -> told.add("after"));
+    long end = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (told.isEmpty() && System.nanoTime() < end) {
+      Thread.sleep(50);
+    }
+    assertThat(told).containsExactly("after");
   }
 
   @Test
