@@ -19,20 +19,25 @@ final class Joining {
 
   private final Rendezvous rendezvous;
   private final Board board;
+
+  /// Shown while ranks wait for the last one: one that was lost meanwhile has been silent since.
+  private final Signs signs;
+
   private final Person me;
   private final Person[] present;
 
-  private Joining(Rendezvous rendezvous, Board board, Person me) {
+  private Joining(Rendezvous rendezvous, Board board, Signs signs, Person me) {
     this.rendezvous = rendezvous;
     this.board = board;
+    this.signs = signs;
     this.me = me;
     this.present = new Person[rendezvous.size()];
   }
 
   /// @return everybody, in the order of ranks
-  static List<Person> join(Rendezvous rendezvous, Board board, InetAddress own) {
+  static List<Person> join(Rendezvous rendezvous, Board board, Signs signs, InetAddress own) {
     Person me = Person.here(rendezvous, own);
-    Joining joining = new Joining(rendezvous, board, me);
+    Joining joining = new Joining(rendezvous, board, signs, me);
     try {
       joining.sayWhoIAm();
       return joining.waitForAll();
@@ -89,15 +94,23 @@ final class Joining {
               me.process(),
               me.host()));
     }
-    board.add(Signs.alive(me.rank()), 1);
     board.set(who(me.rank()), me.encoded());
   }
 
   private List<Person> waitForAll() {
     long deadline = System.nanoTime() + rendezvous.timeout().toNanos();
+    long shown = System.nanoTime() - Watch.TICK.toNanos();
     while (true) {
       if (board.has(Signs.FAILURE)) {
         throw Failure.decoded(board.get(Signs.FAILURE)).exception();
+      }
+      if (System.nanoTime() - shown >= Watch.TICK.toNanos()) {
+        shown = System.nanoTime();
+        signs
+            .exchange(List.of())
+            .ifPresent(failure -> {
+              throw failure.exception();
+            });
       }
       List<Integer> missing = new ArrayList<>();
       for (int rank = 0; rank < present.length; rank++) {

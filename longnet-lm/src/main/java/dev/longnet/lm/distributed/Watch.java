@@ -26,11 +26,21 @@ import org.jspecify.annotations.Nullable;
 /// only then. So all ranks say the same, and a rank that ends because of another is not blamed.
 final class Watch {
   private static final Logger LOG = System.getLogger(Watch.class.getName());
-  private static final long TICK_MILLIS = 1_000;
   private static final long SECOND = 1_000_000_000;
 
+  // A rank leaves within the timeout and five seconds. What may follow the timeout, in this order:
+  // two ticks until it is seen, LINGER, NOTICE; or SETTLE; or, where Gloo connects,
+  // GlooCollectives.CONNECTED.
+  static final Duration TICK = Duration.ofSeconds(1);
+
+  /// How long the keeper of the store lets the others read why it ends.
+  static final Duration LINGER = Duration.ofMillis(1_500);
+
   /// How long a rank that works may take to notice a loss in its next exchange.
-  private static final Duration NOTICE = Duration.ofSeconds(1);
+  static final Duration NOTICE = Duration.ofSeconds(1);
+
+  /// How long a rank that noticed a loss waits until all could read it.
+  static final Duration SETTLE = Duration.ofSeconds(4);
 
   /// A call of the store that takes longer is given up.
   private static final long HANGS = 2 * SECOND;
@@ -72,13 +82,14 @@ final class Watch {
   private int allWaiting;
 
   /// @param board a connection of its own
-  Watch(Board board, List<Person> people, Person me, Rendezvous rendezvous) {
+  /// @param signs over that connection
+  Watch(Board board, Signs signs, List<Person> people, Person me, Rendezvous rendezvous) {
     this.board = board;
     this.me = me;
     this.size = people.size();
     this.timeout = rendezvous.timeout();
     this.patience = rendezvous.patience();
-    this.signs = new Signs(board, me.rank(), size, timeout);
+    this.signs = signs;
     this.evidence = new Evidence(signs, people, me, rendezvous);
     this.thread = Thread.ofPlatform().daemon().name("longnet-ranks-watch").unstarted(this::run);
     thread.start();
@@ -106,6 +117,12 @@ final class Watch {
   boolean hasFailed() {
     synchronized (lock) {
       return failure != null;
+    }
+  }
+
+  private boolean isSettled() {
+    synchronized (lock) {
+      return settled;
     }
   }
 
@@ -161,12 +178,13 @@ final class Watch {
     }
   }
 
-  /// Waits a moment for what the watch will find.
+  /// Waits a moment for what the watch will find, and for all to read it.
   ///
+  /// @param end of the moment, three seconds later at most
   /// @throws RuntimeException the failure, if there is one then
-  void awaitFailure() {
-    long deadline = System.nanoTime() + 3 * SECOND;
-    while (!hasFailed() && System.nanoTime() < deadline) {
+  void awaitFailure(long end) {
+    long deadline = Math.min(end, System.nanoTime() + 3 * SECOND);
+    while (!isSettled() && System.nanoTime() < deadline) {
       try {
         Thread.sleep(50);
       } catch (InterruptedException _) {
@@ -191,7 +209,7 @@ final class Watch {
   }
 
   private RuntimeException settle(@Nullable Suspicion suspicion) {
-    long deadline = System.nanoTime() + 4 * SECOND;
+    long deadline = System.nanoTime() + SETTLE.toNanos();
     synchronized (lock) {
       while (!settled) {
         long since = callSince;
@@ -246,7 +264,7 @@ final class Watch {
   private void run() {
     try {
       while (!stopped) {
-        Suspicion suspicion = suspicions.poll(TICK_MILLIS, TimeUnit.MILLISECONDS);
+        Suspicion suspicion = suspicions.poll(TICK.toMillis(), TimeUnit.MILLISECONDS);
         if (stopped) {
           return;
         }
@@ -352,7 +370,7 @@ final class Watch {
   private void guard() {
     try {
       while (!stopped && !hasFailed()) {
-        Thread.sleep(TICK_MILLIS / 2);
+        Thread.sleep(TICK.dividedBy(2));
         long since = callSince;
         long hangs = since == 0 ? 0 : System.nanoTime() - since;
         if (hangs > timeout.toNanos()) {
@@ -406,7 +424,7 @@ final class Watch {
 
   /// The store ends with this process: the others should read first.
   private void linger(int readers) {
-    long deadline = System.nanoTime() + 2 * SECOND;
+    long deadline = System.nanoTime() + LINGER.toNanos();
     while (System.nanoTime() < deadline
         && askBoard(() -> board.add("seen", 0)).orElse((long) size) < readers) {
       try {

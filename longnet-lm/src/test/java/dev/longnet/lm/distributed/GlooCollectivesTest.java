@@ -189,6 +189,13 @@ class GlooCollectivesTest {
   }
 
   @Test
+  void waitsBeyondTheTimeoutFitIntoFiveSeconds() {
+    Duration noticed = Watch.TICK.multipliedBy(2).plus(Watch.LINGER).plus(Watch.NOTICE);
+    assertThat(List.of(noticed, Watch.SETTLE, GlooCollectives.LATE, GlooCollectives.CONNECTED))
+        .allMatch(wait -> wait.compareTo(Duration.ofSeconds(5)) < 0);
+  }
+
+  @Test
   void differentSizesEndBothRanks() {
     List<Throwable> failures =
         AllRanks.failures(
