@@ -18,6 +18,8 @@ record Flags(CommandSpec running) {
           "target", "--to",
           "pooling", "--pool",
           "replace", "--force",
+          "bind", "--rank-address",
+          "timeout", "--rank-timeout",
           "corpus.sources", "--corpus",
           "corpus.group_depth", "--group-depth",
           "corpus.validation", "--validation",

@@ -198,7 +198,8 @@ public final class Main implements Runnable {
       case FieldException user -> print(err, 2, user.message(flags::of));
       case IllegalArgumentException user -> print(err, 2, user.getMessage());
       case EnvironmentException environment -> print(err, 1, environment.message(flags::of));
-      case PeerLostException lost -> print(err, PeerLostException.EXIT_CODE, lost.getMessage());
+      case PeerLostException lost ->
+          print(err, PeerLostException.EXIT_CODE, lost.message(flags::of));
       case IOException full when EnvironmentException.isNoMoreFiles(full.getMessage()) -> {
         String where = full instanceof FileSystemException at ? at.getFile() : "";
         yield print(err, 1, EnvironmentException.noMoreFiles(where));

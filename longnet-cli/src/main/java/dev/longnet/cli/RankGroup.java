@@ -4,6 +4,7 @@ package dev.longnet.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.longnet.core.checkpoint.RunDirectory;
+import dev.longnet.core.io.FieldMessage;
 import dev.longnet.core.launch.Launch;
 import dev.longnet.core.launch.Launcher;
 import dev.longnet.lm.distributed.Collectives;
@@ -26,10 +27,6 @@ import org.jspecify.annotations.Nullable;
 record RankGroup(Launch launch, Collectives world) {
   /// How long the word of a rank that gives up takes to reach the others.
   private static final long HEARD_MILLIS = 1_500;
-
-  /// How long a rank that works may take to notice a loss in its next exchange, once its watch
-  /// knows.
-  private static final long OWN_WORK_MILLIS = 1_000;
 
   private static volatile boolean joined;
 
@@ -57,8 +54,9 @@ record RankGroup(Launch launch, Collectives world) {
   /// Joins the others and works with them. Whatever ends the work is said to them. They leave
   /// together: who is the first to go must not look lost.
   ///
+  /// @param flags in whose words losses are said
   /// @return what the work returned, or [LocalRanks#PORT_TAKEN]
-  static int work(Launch launch, RankOptions options, Work work) throws IOException {
+  static int work(Launch launch, RankOptions options, Flags flags, Work work) throws IOException {
     boolean own = launch.launcher() == Launcher.LONGNET;
     if (own && launch.serves() && !LocalRanks.isFree(launch.store().port())) {
       return LocalRanks.PORT_TAKEN;
@@ -68,7 +66,7 @@ record RankGroup(Launch launch, Collectives world) {
     leaveIfLost();
     Collectives world = join(launch, options);
     joining = false;
-    world.whenLost(RankGroup::leaveOwnWork);
+    world.whenLost(why -> leave(why.text(flags::of)));
     try {
       int code = work.with(new RankGroup(launch, world));
       end();
@@ -77,7 +75,7 @@ record RankGroup(Launch launch, Collectives world) {
     } catch (IOException | RuntimeException | Error e) {
       end();
       if (!(e instanceof PeerLostException)) {
-        world.abort(e.getMessage() == null ? e.toString() : e.getMessage());
+        world.abort(FieldMessage.of(e));
         pause(HEARD_MILLIS);
       }
       throw e;
@@ -115,11 +113,6 @@ record RankGroup(Launch launch, Collectives world) {
     if (joining && line != null) {
       leave(line + ", while ranks joined. Read its log, then start the run again");
     }
-  }
-
-  private static void leaveOwnWork(String line) {
-    pause(OWN_WORK_MILLIS);
-    leave(line);
   }
 
   /// Ends this process, whatever its other threads do. What they write has a temporary name.

@@ -90,6 +90,10 @@ final class RankOptions {
     atLeast(1, "--ranks", ranks);
     atLeast(1, "--sequence-ranks", sequenceRanks);
     atLeast(1, "--rank-timeout", timeout);
+    if (timeout > 86_400) {
+      throw new IllegalArgumentException(
+          "--rank-timeout must be at most a day, 86400: --rank-timeout=" + timeout);
+    }
     atLeast(0, "--restarts", restarts);
     atLeast(1, "--restart-ranks", restartRanks);
     int size = size(launch);

@@ -169,7 +169,8 @@ final class TrainCommand implements Callable<Integer> {
     }
     return launch.isEmpty()
         ? startRanks(choice, sparkCores.<Ranks>map(this::onSpark).orElseGet(this::here))
-        : RankGroup.work(launch.get(), ranks, group -> joinRanks(group, choice, terminal));
+        : RankGroup.work(
+            launch.get(), ranks, new Flags(spec), group -> joinRanks(group, choice, terminal));
   }
 
   private static int code(RunConfig config, Result result) throws IOException {

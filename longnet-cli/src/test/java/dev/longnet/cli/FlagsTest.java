@@ -7,6 +7,7 @@ import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
 import dev.longnet.core.io.FieldMessage;
+import dev.longnet.lm.distributed.PeerLostException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -41,6 +42,7 @@ class FlagsTest {
     "import torchscale, trainedLength,, --trained-length",
     "eval, trainedLength,, trainedLength",
     "train, run,, --out",
+    "train, bind,, --rank-address",
     "eval, run,, run",
     "train, training.sequences, 1, --set training.sequences=1",
     "eval, training.sequences, 1, training.sequences=1",
@@ -83,6 +85,14 @@ class FlagsTest {
                 new EnvironmentException(
                     FieldMessage.of("no room: try %s", Field.of("checkpoint.keep", 1)))))
         .isEqualTo("1 longnet: no room: try --set checkpoint.keep=1\n");
+    assertThat(
+            said(
+                "train",
+                new PeerLostException(
+                    FieldMessage.of(
+                        "rank 1 gave up: %s (%s)", Field.of("resume", "a"), Field.of("timeout")),
+                    null)))
+        .isEqualTo("75 longnet: rank 1 gave up: longnet train --resume --out a (--rank-timeout)\n");
   }
 
   private static String said(String command, RuntimeException error) {

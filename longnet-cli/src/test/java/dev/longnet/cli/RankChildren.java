@@ -30,6 +30,9 @@ record RankChildren(
     Map<Integer, Long> ends)
     implements AutoCloseable {
 
+  private static final List<String> FLAGS =
+      List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
+
   /// @param words of the command line
   static RankChildren of(
       Path folder, Path cache, int size, @Nullable RankNetwork network, Object... words)
@@ -47,24 +50,42 @@ record RankChildren(
         new ConcurrentHashMap<>());
   }
 
-  void start(int rank) throws IOException {
+  /// `longnet train` in small processes, one or more, that soon begin.
+  private static ProcessBuilder train(Path cache, List<String> flags, List<?> words) {
+    List<String> all = new ArrayList<>(FLAGS);
+    all.addAll(flags);
     List<Object> arguments = new ArrayList<>(List.of("train"));
     arguments.addAll(words);
-    List<String> command = new ArrayList<>();
-    network.ifPresent(n -> command.addAll(n.prefix(rank)));
-    command.addAll(
-        Child.command(
-            List.of(
-                "-Xmx256m",
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-XX:ErrorFile=" + folder.resolve("hs_err-" + rank)),
-            arguments));
-    ProcessBuilder builder = new ProcessBuilder(command);
+    ProcessBuilder builder = new ProcessBuilder(Child.command(all, arguments));
     Map<String, String> environment = builder.environment();
     environment.put("OPENBLAS_THREAD_TIMEOUT", "4");
     environment.put("OMP_WAIT_POLICY", "PASSIVE");
     environment.put("XDG_CACHE_HOME", cache.toString());
+    return builder;
+  }
+
+  /// A process that starts ranks of one thread by itself, and goes on with a run that has begun.
+  ///
+  /// @param settings of the recipe
+  static ProcessBuilder startedBy(
+      Path cache, Path recipe, Path run, int ranks, int restarts, String... settings) {
+    List<Object> words = new ArrayList<>();
+    words.addAll(List.of("--recipe", recipe, "--out", run, "--resume-if-begun", "--ranks", ranks));
+    if (restarts > 0) {
+      words.addAll(List.of("--restarts", restarts));
+    }
+    words.addAll(List.of("--set", "runtime.threads=1"));
+    for (String setting : settings) {
+      words.addAll(List.of("--set", setting));
+    }
+    return train(cache, List.of(), words);
+  }
+
+  void start(int rank) throws IOException {
+    ProcessBuilder builder =
+        train(cache, List.of("-XX:ErrorFile=" + folder.resolve("hs_err-" + rank)), words);
+    network.ifPresent(n -> builder.command().addAll(0, n.prefix(rank)));
+    Map<String, String> environment = builder.environment();
     environment.put("RANK", "" + rank);
     environment.put("WORLD_SIZE", "" + size);
     environment.put("MASTER_ADDR", network.isPresent() ? RankNetwork.address(0) : "127.0.0.1");

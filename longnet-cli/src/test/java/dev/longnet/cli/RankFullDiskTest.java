@@ -80,33 +80,17 @@ class RankFullDiskTest {
   }
 
   private Child train(Path recipe, Path run, int ranks) throws Exception {
-    ProcessBuilder builder =
-        new ProcessBuilder(
-            Child.command(
-                List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
-                List.of(
-                    "train",
-                    "--recipe",
-                    recipe,
-                    "--out",
-                    run,
-                    "--resume-if-begun",
-                    "--ranks",
-                    ranks,
-                    "--set",
-                    "training.virtual_shards=2",
-                    "--set",
-                    "runtime.threads=1",
-                    "--set",
-                    "training.steps=20",
-                    "--set",
-                    "checkpoint.every_steps=4",
-                    "--set",
-                    "checkpoint.keep=1")));
-    builder.environment().put("OPENBLAS_THREAD_TIMEOUT", "4");
-    builder.environment().put("OMP_WAIT_POLICY", "PASSIVE");
-    builder.environment().put("XDG_CACHE_HOME", folder.resolve("cache").toString());
-    return Child.of(builder);
+    return Child.of(
+        RankChildren.startedBy(
+            folder.resolve("cache"),
+            recipe,
+            run,
+            ranks,
+            0,
+            "training.virtual_shards=2",
+            "training.steps=20",
+            "checkpoint.every_steps=4",
+            "checkpoint.keep=1"));
   }
 
   private static List<String> lines(String err) {

@@ -7,7 +7,6 @@ import dev.longnet.core.checkpoint.Checkpoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -155,36 +154,17 @@ class RankKillsTest {
   }
 
   private Process start(Path recipe, Path out, int shards, int ranks) throws IOException {
-    List<String> command =
-        Child.command(
-            List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
-            List.of(
-                "train",
-                "--recipe",
-                recipe,
-                "--out",
-                out,
-                "--resume-if-begun",
-                "--ranks",
-                ranks,
-                "--set",
-                "training.virtual_shards=" + shards,
-                "--set",
-                "runtime.threads=1",
-                "--set",
-                "training.steps=" + STEPS,
-                "--set",
-                "training.batch_tokens=128",
-                "--set",
-                "checkpoint.every_steps=2"));
-    if (ranks > 1) {
-      command = new ArrayList<>(command);
-      command.addAll(List.of("--restarts", "1000"));
-    }
-    ProcessBuilder builder = new ProcessBuilder(command);
-    builder.environment().put("OPENBLAS_THREAD_TIMEOUT", "4");
-    builder.environment().put("OMP_WAIT_POLICY", "PASSIVE");
-    builder.environment().put("XDG_CACHE_HOME", cache.toString());
+    ProcessBuilder builder =
+        RankChildren.startedBy(
+            cache,
+            recipe,
+            out,
+            ranks,
+            ranks > 1 ? 1000 : 0,
+            "training.virtual_shards=" + shards,
+            "training.steps=" + STEPS,
+            "training.batch_tokens=128",
+            "checkpoint.every_steps=2");
     return builder
         .redirectErrorStream(true)
         .redirectOutput(ProcessBuilder.Redirect.appendTo(folder.resolve("said").toFile()))

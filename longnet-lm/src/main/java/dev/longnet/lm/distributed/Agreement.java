@@ -3,6 +3,8 @@ package dev.longnet.lm.distributed;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
@@ -10,12 +12,12 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /// Whether ranks were given the same things: recipe, code, corpus, checkpoint.
 public final class Agreement {
@@ -24,41 +26,61 @@ public final class Agreement {
   /// Every rank says what it was given. Returns when all say the same.
   ///
   /// @param group all of its ranks call this
-  /// @param values by name; a recipe's with one name for each key
-  /// @throws IllegalArgumentException on every rank, with the first name on which a rank differs
-  ///   from rank 0, and both values
+  /// @param values by name; a recipe's with one name for each key. What is there or not, without a
+  ///   value, has an empty one
+  /// @throws FieldException on every rank, with the first name on which a rank differs from rank 0,
+  ///   and both values
   public static void require(Collectives group, Map<String, String> values) {
+    require(group, values, Field::of);
+  }
+
+  /// As above, of what nobody sets.
+  ///
+  /// @throws IllegalArgumentException as above
+  public static void requireFound(Collectives group, Map<String, String> values) {
+    require(group, values, (name, value) -> name + "=" + value);
+  }
+
+  /// How a message says a name with its value.
+  private interface Words {
+    Object of(String name, String value);
+  }
+
+  private static void require(Collectives group, Map<String, String> values, Words words) {
     List<byte[]> said = group.gather(encode(values));
     SortedMap<String, String> first = decode(said.getFirst());
     for (int rank = 1; rank < said.size(); rank++) {
       SortedMap<String, String> other = decode(said.get(rank));
       if (!other.equals(first)) {
-        throw different(rank, first, other);
+        throw different(rank, first, other, words);
       }
     }
   }
 
   private static IllegalArgumentException different(
-      int rank, SortedMap<String, String> first, SortedMap<String, String> other) {
+      int rank, SortedMap<String, String> first, SortedMap<String, String> other, Words words) {
     TreeSet<String> names = new TreeSet<>(first.keySet());
     names.addAll(other.keySet());
     for (String name : names) {
       if (!Objects.equals(first.get(name), other.get(name))) {
-        return new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "all ranks must be given the same: rank 0 has %s, rank %d has %s",
-                said(first, name),
-                rank,
-                said(other, name)));
+        return new FieldException(
+            "all ranks must be given the same: rank 0 has %s%s, rank %d has %s%s",
+            first.containsKey(name) ? "" : "no ",
+            said(name, first.get(name), other.get(name), words),
+            rank,
+            other.containsKey(name) ? "" : "no ",
+            said(name, other.get(name), first.get(name), words));
       }
     }
     throw new AssertionError(first + " and " + other);
   }
 
-  private static String said(Map<String, String> values, String name) {
-    String value = values.get(name);
-    return value == null ? "no " + name : name + "=" + value.replaceAll("\\R", " ");
+  /// @param theirs null: they have nothing of that name
+  private static Object said(
+      String name, @Nullable String value, @Nullable String theirs, Words words) {
+    return value == null || value.isEmpty() && theirs == null
+        ? Field.of(name)
+        : words.of(name, value.replaceAll("\\R", " "));
   }
 
   private static byte[] encode(Map<String, String> values) {

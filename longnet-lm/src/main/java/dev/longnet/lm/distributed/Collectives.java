@@ -2,6 +2,7 @@
 package dev.longnet.lm.distributed;
 
 import dev.longnet.attention.RowExchange;
+import dev.longnet.core.io.FieldMessage;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.Consumer;
@@ -54,13 +55,14 @@ public interface Collectives extends RowExchange, AutoCloseable {
   /// Tells the other ranks that this one gives up, so that they stop waiting; from any thread.
   ///
   /// @param reason one line for their messages
-  void abort(String reason);
+  void abort(FieldMessage reason);
 
   /// Says what to do with the line that tells which rank was lost, on a thread of its own and once:
-  /// a loss ends calls, but not what a rank does between them. Another action takes the place of
-  /// the one before. Nothing is done after this rank's own [#abort], nor in a group of threads
-  /// alone, which end together.
-  default void whenLost(Consumer<String> action) {}
+  /// a loss ends calls, but not what a rank does between them. It has a moment to come to the next
+  /// call first. Another action takes the place of the one before, which is neither under way when
+  /// this returns nor done later. Nothing is done after this rank's own [#abort], nor in a group of
+  /// threads alone, which end together.
+  default void whenLost(Consumer<FieldMessage> action) {}
 
   /// What was sent and how long the caller waited since the last call.
   Traffic takeTraffic();

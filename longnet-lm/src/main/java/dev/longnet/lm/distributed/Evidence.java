@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.distributed;
 
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldMessage;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -11,6 +13,8 @@ import org.jspecify.annotations.Nullable;
 /// Makes one line for the user of what is known when a group fails: who, during what, and what to
 /// do.
 final class Evidence {
+  private static final String MORE_TIME = FieldMessage.mark(Field.of("timeout"));
+
   private final Signs signs;
   private final List<Person> people;
   private final Person me;
@@ -69,10 +73,11 @@ final class Evidence {
     return Failure.lost(
         String.format(
             Locale.ROOT,
-            "all ranks wait for one another, %s for %d s in %s: the network is too slow, or they wait for different things. Resume the run, and allow more time",
+            "all ranks wait for one another, %s for %d s in %s: the network is too slow, or they wait for different things. Resume the run, and allow more time (%s)",
             me,
             mine.exchange().waitedNanos() / 1_000_000_000,
-            mine.exchange().said()));
+            mine.exchange().said(),
+            MORE_TIME));
   }
 
   private static String advice(Person lost) {
@@ -109,12 +114,13 @@ final class Evidence {
     return Failure.lost(
         String.format(
             Locale.ROOT,
-            "%s is alive but did not come to %s of rank %d within %d s%s, or allow more time",
+            "%s is alive but did not come to %s of rank %d within %d s%s, or allow more time (%s)",
             late,
             during,
             me.rank(),
             rendezvous.patience().toSeconds(),
-            advice(late)));
+            advice(late),
+            MORE_TIME));
   }
 
   private Failure silent(String during) {

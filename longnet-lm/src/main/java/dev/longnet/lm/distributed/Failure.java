@@ -3,9 +3,12 @@ package dev.longnet.lm.distributed;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.longnet.core.io.FieldException;
+import dev.longnet.core.io.FieldMessage;
+
 /// Why a group is of no use any more.
 ///
-/// @param message one line
+/// @param message one line, whose fields are marked, see [FieldMessage#marked]
 /// @param gone how many ranks will never read it
 record Failure(Cause cause, String message, int gone) {
   enum Cause {
@@ -25,6 +28,15 @@ record Failure(Cause cause, String message, int gone) {
     return new Failure(Cause.LOST, message, gone);
   }
 
+  static Failure lost(PeerLostException known) {
+    return lost(known.message(FieldMessage::mark));
+  }
+
+  /// @param who a rank, for messages
+  static Failure gaveUp(String who, FieldMessage why) {
+    return lost(who + " gave up: " + why.marked());
+  }
+
   static Failure mismatch(String message) {
     return new Failure(Cause.MISMATCH, message, 0);
   }
@@ -32,18 +44,18 @@ record Failure(Cause cause, String message, int gone) {
   /// What the others are told when `e` ended rank `rank`.
   static Failure of(int rank, Throwable e) {
     return switch (e) {
-      case PeerLostException _ -> lost(line(e));
+      case PeerLostException known -> lost(known);
       case IllegalStateException _ -> mismatch(line(e));
-      default -> lost("rank " + rank + " gave up: " + line(e));
+      default -> gaveUp("rank " + rank, FieldMessage.of(e));
     };
   }
 
   /// A new one for each thread that throws it.
   RuntimeException exception() {
     return switch (cause) {
-      case LOST -> new PeerLostException(message);
+      case LOST -> new PeerLostException(FieldMessage.ofMarked(message), null);
       case MISMATCH -> new IllegalStateException(message);
-      case SETTINGS -> new IllegalArgumentException(message);
+      case SETTINGS -> new FieldException(FieldMessage.ofMarked(message), null);
     };
   }
 

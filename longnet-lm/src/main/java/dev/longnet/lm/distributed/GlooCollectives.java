@@ -2,6 +2,7 @@
 package dev.longnet.lm.distributed;
 
 import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.FieldMessage;
 import dev.longnet.lm.torch.TensorMemory;
 import dev.longnet.lm.torch.Torch;
 import java.lang.System.Logger;
@@ -31,7 +32,10 @@ public final class GlooCollectives implements Collectives {
   private static final long CHUNK = 16L << 20;
 
   /// How much longer than the timeout a call may take that has one of its own.
-  private static final Duration LATE = Duration.ofSeconds(3);
+  static final Duration LATE = Duration.ofSeconds(3);
+
+  /// How much longer than the timeout it may take to connect, or to learn why that fails.
+  static final Duration CONNECTED = Duration.ofSeconds(4);
 
   /// What all groups of a process share.
   private record Shared(Rendezvous rendezvous, Board board, InetAddress own, Watch watch) {
@@ -39,11 +43,12 @@ public final class GlooCollectives implements Collectives {
     ///
     /// @param people in the order of its ranks
     GlooGroup connect(String name, List<Person> people, int rank) {
+      long end = System.nanoTime() + rendezvous.timeout().plus(CONNECTED).toNanos();
       GlooConnections mesh;
       try {
-        mesh = mesh(rendezvous, board, own, name, people, rank);
+        mesh = mesh(this, name, people, rank);
       } catch (PeerLostException e) {
-        watch.awaitFailure(); // it may know who does not come
+        watch.awaitFailure(end); // it may know who does not come
         throw e;
       }
       GlooGroup group = new GlooGroup(name, people, mesh, watch);
@@ -79,16 +84,17 @@ public final class GlooCollectives implements Collectives {
     InetAddress own = rendezvous.ownAddress();
     Board board = connect(rendezvous);
     Duration limit = rendezvous.timeout().plus(LATE);
-    List<Person> people =
-        Bounded.call(
-            limit,
-            () -> Joining.join(rendezvous, board, own),
-            () -> Joining.storeLost(rendezvous, "no answer"));
-    Person me = people.get(rendezvous.rank());
     Board ofWatch =
         Bounded.call(
             limit, board::anotherConnection, () -> Joining.storeLost(rendezvous, "no answer"));
-    Watch watch = new Watch(ofWatch, people, me, rendezvous);
+    Signs signs = new Signs(ofWatch, rendezvous.rank(), rendezvous.size(), rendezvous.timeout());
+    List<Person> people =
+        Bounded.call(
+            limit,
+            () -> Joining.join(rendezvous, board, signs, own),
+            () -> Joining.storeLost(rendezvous, "no answer"));
+    Person me = people.get(rendezvous.rank());
+    Watch watch = new Watch(ofWatch, signs, people, me, rendezvous);
     Shared shared = new Shared(rendezvous, board, own, watch);
     return new GlooCollectives(shared, shared.connect("", people, me.rank()));
   }
@@ -124,18 +130,14 @@ public final class GlooCollectives implements Collectives {
                 reason));
   }
 
-  private static GlooConnections mesh(
-      Rendezvous rendezvous,
-      Board board,
-      InetAddress own,
-      String name,
-      List<Person> people,
-      int rank) {
-    Duration timeout = rendezvous.timeout();
+  private static GlooConnections mesh(Shared shared, String name, List<Person> people, int rank) {
+    Duration timeout = shared.rendezvous.timeout();
     try {
       return Bounded.call(
           timeout.plus(LATE),
-          () -> GlooConnections.connect(board, name, rank, people.size(), own, timeout),
+          shared.watch::hasFailed,
+          () ->
+              GlooConnections.connect(shared.board, name, rank, people.size(), shared.own, timeout),
           () -> new PeerLostException("no answer within " + timeout.toSeconds() + " s"));
     } catch (RuntimeException e) {
       throw new PeerLostException(
@@ -328,12 +330,12 @@ public final class GlooCollectives implements Collectives {
   }
 
   @Override
-  public void abort(String reason) {
+  public void abort(FieldMessage reason) {
     shared.watch.abort(reason);
   }
 
   @Override
-  public void whenLost(Consumer<String> action) {
+  public void whenLost(Consumer<FieldMessage> action) {
     shared.watch.whenLost(action);
   }
 

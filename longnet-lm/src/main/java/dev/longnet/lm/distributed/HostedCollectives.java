@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.distributed;
 
+import dev.longnet.core.io.FieldMessage;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -9,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 
 /// More ranks than processes: each process holds equally many neighbouring ranks, as threads. Each
 /// rank has a group of its own to call, of the size of all ranks.
@@ -69,7 +71,8 @@ public final class HostedCollectives implements Collectives {
               ranks));
     }
     // When ranks of one process fail, those of other processes must not wait for them.
-    ThreadHub.Fate fate = new ThreadHub.Fate(why -> processes.abort(why.message()));
+    ThreadHub.Fate fate =
+        new ThreadHub.Fate(why -> processes.abort(FieldMessage.ofMarked(why.message())));
     return of(processes, fate, ranks / processes.size(), timeout);
   }
 
@@ -324,8 +327,14 @@ public final class HostedCollectives implements Collectives {
   }
 
   @Override
-  public void abort(String reason) {
-    house.hub.fate.fail(Failure.lost("rank " + rank() + " gave up: " + reason));
+  public void abort(FieldMessage reason) {
+    house.hub.fate.fail(Failure.gaveUp("rank " + rank(), reason));
+  }
+
+  /// Of the process, whose ranks have one action together.
+  @Override
+  public void whenLost(Consumer<FieldMessage> action) {
+    house.processes.whenLost(action);
   }
 
   @Override

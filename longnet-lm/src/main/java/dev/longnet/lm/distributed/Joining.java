@@ -2,6 +2,9 @@
 package dev.longnet.lm.distributed;
 
 import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
+import dev.longnet.core.io.FieldMessage;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.ArrayList;
@@ -16,28 +19,33 @@ final class Joining {
 
   private final Rendezvous rendezvous;
   private final Board board;
+
+  /// Shown while ranks wait for the last one: one that was lost meanwhile has been silent since.
+  private final Signs signs;
+
   private final Person me;
   private final Person[] present;
 
-  private Joining(Rendezvous rendezvous, Board board, Person me) {
+  private Joining(Rendezvous rendezvous, Board board, Signs signs, Person me) {
     this.rendezvous = rendezvous;
     this.board = board;
+    this.signs = signs;
     this.me = me;
     this.present = new Person[rendezvous.size()];
   }
 
   /// @return everybody, in the order of ranks
-  static List<Person> join(Rendezvous rendezvous, Board board, InetAddress own) {
+  static List<Person> join(Rendezvous rendezvous, Board board, Signs signs, InetAddress own) {
     Person me = Person.here(rendezvous, own);
-    Joining joining = new Joining(rendezvous, board, me);
+    Joining joining = new Joining(rendezvous, board, signs, me);
     try {
       joining.sayWhoIAm();
       return joining.waitForAll();
     } catch (IllegalArgumentException e) {
-      joining.tell(new Failure(Failure.Cause.SETTINGS, Failure.line(e), 0));
+      joining.tell(new Failure(Failure.Cause.SETTINGS, FieldMessage.of(e).marked(), 0));
       throw e;
     } catch (PeerLostException e) {
-      joining.tell(Failure.lost(Failure.line(e)));
+      joining.tell(Failure.lost(e));
       throw e;
     } catch (IllegalStateException | EnvironmentException e) {
       throw e;
@@ -86,15 +94,23 @@ final class Joining {
               me.process(),
               me.host()));
     }
-    board.add(Signs.alive(me.rank()), 1);
     board.set(who(me.rank()), me.encoded());
   }
 
   private List<Person> waitForAll() {
     long deadline = System.nanoTime() + rendezvous.timeout().toNanos();
+    long shown = System.nanoTime() - Watch.TICK.toNanos();
     while (true) {
       if (board.has(Signs.FAILURE)) {
         throw Failure.decoded(board.get(Signs.FAILURE)).exception();
+      }
+      if (System.nanoTime() - shown >= Watch.TICK.toNanos()) {
+        shown = System.nanoTime();
+        signs
+            .exchange(List.of())
+            .ifPresent(failure -> {
+              throw failure.exception();
+            });
       }
       List<Integer> missing = new ArrayList<>();
       for (int rank = 0; rank < present.length; rank++) {
@@ -137,12 +153,9 @@ final class Joining {
     }
     for (Person one : new Person[] {other, me}) {
       if (!other.host().equals(me.host()) && isLoopback(one.address())) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "%s listens on %s, which other machines do not reach: bind it to the interface that they do",
-                one,
-                one.address()));
+        throw new FieldException(
+            "%s listens on %s, which other machines do not reach: name the interface that they do, %s",
+            one, one.address(), Field.of("bind"));
       }
     }
     if (IntStream.range(0, present.length)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.distributed;
 
+import dev.longnet.core.io.FieldMessage;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -183,8 +184,8 @@ public final class ThreadCollectives implements Collectives {
   }
 
   @Override
-  public void abort(String reason) {
-    hub.fate.fail(Failure.lost("rank " + rank + " gave up: " + reason));
+  public void abort(FieldMessage reason) {
+    hub.fate.fail(Failure.gaveUp("rank " + rank, reason));
   }
 
   @Override

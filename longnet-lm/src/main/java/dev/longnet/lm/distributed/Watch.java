@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.distributed;
 
+import dev.longnet.core.io.FieldMessage;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
@@ -9,7 +10,6 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -26,8 +26,21 @@ import org.jspecify.annotations.Nullable;
 /// only then. So all ranks say the same, and a rank that ends because of another is not blamed.
 final class Watch {
   private static final Logger LOG = System.getLogger(Watch.class.getName());
-  private static final long TICK_MILLIS = 1_000;
   private static final long SECOND = 1_000_000_000;
+
+  // A rank leaves within the timeout and five seconds. What may follow the timeout, in this order:
+  // two ticks until it is seen, LINGER, NOTICE; or SETTLE; or, where Gloo connects,
+  // GlooCollectives.CONNECTED.
+  static final Duration TICK = Duration.ofSeconds(1);
+
+  /// How long the keeper of the store lets the others read why it ends.
+  static final Duration LINGER = Duration.ofMillis(1_500);
+
+  /// How long a rank that works may take to notice a loss in its next exchange.
+  static final Duration NOTICE = Duration.ofSeconds(1);
+
+  /// How long a rank that noticed a loss waits until all could read it.
+  static final Duration SETTLE = Duration.ofSeconds(4);
 
   /// A call of the store that takes longer is given up.
   private static final long HANGS = 2 * SECOND;
@@ -49,7 +62,12 @@ final class Watch {
   private final LinkedBlockingQueue<Suspicion> suspicions = new LinkedBlockingQueue<>();
   private final Object lock = new Object();
   private final Thread thread;
-  private final AtomicReference<@Nullable Consumer<String>> whenLost = new AtomicReference<>();
+
+  /// Held while it is done: who takes another action knows that the one before is not under way.
+  private final Object telling = new Object();
+
+  private @Nullable Consumer<FieldMessage> whenLost;
+  private boolean told;
   private @Nullable Failure failure;
   private boolean settled;
   private boolean severed;
@@ -64,13 +82,14 @@ final class Watch {
   private int allWaiting;
 
   /// @param board a connection of its own
-  Watch(Board board, List<Person> people, Person me, Rendezvous rendezvous) {
+  /// @param signs over that connection
+  Watch(Board board, Signs signs, List<Person> people, Person me, Rendezvous rendezvous) {
     this.board = board;
     this.me = me;
     this.size = people.size();
     this.timeout = rendezvous.timeout();
     this.patience = rendezvous.patience();
-    this.signs = new Signs(board, me.rank(), size, timeout);
+    this.signs = signs;
     this.evidence = new Evidence(signs, people, me, rendezvous);
     this.thread = Thread.ofPlatform().daemon().name("longnet-ranks-watch").unstarted(this::run);
     thread.start();
@@ -101,6 +120,12 @@ final class Watch {
     }
   }
 
+  private boolean isSettled() {
+    synchronized (lock) {
+      return settled;
+    }
+  }
+
   /// @throws RuntimeException the failure, if there is one
   void check() {
     Failure known;
@@ -113,8 +138,10 @@ final class Watch {
   }
 
   /// As [Collectives#whenLost].
-  void whenLost(Consumer<String> action) {
-    whenLost.set(action);
+  void whenLost(@Nullable Consumer<FieldMessage> action) {
+    synchronized (telling) {
+      whenLost = action;
+    }
     if (hasFailed()) {
       tell();
     }
@@ -125,22 +152,39 @@ final class Watch {
     synchronized (lock) {
       known = failure;
     }
-    Consumer<String> action = whenLost.getAndSet(null);
-    if (action != null && known != null && known.cause() == Failure.Cause.LOST) {
-      var _ =
-          Thread.ofPlatform()
-              .daemon()
-              .name("longnet-ranks-lost")
-              .start(() -> action.accept(known.message()));
+    synchronized (telling) {
+      if (told || whenLost == null || known == null || known.cause() != Failure.Cause.LOST) {
+        return;
+      }
+      told = true;
+    }
+    FieldMessage line = FieldMessage.ofMarked(known.message());
+    Thread.ofPlatform().daemon().name("longnet-ranks-lost").start(() -> tell(line));
+  }
+
+  /// Whoever is about to exchange hears of it there, whoever needs no other rank any more says so.
+  private void tell(FieldMessage line) {
+    try {
+      Thread.sleep(NOTICE);
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+    synchronized (telling) {
+      Consumer<FieldMessage> action = whenLost;
+      whenLost = null;
+      if (action != null) {
+        action.accept(line);
+      }
     }
   }
 
-  /// Waits a moment for what the watch will find.
+  /// Waits a moment for what the watch will find, and for all to read it.
   ///
+  /// @param end of the moment, three seconds later at most
   /// @throws RuntimeException the failure, if there is one then
-  void awaitFailure() {
-    long deadline = System.nanoTime() + 3 * SECOND;
-    while (!hasFailed() && System.nanoTime() < deadline) {
+  void awaitFailure(long end) {
+    long deadline = Math.min(end, System.nanoTime() + 3 * SECOND);
+    while (!isSettled() && System.nanoTime() < deadline) {
       try {
         Thread.sleep(50);
       } catch (InterruptedException _) {
@@ -165,7 +209,7 @@ final class Watch {
   }
 
   private RuntimeException settle(@Nullable Suspicion suspicion) {
-    long deadline = System.nanoTime() + 4 * SECOND;
+    long deadline = System.nanoTime() + SETTLE.toNanos();
     synchronized (lock) {
       while (!settled) {
         long since = callSince;
@@ -196,12 +240,11 @@ final class Watch {
   }
 
   /// Tells the others that this rank gives up.
-  void abort(String reason) {
+  void abort(FieldMessage reason) {
     if (!hasFailed()) {
-      whenLost.set(null); // it ends by itself, and says why
+      whenLost(null); // it ends by itself, and says why
     }
-    Failure mine = Failure.lost(me + " gave up: " + reason);
-    suspect(new Suspicion.Known(mine));
+    suspect(new Suspicion.Known(Failure.gaveUp(me.toString(), reason)));
   }
 
   /// Ends the thread after success, and its connection.
@@ -221,7 +264,7 @@ final class Watch {
   private void run() {
     try {
       while (!stopped) {
-        Suspicion suspicion = suspicions.poll(TICK_MILLIS, TimeUnit.MILLISECONDS);
+        Suspicion suspicion = suspicions.poll(TICK.toMillis(), TimeUnit.MILLISECONDS);
         if (stopped) {
           return;
         }
@@ -327,7 +370,7 @@ final class Watch {
   private void guard() {
     try {
       while (!stopped && !hasFailed()) {
-        Thread.sleep(TICK_MILLIS / 2);
+        Thread.sleep(TICK.dividedBy(2));
         long since = callSince;
         long hangs = since == 0 ? 0 : System.nanoTime() - since;
         if (hangs > timeout.toNanos()) {
@@ -381,7 +424,7 @@ final class Watch {
 
   /// The store ends with this process: the others should read first.
   private void linger(int readers) {
-    long deadline = System.nanoTime() + 2 * SECOND;
+    long deadline = System.nanoTime() + LINGER.toNanos();
     while (System.nanoTime() < deadline
         && askBoard(() -> board.add("seen", 0)).orElse((long) size) < readers) {
       try {

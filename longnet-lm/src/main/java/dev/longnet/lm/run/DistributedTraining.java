@@ -11,6 +11,7 @@ import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.pipeline.Tokenization;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
+import dev.longnet.core.io.FieldMessage;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.distributed.Agreement;
 import dev.longnet.lm.distributed.Collectives;
@@ -26,7 +27,6 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.jspecify.annotations.Nullable;
 
 /// Carries out one run in several processes: each calls [#run] with the same recipe and its own
 /// member of their group. A process is one rank, or several as threads where the recipe has
@@ -101,21 +101,22 @@ public final class DistributedTraining {
       return training.run();
     } catch (IOException | RuntimeException | Error e) {
       if (!(e instanceof PeerLostException)) {
-        world.abort(line(e));
+        world.abort(FieldMessage.of(e));
       }
       throw e;
     }
   }
 
   private Result run() throws IOException {
-    Agreement.require(world, given());
+    Agreement.require(world, settings());
+    Agreement.requireFound(world, given());
     shape.requireWork(config.training());
     double rate =
         world.rank() == 0
             ? Training.forecast(config, start.run(), processes, listener)
             : Double.NaN;
     try (TokenShards tokens = tokens()) {
-      Agreement.require(world, found(tokens));
+      Agreement.requireFound(world, found(tokens));
       listener.corpus(tokens);
       // One lock for all that is written, the report too.
       try (RunDirectory directory = directory()) {
@@ -174,9 +175,6 @@ public final class DistributedTraining {
       throws IOException {
     Mesh mesh = Mesh.of(rank, shape.sequenceRanks());
     Result result = train(mesh, hears, directory, tokens, rate);
-    if (rank.rank() == 0 && result.end() == Result.End.FINISHED) {
-      world.whenLost(_ -> {}); // what is left to do it does alone
-    }
     // Not after a failure: that waits for ranks which do not know yet.
     mesh.close();
     return result;
@@ -195,19 +193,29 @@ public final class DistributedTraining {
     return new Training(config, start, parts).train(directory, tokens, rate);
   }
 
-  /// What can be compared before any work.
-  private Map<String, String> given() throws IOException {
+  /// What a person sets.
+  private Map<String, String> settings() throws IOException {
     Map<String, String> values = new TreeMap<>();
     flatten("", config.toTree(), values);
     values.keySet().removeAll(OF_A_MACHINE);
-    values.put("version", program);
     if (config.training().virtualShards() > 0) {
       // Then it is not a machine's own matter: it decides about bits.
       values.put("runtime.threads", Integer.toString(runtime.threads()));
     }
     values.put("sequenceRanks", Integer.toString(shape.sequenceRanks()));
-    values.put("resume", Boolean.toString(start.resume()));
-    values.put("init", Boolean.toString(start.init().isPresent()));
+    if (start.resume()) {
+      values.put("resume", "");
+    }
+    if (start.init().isPresent()) {
+      values.put("init", "");
+    }
+    return values;
+  }
+
+  /// What else can be compared before any work.
+  private Map<String, String> given() throws IOException {
+    Map<String, String> values = new TreeMap<>();
+    values.put("version", program);
     if (start.resume()) {
       List<Path> checkpoints = Checkpoint.list(start.run());
       values.put(
@@ -240,13 +248,5 @@ public final class DistributedTraining {
                 path.isEmpty() ? field.getKey() : path + "." + field.getKey(),
                 field.getValue(),
                 into));
-  }
-
-  /// For the other ranks.
-  static String line(Throwable e) {
-    @Nullable String message = e.getMessage();
-    return message == null || message.isBlank()
-        ? e.toString()
-        : message.lines().findFirst().orElse("");
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.run;
 
+import dev.longnet.core.io.FieldMessage;
 import dev.longnet.lm.distributed.Collectives;
 import dev.longnet.lm.distributed.PeerLostException;
 import java.io.IOException;
@@ -40,7 +41,7 @@ final class RankThreads {
                 } catch (Throwable e) {
                   failures.set(number, e);
                   if (!(e instanceof PeerLostException)) {
-                    ranks.get(number).abort(DistributedTraining.line(e));
+                    ranks.get(number).abort(FieldMessage.of(e));
                   }
                 }
               }));

@@ -33,13 +33,14 @@ import java.util.stream.Collectors;
 /// @param parts whose listener hears the numbers as they come
 record RunEvaluation(RunConfig config, Parts parts) {
   /// Writes `evaluation.json`, where enough text is held out. Called on all ranks; one of them sees
-  /// the run's directory and gives the others its weights.
+  /// the run's directory and gives the others its weights. It needs them no more in the end.
   void run(Tokenizer tokenizer, TokenSplit held, Path run) throws IOException {
     Optional<Checkpoint> checkpoint =
         parts.ranks().writes() ? Optional.of(Checkpoint.resolve(run)) : Optional.empty();
     checkpoint.flatMap(Checkpoint::state).ifPresent(state -> noteUntrained(state.step()));
     Optional<EvaluationPlan> plan = plan(held);
     if (plan.isEmpty()) {
+      parts.ranks().needNoOther();
       return;
     }
     ObjectNode json;
@@ -49,6 +50,7 @@ record RunEvaluation(RunConfig config, Parts parts) {
               .run(held, plan.get(), parts.listener())
               .toJson();
     }
+    parts.ranks().needNoOther();
     if (checkpoint.isPresent()) {
       json.put("checkpoint", checkpoint.get().directory().getFileName().toString());
       checkpoint.get().state().ifPresent(s -> json.put("step", s.step()));

@@ -174,6 +174,13 @@ public final class Mesh implements Ranks, AutoCloseable {
   }
 
   @Override
+  public void needNoOther() {
+    if (writes()) {
+      world.whenLost(_ -> {});
+    }
+  }
+
+  @Override
   public void close() {
     sequence.close();
   }

@@ -86,6 +86,10 @@ public interface Ranks {
     return sum(onThisRank ? 1 : 0) > 0;
   }
 
+  /// Says that this rank calls the others no more. Where it is the one that writes, the loss of
+  /// another does not end it from now on.
+  default void needNoOther() {}
+
   /// What the rank that writes says, a few bytes; waits for the others.
   ///
   /// @param said on that rank

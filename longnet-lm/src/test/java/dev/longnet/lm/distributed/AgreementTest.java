@@ -3,6 +3,7 @@ package dev.longnet.lm.distributed;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.core.io.FieldException;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -15,6 +16,19 @@ class AgreementTest {
           Agreement.require(group, said.get(group.rank()));
           return "agreement";
         });
+  }
+
+  @Test
+  void aDifferenceOfSettingsNamesFields() {
+    assertThat(disagree(List.of(Map.of("resume", "", "z", "1"), Map.of("z", "1"))))
+        .allSatisfy(e ->
+            assertThat(((FieldException) e).message(field -> "<" + field + ">"))
+                .isEqualTo(
+                    "all ranks must be given the same: rank 0 has <resume>, rank 1 has no <resume>"));
+    assertThat(disagree(List.of(Map.of("training.steps", "1"), Map.of("training.steps", "2"))))
+        .allSatisfy(e ->
+            assertThat(((FieldException) e).message(field -> "<" + field + ">"))
+                .endsWith("rank 0 has <training.steps=1>, rank 1 has <training.steps=2>"));
   }
 
   @Test

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
+import dev.longnet.core.io.FieldMessage;
 import dev.longnet.core.machine.ProcessMemory;
 import dev.longnet.lm.torch.NativePointers;
 import dev.longnet.lm.torch.TensorMemory;
@@ -16,6 +18,7 @@ import java.lang.foreign.ValueLayout;
 import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.Assumptions;
@@ -138,7 +141,7 @@ class GlooCollectivesTest {
             AllRanks.gloo(2, TIMEOUT),
             group -> {
               if (group.rank() == 1) {
-                group.abort("out of memory");
+                group.abort(FieldMessage.of("out of memory"));
               }
               return group.sum(1);
             });
@@ -147,6 +150,49 @@ class GlooCollectivesTest {
             assertThat(e)
                 .isInstanceOf(PeerLostException.class)
                 .hasMessageMatching("rank 1 on .* \\(process \\d+\\) gave up: out of memory"));
+  }
+
+  @Test
+  void whatARankGaveUpForNamesFieldsElsewhereToo() {
+    List<Throwable> failures =
+        AllRanks.failures(
+            AllRanks.gloo(2, TIMEOUT),
+            group -> {
+              if (group.rank() == 1) {
+                group.abort(
+                    FieldMessage.of(
+                        new FieldException(
+                            "room is needed, then %s", Field.of("resume", "runs/a"))));
+              }
+              return group.sum(1);
+            });
+    assertThat(failures)
+        .allSatisfy(e ->
+            assertThat(((PeerLostException) e).message(field -> "<" + field + ">"))
+                .endsWith("gave up: room is needed, then <resume=runs/a>"));
+  }
+
+  /// The loss is known, and what to do about it is about to be done.
+  @Test
+  void aLossIsNotToldToWhoNeedsNobodyAnyMore() throws Exception {
+    Collectives[] both = AllRanks.gloo(2, TIMEOUT).toArray(Collectives[]::new);
+    List<String> told = Collections.synchronizedList(new ArrayList<>());
+    both[0].whenLost(line -> told.add("before: " + line));
+    both[1].abort(FieldMessage.of("out of memory"));
+    assertThatThrownBy(() -> both[0].sum(1)).isInstanceOf(PeerLostException.class);
+    both[0].whenLost(line -> told.add("after"));
+    long end = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (told.isEmpty() && System.nanoTime() < end) {
+      Thread.sleep(50);
+    }
+    assertThat(told).containsExactly("after");
+  }
+
+  @Test
+  void waitsBeyondTheTimeoutFitIntoFiveSeconds() {
+    Duration noticed = Watch.TICK.multipliedBy(2).plus(Watch.LINGER).plus(Watch.NOTICE);
+    assertThat(List.of(noticed, Watch.SETTLE, GlooCollectives.LATE, GlooCollectives.CONNECTED))
+        .allMatch(wait -> wait.compareTo(Duration.ofSeconds(5)) < 0);
   }
 
   @Test

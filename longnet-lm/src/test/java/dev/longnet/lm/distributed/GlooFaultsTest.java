@@ -4,6 +4,7 @@ package dev.longnet.lm.distributed;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.longnet.lm.torch.Torch;
+import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -90,6 +91,22 @@ class GlooFaultsTest {
       first.signal("KILL");
       assertThat(second.await("lost", 30)).contains("the store on 127.0.0.1:" + port + " was lost");
       assertThat(second.exitCode(5)).isEqualTo(PeerLostException.EXIT_CODE);
+    }
+  }
+
+  /// Rank 1 joins and never connects. Gloo would wait for it for the timeout, ten minutes.
+  @Test
+  void aRankThatConnectsHearsThatAnotherGaveUp() throws Exception {
+    int port = AllRanks.freePort();
+    try (RankProcess first = RankProcess.start("sums", 0, 2, port, 600)) {
+      Torch.loadGloo();
+      Rendezvous second = Rendezvous.of(1, 2, "127.0.0.1", port);
+      Board board = Board.connect(second);
+      board.set("who/1", Person.here(second, InetAddress.getLoopbackAddress()).encoded());
+      Thread.sleep(3_000); // it connects now
+      board.setFirst(Signs.FAILURE, Failure.lost("rank 1 gave up").encoded());
+      assertThat(first.await("lost", 30)).contains("rank 1 gave up");
+      assertThat(first.exitCode(5)).isEqualTo(PeerLostException.EXIT_CODE);
     }
   }
 

@@ -4,6 +4,7 @@ package dev.longnet.lm.distributed;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.core.io.FieldMessage;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -80,7 +81,7 @@ class HostedCollectivesTest {
             ranks(4, 2),
             group -> {
               if (group.rank() == 3) {
-                group.abort("out of memory");
+                group.abort(FieldMessage.of("out of memory"));
               }
               return group.sum(1);
             });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.distributed;
 
+import dev.longnet.core.io.FieldMessage;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -161,7 +162,7 @@ final class RankMain {
     say("first");
     if (group.rank() == 1) {
       sleep(Duration.ofSeconds(1));
-      group.abort("no space left on disk");
+      group.abort(FieldMessage.of("no space left on disk"));
     }
     group.barrier();
   }

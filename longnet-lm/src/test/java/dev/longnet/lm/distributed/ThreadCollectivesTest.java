@@ -4,6 +4,7 @@ package dev.longnet.lm.distributed;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.core.io.FieldMessage;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
@@ -34,7 +35,7 @@ class ThreadCollectivesTest {
             ThreadCollectives.of(3),
             group -> {
               if (group.rank() == 1) {
-                group.abort("out of memory");
+                group.abort(FieldMessage.of("out of memory"));
               }
               return group.sum(1);
             });

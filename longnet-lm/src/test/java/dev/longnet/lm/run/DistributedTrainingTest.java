@@ -15,6 +15,7 @@ import dev.longnet.core.data.pipeline.TokenizationListener;
 import dev.longnet.core.data.pipeline.TokenizationProgress;
 import dev.longnet.core.evaluate.Evaluation;
 import dev.longnet.core.evaluate.SameJson;
+import dev.longnet.core.io.FieldMessage;
 import dev.longnet.lm.distributed.Collectives;
 import dev.longnet.lm.distributed.PeerLostException;
 import dev.longnet.lm.distributed.ThreadCollectives;
@@ -345,7 +346,7 @@ class DistributedTrainingTest {
                   new RunListener() {
                     @Override
                     public void report(Path report) {
-                      worlds[1].abort("the test ends it");
+                      worlds[1].abort(FieldMessage.of("the test ends it"));
                     }
                   },
                   world);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.train;
 
+import dev.longnet.core.io.FieldMessage;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.distributed.Collectives;
 import dev.longnet.lm.distributed.ThreadCollectives;
@@ -74,7 +75,7 @@ final class MeshRuns {
                     before,
                     overrides.apply(one.rank()));
               } catch (Throwable e) {
-                one.abort(e.toString());
+                one.abort(FieldMessage.of(e));
                 throw e;
               }
             }));

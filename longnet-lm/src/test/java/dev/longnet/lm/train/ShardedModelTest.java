@@ -12,6 +12,7 @@ import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
+import dev.longnet.core.io.FieldMessage;
 import dev.longnet.lm.attention.JavaAttentionOperator;
 import dev.longnet.lm.attention.SequenceParallelAttention;
 import dev.longnet.lm.distributed.Collectives;
@@ -134,7 +135,7 @@ class ShardedModelTest {
               try {
                 return pass(config, ids, window, shards, gathered);
               } catch (Throwable e) {
-                rank.abort(e.toString());
+                rank.abort(FieldMessage.of(e));
                 throw e;
               }
             }));
