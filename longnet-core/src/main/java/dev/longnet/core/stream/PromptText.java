@@ -29,7 +29,7 @@ public final class PromptText {
     }
     Reading reading;
     try {
-      reading = Reading.of(file, how, policy, false);
+      reading = Reading.ofText(file, how, policy, false);
     } catch (RejectedException e) {
       throw new FieldException(
           "%s can't be read: %s: %s", Field.of("promptFile"), file, e.getMessage());

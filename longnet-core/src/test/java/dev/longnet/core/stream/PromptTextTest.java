@@ -12,6 +12,8 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalDouble;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,10 +33,14 @@ class PromptTextTest {
   }
 
   private String read(String name, byte[] content) throws IOException {
+    return read(name, content, HOW);
+  }
+
+  private String read(String name, byte[] content, CorpusSource how) throws IOException {
     try (InputStream in =
         PromptText.open(
             Files.write(folder.resolve(name), content),
-            HOW,
+            how,
             dev.longnet.core.config.InputPolicy.DEFAULT)) {
       return new String(in.readAllBytes(), UTF_8);
     }
@@ -48,7 +54,28 @@ class PromptTextTest {
         .isEqualTo(TEXT);
     assertThat(read("a.jsonl", "{\"text\": \"a row\"}\n".getBytes(UTF_8))).isEqualTo("a row");
     assertThat(read("a.json", "{\"text\": \"no row\"}".getBytes(UTF_8))).contains("no row\"}");
-    assertThat(read("binary", new byte[] {'a', 0, 'b'})).isEqualTo("a\0b");
+    assertThat(read("latin1.txt", new byte[] {'a', (byte) 0xe9, 'b'})).hasSize(3);
+  }
+
+  /// As every command has it.
+  @Test
+  void binaryFilesAreNoPrompts() throws IOException {
+    byte[] binary = {'a', 0, 'b'};
+    for (byte[] content : List.of(binary, gzip(binary))) {
+      assertThatThrownBy(() -> read("binary", content))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("promptFile can't be read: ")
+          .hasMessageContaining("binary, a NUL byte at its beginning");
+    }
+    CorpusSource asItIs =
+        new CorpusSource(
+            "prompt",
+            OptionalDouble.empty(),
+            "text",
+            "",
+            CorpusSource.Format.TEXT,
+            HOW.sequences());
+    assertThat(read("binary", binary, asItIs)).isEqualTo("a\0b");
   }
 
   @Test

@@ -136,39 +136,39 @@ final class BpeTrainer {
       return;
     }
     long times = counts[word];
-    // Taking all of the word's pairs out and the new ones in is simple, and words are short.
-    for (int i = 0; i + 1 < ids.length; i++) {
-      Pair p = pairs.get(key(ids[i], ids[i + 1]));
-      if (p != null) {
-        p.count -= times;
-      }
-    }
     int[] out = new int[ids.length];
     int n = 0;
-    for (int i = 0; i < ids.length; i++) {
-      if (i + 1 < ids.length && ids[i] == left && ids[i + 1] == right) {
-        out[n++] = merged;
-        i++;
-      } else {
-        out[n++] = ids[i];
+    int i = 0;
+    while (i < ids.length) {
+      if (i + 1 == ids.length || ids[i] != left || ids[i + 1] != right) {
+        out[n++] = ids[i++];
+        continue;
       }
+      if (n > 0) {
+        lose(out[n - 1], left, times);
+        gain(out[n - 1], merged, word, times, grown);
+      }
+      i += 2;
+      if (i < ids.length) {
+        lose(right, ids[i], times);
+        gain(merged, ids[i], word, times, grown);
+      }
+      out[n++] = merged;
     }
     words[word] = Arrays.copyOf(out, n);
-    for (int i = 0; i + 1 < n; i++) {
-      long key = key(out[i], out[i + 1]);
-      boolean isNew = out[i] == merged || out[i + 1] == merged;
-      Pair p = pairs.get(key);
-      if (p == null) {
-        p = new Pair();
-        pairs.put(key, p);
-      }
-      if (isNew) {
-        p.add(word, times);
-        grown.put(key, true);
-      } else {
-        p.count += times;
-      }
+  }
+
+  private void lose(int left, int right, long times) {
+    Pair pair = pairs.get(key(left, right));
+    if (pair != null) { // the one that is merged has no count any more
+      pair.count -= times;
     }
+  }
+
+  private void gain(int left, int right, int word, long times, Map<Long, Boolean> grown) {
+    long key = key(left, right);
+    pairs.computeIfAbsent(key, k -> new Pair()).add(word, times);
+    grown.put(key, true);
   }
 
   private static boolean contains(int[] ids, int left, int right) {

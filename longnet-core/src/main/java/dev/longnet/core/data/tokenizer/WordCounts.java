@@ -3,6 +3,7 @@ package dev.longnet.core.data.tokenizer;
 
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -18,7 +19,7 @@ public final class WordCounts {
 
   private static final Pattern WORDS = Pattern.compile(PATTERN, Pattern.UNICODE_CHARACTER_CLASS);
 
-  /// Longer ones (base64, minified code) teach nothing about words.
+  /// Longer ones (DNA, scripts without spaces) are counted in parts of so many characters.
   private static final int MAX_WORD = 256;
 
   /// Distinct words kept, and the bytes of them: some 150 MB of heap, and as much again while
@@ -42,9 +43,7 @@ public final class WordCounts {
           public void text(String run) {
             Matcher matcher = WORDS.matcher(run);
             while (matcher.find()) {
-              if (matcher.end() - matcher.start() <= MAX_WORD) {
-                count(matcher.group(), 1);
-              }
+              countParts(run, matcher.start(), matcher.end());
             }
           }
 
@@ -56,6 +55,17 @@ public final class WordCounts {
   public void add(WordCounts other) {
     other.counts.forEach((word, count) -> count(word, count[0]));
     forgotten += other.forgotten;
+  }
+
+  private void countParts(String run, int from, int to) {
+    for (int start = from; start < to; ) {
+      int end = Math.min(start + MAX_WORD, to);
+      if (end < to && Character.isSurrogatePair(run.charAt(end - 1), run.charAt(end))) {
+        end--;
+      }
+      count(run.substring(start, end), 1);
+      start = end;
+    }
   }
 
   private void count(String word, long times) {
@@ -72,14 +82,24 @@ public final class WordCounts {
   }
 
   /// Rare words do not decide which merges come first; a huge corpus has more of them than fit.
+  /// Half of the memory stays in use: where all words are as rare (parts of DNA), those that stay
+  /// teach its pairs.
   private void forgetRarest() {
-    for (long rare = 1; counts.size() > MAX_DISTINCT / 2 || bytes > MAX_BYTES / 2; rare *= 2) {
-      long limit = rare;
-      int before = counts.size();
-      counts.values().removeIf(count -> count[0] <= limit);
-      forgotten += before - counts.size();
-      bytes = counts.keySet().stream().mapToLong(word -> bytes(word).length).sum();
+    for (long rare = 1; isOverHalf(); rare *= 2) {
+      for (Iterator<Map.Entry<String, long[]>> words = counts.entrySet().iterator();
+          words.hasNext() && isOverHalf(); ) {
+        Map.Entry<String, long[]> word = words.next();
+        if (word.getValue()[0] <= rare) {
+          words.remove();
+          bytes -= bytes(word.getKey()).length;
+          forgotten++;
+        }
+      }
     }
+  }
+
+  private boolean isOverHalf() {
+    return counts.size() > MAX_DISTINCT / 2 || bytes > MAX_BYTES / 2;
   }
 
   public int distinct() {

@@ -106,6 +106,26 @@ class TrainedTokenizerTest {
     assertThat(file.path("model").path("merges")).hasSize(60);
   }
 
+  /// A word is as long as its text where that has no spaces.
+  @ParameterizedTest
+  @ValueSource(strings = {"ACGT", "的一是在不了有和", "กขคงจฉชซ"})
+  void textsWithoutSpacesTeachPairs(String letters) throws IOException {
+    Random random = new Random(5);
+    StringBuilder text = new StringBuilder();
+    for (int i = 0; i < 20_000; i++) {
+      text.append(letters.charAt(random.nextInt(letters.length())));
+    }
+    WordCounts words = new WordCounts();
+    words.add(text.toString().getBytes(StandardCharsets.UTF_8));
+    Path file = Files.writeString(temp.resolve("t.json"), TokenizerFile.train(words, 600));
+    Tokenizer tokenizer = Tokenizers.of(file.toString());
+    assertThat(tokenizer.vocabularySize()).isEqualTo(600);
+    byte[] bytes = text.toString().getBytes(StandardCharsets.UTF_8);
+    int[] ids = tokenizer.encode(bytes);
+    assertThat(ids.length).isLessThan(bytes.length / 3);
+    assertThat(tokenizer.decode(ids)).isEqualTo(bytes);
+  }
+
   @Test
   void foreignFilesKeepTheirIdsAndLoseTheirSpecialTokens() throws IOException {
     String json =
