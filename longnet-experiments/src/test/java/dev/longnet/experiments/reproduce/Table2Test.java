@@ -160,7 +160,7 @@ class Table2Test {
     assertThat(table.content().numbers("at 8,192")[0]).isCloseTo(2.5, within(1e-9));
     assertThat(table.content().numbers("deviation over seeds")[0]).isZero();
     assertThat(table.content().notes().getLast())
-        .startsWith("Not run yet, by row and seed: paper-8k (1, 2, 3); sparse-2k (1, 2, 3)");
+        .startsWith("Not run yet, by row and seed: paper-8k (1, 2, 3); dense-512 (3)");
     assertThat(table.measured().commit()).isEqualTo("abc1234");
     assertThat(table.measured().seeds()).containsExactly(1L, 2L);
     assertThat(findings.plots()).hasSize(1);
