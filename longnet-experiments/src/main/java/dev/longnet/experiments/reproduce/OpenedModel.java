@@ -2,6 +2,8 @@
 package dev.longnet.experiments.reproduce;
 
 import dev.longnet.core.checkpoint.Checkpoint;
+import dev.longnet.core.config.AttentionConfig;
+import dev.longnet.core.config.BranchedAttention;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.data.TokenShards;
 import dev.longnet.core.data.TokenSplit;
@@ -10,6 +12,10 @@ import dev.longnet.core.data.pipeline.Tokenization;
 import dev.longnet.core.data.pipeline.TokenizationListener;
 import dev.longnet.core.evaluate.Scorer;
 import dev.longnet.core.io.ResourceStack;
+import dev.longnet.core.stream.StreamOptions;
+import dev.longnet.core.stream.StreamSession;
+import dev.longnet.core.stream.StreamState;
+import dev.longnet.core.stream.StreamingCheckpoint;
 import dev.longnet.lm.inference.LoadedModel;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.TensorMemory;
@@ -19,6 +25,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.LongOptional;
@@ -108,6 +115,38 @@ final class OpenedModel implements TrainedModel {
               .contiguous();
       return TensorMemory.of(best).toArray(ValueLayout.JAVA_LONG);
     }
+  }
+
+  @Override
+  public float[] read(long[] ids) throws IOException {
+    boolean grows =
+        config.model().mixers().stream()
+            .anyMatch(mixer ->
+                !(mixer instanceof AttentionConfig.Dilated || mixer instanceof BranchedAttention));
+    return grows ? readWindows(ids) : stream(ids);
+  }
+
+  private float[] stream(long[] ids) throws IOException {
+    int[] tokens = Arrays.stream(ids).mapToInt(Math::toIntExact).toArray();
+    float[] losses = new float[tokens.length];
+    try (StreamingCheckpoint streaming =
+            StreamingCheckpoint.open(checkpoint, StreamOptions.defaults());
+        StreamSession session = streaming.model().newSession();
+        StreamState state = streaming.model().newStream()) {
+      session.read(state, tokens, 0, tokens.length, losses);
+    }
+    return Arrays.copyOfRange(losses, 1, losses.length);
+  }
+
+  private float[] readWindows(long[] ids) {
+    int window = config.training().window();
+    float[] losses = new float[ids.length - 1];
+    for (int from = 0; from < losses.length; from += window) {
+      int tokens = Math.min(window, losses.length - from);
+      float[] own = scorer().losses(Arrays.copyOfRange(ids, from, from + tokens + 1), 1, tokens);
+      System.arraycopy(own, 0, losses, from, tokens);
+    }
+    return losses;
   }
 
   @Override

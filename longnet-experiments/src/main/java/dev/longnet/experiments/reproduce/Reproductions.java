@@ -14,6 +14,7 @@ public final class Reproductions {
         new Figure7b(),
         new Figure6(),
         new Figure7a(),
+        new ReadingOn(),
         new Dna(),
         new Figure5());
   }

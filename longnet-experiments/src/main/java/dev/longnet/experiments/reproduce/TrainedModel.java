@@ -30,6 +30,14 @@ public interface TrainedModel extends AutoCloseable {
   /// @return [batch, tokens], row by row
   long[] expected(long[] ids, int batch, int tokens);
 
+  /// Losses of a text that is read from its first token to its last: as a stream where what the
+  /// model remembers does not grow with the text, else in windows of the trained length, each of
+  /// which begins anew.
+  ///
+  /// @param ids the text
+  /// @return of each id but the first, nats
+  float[] read(long[] ids) throws IOException;
+
   /// The same model where no token looks further back than in training (blockwise causal
   /// attention): for inputs beyond the trained length.
   Scorer blockwise() throws IOException;

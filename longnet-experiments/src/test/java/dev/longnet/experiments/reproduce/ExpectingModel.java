@@ -35,6 +35,11 @@ interface ExpectingModel extends TrainedModel {
   }
 
   @Override
+  default float[] read(long[] ids) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
   default Scorer blockwise() {
     throw new UnsupportedOperationException();
   }

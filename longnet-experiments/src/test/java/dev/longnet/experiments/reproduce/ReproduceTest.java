@@ -294,6 +294,11 @@ class ReproduceTest {
         }
 
         @Override
+        public float[] read(long[] ids) {
+          throw new UnsupportedOperationException();
+        }
+
+        @Override
         public Scorer blockwise() {
           throw new UnsupportedOperationException();
         }
