@@ -61,6 +61,7 @@ import picocli.CommandLine.Spec;
       "  longnet reproduce table2 --pilot",
       "  longnet reproduce table2 figure7b --seeds 1",
       "  longnet reproduce recall --seeds 1",
+      "  longnet reproduce table2 --only dense-512,ours-8k-seed3",
       "  longnet reproduce dna --corpus apes.fa.gz",
       "  longnet reproduce --tables",
       "  longnet reproduce --scale gpu --dry-run"
@@ -89,6 +90,14 @@ final class ReproduceCommand implements Callable<Integer> {
       description =
           "Runs of each row, as far as an experiment wants several (default: ${DEFAULT-VALUE}).")
   int seeds = 3;
+
+  @Option(
+      names = "--only",
+      paramLabel = "ROW",
+      split = ",",
+      description =
+          "Only these rows or runs of the plan, such as ours-8k or ours-8k-seed3: machines share a plan out.")
+  List<String> only = List.of();
 
   @Option(
       names = "--pilot",
@@ -139,7 +148,9 @@ final class ReproduceCommand implements Callable<Integer> {
     List<Reproduction> ready = ready(experiments, setting, text);
     Reproduce reproduce = new Reproduce(setting, ready, found, Models.onDisk(this::train));
     Plan plan =
-        reproduce.plan(scale == Scale.GPU ? Double.NaN : MatrixRate.measure(Precision.BF16, "cpu"));
+        reproduce
+            .plan(scale == Scale.GPU ? Double.NaN : MatrixRate.measure(Precision.BF16, "cpu"))
+            .only(only);
     for (Reproduction experiment : ready) {
       text.printf(Locale.ROOT, "%-10s %s%n", experiment.name(), experiment.about());
     }

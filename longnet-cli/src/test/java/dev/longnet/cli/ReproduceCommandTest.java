@@ -38,6 +38,31 @@ class ReproduceCommandTest {
   }
 
   @Test
+  void machinesShareAPlanOut() {
+    Path out = folder.resolve("out");
+    Cli run =
+        Cli.run(
+            "reproduce",
+            "table2",
+            "--scale",
+            "quick",
+            "--out",
+            out,
+            "--dry-run",
+            "--only",
+            "dense-64-seed3,ours-1k");
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out().lines().filter(line -> line.startsWith("table2   ")).skip(1))
+        .extracting(line -> line.replaceAll(" +", " ").replaceAll("( [0-9]) .*", "$1"))
+        .containsExactly(
+            "table2 ours-1k 1", "table2 ours-1k 2", "table2 dense-64 3", "table2 ours-1k 3");
+    assertThat(run.out()).contains("4 runs, 0 of them done");
+    Cli.refused(
+        "--only must name rows of the plan, or runs as ROW-seedN: there are dense-64, ours-1k,",
+        "reproduce", "table2", "--scale", "quick", "--out", out, "--dry-run", "--only", "ours-9k");
+  }
+
+  @Test
   void mistakesAreOneLine() {
     Cli.refused("no experiment of that name, there are table2, ", "reproduce", "table3");
     Cli.refused("seeds must be at least 1: ", "reproduce", "--seeds", 0);

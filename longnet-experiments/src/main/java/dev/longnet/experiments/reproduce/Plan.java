@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.experiments.reproduce;
 
+import dev.longnet.core.io.Field;
+import dev.longnet.core.io.FieldException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 
 /// What is to be done, before any of it is.
 ///
@@ -30,7 +33,36 @@ public record Plan(Setting setting, List<Planned> jobs) {
   /// @param hours that are left, by the forecast; 0 where it is done
   /// @param tokens of its training; 0 where nothing is trained
   /// @param flops of its training and measuring
-  public record Planned(Job job, State state, double hours, double tokens, double flops) {}
+  public record Planned(Job job, State state, double hours, double tokens, double flops) {
+    private boolean isCalled(String name) {
+      RunId id = job.id();
+      return name.equals(id.row()) || name.equals(id.row() + "-seed" + id.seed());
+    }
+  }
+
+  /// Some of its runs: those of a row (`ours-8k`), or one of them (`ours-8k-seed3`), in the plan's
+  /// order. So machines share a plan out.
+  ///
+  /// @param names none: all runs
+  /// @throws FieldException when no run has a name
+  public Plan only(List<String> names) {
+    for (String name : names) {
+      if (jobs.stream().noneMatch(planned -> planned.isCalled(name))) {
+        throw new FieldException(
+            "%s must name rows of the plan, or runs as ROW-seedN: there are %s",
+            Field.of("only", name),
+            jobs.stream()
+                .map(planned -> planned.job.id().row())
+                .distinct()
+                .collect(Collectors.joining(", ")));
+      }
+    }
+    return new Plan(
+        setting,
+        jobs.stream()
+            .filter(planned -> names.isEmpty() || names.stream().anyMatch(planned::isCalled))
+            .toList());
+  }
 
   /// What is left.
   public List<Planned> open() {
