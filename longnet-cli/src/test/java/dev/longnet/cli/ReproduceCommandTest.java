@@ -59,7 +59,15 @@ class ReproduceCommandTest {
     assertThat(run.out()).contains("4 runs, 0 of them done");
     Cli.refused(
         "--only must name rows of the plan, or runs as ROW-seedN: there are dense-64, ours-1k,",
-        "reproduce", "table2", "--scale", "quick", "--out", out, "--dry-run", "--only", "ours-9k");
+        "reproduce",
+        "table2",
+        "--scale",
+        "quick",
+        "--out",
+        out,
+        "--dry-run",
+        "--only",
+        "ours-9k");
   }
 
   @Test
