@@ -115,7 +115,7 @@ class RankFaultsTest {
                 moment == RankMoment.CHECKPOINT ? 192 : 32,
                 moment == RankMoment.REPORT ? 3 : 1000,
                 moment == RankMoment.EVALUATING ? 20_000 : 128,
-                moment == RankMoment.REPORT ? 3000 : 8));
+                moment == RankMoment.REPORT ? 1000 : 8));
     Path cache = moment == RankMoment.CORPUS ? here.resolve("cache") : folder.resolve("cache");
     // A timeout that is far away does not end what a kill must.
     int timeout = fault == Fault.KILLED && moment != RankMoment.JOINING ? 60 : TIMEOUT;
@@ -163,7 +163,7 @@ class RankFaultsTest {
           continue;
         }
         boolean all = moment == RankMoment.REPORT && rank == 0;
-        double left = (all ? 120 : 60) - (System.nanoTime() - start) * 1e-9;
+        double left = (all ? 600 : 60) - (System.nanoTime() - start) * 1e-9;
         boolean ended = ranks.rank(rank).waitFor((long) (left * 1e9), TimeUnit.NANOSECONDS);
         Thread.sleep(5); // its end is noted
         double seconds = (ranks.ends().getOrDefault(rank, System.nanoTime()) - start) * 1e-9;

@@ -44,9 +44,10 @@ final class RankMain {
     }
   }
 
-  @SuppressWarnings("SystemOut")
+  /// On standard error, as a command line's last line: standard output is silenced while Gloo
+  /// connects.
   private static void say(String line) {
-    System.out.println(line);
+    System.err.println(line);
   }
 
   private static void endWithTheTest() {
