@@ -12,6 +12,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -26,6 +27,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /// `longnet`: parses, runs a command, turns what it throws into one line and an exit code: 0 done,
@@ -103,7 +105,11 @@ public final class Main implements Runnable {
   /// As [CommandLine#execute], for errors too (picocli lets those pass).
   static int run(CommandLine line, String... args) {
     try {
-      Optional<String> lost = lostCharacters(System.getProperty("sun.jnu.encoding"), args);
+      Optional<String> lost =
+          lostCharacters(System.getProperty("sun.jnu.encoding"), args)
+              .or(() ->
+                  lostCharacters(
+                      System.getProperty("sun.jnu.encoding"), System.getProperty("user.dir")));
       if (lost.isPresent()) {
         return print(line.getErr(), 1, lost.get());
       }
@@ -132,7 +138,7 @@ public final class Main implements Runnable {
         .map(word ->
             "the locale's charset "
                 + charset
-                + " cannot express an argument: set LC_ALL=C.UTF-8 (or another UTF-8 locale): "
+                + " cannot express an argument, or the current directory: set LC_ALL=C.UTF-8 (or another UTF-8 locale): "
                 + word);
   }
 
@@ -165,6 +171,7 @@ public final class Main implements Runnable {
     line.registerConverter(long.class, WholeNumber::parseLong);
     line.registerConverter(Integer.class, WholeNumber::parseInt);
     line.registerConverter(int.class, WholeNumber::parseInt);
+    line.registerConverter(Path.class, Main::path);
     // Texts are taken as they are: picocli would replace @FILE by the file's words, and @@ by @.
     line.setExpandAtFiles(false);
     line.setCaseInsensitiveEnumValuesAllowed(true);
@@ -172,6 +179,14 @@ public final class Main implements Runnable {
     line.setUsageHelpWidth(100);
     line.setUsageHelpLongOptionsMaxWidth(36);
     return line;
+  }
+
+  /// An empty path would be the current directory: a variable of a script that was not set.
+  private static Path path(String text) {
+    if (text.isEmpty()) {
+      throw new TypeConversionException("a path must not be empty");
+    }
+    return Path.of(text);
   }
 
   private static @Nullable String mistake(ParameterException e) {

@@ -87,6 +87,14 @@ class MainTest {
     assertThat(run.out()).startsWith(text);
   }
 
+  /// `longnet eval "$RUN"` of a script that did not set it meant the current directory.
+  @Test
+  void anEmptyPathIsAMistake() {
+    Cli.refused("a path must not be empty", "eval", "");
+    Cli.refused("--save-state", "generate", "run", "--save-state", "");
+    Cli.refused("--prompt-file", "generate", "run", "--prompt-file=");
+  }
+
   @Test
   void noCommandAndAnUnknownOneAreMistakes() {
     assertThat(Cli.run().exitCode()).isEqualTo(2);

@@ -165,12 +165,34 @@ class SurroundingsTest {
     }
   }
 
+  /// Libraries unpack native code below the home, and the home of a user without one is `?`.
+  @Test
+  void nothingIsUnpackedWhereTheCommandIsCalled() throws Exception {
+    assumeTrue(System.getenv("XDG_CACHE_HOME") == null);
+    Path recipe = TinyRecipe.write(folder);
+    Path tokenizer = folder.resolve("t.json");
+    Cli learned =
+        Cli.run("tokenizer", "train", "--vocab-size", 300, "--corpus", recipe, "--out", tokenizer);
+    assertThat(learned.exitCode()).as(learned.err()).isZero();
+    Path here = Files.createDirectory(folder.resolve("here"));
+    List<List<Object>> commands =
+        List.of(
+            List.of("train", "--recipe", recipe, "--out", "run"),
+            List.of("tokenize", "--corpus", recipe, "--tokenizer", tokenizer, "--out", "shards"));
+    for (List<Object> command : commands) {
+      Child run = Child.java(here, List.of("-Duser.home=?"), command.toArray());
+      assertThat(run.exitCode()).as(run.toString()).isEqualTo(1);
+      assertThat(run.err()).contains("no home directory").contains("XDG_CACHE_HOME");
+      assertThat(here.resolve("?")).doesNotExist();
+    }
+  }
+
   @Test
   void argumentsThatTheCharsetLosesAreRefused() {
     String[] lost = {"generate", "run", "--prompt", "caf\uFFFD\uFFFD"};
     assertThat(Main.lostCharacters("ANSI_X3.4-1968", lost).orElseThrow())
         .isEqualTo(
-            "the locale's charset ANSI_X3.4-1968 cannot express an argument: "
+            "the locale's charset ANSI_X3.4-1968 cannot express an argument, or the current directory: "
                 + "set LC_ALL=C.UTF-8 (or another UTF-8 locale): caf\uFFFD\uFFFD");
     assertThat(Main.lostCharacters("UTF-8", lost)).isEmpty();
     assertThat(Main.lostCharacters("ANSI_X3.4-1968", "generate", "--prompt", "cafe")).isEmpty();

@@ -26,6 +26,7 @@ final class FileTexts implements Closeable {
       EnumSet.of(
           Reason.BINARY,
           Reason.MALFORMED_ROW,
+          Reason.HALF_CHARACTER,
           Reason.INVALID_JSON,
           Reason.INVALID_UTF8,
           Reason.ROW_TOO_LONG,

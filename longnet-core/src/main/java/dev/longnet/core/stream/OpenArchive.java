@@ -23,6 +23,13 @@ final class OpenArchive implements Closeable {
     try {
       return new ZipFile(archive.toFile());
     } catch (ZipException e) {
+      if (String.valueOf(e.getMessage()).matches(".*(encrypted entry|bad compression method).*")) {
+        throw new IllegalArgumentException(
+            "can't be read: "
+                + archive
+                + ": an entry is encrypted, or compressed by another method than deflate",
+            e);
+      }
       throw damaged(archive, e.getMessage(), e);
     } catch (EOFException e) { // where its directory should be
       throw damaged(archive, "it ends too early", e);

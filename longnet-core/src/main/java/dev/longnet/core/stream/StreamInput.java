@@ -7,6 +7,7 @@ import dev.longnet.core.data.TextPieces;
 import dev.longnet.core.data.Tokenizer;
 import dev.longnet.core.data.source.Reading;
 import dev.longnet.core.data.source.RejectedException;
+import dev.longnet.core.io.ZipNames;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -29,6 +30,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 import org.jspecify.annotations.Nullable;
@@ -192,6 +194,14 @@ public final class StreamInput implements AutoCloseable {
     }
   }
 
+  private boolean isReadByName(Path file, ZipFile zip, ZipEntry entry) {
+    if (ZipNames.isAnothers(zip, entry)) {
+      leftOut.add(file + ": " + entry.getName() + ": " + ZipNames.WHY);
+      return false;
+    }
+    return true;
+  }
+
   private void addFile(Path file, boolean inFolder) throws IOException {
     Reading reading;
     try {
@@ -210,6 +220,7 @@ public final class StreamInput implements AutoCloseable {
         zip.stream()
             .filter(e -> !e.isDirectory() && e.getName().endsWith(suffix))
             .filter(e -> !e.getName().isEmpty()) // of a damaged directory: there is no such path
+            .filter(e -> isReadByName(file, zip, e))
             .forEach(e ->
                 documents.add(
                     new Document(file, e.getName(), Math.max(0, e.getSize()), e.getCrc())));

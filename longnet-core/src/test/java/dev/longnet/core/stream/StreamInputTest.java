@@ -111,6 +111,29 @@ class StreamInputTest {
     return IntStream.concat(text.chars(), IntStream.of(BYTES.endOfText())).toArray();
   }
 
+  /// The first signature of this kind.
+  private static int signature(byte[] zip, int signature) {
+    int at = 0;
+    while (ByteBuffer.wrap(zip).order(ByteOrder.LITTLE_ENDIAN).getInt(at) != signature) {
+      at++;
+    }
+    return at;
+  }
+
+  @Test
+  void twoEntriesOfOneNameAreNotReadTwice() throws Exception {
+    Path zip = archive(ZipEntry.DEFLATED, "x.txt", "y.txt");
+    byte[] bytes = Files.readAllBytes(zip);
+    int directory = signature(bytes, 0x02014b50);
+    bytes[directory + 46] = 'y';
+    Files.write(zip, bytes);
+    try (StreamInput input = new StreamInput(List.of(zip), "", BYTES, false)) {
+      assertThat(input.documents()).isEqualTo(1);
+      assertThat(input.leftOut())
+          .containsExactly(zip + ": y.txt: another entry has its name, and that one is read");
+    }
+  }
+
   @Test
   void goesOnInAFileThatBeginsWithWhatWasRead() throws Exception {
     String text = text(new Random(3), 100_000).replaceAll("[^\\x00-\\x7f]", "?");
@@ -227,6 +250,12 @@ class StreamInputTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("damaged archive: " + zip + ": two.txt: its checksum is wrong");
     }
+    byte[] encrypted = whole.clone();
+    encrypted[signature(whole, 0x02014b50) + 8] |= 1;
+    Files.write(zip, encrypted);
+    assertThatThrownBy(() -> new StreamInput(List.of(zip), "", BYTES, false))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("can't be read: " + zip + ": an entry is encrypted");
     Files.write(zip, Arrays.copyOf(whole, whole.length - 30));
     assertThatThrownBy(() -> new StreamInput(List.of(zip), "", BYTES, false))
         .isInstanceOf(IllegalArgumentException.class)

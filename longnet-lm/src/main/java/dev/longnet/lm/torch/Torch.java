@@ -4,6 +4,7 @@ package dev.longnet.lm.torch;
 import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
+import dev.longnet.core.io.NativeCache;
 import java.io.File;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -40,6 +41,7 @@ public final class Torch {
     if (loaded) {
       return;
     }
+    NativeCache.place("org.bytedeco.javacpp.cachedir");
     try {
       unpack(torch.class, org.bytedeco.openblas.global.openblas_nolapack.class);
     } catch (LinkageError e) {

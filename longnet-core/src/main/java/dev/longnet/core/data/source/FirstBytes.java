@@ -19,6 +19,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.apache.commons.compress.archivers.tar.TarUtils;
 import org.jspecify.annotations.Nullable;
 
@@ -177,6 +178,9 @@ final class FirstBytes {
   private void refuseOthers(Packing packing, String content, boolean text, String head)
       throws RejectedException {
     Optional<String> kind = FileKind.of(content);
+    if (kind.isEmpty() && !text) {
+      kind = unmarked(content);
+    }
     if (kind.isEmpty()) {
       return;
     }
@@ -209,13 +213,38 @@ final class FirstBytes {
 
   /// Whether it is valid and has no NUL character; a character may be cut at the end.
   private static boolean isText(byte[] bytes, Charset charset) {
-    if (charset.equals(StandardCharsets.UTF_8) && isAscii(bytes)) {
-      return true; // at once, as for nearly every file
-    }
+    return charset.equals(StandardCharsets.UTF_8) && isAscii(bytes) // as nearly every file
+        || decoded(bytes, charset).filter(text -> text.indexOf('\0') < 0).isPresent();
+  }
+
+  private static Optional<String> decoded(byte[] bytes, Charset charset) {
     CharBuffer chars = CharBuffer.allocate(bytes.length + 1);
     CoderResult result =
         charset.newDecoder().decode(ByteBuffer.wrap(bytes), chars, bytes.length < HEAD);
-    return !result.isError() && chars.flip().toString().indexOf('\0') < 0;
+    return result.isError() ? Optional.empty() : Optional.of(chars.flip().toString());
+  }
+
+  /// Windows writes such texts. Numbers, pictures and programs hold what is no character of any
+  /// text; in the wrong order of bytes a text has neither spaces nor line ends.
+  private static Optional<String> unmarked(String content) {
+    if (content.indexOf('\0') < 0 || content.length() < 8) {
+      return Optional.empty();
+    }
+    byte[] bytes = content.getBytes(StandardCharsets.ISO_8859_1);
+    return Stream.of("UTF-32LE", "UTF-32BE", "UTF-16LE", "UTF-16BE")
+        .filter(name ->
+            decoded(bytes, Charset.forName(name))
+                .filter(text -> text.indexOf(' ') >= 0 || text.indexOf('\n') >= 0)
+                .filter(text -> text.codePoints().allMatch(FirstBytes::isOfText))
+                .isPresent())
+        .findFirst()
+        .map(name -> "a text in " + name + " without a byte order mark: convert it to UTF-8");
+  }
+
+  private static boolean isOfText(int c) {
+    return Character.isISOControl(c)
+        ? Character.isWhitespace(c)
+        : Character.isDefined(c) && Character.getType(c) != Character.PRIVATE_USE;
   }
 
   /// Whether every byte is an ASCII character but NUL.
@@ -291,7 +320,7 @@ final class FirstBytes {
             broken = true;
           }
         } catch (RejectedException e) {
-          broken |= e.reason() != Reason.MALFORMED_ROW;
+          broken |= e.reason() != Reason.MALFORMED_ROW && e.reason() != Reason.HALF_CHARACTER;
         }
       }
     }

@@ -69,6 +69,11 @@ final class GuardedInput extends FilterInputStream {
               + Packing.ZSTD_WINDOW_MIB
               + " MiB, the most that is read: compress it again with a window log of 27 or less");
     }
+    if (e instanceof ZstdIOException zstd && zstd.getErrorCode() == Zstd.errDictionaryWrong()) {
+      return new RejectedException(
+          Reason.UNSUPPORTED,
+          "it is compressed with a zstd dictionary of its own: compress it again without one");
+    }
     if (e instanceof MemoryLimitException xz) {
       return new RejectedException(
           Reason.UNSUPPORTED,

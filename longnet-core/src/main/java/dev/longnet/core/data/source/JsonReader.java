@@ -24,6 +24,9 @@ final class JsonReader implements DocumentReader {
               StreamReadConstraints.builder()
                   .maxStringLength(64 << 20)
                   .maxNestingDepth(200)
+                  // Whatever other fields hold: max_row_bytes bounds them.
+                  .maxNumberLength(Integer.MAX_VALUE)
+                  .maxNameLength(Integer.MAX_VALUE)
                   .build())
           // As Python writes them.
           .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
@@ -108,7 +111,7 @@ final class JsonReader implements DocumentReader {
       fields(parser, "", found);
       // A malformed end of the row shows only when it is read.
       if (parser.currentToken() != JsonToken.END_OBJECT || parser.nextToken() != null) {
-        throw new RejectedException(Reason.MALFORMED_ROW, "more than one JSON object");
+        throw new RejectedException(Reason.INVALID_JSON, "more than one JSON object");
       }
     } catch (JsonProcessingException e) {
       throw new RejectedException(Reason.INVALID_JSON, Texts.reason(e));

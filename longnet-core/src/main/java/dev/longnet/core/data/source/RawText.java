@@ -62,7 +62,7 @@ public final class RawText {
 
   static byte[] utf8(String text) throws RejectedException {
     if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
-      throw new RejectedException(Reason.MALFORMED_ROW, "its text has half a surrogate pair");
+      throw new RejectedException(Reason.HALF_CHARACTER, "as \\ud800 without its second half");
     }
     return text.getBytes(StandardCharsets.UTF_8);
   }

@@ -20,6 +20,7 @@ public enum Reason {
   NOT_A_FILE("devices, pipes and sockets", Kind.BROKEN),
   ROW_TOO_LONG("rows longer than max_row_bytes", Kind.BROKEN),
   MALFORMED_ROW("rows without the text field", Kind.BROKEN),
+  HALF_CHARACTER("rows whose text has half a surrogate pair", Kind.BROKEN),
   INVALID_JSON("rows that are not valid JSON", Kind.BROKEN),
   UNSUPPORTED("of a kind that is not read", Kind.BROKEN);
 

@@ -21,6 +21,9 @@ final class TarReader implements DocumentReader {
   private static final int RECORD_BYTES = 512;
   private static final int TYPE_OFFSET = 156;
 
+  /// A directory with the names of its files, of an incremental backup (`tar -g`).
+  private static final byte GNU_LISTING = 'D';
+
   /// Long names and attributes that precede an entry. Commons reads each by a recursive call.
   private static final long MAX_HEADER_BYTES = 1 << 20;
 
@@ -101,6 +104,11 @@ final class TarReader implements DocumentReader {
     TarArchiveEntry entry = tar.getNextEntry();
     input.allow(Long.MAX_VALUE);
     unreadBytes = entry == null ? 0 : entry.getSize();
+    if (entry != null && entry.isDirectory() && entry.getLinkFlag() == GNU_LISTING) {
+      // Commons takes the names that follow for the next header.
+      records.skipNBytes((unreadBytes + RECORD_BYTES - 1) / RECORD_BYTES * RECORD_BYTES);
+      unreadBytes = 0;
+    }
     if (entry != null && !entry.isCheckSumOK()) {
       throw new RejectedException(
           Reason.CORRUPT, "a header's checksum is wrong; its rest is not read");
@@ -197,7 +205,7 @@ final class TarReader implements DocumentReader {
       return new Entry.Rejected(name, Reason.FILTERED, "");
     }
     if (entry.isSparse()) {
-      return new Entry.Rejected(name, Reason.UNREADABLE, "a sparse file");
+      return new Entry.Rejected(name, Reason.UNSUPPORTED, "a sparse file");
     }
     long size = entry.getSize();
     Optional<Entry.Rejected> rejected = admission.rejectBySize(name, size);

@@ -2,6 +2,7 @@
 package dev.longnet.core.data.source;
 
 import dev.longnet.core.io.SummedInput;
+import dev.longnet.core.io.ZipNames;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
@@ -178,12 +179,15 @@ final class ZipReader implements DocumentReader {
     if (admission.leavesOut(name)) {
       return new Entry.Rejected(name, Reason.FILTERED, "");
     }
+    if (zip instanceof Strict strict && ZipNames.isAnothers(strict.zip, entry)) {
+      return new Entry.Rejected(name, Reason.UNREADABLE, ZipNames.WHY);
+    }
     if (entry instanceof ZipArchiveEntry e && e.getGeneralPurposeBit().usesEncryption()) {
-      return new Entry.Rejected(name, Reason.UNREADABLE, "encrypted");
+      return new Entry.Rejected(name, Reason.UNSUPPORTED, "encrypted");
     }
     if (entry.getMethod() != ZipEntry.STORED && entry.getMethod() != ZipEntry.DEFLATED) {
       return new Entry.Rejected(
-          name, Reason.UNREADABLE, "compressed by method " + entry.getMethod());
+          name, Reason.UNSUPPORTED, "compressed by method " + entry.getMethod());
     }
     long size = entry.getSize();
     if (size < 0) {

@@ -9,6 +9,7 @@ import ai.djl.util.Utils;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.longnet.core.data.source.NativeCode;
 import dev.longnet.core.io.EnvironmentException;
+import dev.longnet.core.io.NativeCache;
 import java.util.Arrays;
 import java.util.function.LongFunction;
 
@@ -25,6 +26,7 @@ record NativeTokenizer(String name, long handle) {
     // download.
     System.setProperty("ai.djl.offline", "true");
     System.setProperty("RUST_FLAVOR", "cpu");
+    NativeCache.place("ENGINE_CACHE_DIR", "DJL_CACHE_DIR");
     try {
       LibUtils.checkStatus();
       return new NativeTokenizer(

@@ -58,6 +58,9 @@ final class TokenizerTree {
         // Whole documents are encoded, as they are.
         object.putNull("truncation");
         object.putNull("padding");
+        if (object.get("model") instanceof ObjectNode model && model.has("dropout")) {
+          model.putNull("dropout"); // a means of training, which gives other ids each time
+        }
         return object;
       }
       throw new IllegalArgumentException(

@@ -431,6 +431,34 @@ class ReadingTest {
         .isEqualTo(Map.of("large.txt.gz", "6300000 bytes"));
   }
 
+  /// What `zstd -D` writes says only that it wants a dictionary: no damage.
+  @Test
+  void zstdDictionariesAreNamed() throws IOException {
+    Path file =
+        write(
+            "d.txt.zst",
+            // A frame whose header names dictionary 7, an empty last block behind it.
+            new byte[] {0x28, (byte) 0xb5, 0x2f, (byte) 0xfd, 1, 0, 7, 1, 0, 0});
+    assertThatThrownBy(() -> reading(file, false))
+        .isInstanceOf(RejectedException.class)
+        .hasMessageContaining("a zstd dictionary of its own");
+    assertThat(Walked.of(file, temp).rejected().values()).containsExactly(Reason.UNSUPPORTED);
+  }
+
+  @Test
+  void utf16WithoutAMarkIsNamed() throws IOException {
+    String text = "größer, 你好 \uD83D\uDE00\r\n\t";
+    for (String charset : List.of("UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE")) {
+      Path file = write("t.txt", text.getBytes(java.nio.charset.Charset.forName(charset)));
+      assertThatThrownBy(() -> reading(file, false))
+          .isInstanceOf(RejectedException.class)
+          .hasMessage("a text in " + charset + " without a byte order mark: convert it to UTF-8");
+      assertThat(Walked.of(file, temp).rejected().values()).containsExactly(Reason.BINARY);
+    }
+    Path numbers = write("n.txt", new byte[] {1, 0, 2, 0, 3, 0, 4, 0, 5, 0});
+    assertThat(reading(numbers, false).isText()).isTrue();
+  }
+
   @Test
   void limitsOfDecodersAreNamed() throws IOException {
     // The header of a frame with a window of 256 MiB, an empty last block behind it.

@@ -77,9 +77,9 @@ class SourcesTest {
             Map.of(
                 name + ":3", Reason.MALFORMED_ROW,
                 name + ":4", Reason.INVALID_JSON,
-                name + ":5", Reason.MALFORMED_ROW,
+                name + ":5", Reason.HALF_CHARACTER,
                 name + ":6", Reason.MALFORMED_ROW,
-                name + ":7", Reason.MALFORMED_ROW));
+                name + ":7", Reason.INVALID_JSON));
   }
 
   @Test

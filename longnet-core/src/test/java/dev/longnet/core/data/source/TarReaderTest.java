@@ -56,6 +56,23 @@ class TarReaderTest {
     }
   }
 
+  /// A backup of `tar -g`: each directory is followed by the names of its files.
+  @Test
+  void listingsOfBackupsArePassedOver() throws IOException {
+    byte[] header = tar(Map.of("d/", ""));
+    header = Arrays.copyOf(header, 512);
+    header[156] = 'D';
+    TarUtils.formatLongOctalBytes(600, header, 124, 12);
+    Arrays.fill(header, 148, 156, (byte) ' ');
+    TarUtils.formatCheckSumOctalBytes(TarUtils.computeCheckSum(header), header, 148, 8);
+    byte[] names = Arrays.copyOf("Ya.txt\0\0".getBytes(StandardCharsets.UTF_8), 1024);
+    Walked found = walk(join(header, names, tar(Map.of("d/a.txt", "a text"))));
+    assertThat(found.texts()).isEqualTo(Map.of("d/a.txt", "a text"));
+    assertThat(found.rejected()).isEmpty();
+    assertThat(walk(join(header, new byte[100])).rejected().values())
+        .containsExactly(Reason.TRUNCATED);
+  }
+
   /// Some programs write none.
   @Test
   void withoutAnEndMarkTheDocumentsAreKept() throws IOException {

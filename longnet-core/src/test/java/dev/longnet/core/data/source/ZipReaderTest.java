@@ -56,7 +56,7 @@ class ZipReaderTest {
     Walked found = walk(zip);
     assertThat(found.texts())
         .isEqualTo(Map.of("src/a/A.java", "class A {}", "src/b/C.java", "class C {}"));
-    assertThat(found.rejected()).isEqualTo(Map.of("src/a/B.java", Reason.UNREADABLE));
+    assertThat(found.rejected()).isEqualTo(Map.of("src/a/B.java", Reason.UNSUPPORTED));
   }
 
   @Test
@@ -66,7 +66,19 @@ class ZipReaderTest {
     Walked found = walk(zip);
     assertThat(found.texts())
         .isEqualTo(Map.of("src/a/B.java", "class B {}", "src/b/C.java", "class C {}"));
-    assertThat(found.rejected()).isEqualTo(Map.of("src/a/A.java", Reason.UNREADABLE));
+    assertThat(found.rejected()).isEqualTo(Map.of("src/a/A.java", Reason.UNSUPPORTED));
+  }
+
+  /// Python appends a second entry of a name; the JDK finds the last one by it.
+  @Test
+  void twoEntriesOfOneName() throws IOException {
+    byte[] zip = zip(new TreeMap<>(Map.of("a.txt", "first", "b.txt", "second and last")));
+    for (int at : new int[] {find(zip, 0x04034b50, 1) + 30, find(zip, DIRECTORY_ENTRY, 1) + 46}) {
+      zip[at] = 'a';
+    }
+    Walked found = walk(zip);
+    assertThat(found.texts()).isEqualTo(Map.of("a.txt", "second and last"));
+    assertThat(found.rejected()).isEqualTo(Map.of("a.txt", Reason.UNREADABLE));
   }
 
   @Test

@@ -126,6 +126,20 @@ class TrainedTokenizerTest {
     assertThat(tokenizer.decode(ids)).isEqualTo(bytes);
   }
 
+  /// A file that was saved while a model trained may ask for other ids at each reading.
+  @Test
+  void dropoutIsOff() throws IOException {
+    String json = TokenizerFile.train(words(), 600);
+    Path always = Files.writeString(temp.resolve("a.json"), json);
+    Path dropped =
+        Files.writeString(
+            temp.resolve("d.json"), json.replaceFirst("\"dropout\" : null", "\"dropout\" : 0.9"));
+    assertThat(dropped).content().contains("\"dropout\" : 0.9");
+    byte[] text = RandomText.text(new Random(1), 200).getBytes(StandardCharsets.UTF_8);
+    assertThat(Tokenizers.of(dropped.toString()).encode(text))
+        .isEqualTo(Tokenizers.of(always.toString()).encode(text));
+  }
+
   @Test
   void foreignFilesKeepTheirIdsAndLoseTheirSpecialTokens() throws IOException {
     String json =
