@@ -3,9 +3,11 @@ package dev.longnet.attention.pattern;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.fail;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +17,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class ShardPlanTest {
@@ -202,6 +205,50 @@ class ShardPlanTest {
     assertThat(plans.getLast().folds(0).stream().mapToLong(f -> f.fold().keys().count()).sum())
         .isEqualTo((long) formula);
     assertThat(seconds).as("ten plans").isLessThan(10);
+  }
+
+  /// All of them: a pair of shards agrees on what travels, and a shard gets each row once, none
+  /// from behind its own.
+  @Test
+  @Tag("slow") // a million pairs of shards
+  void everyRowOfABillionTokensIsSentOnce() {
+    long tokens = 1L << 30;
+    int count = 1024;
+    DilatedAttentionSpec spec = ladder(2048, tokens, true);
+    Shards shards = Shards.of(even(tokens, count));
+    List<ShardPlan> plans = plans(spec, shards, 1);
+    long sent = 0;
+    BitSet seen = new BitSet();
+    for (ShardPlan to : plans) {
+      Positions received = to.received(0);
+      int next = 0;
+      for (ShardPlan from : plans) {
+        List<Long> rows = positions(from.sent(to.shard(), 0));
+        assertThat(rows).isEqualTo(positions(to.received(from.shard(), 0)));
+        sent += rows.size();
+        // By shard they are the rows in their order, so none comes twice or is missing.
+        for (long row : rows) {
+          boolean own = row >= shards.first(from.shard()) && row < shards.end(from.shard());
+          if (row != received.at(next++) || !own) {
+            fail("row %d from %d to %d", row, from.shard(), to.shard());
+          }
+        }
+        if (!rows.isEmpty()) {
+          assertThat(from.shard()).as("causal: from before").isLessThan(to.shard());
+        }
+      }
+      assertThat((long) next).isEqualTo(received.count());
+      // What its queries see of others is what it gets.
+      seen.clear();
+      for (RemoteFold fold : to.folds(0)) {
+        Rows keys = fold.fold().keys();
+        for (int i = 0; i < keys.count(); i++) {
+          seen.set(Math.toIntExact(keys.position(i)));
+        }
+      }
+      assertThat(seen.cardinality()).isEqualTo(received.count());
+    }
+    assertThat(sent).isPositive();
   }
 
   /// With as many shards and rows a branch, eight times the tokens move the same bytes.
