@@ -106,10 +106,12 @@ public final class Main implements Runnable {
   static int run(CommandLine line, String... args) {
     try {
       Optional<String> lost =
-          lostCharacters(System.getProperty("sun.jnu.encoding"), args)
+          lostCharacters("an argument", System.getProperty("sun.jnu.encoding"), args)
               .or(() ->
                   lostCharacters(
-                      System.getProperty("sun.jnu.encoding"), System.getProperty("user.dir")));
+                      "the current directory",
+                      System.getProperty("sun.jnu.encoding"),
+                      System.getProperty("user.dir")));
       if (lost.isPresent()) {
         return print(line.getErr(), 1, lost.get());
       }
@@ -127,8 +129,9 @@ public final class Main implements Runnable {
   /// Java decodes arguments and file names by the locale's charset. In one that has ASCII alone,
   /// every other byte is U+FFFD, and what the user typed is lost.
   ///
+  /// @param what has them: an argument
   /// @return what to do about it; empty where nothing is lost
-  static Optional<String> lostCharacters(@Nullable String charset, String... args) {
+  static Optional<String> lostCharacters(String what, @Nullable String charset, String... args) {
     if (charset == null || charset.equalsIgnoreCase("UTF-8")) {
       return Optional.empty();
     }
@@ -138,7 +141,9 @@ public final class Main implements Runnable {
         .map(word ->
             "the locale's charset "
                 + charset
-                + " cannot express an argument, or the current directory: set LC_ALL=C.UTF-8 (or another UTF-8 locale): "
+                + " cannot express "
+                + what
+                + ": set LC_ALL=C.UTF-8 (or another UTF-8 locale): "
                 + word);
   }
 

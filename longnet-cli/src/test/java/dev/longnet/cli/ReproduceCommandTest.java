@@ -58,7 +58,7 @@ class ReproduceCommandTest {
             "table2 ours-1k 1", "table2 ours-1k 2", "table2 dense-64 3", "table2 ours-1k 3");
     assertThat(run.out()).contains("4 runs, 0 of them done");
     Cli.refused(
-        "--only must name rows of the plan, or runs as ROW-seedN: there are dense-64, ours-1k,",
+        "--only=ours-9k must name rows of the plan, or runs as ROW-seedN: there are dense-64, ours-1k",
         "reproduce",
         "table2",
         "--scale",
@@ -68,6 +68,17 @@ class ReproduceCommandTest {
         "--dry-run",
         "--only",
         "ours-9k");
+    Cli.refused(
+        "--only=ours-1k-seed4 must name a seed of the plan: ours-1k has 1, 2, 3",
+        "reproduce",
+        "table2",
+        "--scale",
+        "quick",
+        "--out",
+        out,
+        "--dry-run",
+        "--only",
+        "ours-1k-seed4");
   }
 
   @Test

@@ -190,14 +190,15 @@ class SurroundingsTest {
   @Test
   void argumentsThatTheCharsetLosesAreRefused() {
     String[] lost = {"generate", "run", "--prompt", "caf\uFFFD\uFFFD"};
-    assertThat(Main.lostCharacters("ANSI_X3.4-1968", lost).orElseThrow())
+    assertThat(Main.lostCharacters("an argument", "ANSI_X3.4-1968", lost).orElseThrow())
         .isEqualTo(
-            "the locale's charset ANSI_X3.4-1968 cannot express an argument, or the current directory: "
+            "the locale's charset ANSI_X3.4-1968 cannot express an argument: "
                 + "set LC_ALL=C.UTF-8 (or another UTF-8 locale): caf\uFFFD\uFFFD");
-    assertThat(Main.lostCharacters("UTF-8", lost)).isEmpty();
-    assertThat(Main.lostCharacters("ANSI_X3.4-1968", "generate", "--prompt", "cafe")).isEmpty();
+    assertThat(Main.lostCharacters("an argument", "UTF-8", lost)).isEmpty();
+    assertThat(Main.lostCharacters("an argument", "ANSI_X3.4-1968", "generate", "--prompt", "cafe"))
+        .isEmpty();
     String e = new String(new byte[] {(byte) 0xc3, (byte) 0xa9}, StandardCharsets.UTF_8);
-    assertThat(Main.lostCharacters("ISO-8859-1", e)).isEmpty();
+    assertThat(Main.lostCharacters("an argument", "ISO-8859-1", e)).isEmpty();
   }
 
   private static boolean onlyAsciiDigits(String text) throws IOException {

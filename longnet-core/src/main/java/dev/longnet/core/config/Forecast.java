@@ -69,13 +69,21 @@ public record Forecast(
             .orElseThrow();
     TrainingCost steps = new TrainingCost(model, training);
     long logitRows = Math.min(tokens, runtime.lossChunk());
+    long weights = held(model, runtime, mesh) * 4 + (half ? 2 * atOnce(model, runtime, mesh) : 0);
+    long gradients = held(model, runtime, mesh) * 4;
+    long moments = Math.ceilDiv(parameters * 8, mesh.ranks());
+    long activations = activations(model, runtime, tokens, half ? 2 : 4);
+    long logits = logitRows * model.vocabulary() * 4 * 3;
+    // At the start a rank has all weights, and nothing else yet.
+    long start = parameters * (half ? 6 : 4);
+    long others = gradients + moments + activations + logits + rows;
     return new Forecast(
         parameters,
-        held(model, runtime, mesh) * 4 + (half ? 2 * atOnce(model, runtime, mesh) : 0),
-        held(model, runtime, mesh) * 4,
-        Math.ceilDiv(parameters * 8, mesh.ranks()),
-        activations(model, runtime, tokens, half ? 2 : 4),
-        logitRows * model.vocabulary() * 4 * 3,
+        Math.max(weights, start - others),
+        gradients,
+        moments,
+        activations,
+        logits,
         rows,
         parameters * 12,
         steps.flopsPerToken(),

@@ -157,9 +157,12 @@ final class StepTimes {
     int near = Math.min(device.ranksPerNode(), ranks) - 1;
     int far = ranks - 1 - near;
     double share = 4.0 * of.parameters / ranks;
+    // Layer by layer, and what belongs to none.
+    int messages = of.sharded ? model.layers() + 1 : 1;
     return trips()
         * Math.max(
-            device.near().seconds(share * near, near), device.far().seconds(share * far, far));
+            device.near().seconds(share * near, messages * near),
+            device.far().seconds(share * far, messages * far));
   }
 
   double seconds() {

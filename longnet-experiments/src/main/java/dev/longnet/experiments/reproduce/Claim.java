@@ -46,7 +46,8 @@ record Claim(
   /// @param difference bits a byte of `one` less those of `other`
   /// @param limit bits a byte; empty where there is none
   /// @param seeds that all rows were trained with
-  /// @param agreeing seeds of them whose own difference has the sign of all
+  /// @param agreeing seeds of them whose own difference is below 0, or below the limit where that
+  ///   is above
   record Finding(Interval difference, OptionalDouble limit, List<Long> seeds, int agreeing) {
     /// Whether evidence bears the claim out.
     String verdict() {
@@ -83,15 +84,15 @@ record Claim(
     }
     double[] bytes = HeldOutLosses.bytes(first);
     Interval difference = Bootstrap.difference(ones, others, bytes);
-    double sign = Math.signum(difference.value());
-    int agreeing = 0;
-    for (int s = 0; s < seeds.size(); s++) {
-      double own = Arrays.stream(ones.get(s)).sum() - Arrays.stream(others.get(s)).sum();
-      agreeing += Math.signum(own) == sign ? 1 : 0;
-    }
     double factor = perToken ? HeldOutLosses.tokens(first) / Arrays.stream(bytes).sum() : 1;
     OptionalDouble inBytes =
         limit.isPresent() ? OptionalDouble.of(limit.getAsDouble() * factor) : limit;
+    double bound = Math.max(0, inBytes.orElse(0));
+    int agreeing = 0;
+    for (int s = 0; s < seeds.size(); s++) {
+      double nats = Arrays.stream(ones.get(s)).sum() - Arrays.stream(others.get(s)).sum();
+      agreeing += nats / Math.log(2) / Arrays.stream(bytes).sum() < bound ? 1 : 0;
+    }
     return Optional.of(new Finding(difference, inBytes, seeds, agreeing));
   }
 

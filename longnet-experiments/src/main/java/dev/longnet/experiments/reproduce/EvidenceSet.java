@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.experiments.reproduce;
 
+import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.experiments.results.Measured;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -10,6 +11,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -19,6 +21,10 @@ import java.util.stream.Stream;
 
 /// The evidence in a folder, one file a run.
 public final class EvidenceSet {
+  /// The tokenizer that the runs share, where they have one that was learned for them: what was
+  /// measured with one cannot be compared with what another gave.
+  private static final String TOKENIZER = "tokenizer.json";
+
   private final Path folder;
   private final Map<String, Evidence> all = new TreeMap<>();
 
@@ -33,12 +39,43 @@ public final class EvidenceSet {
     if (Files.isDirectory(folder)) {
       try (Stream<Path> files = Files.list(folder)) {
         for (Path file : files.filter(f -> f.toString().endsWith(".json")).sorted().toList()) {
+          if (file.endsWith(TOKENIZER)) {
+            continue;
+          }
           Evidence one = Evidence.read(file);
           set.all.put(one.id().name(), one);
         }
       }
     }
     return set;
+  }
+
+  /// Brings the tokenizer of the runs so far to where runs look for it.
+  ///
+  /// @throws IllegalArgumentException when another one is there
+  void bringTokenizer(Path to) throws IOException {
+    Path own = folder.resolve(TOKENIZER);
+    if (!Files.exists(own)) {
+      return;
+    }
+    if (!Files.exists(to)) {
+      AtomicFiles.write(to, out -> Files.copy(own, out));
+    } else if (Files.mismatch(own, to) >= 0) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "%s is another tokenizer than that of the evidence, %s: move it away, with the models that were trained with it",
+              to,
+              own));
+    }
+  }
+
+  /// Keeps the tokenizer that was learned for the runs.
+  void keepTokenizer(Path from) throws IOException {
+    Path own = folder.resolve(TOKENIZER);
+    if (Files.exists(from) && !Files.exists(own)) {
+      AtomicFiles.write(own, out -> Files.copy(from, out));
+    }
   }
 
   Path file(RunId id) {

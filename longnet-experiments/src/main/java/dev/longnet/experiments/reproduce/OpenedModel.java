@@ -140,11 +140,14 @@ final class OpenedModel implements TrainedModel {
 
   private float[] readWindows(long[] ids) {
     int window = config.training().window();
+    int step = Math.max(1, window / 2);
     float[] losses = new float[ids.length - 1];
-    for (int from = 0; from < losses.length; from += window) {
+    int known = 0;
+    for (int from = 0; known < losses.length; from += step) {
       int tokens = Math.min(window, losses.length - from);
       float[] own = scorer().losses(Arrays.copyOfRange(ids, from, from + tokens + 1), 1, tokens);
-      System.arraycopy(own, 0, losses, from, tokens);
+      System.arraycopy(own, known - from, losses, known, tokens - (known - from));
+      known = from + tokens;
     }
     return losses;
   }

@@ -6,6 +6,7 @@ import dev.longnet.core.io.FieldException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /// What is to be done, before any of it is.
@@ -48,6 +49,20 @@ public record Plan(Setting setting, List<Planned> jobs) {
   public Plan only(List<String> names) {
     for (String name : names) {
       if (jobs.stream().noneMatch(planned -> planned.isCalled(name))) {
+        Optional<Planned> row =
+            jobs.stream().filter(p -> name.startsWith(p.job.id().row() + "-seed")).findFirst();
+        if (row.isPresent()) {
+          throw new FieldException(
+              "%s must name a seed of the plan: %s has %s",
+              Field.of("only", name),
+              row.get().job.id().row(),
+              jobs.stream()
+                  .map(planned -> planned.job.id())
+                  .filter(id -> id.row().equals(row.get().job.id().row()))
+                  .map(id -> String.valueOf(id.seed()))
+                  .distinct()
+                  .collect(Collectors.joining(", ")));
+        }
         throw new FieldException(
             "%s must name rows of the plan, or runs as ROW-seedN: there are %s",
             Field.of("only", name),

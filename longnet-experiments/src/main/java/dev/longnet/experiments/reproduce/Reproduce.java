@@ -146,7 +146,9 @@ public final class Reproduce {
           String.format(Locale.ROOT, "run %d of %d: %s", i + 1, open.size(), job.id()));
       Reproduction experiment = experiment(job.id());
       if (prepared.add(experiment.name())) {
+        evidence.bringTokenizer(setting.tokenizer());
         experiment.prepare(setting, told.tokenization);
+        evidence.keepTokenizer(setting.tokenizer());
         writeRecipes(plan, experiment.name());
       }
       if (!run(job, experiment, told)) {

@@ -31,8 +31,8 @@ public interface TrainedModel extends AutoCloseable {
   long[] expected(long[] ids, int batch, int tokens);
 
   /// Losses of a text that is read from its first token to its last: as a stream where what the
-  /// model remembers does not grow with the text, else in windows of the trained length, each of
-  /// which begins anew.
+  /// model remembers does not grow with the text, else in windows of the trained length that move
+  /// by half of it: behind the first one a token has half a window before it at least.
   ///
   /// @param ids the text
   /// @return of each id but the first, nats

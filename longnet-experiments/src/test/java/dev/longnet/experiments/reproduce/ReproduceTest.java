@@ -95,6 +95,31 @@ class ReproduceTest {
     assertThat(fake.measured).containsExactly("trains-quick-a-seed1", "trains-quick-a-seed2");
   }
 
+  /// Runs of one experiment on two machines: the second learns no tokenizer of its own.
+  @Test
+  void theTokenizerIsLearnedOnce() throws IOException {
+    Fake fake = new Fake("trains", "trains");
+    fake.learns = "the first";
+    models.stopAt = "trains-quick-a-seed2";
+    Reproduce first = reproduce(setting(false), fake);
+    first.run(first.plan(1e11), SILENT, () -> {});
+    assertThat(folder.resolve("evidence/tokenizer.json")).hasContent("the first");
+
+    models.stopAt = "";
+    fake.learns = "another";
+    Setting elsewhere = new Setting(Scale.QUICK, 2, false, folder.resolve("elsewhere"));
+    Reproduce second = reproduce(elsewhere, fake);
+    assertThat(second.run(second.plan(1e11), SILENT, () -> {})).isTrue();
+    assertThat(elsewhere.tokenizer()).hasContent("the first");
+
+    Files.writeString(elsewhere.tokenizer(), "another");
+    Reproduce third = reproduce(elsewhere, new Fake("more", "more"));
+    Plan plan = third.plan(1e11);
+    assertThatThrownBy(() -> third.run(plan, SILENT, () -> {}))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(elsewhere.tokenizer() + " is another tokenizer than that of");
+  }
+
   @Test
   void aTrainedModelIsNotTrainedAgain() throws IOException {
     models.fails = true;
@@ -184,6 +209,10 @@ class ReproduceTest {
     final String trainer;
     final List<String> measured = new ArrayList<>();
     int prepared;
+
+    /// A tokenizer; empty: it needs none.
+    String learns = "";
+
     String change = "";
 
     Fake(String name, String trainer) {
@@ -215,8 +244,12 @@ class ReproduceTest {
     }
 
     @Override
-    public void prepare(Setting setting, TokenizationListener listener) {
+    public void prepare(Setting setting, TokenizationListener listener) throws IOException {
       prepared++;
+      if (!learns.isEmpty() && !Files.exists(setting.tokenizer())) {
+        Files.createDirectories(setting.tokenizer().getParent());
+        Files.writeString(setting.tokenizer(), learns);
+      }
     }
 
     @Override

@@ -164,6 +164,9 @@ public final class Decoder implements AutoCloseable {
   /// themselves, [#lossAndGradients] once after [#zeroGradients()]; only those who ask for
   /// embeddings alone have to.
   public void prepare() {
+    if (parameters.divided()) {
+      throw new IllegalStateException("ranks hold this model's parameters for one another");
+    }
     List<Linear> linears = new ArrayList<>();
     stack.prepare(linears::add);
     head.prepare(linears::add);
@@ -254,17 +257,21 @@ public final class Decoder implements AutoCloseable {
   /// @param share [1] float64
   public Tensor losses(Tensor windows, Span span, @Nullable Tensor ids, @Nullable Tensor share) {
     requireSpan(windows, span);
-    prepare();
+    if (!parameters.divided()) {
+      prepare();
+    }
     Tensor out;
     try (TorchThreads _ = tools.crew().open();
         PointerScope _ = new PointerScope();
         Workspace.Frame _ = workspace.frame()) {
       long n = span.tokens();
       Shape shape = tools.shape(windows.size(0), span);
+      enter();
       Tensor x = stack.run(embedInto(windows.narrow(1, 0, n)), shape);
       out =
           head.losses(x, windows.narrow(1, 1, n).reshape(-1).contiguous(), ids, share)
               .view(windows.size(0), n);
+      leave();
       out.retainReference();
     }
     return adopt(out);
@@ -302,28 +309,40 @@ public final class Decoder implements AutoCloseable {
       Tensor inputs = windows.narrow(1, 0, n).reshape(-1);
       Tensor targets = windows.narrow(1, 1, n).reshape(-1).contiguous();
       Tensor gradient = workspace.take(ScalarType.Float, inputs.numel(), config.hidden());
-      if (parameters.residence().enter(Residence.OUTSIDE)) {
-        head.prepare(Linear::prepare);
-      }
+      enter();
       Stack.Kept kept = stack.forward(embedInto(inputs), shape);
       Tensor losses = head.lossesAndGradients(kept.out(), targets, weight, gradient);
       stack.backward(kept, shape, gradient);
       parameters.gradient("embed_tokens.weight").index_add_(0, inputs, gradient);
       parameters.residence().reduce(Residence.OUTSIDE);
-      if (parameters.residence().leave(Residence.OUTSIDE)) {
-        head.prepare(Linear::forget);
-      }
+      leave();
       return losses.sum(SUM_TYPE).item_double();
     }
   }
 
-  /// Takes part in [#lossAndGradients] of other ranks without windows of its own, where ranks hold
-  /// parameters for one another.
-  public void standBy() {
+  private void enter() {
+    if (parameters.residence().enter(Residence.OUTSIDE)) {
+      head.prepare(Linear::prepare);
+    }
+  }
+
+  private void leave() {
+    if (parameters.residence().leave(Residence.OUTSIDE)) {
+      head.prepare(Linear::forget);
+    }
+  }
+
+  /// Takes part in [#losses] or [#lossAndGradients] of other ranks without windows of its own,
+  /// where ranks hold parameters for one another; else does nothing.
+  ///
+  /// @param backward whether there are gradients
+  public void standBy(boolean backward) {
     Residence residence = parameters.residence();
     residence.enter(Residence.OUTSIDE);
-    stack.standBy();
-    residence.reduce(Residence.OUTSIDE);
+    stack.standBy(backward);
+    if (backward) {
+      residence.reduce(Residence.OUTSIDE);
+    }
     residence.leave(Residence.OUTSIDE);
   }
 

@@ -83,13 +83,13 @@ record Stack(Tools tools, List<Layer> layers) implements AutoCloseable {
     }
   }
 
-  /// What other ranks wait for when they pass forward and backward.
-  void standBy() {
+  /// What other ranks wait for when they pass forward, and backward.
+  void standBy(boolean backward) {
     for (int i = 0; i < layers.size(); i++) {
       residence().enter(i);
       residence().leave(i);
     }
-    for (int i = layers.size() - 1; i >= 0; i--) {
+    for (int i = layers.size() - 1; i >= 0 && backward; i--) {
       residence().enter(i);
       residence().reduce(i);
       residence().leave(i);

@@ -33,7 +33,8 @@ import java.util.stream.Collectors;
 /// @param parts whose listener hears the numbers as they come
 record RunEvaluation(RunConfig config, Parts parts) {
   /// Writes `evaluation.json`, where enough text is held out. Called on all ranks; one of them sees
-  /// the run's directory and gives the others its weights. It needs them no more in the end.
+  /// the run's directory and gives the others its weights, and needs none of them when this
+  /// returns.
   void run(Tokenizer tokenizer, TokenSplit held, Path run) throws IOException {
     Optional<Checkpoint> checkpoint =
         parts.ranks().writes() ? Optional.of(Checkpoint.resolve(run)) : Optional.empty();

@@ -47,7 +47,13 @@ final class HeldOut implements Trainer.Validation, AutoCloseable {
     long windows = window == 0 ? 0 : Math.clamp(wanted / window, 1, usable / window);
     Slice own = ranks.windows(windows);
     double sum = 0;
-    for (long i = own.first(); i < own.end(); i++) {
+    // Groups with fewer windows than others wait as often as these.
+    long passes = Math.ceilDiv(windows, (long) ranks.groups());
+    for (long i = own.first(); i < own.first() + passes; i++) {
+      if (i >= own.end()) {
+        model.standBy(false);
+        continue;
+      }
       long room = usable - window;
       long start = windows == 1 ? 0 : i * room / (windows - 1);
       stream.copy(start + span.first(), Math.toIntExact(span.tokens() + 1), tokens.row(0));

@@ -16,7 +16,8 @@ import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /// Ranks that exchange over [Collectives]: rank = group x shards + shard. Only attention exchanges
-/// within a pass, in the groups; gradients are added once a step, over all ranks.
+/// within a pass, in the groups; gradients are added once a step, over all ranks, unless these hold
+/// parameters for one another ([ShardedParameters]).
 ///
 /// Rank 0 writes. Closing closes the groups; the world stays the caller's.
 public final class Mesh implements Ranks, AutoCloseable {

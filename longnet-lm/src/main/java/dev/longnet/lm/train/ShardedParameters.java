@@ -24,19 +24,14 @@ import org.bytedeco.pytorch.Tensor;
 /// where its own gradients are added, so they are part of the next pass's.
 final class ShardedParameters implements Residence {
   private final Ranks ranks;
-  private final Decoder model;
   private final Parameters parameters;
   private final Slice own;
 
   /// Of each layer, where its parameters lie.
   private final Map<Integer, List<Slice>> places = new HashMap<>();
 
-  /// Whether all values are here.
-  private boolean whole;
-
   private ShardedParameters(Ranks ranks, Decoder model) {
     this.ranks = ranks;
-    this.model = model;
     this.parameters = model.memory();
     this.own = ranks.elements(parameters.elements());
     model.blueprint().parameters().stream()
@@ -62,7 +57,8 @@ final class ShardedParameters implements Residence {
   static ShardedParameters divide(Decoder model, Ranks ranks) {
     ShardedParameters shards = new ShardedParameters(ranks, model);
     model.memory().divide(shards);
-    shards.release();
+    shards.clearOthers(model.memory().valueMemory(), new Slice(0, model.memory().elements()));
+    model.forgetRounded();
     return shards;
   }
 
@@ -72,18 +68,14 @@ final class ShardedParameters implements Residence {
 
   @Override
   public boolean enter(int layer) {
-    if (!whole) {
-      places(layer).forEach(place -> ranks.share(parameters.valueMemory(), place));
-    }
-    return !whole;
+    places(layer).forEach(place -> ranks.share(parameters.valueMemory(), place));
+    return true;
   }
 
   @Override
   public boolean leave(int layer) {
-    if (!whole) {
-      places(layer).forEach(place -> clearOthers(parameters.valueMemory(), place));
-    }
-    return !whole;
+    places(layer).forEach(place -> clearOthers(parameters.valueMemory(), place));
+    return true;
   }
 
   @Override
@@ -92,18 +84,6 @@ final class ShardedParameters implements Residence {
       ranks.reduce(parameters.gradientMemory(), place);
       clearOthers(parameters.gradientMemory(), place);
     }
-  }
-
-  /// Brings all values, until [#release()]: for passes that ranks do not go through together.
-  void gather() {
-    ranks.share(parameters.valueMemory(), new Slice(0, parameters.elements()));
-    whole = true;
-  }
-
-  void release() {
-    whole = false;
-    clearOthers(parameters.valueMemory(), new Slice(0, parameters.elements()));
-    model.forgetRounded();
   }
 
   /// What this rank owns.

@@ -159,7 +159,7 @@ public final class Trainer implements AutoCloseable {
         return End.NOT_FINITE;
       }
       if (due(config.evaluation().everySteps())) {
-        double loss = validation();
+        double loss = with.validation.loss(phase.window());
         for (TrainingListener listener : with.listeners) {
           listener.validation(state.step(), loss, phase.window());
         }
@@ -178,15 +178,6 @@ public final class Trainer implements AutoCloseable {
       save();
     }
     return End.FINISHED;
-  }
-
-  private double validation() throws IOException {
-    with.shards.ifPresent(ShardedParameters::gather);
-    try {
-      return with.validation.loss(phase.window());
-    } finally {
-      with.shards.ifPresent(ShardedParameters::release);
-    }
   }
 
   /// A skipped step changes nothing, but what made it not finite may be the weights that the step
@@ -303,7 +294,7 @@ public final class Trainer implements AutoCloseable {
   /// @return the sum of the losses
   private double pass(int phaseNumber, long first, long count, Span span, double targets) {
     if (count <= 0) {
-      with.shards.ifPresent(_ -> model.standBy());
+      model.standBy(true);
       return 0;
     }
     for (int row = 0; row < count && span.tokens() > 0; row++) {

@@ -103,7 +103,7 @@ public final class TrainingRun implements Closeable {
         InductionHeads.plant(model.memory(), config.model(), config.training().inductionHeads());
       }
       requireSameWeights(model, setup.ranks);
-      // Until here every rank has all weights: for a moment, before it has anything else.
+      // Until here every rank has all weights: before it has gradients, moments or activations.
       boolean sharded = setup.runtime.shardParameters() && setup.ranks.size() > 1;
       Optional<ShardedParameters> shards =
           sharded ? Optional.of(ShardedParameters.divide(model, setup.ranks)) : Optional.empty();

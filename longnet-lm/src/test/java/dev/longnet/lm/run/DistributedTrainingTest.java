@@ -41,6 +41,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// A run in several processes; here each is a thread.
 class DistributedTrainingTest {
@@ -219,9 +220,11 @@ class DistributedTrainingTest {
   }
 
   /// As threads of one process, of two, of four, and changing on the way: the same bits.
-  @Test
-  void virtualShardsHaveTheSameWeightsForAnyNumberOfProcesses() throws Exception {
-    RunConfig config = config("training.virtual_shards=4", "evaluation.every_steps=0");
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void virtualShardsHaveTheSameWeightsForAnyNumberOfProcesses(boolean sharded) throws Exception {
+    String shard = "runtime.shard_parameters=" + sharded;
+    RunConfig config = config("training.virtual_shards=4", "evaluation.every_steps=0", shard);
     List<String> hashes = new ArrayList<>();
     Path alone = directory.resolve("alone");
     Training.run(config, Start.anew(alone), Parts.of(config, new RunListener() {}, "a test"));
@@ -233,7 +236,8 @@ class DistributedTrainingTest {
     }
     Path changing = directory.resolve("changing");
     RunConfig half =
-        config("training.virtual_shards=4", "evaluation.every_steps=0", "training.max_steps=9");
+        config(
+            "training.virtual_shards=4", "evaluation.every_steps=0", "training.max_steps=9", shard);
     results(4, world -> run(half, Start.anew(changing), new RunListener() {}, world));
     results(1, world -> run(config, Start.resumed(changing), new RunListener() {}, world));
     hashes.add(weights(changing));

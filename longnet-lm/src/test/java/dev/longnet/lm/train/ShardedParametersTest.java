@@ -112,13 +112,15 @@ class ShardedParametersTest {
     sameFiles();
   }
 
-  @Test
-  void validationsBringAllWeightsAndChangeNothing() throws Exception {
+  /// Three windows, of one rank's three parts, and on two ranks of which one has a window fewer.
+  @ParameterizedTest
+  @CsvSource({"1,3", "2,1", "4,1"})
+  void validationsAreTheSameAndChangeNothing(int groups, int shards) throws Exception {
     String[] more = {"evaluation.every_steps=2", "evaluation.every_tokens=192"};
     List<List<Double>> losses = new ArrayList<>();
     for (boolean sharded : new boolean[] {false, true}) {
       Path run = directory.resolve(sharded ? "sharded" : "whole");
-      MeshRuns.run(run, 1, 3, sharded ? sharded(more) : with(more));
+      MeshRuns.run(run, groups, shards, sharded ? sharded(more) : with(more));
       losses.add(MeshTest.validations(run));
     }
     assertThat(losses.get(1)).hasSize(3).isEqualTo(losses.get(0));
