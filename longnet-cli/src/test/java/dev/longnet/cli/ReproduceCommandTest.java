@@ -37,20 +37,17 @@ class ReproduceCommandTest {
     assertThat(out).doesNotExist();
   }
 
+  /// The command of a plan of table 2.
+  private Object[] planOf(String only) {
+    Path out = folder.resolve("out");
+    return new Object[] {
+      "reproduce", "table2", "--scale", "quick", "--out", out, "--dry-run", "--only", only
+    };
+  }
+
   @Test
   void machinesShareAPlanOut() {
-    Path out = folder.resolve("out");
-    Cli run =
-        Cli.run(
-            "reproduce",
-            "table2",
-            "--scale",
-            "quick",
-            "--out",
-            out,
-            "--dry-run",
-            "--only",
-            "dense-64-seed3,ours-1k");
+    Cli run = Cli.run(planOf("dense-64-seed3,ours-1k"));
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out().lines().filter(line -> line.startsWith("table2   ")).skip(1))
         .extracting(line -> line.replaceAll(" +", " ").replaceAll("( [0-9]) .*", "$1"))
@@ -59,26 +56,10 @@ class ReproduceCommandTest {
     assertThat(run.out()).contains("4 runs, 0 of them done");
     Cli.refused(
         "--only=ours-9k must name rows of the plan, or runs as ROW-seedN: there are dense-64, ours-1k",
-        "reproduce",
-        "table2",
-        "--scale",
-        "quick",
-        "--out",
-        out,
-        "--dry-run",
-        "--only",
-        "ours-9k");
+        planOf("ours-9k"));
     Cli.refused(
         "--only=ours-1k-seed4 must name a seed of the plan: ours-1k has 1, 2, 3",
-        "reproduce",
-        "table2",
-        "--scale",
-        "quick",
-        "--out",
-        out,
-        "--dry-run",
-        "--only",
-        "ours-1k-seed4");
+        planOf("ours-1k-seed4"));
   }
 
   @Test

@@ -14,10 +14,16 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
+import java.util.stream.Stream;
 
 /// Tiny runs on several ranks, each a thread.
 final class MeshRuns {
   private MeshRuns() {}
+
+  /// A run's overrides and more of them.
+  static String[] with(String[] run, String... more) {
+    return Stream.concat(Stream.of(run), Stream.of(more)).toArray(String[]::new);
+  }
 
   /// How a rank's run ended.
   record Ended(Trainer.End end, List<StepMetrics> steps, float[] weights) {

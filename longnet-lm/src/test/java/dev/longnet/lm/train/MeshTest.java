@@ -42,7 +42,7 @@ class MeshTest {
   }
 
   private static String[] with(String... more) {
-    return Stream.concat(Stream.of(RUN), Stream.of(more)).toArray(String[]::new);
+    return MeshRuns.with(RUN, more);
   }
 
   private static void same(List<StepMetrics> actual, List<StepMetrics> expected, double tolerance) {
@@ -161,8 +161,7 @@ class MeshTest {
             "training.sequences=1",
             "training.batch_tokens=64");
     MeshRuns.Ended whole = MeshRuns.alone(directory.resolve("whole"), false, run);
-    String[] two =
-        Stream.concat(Stream.of(run), Stream.of("training.max_steps=2")).toArray(String[]::new);
+    String[] two = MeshRuns.with(run, "training.max_steps=2");
     on(directory.resolve("shared"), false, 1, 2, two);
     MeshRuns.run(rank -> directory.resolve("disk-" + rank), false, 1, 2, (_, _) -> {}, _ -> two);
     assertThat(directory.resolve("disk-1/checkpoints")).doesNotExist();

@@ -16,7 +16,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -45,12 +44,11 @@ class ShardedParametersTest {
   }
 
   private static String[] with(String... more) {
-    return Stream.concat(Stream.of(RUN), Stream.of(more)).toArray(String[]::new);
+    return MeshRuns.with(RUN, more);
   }
 
   private static String[] sharded(String... more) {
-    return Stream.concat(Stream.of(with(more)), Stream.of("runtime.shard_parameters=true"))
-        .toArray(String[]::new);
+    return MeshRuns.with(with(more), "runtime.shard_parameters=true");
   }
 
   private Path file(String run, String name) throws IOException {
