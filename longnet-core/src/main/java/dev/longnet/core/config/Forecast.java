@@ -105,12 +105,11 @@ public record Forecast(
 
   /// Parameters that a pass reads between two exchanges.
   private static long atOnce(ModelConfig model, RuntimeConfig runtime, RankMesh mesh) {
-    Blueprint blueprint = Blueprint.of(model);
     if (!sharded(runtime, mesh)) {
       return new ModelCost(model).parameters();
     }
     Map<Integer, Long> sizes = new HashMap<>();
-    for (Parameter parameter : blueprint.parameters()) {
+    for (Parameter parameter : Blueprint.of(model).parameters()) {
       sizes.merge(Blueprint.layerOf(parameter.name()), parameter.elements(), Long::sum);
     }
     long outside = Objects.requireNonNull(sizes.remove(-1), "embeddings");

@@ -25,6 +25,14 @@ import java.util.Locale;
 /// alone. One formula serves all scales: windows, segments and blocks are multiples of the shortest
 /// length.
 final class LanguageModels {
+  /// What the paper's own recipes lack and the smaller scales' have; all rows have them, or none.
+  static final List<String> ON_GPU =
+      List.of(
+          "runtime.device=cuda",
+          "model.short_convolution=4",
+          "model.nope_heads=1",
+          "training.induction_heads=1");
+
   /// Text that the tokenizer learns from.
   private static final long TOKENIZER_BYTES = 64L << 20;
 
@@ -68,11 +76,7 @@ final class LanguageModels {
       overrides.add("corpus.tokenizer='" + setting.tokenizer().toString().replace("'", "''") + "'");
     }
     if (setting.scale() == Scale.GPU) {
-      overrides.add("runtime.device=cuda");
-      // The smaller scales' recipes have these already; all rows have them, or none.
-      overrides.add("model.short_convolution=4");
-      overrides.add("model.nope_heads=1");
-      overrides.add("training.induction_heads=1");
+      overrides.addAll(ON_GPU);
     }
     overrides.add(
         "model.attention="
@@ -110,7 +114,8 @@ final class LanguageModels {
     return List.of("training.windows=" + phases, "training.sequences=" + tokens / length);
   }
 
-  private static String phase(double until, int window, int sequences, int tokens) {
+  /// A phase of a recipe, open for more keys.
+  static String phase(double until, int window, int sequences, int tokens) {
     return String.format(
         Locale.ROOT,
         "{until: %.4f, window: %d, sequences: %d, batch_tokens: %d",
@@ -118,6 +123,12 @@ final class LanguageModels {
         window,
         sequences,
         tokens);
+  }
+
+  /// The branches of ours that see near by, on all heads.
+  static String near(int shortest) {
+    return String.format(
+        Locale.ROOT, "{segment_length: %d}, {segment_length: %d}", shortest / 8, shortest / 2);
   }
 
   /// The attention of a row.
@@ -131,9 +142,7 @@ final class LanguageModels {
     for (long s = shortest; s <= length && segments.size() < DILATIONS.size(); s *= growth) {
       segments.add((int) s);
     }
-    String near =
-        String.format(
-            Locale.ROOT, "{segment_length: %d}, {segment_length: %d}", shortest / 8, shortest / 2);
+    String near = near(shortest);
     return switch (attention) {
       case DENSE -> "{type: dense}";
       case SPARSE ->

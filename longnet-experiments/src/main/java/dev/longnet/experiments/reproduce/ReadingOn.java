@@ -109,32 +109,27 @@ public final class ReadingOn implements Reproduction {
     Size size = Size.of(setting.scale());
     List<String> overrides = new ArrayList<>();
     if (setting.scale() == Scale.GPU) {
-      overrides.add("runtime.device=cuda");
-      overrides.add("model.short_convolution=4");
-      overrides.add("model.nope_heads=1");
-      overrides.add("training.induction_heads=1");
+      overrides.addAll(LanguageModels.ON_GPU);
     }
     if (size.steps > 0) {
       overrides.add("training.steps=" + size.steps);
     }
     int window = attention == Attention.DENSE ? size.dense : size.longest;
-    String near =
-        "{segment_length: " + size.shortest / 8 + "}, {segment_length: " + size.shortest / 2 + "}";
-    overrides.add(
-        "model.attention="
-            + switch (attention) {
-              case OURS ->
-                  String.format(
-                      Locale.ROOT,
-                      "{type: dilated, branches: [%s, {segment_length: %d, window: sliding, heads: [0], layers: [0]}]}",
-                      near,
-                      window);
-              case NEAR -> "{type: dilated, branches: [" + near + "]}";
-              default -> "{type: dense}";
-            });
+    overrides.add("model.attention=" + attention(attention, size.shortest, window));
     overrides.addAll(windows(size, window, setting.scale()));
     overrides.add("evaluation.lengths=[" + size.shortest + "]");
     return new ModelRecipe(setting.id(NAME, row(attention), 1), size.recipe, overrides);
+  }
+
+  /// As in table 2, but that ours sees the last tokens of a stream, wherever it stands.
+  private static String attention(Attention attention, int shortest, int window) {
+    return attention == Attention.OURS
+        ? String.format(
+            Locale.ROOT,
+            "{type: dilated, branches: [%s, {segment_length: %d, window: sliding, heads: [0], layers: [0]}]}",
+            LanguageModels.near(shortest),
+            window)
+        : LanguageModels.attention(attention, shortest, 2, window);
   }
 
   /// Small steps of short windows first, then longer ones; all rows have the same steps.
@@ -142,23 +137,15 @@ public final class ReadingOn implements Reproduction {
     if (scale == Scale.GPU) {
       return List.of("training.window=" + window, "training.sequences=1");
     }
-    int small = 4 * size.shortest;
+    int small = size.shortest;
     int middle = size.longest / 4;
-    return List.of(
-        String.format(
-            Locale.ROOT,
-            "training.windows=[{until: 0.6, window: %d, sequences: 4, batch_tokens: %d, learning_rate_factor: 0.5},"
-                + " {until: 0.85, window: %d, sequences: %d, batch_tokens: %d},"
-                + " {window: %d, sequences: %d, batch_tokens: %d}]",
-            size.shortest,
-            small,
-            Math.min(window, middle),
-            middle / Math.min(window, middle),
-            middle,
-            window,
-            size.longest / window,
-            size.longest),
-        "training.sequences=" + size.longest / window);
+    int longer = Math.min(window, middle);
+    List<String> phases =
+        List.of(
+            LanguageModels.phase(0.6, small, 4, 4 * small) + ", learning_rate_factor: 0.5}",
+            LanguageModels.phase(0.85, longer, middle / longer, middle) + "}",
+            LanguageModels.phase(1, window, size.longest / window, size.longest) + "}");
+    return List.of("training.windows=" + phases, "training.sequences=" + size.longest / window);
   }
 
   @Override
