@@ -2,13 +2,16 @@
 package dev.longnet.experiments.reproduce;
 
 import dev.longnet.experiments.reproduce.Bootstrap.Interval;
+import dev.longnet.experiments.results.ResultTable;
+import dev.longnet.experiments.results.ResultTable.Column;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
-/// Something that the losses of table 2 can prove wrong: what one side needs, less what the other
+/// Something that an experiment's losses can prove wrong: what one side needs, less what the other
 /// needs, is below a limit, by more than chance.
 ///
 /// @param number such as `T1`
@@ -39,6 +42,11 @@ record Claim(
     static Share of(String row, int length) {
       return new Share(1, row, length, false);
     }
+
+    String words() {
+      return String.format(
+          Locale.ROOT, "%s%s at %,d", row, blockwise ? ", blockwise," : "", length);
+    }
   }
 
   /// What evidence says about a claim.
@@ -62,16 +70,29 @@ record Claim(
     }
   }
 
+  /// One row's loss is below another one's by more than a limit is below 0.
+  static Claim less(String number, Share one, Share other, double limit) {
+    return new Claim(
+        number,
+        one.words() + " less " + other.words(),
+        List.of(one),
+        List.of(other),
+        OptionalDouble.of(limit),
+        false);
+  }
+
   /// Empty where no seed has all rows.
-  Optional<Finding> finding(Setting setting, EvidenceSet evidence) {
+  ///
+  /// @param experiment whose rows they are
+  Optional<Finding> finding(Setting setting, EvidenceSet evidence, String experiment) {
     List<double[]> ones = new ArrayList<>();
     List<double[]> others = new ArrayList<>();
     List<Long> seeds = new ArrayList<>();
     Evidence first = null;
-    for (Evidence run : evidence.row(setting, Table2.NAME, one.getFirst().row)) {
+    for (Evidence run : evidence.row(setting, experiment, one.getFirst().row)) {
       long seed = run.id().seed();
-      Optional<double[]> a = losses(setting, evidence, run, one, seed);
-      Optional<double[]> b = losses(setting, evidence, run, other, seed);
+      Optional<double[]> a = losses(setting, evidence, experiment, run, one, seed);
+      Optional<double[]> b = losses(setting, evidence, experiment, run, other, seed);
       if (a.isPresent() && b.isPresent()) {
         first = first == null ? run : first;
         ones.add(a.get());
@@ -98,11 +119,16 @@ record Claim(
 
   /// The sum of a side's shares, nats by group; empty where one of them was not measured.
   private static Optional<double[]> losses(
-      Setting setting, EvidenceSet evidence, Evidence run, List<Share> side, long seed) {
+      Setting setting,
+      EvidenceSet evidence,
+      String experiment,
+      Evidence run,
+      List<Share> side,
+      long seed) {
     double[] bytes = HeldOutLosses.bytes(run);
     double[] sum = new double[bytes.length];
     for (Share share : side) {
-      Optional<Evidence> of = evidence.find(setting.id(Table2.NAME, share.row, seed));
+      Optional<Evidence> of = evidence.find(setting.id(experiment, share.row, seed));
       Optional<double[]> nats =
           of.flatMap(e -> HeldOutLosses.nats(e, share.length, share.blockwise));
       if (nats.isEmpty()) {
@@ -118,5 +144,56 @@ record Claim(
       Arrays.setAll(sum, g -> sum[g] + share.weight * nats.get()[g]);
     }
     return Optional.of(sum);
+  }
+
+  /// What evidence says about some claims.
+  ///
+  /// @param notes after those that say what counts
+  static ResultTable.Content table(
+      Setting setting,
+      EvidenceSet evidence,
+      String experiment,
+      List<Claim> claims,
+      List<String> notes) {
+    List<List<String>> cells = new ArrayList<>();
+    for (Claim claim : claims) {
+      cells.add(cells(claim, claim.finding(setting, evidence, experiment)));
+    }
+    List<String> all = new ArrayList<>();
+    all.add(
+        "A claim is reached where the whole interval is below its limit and each seed's own"
+            + " difference is below 0, or below the limit where that is above; \"so far\""
+            + " stands where there are fewer than "
+            + SEEDS
+            + " seeds.");
+    all.add("Intervals are a paired bootstrap of 2,000 draws over held-out groups and seeds.");
+    all.addAll(notes);
+    return new ResultTable.Content(
+        List.of(
+            Column.text("claim"),
+            Column.text("difference of"),
+            Column.number("difference", "bits a byte", 3),
+            Column.number("95 % from", "", 3),
+            Column.number("to", "", 3),
+            Column.number("to be below", "bits a byte", 2),
+            Column.integer("seeds", ""),
+            Column.text("verdict")),
+        cells,
+        all);
+  }
+
+  private static List<String> cells(Claim claim, Optional<Finding> found) {
+    return found
+        .map(f ->
+            ResultTable.row(
+                claim.number,
+                claim.text,
+                f.difference().value(),
+                f.difference().low(),
+                f.difference().high(),
+                f.limit().orElse(Double.NaN),
+                f.seeds().size(),
+                f.verdict()))
+        .orElse(ResultTable.row(claim.number, claim.text, "", "", "", "", "", "not measured"));
   }
 }

@@ -12,6 +12,7 @@ public final class Reproductions {
         new Table2(),
         new Recall(),
         new Figure7b(),
+        new Quickstart(),
         new Figure6(),
         new Figure7a(),
         new ReadingOn(),

@@ -5,11 +5,9 @@ import dev.longnet.experiments.reproduce.Claim.Share;
 import dev.longnet.experiments.reproduce.LanguageModels.Attention;
 import dev.longnet.experiments.reproduce.LanguageModels.Row;
 import dev.longnet.experiments.results.ResultTable;
-import dev.longnet.experiments.results.ResultTable.Column;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.OptionalDouble;
 
 /// What table 2 is to show, in the order of the paper's sentences, and what it shows.
@@ -45,9 +43,9 @@ final class Table2Claims {
     String dense = name(Attention.DENSE, shortest);
     String denseMiddle = name(Attention.DENSE, middle);
     List<Claim> claims = new ArrayList<>();
-    claims.add(less("T1", Share.of(ours, longest), Share.of(dense, shortest), -FAR_PAYS));
+    claims.add(Claim.less("T1", Share.of(ours, longest), Share.of(dense, shortest), -FAR_PAYS));
     for (int length : lengths) {
-      claims.add(less("T2", Share.of(ours, length), Share.of(sparse, length), 0));
+      claims.add(Claim.less("T2", Share.of(ours, length), Share.of(sparse, length), 0));
     }
     claims.add(
         new Claim(
@@ -60,7 +58,8 @@ final class Table2Claims {
     for (int i = 1; i < lengths.size(); i++) {
       double gain = i <= GAINS.size() ? GAINS.get(i - 1) : 0;
       claims.add(
-          less("T3", Share.of(ours, lengths.get(i)), Share.of(ours, lengths.get(i - 1)), -gain));
+          Claim.less(
+              "T3", Share.of(ours, lengths.get(i)), Share.of(ours, lengths.get(i - 1)), -gain));
     }
     claims.add(
         new Claim(
@@ -74,19 +73,20 @@ final class Table2Claims {
             List.of(Share.of(ours, shortest), new Share(SHARE, denseMiddle, middle, false)),
             OptionalDouble.of(0),
             false));
-    claims.add(less("T4", Share.of(ours, shortest), Share.of(dense, shortest), EVEN));
+    claims.add(Claim.less("T4", Share.of(ours, shortest), Share.of(dense, shortest), EVEN));
     claims.add(worse(dense, shortest, middle));
     claims.add(worse(denseMiddle, middle, longest));
     claims.add(worse(name(Attention.SPARSE, middle), middle, longest));
     claims.add(
-        less("T5", new Share(1, oursMiddle, longest, true), Share.of(oursMiddle, middle), EVEN));
+        Claim.less(
+            "T5", new Share(1, oursMiddle, longest, true), Share.of(oursMiddle, middle), EVEN));
     for (int length : lengths) {
       Share paper = Share.of(name(Attention.PAPER, longest), length);
       Share other = Share.of(sparse, length);
       claims.add(
           new Claim(
               "T7",
-              words(paper) + " less " + words(other),
+              paper.words() + " less " + other.words(),
               List.of(paper),
               List.of(other),
               OptionalDouble.empty(),
@@ -104,85 +104,40 @@ final class Table2Claims {
     return lengths.stream().map(length -> new Share(weight, row, length, false)).toList();
   }
 
-  private static Claim less(String number, Share one, Share other, double limit) {
-    String text = words(one) + " less " + words(other);
-    return new Claim(number, text, List.of(one), List.of(other), OptionalDouble.of(limit), false);
-  }
-
   /// A row's perplexity grows by a tenth at least, from its trained length to four times that.
   private static Claim worse(String row, int trained, int tested) {
     Share one = Share.of(row, trained);
     Share other = Share.of(row, tested);
     return new Claim(
         "T5",
-        words(one) + " less " + words(other),
+        one.words() + " less " + other.words(),
         List.of(one),
         List.of(other),
         OptionalDouble.of(-TENTH),
         true);
   }
 
-  private static String words(Share side) {
-    return String.format(
-        Locale.ROOT,
-        "%s%s at %,d",
-        side.row(),
-        side.blockwise() ? ", blockwise," : "",
-        side.length());
-  }
-
   static ResultTable table(Setting setting, EvidenceSet evidence) {
-    List<List<String>> cells = new ArrayList<>();
     List<Evidence> all = new ArrayList<>();
     for (Row row : Table2.rows(setting.scale())) {
       all.addAll(evidence.row(setting, Table2.NAME, row.name()));
-    }
-    for (Claim claim : of(setting.scale())) {
-      cells.add(cells(claim, claim.finding(setting, evidence)));
     }
     return new ResultTable(
         "table2-claims",
         "",
         EvidenceSet.origin(Table2.command(setting, Table2.NAME), all),
-        new ResultTable.Content(
+        Claim.table(
+            setting,
+            evidence,
+            Table2.NAME,
+            of(setting.scale()),
             List.of(
-                Column.text("claim"),
-                Column.text("difference of"),
-                Column.number("difference", "bits a byte", 3),
-                Column.number("95 % from", "", 3),
-                Column.number("to", "", 3),
-                Column.number("to be below", "bits a byte", 2),
-                Column.integer("seeds", ""),
-                Column.text("verdict")),
-            cells,
-            List.of(
-                "A claim is reached where the whole interval is below its limit and each seed's own"
-                    + " difference is below 0, or below the limit where that is above; \"so far\""
-                    + " stands where there are fewer than "
-                    + Claim.SEEDS
-                    + " seeds.",
                 "How many windows are long was chosen by pilots of seed 1 on a part of these"
                     + " held-out bytes (docs/log.md, 2026-11-30); nothing was chosen for dense"
                     + " attention.",
-                "Intervals are a paired bootstrap of 2,000 draws over held-out groups and seeds.",
                 "T1: far context pays. T2: LongNet against its sparse twin. T3: longer tests gain."
                     + " T4: what far reach costs at short length. T5: at four times the trained"
                     + " length perplexity a token is a tenth higher, but for blockwise attention."
                     + " T7: the paper's pattern.")));
-  }
-
-  private static List<String> cells(Claim claim, Optional<Claim.Finding> found) {
-    return found
-        .map(f ->
-            ResultTable.row(
-                claim.number(),
-                claim.text(),
-                f.difference().value(),
-                f.difference().low(),
-                f.difference().high(),
-                f.limit().orElse(Double.NaN),
-                f.seeds().size(),
-                f.verdict()))
-        .orElse(ResultTable.row(claim.number(), claim.text(), "", "", "", "", "", "not measured"));
   }
 }
