@@ -11,7 +11,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.DoubleBuffer;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -159,19 +158,23 @@ public final class Mesh implements Ranks, AutoCloseable {
   }
 
   @Override
-  public Optional<Traffic> takeTraffic() {
-    Traffic all = world.takeTraffic();
+  public Optional<StepTraffic> takeTraffic() {
     Traffic rows = sequence.takeTraffic();
-    ByteBuffer own = ByteBuffer.allocate(3 * Long.BYTES);
-    own.putLong(all.bytes() + rows.bytes());
-    own.putDouble(all.exposedSeconds() + rows.exposedSeconds());
-    own.putDouble(all.hiddenSeconds() + rows.hiddenSeconds());
-    List<ByteBuffer> each = world.gather(own.array()).stream().map(ByteBuffer::wrap).toList();
-    return Optional.of(
-        new Traffic(
-            each.stream().mapToLong(of -> of.getLong(0)).sum(),
-            each.stream().mapToDouble(of -> of.getDouble(8)).sum() / size(),
-            each.stream().mapToDouble(of -> of.getDouble(16)).sum() / size()));
+    Traffic others = world.takeTraffic();
+    double[] sums =
+        sums(
+            rows.bytes(),
+            rows.exposedSeconds(),
+            rows.hiddenSeconds(),
+            rows.bytes() + others.bytes(),
+            rows.exposedSeconds() + others.exposedSeconds(),
+            rows.hiddenSeconds() + others.hiddenSeconds());
+    return Optional.of(new StepTraffic(traffic(sums, 3), traffic(sums, 0)));
+  }
+
+  /// Bytes of all ranks, seconds of one in the mean.
+  private Traffic traffic(double[] sums, int at) {
+    return new Traffic((long) sums[at], sums[at + 1] / size(), sums[at + 2] / size());
   }
 
   @Override

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.train;
 
-import dev.longnet.lm.distributed.Collectives.Traffic;
 import dev.longnet.lm.model.SequenceShards;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -74,7 +73,7 @@ record OneRank() implements Ranks {
   }
 
   @Override
-  public Optional<Traffic> takeTraffic() {
+  public Optional<StepTraffic> takeTraffic() {
     return Optional.empty();
   }
 }

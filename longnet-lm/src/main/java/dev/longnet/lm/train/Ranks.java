@@ -100,7 +100,11 @@ public interface Ranks {
 
   /// What all ranks together sent since the last call, and how long one of them waited, in the
   /// mean; waits for the others. Empty where there is one rank.
-  Optional<Traffic> takeTraffic();
+  Optional<StepTraffic> takeTraffic();
+
+  /// @param all what was sent, of whatever kind
+  /// @param rows the part of it that attention sent: keys, values and their gradients
+  record StepTraffic(Traffic all, Traffic rows) {}
 
   /// A run of one rank: nothing is exchanged.
   static Ranks one() {

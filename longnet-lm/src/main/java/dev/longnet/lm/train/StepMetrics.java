@@ -2,7 +2,7 @@
 package dev.longnet.lm.train;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.longnet.lm.distributed.Collectives.Traffic;
+import dev.longnet.lm.train.Ranks.StepTraffic;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -39,7 +39,7 @@ public record StepMetrics(
     double matrixShare,
     boolean skipped,
     long skippedSteps,
-    Optional<Traffic> traffic) {
+    Optional<StepTraffic> traffic) {
 
   ObjectNode toJson() {
     ObjectNode line = MetricsLog.line("train", step);
@@ -56,9 +56,13 @@ public record StepMetrics(
     line.put("skipped", skipped);
     line.put("skipped_steps", skippedSteps);
     if (traffic.isPresent()) {
-      line.put("bytes_sent", traffic.get().bytes());
-      line.put("exposed_seconds", traffic.get().exposedSeconds());
-      line.put("hidden_seconds", traffic.get().hiddenSeconds());
+      StepTraffic of = traffic.get();
+      line.put("bytes_sent", of.all().bytes());
+      line.put("exposed_seconds", of.all().exposedSeconds());
+      line.put("hidden_seconds", of.all().hiddenSeconds());
+      line.put("rows_bytes_sent", of.rows().bytes());
+      line.put("rows_exposed_seconds", of.rows().exposedSeconds());
+      line.put("rows_hidden_seconds", of.rows().hiddenSeconds());
     }
     return line;
   }
@@ -73,9 +77,12 @@ public record StepMetrics(
     scalars.put("speed/tokens_per_second", tokensPerSecond);
     scalars.put("speed/matrix_share", matrixShare);
     traffic.ifPresent(t -> {
-      scalars.put("ranks/bytes_sent", (double) t.bytes());
-      scalars.put("ranks/exposed_seconds", t.exposedSeconds());
-      scalars.put("ranks/hidden_seconds", t.hiddenSeconds());
+      scalars.put("ranks/bytes_sent", (double) t.all().bytes());
+      scalars.put("ranks/exposed_seconds", t.all().exposedSeconds());
+      scalars.put("ranks/hidden_seconds", t.all().hiddenSeconds());
+      scalars.put("ranks/rows_bytes_sent", (double) t.rows().bytes());
+      scalars.put("ranks/rows_exposed_seconds", t.rows().exposedSeconds());
+      scalars.put("ranks/rows_hidden_seconds", t.rows().hiddenSeconds());
     });
     return scalars;
   }

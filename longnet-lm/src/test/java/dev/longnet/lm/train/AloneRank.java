@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.train;
 
-import dev.longnet.lm.distributed.Collectives.Traffic;
 import dev.longnet.lm.model.SequenceShards;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -82,7 +81,7 @@ public class AloneRank implements Ranks {
   }
 
   @Override
-  public Optional<Traffic> takeTraffic() {
+  public Optional<StepTraffic> takeTraffic() {
     return one.takeTraffic();
   }
 }

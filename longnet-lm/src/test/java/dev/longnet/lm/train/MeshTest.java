@@ -237,7 +237,8 @@ class MeshTest {
     MeshRuns.alone(directory.resolve("one"), false, with("training.max_steps=1"));
     assertThat(directory.resolve("many/metrics.jsonl"))
         .content()
-        .contains("\"bytes_sent\":", "\"exposed_seconds\":", "\"hidden_seconds\":");
+        .contains("\"bytes_sent\":", "\"exposed_seconds\":", "\"hidden_seconds\":")
+        .contains("\"rows_bytes_sent\":", "\"rows_exposed_seconds\":");
     assertThat(directory.resolve("one/metrics.jsonl")).content().doesNotContain("bytes_sent");
   }
 
