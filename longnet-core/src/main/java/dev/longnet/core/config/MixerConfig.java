@@ -69,6 +69,14 @@ public sealed interface MixerConfig permits AttentionConfig {
     return OptionalLong.empty();
   }
 
+  /// How many tokens stand, at a position, between the beginning of what the mixer's longest
+  /// segment shows and the position itself, which counts too: all of them where it has no longest
+  /// one.
+  default long keysShown(long position) {
+    long since = position % period().orElse(Long.MAX_VALUE) + 1;
+    return Math.min(since, longestSegment().orElse(Long.MAX_VALUE));
+  }
+
   /// r of the branch that skips most; 1 where none skips.
   default int largestDilation() {
     return 1;

@@ -4,6 +4,7 @@ package dev.longnet.core.config;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
@@ -24,6 +25,8 @@ import java.util.stream.IntStream;
 ///   others carry no position
 /// @param nopeHeads so many heads of each layer, the first ones, carry no positions (NoPE,
 ///   Kazemnejad et al. 2023, arXiv 2305.19466): what they look for, they find from any distance
+/// @param nopeScale n of the factor ln(keys + 1) / ln(n) of these heads' queries, see
+///   [#nopeFactor]; 0: none has one
 /// @param xposScaleBase b of xPos' decay zeta^(p / b), in tokens; 512 in the paper and in
 ///   torchscale
 /// @param tiedOutput the output projection is the token embedding's transpose
@@ -42,6 +45,7 @@ public record ModelConfig(
     int positionsBase,
     double positionsShare,
     int nopeHeads,
+    int nopeScale,
     int xposScaleBase,
     boolean tiedOutput,
     boolean causal,
@@ -89,6 +93,7 @@ public record ModelConfig(
         positions,
         POSITIONS_BASE,
         1,
+        0,
         0,
         xposScaleBase,
         tiedOutput,
@@ -194,6 +199,10 @@ public record ModelConfig(
     if (nopeHeads < 0 || nopeHeads > heads) {
       throw new IllegalArgumentException(
           "nope_heads must be from 0 to heads=" + heads + ": nope_heads=" + nopeHeads);
+    }
+    Optional<String> scale = scaleFault(nopeScale, nopeHeads, positions, causal);
+    if (scale.isPresent()) {
+      throw new IllegalArgumentException("nope_scale " + scale.get() + ": nope_scale=" + nopeScale);
     }
     if (positions != PositionEncoding.NONE
         && mixers.stream().anyMatch(MixerConfig::usesPositions)) {
@@ -303,6 +312,34 @@ public record ModelConfig(
     return Math.max(1, Math.ceil(-Math.log(0.4 / 1.4) * reach / LARGEST_EXPONENT));
   }
 
+  /// What keeps heads without positions from having a factor; empty where they may, or have none.
+  static Optional<String> scaleFault(
+      int scale, int nopeHeads, PositionEncoding positions, boolean causal) {
+    if (scale == 0) {
+      return Optional.empty();
+    }
+    if (scale < 2) {
+      return Optional.of("must be 0 (none) or at least 2");
+    }
+    if (nopeHeads == 0 || positions == PositionEncoding.NONE) {
+      return Optional.of(
+          "is for heads without positions among others: it needs nope_heads and positions");
+    }
+    return causal
+        ? Optional.empty()
+        : Optional.of("counts earlier tokens, so it needs causal=true");
+  }
+
+  /// What the queries of heads without positions are multiplied by at a position: ln(keys + 1) /
+  /// ln(nopeScale), where `keys` are those that the mixer's longest segment has shown by then. So
+  /// the softmax stays as sharp among many keys as among few (scalable softmax, Nakanishi 2025,
+  /// arXiv 2501.19399). 1 where the model has no such scale.
+  public float nopeFactor(MixerConfig mixer, long position) {
+    return nopeScale == 0
+        ? 1
+        : (float) (Math.log(mixer.keysShown(position) + 1.0) / Math.log(nopeScale));
+  }
+
   /// The same model with one other mixer in all layers.
   public ModelConfig withMixer(MixerConfig other) {
     return withMixers(List.of(other));
@@ -315,7 +352,7 @@ public record ModelConfig(
 
   /// The same model with other mixers.
   public ModelConfig withMixers(List<MixerConfig> others) {
-    return changed(positionsBase, positionsShare, nopeHeads, shortConvolution, others);
+    return changed(positionsBase, positionsShare, nopeHeads, nopeScale, shortConvolution, others);
   }
 
   /// The same model with other frequencies.
@@ -323,21 +360,23 @@ public record ModelConfig(
   /// @param base of the frequencies
   /// @param share of each head's channels that turn
   public ModelConfig withPositions(int base, double share) {
-    return changed(base, share, nopeHeads, shortConvolution, mixers);
+    return changed(base, share, nopeHeads, nopeScale, shortConvolution, mixers);
   }
 
   /// The same model with so many heads of each layer that carry no positions.
-  public ModelConfig withNopeHeads(int free) {
-    return changed(positionsBase, positionsShare, free, shortConvolution, mixers);
+  ///
+  /// @param scale of their queries' factor, see [#nopeFactor]; 0 for none
+  public ModelConfig withNopeHeads(int free, int scale) {
+    return changed(positionsBase, positionsShare, free, scale, shortConvolution, mixers);
   }
 
   /// The same model with a short convolution of so many taps; 0 for none.
   public ModelConfig withShortConvolution(int taps) {
-    return changed(positionsBase, positionsShare, nopeHeads, taps, mixers);
+    return changed(positionsBase, positionsShare, nopeHeads, nopeScale, taps, mixers);
   }
 
   private ModelConfig changed(
-      int base, double share, int free, int taps, List<MixerConfig> others) {
+      int base, double share, int free, int scale, int taps, List<MixerConfig> others) {
     return new ModelConfig(
         vocabulary,
         layers,
@@ -349,6 +388,7 @@ public record ModelConfig(
         base,
         share,
         free,
+        scale,
         xposScaleBase,
         tiedOutput,
         causal,

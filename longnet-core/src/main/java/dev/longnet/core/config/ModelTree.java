@@ -8,6 +8,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -43,6 +44,7 @@ public final class ModelTree {
     if (nopeHeads > heads) {
       throw model.wrong("nope_heads", "must be at most model.heads=" + heads);
     }
+    int nopeScale = model.integer("nope_scale", 0, 0);
     int scaleBase = model.integer("xpos_scale_base", ModelConfig.XPOS_SCALE_BASE, 1);
     boolean tied = model.flag("tied_output", true);
     boolean causal = model.flag("causal", true);
@@ -52,6 +54,10 @@ public final class ModelTree {
     }
     if (!ModelConfig.isTaps(taps)) {
       throw model.wrong("short_convolution", ModelConfig.TAPS_RULE);
+    }
+    Optional<String> scale = ModelConfig.scaleFault(nopeScale, nopeHeads, positions, causal);
+    if (scale.isPresent()) {
+      throw model.wrong("nope_scale", scale.get());
     }
     if (taps != 0 && !causal) {
       throw model.wrong("short_convolution", "looks back, so it needs model.causal=true");
@@ -75,6 +81,7 @@ public final class ModelTree {
         base,
         share,
         nopeHeads,
+        nopeScale,
         scaleBase,
         tied,
         causal,
@@ -137,6 +144,9 @@ public final class ModelTree {
     if (model.nopeHeads() == 0) {
       tree.remove("nope_heads");
     }
+    if (model.nopeScale() == 0) {
+      tree.remove("nope_scale");
+    }
     if (model.shortConvolution() == 0) {
       tree.remove("short_convolution");
     }
@@ -156,6 +166,7 @@ public final class ModelTree {
     tree.put("positions_base", model.positionsBase());
     tree.put("positions_share", model.positionsShare());
     tree.put("nope_heads", model.nopeHeads());
+    tree.put("nope_scale", model.nopeScale());
     tree.put("xpos_scale_base", model.xposScaleBase());
     tree.put("tied_output", model.tiedOutput());
     tree.put("causal", model.causal());

@@ -81,6 +81,7 @@ class RecipesTest {
               positions_base: 10000
               positions_share: 1.0
               nope_heads: 0
+              nope_scale: 0
               xpos_scale_base: 512
               tied_output: true
               causal: true
@@ -305,6 +306,9 @@ class RecipesTest {
           model.positions_share=1.5 | model.positions_share must be a number from 0.0 to 1.0: model.positions_share=1.5 (override)
           model.nope_heads=5 | model.nope_heads must be at most model.heads=4: model.nope_heads=5
           model.nope_heads=-1 | model.nope_heads must be a whole number of at least 0: model.nope_heads=-1
+          model.nope_scale=1 | model.nope_scale must be 0 (none) or at least 2: model.nope_scale=1 (override)
+          model.nope_scale=-1 | model.nope_scale must be a whole number of at least 0: model.nope_scale=-1 (override)
+          model.nope_scale=512 | model.nope_scale is for heads without positions among others: it needs nope_heads and positions: model.nope_scale=512 (override)
           model.short_convolution=1 | model.short_convolution must be 0 (none) or from 2 to 8 taps: model.short_convolution=1 (override)
           model.short_convolution=9 | model.short_convolution must be 0 (none) or from 2 to 8 taps: model.short_convolution=9 (override)
           model.short_convolution=-1 | model.short_convolution must be a whole number of at least 0: model.short_convolution=-1 (override)

@@ -60,6 +60,7 @@ final class ReferenceDecoder {
     return switch (mixer) {
       case AttentionConfig attention -> {
         double[][] q = rotate(convolved(linear(x, p + "q_proj"), p + "q_conv"), firstPosition, 1);
+        scale(mixer, q, firstPosition);
         double[][] k = rotate(convolved(linear(x, p + "k_proj"), p + "k_conv"), firstPosition, -1);
         double[][] v = convolved(linear(x, p + "v_proj"), p + "v_conv");
         yield linear(norm(attend(attention, q, k, v), p + "inner_attn_ln"), p + "out_proj");
@@ -140,6 +141,22 @@ final class ReferenceDecoder {
     for (int t = 0; t < x.length; t++) {
       for (int i = 0; i < x[t].length; i++) {
         x[t][i] += y[t][i];
+      }
+    }
+  }
+
+  /// Queries of heads without positions, by how many keys they see.
+  private void scale(MixerConfig mixer, double[][] q, long first) {
+    for (int t = 0; t < q.length && config.nopeScale() != 0; t++) {
+      long shown = first + t + 1;
+      if (mixer.period().isPresent()) {
+        shown = (first + t) % mixer.period().getAsLong() + 1;
+      }
+      if (mixer.longestSegment().isPresent()) {
+        shown = Math.min(shown, mixer.longestSegment().getAsLong());
+      }
+      for (int i = 0; i < config.nopeHeads() * config.headSize(); i++) {
+        q[t][i] *= Math.log(shown + 1) / Math.log(config.nopeScale());
       }
     }
   }

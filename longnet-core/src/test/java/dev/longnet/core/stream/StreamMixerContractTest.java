@@ -116,7 +116,9 @@ class StreamMixerContractTest {
     // Decay base 8: references move every 128 tokens.
     config =
         new ModelConfig(37, 4, 24, 3, 40, model.positions(), 8, true, true, model.mixers())
-            .withNopeHeads(model.taps() == 0 ? 0 : 1)
+            .withNopeHeads(
+                model.taps() == 0 ? 0 : 1,
+                model.taps() == 0 || model.positions() == PositionEncoding.NONE ? 0 : 40)
             .withShortConvolution(model.taps());
     weights = TestModels.weights(config, random);
     tokens = TestModels.tokens(config, TOKENS, random);

@@ -55,8 +55,10 @@ final class TestModels {
             mixers);
     double share = random.nextBoolean() ? 1 : 2.0 * (1 + random.nextInt(headSize / 2)) / headSize;
     int taps = random.nextBoolean() ? 0 : 2 + random.nextInt(7);
+    int free = random.nextInt(heads + 1);
+    int scale = random.nextBoolean() ? 0 : 2 + random.nextInt(1000);
     return config
-        .withNopeHeads(random.nextInt(heads + 1))
+        .withNopeHeads(free, free > 0 && positions != PositionEncoding.NONE ? scale : 0)
         .withShortConvolution(taps)
         .withPositions(random.nextBoolean() ? 10_000 : 2 + random.nextInt(1 << 20), share);
   }

@@ -31,6 +31,7 @@ final class LanguageModels {
           "runtime.device=cuda",
           "model.short_convolution=4",
           "model.nope_heads=1",
+          "model.nope_scale=2048",
           "training.induction_heads=1");
 
   /// Text that the tokenizer learns from.

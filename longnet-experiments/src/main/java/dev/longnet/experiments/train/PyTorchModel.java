@@ -83,6 +83,15 @@ final class PyTorchModel {
         periods.addNull();
       }
     }
+    ArrayNode shown = tree.putArray("keys_shown");
+    for (int layer = 0; layer < model.layers(); layer++) {
+      MixerConfig mixer = model.mixer(layer);
+      shown.add(
+          JsonNodeFactory.instance
+              .arrayNode()
+              .add(mixer.period().orElse(Long.MAX_VALUE))
+              .add(mixer.longestSegment().orElse(Long.MAX_VALUE)));
+    }
     tree.put("precision", config.runtime().precision().name().toLowerCase(Locale.ROOT));
     tree.put("threads", ModelSteps.threads(config.runtime()));
     tree.put("gradient_clip", config.training().gradientClip());

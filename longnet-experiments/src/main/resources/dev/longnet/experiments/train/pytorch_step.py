@@ -22,6 +22,7 @@ Legend: N tokens, C hidden, H heads, D head size, V vocabulary; of a branch: w s
 m kept rows of a segment.
 """
 import json
+import math
 import os
 import platform
 import struct
@@ -192,7 +193,7 @@ class Positions(nn.Module):
 
 
 class Attention(nn.Module):
-    def __init__(self, model, mixer, layer, tokens):
+    def __init__(self, model, mixer, layer, tokens, shown):
         super().__init__()
         c, self.heads = model["hidden"], model["heads"]
         self.k_proj, self.v_proj, self.q_proj, self.out_proj = (nn.Linear(c, c) for _ in range(4))
@@ -203,6 +204,12 @@ class Attention(nn.Module):
             )
         self.inner_attn_ln = nn.LayerNorm(c)
         self.nope_heads = model.get("nope_heads", 0)
+        self.scaled = model.get("nope_scale", 0) > 0
+        if self.scaled:
+            period, longest = shown
+            keys = (torch.arange(tokens, dtype=torch.float64) % period + 1).clamp(max=longest)
+            factor = (keys + 1).log() / math.log(model["nope_scale"])
+            self.register_buffer("nope_factor", factor.float().view(-1, 1, 1), persistent=False)
         self.attend = dense if mixer["type"] == "dense" else Dilated(mixer, layer, tokens, self.heads)
 
     def forward(self, x, positions):
@@ -213,7 +220,8 @@ class Attention(nn.Module):
         q, k, v = (rows.unflatten(1, (self.heads, -1)) for rows in (q, k, v))
         free = self.nope_heads
         turned = positions(q[:, free:], k[:, free:])
-        q, k = (torch.cat((x[:, :free], y), 1) for x, y in zip((q, k), turned)) if free else turned
+        still = q[:, :free] * self.nope_factor.to(q.dtype) if self.scaled else q[:, :free], k[:, :free]
+        q, k = (torch.cat(pair, 1) for pair in zip(still, turned)) if free else turned
         return self.out_proj(self.inner_attn_ln(self.attend(q, k, v).flatten(1)))
 
 
@@ -228,10 +236,10 @@ class FeedForward(nn.Module):
 
 
 class Layer(nn.Module):
-    def __init__(self, model, mixer, layer, tokens):
+    def __init__(self, model, mixer, layer, tokens, shown):
         super().__init__()
         c = model["hidden"]
-        self.self_attn, self.ffn = Attention(model, mixer, layer, tokens), FeedForward(c, model["feed_forward"], model.get("activation", "gelu"))
+        self.self_attn, self.ffn = Attention(model, mixer, layer, tokens, shown), FeedForward(c, model["feed_forward"], model.get("activation", "gelu"))
         self.self_attn_layer_norm, self.final_layer_norm = nn.LayerNorm(c), nn.LayerNorm(c)
 
     def forward(self, x, positions):
@@ -247,7 +255,9 @@ class Decoder(nn.Module):
         model, mixers, periods = config["model"], config["mixers"], config["periods"]
         c, v = model["hidden"], model["vocabulary"]
         self.embed_tokens = nn.Embedding(v, c)
-        self.layers = nn.ModuleList(Layer(model, mixers[i % len(mixers)], i, tokens) for i in range(model["layers"]))
+        self.layers = nn.ModuleList(
+            Layer(model, mixers[i % len(mixers)], i, tokens, config["keys_shown"][i]) for i in range(model["layers"])
+        )
         self.layer_norm = nn.LayerNorm(c)
         if not model["tied_output"]:
             self.output_projection = nn.Linear(c, v, bias=False)

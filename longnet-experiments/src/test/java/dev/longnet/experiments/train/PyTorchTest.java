@@ -131,6 +131,8 @@ class PyTorchTest {
           model.positions_base=500
           model.positions_share=0.5
           model.nope_heads=1
+          model.nope_heads=1;model.nope_scale=40
+          model.nope_heads=1;model.nope_scale=40;model.attention={type: dilated, branches: [{segment_length: 24}, {segment_length: 500, heads: [0], layers: [1]}]}
           model.short_convolution=4
           model.tied_output=false
           model.attention={type: dense}
@@ -145,7 +147,7 @@ class PyTorchTest {
   void theScriptComputesTheSame(String override) throws Exception {
     Python python = Python.find(null);
     assumeTrue(python.missing().isEmpty(), python.missing().orElse(""));
-    RunConfig config = TinyRun.config(folder, "model.layers=2", override);
+    RunConfig config = TinyRun.config(folder, ("model.layers=2;" + override).split(";"));
     double tolerance = config.runtime().precision() == Precision.BF16 ? 0x1p-9 : 1e-5;
     try (ModelSteps own = new ModelSteps(config, null);
         PyTorchProcess other =
@@ -173,6 +175,7 @@ class PyTorchTest {
             "model.layers=2",
             "model.tied_output=" + config.model().tiedOutput(),
             "model.nope_heads=" + config.model().nopeHeads(),
+            "model.nope_scale=" + config.model().nopeScale(),
             "model.short_convolution=" + config.model().shortConvolution(),
             "model.attention={type: dilated, segment_lengths: [16, 48], dilations: [1, 4]}");
     try (ModelSteps own = new ModelSteps(config, null);

@@ -54,7 +54,7 @@ final class Mixers implements AutoCloseable {
             .on(tools.crew());
     AttentionMixer.Shared shared =
         new AttentionMixer.Shared(
-            window -> Positions.of(config, attention.period(), window, tools.options().device()));
+            window -> Positions.of(config, attention, window, tools.options().device()));
     shared.use(operator);
     return shared;
   }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.model;
 
+import dev.longnet.core.config.MixerConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.function.LongToDoubleFunction;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
@@ -33,7 +35,7 @@ import org.jspecify.annotations.Nullable;
 /// computed in float64. What would still overflow is refused.
 ///
 /// All heads have the same factors, unless some carry no positions: then factors are those of a
-/// whole row, and theirs are 1.
+/// whole row, and theirs are 1, or real numbers of their queries ([ModelConfig#nopeFactor]).
 ///
 /// Factors are cached, as every layer asks for the same ones. Closing frees the cache.
 public final class Positions implements AutoCloseable {
@@ -56,8 +58,13 @@ public final class Positions implements AutoCloseable {
   /// Heads that have factors of their own: one stands for all heads where they are alike.
   private final int heads;
 
-  /// The first of them, whose factors are 1.
+  /// The first of them: the factors of their keys are 1, of their queries [#nopeFactor].
   private final int nopeHeads;
+
+  private final LongToDoubleFunction nopeFactor;
+
+  /// Whether queries and keys have factors of their own; else they are one tensor.
+  private final boolean apart;
 
   private final long period;
   private final long centre;
@@ -70,12 +77,16 @@ public final class Positions implements AutoCloseable {
       double[] logDecay,
       int heads,
       int nopeHeads,
+      LongToDoubleFunction nopeFactor,
+      boolean apart,
       long period,
       long centre,
       String device) {
     this.encoding = encoding;
     this.heads = heads;
     this.nopeHeads = nopeHeads;
+    this.nopeFactor = nopeFactor;
+    this.apart = apart;
     this.theta = theta;
     this.logDecay = logDecay;
     this.pairs = theta.length;
@@ -84,12 +95,13 @@ public final class Positions implements AutoCloseable {
     this.centre = centre;
   }
 
-  /// @param period after which positions may begin anew, see
-  ///   [dev.longnet.core.config.MixerConfig#period()]
+  /// @param mixer whose queries and keys turn; positions begin anew after its
+  ///   [MixerConfig#period()]
   /// @param longest number of tokens from the first position to the last one that will be asked for
   /// @throws IllegalArgumentException where xPos would overflow; names the scale base that would
   ///   not
-  static Positions of(ModelConfig config, OptionalLong period, long longest, String device) {
+  static Positions of(ModelConfig config, MixerConfig mixer, long longest, String device) {
+    OptionalLong period = mixer.period();
     long span = Math.min(longest, period.orElse(Long.MAX_VALUE));
     double needed = config.leastScaleBase(longest, period);
     if (needed > config.xposScaleBase()) {
@@ -107,6 +119,8 @@ public final class Positions implements AutoCloseable {
         IntStream.range(0, config.pairs()).mapToDouble(config::logDecay).toArray(),
         config.nopeHeads() == 0 ? 1 : config.heads(),
         config.nopeHeads(),
+        position -> config.nopeFactor(mixer, position),
+        config.positions() == PositionEncoding.XPOS || config.nopeScale() != 0,
         period.orElse(Long.MAX_VALUE),
         span / 2,
         device);
@@ -115,7 +129,16 @@ public final class Positions implements AutoCloseable {
   /// For models that put positions elsewhere: nothing rotates.
   static Positions none() {
     return new Positions(
-        PositionEncoding.NONE, new double[0], new double[0], 1, 0, Long.MAX_VALUE, 0, "cpu");
+        PositionEncoding.NONE,
+        new double[0],
+        new double[0],
+        1,
+        0,
+        _ -> 1,
+        false,
+        Long.MAX_VALUE,
+        0,
+        "cpu");
   }
 
   /// What queries' pairs are multiplied by.
@@ -149,12 +172,12 @@ public final class Positions implements AutoCloseable {
     return found;
   }
 
-  /// As [#queries]; RoPE's two are one tensor.
+  /// As [#queries]; queries' and keys' are one tensor where they are the same.
   private Factors compute(Key key) {
     boolean decays = encoding == PositionEncoding.XPOS;
     int width = 2 * width();
     float[] queries = new float[Math.multiplyExact(key.count, width)];
-    float[] keys = decays ? new float[queries.length] : queries;
+    float[] keys = apart ? new float[queries.length] : queries;
     for (int row = 0; row < key.count; row++) {
       long position = (key.first + row) % period;
       int at = row * width + (heads - 1) * 2 * pairs;
@@ -162,34 +185,34 @@ public final class Positions implements AutoCloseable {
         double angle = position * theta[i];
         double cos = Math.cos(angle);
         double sin = Math.sin(angle);
-        if (decays) {
-          double decay = Math.exp((position - centre) * logDecay[i]);
+        double decay = decays ? Math.exp((position - centre) * logDecay[i]) : 1;
+        queries[at] = (float) (cos * decay);
+        queries[at + 1] = (float) (sin * decay);
+        if (apart) {
           keys[at] = (float) (cos / decay);
           keys[at + 1] = (float) (sin / decay);
-          cos *= decay;
-          sin *= decay;
         }
-        queries[at] = (float) cos;
-        queries[at + 1] = (float) sin;
       }
-      spread(queries, row * width);
-      if (decays) {
-        spread(keys, row * width);
+      spread(queries, row * width, (float) nopeFactor.applyAsDouble(position));
+      if (apart) {
+        spread(keys, row * width, 1);
       }
     }
     Tensor q = tensor(queries, key.count);
-    return new Factors(q, decays ? tensor(keys, key.count) : q);
+    return new Factors(q, apart ? tensor(keys, key.count) : q);
   }
 
-  /// The last head's factors of a row become those of every head that turns, and 1 the others'.
-  private void spread(float[] factors, int row) {
+  /// The last head's factors of a row become those of every head that turns.
+  ///
+  /// @param free that of the others
+  private void spread(float[] factors, int row, float free) {
     int size = 2 * pairs;
     int last = row + (heads - 1) * size;
     for (int head = nopeHeads; head < heads - 1; head++) {
       System.arraycopy(factors, last, factors, row + head * size, size);
     }
     for (int i = row; i < row + nopeHeads * size; i += 2) {
-      factors[i] = 1;
+      factors[i] = free;
       factors[i + 1] = 0;
     }
   }

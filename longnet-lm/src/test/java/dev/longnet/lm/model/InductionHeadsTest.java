@@ -43,6 +43,7 @@ class InductionHeadsTest {
             10_000,
             1,
             0,
+            0,
             512,
             true,
             true,

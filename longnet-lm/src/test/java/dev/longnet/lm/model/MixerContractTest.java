@@ -111,7 +111,7 @@ class MixerContractTest {
             false,
             true,
             model.mixers())
-        .withNopeHeads(model.taps() == 0 ? 0 : 1)
+        .withNopeHeads(model.taps() == 0 ? 0 : 1, model.taps() == 0 ? 0 : 20)
         .withShortConvolution(model.taps());
   }
 

@@ -31,7 +31,7 @@ class PositionsTest {
   }
 
   private static Positions positions(ModelConfig config, long longest, String device) {
-    return Positions.of(config, config.mixer(0).period(), longest, device);
+    return Positions.of(config, config.mixer(0), longest, device);
   }
 
   private static ModelConfig config(
@@ -106,6 +106,44 @@ class PositionsTest {
             .isCloseTo(score(encoding, base, turned, 512, back), Offset.offset(2e-5));
       }
     }
+  }
+
+  /// Heads without positions: their queries grow with the keys that the longest segment has shown,
+  /// their keys stay, and the others' are as without.
+  @ParameterizedTest
+  @CsvSource({"ROPE,0", "XPOS,0", "ROPE,1048576", "XPOS,1048576"})
+  void queriesWithoutPositionsGrowWithTheKeysShown(PositionEncoding encoding, long start) {
+    ModelConfig plain =
+        new ModelConfig(10, 1, 2 * HEAD_SIZE, 2, 8, encoding, true, true, segments(64, 256))
+            .withNopeHeads(1, 0);
+    ModelConfig scaled = plain.withNopeHeads(1, 512);
+    try (Positions without = positions(plain, Long.MAX_VALUE, "cpu");
+        Positions with = positions(scaled, Long.MAX_VALUE, "cpu");
+        PointerScope _ = new PointerScope()) {
+      for (long at : new long[] {0, 1, 100, 255, 256, 300}) {
+        double factor = Math.log(at % 256 + 2) / Math.log(512);
+        assertThat(row(with.queries(start + at, 1)).narrow(1, 0, HEAD_SIZE).mean().item_double())
+            .isCloseTo(factor, Offset.offset(1e-7));
+        assertThat(row(with.keys(start + at, 1)).equal(row(without.keys(start + at, 1)))).isTrue();
+        assertThat(
+                row(with.queries(start + at, 1))
+                    .narrow(1, HEAD_SIZE, HEAD_SIZE)
+                    .equal(row(without.queries(start + at, 1)).narrow(1, HEAD_SIZE, HEAD_SIZE)))
+            .isTrue();
+      }
+    }
+  }
+
+  /// Ones, by the factors.
+  private static Tensor row(Tensor factors) {
+    Tensor ones = torch.ones(1, 2 * HEAD_SIZE);
+    Tensor turned = ones.clone();
+    // Pairs (1, 0): what is real stays, so that a real factor is seen as it is.
+    for (int i = 1; i < 2 * HEAD_SIZE; i += 2) {
+      turned.narrow(1, i, 1).zero_();
+    }
+    ROWWISE.rotate(turned, null, factors);
+    return turned.mul(new org.bytedeco.pytorch.Scalar(2));
   }
 
   @Test

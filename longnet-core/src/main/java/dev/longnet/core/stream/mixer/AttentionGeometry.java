@@ -3,6 +3,7 @@ package dev.longnet.core.stream.mixer;
 
 import dev.longnet.attention.kernel.AttentionKernel;
 import dev.longnet.attention.pattern.StreamablePattern;
+import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.stream.kernel.Kernels;
 import java.util.List;
@@ -30,13 +31,17 @@ final class AttentionGeometry {
   final Work.Slot<AttentionScratch> scratch;
 
   AttentionGeometry(
-      ModelConfig model, StreamablePattern pattern, Kernels kernels, AttentionKernel kernel) {
+      ModelConfig model,
+      AttentionConfig attention,
+      StreamablePattern pattern,
+      Kernels kernels,
+      AttentionKernel kernel) {
     this.hidden = model.hidden();
     this.heads = model.heads();
     this.headSize = model.headSize();
     this.nopeHeads = model.nopeHeads();
     this.live = LiveRows.of(pattern, heads);
-    this.rotation = new Rotation(model, pattern.period());
+    this.rotation = new Rotation(model, attention, pattern.period());
     this.kernels = kernels;
     this.kernel = kernel;
     this.scratch = new Work.Slot<>(work -> new AttentionScratch(this, work));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.core.stream.mixer;
 
+import dev.longnet.core.config.AttentionConfig;
 import dev.longnet.core.config.ModelConfig;
 import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.stream.kernel.NativeFloats;
@@ -29,6 +30,8 @@ final class Rotation {
   /// 2 pi minus the double [#TWO_PI].
   private static final double TWO_PI_LOW = 2.4492935982947064e-16;
 
+  private final ModelConfig config;
+  private final AttentionConfig attention;
   private final PositionEncoding encoding;
   private final int pairs;
   private final double[] theta;
@@ -42,8 +45,11 @@ final class Rotation {
   private final double[] sin;
   private final double[] decay;
 
+  /// @param attention whose queries and keys turn
   /// @param apart a length across whose multiples nothing attends
-  Rotation(ModelConfig config, OptionalLong apart) {
+  Rotation(ModelConfig config, AttentionConfig attention, OptionalLong apart) {
+    this.config = config;
+    this.attention = attention;
     encoding = config.positions();
     pairs = config.pairs();
     step = (long) REFERENCE * config.xposScaleBase();
@@ -68,6 +74,11 @@ final class Rotation {
 
   boolean isNone() {
     return encoding == PositionEncoding.NONE;
+  }
+
+  /// Whether the queries of heads that do not turn have a factor.
+  boolean scalesFreeHeads() {
+    return config.nopeScale() != 0;
   }
 
   boolean decays() {
@@ -109,7 +120,8 @@ final class Rotation {
   }
 
   /// Factors of positions `[position + from, position + to)` as rows `[shift + from, shift + to)`
-  /// of tables [n, D] for [dev.longnet.core.stream.kernel.Kernels#rotate].
+  /// of tables [n, D] for [dev.longnet.core.stream.kernel.Kernels#rotate], and those of heads that
+  /// do not turn.
   ///
   /// @param position where the chunk starts
   void fill(long position, int from, int to, Tables tables, int shift) {
@@ -128,6 +140,9 @@ final class Rotation {
           baseSin[i] = Math.sin(angle);
           baseDecay[i] = decays() ? Math.exp((start - reference) * logDecay[i]) : 1;
         }
+      }
+      if (scalesFreeHeads()) {
+        tables.freeQueries.set(shift + row, config.nopeFactor(attention, position + row));
       }
       for (int i = 0; i < pairs; i++) {
         int at = row % BLOCK * pairs + i;
@@ -168,10 +183,14 @@ final class Rotation {
     final NativeFloats keyCos;
     final NativeFloats keySin;
 
+    /// A factor a row.
+    final NativeFloats freeQueries;
+
     Tables(Rotation rotation, int tokens, NativeMemory memory) {
       long count = rotation.isNone() ? 0 : (long) tokens * 2 * rotation.pairs;
       queryCos = memory.floats(count);
       querySin = memory.floats(count);
+      freeQueries = memory.floats(rotation.scalesFreeHeads() ? tokens : 0);
       keyCos = rotation.decays() ? memory.floats(count) : queryCos;
       keySin = rotation.decays() ? memory.floats(count) : querySin;
     }

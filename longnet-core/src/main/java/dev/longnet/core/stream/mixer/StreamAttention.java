@@ -2,6 +2,7 @@
 package dev.longnet.core.stream.mixer;
 
 import dev.longnet.core.stream.kernel.Kernels;
+import dev.longnet.core.stream.kernel.NativeFloats;
 import dev.longnet.core.stream.kernel.NativeMemory;
 import dev.longnet.core.stream.kernel.NormWeights;
 import dev.longnet.core.stream.kernel.PackedMatrix;
@@ -73,6 +74,20 @@ final class StreamAttention implements StreamMixer {
       int rows = last - first;
       rotate(work, q, rows, tables.queryCos.address() + table, tables.querySin.address() + table);
       rotate(work, k, rows, tables.keyCos.address() + table, tables.keySin.address() + table);
+      if (geometry.rotation.scalesFreeHeads()) {
+        scaleFreeHeads(work.rows(), first, last, tables.freeQueries);
+      }
+    }
+  }
+
+  private void scaleFreeHeads(NativeFloats rows, int first, int last, NativeFloats factors) {
+    int channels = geometry.nopeHeads * geometry.headSize;
+    for (int row = first; row < last; row++) {
+      float factor = factors.get(row);
+      long query = (long) row * rowWidth();
+      for (long at = query; at < query + channels; at++) {
+        rows.set(at, rows.get(at) * factor);
+      }
     }
   }
 

@@ -67,7 +67,7 @@ public final class StreamMixers {
 
   private AttentionGeometry geometry(AttentionConfig attention) {
     if (attention.pattern(true) instanceof StreamablePattern pattern) {
-      return new AttentionGeometry(model, pattern, kernels, AttentionKernel.of(options));
+      return new AttentionGeometry(model, attention, pattern, kernels, AttentionKernel.of(options));
     }
     throw new IllegalArgumentException(
         "attention.type=" + attention.type() + " can't be streamed: it has no live rows");
