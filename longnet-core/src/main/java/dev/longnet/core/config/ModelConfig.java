@@ -200,7 +200,7 @@ public record ModelConfig(
       throw new IllegalArgumentException(
           "nope_heads must be from 0 to heads=" + heads + ": nope_heads=" + nopeHeads);
     }
-    Optional<String> scale = scaleFault(nopeScale, nopeHeads, positions, causal);
+    Optional<String> scale = scaleFault(nopeScale, positions, causal);
     if (scale.isPresent()) {
       throw new IllegalArgumentException("nope_scale " + scale.get() + ": nope_scale=" + nopeScale);
     }
@@ -313,21 +313,24 @@ public record ModelConfig(
   }
 
   /// What keeps heads without positions from having a factor; empty where they may, or have none.
-  static Optional<String> scaleFault(
-      int scale, int nopeHeads, PositionEncoding positions, boolean causal) {
+  static Optional<String> scaleFault(int scale, PositionEncoding positions, boolean causal) {
     if (scale == 0) {
       return Optional.empty();
     }
     if (scale < 2) {
       return Optional.of("must be 0 (none) or at least 2");
     }
-    if (nopeHeads == 0 || positions == PositionEncoding.NONE) {
-      return Optional.of(
-          "is for heads without positions among others: it needs nope_heads and positions");
+    if (positions == PositionEncoding.NONE) {
+      return Optional.of("is for heads without positions among others, so it needs positions");
     }
     return causal
         ? Optional.empty()
         : Optional.of("counts earlier tokens, so it needs causal=true");
+  }
+
+  /// Whether there are heads whose queries have such a factor.
+  public boolean scalesNopeHeads() {
+    return nopeScale != 0 && nopeHeads != 0;
   }
 
   /// What the queries of heads without positions are multiplied by at a position: ln(keys + 1) /
@@ -335,7 +338,7 @@ public record ModelConfig(
   /// the softmax stays as sharp among many keys as among few (scalable softmax, Nakanishi 2025,
   /// arXiv 2501.19399). 1 where the model has no such scale.
   public float nopeFactor(MixerConfig mixer, long position) {
-    return nopeScale == 0
+    return !scalesNopeHeads()
         ? 1
         : (float) (Math.log(mixer.keysShown(position) + 1.0) / Math.log(nopeScale));
   }

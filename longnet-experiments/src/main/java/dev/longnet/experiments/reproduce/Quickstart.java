@@ -68,7 +68,6 @@ public final class Quickstart implements Reproduction {
           "model.positions=xpos",
           "model.short_convolution=0",
           "model.nope_heads=0",
-          "model.nope_scale=0",
           "model.attention={type: dilated, segment_lengths: [64, 256, 2048], dilations: [1, 1, 4]}",
           "training.windows=[]",
           "training.window=2048",

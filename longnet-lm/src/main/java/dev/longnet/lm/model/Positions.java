@@ -120,7 +120,7 @@ public final class Positions implements AutoCloseable {
         config.nopeHeads() == 0 ? 1 : config.heads(),
         config.nopeHeads(),
         position -> config.nopeFactor(mixer, position),
-        config.positions() == PositionEncoding.XPOS || config.nopeScale() != 0,
+        config.positions() == PositionEncoding.XPOS || config.scalesNopeHeads(),
         period.orElse(Long.MAX_VALUE),
         span / 2,
         device);

@@ -78,7 +78,7 @@ final class Rotation {
 
   /// Whether the queries of heads that do not turn have a factor.
   boolean scalesFreeHeads() {
-    return config.nopeScale() != 0;
+    return config.scalesNopeHeads();
   }
 
   boolean decays() {
