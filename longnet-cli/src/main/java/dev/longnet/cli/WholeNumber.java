@@ -19,6 +19,10 @@ final class WholeNumber {
   private static long parse(String text, long min, long max) {
     BigDecimal number;
     try {
+      // Java reads every script's digits; recipes and all else here have these ten.
+      if (!text.strip().chars().allMatch(c -> c < 128)) {
+        throw new NumberFormatException();
+      }
       number = new BigDecimal(text.strip());
     } catch (NumberFormatException e) {
       throw new TypeConversionException(

@@ -137,8 +137,29 @@ class LauncherTest {
         .startsWith("longnet: this checkout needs a build, and you may not write");
   }
 
+  /// The shell says a line of its own before ours.
+  @Test
+  void whoStandsInADeletedFolderIsToldSo() throws Exception {
+    Path gone = Files.createDirectory(temp.resolve("gone"));
+    Child child =
+        launch(
+            List.of("sh", "-c", "cd \"$0\"; rmdir \"$0\"; exec bash \"$1\" --version"),
+            Map.of(),
+            gone.toString(),
+            home.resolve("longnet").toString());
+    assertThat(child.exitCode()).isEqualTo(1);
+    assertThat(child.err())
+        .endsWith("longnet: the current directory is gone: change to one that exists (cd)\n");
+    assertThat(home.resolve("builds")).doesNotExist();
+  }
+
   private Child launch(Map<String, String> variables, String... arguments) throws Exception {
-    List<String> command = new ArrayList<>(List.of("bash", home.resolve("longnet").toString()));
+    return launch(List.of("bash", home.resolve("longnet").toString()), variables, arguments);
+  }
+
+  private Child launch(List<String> program, Map<String, String> variables, String... arguments)
+      throws Exception {
+    List<String> command = new ArrayList<>(program);
     command.addAll(List.of(arguments));
     // The test itself may have a locale whose charset cannot express the path.
     assumeTrue(Files.exists(home, LinkOption.NOFOLLOW_LINKS), "the charset of this process");

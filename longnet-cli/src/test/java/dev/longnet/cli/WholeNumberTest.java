@@ -36,7 +36,9 @@ class WholeNumberTest {
         "9223372036854775808",
         "NaN",
         "0x10",
-        "1 000"
+        "1 000",
+        "٣",
+        "４０"
       })
   void isRefused(String text) {
     assertThatThrownBy(() -> WholeNumber.parseLong(text))

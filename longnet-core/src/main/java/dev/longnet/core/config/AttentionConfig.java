@@ -13,6 +13,7 @@ import dev.longnet.core.config.Parameter.Initial;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
+import java.util.function.LongUnaryOperator;
 
 /// Attention as a mixer. The kinds differ in who attends to whom, an [AttentionPattern]; parameters
 /// and everything else are the same for all of them.
@@ -286,6 +287,15 @@ public sealed interface AttentionConfig extends MixerConfig
     @Override
     public AttentionPattern pattern(boolean causal) {
       return new BlockwiseCausalPattern(inner.pattern(causal), blockLength);
+    }
+
+    /// As in the second half of a window that begins a block earlier.
+    @Override
+    public LongUnaryOperator tokensShown() {
+      LongUnaryOperator shown = inner.tokensShown();
+      return position ->
+          shown.applyAsLong(
+              position < 2 * blockLength ? position : blockLength + position % blockLength);
     }
 
     @Override

@@ -6,6 +6,7 @@ import dev.longnet.attention.pattern.Branch;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
+import java.util.function.LongUnaryOperator;
 
 /// What mixes the tokens of one layer, as a configuration. A mixer has three faces: its parameters
 /// and costs stand here, its whole pass in the language model, its memory in a stream. Sealed, so
@@ -69,12 +70,12 @@ public sealed interface MixerConfig permits AttentionConfig {
     return OptionalLong.empty();
   }
 
-  /// How many tokens stand, at a position, between the beginning of what the mixer's longest
-  /// segment shows and the position itself, which counts too: all of them where it has no longest
-  /// one.
-  default long keysShown(long position) {
-    long since = position % period().orElse(Long.MAX_VALUE) + 1;
-    return Math.min(since, longestSegment().orElse(Long.MAX_VALUE));
+  /// At a position, how many tokens the mixer's longest segment has shown, the position's own among
+  /// them: all so far where there is no longest one. Tokens that a dilation skips count too.
+  default LongUnaryOperator tokensShown() {
+    long period = period().orElse(Long.MAX_VALUE);
+    long longest = longestSegment().orElse(Long.MAX_VALUE);
+    return position -> Math.min(position % period + 1, longest);
   }
 
   /// r of the branch that skips most; 1 where none skips.

@@ -6,6 +6,8 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.LongToDoubleFunction;
+import java.util.function.LongUnaryOperator;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
@@ -25,8 +27,8 @@ import java.util.stream.IntStream;
 ///   others carry no position
 /// @param nopeHeads so many heads of each layer, the first ones, carry no positions (NoPE,
 ///   Kazemnejad et al. 2023, arXiv 2305.19466): what they look for, they find from any distance
-/// @param nopeScale n of the factor ln(keys + 1) / ln(n) of these heads' queries, see
-///   [#nopeFactor]; 0: none has one
+/// @param nopeScale of the factor of these heads' queries, see [#nopeFactor]; 0: none has one, as
+///   where no head lacks positions among others
 /// @param xposScaleBase b of xPos' decay zeta^(p / b), in tokens; 512 in the paper and in
 ///   torchscale
 /// @param tiedOutput the output projection is the token embedding's transpose
@@ -200,9 +202,12 @@ public record ModelConfig(
       throw new IllegalArgumentException(
           "nope_heads must be from 0 to heads=" + heads + ": nope_heads=" + nopeHeads);
     }
-    Optional<String> scale = scaleFault(nopeScale, positions, causal);
+    Optional<String> scale = scaleFault(nopeScale, causal);
     if (scale.isPresent()) {
       throw new IllegalArgumentException("nope_scale " + scale.get() + ": nope_scale=" + nopeScale);
+    }
+    if (nopeHeads == 0 || positions == PositionEncoding.NONE) {
+      nopeScale = 0;
     }
     if (positions != PositionEncoding.NONE
         && mixers.stream().anyMatch(MixerConfig::usesPositions)) {
@@ -312,35 +317,30 @@ public record ModelConfig(
     return Math.max(1, Math.ceil(-Math.log(0.4 / 1.4) * reach / LARGEST_EXPONENT));
   }
 
-  /// What keeps heads without positions from having a factor; empty where they may, or have none.
-  static Optional<String> scaleFault(int scale, PositionEncoding positions, boolean causal) {
+  /// What is wrong with a scale of heads without positions; empty where nothing is.
+  static Optional<String> scaleFault(int scale, boolean causal) {
     if (scale == 0) {
       return Optional.empty();
     }
     if (scale < 2) {
       return Optional.of("must be 0 (none) or at least 2");
     }
-    if (positions == PositionEncoding.NONE) {
-      return Optional.of("is for heads without positions among others, so it needs positions");
-    }
     return causal
         ? Optional.empty()
         : Optional.of("counts earlier tokens, so it needs causal=true");
   }
 
-  /// Whether there are heads whose queries have such a factor.
-  public boolean scalesNopeHeads() {
-    return nopeScale != 0 && nopeHeads != 0;
-  }
-
-  /// What the queries of heads without positions are multiplied by at a position: ln(keys + 1) /
-  /// ln(nopeScale), where `keys` are those that the mixer's longest segment has shown by then. So
-  /// the softmax stays as sharp among many keys as among few (scalable softmax, Nakanishi 2025,
-  /// arXiv 2501.19399). 1 where the model has no such scale.
-  public float nopeFactor(MixerConfig mixer, long position) {
-    return !scalesNopeHeads()
-        ? 1
-        : (float) (Math.log(mixer.keysShown(position) + 1.0) / Math.log(nopeScale));
+  /// What the queries of heads without positions are multiplied by at a position: ln(n + 1) /
+  /// ln(nopeScale), where n is [MixerConfig#tokensShown()]. So what wins among few keys wins among
+  /// many (scalable softmax, Nakanishi 2025, arXiv 2501.19399). 1 where the model has no such
+  /// scale.
+  public LongToDoubleFunction nopeFactor(MixerConfig mixer) {
+    if (nopeScale == 0) {
+      return _ -> 1;
+    }
+    LongUnaryOperator shown = mixer.tokensShown();
+    double one = Math.log(nopeScale);
+    return position -> Math.log(shown.applyAsLong(position) + 1.0) / one;
   }
 
   /// The same model with one other mixer in all layers.

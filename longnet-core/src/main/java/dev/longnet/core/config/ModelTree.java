@@ -55,7 +55,7 @@ public final class ModelTree {
     if (!ModelConfig.isTaps(taps)) {
       throw model.wrong("short_convolution", ModelConfig.TAPS_RULE);
     }
-    Optional<String> scale = ModelConfig.scaleFault(nopeScale, positions, causal);
+    Optional<String> scale = ModelConfig.scaleFault(nopeScale, causal);
     if (scale.isPresent()) {
       throw model.wrong("nope_scale", scale.get());
     }

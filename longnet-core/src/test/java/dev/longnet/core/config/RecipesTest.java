@@ -308,7 +308,6 @@ class RecipesTest {
           model.nope_heads=-1 | model.nope_heads must be a whole number of at least 0: model.nope_heads=-1
           model.nope_scale=1 | model.nope_scale must be 0 (none) or at least 2: model.nope_scale=1 (override)
           model.nope_scale=-1 | model.nope_scale must be a whole number of at least 0: model.nope_scale=-1 (override)
-          model={layers: 2, hidden: 64, heads: 4, positions: none, nope_scale: 512, attention: {type: dense}} | model.nope_scale is for heads without positions among others, so it needs positions: model.nope_scale=512 (override)
           model={layers: 2, hidden: 64, heads: 4, causal: false, nope_scale: 512, attention: {type: dense}} | model.nope_scale counts earlier tokens, so it needs causal=true: model.nope_scale=512 (override)
           model.short_convolution=1 | model.short_convolution must be 0 (none) or from 2 to 8 taps: model.short_convolution=1 (override)
           model.short_convolution=9 | model.short_convolution must be 0 (none) or from 2 to 8 taps: model.short_convolution=9 (override)

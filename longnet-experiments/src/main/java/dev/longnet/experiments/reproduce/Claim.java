@@ -70,7 +70,7 @@ record Claim(
     }
   }
 
-  /// One row's loss is below another one's by more than a limit is below 0.
+  /// What one row needs, less what the other needs, is below a limit.
   static Claim less(String number, Share one, Share other, double limit) {
     return new Claim(
         number,

@@ -85,7 +85,9 @@ public final class Dna implements Reproduction {
     overrides.add(
         "model.attention="
             + LanguageModels.attention(row.attention(), shortest, GROWTH, row.length()));
-    overrides.addAll(LanguageModels.windows(shortest, row.length(), lengths(setting.scale())));
+    overrides.addAll(
+        LanguageModels.windows(
+            shortest, row.length(), lengths(setting.scale()), LanguageModels.MANY_LONG));
     return new ModelRecipe(
         setting.id(NAME, row.name(), seed),
         setting.scale() == Scale.QUICK ? "dna-quick" : "dna",

@@ -92,21 +92,22 @@ final class LanguageModels {
     // The paper has no phases, and a sequence a pass.
     return scale == Scale.GPU
         ? List.of("training.window=" + length, "training.sequences=1")
-        : windows(shortest, length, scale.lengths());
+        : windows(shortest, length, scale.lengths(), scale == Scale.QUICK ? MANY_LONG : FEW_LONG);
   }
 
   /// Most steps are small ones in the shortest windows, for all rows alike: near things are learned
   /// from many steps. Then every step has as many tokens as the longest window, and rows of longer
-  /// windows take a sixth of these steps in them, in turns with the shortest ones: more of them
-  /// cost at short lengths what they bring at long ones (docs/log.md, 2026-11-30).
-  static List<String> windows(int shortest, int length, List<Integer> lengths) {
+  /// windows take a share of these steps in them, in turns with the shortest ones.
+  ///
+  /// @param share of these steps that are in a row's own windows
+  static List<String> windows(int shortest, int length, List<Integer> lengths, double share) {
     int tokens = lengths.getLast();
     List<String> phases = new ArrayList<>();
     phases.add(phase(SMALL_STEPS, shortest, 4, 4 * shortest) + ", learning_rate_factor: 0.5}");
     double turn = (1 - SMALL_STEPS) / TURNS;
     for (int i = 1; i <= TURNS && length > shortest; i++) {
       double until = SMALL_STEPS + i * turn;
-      phases.add(phase(until - LONG * turn, shortest, tokens / shortest, tokens) + "}");
+      phases.add(phase(until - share * turn, shortest, tokens / shortest, tokens) + "}");
       phases.add(phase(until, length, tokens / length, tokens) + "}");
     }
     if (length == shortest) {
@@ -175,8 +176,13 @@ final class LanguageModels {
   /// How often short and long windows take turns behind them; long ones are the last.
   private static final int TURNS = 5;
 
-  /// The share of the steps behind them that are in a row's own windows.
-  private static final double LONG = 1 / 6.0;
+  /// A share of long windows where heads without positions carry over to them what they learn in
+  /// short ones: more cost at short lengths and bring nothing at long ones (docs/log.md,
+  /// 2026-11-30).
+  private static final double FEW_LONG = 1 / 32.0;
+
+  /// Elsewhere, and where there are so few steps that each turn has one.
+  static final double MANY_LONG = 1 / 6.0;
 
   /// The paper's, beside segments that grow.
   private static final List<Integer> DILATIONS = List.of(1, 2, 4, 6, 12);

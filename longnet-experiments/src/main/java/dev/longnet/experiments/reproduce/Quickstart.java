@@ -63,9 +63,10 @@ public final class Quickstart implements Reproduction {
       new Row(
           "before",
           "quickstart",
-          "segments of 64, 256 and 2,048, dilations 1, 1, 4; xPos, no convolution, no induction"
-              + " heads, windows of 2,048 from the first step",
+          "segments of 64, 256 and 2,048, dilations 1, 1, 4; xPos in all heads, no convolution, no"
+              + " induction heads, windows of 2,048 from the first step",
           "model.positions=xpos",
+          "model.positions_base=10000",
           "model.short_convolution=0",
           "model.nope_heads=0",
           "model.attention={type: dilated, segment_lengths: [64, 256, 2048], dilations: [1, 1, 4]}",
@@ -184,8 +185,9 @@ public final class Quickstart implements Reproduction {
     ResultTable rows =
         new ResultTable(
             NAME,
-            "In the same time the quickstart needs fewer bits a byte than dense attention, sparse"
-                + " attention, the paper's pattern, and itself without its far head.",
+            "The quickstart needs fewer bits a byte than dense attention in the same time, and than"
+                + " sparse attention, the paper's pattern and itself without its far head on the same"
+                + " bytes.",
             EvidenceSet.origin(Table2.command(setting, NAME), all),
             new ResultTable.Content(
                 List.of(

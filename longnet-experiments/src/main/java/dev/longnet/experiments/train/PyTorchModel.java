@@ -83,7 +83,7 @@ final class PyTorchModel {
         periods.addNull();
       }
     }
-    ArrayNode shown = tree.putArray("keys_shown");
+    ArrayNode shown = tree.putArray("tokens_shown");
     for (int layer = 0; layer < model.layers(); layer++) {
       MixerConfig mixer = model.mixer(layer);
       shown.add(

@@ -256,7 +256,7 @@ class Decoder(nn.Module):
         c, v = model["hidden"], model["vocabulary"]
         self.embed_tokens = nn.Embedding(v, c)
         self.layers = nn.ModuleList(
-            Layer(model, mixers[i % len(mixers)], i, tokens, config["keys_shown"][i]) for i in range(model["layers"])
+            Layer(model, mixers[i % len(mixers)], i, tokens, config["tokens_shown"][i]) for i in range(model["layers"])
         )
         self.layer_norm = nn.LayerNorm(c)
         if not model["tied_output"]:

@@ -119,8 +119,8 @@ public final class Positions implements AutoCloseable {
         IntStream.range(0, config.pairs()).mapToDouble(config::logDecay).toArray(),
         config.nopeHeads() == 0 ? 1 : config.heads(),
         config.nopeHeads(),
-        position -> config.nopeFactor(mixer, position),
-        config.positions() == PositionEncoding.XPOS || config.scalesNopeHeads(),
+        config.nopeFactor(mixer),
+        config.positions() == PositionEncoding.XPOS || config.nopeScale() != 0,
         period.orElse(Long.MAX_VALUE),
         span / 2,
         device);
@@ -240,14 +240,18 @@ public final class Positions implements AutoCloseable {
   }
 
   private void evict() {
-    long held = cache.keySet().stream().mapToLong(k -> (long) k.count * width()).sum();
+    long held = cache.keySet().stream().mapToLong(this::held).sum();
     var eldest = cache.entrySet().iterator();
     while (held > CACHED_ROWS_TIMES_PAIRS && cache.size() > 1) {
       Map.Entry<Key, Factors> entry = eldest.next();
-      held -= (long) entry.getKey().count * width();
+      held -= held(entry.getKey());
       free(entry.getValue());
       eldest.remove();
     }
+  }
+
+  private long held(Key key) {
+    return (long) key.count * width() * (apart ? 2 : 1);
   }
 
   private static void free(Factors factors) {

@@ -7,6 +7,7 @@ import dev.longnet.core.config.PositionEncoding;
 import dev.longnet.core.stream.kernel.NativeFloats;
 import dev.longnet.core.stream.kernel.NativeMemory;
 import java.util.OptionalLong;
+import java.util.function.LongToDoubleFunction;
 
 /// xPos and RoPE for a stream of any length (docs/longnet.md, section 2). Only differences of
 /// positions enter a score; that buys two things:
@@ -30,8 +31,8 @@ final class Rotation {
   /// 2 pi minus the double [#TWO_PI].
   private static final double TWO_PI_LOW = 2.4492935982947064e-16;
 
-  private final ModelConfig config;
-  private final AttentionConfig attention;
+  private final boolean scalesFreeHeads;
+  private final LongToDoubleFunction freeFactor;
   private final PositionEncoding encoding;
   private final int pairs;
   private final double[] theta;
@@ -48,8 +49,8 @@ final class Rotation {
   /// @param attention whose queries and keys turn
   /// @param apart a length across whose multiples nothing attends
   Rotation(ModelConfig config, AttentionConfig attention, OptionalLong apart) {
-    this.config = config;
-    this.attention = attention;
+    scalesFreeHeads = config.nopeScale() != 0;
+    freeFactor = config.nopeFactor(attention);
     encoding = config.positions();
     pairs = config.pairs();
     step = (long) REFERENCE * config.xposScaleBase();
@@ -78,7 +79,7 @@ final class Rotation {
 
   /// Whether the queries of heads that do not turn have a factor.
   boolean scalesFreeHeads() {
-    return config.scalesNopeHeads();
+    return scalesFreeHeads;
   }
 
   boolean decays() {
@@ -142,7 +143,7 @@ final class Rotation {
         }
       }
       if (scalesFreeHeads()) {
-        tables.freeQueries.set(shift + row, config.nopeFactor(attention, position + row));
+        tables.freeQueries.set(shift + row, (float) freeFactor.applyAsDouble(position + row));
       }
       for (int i = 0; i < pairs; i++) {
         int at = row % BLOCK * pairs + i;
