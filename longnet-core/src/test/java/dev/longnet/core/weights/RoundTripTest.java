@@ -203,6 +203,7 @@ class RoundTripTest {
           500000 | 1   | 0 | 0 | positions_base=500000
           10000  | 0.5 | 0 | 0 | positions_share=0.5
           10000  | 1   | 2 | 0 | nope_heads=2
+          10000  | 1   | 3 | 0 | nope_heads=3
           10000  | 1   | 0 | 4 | short_convolution=4
           """)
   void whatIsOursAloneStaysOurs(int base, double share, int free, int taps, String named)
@@ -211,7 +212,7 @@ class RoundTripTest {
         new ModelConfig(
             300, 2, 48, 6, 96, PositionEncoding.XPOS, true, true, new AttentionConfig.Dense());
     Path run =
-        foreign(plain.withPositions(base, share).withNopeHeads(free, 0).withShortConvolution(taps));
+        foreign(plain.withPositions(base, share).withNopeHeads(free, free == 3 ? 512 : 0).withShortConvolution(taps));
     Path out = directory.resolve("out.safetensors");
     WeightsExport.run(run, out, to(WeightsExport.Target.SAFETENSORS, null, 0));
     TorchscaleImport.run(out, directory.resolve("again"), GoldenFiles.PLAIN);
@@ -222,7 +223,8 @@ class RoundTripTest {
     assertThat(Files.readString(run.resolve("config.json"))).contains(key);
     // A model without it has the file that it always had.
     assertThat(Files.readString(foreign(plain).resolve("config.json")))
-        .doesNotContain("positions_base", "positions_share", "nope_heads", "short_convolution");
+        .doesNotContain(
+            "positions_base", "positions_share", "nope_heads", "nope_scale", "short_convolution");
     assertThatThrownBy(() ->
             WeightsExport.run(
                 run,
