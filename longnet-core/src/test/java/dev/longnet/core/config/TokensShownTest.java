@@ -22,8 +22,7 @@ class TokensShownTest {
   }
 
   private static AttentionConfig sliding(long length) {
-    Branch branch =
-        new Branch(length, 1, Branch.Window.SLIDING, Branch.Dilate.BOTH, List.of(), 0);
+    Branch branch = new Branch(length, 1, Branch.Window.SLIDING, Branch.Dilate.BOTH, List.of(), 0);
     return new BranchedAttention(
         List.of(new BranchedAttention.Placed(branch, List.of(), 0)), HeadOffsets.INTERLEAVED);
   }

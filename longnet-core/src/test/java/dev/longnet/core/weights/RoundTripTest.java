@@ -212,7 +212,11 @@ class RoundTripTest {
         new ModelConfig(
             300, 2, 48, 6, 96, PositionEncoding.XPOS, true, true, new AttentionConfig.Dense());
     Path run =
-        foreign(plain.withPositions(base, share).withNopeHeads(free, free == 3 ? 512 : 0).withShortConvolution(taps));
+        foreign(
+            plain
+                .withPositions(base, share)
+                .withNopeHeads(free, free == 3 ? 512 : 0)
+                .withShortConvolution(taps));
     Path out = directory.resolve("out.safetensors");
     WeightsExport.run(run, out, to(WeightsExport.Target.SAFETENSORS, null, 0));
     TorchscaleImport.run(out, directory.resolve("again"), GoldenFiles.PLAIN);
