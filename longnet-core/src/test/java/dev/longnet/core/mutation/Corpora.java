@@ -89,9 +89,11 @@ final class Corpora {
               .whole(packing.equals("xz") ? Corpora::xzSums : UnaryOperator.identity())
               .grant(WINDOWS));
     }
-    // Each line that is no row costs an exception.
+    // Each line or element that is no row costs an exception.
     all.add(source("JSON lines", "f.jsonl", List.of(rows, utf8(ROWS.repeat(3)))).grant(512L << 20));
-    all.add(source("JSON array", "f.json", List.of(utf8(ARRAY), utf8(ARRAY.replace("\n", "")))));
+    all.add(
+        source("JSON array", "f.json", List.of(utf8(ARRAY), utf8(ARRAY.replace("\n", ""))))
+            .grant(512L << 20));
     all.add(
         source(
                 "FASTA",
