@@ -71,8 +71,9 @@ class FiguresTest {
     assertThat(table.content().numbers("loss")[3]).as("the paper's at 512").isEqualTo(1.7);
     assertThat(table.content().column("loss").get(1)).isEmpty();
     assertThat(table.content().numbers("training"))
-        .as("dense attention costs more the longer")
-        .satisfies(flops -> assertThat(flops[2]).isGreaterThan(1.2 * flops[0]));
+        .as("dense attention costs more the longer, though few windows are long")
+        .satisfies(flops -> assertThat(flops[2]).isGreaterThan(1.04 * flops[0]))
+        .satisfies(flops -> assertThat(flops[8]).isLessThan(flops[2]));
   }
 
   @Test
