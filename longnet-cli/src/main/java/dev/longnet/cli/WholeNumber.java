@@ -17,16 +17,15 @@ final class WholeNumber {
   }
 
   private static long parse(String text, long min, long max) {
+    // Java reads every script's digits; recipes and all else here have these ten.
+    if (!text.strip().chars().allMatch(c -> c < 128)) {
+      throw notWhole(text);
+    }
     BigDecimal number;
     try {
-      // Java reads every script's digits; recipes and all else here have these ten.
-      if (!text.strip().chars().allMatch(c -> c < 128)) {
-        throw new NumberFormatException();
-      }
       number = new BigDecimal(text.strip());
     } catch (NumberFormatException e) {
-      throw new TypeConversionException(
-          "'" + text + "' is not a whole number, such as 4096 or 1e6");
+      throw notWhole(text);
     }
     // Asked first: 1e999999999 would take gigabytes to write out.
     if (number.precision() - (long) number.scale() > 20
@@ -35,9 +34,12 @@ final class WholeNumber {
       throw new TypeConversionException("'" + text + "' is not between " + min + " and " + max);
     }
     if (number.signum() != 0 && number.stripTrailingZeros().scale() > 0) {
-      throw new TypeConversionException(
-          "'" + text + "' is not a whole number, such as 4096 or 1e6");
+      throw notWhole(text);
     }
     return number.longValue();
+  }
+
+  private static TypeConversionException notWhole(String text) {
+    return new TypeConversionException("'" + text + "' is not a whole number, such as 4096 or 1e6");
   }
 }

@@ -72,13 +72,13 @@ record Claim(
 
   /// What one row needs, less what the other needs, is below a limit.
   static Claim less(String number, Share one, Share other, double limit) {
-    return new Claim(
-        number,
-        one.words() + " less " + other.words(),
-        List.of(one),
-        List.of(other),
-        OptionalDouble.of(limit),
-        false);
+    return less(number, one, other, OptionalDouble.of(limit), false);
+  }
+
+  /// As [#less], with a limit of whatever kind.
+  static Claim less(String number, Share one, Share other, OptionalDouble limit, boolean perToken) {
+    String text = one.words() + " less " + other.words();
+    return new Claim(number, text, List.of(one), List.of(other), limit, perToken);
   }
 
   /// Empty where no seed has all rows.
