@@ -148,6 +148,7 @@ final class BackwardPass {
   private void branchDelta(int branch, Blocks.Block block, MemorySegment delta) {
     long began = engine.begin();
     int headSize = q.headSize();
+    AttentionKernel own = engine.kernel(branch, block.head(), q.heads());
     long end = pattern.endSegment(branch, block.to(), q.tokens());
     for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
       Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
@@ -162,7 +163,7 @@ final class BackwardPass {
         }
         try (Arena arena = Arena.ofConfined()) {
           MemorySegment memory = arena.allocate(queries.count() * scalars.bytes() * headSize, 64);
-          HeadRows own = new HeadRows(memory, scalars, 0, headSize, headSize, queries);
+          HeadRows out = new HeadRows(memory, scalars, 0, headSize, headSize, queries);
           RowScalars norms =
               new RowScalars(
                   arena.allocate(queries.count() * scalars.bytes(), 64),
@@ -172,14 +173,14 @@ final class BackwardPass {
                   queries.count());
           norms.fill(Double.NEGATIVE_INFINITY);
           FoldRows fitted = new FoldRows(part);
-          kernel.fold(
+          own.fold(
               fitted.queries(block.rows(q, queries)),
               fitted.keys(block.rows(k, keys)),
               fitted.keys(block.rows(v, keys)),
               pattern.causal(),
-              fitted.queries(own),
+              fitted.queries(out),
               fitted.scalars(norms));
-          kernel.delta(block.rows(gradOut, queries), own, block.scalars(delta, scalars, queries));
+          kernel.delta(block.rows(gradOut, queries), out, block.scalars(delta, scalars, queries));
         }
       }
     }
@@ -200,11 +201,12 @@ final class BackwardPass {
       }
       for (int branch = 0; branch < pattern.branches(); branch++) {
         long began = engine.begin();
+        AttentionKernel own = engine.kernel(branch, block.head(), q.heads());
         MemorySegment branchDelta = delta[Math.min(branch, delta.length - 1)];
         long end = pattern.endSegment(branch, block.to(), q.tokens());
         for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
           Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
-          fold(fold, block, branchDelta, dq, dk, dv, covered && branch == 0);
+          fold(own, fold, block, branchDelta, dq, dk, dv, covered && branch == 0);
         }
         engine.end(branch, true, began);
       }
@@ -235,6 +237,7 @@ final class BackwardPass {
 
   /// @param first whether no gradient of these rows has been computed before
   private void fold(
+      AttentionKernel own,
       Fold fold,
       Blocks.Block block,
       MemorySegment delta,
@@ -247,16 +250,16 @@ final class BackwardPass {
     Targets both = new Targets(dq, dk, dv, first);
     if (!queries.isEmpty()) {
       Targets ofQueries = new Targets(dq, null, null, false);
-      add(block, fold.of(queries, fold.keys().within(0, block.from())), delta, ofQueries);
-      add(block, fold.of(queries, keys), delta, both);
+      add(own, block, fold.of(queries, fold.keys().within(0, block.from())), delta, ofQueries);
+      add(own, block, fold.of(queries, keys), delta, both);
       Rows after = fold.keys().within(block.to(), Long.MAX_VALUE);
-      add(block, fold.of(queries, after), delta, ofQueries);
+      add(own, block, fold.of(queries, after), delta, ofQueries);
     }
     if (!keys.isEmpty()) {
       Targets ofKeys = new Targets(null, dk, dv, false);
-      add(block, fold.of(fold.queries().within(0, block.from()), keys), delta, ofKeys);
+      add(own, block, fold.of(fold.queries().within(0, block.from()), keys), delta, ofKeys);
       Rows after = fold.queries().within(block.to(), Long.MAX_VALUE);
-      add(block, fold.of(after, keys), delta, ofKeys);
+      add(own, block, fold.of(after, keys), delta, ofKeys);
     }
   }
 
@@ -273,14 +276,15 @@ final class BackwardPass {
     }
   }
 
-  private void add(Blocks.Block block, Fold fold, MemorySegment delta, Targets gradients) {
+  private void add(
+      AttentionKernel own, Blocks.Block block, Fold fold, MemorySegment delta, Targets gradients) {
     Rows queries = fold.queries();
     Rows keys = fold.keys();
     if (queries.isEmpty() || keys.isEmpty() || pattern.causal() && queries.last() < keys.first()) {
       return;
     }
     FoldRows rows = new FoldRows(fold);
-    kernel.foldBackward(
+    own.foldBackward(
         rows.queries(block.rows(q, queries)),
         rows.keys(block.rows(k, keys)),
         rows.keys(block.rows(v, keys)),

@@ -22,7 +22,8 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
   private static final long LONGEST_CONVERTED = 8192;
 
   private static final long LONGEST = 32768;
-  private static final long SHORTEST = 2048;
+  private static final long SHORTEST_FORWARD = 512;
+  private static final long SHORTEST_BACKWARD = 4096;
 
   /// The rows of such a block, of all tensors of a head, fit a core's cache.
   private static final long IN_CACHE = 512;
@@ -35,13 +36,14 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
 
   /// The forward pass gives the same bits for any length, so it may follow the number of threads.
   static Blocks forward(AttentionPattern pattern, AttentionTensor q, int threads) {
-    return cut(pattern, q, 4, LONGEST_CONVERTED, SHORTEST, threads == 1 ? 1 : 8L * threads);
+    long wanted = threads == 1 ? 1 : 8L * threads;
+    return cut(pattern, q, 4, LONGEST_CONVERTED, SHORTEST_FORWARD, wanted);
   }
 
   /// The backward pass adds in an order that depends on the length, so this depends on shape and
-  /// pattern alone.
+  /// pattern alone. A fold that reaches over several blocks is computed anew in each.
   static Blocks backward(AttentionPattern pattern, AttentionTensor q) {
-    return cut(pattern, q, 7, LONGEST, 2 * SHORTEST, 16);
+    return cut(pattern, q, 7, LONGEST, SHORTEST_BACKWARD, 16);
   }
 
   /// @param tensors about how many are read and written; the backward pass of closed blocks reads

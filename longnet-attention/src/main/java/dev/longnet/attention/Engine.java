@@ -22,6 +22,11 @@ record Engine(
   /// microseconds of one core.
   private static final double WORTH_WAKING = 1e6;
 
+  /// The kernel for one head's folds of a branch.
+  AttentionKernel kernel(int branch, int head, int heads) {
+    return kernel.forKeys(pattern.keys(branch, head, heads));
+  }
+
   /// When a branch's part of a block begins; 0 where nobody takes its time.
   long begin() {
     return timer == null ? 0 : System.nanoTime();

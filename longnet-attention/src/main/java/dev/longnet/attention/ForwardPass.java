@@ -79,6 +79,7 @@ final class ForwardPass {
   }
 
   private void branch(int branch, Blocks.Block block, RowBuffer accumulator, RowScalars norms) {
+    AttentionKernel own = engine.kernel(branch, block.head(), q.heads());
     long end = pattern.endSegment(branch, block.to(), q.tokens());
     for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
       Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
@@ -90,11 +91,16 @@ final class ForwardPass {
       if (pattern.causal()) {
         keys = keys.slice(0, keys.countUpTo(queries.last()));
       }
-      fold(block, fold.of(queries, keys), accumulator, norms);
+      fold(own, block, fold.of(queries, keys), accumulator, norms);
     }
   }
 
-  private void fold(Blocks.Block block, Fold fold, RowBuffer accumulator, RowScalars norms) {
+  private void fold(
+      AttentionKernel kernel,
+      Blocks.Block block,
+      Fold fold,
+      RowBuffer accumulator,
+      RowScalars norms) {
     Rows queries = fold.queries();
     if (queries.isEmpty() || fold.keys().isEmpty()) {
       return;

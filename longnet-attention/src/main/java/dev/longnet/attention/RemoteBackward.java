@@ -127,15 +127,16 @@ final class RemoteBackward {
             Math.min(q.tokens(), (piece + 1) * length));
     for (RemoteFold remoteFold : plan.folds(head)) {
       long began = engine.begin();
+      AttentionKernel own = engine.kernel(remoteFold.branch(), head, q.heads());
       Fold fold = remoteFold.fold();
       int run = remoteFold.rows();
       if (pieces == 1) {
-        fold(block, fold, run, gradQ, gradients);
+        fold(own, block, fold, run, gradQ, gradients);
       } else {
         Rows queries = fold.queries().within(first + block.from(), first + block.to());
-        fold(block, fold.of(queries, fold.keys()), run, gradQ, null);
+        fold(own, block, fold.of(queries, fold.keys()), run, gradQ, null);
         Rows keys = fold.keys().within(start, end);
-        fold(block, fold.of(fold.queries(), keys), run, null, gradients);
+        fold(own, block, fold.of(fold.queries(), keys), run, null, gradients);
       }
       engine.end(remoteFold.branch(), true, began);
     }
@@ -143,6 +144,7 @@ final class RemoteBackward {
   }
 
   private void fold(
+      AttentionKernel own,
       Blocks.Block block,
       Fold fold,
       int run,
@@ -156,19 +158,19 @@ final class RemoteBackward {
     long sequence = block.sequence();
     int head = block.head();
     FoldRows rows = new FoldRows(fold);
-    Rows own = RemoteForward.shifted(queries, first);
-    kernel.foldBackward(
-        rows.queries(RemoteForward.at(block.rows(q, own), queries)),
+    Rows local = RemoteForward.shifted(queries, first);
+    own.foldBackward(
+        rows.queries(RemoteForward.at(block.rows(q, local), queries)),
         rows.keys(remote.keys(sequence, head, run, keys)),
         rows.keys(remote.values(sequence, head, run, keys)),
         plan.pattern().causal(),
-        rows.queries(RemoteForward.at(block.rows(gradOut, own), queries)),
-        rows.scalars(block.scalars(output.lse(), scalars, own)),
-        rows.scalars(block.scalars(delta, scalars, own)),
+        rows.queries(RemoteForward.at(block.rows(gradOut, local), queries)),
+        rows.scalars(block.scalars(output.lse(), scalars, local)),
+        rows.scalars(block.scalars(delta, scalars, local)),
         new FoldGradients(
             ofQueries == null
                 ? null
-                : rows.queries(RemoteForward.at(block.rows(ofQueries, own), queries)),
+                : rows.queries(RemoteForward.at(block.rows(ofQueries, local), queries)),
             ofKeys == null ? null : rows.keys(ofKeys.keys(sequence, head, run, keys)),
             ofKeys == null ? null : rows.keys(ofKeys.values(sequence, head, run, keys))));
   }

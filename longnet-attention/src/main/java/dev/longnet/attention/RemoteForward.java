@@ -60,7 +60,8 @@ final class RemoteForward {
     for (RemoteFold fold : plan.folds(block.head())) {
       long began = engine.begin();
       Rows queries = fold.fold().queries().within(first + block.from(), first + block.to());
-      fold(block, fold.fold().of(queries, fold.fold().keys()), fold.rows());
+      AttentionKernel own = engine.kernel(fold.branch(), block.head(), q.heads());
+      fold(own, block, fold.fold().of(queries, fold.fold().keys()), fold.rows());
       engine.end(fold.branch(), false, began);
     }
     Rows all = block.rows();
@@ -72,19 +73,19 @@ final class RemoteForward {
     }
   }
 
-  private void fold(Blocks.Block block, Fold fold, int run) {
+  private void fold(AttentionKernel own, Blocks.Block block, Fold fold, int run) {
     if (fold.queries().isEmpty() || fold.keys().isEmpty()) {
       return;
     }
     FoldRows rows = new FoldRows(fold);
-    Rows own = shifted(fold.queries(), first);
-    kernel.fold(
-        rows.queries(at(block.rows(q, own), fold.queries())),
+    Rows local = shifted(fold.queries(), first);
+    own.fold(
+        rows.queries(at(block.rows(q, local), fold.queries())),
         rows.keys(remote.keys(block.sequence(), block.head(), run, fold.keys())),
         rows.keys(remote.values(block.sequence(), block.head(), run, fold.keys())),
         plan.pattern().causal(),
-        rows.queries(at(block.rows(sums, own), fold.queries())),
-        rows.scalars(block.scalars(norms, ElementType.FLOAT64, own)));
+        rows.queries(at(block.rows(sums, local), fold.queries())),
+        rows.scalars(block.scalars(norms, ElementType.FLOAT64, local)));
   }
 
   /// The positions of the sequence as positions of the shard that begins at `first`.

@@ -93,8 +93,8 @@ interface AttentionRun {
                 AttentionOperators.bfloatProducts()
                     .orElseThrow(() ->
                         new EnvironmentException(
-                            "the matrix kernel was asked for, but this processor has no AMX, "
-                                + "or libtorch does not use it"))),
+                            "the matrix kernel was asked for, but this processor has neither AMX nor AMD's "
+                                + "AVX-512 BF16, or libtorch does not use it"))),
         mode);
   }
 

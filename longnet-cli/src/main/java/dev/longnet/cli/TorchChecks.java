@@ -5,6 +5,7 @@ import static dev.longnet.cli.Check.fail;
 import static dev.longnet.cli.Check.ok;
 import static dev.longnet.cli.Check.warn;
 
+import dev.longnet.attention.kernel.BfloatProducts;
 import dev.longnet.core.io.EnvironmentException;
 import dev.longnet.lm.attention.AttentionOperators;
 import dev.longnet.lm.torch.Torch;
@@ -12,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -45,16 +47,18 @@ final class TorchChecks {
             bf16 / 1e9);
     return List.of(
         ok("libtorch", finding),
-        matrixUnits(AttentionOperators.bfloatProducts().isPresent()),
+        matrixUnits(AttentionOperators.bfloatProducts()),
         gpu(Torch.hasCuda(), Files.exists(Path.of("/dev/nvidia0"))));
   }
 
-  static Check matrixUnits(boolean present) {
+  private static Check matrixUnits(Optional<BfloatProducts> products) {
     return ok(
         "matrix units",
-        present
-            ? "AMX: models in bf16 use it for attention, and so does attend --kernel matrix"
-            : "none for bfloat16; attention runs in vector loops");
+        products
+            .map(unit ->
+                unit.description()
+                    + ": models in bf16 use it for attention, and so does attend --kernel matrix")
+            .orElse("none for bfloat16; attention runs in vector loops"));
   }
 
   static Check gpu(boolean seen, boolean present) {

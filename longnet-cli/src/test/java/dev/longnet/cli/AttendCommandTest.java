@@ -149,12 +149,12 @@ class AttendCommandTest {
     Cli run = Cli.run("attend", in, "--out", out, "--gradients", "--kernel", "matrix");
     if (AttentionOperators.bfloatProducts().isEmpty()) {
       assertThat(run.exitCode()).isEqualTo(1);
-      assertThat(run.err()).contains("no AMX").hasLineCount(1);
+      assertThat(run.err()).contains("neither AMX nor").hasLineCount(1);
       assertThat(out).doesNotExist();
       return;
     }
     assertThat(run.exitCode()).as(run.err()).isZero();
-    assertThat(run.out()).contains("bfloat16 by AMX");
+    assertThat(run.out()).contains("bfloat16 by A");
     Path expected = temporary.resolve("expected.safetensors");
     assertThat(Cli.run("attend", in, "--out", expected, "--gradients").exitCode()).isZero();
     try (SafetensorsFile a = SafetensorsFile.open(out);

@@ -120,6 +120,15 @@ public sealed interface AttentionKernel permits ScalarKernel, SimdKernel {
     return 8e6;
   }
 
+  /// The kernel for folds of segments with so many keys: another one where this one's products
+  /// would be slower than vector loops ([BfloatProducts#leastKeys]).
+  ///
+  /// @param keys of a whole segment, not of the part of it that a call folds: parts of one segment
+  ///   must be computed alike
+  default AttentionKernel forKeys(long keys) {
+    return this;
+  }
+
   /// Names kernel and vector width, for logs and benchmarks: `scalar`, `simd 512-bit`.
   String description();
 

@@ -2,8 +2,8 @@
 package dev.longnet.attention.kernel;
 
 /// Computes products of bfloat16 matrices with float32 sums. A library that drives a machine's
-/// matrix units (Intel's AMX) can implement it. The vector kernel folds bfloat16 tensors through
-/// the instance in [AttentionOptions#products].
+/// matrix units (Intel's AMX) or dot products (AVX-512 BF16) can implement it. The vector kernel
+/// folds bfloat16 tensors through the instance in [AttentionOptions#products].
 ///
 /// Memory is off heap and given by address; the caller has checked it. Any number of threads may
 /// call one instance at once. A program should keep one instance, because a kernel with its working
@@ -25,10 +25,15 @@ public interface BfloatProducts {
   /// @param add whether to C
   void multiply(int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add);
 
+  /// Folds of segments with fewer keys are faster in vector loops.
+  default int leastKeys() {
+    return 0;
+  }
+
   /// Says that this thread's state for the next product may go, because somebody else may use the
   /// units.
   default void release() {}
 
-  /// For logs and benchmarks: `AMX`.
+  /// For logs and benchmarks: `AMX`, `AVX-512 BF16`.
   String description();
 }

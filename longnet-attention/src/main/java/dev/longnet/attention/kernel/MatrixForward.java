@@ -9,6 +9,9 @@ import java.lang.foreign.MemorySegment;
 final class MatrixForward extends ForwardScratch {
   private static final int STEP = VectorLoops.KEYS;
 
+  /// Rows that multiply with the same keys: as few as see about as many.
+  private static final int GROUP = 32;
+
   private final BfloatProducts products;
   private final Operands operands = new Operands(this);
   private final MemorySegment keyRows = allocate((long) loops.panelKeys * headSize / 2);
@@ -59,20 +62,25 @@ final class MatrixForward extends ForwardScratch {
     for (int from = 0; from < limits[rows - 1]; from += STEP) {
       int width = Math.min(STEP, limits[rows - 1] - from);
       for (int at = 0; at < width; at += panel) {
+        // Rows see ever more keys; those that see none of these take no part.
+        int first = 0;
+        while (limits[first + GROUP - 1] <= from + at) {
+          first += GROUP;
+        }
         products.multiply(
-            m,
+            m - first,
             panel,
             headSize,
-            queries.address(),
+            queries.address() + (long) first * headSize * 2,
             headSize,
             keyPanels.address() + (long) (from + at) * headSize * 2,
-            scores.address() + at * 4L,
+            scores.address() + ((long) first * STEP + at) * 4,
             STEP,
             false);
       }
-      int k = roundUp(width);
       for (int row = 0; row < rows; row += TILE) {
-        weights(row, from, k);
+        // A tile may end in the next group, whose keys are the more.
+        weights(row, from, seen((row + TILE - 1) / GROUP * GROUP, from));
       }
       if (from > 0) {
         loops.store(
@@ -84,20 +92,33 @@ final class MatrixForward extends ForwardScratch {
             headSize,
             factors.address());
       }
-      for (int d = 0; d < headSize; d += panel) {
-        int n = Math.min(panel, headSize - d);
-        products.multiply(
-            m,
-            n,
-            k,
-            weights.address(),
-            STEP,
-            values.address() + ((long) from * headSize + (long) d * STEP) * 2,
-            outputs.address() + d * 4L,
-            headSize,
-            from > 0);
+      // Groups of rows that see about as many keys go together.
+      for (int first = 0, end; first < m; first = end) {
+        int k = seen(first, from);
+        end = first + GROUP;
+        while (end < m && seen(end, from) == k) {
+          end += GROUP;
+        }
+        for (int d = 0; d < headSize && k > 0; d += panel) {
+          int n = Math.min(panel, headSize - d);
+          products.multiply(
+              Math.min(end, m) - first,
+              n,
+              k,
+              weights.address() + (long) first * STEP * 2,
+              STEP,
+              values.address() + ((long) from * headSize + (long) d * STEP) * 2,
+              outputs.address() + ((long) first * headSize + d) * 4,
+              headSize,
+              from > 0);
+        }
       }
     }
+  }
+
+  /// How many of the keys from `from` on a group of rows multiplies with.
+  private int seen(int group, int from) {
+    return roundUp(Math.clamp(limits[group + GROUP - 1] - from, 0, STEP));
   }
 
   /// Computes P of a tile's rows and the `k` keys from `from` on.

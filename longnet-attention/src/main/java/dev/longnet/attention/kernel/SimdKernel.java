@@ -17,6 +17,10 @@ final class SimdKernel implements AttentionKernel {
 
   private final VectorLoops loops;
   private final BfloatProducts products;
+
+  /// For folds that products do not serve: without any.
+  private final SimdKernel alone;
+
   private final ScratchPool<ForwardScratch> forwards = new ScratchPool<>();
   private final ScratchPool<SimdBackward> backwards = new ScratchPool<>();
   private final ScratchPool<ForwardScratch> matrixForwards = new ScratchPool<>();
@@ -27,6 +31,7 @@ final class SimdKernel implements AttentionKernel {
   SimdKernel(VectorLoops loops, @Nullable BfloatProducts products) {
     this.loops = loops;
     this.products = products;
+    this.alone = products == null || products.leastKeys() == 0 ? this : new SimdKernel(loops, null);
   }
 
   @Override
@@ -34,7 +39,8 @@ final class SimdKernel implements AttentionKernel {
     return "simd "
         + loops.lanes * 32
         + "-bit"
-        + (products == null ? "" : ", bfloat16 by " + products.description());
+        + (products == null ? "" : ", bfloat16 by " + products.description())
+        + (alone == this ? "" : " from " + products.leastKeys() + " keys on");
   }
 
   @Override
@@ -102,6 +108,11 @@ final class SimdKernel implements AttentionKernel {
       products.release();
     }
     matrixBackwards.give(scratch);
+  }
+
+  @Override
+  public AttentionKernel forKeys(long keys) {
+    return alone == this || keys >= products.leastKeys() ? this : alone;
   }
 
   private boolean inMatrices(HeadRows... rows) {

@@ -43,6 +43,12 @@ public interface AttentionPattern {
     return 0;
   }
 
+  /// How many keys a whole segment of the branch offers to one of the head's queries at most,
+  /// whatever the length of the sequence.
+  default long keys(int branch, int head, int heads) {
+    return fold(branch, typicalSegment(branch), head, heads, 1L << 62).keys().count();
+  }
+
   /// By how many keys of zeros torchscale pads this segment of a head in a bidirectional sequence;
   /// 0 where it knows no such pattern.
   default long paddingKeys(int branch, long segment, int head, int heads, long tokens) {

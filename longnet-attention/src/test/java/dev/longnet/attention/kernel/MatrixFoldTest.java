@@ -4,6 +4,12 @@ package dev.longnet.attention.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longnet.attention.AttentionOutput;
+import dev.longnet.attention.AttentionTensor;
+import dev.longnet.attention.DilatedAttention;
+import dev.longnet.attention.Qkv;
+import dev.longnet.attention.pattern.DilatedAttentionSpec;
+import dev.longnet.attention.pattern.HeadOffsets;
 import dev.longnet.attention.pattern.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -339,20 +345,7 @@ class MatrixFoldTest {
   @Test
   void theRestIsTheVectorKernels() {
     AtomicInteger calls = new AtomicInteger();
-    BfloatProducts counting =
-        new BfloatProducts() {
-          @Override
-          public void multiply(
-              int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {
-            calls.incrementAndGet();
-            new PlainProducts().multiply(m, n, k, a, strideA, b, c, strideC, add);
-          }
-
-          @Override
-          public String description() {
-            return "counting";
-          }
-        };
+    BfloatProducts counting = new CountingProducts(calls, 0);
     AttentionOptions options = AttentionOptions.defaults().withProducts(counting);
     assertThat(AttentionKernel.of(options).description()).endsWith("bfloat16 by counting");
     assertThat(AttentionKernel.of(options.withKernel(KernelChoice.SCALAR)).description())
@@ -364,6 +357,75 @@ class MatrixFoldTest {
     assertThat(calls.get()).isZero();
     new Result(AttentionKernel.of(options), FoldProblem.random(new Random(1), 32, 30, 40, true, 1));
     assertThat(calls.get()).isPositive();
+  }
+
+  /// Short segments go through vector loops where products say that these are faster.
+  @Test
+  void segmentsWithTooFewKeysAreTheVectorKernels() {
+    AtomicInteger calls = new AtomicInteger();
+    AttentionOptions options =
+        AttentionOptions.defaults().withProducts(new CountingProducts(calls, 100));
+    AttentionKernel kernel = AttentionKernel.of(options);
+    assertThat(kernel.description()).endsWith("bfloat16 by counting from 100 keys on");
+    FoldProblem p = FoldProblem.random(new Random(1), 32, 30, 200, true, 1);
+    Result few = new Result(kernel.forKeys(99), p);
+    assertThat(calls.get()).isZero();
+    Result loops = new Result(AttentionKernel.of(options.withProducts(null)), p);
+    assertThat(few.out.data().mismatch(loops.out.data())).isEqualTo(-1);
+    assertThat(few.gradK.data().mismatch(loops.gradK.data())).isEqualTo(-1);
+    new Result(kernel.forKeys(100), p);
+    assertThat(calls.get()).isPositive();
+    assertThat(kernel.forKeys(100)).isSameAs(kernel);
+  }
+
+  /// What is asked is how many keys a whole segment has: not how many it has in this sequence, and
+  /// not how many of them a call folds.
+  @Test
+  void aSegmentIsComputedAlikeInEveryPartOfIt() {
+    AtomicInteger calls = new AtomicInteger();
+    AttentionOptions options =
+        AttentionOptions.defaults().withProducts(new CountingProducts(calls, 64));
+    for (long[] branch : new long[][] {{128, 1}, {64, 1}, {130, 2}, {128, 3}, {63, 1}}) {
+      DilatedAttentionSpec spec =
+          DilatedAttentionSpec.of(
+              new long[] {branch[0]}, new long[] {branch[1]}, true, HeadOffsets.INTERLEAVED);
+      boolean products = Math.ceilDiv(branch[0], branch[1]) >= 64;
+      for (int tokens : new int[] {20, 150}) {
+        calls.set(0);
+        MemorySegment data = Arena.ofAuto().allocate(2L * tokens * 16, 64);
+        AttentionTensor x =
+            AttentionTensor.contiguous(data, ElementType.BFLOAT16, 1, tokens, 1, 16);
+        AttentionOutput output =
+            new AttentionOutput(
+                AttentionTensor.contiguous(
+                    Arena.ofAuto().allocate(4L * tokens * 16, 64),
+                    ElementType.FLOAT32,
+                    1,
+                    tokens,
+                    1,
+                    16),
+                Arena.ofAuto().allocate(4L * tokens, 64));
+        DilatedAttention.of(spec, options).forward(new Qkv(x, x, x), output);
+        assertThat(calls.get() > 0)
+            .as("w = %d, r = %d, N = %d", branch[0], branch[1], tokens)
+            .isEqualTo(products);
+      }
+    }
+  }
+
+  /// @param calls how often somebody multiplied
+  private record CountingProducts(AtomicInteger calls, int leastKeys) implements BfloatProducts {
+    @Override
+    public void multiply(
+        int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {
+      calls.incrementAndGet();
+      new PlainProducts().multiply(m, n, k, a, strideA, b, c, strideC, add);
+    }
+
+    @Override
+    public String description() {
+      return "counting";
+    }
   }
 
   @Test

@@ -31,15 +31,26 @@ public record Environment(String cpu, int cores, long memory, String system, Str
   }
 
   private static String cpuName() {
+    String name = cpuField("model name");
+    return name.isEmpty() ? System.getProperty("os.arch") : name;
+  }
+
+  /// The processor's maker as it calls itself: `AuthenticAMD`, `GenuineIntel`. Empty where the
+  /// system does not say it.
+  public static String cpuMaker() {
+    return cpuField("vendor_id");
+  }
+
+  private static String cpuField(String name) {
     try {
       for (String line : Files.readAllLines(Path.of("/proc/cpuinfo"))) {
-        if (line.startsWith("model name")) {
+        if (line.startsWith(name)) {
           return line.substring(line.indexOf(':') + 1).strip();
         }
       }
     } catch (IOException notLinux) {
-      return System.getProperty("os.arch");
+      return "";
     }
-    return System.getProperty("os.arch");
+    return "";
   }
 }

@@ -108,7 +108,7 @@ public final class AttentionOperators {
   }
 
   /// libtorch's products of bfloat16 matrices, for the Java kernels on bfloat16 tensors, where the
-  /// processor has AMX.
+  /// processor has a unit for them.
   ///
   /// @throws dev.longnet.core.io.EnvironmentException when libtorch does not load
   public static Optional<BfloatProducts> bfloatProducts() {

@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.longnet.attention.kernel.BfloatProducts;
+import dev.longnet.core.machine.Environment;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
@@ -16,11 +17,16 @@ import java.util.Optional;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
-/// Small products of bfloat16 matrices by libtorch (its `cpublas::brgemm`, which is oneDNN's) where
-/// the processor has AMX: what its own flash attention is made of. It keeps a generated kernel for
-/// every shape in every thread.
+/// Small products of bfloat16 matrices by libtorch (its `cpublas::brgemm`, which is oneDNN's): what
+/// its own flash attention is made of. It keeps a generated kernel for every shape in every thread.
+///
+/// The products need a processor with AMX, or one of AMD's with AVX-512 BF16, whose dot products of
+/// bfloat16 have twice float32's rate. Intel's have half of it (docs/log.md, 2026-11-29).
 @SuppressWarnings("restricted")
 final class LibtorchProducts implements BfloatProducts {
+  /// From here on dot products are faster than vector loops (docs/log.md, 2026-12-01).
+  private static final int LEAST_KEYS = 128;
+
   private static final String NAMES = "_ZN2at6native7cpublas";
 
   // Constants, as only those are inlined. Whoever touches this class has loaded libtorch. Null
@@ -46,25 +52,55 @@ final class LibtorchProducts implements BfloatProducts {
   private static final MethodHandle RELEASE = handle(NAMES + "14brgemm_releaseEb", JAVA_BOOLEAN);
 
   private static final Optional<BfloatProducts> INSTANCE =
-      supported() ? Optional.of(new LibtorchProducts()) : Optional.empty();
+      Optional.ofNullable(unit()).map(LibtorchProducts::new);
 
-  private LibtorchProducts() {}
+  /// What multiplies.
+  ///
+  /// @param leastKeys see [BfloatProducts#leastKeys]
+  private record Unit(String name, int leastKeys) {}
+
+  private final Unit unit;
+
+  private LibtorchProducts(Unit unit) {
+    this.unit = unit;
+  }
 
   /// Nothing where the processor or this libtorch has none.
   static Optional<BfloatProducts> find() {
     return INSTANCE;
   }
 
-  private static boolean supported() {
-    Optional<MemorySegment> test = symbol(NAMES + "10could_packEN3c1010ScalarTypeE");
-    if (test.isEmpty() || MULTIPLY == null || RELEASE == null) {
+  private static @Nullable Unit unit() {
+    if (MULTIPLY == null || RELEASE == null) {
+      return null;
+    }
+    if (says(NAMES + "10could_packEN3c1010ScalarTypeE", ScalarType.BFloat16.value)) {
+      return new Unit("AMX (libtorch)", 0);
+    }
+    if (Environment.cpuMaker().equals("AuthenticAMD")
+        && says("_ZN2at3cpu24is_avx512_bf16_supportedEv")) {
+      return new Unit("AVX-512 BF16 (libtorch)", LEAST_KEYS);
+    }
+    return null;
+  }
+
+  /// What a function of libtorch's answers; no where this libtorch lacks it.
+  private static boolean says(String function, byte... argument) {
+    Optional<MemorySegment> at = symbol(function);
+    if (at.isEmpty()) {
       return false;
     }
-    MethodHandle supports =
-        Linker.nativeLinker()
-            .downcallHandle(test.get(), FunctionDescriptor.of(JAVA_BOOLEAN, JAVA_BYTE));
     try {
-      return (boolean) supports.invokeExact(ScalarType.BFloat16.value);
+      if (argument.length == 0) {
+        return (boolean)
+            Linker.nativeLinker()
+                .downcallHandle(at.get(), FunctionDescriptor.of(JAVA_BOOLEAN))
+                .invokeExact();
+      }
+      return (boolean)
+          Linker.nativeLinker()
+              .downcallHandle(at.get(), FunctionDescriptor.of(JAVA_BOOLEAN, JAVA_BYTE))
+              .invokeExact(argument[0]);
     } catch (Throwable e) {
       throw new IllegalStateException(e);
     }
@@ -102,6 +138,11 @@ final class LibtorchProducts implements BfloatProducts {
   }
 
   @Override
+  public int leastKeys() {
+    return unit.leastKeys;
+  }
+
+  @Override
   public void release() {
     try {
       RELEASE.invokeExact(true);
@@ -112,6 +153,6 @@ final class LibtorchProducts implements BfloatProducts {
 
   @Override
   public String description() {
-    return "AMX (libtorch)";
+    return unit.name;
   }
 }

@@ -38,7 +38,8 @@ class LibtorchProductsTest {
   @BeforeAll
   static void find() {
     Torch.load();
-    assumeTrue(AttentionOperators.bfloatProducts().isPresent(), "this processor has no AMX");
+    assumeTrue(
+        AttentionOperators.bfloatProducts().isPresent(), "this processor has no unit for bfloat16");
     products = AttentionOperators.bfloatProducts().orElseThrow();
   }
 
