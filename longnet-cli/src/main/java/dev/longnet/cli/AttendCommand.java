@@ -87,7 +87,7 @@ final class AttendCommand implements Callable<Integer> {
       paramLabel = "KERNEL",
       description = {
         "auto, scalar, simd, matrix or torch (default: auto, the faster of scalar and simd that runs here).",
-        "matrix: BF16 tensors through the processor's matrix units (AMX, AMD's AVX-512 BF16), weights rounded to BF16."
+        "matrix: BF16 tensors through the processor's matrix units (AMX, Zen 4's AVX-512 BF16), weights rounded to BF16."
       })
   Kernel kernel = Kernel.AUTO;
 

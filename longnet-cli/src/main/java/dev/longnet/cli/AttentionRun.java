@@ -93,7 +93,7 @@ interface AttentionRun {
                 AttentionOperators.bfloatProducts()
                     .orElseThrow(() ->
                         new EnvironmentException(
-                            "the matrix kernel was asked for, but this processor has neither AMX nor AMD's "
+                            "the matrix kernel was asked for, but this processor has neither AMX nor Zen 4's "
                                 + "AVX-512 BF16, or libtorch does not use it"))),
         mode);
   }

@@ -35,10 +35,10 @@ public record Environment(String cpu, int cores, long memory, String system, Str
     return name.isEmpty() ? System.getProperty("os.arch") : name;
   }
 
-  /// The processor's maker as it calls itself: `AuthenticAMD`, `GenuineIntel`. Empty where the
-  /// system does not say it.
-  public static String cpuMaker() {
-    return cpuField("vendor_id");
+  /// The processor's maker as it calls itself, and its family: `AuthenticAMD 25`. Blank where the
+  /// system does not say them.
+  public static String cpuFamily() {
+    return cpuField("vendor_id") + " " + cpuField("cpu family");
   }
 
   private static String cpuField(String name) {

@@ -38,6 +38,7 @@ final class FileTexts implements Closeable {
   private final Path file;
   private final DocumentReader reader;
   private final String suffix;
+  private final Reading.Kind kind;
 
   /// Whether the file is one text that was measured before: it is not unpacked for its length
   /// again.
@@ -66,7 +67,8 @@ final class FileTexts implements Closeable {
     this.whole = known > 0 && reading.isText();
     this.measured = whole ? new Text(known, () -> Sources.open(file, reading, policy)) : null;
     this.reader = Sources.open(file, reading, source, policy, inFolder);
-    this.suffix = reading.kind() == Reading.Kind.TAR ? suffix : "";
+    this.kind = reading.kind();
+    this.suffix = kind == Reading.Kind.TAR ? suffix : "";
   }
 
   /// Null at the end.
@@ -108,7 +110,11 @@ final class FileTexts implements Closeable {
             + ": "
             + rejected.reason().words()
             + (rejected.detail().isEmpty() ? "" : " (" + rejected.detail() + ")");
-    if (!OF_ONE_TEXT.contains(rejected.reason())) {
+    // Of a tar: a sparse file among others. Else it is the file itself that nobody reads.
+    boolean ofOneText =
+        OF_ONE_TEXT.contains(rejected.reason())
+            || kind == Reading.Kind.TAR && rejected.reason() == Reason.UNSUPPORTED;
+    if (!ofOneText) {
       throw new IllegalArgumentException("can't be read: " + file + ": " + why);
     }
     leftOut++;

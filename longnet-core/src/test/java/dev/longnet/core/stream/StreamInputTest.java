@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.Random;
@@ -260,6 +261,48 @@ class StreamInputTest {
     assertThatThrownBy(() -> new StreamInput(List.of(zip), "", BYTES, false))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("not an archive, or a damaged one: " + zip + ": ");
+  }
+
+  /// One entry of a tar that is not read does not cost the others.
+  @Test
+  void aSparseFileOfATarIsLeftOut() throws Exception {
+    Path tar = folder.resolve("a.tar");
+    try (TarArchiveOutputStream out = new TarArchiveOutputStream(Files.newOutputStream(tar))) {
+      for (String name : List.of("one.txt", "hole.bin", "two.txt")) {
+        byte[] text = name.getBytes(StandardCharsets.UTF_8);
+        TarArchiveEntry entry = new TarArchiveEntry(name);
+        entry.setSize(text.length);
+        out.putArchiveEntry(entry);
+        out.write(text);
+        out.closeArchiveEntry();
+      }
+    }
+    byte[] bytes = Files.readAllBytes(tar);
+    sparse(ByteBuffer.wrap(bytes, 1024, 512).slice());
+    Files.write(tar, bytes);
+    try (StreamInput input = new StreamInput(List.of(tar), "", BYTES, false)) {
+      int end = BYTES.endOfText();
+      IntStream texts = IntStream.concat(IntStream.of(end), Arrays.stream(document("one.txt")));
+      assertThat(all(input))
+          .isEqualTo(IntStream.concat(texts, Arrays.stream(document("two.txt"))).toArray());
+      assertThat(input.leftOut())
+          .containsExactly(
+              "1 of " + tar + ", such as hole.bin: of a kind that is not read (a sparse file)");
+    }
+  }
+
+  /// Makes a file's header in a tar one of GNU's sparse files: 8 bytes without a hole.
+  private static void sparse(ByteBuffer header) {
+    header.put(156, (byte) 'S').put(257, "ustar  \0".getBytes(StandardCharsets.US_ASCII));
+    header.put(345, new byte[512 - 345]);
+    byte[] eight = "00000000010\0".getBytes(StandardCharsets.US_ASCII);
+    header.put(386, "00000000000\0".getBytes(StandardCharsets.US_ASCII)).put(398, eight);
+    header.put(483, eight).put(148, "        ".getBytes(StandardCharsets.US_ASCII));
+    int sum = 0;
+    for (int i = 0; i < header.capacity(); i++) {
+      sum += header.get(i) & 0xff;
+    }
+    header.put(148, String.format(Locale.ROOT, "%06o\0 ", sum).getBytes(StandardCharsets.US_ASCII));
   }
 
   /// Entries are known by their checksums.

@@ -20,10 +20,14 @@ import org.jspecify.annotations.Nullable;
 /// Small products of bfloat16 matrices by libtorch (its `cpublas::brgemm`, which is oneDNN's): what
 /// its own flash attention is made of. It keeps a generated kernel for every shape in every thread.
 ///
-/// The products need a processor with AMX, or one of AMD's with AVX-512 BF16, whose dot products of
-/// bfloat16 have twice float32's rate. Intel's have half of it (docs/log.md, 2026-11-29).
+/// The products need a processor with AMX, or AMD's Zen 4, whose dot products of bfloat16 (AVX-512
+/// BF16) have twice float32's rate. Intel's have half of it (docs/log.md, 2026-11-29 and 12-01).
+/// Other processors with them were not measured.
 @SuppressWarnings("restricted")
 final class LibtorchProducts implements BfloatProducts {
+  /// And Zen 3, which has no AVX-512.
+  private static final String ZEN_4 = "AuthenticAMD 25";
+
   /// From here on dot products are faster than vector loops (docs/log.md, 2026-12-01).
   private static final int LEAST_KEYS = 128;
 
@@ -77,8 +81,7 @@ final class LibtorchProducts implements BfloatProducts {
     if (says(NAMES + "10could_packEN3c1010ScalarTypeE", ScalarType.BFloat16.value)) {
       return new Unit("AMX (libtorch)", 0);
     }
-    if (Environment.cpuMaker().equals("AuthenticAMD")
-        && says("_ZN2at3cpu24is_avx512_bf16_supportedEv")) {
+    if (Environment.cpuFamily().equals(ZEN_4) && says("_ZN2at3cpu24is_avx512_bf16_supportedEv")) {
       return new Unit("AVX-512 BF16 (libtorch)", LEAST_KEYS);
     }
     return null;
