@@ -148,7 +148,7 @@ final class BackwardPass {
   private void branchDelta(int branch, Blocks.Block block, MemorySegment delta) {
     long began = engine.begin();
     int headSize = q.headSize();
-    AttentionKernel own = engine.kernel(branch, block.head(), q.heads());
+    AttentionKernel own = engine.kernel(branch);
     long end = pattern.endSegment(branch, block.to(), q.tokens());
     for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
       Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());
@@ -201,7 +201,7 @@ final class BackwardPass {
       }
       for (int branch = 0; branch < pattern.branches(); branch++) {
         long began = engine.begin();
-        AttentionKernel own = engine.kernel(branch, block.head(), q.heads());
+        AttentionKernel own = engine.kernel(branch);
         MemorySegment branchDelta = delta[Math.min(branch, delta.length - 1)];
         long end = pattern.endSegment(branch, block.to(), q.tokens());
         for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {

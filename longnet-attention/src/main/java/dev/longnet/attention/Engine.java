@@ -22,9 +22,9 @@ record Engine(
   /// microseconds of one core.
   private static final double WORTH_WAKING = 1e6;
 
-  /// The kernel for one head's folds of a branch.
-  AttentionKernel kernel(int branch, int head, int heads) {
-    return kernel.forKeys(pattern.keys(branch, head, heads));
+  /// The kernel for a branch's folds.
+  AttentionKernel kernel(int branch) {
+    return kernel.forKeys(pattern.mostKeys(branch));
   }
 
   /// When a branch's part of a block begins; 0 where nobody takes its time.

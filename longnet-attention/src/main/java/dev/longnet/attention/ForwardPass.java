@@ -79,7 +79,7 @@ final class ForwardPass {
   }
 
   private void branch(int branch, Blocks.Block block, RowBuffer accumulator, RowScalars norms) {
-    AttentionKernel own = engine.kernel(branch, block.head(), q.heads());
+    AttentionKernel own = engine.kernel(branch);
     long end = pattern.endSegment(branch, block.to(), q.tokens());
     for (long segment = pattern.firstSegment(branch, block.from()); segment < end; segment++) {
       Fold fold = pattern.fold(branch, segment, block.head(), q.heads(), q.tokens());

@@ -127,7 +127,7 @@ final class RemoteBackward {
             Math.min(q.tokens(), (piece + 1) * length));
     for (RemoteFold remoteFold : plan.folds(head)) {
       long began = engine.begin();
-      AttentionKernel own = engine.kernel(remoteFold.branch(), head, q.heads());
+      AttentionKernel own = engine.kernel(remoteFold.branch());
       Fold fold = remoteFold.fold();
       int run = remoteFold.rows();
       if (pieces == 1) {

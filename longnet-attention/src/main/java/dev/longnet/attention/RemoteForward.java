@@ -60,7 +60,7 @@ final class RemoteForward {
     for (RemoteFold fold : plan.folds(block.head())) {
       long began = engine.begin();
       Rows queries = fold.fold().queries().within(first + block.from(), first + block.to());
-      AttentionKernel own = engine.kernel(fold.branch(), block.head(), q.heads());
+      AttentionKernel own = engine.kernel(fold.branch());
       fold(own, block, fold.fold().of(queries, fold.fold().keys()), fold.rows());
       engine.end(fold.branch(), false, began);
     }

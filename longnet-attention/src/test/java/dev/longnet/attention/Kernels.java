@@ -31,6 +31,11 @@ final class Kernels {
     return kernels;
   }
 
+  /// bfloat16 in products of matrices where a segment has so many keys, else in vector loops.
+  static AttentionOptions matrixFrom(int leastKeys) {
+    return matrix(256).withProducts(new PlainProducts(leastKeys));
+  }
+
   /// bfloat16 folded in products of matrices.
   static AttentionOptions matrix(int bits) {
     return AttentionOptions.defaults()

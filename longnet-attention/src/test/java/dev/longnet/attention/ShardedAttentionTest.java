@@ -387,7 +387,7 @@ class ShardedAttentionTest {
   /// Two that differ most.
   private static List<AttentionOptions> kernels(ElementType type) {
     return type == ElementType.BFLOAT16
-        ? List.of(Kernels.all().getLast(), Kernels.matrix(256))
+        ? List.of(Kernels.all().getLast(), Kernels.matrix(256), Kernels.matrixFrom(65))
         : List.of(Kernels.all().getFirst(), Kernels.all().getLast());
   }
 

@@ -94,7 +94,7 @@ interface AttentionRun {
                     .orElseThrow(() ->
                         new EnvironmentException(
                             "the matrix kernel was asked for, but this processor has neither AMX nor Zen 4's "
-                                + "AVX-512 BF16, or libtorch does not use it"))),
+                                + "AVX-512 BF16, or ONEDNN_MAX_CPU_ISA keeps libtorch from it"))),
         mode);
   }
 

@@ -57,7 +57,11 @@ final class TorchChecks {
         products
             .map(unit ->
                 unit.description()
-                    + ": models in bf16 use it for attention, and so does attend --kernel matrix")
+                    + ": models in bf16 use it for attention"
+                    + (unit.leastKeys() == 0
+                        ? ""
+                        : ", from " + unit.leastKeys() + " keys a segment on")
+                    + ", and so does attend --kernel matrix")
             .orElse("none for bfloat16; attention runs in vector loops"));
   }
 

@@ -144,7 +144,7 @@ class AttendCommandTest {
         write(
             temporary,
             "bfloats",
-            settings(),
+            Map.of("segment_lengths", "[128, 512]", "dilation_ratios", "[1, 3]", "causal", "true"),
             inputs(1, 50, 3, 16).stream().map(entry -> converted(entry, DType.BF16)).toList());
     Cli run = Cli.run("attend", in, "--out", out, "--gradients", "--kernel", "matrix");
     if (AttentionOperators.bfloatProducts().isEmpty()) {

@@ -43,10 +43,10 @@ public interface AttentionPattern {
     return 0;
   }
 
-  /// How many keys a whole segment of the branch offers to one of the head's queries at most,
-  /// whatever the length of the sequence.
-  default long keys(int branch, int head, int heads) {
-    return fold(branch, typicalSegment(branch), head, heads, 1L << 62).keys().count();
+  /// How many keys a segment of the branch offers to a query at most, in a sequence of any length:
+  /// `Long.MAX_VALUE` where they grow with it, or the pattern does not know.
+  default long mostKeys(int branch) {
+    return Long.MAX_VALUE;
   }
 
   /// By how many keys of zeros torchscale pads this segment of a head in a bidirectional sequence;

@@ -39,6 +39,11 @@ public record BlockwiseCausalPattern(AttentionPattern inner, long blockLength)
   }
 
   @Override
+  public long mostKeys(int branch) {
+    return inner.mostKeys(branch);
+  }
+
+  @Override
   public long firstSegment(int branch, long from) {
     return segmentsBefore(branch, Math.max(0, from / blockLength - 1));
   }

@@ -228,7 +228,7 @@ public record DilatedAttentionSpec(List<Branch> segments, boolean causal, HeadOf
   }
 
   @Override
-  public long mostLive(int branch) {
+  public long mostKeys(int branch) {
     Branch b = part(branch).branch;
     return b.kept(b.segmentLength(), 0);
   }

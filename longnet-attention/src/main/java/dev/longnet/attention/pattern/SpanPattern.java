@@ -45,6 +45,11 @@ public record SpanPattern(AttentionPattern inner, long first, long length, long 
   }
 
   @Override
+  public long mostKeys(int branch) {
+    return inner.mostKeys(branch);
+  }
+
+  @Override
   public long firstSegment(int branch, long from) {
     return inner.firstSegment(branch, first + from) - before(branch);
   }

@@ -90,7 +90,7 @@ public record SparseAttentionSpec(long blockLength, long columns, boolean causal
   }
 
   @Override
-  public long mostLive(int branch) {
+  public long mostKeys(int branch) {
     return branch == 0 ? blockLength : Long.MAX_VALUE;
   }
 

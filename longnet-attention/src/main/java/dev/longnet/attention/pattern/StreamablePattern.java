@@ -12,9 +12,9 @@ public interface StreamablePattern extends AttentionPattern {
   /// @param tokens how many tokens have been read, 0 or more
   Rows live(int branch, int head, int heads, long tokens);
 
-  /// A bound of how many rows [#live] has, for every head and any number of tokens:
-  /// `Long.MAX_VALUE` where they grow with the stream.
-  long mostLive(int branch);
+  /// A bound of how many rows [#live] has, too.
+  @Override
+  long mostKeys(int branch);
 
   /// Whether the branch's live rows are those of the segment before the next token's, which were
   /// the live rows of branch `branch - 1` until that segment ended. Both branches then cut the

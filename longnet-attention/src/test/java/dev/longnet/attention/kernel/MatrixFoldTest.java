@@ -390,25 +390,22 @@ class MatrixFoldTest {
           DilatedAttentionSpec.of(
               new long[] {branch[0]}, new long[] {branch[1]}, true, HeadOffsets.INTERLEAVED);
       boolean products = Math.ceilDiv(branch[0], branch[1]) >= 64;
+      MemorySegment values = FoldProblem.rows(new Random(3), new Rows(0, 1, 150), 16, 1).data();
+      MemorySegment few = null;
       for (int tokens : new int[] {20, 150}) {
         calls.set(0);
-        MemorySegment data = Arena.ofAuto().allocate(2L * tokens * 16, 64);
         AttentionTensor x =
-            AttentionTensor.contiguous(data, ElementType.BFLOAT16, 1, tokens, 1, 16);
+            AttentionTensor.contiguous(values, ElementType.BFLOAT16, 1, tokens, 1, 16);
+        MemorySegment out = Arena.ofAuto().allocate(2L * tokens * 16, 64);
         AttentionOutput output =
             new AttentionOutput(
-                AttentionTensor.contiguous(
-                    Arena.ofAuto().allocate(4L * tokens * 16, 64),
-                    ElementType.FLOAT32,
-                    1,
-                    tokens,
-                    1,
-                    16),
+                AttentionTensor.contiguous(out, ElementType.BFLOAT16, 1, tokens, 1, 16),
                 Arena.ofAuto().allocate(4L * tokens, 64));
         DilatedAttention.of(spec, options).forward(new Qkv(x, x, x), output);
-        assertThat(calls.get() > 0)
-            .as("w = %d, r = %d, N = %d", branch[0], branch[1], tokens)
-            .isEqualTo(products);
+        String as = "w = %d, r = %d, N = %d".formatted(branch[0], branch[1], tokens);
+        assertThat(calls.get() > 0).as(as).isEqualTo(products);
+        few = few == null ? out : few;
+        assertThat(out.asSlice(0, few.byteSize()).mismatch(few)).as(as).isEqualTo(-1);
       }
     }
   }

@@ -5,7 +5,13 @@ import java.util.Arrays;
 
 /// The products of bfloat16 matrices in plain loops: what a library with matrix units does, on any
 /// machine.
-public record PlainProducts() implements BfloatProducts {
+///
+/// @param leastKeys see [BfloatProducts#leastKeys]
+public record PlainProducts(int leastKeys) implements BfloatProducts {
+  public PlainProducts() {
+    this(0);
+  }
+
   @Override
   public void multiply(
       int m, int n, int k, long a, int strideA, long b, long c, int strideC, boolean add) {

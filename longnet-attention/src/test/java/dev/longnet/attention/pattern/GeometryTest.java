@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class GeometryTest {
@@ -31,6 +32,42 @@ class GeometryTest {
     Fold fold = spec.fold(0, 3, 5, 8, 4 * w - 7);
     assertThat(fold.keys()).isEqualTo(new Rows(3 * w + 5, 1L << 20, 1L << 20));
     assertThat(spec.endSegment(0, 4 * w - 7, 4 * w - 7)).isEqualTo(4);
+  }
+
+  /// What decides which kernel folds a branch: the same for every part of a sequence.
+  @Test
+  void noFoldHasMoreKeysThanItsBranchSays() {
+    Random random = new Random(7);
+    for (int round = 0; round < 500; round++) {
+      int heads = 1 + random.nextInt(4);
+      long tokens = 1 + random.nextInt(70);
+      AttentionPattern pattern = RandomPatterns.ofAnyKind(random, heads, tokens);
+      long first = random.nextLong(tokens);
+      long length = random.nextLong(tokens - first) + 1;
+      AttentionPattern span = SpanPattern.of(pattern, first, length, tokens);
+      for (int branch = 0; branch < pattern.branches(); branch++) {
+        long most = pattern.mostKeys(branch);
+        assertThat(span.mostKeys(branch)).as("%s", pattern).isEqualTo(most);
+        for (long segment = 0; segment < pattern.endSegment(branch, tokens, tokens); segment++) {
+          for (int head = 0; head < heads; head++) {
+            assertThat(pattern.fold(branch, segment, head, heads, tokens).keys().count())
+                .as("%s, branch %d, segment %d", pattern, branch, segment)
+                .isLessThanOrEqualTo(most);
+          }
+        }
+      }
+    }
+    DilatedAttentionSpec spec =
+        new DilatedAttentionSpec(
+            List.of(
+                new Branch(100, 3),
+                new Branch(90, 1, Branch.Window.SLIDING, Branch.Dilate.BOTH, List.of(2), 11)),
+            true);
+    assertThat(List.of(spec.mostKeys(0), spec.mostKeys(1), spec.mostKeys(2)))
+        .containsExactly(34L, 90L, 90L);
+    SparseAttentionSpec sparse = new SparseAttentionSpec(64, 16, true);
+    assertThat(List.of(sparse.mostKeys(0), sparse.mostKeys(1)))
+        .containsExactly(64L, Long.MAX_VALUE);
   }
 
   @Test

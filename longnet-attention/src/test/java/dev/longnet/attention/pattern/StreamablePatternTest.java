@@ -86,7 +86,7 @@ class StreamablePatternTest {
       assertThat(before.isEmpty()).isTrue();
       for (long tokens = 1; tokens < TOKENS; tokens++) {
         Rows now = c.live(tokens);
-        assertThat(now.count()).isLessThanOrEqualTo(c.pattern.mostLive(c.branch));
+        assertThat(now.count()).isLessThanOrEqualTo(c.pattern.mostKeys(c.branch));
         boolean grows =
             now.within(0, tokens - 1).equals(before) || now.isEmpty() && before.isEmpty();
         boolean anew =

@@ -110,10 +110,12 @@ final class FileTexts implements Closeable {
             + ": "
             + rejected.reason().words()
             + (rejected.detail().isEmpty() ? "" : " (" + rejected.detail() + ")");
-    // Of a tar: a sparse file among others. Else it is the file itself that nobody reads.
+    // Of a tar: a sparse file among others, unless it is the tar itself that nobody reads further.
     boolean ofOneText =
         OF_ONE_TEXT.contains(rejected.reason())
-            || kind == Reading.Kind.TAR && rejected.reason() == Reason.UNSUPPORTED;
+            || kind == Reading.Kind.TAR
+                && rejected.reason() == Reason.UNSUPPORTED
+                && !rejected.name().startsWith(String.valueOf(file.getFileName()));
     if (!ofOneText) {
       throw new IllegalArgumentException("can't be read: " + file + ": " + why);
     }

@@ -13,7 +13,9 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -28,7 +30,8 @@ final class LibtorchProducts implements BfloatProducts {
   /// And Zen 3, which has no AVX-512.
   private static final String ZEN_4 = "AuthenticAMD 25";
 
-  /// From here on dot products are faster than vector loops (docs/log.md, 2026-12-01).
+  /// Dot products are faster than vector loops at 256 keys and no faster at 64 (docs/log.md,
+  /// 2026-12-01); in between nothing was measured.
   private static final int LEAST_KEYS = 128;
 
   private static final String NAMES = "_ZN2at6native7cpublas";
@@ -75,7 +78,7 @@ final class LibtorchProducts implements BfloatProducts {
   }
 
   private static @Nullable Unit unit() {
-    if (MULTIPLY == null || RELEASE == null) {
+    if (MULTIPLY == null || RELEASE == null || heldBack()) {
       return null;
     }
     if (says(NAMES + "10could_packEN3c1010ScalarTypeE", ScalarType.BFloat16.value)) {
@@ -85,6 +88,24 @@ final class LibtorchProducts implements BfloatProducts {
       return new Unit("AVX-512 BF16 (libtorch)", LEAST_KEYS);
     }
     return null;
+  }
+
+  /// Whether somebody holds oneDNN to processors without products of bfloat16. It would throw
+  /// through Java then, which nothing can catch.
+  private static boolean heldBack() {
+    return Stream.of("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+        .map(System::getenv)
+        .anyMatch(isa -> isa != null && !multiplies(isa));
+  }
+
+  /// Whether oneDNN multiplies bfloat16 when it is held to this instruction set.
+  static boolean multiplies(String isa) {
+    String name = isa.strip().toUpperCase(Locale.ROOT);
+    return name.isEmpty()
+        || name.equals("ALL")
+        || name.equals("DEFAULT")
+        || Stream.of("AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10_")
+            .anyMatch(name::startsWith);
   }
 
   /// What a function of libtorch's answers; no where this libtorch lacks it.

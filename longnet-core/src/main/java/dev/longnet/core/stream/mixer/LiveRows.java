@@ -47,7 +47,7 @@ final class LiveRows {
     this.n = n;
     this.sharesCache = pattern.keepsSegmentBefore(first);
     this.hasSegmentBefore = first + n < pattern.branches() && pattern.keepsSegmentBefore(first + n);
-    this.half = sharesCache || hasSegmentBefore ? pattern.mostLive(first) : 0;
+    this.half = sharesCache || hasSegmentBefore ? pattern.mostKeys(first) : 0;
   }
 
   /// Puts rows of the chunk into a cache.
@@ -86,8 +86,8 @@ final class LiveRows {
     Rows a = pattern.live(first, 0, heads, MANY);
     Rows before = pattern.live(next - 1, 0, heads, MANY);
     Rows b = pattern.live(next, 0, heads, MANY);
-    return pattern.mostLive(first) == Long.MAX_VALUE
-        && pattern.mostLive(next) == Long.MAX_VALUE
+    return pattern.mostKeys(first) == Long.MAX_VALUE
+        && pattern.mostKeys(next) == Long.MAX_VALUE
         && a.stride() == b.stride()
         && b.first() > before.first()
         && b.first() < a.first() + a.stride();
@@ -103,7 +103,7 @@ final class LiveRows {
     if (half > 0) {
       return 2 * half;
     }
-    return n == 1 ? pattern.mostLive(first) : Long.MAX_VALUE;
+    return n == 1 ? pattern.mostKeys(first) : Long.MAX_VALUE;
   }
 
   /// The heads that hold rows.
