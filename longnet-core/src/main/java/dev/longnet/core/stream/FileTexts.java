@@ -19,7 +19,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// The texts of a file that is not one plain text, in its order: the rows of a table, the entries
-/// of a tar, what a compressed file holds. None of them is empty.
+/// of a tar or of a zip that the JDK does not open, what a compressed file holds. None of them is
+/// empty.
 final class FileTexts implements Closeable {
   /// What one row or entry has; anything else is wrong with the file.
   private static final Set<Reason> OF_ONE_TEXT =
@@ -38,7 +39,9 @@ final class FileTexts implements Closeable {
   private final Path file;
   private final DocumentReader reader;
   private final String suffix;
-  private final Reading.Kind kind;
+
+  /// Whether its texts are entries with names.
+  private final boolean archive;
 
   /// Whether the file is one text that was measured before: it is not unpacked for its length
   /// again.
@@ -67,8 +70,8 @@ final class FileTexts implements Closeable {
     this.whole = known > 0 && reading.isText();
     this.measured = whole ? new Text(known, () -> Sources.open(file, reading, policy)) : null;
     this.reader = Sources.open(file, reading, source, policy, inFolder);
-    this.kind = reading.kind();
-    this.suffix = kind == Reading.Kind.TAR ? suffix : "";
+    this.archive = reading.kind() == Reading.Kind.TAR || reading.kind() == Reading.Kind.ZIP;
+    this.suffix = archive ? suffix : "";
   }
 
   /// Null at the end.
@@ -110,10 +113,11 @@ final class FileTexts implements Closeable {
             + ": "
             + rejected.reason().words()
             + (rejected.detail().isEmpty() ? "" : " (" + rejected.detail() + ")");
-    // Of a tar: a sparse file among others, unless it is the tar itself that nobody reads further.
+    // Of an archive: a sparse file, an encrypted entry; unless it is the archive itself that nobody
+    // reads further.
     boolean ofOneText =
         OF_ONE_TEXT.contains(rejected.reason())
-            || kind == Reading.Kind.TAR
+            || archive
                 && rejected.reason() == Reason.UNSUPPORTED
                 && !rejected.name().startsWith(String.valueOf(file.getFileName()));
     if (!ofOneText) {

@@ -18,18 +18,24 @@ final class OpenArchive implements Closeable {
   private @Nullable ZipFile open;
   private @Nullable Path path;
 
+  /// Whether the JDK refuses the whole archive for one entry that it does not read. Then it is read
+  /// as a whole, by whoever leaves such entries out ([FileTexts]).
+  static boolean refusesForOneEntry(Path archive) {
+    try (ZipFile _ = new ZipFile(archive.toFile())) {
+      return false;
+    } catch (ZipException e) {
+      return String.valueOf(e.getMessage())
+          .matches(".*(encrypted entry|bad compression method|bad entry name or comment).*");
+    } catch (IOException e) { // whoever opens it says what is wrong
+      return false;
+    }
+  }
+
   /// @throws IllegalArgumentException where the file is no archive
   static ZipFile open(Path archive) throws IOException {
     try {
       return new ZipFile(archive.toFile());
     } catch (ZipException e) {
-      if (String.valueOf(e.getMessage()).matches(".*(encrypted entry|bad compression method).*")) {
-        throw new IllegalArgumentException(
-            "can't be read: "
-                + archive
-                + ": an entry is encrypted, or compressed by another method than deflate",
-            e);
-      }
       throw damaged(archive, e.getMessage(), e);
     } catch (EOFException e) { // where its directory should be
       throw damaged(archive, "it ends too early", e);

@@ -215,7 +215,7 @@ public final class StreamInput implements AutoCloseable {
     }
     if (reading.isRaw()) {
       documents.add(new Document(file, "", Files.size(file), 0));
-    } else if (reading.kind() == Reading.Kind.ZIP) {
+    } else if (reading.kind() == Reading.Kind.ZIP && !OpenArchive.refusesForOneEntry(file)) {
       try (ZipFile zip = OpenArchive.open(file)) {
         zip.stream()
             .filter(e -> !e.isDirectory() && e.getName().endsWith(suffix))

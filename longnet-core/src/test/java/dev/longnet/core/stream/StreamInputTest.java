@@ -254,9 +254,15 @@ class StreamInputTest {
     byte[] encrypted = whole.clone();
     encrypted[signature(whole, 0x02014b50) + 8] |= 1;
     Files.write(zip, encrypted);
-    assertThatThrownBy(() -> new StreamInput(List.of(zip), "", BYTES, false))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageStartingWith("can't be read: " + zip + ": an entry is encrypted");
+    try (StreamInput input = new StreamInput(List.of(zip), "", BYTES, false)) {
+      assertThat(all(input))
+          .isEqualTo(
+              IntStream.concat(IntStream.of(BYTES.endOfText()), Arrays.stream(document("two.txt")))
+                  .toArray());
+      assertThat(input.leftOut())
+          .containsExactly(
+              "1 of " + zip + ", such as one.txt: of a kind that is not read (encrypted)");
+    }
     Files.write(zip, Arrays.copyOf(whole, whole.length - 30));
     assertThatThrownBy(() -> new StreamInput(List.of(zip), "", BYTES, false))
         .isInstanceOf(IllegalArgumentException.class)
