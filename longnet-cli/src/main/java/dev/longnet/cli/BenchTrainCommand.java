@@ -84,7 +84,7 @@ final class BenchTrainCommand implements Callable<Integer> {
       names = "--warm-up",
       paramLabel = "SECONDS",
       description = "How long steps run before they are timed (default: ${DEFAULT-VALUE}).")
-  double warmUp = 15;
+  double warmUp = 25;
 
   @Option(
       names = "--set",

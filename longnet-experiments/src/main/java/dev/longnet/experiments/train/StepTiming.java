@@ -8,7 +8,7 @@ import dev.longnet.core.io.FieldException;
 ///
 /// @param steps timed
 /// @param warmUpSeconds before them, two steps at least: the JVM compiles what small steps run in
-///   some ten seconds
+///   some twenty seconds
 public record StepTiming(int steps, double warmUpSeconds) {
   private static final int WARM_STEPS = 2;
 
