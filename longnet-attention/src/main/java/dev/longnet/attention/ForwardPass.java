@@ -96,25 +96,21 @@ final class ForwardPass {
   }
 
   private void fold(
-      AttentionKernel kernel,
-      Blocks.Block block,
-      Fold fold,
-      RowBuffer accumulator,
-      RowScalars norms) {
+      AttentionKernel own, Blocks.Block block, Fold fold, RowBuffer accumulator, RowScalars norms) {
     Rows queries = fold.queries();
     if (queries.isEmpty() || fold.keys().isEmpty()) {
       return;
     }
     FoldRows rows = new FoldRows(fold);
-    RowScalars own =
+    RowScalars sums =
         new RowScalars(
             norms.data(), true, queries.first() - block.from(), queries.stride(), queries.count());
-    kernel.fold(
+    own.fold(
         rows.queries(block.rows(q, queries)),
         rows.keys(block.rows(k, fold.keys())),
         rows.keys(block.rows(v, fold.keys())),
         pattern.causal(),
         rows.queries(accumulator.rows(queries)),
-        rows.scalars(own));
+        rows.scalars(sums));
   }
 }

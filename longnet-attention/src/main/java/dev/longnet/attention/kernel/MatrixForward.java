@@ -57,27 +57,9 @@ final class MatrixForward extends ForwardScratch {
 
   @Override
   void attend(int rows) {
-    int panel = loops.panelKeys;
     int m = tall(rows);
     for (int from = 0; from < limits[rows - 1]; from += STEP) {
-      int width = Math.min(STEP, limits[rows - 1] - from);
-      for (int at = 0; at < width; at += panel) {
-        // Rows see ever more keys; those that see none of these take no part.
-        int first = 0;
-        while (limits[first + GROUP - 1] <= from + at) {
-          first += GROUP;
-        }
-        products.multiply(
-            m - first,
-            panel,
-            headSize,
-            queries.address() + (long) first * headSize * 2,
-            headSize,
-            keyPanels.address() + (long) (from + at) * headSize * 2,
-            scores.address() + ((long) first * STEP + at) * 4,
-            STEP,
-            false);
-      }
+      score(m, from, Math.min(STEP, limits[rows - 1] - from));
       for (int row = 0; row < rows; row += TILE) {
         // A tile may end in the next group, whose keys are the more.
         weights(row, from, seen((row + TILE - 1) / GROUP * GROUP, from));
@@ -99,20 +81,49 @@ final class MatrixForward extends ForwardScratch {
         while (end < m && seen(end, from) == k) {
           end += GROUP;
         }
-        for (int d = 0; d < headSize && k > 0; d += panel) {
-          int n = Math.min(panel, headSize - d);
-          products.multiply(
-              Math.min(end, m) - first,
-              n,
-              k,
-              weights.address() + (long) first * STEP * 2,
-              STEP,
-              values.address() + ((long) from * headSize + (long) d * STEP) * 2,
-              outputs.address() + ((long) first * headSize + d) * 4,
-              headSize,
-              from > 0);
+        if (k > 0) {
+          mix(first, Math.min(end, m), from, k);
         }
       }
+    }
+  }
+
+  /// S of the `width` keys from `from` on.
+  private void score(int m, int from, int width) {
+    int panel = loops.panelKeys;
+    for (int at = 0; at < width; at += panel) {
+      // Rows see ever more keys; those that see none of these take no part.
+      int first = 0;
+      while (limits[first + GROUP - 1] <= from + at) {
+        first += GROUP;
+      }
+      products.multiply(
+          m - first,
+          panel,
+          headSize,
+          queries.address() + (long) first * headSize * 2,
+          headSize,
+          keyPanels.address() + (long) (from + at) * headSize * 2,
+          scores.address() + ((long) first * STEP + at) * 4,
+          STEP,
+          false);
+    }
+  }
+
+  /// O += P V of rows `first` to `end` and the `k` keys from `from` on.
+  private void mix(int first, int end, int from, int k) {
+    int panel = loops.panelKeys;
+    for (int d = 0; d < headSize; d += panel) {
+      products.multiply(
+          end - first,
+          Math.min(panel, headSize - d),
+          k,
+          weights.address() + (long) first * STEP * 2,
+          STEP,
+          values.address() + ((long) from * headSize + (long) d * STEP) * 2,
+          outputs.address() + ((long) first * headSize + d) * 4,
+          headSize,
+          from > 0);
     }
   }
 

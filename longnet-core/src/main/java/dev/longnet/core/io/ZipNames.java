@@ -2,9 +2,11 @@
 package dev.longnet.core.io;
 
 import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 
-/// Names in a zip that several entries have, as programs write that append to one.
+/// What the JDK makes of entries of a zip: of names that several have, as programs write that
+/// append to one, and of entries that it does not read.
 public final class ZipNames {
   public static final String WHY = "another entry has its name, and that one is read";
 
@@ -18,5 +20,12 @@ public final class ZipNames {
     ZipEntry found = zip.getEntry(entry.getName());
     return found != null
         && (found.getCrc() != entry.getCrc() || found.getSize() != entry.getSize());
+  }
+
+  /// Whether the JDK refuses a whole archive for one entry that is encrypted, compressed by another
+  /// method or not named in UTF-8.
+  public static boolean isOfOneEntry(ZipException refusal) {
+    return String.valueOf(refusal.getMessage())
+        .matches(".*(encrypted entry|bad compression method|bad entry name or comment).*");
   }
 }

@@ -2,6 +2,7 @@
 package dev.longnet.core.stream;
 
 import dev.longnet.core.io.SummedInput;
+import dev.longnet.core.io.ZipNames;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
@@ -18,24 +19,17 @@ final class OpenArchive implements Closeable {
   private @Nullable ZipFile open;
   private @Nullable Path path;
 
-  /// Whether the JDK refuses the whole archive for one entry that it does not read. Then it is read
-  /// as a whole, by whoever leaves such entries out ([FileTexts]).
-  static boolean refusesForOneEntry(Path archive) {
-    try (ZipFile _ = new ZipFile(archive.toFile())) {
-      return false;
-    } catch (ZipException e) {
-      return String.valueOf(e.getMessage())
-          .matches(".*(encrypted entry|bad compression method|bad entry name or comment).*");
-    } catch (IOException e) { // whoever opens it says what is wrong
-      return false;
-    }
-  }
-
+  /// Null where the JDK refuses the whole archive for one entry. Then it is read as a whole, by
+  /// whoever leaves such entries out ([FileTexts]).
+  ///
   /// @throws IllegalArgumentException where the file is no archive
-  static ZipFile open(Path archive) throws IOException {
+  static @Nullable ZipFile open(Path archive) throws IOException {
     try {
       return new ZipFile(archive.toFile());
     } catch (ZipException e) {
+      if (ZipNames.isOfOneEntry(e)) {
+        return null;
+      }
       throw damaged(archive, e.getMessage(), e);
     } catch (EOFException e) { // where its directory should be
       throw damaged(archive, "it ends too early", e);
@@ -57,8 +51,8 @@ final class OpenArchive implements Closeable {
       open = zip;
       path = archive;
     }
-    ZipEntry entry = zip.getEntry(name);
-    if (entry == null) {
+    ZipEntry entry = zip == null ? null : zip.getEntry(name);
+    if (zip == null || entry == null) {
       throw new IOException("the archive changed while it was read: " + archive + " lacks " + name);
     }
     return new SummedInput(zip.getInputStream(entry), entry.getCrc());

@@ -215,20 +215,28 @@ public final class StreamInput implements AutoCloseable {
     }
     if (reading.isRaw()) {
       documents.add(new Document(file, "", Files.size(file), 0));
-    } else if (reading.kind() == Reading.Kind.ZIP && !OpenArchive.refusesForOneEntry(file)) {
-      try (ZipFile zip = OpenArchive.open(file)) {
-        zip.stream()
-            .filter(e -> !e.isDirectory() && e.getName().endsWith(suffix))
-            .filter(e -> !e.getName().isEmpty()) // of a damaged directory: there is no such path
-            .filter(e -> isReadByName(file, zip, e))
-            .forEach(e ->
-                documents.add(
-                    new Document(file, e.getName(), Math.max(0, e.getSize()), e.getCrc())));
-      }
-    } else {
+    } else if (reading.kind() != Reading.Kind.ZIP || !addEntries(file)) {
       addTexts(file, reading, inFolder);
     }
     readAs.merge(reading.words(), 1L, Long::sum);
+  }
+
+  /// Each entry of a zip is a document.
+  ///
+  /// @return false where the JDK does not open it; nothing was added then
+  private boolean addEntries(Path file) throws IOException {
+    try (ZipFile zip = OpenArchive.open(file)) {
+      if (zip == null) {
+        return false;
+      }
+      zip.stream()
+          .filter(e -> !e.isDirectory() && e.getName().endsWith(suffix))
+          .filter(e -> !e.getName().isEmpty()) // of a damaged directory: there is no such path
+          .filter(e -> isReadByName(file, zip, e))
+          .forEach(e ->
+              documents.add(new Document(file, e.getName(), Math.max(0, e.getSize()), e.getCrc())));
+      return true;
+    }
   }
 
   /// Reads the file once: damage is said before anything runs, and its length is known.

@@ -14,10 +14,10 @@ import dev.longnet.lm.torch.TorchThreads;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
 
 /// The Java kernels among themselves: short segments, bfloat16 storage, many tiny calls against
 /// one, the scalar twin against SIMD.
@@ -127,24 +127,24 @@ public final class KernelBenchmark {
                     floats.cut(TINY, settings.heads(), tokens / TINY),
                     1)));
     AttentionOperators.bfloatProducts()
-        .map(options::withProducts)
-        .ifPresent(units -> {
+        .ifPresent(products -> {
+          AttentionOptions units = options.withProducts(products);
           cases.add(
               new Case(
                   "all branches, bfloat16, matrix units",
                   DilatedAttention.of(all.pattern(), units),
                   bfloats,
                   1));
-          for (int length : new int[] {256, 64}) {
-            if (length >= Objects.requireNonNull(units.products()).leastKeys()) {
-              cases.add(
-                  new Case(
-                      "segments of " + length + ", bfloat16, matrix units",
-                      DilatedAttention.of(segments(length), units),
-                      bfloats,
-                      1));
-            }
-          }
+          // Shorter ones go through vector loops.
+          IntStream.of(256, 64)
+              .filter(length -> length >= products.leastKeys())
+              .forEach(length ->
+                  cases.add(
+                      new Case(
+                          "segments of " + length + ", bfloat16, matrix units",
+                          DilatedAttention.of(segments(length), units),
+                          bfloats,
+                          1)));
         });
     return cases;
   }

@@ -81,10 +81,14 @@ final class LibtorchProducts implements BfloatProducts {
     if (MULTIPLY == null || RELEASE == null || heldBack()) {
       return null;
     }
-    if (says(NAMES + "10could_packEN3c1010ScalarTypeE", ScalarType.BFloat16.value)) {
+    if (says(
+        NAMES + "10could_packEN3c1010ScalarTypeE",
+        FunctionDescriptor.of(JAVA_BOOLEAN, JAVA_BYTE),
+        ScalarType.BFloat16.value)) {
       return new Unit("AMX (libtorch)", 0);
     }
-    if (Environment.cpuFamily().equals(ZEN_4) && says("_ZN2at3cpu24is_avx512_bf16_supportedEv")) {
+    if (Environment.cpuFamily().equals(ZEN_4)
+        && says("_ZN2at3cpu24is_avx512_bf16_supportedEv", FunctionDescriptor.of(JAVA_BOOLEAN))) {
       return new Unit("AVX-512 BF16 (libtorch)", LEAST_KEYS);
     }
     return null;
@@ -109,22 +113,14 @@ final class LibtorchProducts implements BfloatProducts {
   }
 
   /// What a function of libtorch's answers; no where this libtorch lacks it.
-  private static boolean says(String function, byte... argument) {
+  private static boolean says(String function, FunctionDescriptor type, Object... arguments) {
     Optional<MemorySegment> at = symbol(function);
     if (at.isEmpty()) {
       return false;
     }
     try {
-      if (argument.length == 0) {
-        return (boolean)
-            Linker.nativeLinker()
-                .downcallHandle(at.get(), FunctionDescriptor.of(JAVA_BOOLEAN))
-                .invokeExact();
-      }
       return (boolean)
-          Linker.nativeLinker()
-              .downcallHandle(at.get(), FunctionDescriptor.of(JAVA_BOOLEAN, JAVA_BYTE))
-              .invokeExact(argument[0]);
+          Linker.nativeLinker().downcallHandle(at.get(), type).invokeWithArguments(arguments);
     } catch (Throwable e) {
       throw new IllegalStateException(e);
     }

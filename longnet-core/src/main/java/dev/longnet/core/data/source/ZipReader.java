@@ -90,10 +90,7 @@ final class ZipReader implements DocumentReader {
     try {
       return new Strict(new ZipFile(path.toFile()));
     } catch (ZipException e) {
-      boolean ofOneEntry =
-          String.valueOf(e.getMessage())
-              .matches(".*(encrypted entry|bad compression method|bad entry name or comment).*");
-      if (!ofOneEntry || end.directoryBytes() > MAX_LENIENT_DIRECTORY_BYTES) {
+      if (!ZipNames.isOfOneEntry(e) || end.directoryBytes() > MAX_LENIENT_DIRECTORY_BYTES) {
         throw e;
       }
       // Names of unknown encoding stay different from each other in Latin-1.
