@@ -98,43 +98,47 @@ final class BackwardPass {
           case EXACT -> 1;
           case DETACHED_WEIGHTS -> pattern.branches();
         };
-    try (Arena arena = threads == 1 ? Arena.ofConfined() : Arena.ofShared();
-        RowBuffer.Pool pool = new RowBuffer.Pool(blocks, 4L * q.headSize(), threads)) {
+    try (CallMemory memory = engine.memory(threads)) {
       MemorySegment[] delta = new MemorySegment[deltas];
       for (int i = 0; i < deltas; i++) {
-        delta[i] = arena.allocate(Math.multiplyExact(values, (long) scalars.bytes()), 64);
+        delta[i] = memory.take(Math.multiplyExact(values, (long) scalars.bytes()));
       }
-      if (mode == GradientMode.EXACT && closed) {
-        blocks.run(
-            engine,
-            threads,
-            List.of(q, k, v, gradOut, out, gradQ, gradK, gradV),
-            block -> {
-              jointDelta(block, delta[0]);
-              block(block, delta, pool);
-            });
-        return;
+      run(delta, memory);
+      for (MemorySegment one : delta) {
+        memory.give(one);
       }
-      switch (mode) {
-        case EXACT ->
-            blocks.run(
-                engine, threads, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
-        case DETACHED_WEIGHTS ->
-            engine.run(
-                threads,
-                blocks.count() * deltas,
-                task ->
-                    branchDelta(
-                        (int) (task % deltas),
-                        blocks.block(task / deltas),
-                        delta[(int) (task % deltas)]));
-      }
+    }
+  }
+
+  private void run(MemorySegment[] delta, CallMemory memory) {
+    if (mode == GradientMode.EXACT && closed) {
       blocks.run(
           engine,
           threads,
-          List.of(q, k, v, gradOut, gradQ, gradK, gradV),
-          block -> block(block, delta, pool));
+          List.of(q, k, v, gradOut, out, gradQ, gradK, gradV),
+          block -> {
+            jointDelta(block, delta[0]);
+            block(block, delta, memory);
+          });
+      return;
     }
+    switch (mode) {
+      case EXACT ->
+          blocks.run(engine, threads, List.of(gradOut, out), block -> jointDelta(block, delta[0]));
+      case DETACHED_WEIGHTS ->
+          engine.run(
+              threads,
+              blocks.count() * delta.length,
+              task -> {
+                int branch = (int) (task % delta.length);
+                branchDelta(branch, blocks.block(task / delta.length), delta[branch]);
+              });
+    }
+    blocks.run(
+        engine,
+        threads,
+        List.of(q, k, v, gradOut, gradQ, gradK, gradV),
+        block -> block(block, delta, memory));
   }
 
   private void jointDelta(Blocks.Block block, MemorySegment delta) {
@@ -187,10 +191,10 @@ final class BackwardPass {
     engine.end(branch, true, began);
   }
 
-  private void block(Blocks.Block block, MemorySegment[] delta, RowBuffer.Pool pool) {
-    try (RowBuffer dq = new RowBuffer(gradQ, block, pool);
-        RowBuffer dk = new RowBuffer(gradK, block, pool);
-        RowBuffer dv = new RowBuffer(gradV, block, pool)) {
+  private void block(Blocks.Block block, MemorySegment[] delta, CallMemory memory) {
+    try (RowBuffer dq = new RowBuffer(gradQ, block, memory);
+        RowBuffer dk = new RowBuffer(gradK, block, memory);
+        RowBuffer dv = new RowBuffer(gradV, block, memory)) {
       boolean covered = !addQueries && closed && pattern.branches() > 0 && covers(0, block);
       if (!addQueries && !covered) {
         kernel.clear(dq.rows(block.rows()));

@@ -134,6 +134,11 @@ record Blocks(long batch, int heads, long tokens, long length, boolean together)
       return new Rows(from, 1, to - from);
     }
 
+    /// How many rows the call's longest block has: buffers for these fit any of its blocks.
+    long most() {
+      return Math.min(blocks.length, blocks.tokens);
+    }
+
     HeadRows rows(AttentionTensor tensor, Rows rows) {
       return tensor.rows(sequence, head, rows);
     }

@@ -31,16 +31,19 @@ public final class DilatedAttention {
   private final AttentionPattern pattern;
   private final AttentionOptions options;
   private final AttentionKernel kernel;
+  private final CallMemory.Spare spare;
   private final @Nullable Workers workers;
 
   private DilatedAttention(
       AttentionPattern pattern,
       AttentionOptions options,
       AttentionKernel kernel,
+      CallMemory.Spare spare,
       @Nullable Workers workers) {
     this.pattern = pattern;
     this.options = options;
     this.kernel = kernel;
+    this.spare = spare;
     this.workers = workers;
   }
 
@@ -52,7 +55,8 @@ public final class DilatedAttention {
   /// @throws IllegalStateException when the options force a kernel this JVM cannot run; the message
   ///   says what to do
   public static DilatedAttention of(AttentionPattern pattern, AttentionOptions options) {
-    return new DilatedAttention(pattern, options, AttentionKernel.of(options), null);
+    return new DilatedAttention(
+        pattern, options, AttentionKernel.of(options), new CallMemory.Spare(), null);
   }
 
   /// The same attention on threads of the caller's instead of helpers that each call starts. Then
@@ -60,7 +64,8 @@ public final class DilatedAttention {
   ///
   /// @param workers stay the caller's
   public DilatedAttention on(Workers workers) {
-    return new DilatedAttention(pattern, options.withThreads(workers.size()), kernel, workers);
+    return new DilatedAttention(
+        pattern, options.withThreads(workers.size()), kernel, spare, workers);
   }
 
   public AttentionPattern pattern() {
@@ -148,6 +153,11 @@ public final class DilatedAttention {
   Engine engine(AttentionPattern part, MemorySegment... memory) {
     Checks.accessible(memory);
     return new Engine(
-        part, kernel, Checks.threads(options.threads(), memory), workers, options.branchTimer());
+        part,
+        kernel,
+        spare,
+        Checks.threads(options.threads(), memory),
+        workers,
+        options.branchTimer());
   }
 }

@@ -9,12 +9,14 @@ import org.jspecify.annotations.Nullable;
 
 /// What one call computes with.
 ///
+/// @param spare small buffers that earlier calls left
 /// @param threads how many it may use at most, the caller's included
 /// @param own threads that the caller brought; null: helpers that live as long as the call
 /// @param timer takes the time of each branch; null where nobody asked
 record Engine(
     AttentionPattern pattern,
     AttentionKernel kernel,
+    CallMemory.Spare spare,
     int threads,
     @Nullable Workers own,
     @Nullable BranchTimer timer) {
@@ -37,6 +39,13 @@ record Engine(
     if (timer != null) {
       timer.add(branch, backward, System.nanoTime() - began);
     }
+  }
+
+  /// The working memory of a call, closed with it.
+  ///
+  /// @param useful how many threads take some
+  CallMemory memory(int useful) {
+    return new CallMemory(spare, useful);
   }
 
   /// How many threads attention over tensors like `q` is worth.

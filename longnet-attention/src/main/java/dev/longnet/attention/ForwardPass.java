@@ -49,19 +49,17 @@ final class ForwardPass {
   }
 
   void run() {
-    try (RowBuffer.Pool accumulators = new RowBuffer.Pool(blocks, 4L * q.headSize(), threads);
-        RowBuffer.Pool doubles = new RowBuffer.Pool(blocks, 8, threads)) {
-      blocks.run(
-          engine, threads, List.of(q, k, v, out), block -> block(block, accumulators, doubles));
+    try (CallMemory memory = engine.memory(threads)) {
+      blocks.run(engine, threads, List.of(q, k, v, out), block -> block(block, memory));
     }
   }
 
-  private void block(Blocks.Block block, RowBuffer.Pool accumulators, RowBuffer.Pool doubles) {
+  private void block(Blocks.Block block, CallMemory memory) {
     Rows all = block.rows();
-    MemorySegment memory = doubles.take();
-    RowScalars norms = RowScalars.contiguousDoubles(memory, all.count());
+    MemorySegment doubles = memory.take(block.most() * Double.BYTES);
+    RowScalars norms = RowScalars.contiguousDoubles(doubles, all.count());
     norms.fill(Double.NEGATIVE_INFINITY);
-    try (RowBuffer accumulator = new RowBuffer(out, block, accumulators)) {
+    try (RowBuffer accumulator = new RowBuffer(out, block, memory)) {
       for (int branch = 0; branch < pattern.branches(); branch++) {
         long began = engine.begin();
         branch(branch, block, accumulator, norms);
@@ -75,7 +73,7 @@ final class ForwardPass {
       }
       accumulator.store(kernel);
     }
-    doubles.give(memory);
+    memory.give(doubles);
   }
 
   private void branch(int branch, Blocks.Block block, RowBuffer accumulator, RowScalars norms) {

@@ -5,9 +5,7 @@ import dev.longnet.attention.kernel.AttentionKernel;
 import dev.longnet.attention.kernel.ElementType;
 import dev.longnet.attention.kernel.HeadRows;
 import dev.longnet.attention.pattern.Rows;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.ConcurrentLinkedDeque;
 import org.jspecify.annotations.Nullable;
 
 /// The accumulator of one block of a tensor, float32 or float64. It is the tensor's own memory when
@@ -16,15 +14,18 @@ import org.jspecify.annotations.Nullable;
 final class RowBuffer implements AutoCloseable {
   private final AttentionTensor tensor;
   private final Blocks.Block block;
-  private final Pool pool;
+  private final CallMemory memory;
   private final @Nullable MemorySegment buffer;
 
   /// Its content is unspecified.
-  RowBuffer(AttentionTensor tensor, Blocks.Block block, Pool pool) {
+  RowBuffer(AttentionTensor tensor, Blocks.Block block, CallMemory memory) {
     this.tensor = tensor;
     this.block = block;
-    this.pool = pool;
-    this.buffer = tensor.type() == tensor.type().sums() ? null : pool.take();
+    this.memory = memory;
+    this.buffer =
+        tensor.type() == tensor.type().sums()
+            ? null
+            : memory.take(block.most() * tensor.headSize() * Float.BYTES);
   }
 
   /// The accumulator's rows at these positions of the block.
@@ -52,46 +53,7 @@ final class RowBuffer implements AutoCloseable {
   @Override
   public void close() {
     if (buffer != null) {
-      pool.give(buffer);
-    }
-  }
-
-  /// The buffers of one call. Blocks hand them on, because memory that is new to the process costs
-  /// more than the sums it is for.
-  static final class Pool implements AutoCloseable {
-    private final long bytes;
-    private final int threads;
-    private final ConcurrentLinkedDeque<MemorySegment> free = new ConcurrentLinkedDeque<>();
-    private @Nullable Arena arena;
-
-    /// @param rowBytes for each position of a block
-    /// @param threads that take buffers
-    Pool(Blocks blocks, long rowBytes, int threads) {
-      this.bytes = Math.multiplyExact(Math.min(blocks.length(), blocks.tokens()), rowBytes);
-      this.threads = threads;
-    }
-
-    MemorySegment take() {
-      MemorySegment buffer = free.pollFirst();
-      return buffer != null ? buffer : allocate();
-    }
-
-    void give(MemorySegment buffer) {
-      free.addFirst(buffer);
-    }
-
-    private synchronized MemorySegment allocate() {
-      if (arena == null) {
-        arena = threads == 1 ? Arena.ofConfined() : Arena.ofShared();
-      }
-      return arena.allocate(bytes, 64);
-    }
-
-    @Override
-    public void close() {
-      if (arena != null) {
-        arena.close();
-      }
+      memory.give(buffer);
     }
   }
 }
