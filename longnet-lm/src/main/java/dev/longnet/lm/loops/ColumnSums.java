@@ -7,7 +7,7 @@ package dev.longnet.lm.loops;
 /// @param group sums of the rows since the last [#rowDone]; loops add to it
 /// @param total sums of the groups before
 record ColumnSums(long group, long total, int width) {
-  private static final int GROUP_ROWS = 32;
+  static final int GROUP_ROWS = 32;
 
   /// Sums of nothing, in two slots from `slot` on.
   static ColumnSums of(RowScratch scratch, int slot, int width) {
@@ -34,10 +34,6 @@ record ColumnSums(long group, long total, int width) {
   /// Adds the sums to a vector.
   void addTo(long vector) {
     MoveLoops.add(group, total, Lanes.bytes(width));
-    int whole = Lanes.whole(width);
-    MoveLoops.add(total, vector, 4L * whole);
-    for (int i = whole; i < width; i++) {
-      Elements.store(vector, i, Elements.load(vector, i) + Elements.load(total, i));
-    }
+    RowMoves.increase(vector, total, width);
   }
 }

@@ -63,6 +63,14 @@ final class MoveLoops extends ApartFromCallers {
     }
   }
 
+  /// y = x + a b
+  static void addProduct(long x, long a, long b, long bytes, long y) {
+    long step = Lanes.step();
+    for (long i = 0; i < bytes; i += step) {
+      put(at(a + i).fma(at(b + i), at(x + i)), y + i);
+    }
+  }
+
   static void clear(long x, long bytes) {
     long step = Lanes.step();
     for (long i = 0; i < bytes; i += step) {

@@ -94,6 +94,15 @@ final class RowMoves {
     }
   }
 
+  /// Adds a row of float32 to a vector.
+  static void increase(long vector, long row, int width) {
+    int whole = Lanes.whole(width);
+    MoveLoops.add(row, vector, 4L * whole);
+    for (int i = whole; i < width; i++) {
+      Elements.store(vector, i, Elements.load(vector, i) + Elements.load(row, i));
+    }
+  }
+
   /// A copy of row t, rounded once.
   static void copy(RowBlock x, RowBlock out, int t) {
     if (x.type() == out.type()) {

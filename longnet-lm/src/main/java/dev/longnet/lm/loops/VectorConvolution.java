@@ -1,88 +1,148 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
+import static dev.longnet.lm.loops.ConvolutionLoops.TAPS;
 import static dev.longnet.lm.loops.RowMoves.read;
 import static dev.longnet.lm.loops.RowMoves.target;
 import static dev.longnet.lm.loops.RowMoves.written;
 
-/// [RowLoops#convolve] in vector registers. The K rows that a row needs stay in the first cache: a
-/// window moves over them, and each row is widened, or turned back, once.
+/// [RowLoops#convolve] in vector registers: some rows at a time are widened into the first cache,
+/// and loops go down their columns. Weights are taken four at a time, the earliest first; in front
+/// of the first one stand zeros where their number is none of these.
 final class VectorConvolution {
+  /// As many as a sum over rows groups.
+  private static final int ROWS = ColumnSums.GROUP_ROWS;
+
+  private final RowScratch scratch;
+  private final long step;
   private final int width;
   private final long bytes;
+
+  /// Weights, and how many of them with the zeros before them.
   private final int count;
-  private final int pairs;
+
+  private final int padded;
+
   private final long factors;
+  private final int pairs;
 
-  /// Slots of a row's factors, spread out.
+  /// Slots: the rows that a pass reads, those it writes, their factors.
+  private final long source;
+
+  private final long result;
   private final long real;
-
   private final long imaginary;
+  private final long weights;
   private final long zeros;
-
-  /// Slots of rows on their way through the window: row r has slot r mod K where it does not lie in
-  /// memory as loops read it.
-  private final RowScratch scratch;
-
-  /// Where row r mod K of the window is.
-  private final long[] place;
-
-  /// The window's rows, the earliest first.
-  private final long[] window;
-
-  /// Their weights.
-  private final long[] weights;
 
   private int slots;
 
-  private VectorConvolution(RowScratch scratch, RowBlock taps, long factors, int pairs) {
-    this.scratch = scratch;
+  private VectorConvolution(RowBlock taps, long factors, int pairs) {
     this.width = taps.width();
     this.bytes = Lanes.bytes(width);
     this.count = taps.rows();
+    this.padded = Math.ceilDiv(count, TAPS) * TAPS;
     this.factors = factors;
     this.pairs = pairs;
-    this.slots = count;
-    this.real = slot();
-    this.imaginary = slot();
-    this.zeros = slot();
+    this.scratch = RowScratch.of(5 * ROWS + 6 * padded + 8, width);
+    this.step = scratch.slot(1) - scratch.slot(0);
+    this.source = take(ROWS + padded - 1);
+    this.result = take(ROWS);
+    this.real = take(ROWS + padded - 1);
+    this.imaginary = take(ROWS + padded - 1);
+    this.weights = take(padded);
+    this.zeros = take(1);
     MoveLoops.clear(zeros, bytes);
-    this.place = new long[count];
-    this.window = new long[count];
-    this.weights = new long[count];
-    for (int j = 0; j < count; j++) {
-      place[j] = zeros;
-      weights[j] = read(taps, j, slot());
+    for (int j = 0; j < padded; j++) {
+      load(taps, j - (padded - count), weights + j * step);
     }
   }
 
-  private long slot() {
-    return scratch.slot(slots++);
+  private long take(int rows) {
+    long first = scratch.slot(slots);
+    slots += rows;
+    return first;
+  }
+
+  /// Copies row r to a slot; zeros where there is none.
+  private void load(RowBlock rows, int r, long slot) {
+    if (r < 0 || r >= rows.rows()) {
+      MoveLoops.clear(slot, bytes);
+      return;
+    }
+    long row = read(rows, r, slot);
+    if (row != slot) {
+      RowMoves.copy(row, slot, bytes);
+    }
+  }
+
+  /// Writes the first rows of the result to rows from t on.
+  private void store(RowBlock out, int t, int rows) {
+    for (int i = 0; i < rows; i++) {
+      long slot = result + i * step;
+      long to = target(out, t + i, slot);
+      if (to != slot) {
+        RowMoves.copy(slot, to, bytes);
+      } else {
+        written(out, t + i, slot);
+      }
+    }
+  }
+
+  /// Multiplies rows of slots by the factors of rows from t on, or, with sign -1, their conjugates.
+  private void turn(long first, int t, int rows, float sign) {
+    if (factors == 0) {
+      return;
+    }
+    long head = bytes;
+    for (int i = 0; i < rows; i++) {
+      long own = factors + 8L * (t + i) * pairs;
+      head = RotationLoops.spread(own, pairs, width, sign, real + i * step, imaginary + i * step);
+    }
+    for (long c = 0; c < bytes; c += Lanes.step()) {
+      ConvolutionLoops.turn(first + c, step, rows, real + c % head, imaginary + c % head);
+    }
   }
 
   static void forward(
       RowBlock x, long shift, RowBlock taps, long factors, int pairs, RowBlock out) {
-    RowScratch scratch = RowScratch.of(3 * taps.rows() + 6, taps.width());
-    new VectorConvolution(scratch, taps, factors, pairs).run(x, shift, out);
+    new VectorConvolution(taps, factors, pairs).run(x, shift, out);
   }
 
   private void run(RowBlock x, long shift, RowBlock out) {
-    long[] shifts = shifts(read(shift, width, slot()));
-    long sum = slot();
-    long slot = slot();
+    long[] shifts = shifts(read(shift, width, take(1)));
     int before = x.rows() - out.rows();
-    for (int r = 0; r < x.rows(); r++) {
-      place[r % count] = read(x, r, scratch.slot(r % count));
-      if (r < before) {
-        continue;
+    for (int t = 0; t < out.rows(); t += ROWS) {
+      int rows = Math.min(ROWS, out.rows() - t);
+      for (int i = 0; i < rows + padded - 1; i++) {
+        load(x, before + t + i - (padded - 1), source + i * step);
       }
-      for (int j = 0; j < count; j++) {
-        window[j] = place[(r + 1 + j) % count];
+      for (int i = 0, some; i < rows; i += some) {
+        int earlier = before + t + i;
+        some = earlier < count - 1 ? 1 : rows - i;
+        weigh(i, some, shifts[Math.min(earlier, count - 1)]);
       }
-      weigh(sum);
-      long to = target(out, r - before, slot);
-      rotate(sum, shifts[Math.min(r, count - 1)], r - before, 1, to);
-      written(out, r - before, slot);
+      turn(result, t, rows, 1);
+      store(out, t, rows);
+    }
+  }
+
+  /// Rows i … i + rows - 1 of the result.
+  private void weigh(int i, int rows, long shift) {
+    long y = result + i * step;
+    for (int j = 0; j < padded; j += TAPS) {
+      boolean last = j + TAPS == padded;
+      for (long c = 0; c < bytes; c += Lanes.step()) {
+        ConvolutionLoops.weigh(
+            source + (i + j) * step + c,
+            step,
+            rows,
+            weights + j * step + c,
+            (j == 0 ? zeros : y) + c,
+            j == 0 ? 0 : step,
+            (last ? shift : zeros) + c,
+            y + c);
+      }
     }
   }
 
@@ -92,48 +152,11 @@ final class VectorConvolution {
     long[] shifts = new long[count];
     long before = zeros;
     for (int i = 0; i < count; i++) {
-      shifts[i] = slot();
-      RotationLoops.shift(zeros, before, bytes, shifts[i]);
-      ConvolutionLoops.addOne(shift, weights[count - 1 - i], bytes, shifts[i]);
+      shifts[i] = take(1);
+      MoveLoops.addProduct(before, shift, weights + (padded - 1 - i) * step, bytes, shifts[i]);
       before = shifts[i];
     }
     return shifts;
-  }
-
-  /// y = the sum of the window's rows times their weights, two of them in a pass over y.
-  private void weigh(long y) {
-    ConvolutionLoops.two(window[0], weights[0], window[1], weights[1], bytes, y);
-    int j = 2;
-    for (; j + 1 < count; j += 2) {
-      ConvolutionLoops.addTwo(window[j], weights[j], window[j + 1], weights[j + 1], bytes, y);
-    }
-    if (j < count) {
-      ConvolutionLoops.addOne(window[j], weights[j], bytes, y);
-    }
-  }
-
-  /// Adds x times each of the window's rows to its sums.
-  private void correlate(long x, long[] sums) {
-    int j = 0;
-    for (; j + 1 < count; j += 2) {
-      ConvolutionLoops.correlateTwo(x, window[j], window[j + 1], bytes, sums[j], sums[j + 1]);
-    }
-    if (j < count) {
-      ConvolutionLoops.addOne(x, window[j], bytes, sums[j]);
-    }
-  }
-
-  /// y = (x + shift) times the factors of row t, or, with sign -1, their conjugates.
-  private void rotate(long x, long shift, int t, float sign, long y) {
-    if (factors == 0) {
-      RotationLoops.shift(x, shift, bytes, y);
-      return;
-    }
-    long own = factors + 8L * t * pairs;
-    long head = RotationLoops.spread(own, pairs, width, sign, real, imaginary);
-    for (long i = 0; i < 4L * width; i += head) {
-      RotationLoops.rotate(x + i, shift + i, head, real, imaginary, y + i);
-    }
   }
 
   static void backward(
@@ -146,62 +169,52 @@ final class VectorConvolution {
       RowBlock gradX,
       RowBlock gradTaps,
       long gradShift) {
-    RowScratch scratch = RowScratch.of(4 * taps.rows() + 9, taps.width());
-    new VectorConvolution(scratch, taps, factors, pairs)
-        .run(gradOut, x, shift, gradX, gradTaps, gradShift);
+    new VectorConvolution(taps, factors, pairs).run(gradOut, x, shift, gradX, gradTaps, gradShift);
   }
 
   private void run(
       RowBlock gradOut, RowBlock x, long shift, RowBlock gradX, RowBlock gradTaps, long gradShift) {
-    ColumnSums[] sums = new ColumnSums[count];
-    long[] groups = new long[count];
+    long own = take(ROWS);
+    long sums = take(padded);
+    long total = take(1);
+    long partial = take(1);
+    for (int j = 0; j < padded; j++) {
+      MoveLoops.clear(sums + j * step, bytes);
+    }
+    MoveLoops.clear(total, bytes);
+    long s = read(shift, width, take(1));
+    for (int t = 0; t < x.rows(); t += ROWS) {
+      int rows = Math.min(ROWS, x.rows() - t);
+      int later = Math.min(rows + padded - 1, gradOut.rows() - t);
+      for (int i = 0; i < rows + padded - 1; i++) {
+        load(gradOut, t + i, source + i * step);
+      }
+      turn(source, t, later, -1);
+      for (int i = 0; i < rows; i++) {
+        load(x, t + i, own + i * step);
+      }
+      for (int j = 0; j < padded; j += TAPS) {
+        boolean last = j + TAPS == padded;
+        for (long c = 0; c < bytes; c += Lanes.step()) {
+          ConvolutionLoops.gradients(
+              source + (padded - TAPS - j) * step + c,
+              own + c,
+              step,
+              rows,
+              weights + j * step + c,
+              s + c,
+              (j == 0 ? zeros : result) + c,
+              j == 0 ? 0 : step,
+              result + c,
+              sums + j * step + c,
+              (last ? total : partial) + c);
+        }
+      }
+      store(gradX, t, rows);
+    }
     for (int j = 0; j < count; j++) {
-      sums[j] = sums();
-      groups[j] = sums[j].group();
+      RowMoves.increase(gradTaps.row(j), sums + (padded - count + j) * step, width);
     }
-    ColumnSums shifts = sums();
-    long s = read(shift, width, slot());
-    long shifted = slot();
-    long slot = slot();
-    int next = 0;
-    for (int t = 0; t < x.rows(); t++) {
-      for (; next < t + count; next++) {
-        place[next % count] = next < gradOut.rows() ? turnedBack(gradOut, next, slot) : zeros;
-      }
-      // A weight met the row as many rows later as it stands before the last one.
-      for (int j = 0; j < count; j++) {
-        window[j] = place[(t + count - 1 - j) % count];
-      }
-      RotationLoops.shift(read(x, t, slot), s, bytes, shifted);
-      correlate(shifted, groups);
-      long to = target(gradX, t, slot);
-      weigh(to);
-      shifts.add(to);
-      written(gradX, t, slot);
-      for (ColumnSums one : sums) {
-        one.rowDone(t);
-      }
-      shifts.rowDone(t);
-    }
-    for (int j = 0; j < count; j++) {
-      sums[j].addTo(gradTaps.row(j));
-    }
-    shifts.addTo(gradShift);
-  }
-
-  /// Row r of the gradient before its rotation.
-  private long turnedBack(RowBlock gradOut, int r, long slot) {
-    long own = scratch.slot(r % count);
-    if (factors == 0) {
-      return read(gradOut, r, own);
-    }
-    rotate(read(gradOut, r, slot), zeros, r, -1, own);
-    return own;
-  }
-
-  private ColumnSums sums() {
-    int first = slots;
-    slots += 2;
-    return ColumnSums.of(scratch, first, width);
+    RowMoves.increase(gradShift, total, width);
   }
 }
