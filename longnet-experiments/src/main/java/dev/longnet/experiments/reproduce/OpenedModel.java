@@ -19,7 +19,6 @@ import dev.longnet.core.stream.StreamingCheckpoint;
 import dev.longnet.lm.inference.LoadedModel;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.TensorMemory;
-import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -102,7 +101,7 @@ final class OpenedModel implements TrainedModel {
   public long[] expected(long[] ids, int batch, int tokens) {
     Decoder decoder = model.decoder();
     try (Arena arena = Arena.ofConfined();
-        TorchThreads _ = Torch.threads(decoder.options().threads());
+        TorchThreads _ = decoder.threads();
         PointerScope _ = new PointerScope()) {
       Tensor inputs =
           TensorMemory.view(

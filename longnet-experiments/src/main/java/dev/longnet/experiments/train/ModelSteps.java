@@ -41,7 +41,6 @@ final class ModelSteps implements AutoCloseable {
     RuntimeConfig runtime = config.runtime();
     Torch.load();
     torch.manual_seed(SEED);
-    threads = Torch.threads(runtime.threads());
     scope = new PointerScope();
     decoder =
         Decoder.create(
@@ -52,6 +51,7 @@ final class ModelSteps implements AutoCloseable {
                 : AttentionOperators.profiled(runtime, profile),
             SEED,
             profile);
+    threads = decoder.threads();
     optimizer =
         new Optimizer(
             config.optimizer(),

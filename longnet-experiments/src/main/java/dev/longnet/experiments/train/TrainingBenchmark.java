@@ -9,6 +9,8 @@ import dev.longnet.experiments.MemoryProbe;
 import dev.longnet.experiments.Statistics;
 import dev.longnet.experiments.results.Experiment;
 import dev.longnet.experiments.results.ResultTable;
+import dev.longnet.lm.torch.Torch;
+import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.MatrixRate;
 import java.util.ArrayList;
 import java.util.List;
@@ -128,7 +130,9 @@ public final class TrainingBenchmark {
                 Math.clamp((long) (TURN_SECONDS / last), 1, Math.ceilDiv(timing.steps(), TURNS));
             while (seconds.size() < timing.steps()) {
               int count = Math.min(turn, timing.steps() - seconds.size());
-              rates.add(MatrixRate.measure(runtime.precision(), runtime.device()));
+              try (TorchThreads _ = Torch.threads(runtime.threads())) {
+                rates.add(MatrixRate.measure(runtime.precision(), runtime.device()));
+              }
               for (int i = 0; i < count; i++) {
                 seconds.add(step(own, losses));
               }

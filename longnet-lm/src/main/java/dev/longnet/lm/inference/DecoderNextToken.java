@@ -4,7 +4,6 @@ package dev.longnet.lm.inference;
 import dev.longnet.core.stream.NextToken;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.TensorMemory;
-import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -40,7 +39,7 @@ final class DecoderNextToken implements NextToken {
       tokens[count++] = token;
     }
     try (Arena arena = Arena.ofConfined();
-        TorchThreads _ = Torch.threads(model.options().threads());
+        TorchThreads _ = model.threads();
         PointerScope _ = new PointerScope()) {
       MemorySegment ids = arena.allocateFrom(ValueLayout.JAVA_LONG, Arrays.copyOf(tokens, count));
       Tensor host = TensorMemory.view(ids, ScalarType.Long, 1, count);

@@ -6,7 +6,6 @@ import dev.longnet.core.evaluate.Sharing;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.model.Span;
 import dev.longnet.lm.torch.TensorMemory;
-import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
 import dev.longnet.lm.train.Ranks;
 import java.lang.foreign.Arena;
@@ -40,7 +39,7 @@ public record DecoderScorer(Decoder model, Ranks ranks) implements Scorer {
   @Override
   public Shared shared(long[] windows, int batch, int tokens, int[] ids) {
     try (Arena arena = Arena.ofConfined();
-        TorchThreads _ = Torch.threads(model.options().threads());
+        TorchThreads _ = model.threads();
         PointerScope _ = new PointerScope()) {
       Span span = ranks.span(tokens);
       Device device = new Device(model.options().device());

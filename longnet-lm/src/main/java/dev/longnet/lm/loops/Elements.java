@@ -6,6 +6,8 @@ import static dev.longnet.attention.kernel.OffHeap.FLOAT;
 import static dev.longnet.attention.kernel.OffHeap.SHORT;
 
 import dev.longnet.attention.kernel.ElementType;
+import java.lang.foreign.ValueLayout;
+import java.util.Objects;
 
 /// Single elements of off-heap memory.
 final class Elements {
@@ -34,6 +36,14 @@ final class Elements {
 
   static void store(long vector, long index, float value) {
     ALL.set(FLOAT, vector + 4 * index, value);
+  }
+
+  /// Element `index` of an int64 vector, which numbers one of `count` things.
+  ///
+  /// @throws IndexOutOfBoundsException where it does not
+  static int index(long vector, long index, int count) {
+    long value = ALL.get(ValueLayout.JAVA_LONG_UNALIGNED, vector + 8 * index);
+    return (int) Objects.checkIndex(value, (long) count);
   }
 
   /// Adds `values` to a float32 vector.

@@ -120,6 +120,14 @@ public sealed interface RowLoops permits ScalarRowLoops, VectorRowLoops {
       RowBlock gradTaps,
       long gradShift);
 
+  /// Adds rows to others, one after another: `sums[row[t]] += x[t]`.
+  ///
+  /// @param rows `[n]` int64
+  /// @param x `[n, width]` float32
+  /// @param sums `[m, width]` float32
+  /// @throws IndexOutOfBoundsException for a number that is none of sums' rows
+  void addAt(long rows, RowBlock x, RowBlock sums);
+
   /// Cross-entropy of logits: `losses[t] = log sum_v exp(x[t, v]) - x[t, target[t]]`.
   ///
   /// @param x `[rows, V]`; where weight is not 0 overwritten with the gradient of weight times the

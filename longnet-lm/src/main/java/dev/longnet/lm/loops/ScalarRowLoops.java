@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
-import static dev.longnet.attention.kernel.OffHeap.ALL;
 import static dev.longnet.lm.loops.Elements.increase;
 import static dev.longnet.lm.loops.Elements.load;
 import static dev.longnet.lm.loops.Elements.store;
 
 import dev.longnet.core.config.Activation;
 import dev.longnet.core.stream.kernel.ErfCoefficients;
-import java.lang.foreign.ValueLayout;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// The plain twin of [VectorRowLoops]: the formulas as loops, in float64 within a row.
@@ -339,6 +336,16 @@ public final class ScalarRowLoops implements RowLoops {
   }
 
   @Override
+  public void addAt(long rows, RowBlock x, RowBlock sums) {
+    for (int t = 0; t < x.rows(); t++) {
+      long sum = sums.row(Elements.index(rows, t, sums.rows()));
+      for (int i = 0; i < x.width(); i++) {
+        store(sum, i, load(sum, i) + load(x.row(t), i));
+      }
+    }
+  }
+
+  @Override
   public void crossEntropy(RowBlock x, long targets, long losses, float weight) {
     double[] row = new double[x.width()];
     for (int t = 0; t < x.rows(); t++) {
@@ -352,8 +359,7 @@ public final class ScalarRowLoops implements RowLoops {
         sum += Math.exp(logit - largest);
       }
       double logSum = largest + Math.log(sum);
-      long stored = ALL.get(ValueLayout.JAVA_LONG_UNALIGNED, targets + 8L * t);
-      int target = (int) Objects.checkIndex(stored, (long) row.length);
+      int target = Elements.index(targets, t, row.length);
       store(losses, t, (float) (logSum - row[target]));
       for (int i = 0; weight != 0 && i < row.length; i++) {
         double gradient = Math.exp(row[i] - logSum) - (i == target ? 1 : 0);

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.lm.loops;
 
-import static dev.longnet.attention.kernel.OffHeap.ALL;
 import static dev.longnet.lm.loops.Lanes.LANES;
 import static dev.longnet.lm.loops.RowMoves.read;
 import static dev.longnet.lm.loops.RowMoves.target;
 import static dev.longnet.lm.loops.RowMoves.written;
 
 import dev.longnet.core.config.Activation;
-import java.lang.foreign.ValueLayout;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// Loops in vector registers: each pass over a row is a short method of its own, the row stays in
@@ -284,6 +281,13 @@ public final class VectorRowLoops implements RowLoops {
   }
 
   @Override
+  public void addAt(long rows, RowBlock x, RowBlock sums) {
+    for (int t = 0; t < x.rows(); t++) {
+      RowMoves.increase(sums.row(Elements.index(rows, t, sums.rows())), x.row(t), x.width());
+    }
+  }
+
+  @Override
   public void crossEntropy(RowBlock x, long targets, long losses, float weight) {
     int width = x.width();
     long bytes = Lanes.bytes(width);
@@ -293,10 +297,7 @@ public final class VectorRowLoops implements RowLoops {
       if (width % Lanes.PAIR != 0) {
         RowMoves.fill(row, width, Float.NEGATIVE_INFINITY);
       }
-      int target =
-          (int)
-              Objects.checkIndex(
-                  ALL.get(ValueLayout.JAVA_LONG_UNALIGNED, targets + 8L * t), (long) width);
+      int target = Elements.index(targets, t, width);
       float hit = Elements.load(row, target);
       float largest = LossLoops.max(row, bytes);
       long to = weight == 0 ? scratch.slot(1) : target(x, t, scratch.slot(1));

@@ -98,8 +98,10 @@ final class AttentionMixer implements Mixer {
   }
 
   /// @param before what the short convolution read [T, 3 C]; without one the same as projected
+  /// @param taps what it weighed rows with; without one null
   /// @param projected rotated queries, rotated keys and values [T, 3 C]
-  private record Attended(Tensor before, Tensor projected, AttentionOperator.Output output)
+  private record Attended(
+      Tensor before, @Nullable Tensor taps, Tensor projected, AttentionOperator.Output output)
       implements Saved {}
 
   @Override
@@ -163,7 +165,7 @@ final class AttentionMixer implements Mixer {
               outProjection.forward(n, joined);
               mixed.put(tile, joined, outProjection.shift(), temporaries);
             });
-    return new Attended(before, projected, output);
+    return new Attended(before, taps, projected, output);
   }
 
   private static ShortConvolution.Turn turn(Positions positions) {
@@ -240,9 +242,10 @@ final class AttentionMixer implements Mixer {
         new AttentionOperator.Gradients(
             headed(shape, gradients, 0), headed(shape, gradients, 1), headed(shape, gradients, 2)));
     ShortConvolution.Backward convolved =
-        convolution == null
+        convolution == null || attended.taps == null
             ? null
-            : convolution.backward(shape, attended.before, projections.shift(), gradients);
+            : convolution.backward(
+                shape, attended.before, projections.shift(), attended.taps, gradients);
     for (int i = 0; i < shape.chunks().size(); i++) {
       projectBackward(shape, i, gradients, convolved, gradBias, gradX);
     }
@@ -347,5 +350,8 @@ final class AttentionMixer implements Mixer {
   public void close() {
     projections.close();
     outProjection.close();
+    if (convolution != null) {
+      convolution.close();
+    }
   }
 }

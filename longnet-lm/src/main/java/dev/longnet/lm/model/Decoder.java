@@ -32,6 +32,9 @@ public final class Decoder implements AutoCloseable {
   static final ScalarTypeOptional SUM_TYPE =
       new ScalarTypeOptional(ScalarType.Double).retainReference();
 
+  /// Threads take multiples of so many columns: a cache line of float32 and the next one.
+  private static final int COLUMNS = 32;
+
   private final ModelConfig config;
   private final ModelOptions options;
   private final Blueprint blueprint;
@@ -123,6 +126,13 @@ public final class Decoder implements AutoCloseable {
     return tools.crew();
   }
 
+  /// Lets libtorch's operations on this thread use as many threads as this model's passes do, until
+  /// the caller closes it. Every pass opens it for itself; whoever makes many opens it around them,
+  /// as OpenBLAS takes half a millisecond to change its number.
+  public TorchThreads threads() {
+    return tools.crew().open();
+  }
+
   /// Every parameter: its name, its shape, how it is drawn, whether it decays.
   public Blueprint blueprint() {
     return blueprint;
@@ -156,7 +166,7 @@ public final class Decoder implements AutoCloseable {
   /// Begins a step: the passes that follow add up gradients of the parameters as they are now.
   /// These must not change before the last of them.
   public void zeroGradients() {
-    parameters.zeroGradients();
+    parameters.zeroGradients(tools.crew());
     prepared = false;
   }
 
@@ -313,7 +323,9 @@ public final class Decoder implements AutoCloseable {
       Stack.Kept kept = stack.forward(embedInto(inputs), shape);
       Tensor losses = head.lossesAndGradients(kept.out(), targets, weight, gradient);
       stack.backward(kept, shape, gradient);
-      parameters.gradient("embed_tokens.weight").index_add_(0, inputs, gradient);
+      if (inputs.numel() > 0) {
+        addEmbeddings(inputs, gradient);
+      }
       parameters.residence().reduce(Residence.OUTSIDE);
       leave();
       return losses.sum(SUM_TYPE).item_double();
@@ -361,6 +373,25 @@ public final class Decoder implements AutoCloseable {
     Tensor x = workspace.take(ScalarType.Float, tokens.numel(), config.hidden());
     return torch.index_select_out(
         x, parameters.value("embed_tokens.weight"), 0, tokens.reshape(-1));
+  }
+
+  /// Adds each token's gradient to that of its embedding, in the tokens' order; every thread takes
+  /// some columns.
+  private void addEmbeddings(Tensor tokens, Tensor gradient) {
+    Tensor sums = parameters.gradient("embed_tokens.weight");
+    long columns = gradient.size(1);
+    Crew crew = tools.crew();
+    int parts = (int) Math.min(crew.size(), Math.ceilDiv(columns, COLUMNS));
+    long some = Math.ceilDiv(Math.ceilDiv(columns, parts), COLUMNS) * COLUMNS;
+    crew.run(
+        (int) Math.ceilDiv(columns, some),
+        (part, _) -> {
+          long from = part * some;
+          long count = Math.min(some, columns - from);
+          tools
+              .rowwise()
+              .addAt(tokens, gradient.narrow(1, from, count), sums.narrow(1, from, count));
+        });
   }
 
   /// Memory of temporaries that is kept from pass to pass.

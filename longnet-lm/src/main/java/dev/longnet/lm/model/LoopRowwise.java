@@ -162,6 +162,11 @@ final class LoopRowwise implements Rowwise {
   }
 
   @Override
+  public void addAt(Tensor rows, Tensor x, Tensor sums) {
+    loops.addAt(at(rows.contiguous()), rows(x), rows(sums));
+  }
+
+  @Override
   public void crossEntropy(Tensor logits, Tensor targets, Tensor losses, double weight) {
     long began = StepProfile.begin(profile);
     loops.crossEntropy(rows(logits), at(targets), at(losses), (float) weight);

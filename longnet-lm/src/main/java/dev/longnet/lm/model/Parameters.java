@@ -30,6 +30,9 @@ public final class Parameters implements AutoCloseable {
   /// Every parameter or stack begins at a multiple of so many elements, a cache line.
   public static final long ALIGNMENT = 16;
 
+  /// Elements whose clearing takes longer than to start a thread.
+  private static final long WORTH_A_THREAD = 1 << 16;
+
   private final String device;
   private final Blueprint blueprint;
 
@@ -175,12 +178,19 @@ public final class Parameters implements AutoCloseable {
   }
 
   /// Sets every gradient to 0.
-  void zeroGradients() {
+  void zeroGradients(Crew crew) {
+    Tensor block = gradientBlock();
     if (divided()) {
-      PageMemory.clear(TensorMemory.of(gradientBlock()));
-    } else {
-      gradientBlock().zero_();
+      PageMemory.clear(TensorMemory.of(block));
+      return;
     }
+    int parts = (int) Math.min(crew.size(), elements / WORTH_A_THREAD + 1);
+    crew.run(
+        parts,
+        (part, _) -> {
+          long from = elements * part / parts;
+          block.narrow(0, from, elements * (part + 1) / parts - from).zero_();
+        });
   }
 
   /// Uninitialised, on the model's device; belongs to the caller's scope.

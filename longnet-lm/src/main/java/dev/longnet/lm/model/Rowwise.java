@@ -107,6 +107,14 @@ sealed interface Rowwise permits LoopRowwise, TorchRowwise {
       Tensor gradTaps,
       Tensor gradB);
 
+  /// Adds each row of x to the row of sums with the number that stands at its place, one after
+  /// another.
+  ///
+  /// @param rows `[n]` int64
+  /// @param x [n, width] float32
+  /// @param sums [m, width] float32
+  void addAt(Tensor rows, Tensor x, Tensor sums);
+
   /// Negative log-likelihoods of targets.
   ///
   /// @param logits [n, V]; where weight is not 0 overwritten with the gradient of weight times

@@ -17,10 +17,14 @@ import org.jspecify.annotations.Nullable;
 /// A tile's first rows need rows of the tile before it, and backward its last ones rows of the tile
 /// after it. So it goes from one buffer to another: forward from what was projected, which is kept,
 /// to what attends; backward from the gradient of that to the place of what was kept.
-final class ShortConvolution {
+final class ShortConvolution implements AutoCloseable {
   private final Tools tools;
   private final Rowwise rowwise;
   private final List<String> weights;
+
+  /// The weights where they are, [K, parts C].
+  private final Tensor weight;
+
   private final int parts;
   private final long hidden;
   private final int count;
@@ -36,6 +40,7 @@ final class ShortConvolution {
     this.parts = weights.size();
     this.hidden = hidden;
     this.count = count;
+    this.weight = tools.parameters().value(weights).view(-1, count).t().retainReference();
   }
 
   /// @throws IllegalArgumentException where a span lacks rows that its own rows need
@@ -63,9 +68,7 @@ final class ShortConvolution {
   /// The weights as they are now, [K, parts C] float32, in the workspace's innermost frame.
   Tensor taps() {
     Tensor taps = tools.workspace().take(ScalarType.Float, count, parts * hidden);
-    try (PointerScope _ = new PointerScope()) {
-      taps.copy_(tools.parameters().value(weights).view(-1, count).t());
-    }
+    taps.copy_(weight);
     return taps;
   }
 
@@ -208,9 +211,11 @@ final class ShortConvolution {
   ///
   /// @param before what the forward pass read; overwritten with its gradient, tile by tile
   /// @param shift as it was then
+  /// @param taps as they were then
   /// @param gradAfter of what the forward pass wrote [T, parts C]
-  Backward backward(Shape shape, Tensor before, @Nullable Tensor shift, Tensor gradAfter) {
-    return new Backward(shape, before, shift, gradAfter);
+  Backward backward(
+      Shape shape, Tensor before, @Nullable Tensor shift, Tensor taps, Tensor gradAfter) {
+    return new Backward(shape, before, shift, taps, gradAfter);
   }
 
   /// A backward pass: every tile once, in any order, by any thread; then [#add()].
@@ -230,13 +235,14 @@ final class ShortConvolution {
     /// Of these, how many are this rank's.
     private long backOwn;
 
-    private Backward(Shape shape, Tensor before, @Nullable Tensor shift, Tensor gradAfter) {
+    private Backward(
+        Shape shape, Tensor before, @Nullable Tensor shift, Tensor taps, Tensor gradAfter) {
       this.gradAfter = gradAfter;
       this.back = back(shape);
       this.shape = shape;
       this.before = before;
       this.shift = shift;
-      this.taps = taps();
+      this.taps = taps;
       this.gradTaps = tools.workspace().take(ScalarType.Float, (long) count * parts * hidden);
       gradTaps.zero_();
       this.tileSums = new Sums(tools, shape.tileCount(), gradTaps);
@@ -338,5 +344,10 @@ final class ShortConvolution {
         tools.parameters().gradient(weights).view(-1, count).add_(gradTaps.view(count, -1).t());
       }
     }
+  }
+
+  @Override
+  public void close() {
+    weight.deallocate();
   }
 }

@@ -194,6 +194,11 @@ final class TorchRowwise implements Rowwise {
   }
 
   @Override
+  public void addAt(Tensor rows, Tensor x, Tensor sums) {
+    sums.index_add_(0, rows, x);
+  }
+
+  @Override
   public void crossEntropy(Tensor logits, Tensor targets, Tensor losses, double weight) {
     try (PointerScope _ = new PointerScope()) {
       Tensor column = targets.unsqueeze(1);

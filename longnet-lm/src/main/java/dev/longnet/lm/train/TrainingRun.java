@@ -192,7 +192,7 @@ public final class TrainingRun implements Closeable {
 
   /// See [Trainer#run()].
   public Trainer.End run() throws IOException {
-    try (TorchThreads _ = Torch.threads(model.options().threads())) {
+    try (TorchThreads _ = model.threads()) {
       return trainer.run();
     }
   }

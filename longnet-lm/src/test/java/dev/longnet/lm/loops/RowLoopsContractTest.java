@@ -2,10 +2,13 @@
 package dev.longnet.lm.loops;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longnet.attention.kernel.ElementType;
+import dev.longnet.attention.kernel.OffHeap;
 import dev.longnet.core.config.Activation;
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.function.Function;
@@ -376,6 +379,29 @@ class RowLoopsContractTest {
           }
         }
       }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("loops")
+  void addAtAddsInTheOrderOfTheRows(RowLoops loops) {
+    for (int width : new int[] {1, 31, 32, 100}) {
+      Random random = new Random(width);
+      TestRows x = new TestRows(arena, ElementType.FLOAT32, 50, width, 3).random(random, 1, 0);
+      TestRows sums = new TestRows(arena, ElementType.FLOAT32, 4, width, 5).random(random, 1, 0);
+      long rows = arena.allocate(8 * 50, 8).address();
+      double[][] expected = sums.values();
+      for (int t = 0; t < 50; t++) {
+        int row = random.nextInt(4);
+        OffHeap.ALL.set(ValueLayout.JAVA_LONG, rows + 8L * t, row);
+        expected[row] = RowReference.PLAIN.add(expected[row], x.values()[t]);
+      }
+      loops.addAt(rows, x.block, sums.block);
+      assertThat(sums.values()).isDeepEqualTo(expected);
+      sums.assertUntouchedAround("addAt " + width);
+      OffHeap.ALL.set(ValueLayout.JAVA_LONG, rows, 4L);
+      assertThatThrownBy(() -> loops.addAt(rows, x.block, sums.block))
+          .isInstanceOf(IndexOutOfBoundsException.class);
     }
   }
 
