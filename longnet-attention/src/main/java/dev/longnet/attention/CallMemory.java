@@ -73,7 +73,8 @@ final class CallMemory implements AutoCloseable {
   }
 
   /// Small buffers that past calls left, for any number of calls at once: of each power of two as
-  /// many as were in use at one time. The garbage collector frees them with their owner.
+  /// many as were in use at one time. The garbage collector frees them with their owner, or once
+  /// they are given up.
   static final class Spare {
     private final ConcurrentLinkedDeque<MemorySegment> free = new ConcurrentLinkedDeque<>();
 
@@ -89,6 +90,11 @@ final class CallMemory implements AutoCloseable {
 
     private void give(MemorySegment buffer) {
       free.addFirst(buffer);
+    }
+
+    /// Leaves what is free to the garbage collector.
+    void clear() {
+      free.clear();
     }
   }
 }

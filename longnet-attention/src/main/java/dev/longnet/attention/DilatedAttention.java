@@ -143,6 +143,12 @@ public final class DilatedAttention {
     Reference.reachabilityFence(gradients);
   }
 
+  /// Gives up the working memory that calls leave for the next ones, at most 1 MiB a buffer and a
+  /// few buffers a thread. A later call makes its own anew.
+  public void release() {
+    spare.clear();
+  }
+
   private Engine engine(MemorySegment... memory) {
     return engine(pattern, memory);
   }

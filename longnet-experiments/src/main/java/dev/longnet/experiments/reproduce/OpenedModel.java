@@ -19,6 +19,7 @@ import dev.longnet.core.stream.StreamingCheckpoint;
 import dev.longnet.lm.inference.LoadedModel;
 import dev.longnet.lm.model.Decoder;
 import dev.longnet.lm.torch.TensorMemory;
+import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -101,7 +102,7 @@ final class OpenedModel implements TrainedModel {
   public long[] expected(long[] ids, int batch, int tokens) {
     Decoder decoder = model.decoder();
     try (Arena arena = Arena.ofConfined();
-        TorchThreads _ = decoder.threads();
+        TorchThreads _ = Torch.threads(decoder.options().threads());
         PointerScope _ = new PointerScope()) {
       Tensor inputs =
           TensorMemory.view(

@@ -66,6 +66,11 @@ public final class JavaAttentionOperator implements JavaKernelOperator {
   }
 
   @Override
+  public void release() {
+    attention.release();
+  }
+
+  @Override
   public AttentionOperator over(Span span) {
     span.requireWholeSegments(attention.pattern().period());
     return this;

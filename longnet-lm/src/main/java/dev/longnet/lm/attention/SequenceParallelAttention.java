@@ -66,6 +66,7 @@ public final class SequenceParallelAttention implements AttentionOperator {
 
   @Override
   public void release() {
+    attention.release();
     if (part != null) {
       part.release();
       part = null;

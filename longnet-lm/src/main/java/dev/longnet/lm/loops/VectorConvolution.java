@@ -6,7 +6,7 @@ import static dev.longnet.lm.loops.RowMoves.read;
 import static dev.longnet.lm.loops.RowMoves.target;
 import static dev.longnet.lm.loops.RowMoves.written;
 
-/// [RowLoops#convolve] in vector registers: some rows at a time are widened into the first cache,
+/// [RowLoops#convolve] in vector registers: some rows at a time are widened into the near caches,
 /// and loops go down their columns. Weights are taken four at a time, the earliest first; in front
 /// of the first one stand zeros where their number is none of these.
 final class VectorConvolution {

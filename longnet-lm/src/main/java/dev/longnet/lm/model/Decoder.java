@@ -126,9 +126,10 @@ public final class Decoder implements AutoCloseable {
     return tools.crew();
   }
 
-  /// Lets libtorch's operations on this thread use as many threads as this model's passes do, until
-  /// the caller closes it. Every pass opens it for itself; whoever makes many opens it around them,
-  /// as OpenBLAS takes half a millisecond to change its number.
+  /// Lets libtorch's operations on this thread use one thread on the CPU, as the operations of this
+  /// model's passes do, until the caller closes it; changes nothing for a model on a GPU. Every
+  /// pass opens it for itself. Whoever makes many opens it around them, because OpenBLAS takes half
+  /// a millisecond to change its number.
   public TorchThreads threads() {
     return tools.crew().open();
   }

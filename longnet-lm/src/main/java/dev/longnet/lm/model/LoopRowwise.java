@@ -163,7 +163,7 @@ final class LoopRowwise implements Rowwise {
 
   @Override
   public void addAt(Tensor rows, Tensor x, Tensor sums) {
-    loops.addAt(at(rows.contiguous()), rows(x), rows(sums));
+    loops.addAt(at(rows), rows(x), rows(sums));
   }
 
   @Override

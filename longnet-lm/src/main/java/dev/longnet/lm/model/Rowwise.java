@@ -110,7 +110,7 @@ sealed interface Rowwise permits LoopRowwise, TorchRowwise {
   /// Adds each row of x to the row of sums with the number that stands at its place, one after
   /// another.
   ///
-  /// @param rows `[n]` int64
+  /// @param rows `[n]` int64, contiguous
   /// @param x [n, width] float32
   /// @param sums [m, width] float32
   void addAt(Tensor rows, Tensor x, Tensor sums);

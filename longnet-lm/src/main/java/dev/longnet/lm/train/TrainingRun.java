@@ -28,7 +28,7 @@ import java.util.Optional;
 import java.util.zip.CRC32C;
 
 /// A run's training, put together: model, data, logs and checkpoints in a run's directory, from the
-/// beginning or from a checkpoint. Its libtorch operations use the recipe's number of threads.
+/// beginning or from a checkpoint. Passes use the recipe's number of threads.
 public final class TrainingRun implements Closeable {
   /// Bytes whose checksum is taken at once.
   private static final long CHECKED = 1L << 30;

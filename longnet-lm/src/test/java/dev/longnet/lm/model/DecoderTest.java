@@ -57,6 +57,11 @@ class DecoderTest {
         7);
   }
 
+  private static ModelOptions onThreads(int threads) {
+    return new ModelOptions(
+        "cpu", Precision.FP32, threads, false, ModelOptions.TOKEN_CHUNK, ModelOptions.LOSS_CHUNK);
+  }
+
   private static Tensor windows(long batch, long tokens, long seed) {
     Random random = new Random(seed);
     long[] ids = random.longs(batch * tokens, 0, VOCABULARY).toArray();
@@ -153,6 +158,29 @@ class DecoderTest {
               windows);
       assertThat(other.loss).isCloseTo(plain.loss, Offset.offset(1e-6));
       assertThat(worst(other, plain)).isLessThan(2e-6);
+    }
+  }
+
+  /// Large enough that threads share out the columns of the embedding, the rows of small products
+  /// and the clearing of gradients.
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 5})
+  void threadsShareTheWorkOfAWideModel(int threads) {
+    try (PointerScope _ = new PointerScope()) {
+      ModelConfig config =
+          new ModelConfig(
+              VOCABULARY, 2, 100, 5, 160, PositionEncoding.XPOS, false, true, dilated());
+      Tensor windows = windows(3, 42, 5);
+      Pass alone = pass(config, onThreads(1), windows);
+      Pass shared = pass(config, onThreads(threads), windows);
+      assertThat(shared.loss).isCloseTo(alone.loss, Offset.offset(1e-6));
+      assertThat(worst(shared, alone)).isLessThan(2e-6);
+      try (Decoder decoder = decoder(config, onThreads(threads))) {
+        assertThat(decoder.memory().elements()).isGreaterThan(1 << 17);
+        decoder.lossAndGradients(windows, 1);
+        decoder.zeroGradients();
+        decoder.gradients().forEach((name, g) -> assertThat(Compare.norm(g)).as(name).isZero());
+      }
     }
   }
 
