@@ -176,6 +176,8 @@ public final class Main implements Runnable {
     line.registerConverter(long.class, WholeNumber::parseLong);
     line.registerConverter(Integer.class, WholeNumber::parseInt);
     line.registerConverter(int.class, WholeNumber::parseInt);
+    line.registerConverter(Double.class, DecimalNumber::parse);
+    line.registerConverter(double.class, DecimalNumber::parse);
     line.registerConverter(Path.class, Main::path);
     // Texts are taken as they are: picocli would replace @FILE by the file's words, and @@ by @.
     line.setExpandAtFiles(false);
