@@ -10,19 +10,22 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/// [FullDiskTest] over two ranks, both of which write checkpoints: a line that names the disk, exit
-/// code 1, no orphan, nothing half-written, and with room again the end of a run that had it
-/// always. `-Dlongnet.disk.tries=8` is how many sizes are tried.
+/// [FullDiskTest] over two ranks, both of which write checkpoints, of the weights too where they
+/// hold these for one another: a line that names the disk, exit code 1, no orphan, nothing
+/// half-written, and with room again the end of a run that had it always. `-Dlongnet.disk.tries=8`
+/// is how many sizes are tried.
 @Tag("slow")
 @EnabledOnOs(OS.LINUX)
 class RankFullDiskTest {
   @TempDir Path folder;
   private SmallDisk disk;
+  private boolean sharded;
 
   @BeforeEach
   void mount() throws Exception {
@@ -36,8 +39,10 @@ class RankFullDiskTest {
     }
   }
 
-  @Test
-  void aFullDiskIsOneLine() throws Exception {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aFullDiskIsOneLine(boolean shardParameters) throws Exception {
+    sharded = shardParameters;
     Path recipe = TinyRecipe.write(folder);
     Path straight = disk.path().resolve("straight");
     train(recipe, straight, 2).succeeds();
@@ -88,6 +93,7 @@ class RankFullDiskTest {
             ranks,
             0,
             "training.virtual_shards=2",
+            "runtime.shard_parameters=" + sharded,
             "training.steps=20",
             "checkpoint.every_steps=4",
             "checkpoint.keep=1"));

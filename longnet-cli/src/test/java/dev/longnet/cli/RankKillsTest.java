@@ -21,11 +21,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /// Runs of `--ranks 2 --restarts` whose processes are killed again and again at random moments: a
 /// rank, all ranks, or the process that started them. They end as a run that nobody disturbed, bit
-/// for bit. `-Dlongnet.kills=100` is how often.
+/// for bit. `-Dlongnet.kills=100` is how often, `-Dlongnet.kills.steps=500` how long a run is.
 @Tag("slow")
 @EnabledOnOs(OS.LINUX)
 class RankKillsTest {
-  private static final int STEPS = 40;
+  private static final int STEPS = Integer.getInteger("longnet.kills.steps", 40);
 
   @TempDir Path folder;
   private Path run;
@@ -113,7 +113,7 @@ class RankKillsTest {
   private void same(Path straight) throws IOException {
     assertThat(losses(run)).isEqualTo(losses(straight));
     Path last = Checkpoint.list(run).getLast();
-    assertThat(last.getFileName()).asString().isEqualTo("step-000000" + STEPS);
+    assertThat(last.getFileName()).asString().isEqualTo("step-%08d".formatted(STEPS));
     for (String name : List.of("model.safetensors", "optimizer.safetensors")) {
       assertThat(last.resolve(name))
           .hasSameBinaryContentAs(Checkpoint.list(straight).getLast().resolve(name));
