@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
       BenchAttentionCommand.class,
       BenchEncodeCommand.class,
       BenchTrainCommand.class,
+      BenchEvalCommand.class,
       BenchRanksCommand.class,
       BenchResultsCommand.class,
     },

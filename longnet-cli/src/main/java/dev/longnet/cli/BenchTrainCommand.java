@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.longnet.cli;
 
-import dev.longnet.core.config.Recipes;
 import dev.longnet.core.config.RunConfig;
-import dev.longnet.core.config.RuntimeConfig.Precision;
-import dev.longnet.core.data.tokenizer.Tokenizers;
 import dev.longnet.experiments.train.ProfileExperiment;
 import dev.longnet.experiments.train.Python;
 import dev.longnet.experiments.train.StepTiming;
 import dev.longnet.experiments.train.TrainingBenchmark;
 import dev.longnet.experiments.train.TrainingBenchmark.Result;
 import dev.longnet.experiments.train.TrainingTable;
-import dev.longnet.lm.torch.Torch;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -54,43 +48,13 @@ import picocli.CommandLine.Spec;
 final class BenchTrainCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
 
-  @Option(
-      names = "--recipe",
-      split = ",",
-      paramLabel = "NAME|FILE",
-      description = "Whose models, windows and runtimes (default: quickstart).")
-  List<String> recipes = List.of("quickstart");
-
-  @Option(
-      names = "--window",
-      paramLabel = "N",
-      description = "Tokens of the sequence (default: the recipe's).")
-  @Nullable Integer window;
-
-  @Option(
-      names = "--precision",
-      split = ",",
-      paramLabel = "TYPE",
-      description = "fp32, bf16 or both (default: fp32,bf16).")
-  List<Precision> precisions = List.of(Precision.FP32, Precision.BF16);
+  @Mixin BenchRecipes recipes;
 
   @Option(
       names = "--steps",
       paramLabel = "COUNT",
       description = "Timed steps (default: ${DEFAULT-VALUE}).")
   int steps = 5;
-
-  @Option(
-      names = "--warm-up",
-      paramLabel = "SECONDS",
-      description = "How long steps run before they are timed (default: ${DEFAULT-VALUE}).")
-  double warmUp = 25;
-
-  @Option(
-      names = "--set",
-      paramLabel = "PATH=VALUE",
-      description = "Changes one key of the recipe; repeatable.")
-  List<String> overrides = List.of();
 
   @Option(
       names = "--python",
@@ -112,14 +76,9 @@ final class BenchTrainCommand implements Callable<Integer> {
     if (profile && python != null) {
       throw new IllegalArgumentException("--profile is about our steps alone: leave out --python");
     }
-    StepTiming timing = new StepTiming(steps, warmUp);
+    StepTiming timing = new StepTiming("steps", steps, recipes.warmUp);
     PrintWriter out = spec.commandLine().getOut();
-    List<RunConfig> configs = new ArrayList<>();
-    for (String recipe : recipes) {
-      for (Precision precision : precisions) {
-        configs.add(config(recipe, precision));
-      }
-    }
+    List<RunConfig> configs = recipes.configs();
     if (profile) {
       results.run(
           ProfileExperiment.experiment(
@@ -147,23 +106,5 @@ final class BenchTrainCommand implements Callable<Integer> {
         spec);
     TrainingTable.notes(all).forEach(out::println);
     return 0;
-  }
-
-  private RunConfig config(String recipe, Precision precision) throws IOException {
-    List<String> all = new ArrayList<>(overrides);
-    all.add("runtime.precision=" + precision.name().toLowerCase(Locale.ROOT));
-    if (window != null) {
-      // One sequence is a step here; the recipe's evaluation lengths need not fit the window.
-      all.addAll(
-          List.of(
-              "training.window=" + window,
-              "training.sequences=1",
-              "training.batch_tokens=" + window,
-              "evaluation.lengths=[" + window + "]"));
-    }
-    RunConfig config =
-        Recipes.load(recipe, new Recipes.Overrides("--set", all), Tokenizers::vocabularySize);
-    Torch.requireDevice("runtime.device", config.runtime().device());
-    return config;
   }
 }

@@ -18,6 +18,7 @@ import dev.longnet.core.evaluate.EvaluationPlan;
 import dev.longnet.core.evaluate.Evaluator;
 import dev.longnet.core.io.AtomicFiles;
 import dev.longnet.lm.inference.LoadedModel;
+import dev.longnet.lm.torch.TorchThreads;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -161,9 +162,10 @@ final class EvalCommand implements Callable<Integer> {
       Evaluator.scoredTokens(held, wanted, maxTokens);
       RuntimeConfig runtime = compute.runtime();
       try (LoadedModel model =
-          blockwise
-              ? LoadedModel.openBlockwise(checkpoint, runtime)
-              : LoadedModel.open(checkpoint, runtime)) {
+              blockwise
+                  ? LoadedModel.openBlockwise(checkpoint, runtime)
+                  : LoadedModel.open(checkpoint, runtime);
+          TorchThreads _ = model.decoder().threads()) {
         Evaluation evaluation =
             new Evaluator(model.scorer(), model.tokenizer())
                 .run(held, plan, display(checkpoint, held, out));

@@ -10,7 +10,6 @@ import dev.longnet.core.io.SafetensorsWriter;
 import dev.longnet.core.io.TensorEntry;
 import dev.longnet.lm.inference.LoadedModel;
 import dev.longnet.lm.torch.TensorMemory;
-import dev.longnet.lm.torch.Torch;
 import dev.longnet.lm.torch.TorchThreads;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -83,7 +82,7 @@ final class LogitsCommand implements Callable<Integer> {
               arena
                   .allocate(8 * length, 8)
                   .copyFrom(tokens.data().asSlice(8 * row * length, 8 * length));
-          try (TorchThreads _ = Torch.threads(runtime.threads());
+          try (TorchThreads _ = model.decoder().threads();
               PointerScope _ = new PointerScope()) {
             Tensor input =
                 TensorMemory.view(ids, ScalarType.Long, 1, length)

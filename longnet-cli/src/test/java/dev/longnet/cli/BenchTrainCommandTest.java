@@ -71,6 +71,25 @@ class BenchTrainCommandTest {
   }
 
   @Test
+  void passesWithoutGradientsStandBesideTheProductsToo() throws IOException {
+    Path json = folder.resolve("eval.json");
+    Cli run =
+        Cli.run("bench", "eval", "--recipe", recipe, "--passes", 2, "--warm-up", 0, "--json", json);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out().lines()).hasSize(5);
+    assertThat(run.out()).contains("tokens/s", "losses", "logits", "fp32", "bf16");
+    assertThat(Cli.json(json).get("name").textValue()).isEqualTo("eval");
+    Cli.refused(
+        "--passes must be positive: --passes=0",
+        "bench",
+        "eval",
+        "--recipe",
+        recipe,
+        "--passes",
+        0);
+  }
+
+  @Test
   void mistakesAreOneLine() {
     Cli.refused("--steps must be positive: --steps=0", train("--steps", "0", "--python", "none"));
     Cli.refused("--steps must be positive: --steps=0", train("--steps", "0", "--profile"));

@@ -4,17 +4,18 @@ package dev.longnet.experiments.train;
 import dev.longnet.core.io.Field;
 import dev.longnet.core.io.FieldException;
 
-/// How training steps are timed.
+/// How training steps, or passes, are timed.
 ///
+/// @param what the count is called
 /// @param steps timed
 /// @param warmUpSeconds before them, two steps at least: the JVM compiles what small steps run in
 ///   some twenty seconds
-public record StepTiming(int steps, double warmUpSeconds) {
+public record StepTiming(String what, int steps, double warmUpSeconds) {
   private static final int WARM_STEPS = 2;
 
   public StepTiming {
     if (steps < 1) {
-      throw new FieldException("%1$s must be positive: %1$s=%2$d", Field.of("steps"), steps);
+      throw new FieldException("%1$s must be positive: %1$s=%2$d", Field.of(what), steps);
     }
     if (!(warmUpSeconds >= 0 && warmUpSeconds <= 3600)) {
       throw new FieldException(

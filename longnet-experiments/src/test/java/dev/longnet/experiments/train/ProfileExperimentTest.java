@@ -27,7 +27,7 @@ class ProfileExperimentTest {
     ResultTable table =
         ProfileExperiment.experiment(
                 List.of(TinyRun.config(folder, "runtime.precision=bf16")),
-                new StepTiming(2, 0.5),
+                new StepTiming("steps", 2, 0.5),
                 _ -> {},
                 shown::add)
             .run(Measured.here("longnet bench train --profile", List.of(1L)), Optional.of(json));
@@ -59,8 +59,9 @@ class ProfileExperimentTest {
   void mistakesAreNamed() throws IOException {
     RunConfig gpu = TinyRun.config(folder, "runtime.device=cuda");
     assertThatThrownBy(() ->
-            ProfileExperiment.experiment(List.of(gpu), new StepTiming(1, 0), _ -> {}, _ -> {}))
+            ProfileExperiment.experiment(
+                List.of(gpu), new StepTiming("steps", 1, 0), _ -> {}, _ -> {}))
         .hasMessageContaining("runtime.device must be cpu for a profile");
-    assertThatThrownBy(() -> new StepTiming(0, 0)).hasMessageContaining("steps=0");
+    assertThatThrownBy(() -> new StepTiming("steps", 0, 0)).hasMessageContaining("steps=0");
   }
 }

@@ -187,7 +187,7 @@ class PyTorchTest {
   }
 
   private static Result run(RunConfig config, Python python) {
-    return new TrainingBenchmark(config, new StepTiming(2, 1), python, _ -> {}).run();
+    return new TrainingBenchmark(config, new StepTiming("steps", 2, 1), python, _ -> {}).run();
   }
 
   /// Speaks the protocol: two seconds a step, and no compiler.

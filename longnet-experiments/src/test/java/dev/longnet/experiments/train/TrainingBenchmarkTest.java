@@ -30,7 +30,7 @@ class TrainingBenchmarkTest {
     ResultTable table =
         TrainingBenchmark.experiment(
                 List.of(config("runtime.precision=fp32"), config("runtime.precision=bf16")),
-                new StepTiming(1, 0.5),
+                new StepTiming("steps", 1, 0.5),
                 NONE,
                 _ -> {},
                 result -> {
@@ -54,10 +54,11 @@ class TrainingBenchmarkTest {
   @Test
   void aLossThatRisesIsNotTimed() throws IOException {
     RunConfig wild = config("optimizer.learning_rate=10");
-    assertThatThrownBy(() -> new TrainingBenchmark(wild, new StepTiming(1, 0), NONE, _ -> {}).run())
+    assertThatThrownBy(
+            () -> new TrainingBenchmark(wild, new StepTiming("steps", 1, 0), NONE, _ -> {}).run())
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("the loss does not fall");
-    assertThatThrownBy(() -> new StepTiming(0, 0))
+    assertThatThrownBy(() -> new StepTiming("steps", 0, 0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("steps=0");
   }

@@ -45,7 +45,8 @@ record RunEvaluation(RunConfig config, Parts parts) {
       return;
     }
     ObjectNode json;
-    try (Decoder model = model(checkpoint)) {
+    try (Decoder model = model(checkpoint);
+        TorchThreads _ = model.threads()) {
       json =
           new Evaluator(new DecoderScorer(model, parts.ranks()), tokenizer)
               .run(held, plan.get(), parts.listener())
