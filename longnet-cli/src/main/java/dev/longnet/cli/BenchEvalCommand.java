@@ -23,9 +23,10 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "A pass is one sequence of the recipe's window through a model with random weights. It gives the loss of each token, as",
-      "longnet eval's passes do, or the logits, as longnet logits' do. Before they are timed, the losses must be those of the",
-      "logits. The rate of large matrix products in the same precision is measured between the passes.",
+      "A pass goes through a model with random weights. It gives the loss of each token, as longnet eval's passes do, of as many",
+      "of the recipe's windows at once as there; or the logits of one window, as longnet logits' passes do, which take 4 bytes",
+      "for each token and id. Before they are timed, the losses must be those of the logits. The rate of large matrix products",
+      "in the same precision is measured between the passes.",
       "",
       "Examples:",
       "  longnet bench eval",
@@ -68,11 +69,12 @@ final class BenchEvalCommand implements Callable<Integer> {
   private static void heading(PrintWriter out) {
     out.printf(
         Locale.ROOT,
-        "%-12s %-5s %-7s %8s %10s %9s %10s %9s %9s %7s%n",
+        "%-12s %-5s %-7s %8s %8s %10s %9s %10s %9s %9s %7s%n",
         "recipe",
         "type",
         "pass",
         "N",
+        "windows",
         "parameters",
         "time",
         "tokens/s",
@@ -84,11 +86,12 @@ final class BenchEvalCommand implements Callable<Integer> {
   private static void row(PrintWriter out, Result r) {
     out.printf(
         Locale.ROOT,
-        "%-12s %-5s %-7s %,8d %,9.2fM %7.4f s %,10.0f %9.1f %9.1f %6.1f%%%n",
+        "%-12s %-5s %-7s %,8d %8d %,9.2fM %7.4f s %,10.0f %9.1f %9.1f %6.1f%%%n",
         r.name(),
         r.precision().name().toLowerCase(Locale.ROOT),
         r.pass().name().toLowerCase(Locale.ROOT),
         r.window(),
+        r.sequences(),
         r.parameters() / 1e6,
         r.seconds(),
         r.tokensPerSecond(),

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.OptionalDouble;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /// The options that say what a corpus is, for commands without a recipe.
 final class CorpusOptions {
@@ -179,9 +180,9 @@ final class CorpusOptions {
     int equals = argument.lastIndexOf('=');
     try {
       if (equals > 0 && !Files.exists(Path.of(argument))) {
-        return OptionalDouble.of(Double.parseDouble(argument.substring(equals + 1)));
+        return OptionalDouble.of(DecimalNumber.parse(argument.substring(equals + 1)));
       }
-    } catch (NumberFormatException | InvalidPathException e) {
+    } catch (TypeConversionException | InvalidPathException e) {
       // A path with an equals sign in it, or none that could be there: whoever reads it says so.
     }
     return OptionalDouble.empty();

@@ -76,14 +76,14 @@ final class LogitsCommand implements Callable<Integer> {
       long length = tokens.shape()[1];
       MemorySegment logits = allocate(arena, batch, length, vocabulary);
       RuntimeConfig runtime = compute.runtime();
-      try (LoadedModel model = LoadedModel.open(checkpoint, runtime)) {
+      try (LoadedModel model = LoadedModel.open(checkpoint, runtime);
+          TorchThreads _ = model.decoder().threads()) {
         for (long row = 0; row < batch; row++) {
           MemorySegment ids =
               arena
                   .allocate(8 * length, 8)
                   .copyFrom(tokens.data().asSlice(8 * row * length, 8 * length));
-          try (TorchThreads _ = model.decoder().threads();
-              PointerScope _ = new PointerScope()) {
+          try (PointerScope _ = new PointerScope()) {
             Tensor input =
                 TensorMemory.view(ids, ScalarType.Long, 1, length)
                     .to(new Device(runtime.device()), ScalarType.Long);

@@ -27,6 +27,11 @@ public final class Evaluator {
   /// Tokens that go through a model at once when windows are short.
   private static final int BATCH_TOKENS = 8192;
 
+  /// How many windows of a length go through a model at once.
+  public static int windowsAtOnce(long length) {
+    return (int) Math.max(1, BATCH_TOKENS / length);
+  }
+
   private final Scorer scorer;
   private final Sharing sharing;
   private final Tokenizer tokenizer;
@@ -121,9 +126,7 @@ public final class Evaluator {
     for (long from = 0; from < tokens; turn++) {
       int window = (int) Math.min(length, tokens - from);
       int batch =
-          window < length
-              ? 1
-              : (int) Math.clamp((tokens - from) / window, 1, Math.max(1, BATCH_TOKENS / length));
+          window < length ? 1 : Math.clamp((tokens - from) / window, 1, windowsAtOnce(length));
       if (sharing.takes(turn)) {
         Sharing.Part part = sharing.part(window);
         long[] ids = new long[Math.multiplyExact(batch, part.tokens() + 1)];

@@ -5,6 +5,7 @@ import dev.longnet.core.config.ModelCost;
 import dev.longnet.core.config.RunConfig;
 import dev.longnet.core.config.RuntimeConfig;
 import dev.longnet.core.config.RuntimeConfig.Precision;
+import dev.longnet.core.evaluate.Evaluator;
 import dev.longnet.experiments.Statistics;
 import dev.longnet.experiments.results.Experiment;
 import dev.longnet.experiments.results.ResultTable;
@@ -26,20 +27,32 @@ import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/// Times whole passes without gradients over one sequence, in turns with the matrix product that
-/// bounds them: those of `longnet eval` and of `longnet logits`. Both must say the same of the
-/// sequence before either is timed.
+/// Times whole passes without gradients, in turns with the matrix product that bounds them: those
+/// of `longnet eval` and of `longnet logits`. Both must say the same of a sequence before either is
+/// timed. Where some ids have no text, an evaluation also sums what these take of the probability;
+/// that is not part of a pass here.
 public final class PassBenchmark {
   /// What a pass gives.
   public enum Pass {
-    /// The loss of each token, `longnet eval`'s.
+    /// The loss of each token, `longnet eval`'s, of as many windows at once.
     LOSSES,
-    /// The logits of each token, `longnet logits`'.
-    LOGITS
+    /// The logits of each token of one window, `longnet logits`'.
+    LOGITS;
+
+    /// Windows of a pass.
+    int sequences(int window) {
+      return this == LOSSES ? Evaluator.windowsAtOnce(window) : 1;
+    }
   }
 
   /// Passes of a kind before the machine's rate is measured again.
   private static final double TURN_SECONDS = 0.5;
+
+  /// At least so often passes of each kind take turns.
+  private static final int TURNS = 5;
+
+  /// Tokens whose losses are compared with their logits at most.
+  private static final int COMPARED = 1024;
 
   /// Of a loss, relative: both kinds read the same logits, and sum in another order.
   private static final double TOLERANCE = 1e-4;
@@ -47,6 +60,7 @@ public final class PassBenchmark {
   private final RunConfig config;
   private final StepTiming timing;
 
+  /// @param sequences windows of a pass
   /// @param seconds of a pass, median
   /// @param flops of a pass
   /// @param rate matrix products in the model's precision, FLOP/s, median of the measurements
@@ -56,13 +70,14 @@ public final class PassBenchmark {
       Precision precision,
       Pass pass,
       int window,
+      int sequences,
       long parameters,
       double seconds,
       double flops,
       double rate) {
 
     public double tokensPerSecond() {
-      return window / seconds;
+      return (double) sequences * window / seconds;
     }
 
     /// The share of the machine's matrix-product rate.
@@ -112,6 +127,7 @@ public final class PassBenchmark {
             Column.text("type"),
             Column.text("pass"),
             Column.integer("window", "tokens"),
+            Column.integer("windows", ""),
             Column.integer("parameters", ""),
             Column.number("time", "s", 4),
             Column.number("speed", "tokens/s", 4),
@@ -125,6 +141,7 @@ public final class PassBenchmark {
                     r.precision().name().toLowerCase(Locale.ROOT),
                     r.pass().name().toLowerCase(Locale.ROOT),
                     r.window(),
+                    r.sequences(),
                     r.parameters(),
                     r.seconds(),
                     r.tokensPerSecond(),
@@ -161,7 +178,7 @@ public final class PassBenchmark {
           torch
               .randint(
                   config.model().vocabulary(),
-                  new long[] {1, window + 1L},
+                  new long[] {Evaluator.windowsAtOnce(window), window + 1L},
                   torch.dtype(torch.ScalarType.Long))
               .to(new Device(runtime.device()), torch.ScalarType.Long);
       requireSame(decoder, windows);
@@ -173,15 +190,23 @@ public final class PassBenchmark {
           }
         }
       }
-      while (seconds.getOrDefault(Pass.LOGITS, List.of()).size() < timing.steps()) {
+      int most = Math.ceilDiv(timing.steps(), TURNS);
+      for (Pass pass : Pass.values()) {
+        seconds.put(pass, new ArrayList<>());
+      }
+      while (seconds.values().stream().anyMatch(all -> all.size() < timing.steps())) {
+        try (TorchThreads _ = Torch.threads(runtime.threads())) {
+          rates.add(MatrixRate.measure(runtime.precision(), runtime.device()));
+        }
         for (Pass pass : Pass.values()) {
-          try (TorchThreads _ = Torch.threads(runtime.threads())) {
-            rates.add(MatrixRate.measure(runtime.precision(), runtime.device()));
-          }
           List<Double> all = seconds.computeIfAbsent(pass, _ -> new ArrayList<>());
+          int left = Math.min(most, timing.steps() - all.size());
+          if (left == 0) {
+            continue;
+          }
           try (TorchThreads _ = decoder.threads()) {
             double turn = 0;
-            while (turn < TURN_SECONDS && all.size() < timing.steps()) {
+            for (int i = 0; i < left && turn < TURN_SECONDS; i++) {
               all.add(seconds(pass, decoder, windows));
               turn += all.getLast();
             }
@@ -197,9 +222,10 @@ public final class PassBenchmark {
                 runtime.precision(),
                 one.getKey(),
                 window,
+                one.getKey().sequences(window),
                 cost.parameters(),
                 Statistics.median(one.getValue()),
-                cost.forwardFlops(window),
+                cost.forwardFlops(window) * one.getKey().sequences(window),
                 Statistics.median(rates)))
         .toList();
   }
@@ -216,12 +242,13 @@ public final class PassBenchmark {
   private static Tensor pass(Pass pass, Decoder decoder, Tensor windows) {
     return switch (pass) {
       case LOSSES -> decoder.losses(windows);
-      case LOGITS -> decoder.logits(windows.narrow(1, 0, windows.size(1) - 1));
+      case LOGITS -> decoder.logits(windows.narrow(0, 0, 1).narrow(1, 0, windows.size(1) - 1));
     };
   }
 
-  private static void requireSame(Decoder decoder, Tensor windows) {
+  private static void requireSame(Decoder decoder, Tensor all) {
     try (PointerScope _ = new PointerScope()) {
+      Tensor windows = all.narrow(0, 0, 1).narrow(1, 0, Math.min(all.size(1), COMPARED + 1L));
       Tensor losses = pass(Pass.LOSSES, decoder, windows).to(torch.ScalarType.Double);
       Tensor logits = pass(Pass.LOGITS, decoder, windows);
       Tensor targets = windows.narrow(1, 1, windows.size(1) - 1).unsqueeze(2);

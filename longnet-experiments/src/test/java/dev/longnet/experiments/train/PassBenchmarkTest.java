@@ -3,6 +3,7 @@ package dev.longnet.experiments.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.longnet.core.config.ModelCost;
 import dev.longnet.experiments.results.Measured;
 import dev.longnet.experiments.results.ResultTable;
 import dev.longnet.experiments.results.TableJson;
@@ -37,6 +38,13 @@ class PassBenchmarkTest {
         .containsExactly("losses", "logits", "losses", "logits");
     assertThat(DoubleStream.of(table.content().numbers("time"))).allMatch(time -> time > 0);
     assertThat(DoubleStream.of(table.content().numbers("share"))).allMatch(share -> share > 0);
-    assertThat(shown.getLast().tokensPerSecond()).isEqualTo(64 / shown.getLast().seconds());
+    PassBenchmark.Result losses = shown.getFirst();
+    PassBenchmark.Result logits = shown.get(1);
+    ModelCost cost = new ModelCost(TinyRun.config(folder).model());
+    assertThat(losses.sequences()).isEqualTo(8192 / 64);
+    assertThat(losses.tokensPerSecond()).isEqualTo(8192 / losses.seconds());
+    assertThat(logits.tokensPerSecond()).isEqualTo(64 / logits.seconds());
+    assertThat(logits.flops()).isEqualTo(cost.forwardFlops(64));
+    assertThat(losses.flops()).isEqualTo(128 * cost.forwardFlops(64));
   }
 }
