@@ -317,7 +317,7 @@ public final class Decoder implements AutoCloseable {
         Workspace.Frame _ = workspace.frame()) {
       long n = span.tokens();
       Shape shape = tools.shape(windows.size(0), span);
-      Tensor inputs = windows.narrow(1, 0, n).reshape(-1);
+      Tensor inputs = windows.narrow(1, 0, n).reshape(-1).contiguous();
       Tensor targets = windows.narrow(1, 1, n).reshape(-1).contiguous();
       Tensor gradient = workspace.take(ScalarType.Float, inputs.numel(), config.hidden());
       enter();
