@@ -10,16 +10,7 @@ final class DecimalNumber {
   private DecimalNumber() {}
 
   static double parse(String text) {
-    // Java reads every script's digits; recipes and all else here have these ten.
-    if (!text.strip().chars().allMatch(c -> c < 128)) {
-      throw notNumber(text);
-    }
-    double number;
-    try {
-      number = new BigDecimal(text.strip()).doubleValue();
-    } catch (NumberFormatException e) {
-      throw notNumber(text);
-    }
+    double number = exact(text, "a number, such as 0.7 or 1e-3").doubleValue();
     if (Double.isInfinite(number)) {
       throw new TypeConversionException(
           "'" + text + "' is not between " + -Double.MAX_VALUE + " and " + Double.MAX_VALUE);
@@ -27,7 +18,16 @@ final class DecimalNumber {
     return number;
   }
 
-  private static TypeConversionException notNumber(String text) {
-    return new TypeConversionException("'" + text + "' is not a number, such as 0.7 or 1e-3");
+  /// @param kind what the text should be, for the message
+  static BigDecimal exact(String text, String kind) {
+    try {
+      // Java reads every script's digits; recipes and all else here have these ten.
+      if (text.strip().chars().allMatch(c -> c < 128)) {
+        return new BigDecimal(text.strip());
+      }
+    } catch (NumberFormatException e) {
+      // said below
+    }
+    throw new TypeConversionException("'" + text + "' is not " + kind);
   }
 }

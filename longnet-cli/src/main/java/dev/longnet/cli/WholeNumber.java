@@ -6,6 +6,8 @@ import picocli.CommandLine.TypeConversionException;
 
 /// `4096`, `1e6`, `2.5e9`: a whole number, for every option that takes one.
 final class WholeNumber {
+  private static final String KIND = "a whole number, such as 4096 or 1e6";
+
   private WholeNumber() {}
 
   static long parseLong(String text) {
@@ -17,16 +19,7 @@ final class WholeNumber {
   }
 
   private static long parse(String text, long min, long max) {
-    // Java reads every script's digits; recipes and all else here have these ten.
-    if (!text.strip().chars().allMatch(c -> c < 128)) {
-      throw notWhole(text);
-    }
-    BigDecimal number;
-    try {
-      number = new BigDecimal(text.strip());
-    } catch (NumberFormatException e) {
-      throw notWhole(text);
-    }
+    BigDecimal number = DecimalNumber.exact(text, KIND);
     // Asked first: 1e999999999 would take gigabytes to write out.
     if (number.precision() - (long) number.scale() > 20
         || number.compareTo(BigDecimal.valueOf(max)) > 0
@@ -34,12 +27,8 @@ final class WholeNumber {
       throw new TypeConversionException("'" + text + "' is not between " + min + " and " + max);
     }
     if (number.signum() != 0 && number.stripTrailingZeros().scale() > 0) {
-      throw notWhole(text);
+      throw new TypeConversionException("'" + text + "' is not " + KIND);
     }
     return number.longValue();
-  }
-
-  private static TypeConversionException notWhole(String text) {
-    return new TypeConversionException("'" + text + "' is not a whole number, such as 4096 or 1e6");
   }
 }

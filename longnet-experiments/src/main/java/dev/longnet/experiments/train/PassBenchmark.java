@@ -198,8 +198,8 @@ public final class PassBenchmark {
         try (TorchThreads _ = Torch.threads(runtime.threads())) {
           rates.add(MatrixRate.measure(runtime.precision(), runtime.device()));
         }
-        for (Pass pass : Pass.values()) {
-          List<Double> all = seconds.computeIfAbsent(pass, _ -> new ArrayList<>());
+        for (Map.Entry<Pass, List<Double>> kind : seconds.entrySet()) {
+          List<Double> all = kind.getValue();
           int left = Math.min(most, timing.steps() - all.size());
           if (left == 0) {
             continue;
@@ -207,7 +207,7 @@ public final class PassBenchmark {
           try (TorchThreads _ = decoder.threads()) {
             double turn = 0;
             for (int i = 0; i < left && turn < TURN_SECONDS; i++) {
-              all.add(seconds(pass, decoder, windows));
+              all.add(seconds(kind.getKey(), decoder, windows));
               turn += all.getLast();
             }
           }
